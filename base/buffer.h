@@ -1,0 +1,60 @@
+/* A growable run of bytes: the string builder.
+ *
+ * Every buffer_put* returns nothing: a failed allocation or a length above
+ * `limit` sets `failed`, drops what follows, and is looked at once, at the end
+ * (buffer_ok). Not thread safe. */
+#ifndef CONFAB_BASE_BUFFER_H
+#define CONFAB_BASE_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct buffer {
+    char *data; /* owned; NULL until something was put */
+    size_t len;
+    size_t cap;
+    size_t limit; /* most bytes it may hold; 0: no bound of its own */
+    bool failed;
+};
+
+#define BUFFER_INIT ((struct buffer){0})
+
+void buffer_release(struct buffer *b); /* free; usable again afterwards */
+void buffer_clear(struct buffer *b);   /* len = 0, failed = false; keeps memory */
+bool buffer_reserve(struct buffer *b, size_t more); /* room for `more` bytes */
+
+void buffer_put(struct buffer *b, const void *data, size_t len);
+void buffer_put_slice(struct buffer *b, struct slice s);
+void buffer_put_str(struct buffer *b, const char *s);
+void buffer_put_char(struct buffer *b, char c);
+void buffer_put_u64(struct buffer *b, uint64_t v); /* decimal */
+void buffer_put_i64(struct buffer *b, int64_t v);
+void buffer_printf(struct buffer *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A JSON string with its quotes: escapes `"`, `\`, controls, U+2028/2029;
+ * bytes that are not UTF-8 become U+FFFD. */
+void buffer_put_json_string(struct buffer *b, struct slice s);
+/* RFC 4648 base64 with padding, no quotes. */
+void buffer_put_base64(struct buffer *b, struct slice s);
+/* `2026-11-21T06:32:17.123Z` from microseconds since 1970; `digits` of the
+ * fraction is 3 or 6. */
+void buffer_put_time(struct buffer *b, int64_t at_us, int digits);
+
+static inline bool buffer_ok(const struct buffer *b)
+{
+    return !b->failed;
+}
+
+static inline struct slice buffer_slice(const struct buffer *b)
+{
+    return slice_of(b->data, b->len);
+}
+
+/* Hand the memory to the caller, who frees it with free(); b is empty after. */
+char *buffer_take(struct buffer *b, size_t *ret_len);
+
+#endif

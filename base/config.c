@@ -1,0 +1,521 @@
+#include "base/config.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config_keys.h"
+#include "base/log.h"
+
+enum key_type { KEY_TEXT, KEY_NUMBER, KEY_CHOICE };
+
+struct key {
+    const char *section, *name;
+    enum key_type type;
+    size_t offset, size; /* of the field in struct config */
+    const char *initial;
+    uint64_t initial_number, min, max;
+    const char *unit; /* choices: the words, space between */
+    const char *meaning;
+};
+
+#define FIELD(f) offsetof(struct config, f), sizeof(((struct config *)0)->f)
+#define TEXT(s, k, f, def, unit, meaning)                                     \
+    {#s, #k, KEY_TEXT, FIELD(f), def, 0, 0, 0, unit, meaning},
+#define NUMBER(s, k, f, def, min, max, unit, meaning)                         \
+    {#s, #k, KEY_NUMBER, FIELD(f), #def, def, min, max, unit, meaning},
+#define CHOICE(s, k, f, def, words, meaning)                                  \
+    {#s, #k, KEY_CHOICE, FIELD(f), def, 0, 0, 0, words, meaning},
+static const struct key keys[] = {CONFIG_KEYS(TEXT, NUMBER, CHOICE)};
+#undef TEXT
+#undef NUMBER
+#undef CHOICE
+
+struct plan_key {
+    const char *name;
+    size_t offset;
+    const char *unit;
+    uint64_t initial[3]; /* free, paid, local */
+    const char *meaning;
+};
+
+#define X(k, unit, free_, paid, local, meaning)                               \
+    {#k, offsetof(struct plan, k), unit, {free_, paid, local}, meaning},
+static const struct plan_key plan_keys[] = {CONFIG_PLAN_KEYS(X)};
+#undef X
+
+static const char *const first_plans[] = {"free", "paid", "local"};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define PLAN_SECTION "plan:"
+
+static bool refuse(struct config_error *ret, const char *source,
+                   const char *key, const char *value, const char *want)
+{
+    snprintf(ret->text, sizeof(ret->text), "%s: %s = %.80s: %s", source, key,
+             value, want);
+    return false;
+}
+
+static bool parse_number(const char *text, uint64_t *ret)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false; /* strtoull would take a sign and spaces */
+    errno = 0;
+    *ret = strtoull(text, &end, 10);
+    return errno == 0 && *end == '\0';
+}
+
+/* Position of `word` in the space separated `words`, or -1. */
+static int find_word(const char *words, const char *word)
+{
+    const size_t len = strlen(word);
+
+    for (int i = 0; *words != '\0'; i++) {
+        const size_t n = strcspn(words, " ");
+        if (n == len && len > 0 && memcmp(words, word, n) == 0)
+            return i;
+        words += n + strspn(words + n, " ");
+    }
+    return -1;
+}
+
+static void store_number(void *field, size_t size, uint64_t value)
+{
+    if (size == sizeof(uint64_t)) {
+        memcpy(field, &value, sizeof(value));
+    } else {
+        const unsigned small = (unsigned)value; /* an enum */
+        memcpy(field, &small, sizeof(small));
+    }
+}
+
+static uint64_t load_number(const void *field, size_t size)
+{
+    uint64_t value = 0;
+    unsigned small = 0;
+
+    if (size == sizeof(uint64_t)) {
+        memcpy(&value, field, sizeof(value));
+        return value;
+    }
+    memcpy(&small, field, sizeof(small));
+    return small;
+}
+
+static bool set_key(struct config *c, const struct key *k, const char *value,
+                    const char *source, struct config_error *ret_error)
+{
+    void *field = (char *)c + k->offset;
+    char name[2 * CONFIG_NAME_MAX], want[256];
+    uint64_t number;
+
+    snprintf(name, sizeof(name), "%s.%s", k->section, k->name);
+    switch (k->type) {
+    case KEY_TEXT:
+        if (value[0] == '\0' || strlen(value) >= k->size)
+            return refuse(ret_error, source, name, value,
+                          "must not be empty or that long");
+        memcpy(field, value, strlen(value) + 1);
+        return true;
+    case KEY_NUMBER:
+        if (parse_number(value, &number) && number >= k->min &&
+            number <= k->max) {
+            store_number(field, k->size, number);
+            return true;
+        }
+        snprintf(want, sizeof(want),
+                 "must be a whole number from %llu to %llu (%s)",
+                 (unsigned long long)k->min, (unsigned long long)k->max,
+                 k->unit);
+        return refuse(ret_error, source, name, value, want);
+    case KEY_CHOICE:
+        break;
+    }
+    const int word = find_word(k->unit, value);
+    if (word < 0) {
+        snprintf(want, sizeof(want), "must be one of: %s", k->unit);
+        return refuse(ret_error, source, name, value, want);
+    }
+    store_number(field, k->size, (uint64_t)word);
+    return true;
+}
+
+static struct plan *find_plan(struct config *c, const char *name, size_t len)
+{
+    for (size_t i = 0; i < c->plan_count; i++)
+        if (strlen(c->plans[i].name) == len &&
+            memcmp(c->plans[i].name, name, len) == 0)
+            return &c->plans[i];
+    return NULL;
+}
+
+static bool plan_name_valid(const char *name)
+{
+    const size_t len = strlen(name);
+
+    return len > 0 && len <= 40 && /* inih cuts sections at 49 */
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                        "0123456789_-") == len;
+}
+
+/* A plan that is named for the first time comes into being: no limits but
+ * payload_max, which is bounded like free's unless the file says otherwise. */
+static struct plan *plan_for(struct config *c, const char *name,
+                             const char *source, struct config_error *ret_error)
+{
+    struct plan *p = find_plan(c, name, strlen(name));
+
+    if (p != NULL)
+        return p;
+    if (!plan_name_valid(name)) {
+        refuse(ret_error, source, "plan", name,
+               "plan names are letters, digits, - and _");
+        return NULL;
+    }
+    if (c->plan_count == CONFIG_PLANS_MAX) {
+        refuse(ret_error, source, "plan", name, "too many plans (most: 64)");
+        return NULL;
+    }
+    p = &c->plans[c->plan_count++];
+    *p = (struct plan){.payload_max = 10240};
+    memcpy(p->name, name, strlen(name) + 1);
+    return p;
+}
+
+static bool set_plan_key(struct config *c, const char *plan, const char *key,
+                         const char *value, const char *source,
+                         struct config_error *ret_error)
+{
+    char name[3 * CONFIG_NAME_MAX];
+    uint64_t number;
+
+    snprintf(name, sizeof(name), PLAN_SECTION "%.64s.%.64s", plan, key);
+    for (size_t i = 0; i < COUNT(plan_keys); i++) {
+        if (strcmp(plan_keys[i].name, key) != 0)
+            continue;
+        /* 2^53: what a JSON reader of ours can take */
+        if (!parse_number(value, &number) || number > (UINT64_C(1) << 53))
+            return refuse(ret_error, source, name, value,
+                          "must be a whole number, 0 for none");
+        struct plan *p = plan_for(c, plan, source, ret_error);
+        if (p == NULL)
+            return false;
+        memcpy((char *)p + plan_keys[i].offset, &number, sizeof(number));
+        return true;
+    }
+    return refuse(ret_error, source, name, value,
+                  "unknown key (confab check --help lists all)");
+}
+
+static bool set(struct config *c, const char *section, const char *name,
+                const char *value, const char *source,
+                struct config_error *ret_error)
+{
+    char full[2 * CONFIG_NAME_MAX];
+
+    if (strncmp(section, PLAN_SECTION, strlen(PLAN_SECTION)) == 0)
+        return set_plan_key(c, section + strlen(PLAN_SECTION), name, value,
+                            source, ret_error);
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (strcmp(keys[i].section, section) == 0 &&
+            strcmp(keys[i].name, name) == 0)
+            return set_key(c, &keys[i], value, source, ret_error);
+    snprintf(full, sizeof(full), "%.60s.%.60s", section, name);
+    return refuse(ret_error, source, full, value,
+                  "unknown key (confab check --help lists all)");
+}
+
+void config_defaults(struct config *ret_config)
+{
+    struct config_error ignored;
+
+    memset(ret_config, 0, sizeof(*ret_config));
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const struct key *k = &keys[i];
+        if (k->type == KEY_NUMBER)
+            store_number((char *)ret_config + k->offset, k->size,
+                         k->initial_number);
+        else
+            set_key(ret_config, k, k->initial, "default", &ignored);
+    }
+    for (size_t i = 0; i < COUNT(first_plans); i++) {
+        struct plan *p = &ret_config->plans[ret_config->plan_count++];
+        memcpy(p->name, first_plans[i], strlen(first_plans[i]) + 1);
+        for (size_t k = 0; k < COUNT(plan_keys); k++)
+            memcpy((char *)p + plan_keys[k].offset, &plan_keys[k].initial[i],
+                   sizeof(uint64_t));
+    }
+}
+
+struct file_reading {
+    struct config *config;
+    const char *path;
+    struct config_error *error;
+    FILE *file;
+    int line;
+    bool refused; /* error says why; the first one is the one to show */
+};
+
+static const char *file_source(const struct file_reading *r, char *out,
+                               size_t size)
+{
+    snprintf(out, size, "%.400s:%d", r->path, r->line);
+    return out;
+}
+
+/* inih's reader. Debian's inih does not pass line numbers to the handler, but
+ * calls it right after it has read the line, so counting here is enough.
+ * Leading blanks are dropped: inih would take an indented key for more of the
+ * value above. */
+static char *read_line(char *out, int size, void *stream)
+{
+    struct file_reading *r = stream;
+    char source[512];
+
+    if (r->refused || fgets(out, size, r->file) == NULL)
+        return NULL;
+    r->line++;
+    const size_t len = strlen(out);
+    if (len + 1 == (size_t)size && out[len - 1] != '\n') {
+        r->refused = true;
+        refuse(r->error, file_source(r, source, sizeof(source)), "line", out,
+               "longer than 199 bytes");
+        return NULL;
+    }
+    const size_t blanks = strspn(out, " \t");
+    memmove(out, out + blanks, len - blanks + 1);
+    return out;
+}
+
+static int take_line(void *arg, const char *section, const char *name,
+                     const char *value)
+{
+    struct file_reading *r = arg;
+    char source[512];
+
+    if (set(r->config, section, name, value,
+            file_source(r, source, sizeof(source)), r->error))
+        return 1;
+    r->refused = true;
+    return 0;
+}
+
+bool config_read_file(struct config *c, const char *path,
+                      struct config_error *ret_error)
+{
+    struct file_reading r = {.config = c, .path = path, .error = ret_error};
+
+    r.file = fopen(path, "re");
+    if (r.file == NULL) {
+        snprintf(ret_error->text, sizeof(ret_error->text), "%.300s: %s", path,
+                 strerror(errno));
+        return false;
+    }
+    const int line = ini_parse_stream(read_line, &r, take_line, &r);
+    fclose(r.file);
+    if (line != 0 && !r.refused) {
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "%.300s:%d: expected [section] or key = value", path, line);
+        return false;
+    }
+    return !r.refused;
+}
+
+bool config_read_environment(struct config *c, char *const *environment,
+                             struct config_error *ret_error)
+{
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        char name[2 * CONFIG_NAME_MAX];
+        const int n = snprintf(name, sizeof(name), "CONFAB_%s_%s",
+                               keys[i].section, keys[i].name);
+        for (int j = 0; j < n; j++)
+            name[j] = (char)toupper((unsigned char)name[j]);
+        for (char *const *e = environment; e != NULL && *e != NULL; e++)
+            if (strncmp(*e, name, (size_t)n) == 0 && (*e)[n] == '=' &&
+                !set_key(c, &keys[i], *e + n + 1, name, ret_error))
+                return false;
+    }
+    return true;
+}
+
+bool config_set(struct config *c, const char *key_equals_value,
+                struct config_error *ret_error)
+{
+    char text[CONFIG_VALUE_MAX + 3 * CONFIG_NAME_MAX];
+
+    if (strlen(key_equals_value) >= sizeof(text))
+        return refuse(ret_error, "-s", "…", key_equals_value, "too long");
+    memcpy(text, key_equals_value, strlen(key_equals_value) + 1);
+    char *value = strchr(text, '=');
+    if (value != NULL)
+        *value++ = '\0';
+    char *name = strrchr(text, '.');
+    if (value == NULL || name == NULL) {
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "-s %.300s: expected section.key=value", key_equals_value);
+        return false;
+    }
+    *name++ = '\0';
+    return set(c, text, name, value, "-s", ret_error);
+}
+
+/* The host part, without brackets; false when the port is no port. */
+static bool split_listen(const char *listen, char *host, size_t size)
+{
+    const char *colon = strrchr(listen, ':');
+    uint64_t port;
+
+    if (colon == NULL || colon == listen || !parse_number(colon + 1, &port) ||
+        port > 65535)
+        return false;
+    size_t len = (size_t)(colon - listen);
+    if (listen[0] == '[') {
+        if (len < 3 || listen[len - 1] != ']')
+            return false;
+        listen++;
+        len -= 2;
+    } else if (memchr(listen, ':', len) != NULL) {
+        return false; /* an IPv6 address needs its brackets */
+    }
+    if (len >= size)
+        return false;
+    memcpy(host, listen, len);
+    host[len] = '\0';
+    return true;
+}
+
+bool config_is_loopback(const char *listen)
+{
+    char host[CONFIG_VALUE_MAX];
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (!split_listen(listen, host, sizeof(host)))
+        return false;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcmp(host, "localhost") == 0;
+}
+
+bool config_finish(struct config *c, struct config_error *ret_error)
+{
+    char host[CONFIG_VALUE_MAX];
+    static const char want[] =
+        "must be address:port, like 127.0.0.1:8080, [::1]:0 or 0.0.0.0:80";
+
+    if (!split_listen(c->http_listen, host, sizeof(host)))
+        return refuse(ret_error, "configuration", "http.listen",
+                      c->http_listen, want);
+    if (!split_listen(c->mqtt_listen, host, sizeof(host)))
+        return refuse(ret_error, "configuration", "mqtt.listen",
+                      c->mqtt_listen, want);
+    if (config_plan(c, slice_str(c->tokens_default_plan)) == NULL)
+        return refuse(ret_error, "configuration", "tokens.default_plan",
+                      c->tokens_default_plan,
+                      "no such plan: add a section [plan:NAME]");
+    if (c->tokens_access == ACCESS_AUTO)
+        c->tokens_access = config_is_loopback(c->http_listen) &&
+                                   config_is_loopback(c->mqtt_listen)
+                               ? ACCESS_OPEN
+                               : ACCESS_REGISTERED;
+    return true;
+}
+
+const struct plan *config_plan(const struct config *c, struct slice name)
+{
+    for (size_t i = 0; i < c->plan_count; i++)
+        if (slice_eq(slice_str(c->plans[i].name), name))
+            return &c->plans[i];
+    return NULL;
+}
+
+static void print_plan_keys(FILE *out, bool markdown)
+{
+    if (markdown)
+        fputs("\n## Plans: sections `[plan:NAME]`\n\n"
+              "0 means no limit, not sent, or keep all.\n\n"
+              "| key | free | paid | local | unit | meaning |\n"
+              "|---|---|---|---|---|---|\n", out);
+    else
+        fputs("\nEach plan, section [plan:NAME] or -s plan:NAME.key=value "
+              "(0: none); free, paid, local:\n", out);
+    for (size_t i = 0; i < COUNT(plan_keys); i++) {
+        const struct plan_key *k = &plan_keys[i];
+        fprintf(out,
+                markdown ? "| `%s` | %llu | %llu | %llu | %s | %s |\n"
+                         : "  %-18s %llu, %llu, %llu  (%s)\n      %s\n",
+                k->name, (unsigned long long)k->initial[0],
+                (unsigned long long)k->initial[1],
+                (unsigned long long)k->initial[2], k->unit, k->meaning);
+    }
+}
+
+void config_print_keys(FILE *out, bool markdown)
+{
+    if (markdown)
+        fputs("| key | default | unit or choices | meaning |\n"
+              "|---|---|---|---|\n", out);
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const struct key *k = &keys[i];
+        char initial[CONFIG_NAME_MAX];
+        if (k->type == KEY_NUMBER)
+            snprintf(initial, sizeof(initial), "%llu",
+                     (unsigned long long)k->initial_number);
+        else
+            snprintf(initial, sizeof(initial), "%s", k->initial);
+        fprintf(out,
+                markdown ? "| `%s.%s` | `%s` | %s | %s |\n"
+                         : "  %s.%s = %s  (%s)\n      %s\n",
+                k->section, k->name, initial, k->unit, k->meaning);
+    }
+    print_plan_keys(out, markdown);
+}
+
+/* The word at position `index` of `words`. */
+static void print_word(FILE *out, const char *words, uint64_t index)
+{
+    for (; index > 0; index--) {
+        words += strcspn(words, " ");
+        words += strspn(words, " ");
+    }
+    fprintf(out, "%.*s\n", (int)strcspn(words, " "), words);
+}
+
+void config_print(const struct config *c, FILE *out)
+{
+    const char *section = "";
+
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const struct key *k = &keys[i];
+        const char *field = (const char *)c + k->offset;
+        if (strcmp(section, k->section) != 0)
+            fprintf(out, "%s[%s]\n", i == 0 ? "" : "\n", k->section);
+        section = k->section;
+        fprintf(out, "%s = ", k->name);
+        if (k->type == KEY_TEXT)
+            fprintf(out, "%s\n", field);
+        else if (k->type == KEY_NUMBER)
+            fprintf(out, "%llu\n",
+                    (unsigned long long)load_number(field, k->size));
+        else
+            print_word(out, k->unit, load_number(field, k->size));
+    }
+    for (size_t p = 0; p < c->plan_count; p++) {
+        fprintf(out, "\n[" PLAN_SECTION "%s]\n", c->plans[p].name);
+        for (size_t i = 0; i < COUNT(plan_keys); i++) {
+            uint64_t v;
+            memcpy(&v, (const char *)&c->plans[p] + plan_keys[i].offset,
+                   sizeof(v));
+            fprintf(out, "%s = %llu\n", plan_keys[i].name,
+                    (unsigned long long)v);
+        }
+    }
+}

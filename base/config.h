@@ -1,0 +1,88 @@
+/* What a user may set: one table drives the parser, `--help`, and
+ * docs/configuration.md, so they cannot drift apart.
+ *
+ * Sources, later wins: defaults, the INI file (-c), environment
+ * (CONFAB_HTTP_LISTEN for http.listen; plans only in file and -s), -s key=value.
+ * All calls happen in main before threads start; afterwards a struct config is
+ * read only and shared by every thread. */
+#ifndef CONFAB_BASE_CONFIG_H
+#define CONFAB_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/slice.h"
+
+#define CONFIG_PLANS_MAX 64
+#define CONFIG_NAME_MAX 64
+#define CONFIG_VALUE_MAX 1024
+
+enum config_access { ACCESS_AUTO, ACCESS_OPEN, ACCESS_REGISTERED };
+
+/* Section [plan:NAME]. 0 = no limit, not sent, keep all. */
+struct plan {
+    char name[CONFIG_NAME_MAX];
+    uint64_t writes_per_hour;
+    uint64_t reads_per_hour;
+    uint64_t payload_max;  /* bytes of one message */
+    uint64_t connections;  /* MQTT connections and open streams per token */
+    uint64_t inflight;     /* unacknowledged QoS 1 publishes per connection:
+                              the Receive Maximum we announce */
+    uint64_t things_max;   /* per token */
+    uint64_t bytes_max;    /* stored payload bytes per token */
+    uint64_t idle_timeout; /* s; SSE only */
+    uint64_t retry_ms;     /* SSE `retry:` */
+    uint64_t keepalive;    /* s between SSE comments */
+    uint64_t retention_count; /* messages kept per thing */
+    uint64_t retention_age;   /* s a message stays readable */
+};
+
+struct config {
+    char http_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:8080 */
+    uint64_t http_workers;              /* 0: one per core */
+    char mqtt_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:1883 */
+    uint64_t mqtt_workers;              /* 0: one per core */
+    char store_path[CONFIG_VALUE_MAX];  /* the data folder; default ./data */
+    uint64_t store_map_size; /* bytes; soft limit; default 16 GiB */
+    enum config_access tokens_access; /* never AUTO after config_finish():
+                                         open iff every listener is loopback */
+    char tokens_default_plan[CONFIG_NAME_MAX]; /* free */
+    uint64_t tokens_create_per_hour; /* per client address; default 10 */
+    uint64_t limits_connections;     /* 0: RLIMIT_NOFILE less 128 */
+    uint64_t log_level;              /* enum log_level */
+    struct plan plans[CONFIG_PLANS_MAX]; /* free, paid, local first */
+    size_t plan_count;
+};
+
+/* An error text for the user names the file and line, or -s, or the variable,
+ * and the key, and says what would be right. */
+struct config_error {
+    char text[512];
+};
+
+void config_defaults(struct config *ret_config);
+/* All of these: false and *ret_error on an unknown key or a bad value. */
+bool config_read_file(struct config *c, const char *path,
+                      struct config_error *ret_error);
+bool config_read_environment(struct config *c, char *const *environment,
+                             struct config_error *ret_error);
+bool config_set(struct config *c, const char *key_equals_value,
+                struct config_error *ret_error); /* the argument of -s */
+/* Checks what needs the whole (plan names exist, listeners parse) and settles
+ * ACCESS_AUTO. */
+bool config_finish(struct config *c, struct config_error *ret_error);
+
+/* NULL when there is no such plan. The pointer lives as long as *c. */
+const struct plan *config_plan(const struct config *c, struct slice name);
+
+/* "127.0.0.1:8080", "[::1]:0", "0.0.0.0:1883", "localhost:1". */
+bool config_is_loopback(const char *listen);
+
+/* Every key with type, default, unit and meaning, as text for --help or as the
+ * Markdown of docs/configuration.md (`confab check --print-docs`). */
+void config_print_keys(FILE *out, bool markdown);
+/* The effective settings as an INI file (`confab check`). */
+void config_print(const struct config *c, FILE *out);
+
+#endif

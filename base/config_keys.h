@@ -1,0 +1,57 @@
+/* The table of settings. Columns: section, key, type, field, default, range,
+ * unit and meaning. It drives parser, --help and docs/configuration.md. */
+#ifndef CONFAB_BASE_CONFIG_KEYS_H
+#define CONFAB_BASE_CONFIG_KEYS_H
+
+/* TEXT(section, key, field, default, unit, meaning)
+ * NUMBER(section, key, field, default, min, max, unit, meaning)
+ * CHOICE(section, key, field, default, choices, meaning) */
+#define CONFIG_KEYS(TEXT, NUMBER, CHOICE)                                     \
+    TEXT(http, listen, http_listen, "127.0.0.1:8080", "address:port",         \
+         "where HTTP is served; port 0 picks a free one")                     \
+    NUMBER(http, workers, http_workers, 0, 0, 256, "threads",                 \
+           "HTTP threads; 0: one per core")                                   \
+    TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
+         "where MQTT is served; port 0 picks a free one")                     \
+    NUMBER(mqtt, workers, mqtt_workers, 0, 0, 256, "threads",                 \
+           "broker threads; 0: one per core")                                 \
+    TEXT(store, path, store_path, "data", "folder",                           \
+         "the data folder, created when missing (also --data)")               \
+    NUMBER(store, map_size, store_map_size, UINT64_C(17179869184), 1048576,   \
+           UINT64_C(70368744177664), "bytes",                                 \
+           "most the stored data may occupy; writes above it are refused")    \
+    CHOICE(tokens, access, tokens_access, "auto", "auto open registered",     \
+           "open: any token works; registered: only created ones; auto: "     \
+           "open while every listener is on loopback")                        \
+    TEXT(tokens, default_plan, tokens_default_plan, "free", "plan",           \
+         "plan of created tokens")                                            \
+    NUMBER(tokens, create_per_hour, tokens_create_per_hour, 10, 0,            \
+           UINT32_MAX, "tokens",                                              \
+           "most tokens one client address may create per hour; 0: no limit") \
+    NUMBER(limits, connections, limits_connections, 0, 0, 16777216,           \
+           "connections",                                                     \
+           "most open connections; 0: the open files limit less 128")         \
+    CHOICE(log, level, log_level, "info", "error warn info debug",            \
+           "least severe line that is written")
+
+/* Section [plan:NAME]; X(key, unit, free, paid, local, meaning). */
+#define CONFIG_PLAN_KEYS(X)                                                   \
+    X(writes_per_hour, "messages", 100, 0, 0, "writes per token and hour")    \
+    X(reads_per_hour, "requests", 60, 0, 0,                                   \
+      "reads per token and hour; a live stream counts 5")                     \
+    X(payload_max, "bytes", 10240, 10240, 1048576, "largest message")         \
+    X(connections, "connections", 0, 0, 0,                                    \
+      "MQTT connections, and live streams, of a token at the same time")      \
+    X(inflight, "messages", 0, 0, 0,                                          \
+      "unacknowledged QoS 1 publishes per connection (Receive Maximum)")      \
+    X(things_max, "things", 0, 0, 0, "things per token")                      \
+    X(bytes_max, "bytes", 0, 0, 0, "stored payload per token")                \
+    X(idle_timeout, "seconds", 180, 0, 0,                                     \
+      "a live stream to which nothing was sent is ended")                     \
+    X(retry_ms, "milliseconds", 60000, 0, 3000,                               \
+      "how long EventSource waits before it connects again")                  \
+    X(keepalive, "seconds", 0, 20, 15, "comment on a quiet live stream")      \
+    X(retention_count, "messages", 0, 0, 0, "messages kept per thing")        \
+    X(retention_age, "seconds", 0, 0, 0, "how long a message is kept")
+
+#endif

@@ -1,0 +1,31 @@
+/* A run of bytes that somebody else owns. Never NUL-terminated by contract;
+ * `data` may be NULL when `len` is 0. How long it may be used is said by
+ * whoever hands it out. */
+#ifndef CONFAB_BASE_SLICE_H
+#define CONFAB_BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct slice {
+    const void *data;
+    size_t len;
+};
+
+static inline struct slice slice_of(const void *data, size_t len)
+{
+    return (struct slice){data, len};
+}
+
+static inline struct slice slice_str(const char *s)
+{
+    return (struct slice){s, strlen(s)};
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+#endif

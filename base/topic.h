@@ -1,0 +1,43 @@
+/* Names: tokens, things, MQTT topics and filters. The rules of MQTT itself are
+ * libmosquitto's; this is the only file outside the link and the tools that
+ * includes mosquitto.h. Pure; any thread. Names are slices, not C strings. */
+#ifndef CONFAB_BASE_TOPIC_H
+#define CONFAB_BASE_TOPIC_H
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+
+#define TOKEN_MAX 64         /* bytes; [A-Za-z0-9_-]{1,64} */
+#define THING_MAX 256        /* bytes of UTF-8 */
+#define TOPIC_LEVELS_MAX 200 /* MQTT has no such bound; deep topics cost us */
+
+/* token: [A-Za-z0-9_-]{1,64} */
+bool token_valid(struct slice token);
+
+/* thing: 1-256 bytes of UTF-8, no control characters (U+0000-001F, U+007F-009F),
+ * no + #, no empty level, not starting with $. */
+bool thing_valid(struct slice thing);
+
+/* A topic one may publish to: UTF-8 without NUL, 1-65535 bytes, no wildcard,
+ * at most TOPIC_LEVELS_MAX levels (MQTT 5 §4.7). */
+bool topic_valid(struct slice topic);
+
+/* A filter one may subscribe to: as above, with + and # where MQTT §4.7.1
+ * allows them. `$share/…` is not parsed here. */
+bool filter_valid(struct slice filter);
+bool filter_has_wildcard(struct slice filter);
+
+/* MQTT §4.7 matching, `$`-topics not matched by a leading wildcard
+ * (MQTT-4.7.2-1). Both must be valid. Level by level, no allocation. */
+bool filter_matches(struct slice filter, struct slice topic);
+
+/* Splits `<token>/<thing>`: true only when both parts are valid by the rules
+ * above. The slices point into `topic`. */
+bool topic_split(struct slice topic, struct slice *ret_token,
+                 struct slice *ret_thing);
+
+/* The first level of a topic or filter (all of it when there is no '/'). */
+struct slice topic_first_level(struct slice topic);
+
+#endif

@@ -1,0 +1,93 @@
+#include "base/utf8.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+static bool is_continuation(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+size_t utf8_sequence(const void *data, size_t len)
+{
+    const unsigned char *p = data;
+
+    if (len == 0)
+        return 0;
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] < 0xc2) /* a continuation byte, or an overlong form of ASCII */
+        return 0;
+    if (len < 2)
+        return 0;
+    if (p[0] < 0xe0)
+        return is_continuation(p[1]) ? 2 : 0;
+
+    /* The second byte carries what RFC 3629 §4 excludes: overlong forms,
+     * surrogates, code points above U+10FFFF. */
+    unsigned char low = 0x80, high = 0xbf;
+    switch (p[0]) {
+    case 0xe0: low = 0xa0; break;
+    case 0xed: high = 0x9f; break;
+    case 0xf0: low = 0x90; break;
+    case 0xf4: high = 0x8f; break;
+    }
+    if (p[1] < low || p[1] > high || len < 3 || !is_continuation(p[2]))
+        return 0;
+    if (p[0] < 0xf0)
+        return 3;
+    return p[0] <= 0xf4 && len >= 4 && is_continuation(p[3]) ? 4 : 0;
+}
+
+/* How many bytes at the start of p are ASCII (and not NUL), looked at eight at
+ * a time; the rest is left to the caller. */
+static size_t plain_run(const unsigned char *p, size_t len, bool nul_allowed)
+{
+    size_t at = 0;
+
+    for (; len - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, p + at, sizeof(word));
+        /* Subtracting one borrows into a byte's high bit only where the byte
+         * was 0: exact, since no high bit is set when it decides. */
+        const uint64_t stop = nul_allowed ? word : word | (word - ONES);
+        if (stop & HIGH_BITS)
+            break;
+    }
+    return at;
+}
+
+static inline bool valid(const unsigned char *p, size_t len, bool nul_allowed)
+{
+    size_t at = plain_run(p, len, nul_allowed);
+
+    while (at < len) {
+        if (p[at] < 0x80) {
+            if (p[at] == 0 && !nul_allowed)
+                return false;
+            at++;
+            continue;
+        }
+        const size_t n = utf8_sequence(p + at, len - at);
+        if (n == 0)
+            return false;
+        at += n;
+        /* Back to words only where a run of ASCII has begun again. */
+        if (at < len && p[at] < 0x80)
+            at += plain_run(p + at, len - at, nul_allowed);
+    }
+    return true;
+}
+
+bool utf8_valid(const void *data, size_t len)
+{
+    return valid(data, len, true);
+}
+
+bool utf8_valid_without_nul(const void *data, size_t len)
+{
+    return valid(data, len, false);
+}

@@ -1,0 +1,60 @@
+/* Confab's own conventions on top of MQTT 5: the names broker and bridge share,
+ * who never include each other. docs/mqtt.md describes them to users.
+ *
+ * User properties whose name starts with RESERVED_PREFIX are refused from
+ * anyone but an administrator (PUBACK 0x83). */
+#ifndef CONFAB_BASE_VOCABULARY_H
+#define CONFAB_BASE_VOCABULARY_H
+
+#define RESERVED_PREFIX "confab-"
+
+/* CONNECT user property `confab` = one of these; may be given several times. */
+#define PROP_ASK "confab"
+#define ASK_STAMP "stamp"       /* each delivered PUBLISH carries id, seq, at */
+#define ASK_RECEIPTS "receipts" /* each PUBACK carries them too */
+
+/* On a delivered PUBLISH (stamp) and on a PUBACK (receipts), decimal. */
+#define PROP_ID "confab-id"
+#define PROP_SEQ "confab-seq"
+#define PROP_AT "confab-at" /* microseconds since 1970 */
+
+/* On a PUBLISH of an administrator (the bridge's link). */
+#define PROP_OP "confab-op"     /* operation id: repeated => first result again */
+#define PROP_IDEMPOTENCY "confab-idempotency" /* the HTTP Idempotency-Key */
+#define PROP_CLASS "confab-class" /* "json": already checked, do not parse again */
+#define PROP_CHARGE "confab-charge" /* token's read window as the bridge knows it:
+                                     * start, microseconds since 1970 */
+
+/* On the PUBACK to an administrator. */
+#define PROP_STATUS "confab-status"       /* HTTP-like: 200 400 401 413 429 507 */
+#define PROP_RESULT "confab-result"       /* JSON, at most 16 KiB (commands) */
+#define PROP_REMAINING "confab-remaining" /* writes left in this window */
+#define PROP_RETRY_AFTER "confab-retry-after" /* seconds; with 429. Also to
+                                               * ordinary v5 clients (0x97) */
+#define PROP_REPEAT "confab-repeat" /* "1": answered from an earlier result,
+                                     * nothing was stored, nothing counted */
+
+/* Commands: PUBLISH, QoS 1, administrators only; body a msgpack map. The
+ * PUBACK has PROP_STATUS and PROP_RESULT.
+ *
+ *  token_create  {token: str (chosen by the caller from a CSPRNG), plan: str}
+ *                → {"token":…,"plan":…}; 409 when it exists
+ *  token_revoke  {token: str} → {"token":…,"revoked":true}; 404
+ *  usage         {token: str, start: int µs, reads: int} reads charged so far in
+ *                the window that began at `start`; → {}
+ *  ping          {} → {} ; a real write of a row of `meta` and its commit
+ *  trim          {topic: str, through: int id} remove messages up to that id,
+ *                whole chunks → {"removed":n}
+ *  status        {} → the broker's counters as JSON (not through the writer) */
+#define COMMAND_PREFIX "$confab/"
+
+/* What is not stored: `$events/<token>/<kind>/<thing>`. Kind `revoked` (empty
+ * thing) is published by the server when a token has been revoked. */
+#define EVENTS_PREFIX "$events/"
+#define EVENT_REVOKED "revoked"
+
+/* In the data folder. */
+#define SOCKET_NAME "confab.sock" /* administrators: same uid or root */
+#define LOCK_NAME "confab.lock"   /* flock()ed by the process that writes */
+
+#endif

@@ -1,0 +1,191 @@
+#include "base/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct config config;
+static struct config_error error;
+
+static int fresh(void **state)
+{
+    (void)state;
+    config_defaults(&config);
+    error.text[0] = '\0';
+    return 0;
+}
+
+static bool read_text(const char *text)
+{
+    char path[] = "/tmp/confab-config-test-XXXXXX";
+    const int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    const bool ok = config_read_file(&config, path, &error);
+    unlink(path);
+    return ok;
+}
+
+static void check_error(const char *part)
+{
+    if (strstr(error.text, part) == NULL)
+        fail_msg("'%s' does not say '%s'", error.text, part);
+}
+
+static void the_defaults_are_the_documented_ones(void **state)
+{
+    (void)state;
+    assert_true(config_finish(&config, &error));
+    assert_string_equal(config.http_listen, "127.0.0.1:8080");
+    assert_string_equal(config.mqtt_listen, "127.0.0.1:1883");
+    assert_int_equal(config.tokens_access, ACCESS_OPEN);
+    const struct plan *free_plan = config_plan(&config, slice_str("free"));
+    assert_int_equal(free_plan->writes_per_hour, 100);
+    assert_int_equal(free_plan->reads_per_hour, 60);
+    assert_int_equal(free_plan->payload_max, 10240);
+    assert_int_equal(free_plan->idle_timeout, 180);
+    assert_int_equal(free_plan->retry_ms, 60000);
+    assert_int_equal(free_plan->keepalive, 0);
+    const struct plan *paid = config_plan(&config, slice_str("paid"));
+    assert_int_equal(paid->writes_per_hour, 0);
+    assert_int_equal(paid->keepalive, 20);
+    assert_int_equal(paid->retry_ms, 0);
+    const struct plan *local = config_plan(&config, slice_str("local"));
+    assert_int_equal(local->payload_max, 1048576);
+    assert_int_equal(local->retry_ms, 3000);
+    assert_int_equal(local->keepalive, 15);
+    assert_null(config_plan(&config, slice_str("nope")));
+}
+
+static void a_file_sets_keys_and_plans(void **state)
+{
+    (void)state;
+    assert_true(read_text("# comment\n[http]\nlisten = [::1]:0\n"
+                          "  workers = 3 ; inline\n"
+                          "[plan:gold]\nwrites_per_hour = 5\n"
+                          "[tokens]\ndefault_plan = gold\naccess=registered\n"));
+    assert_true(config_finish(&config, &error));
+    assert_string_equal(config.http_listen, "[::1]:0");
+    assert_int_equal(config.http_workers, 3);
+    assert_int_equal(config.tokens_access, ACCESS_REGISTERED);
+    assert_int_equal(config_plan(&config, slice_str("gold"))->writes_per_hour, 5);
+}
+
+static void an_error_names_file_line_and_key(void **state)
+{
+    (void)state;
+    assert_false(read_text("[http]\n\nlisten = 127.0.0.1:1\nwurkers = 3\n"));
+    check_error("/tmp/confab-config-test-");
+    check_error(":4: http.wurkers");
+    check_error("unknown key");
+    fresh(NULL);
+    assert_false(read_text("[http]\nworkers = many\n"));
+    check_error(":2: http.workers = many");
+    fresh(NULL);
+    assert_false(read_text("[tokens]\naccess = perhaps\n"));
+    check_error("auto open registered");
+    fresh(NULL);
+    assert_false(read_text("[plan:free]\nwrites_per_hour = -1\n"));
+    check_error(":2: plan:free.writes_per_hour");
+    fresh(NULL);
+    assert_false(read_text("[http]\nnonsense\n"));
+    check_error(":2:");
+    fresh(NULL);
+    assert_false(config_read_file(&config, "/nonexistent/confab.ini", &error));
+    check_error("/nonexistent/confab.ini");
+}
+
+static void the_environment_and_set_are_read(void **state)
+{
+    char *const environment[] = {"HOME=/", "CONFAB_HTTP_LISTEN=127.0.0.1:9",
+                                 "CONFAB_LOG_LEVEL=debug", NULL};
+    char *const bad[] = {"CONFAB_HTTP_WORKERS=x", NULL};
+
+    (void)state;
+    assert_true(config_read_environment(&config, environment, &error));
+    assert_string_equal(config.http_listen, "127.0.0.1:9");
+    assert_int_equal(config.log_level, 3);
+    assert_true(config_set(&config, "http.listen=127.0.0.1:10", &error));
+    assert_string_equal(config.http_listen, "127.0.0.1:10");
+    assert_true(config_set(&config, "plan:free.idle_timeout=2", &error));
+    assert_int_equal(config_plan(&config, slice_str("free"))->idle_timeout, 2);
+    assert_false(config_read_environment(&config, bad, &error));
+    check_error("CONFAB_HTTP_WORKERS");
+    assert_false(config_set(&config, "http.listen", &error));
+    check_error("section.key=value");
+    assert_false(config_set(&config, "no.such=1", &error));
+    check_error("no.such");
+}
+
+static void open_is_the_default_only_on_loopback(void **state)
+{
+    (void)state;
+    assert_true(config_set(&config, "mqtt.listen=0.0.0.0:0", &error));
+    assert_true(config_finish(&config, &error));
+    assert_int_equal(config.tokens_access, ACCESS_REGISTERED);
+    assert_true(config_is_loopback("127.9.9.9:1"));
+    assert_true(config_is_loopback("[::1]:0"));
+    assert_true(config_is_loopback("localhost:80"));
+    assert_false(config_is_loopback("[::]:80"));
+    assert_false(config_is_loopback("192.0.2.1:80"));
+    assert_false(config_is_loopback("127.0.0.1"));
+}
+
+static void what_needs_the_whole_is_checked_at_the_end(void **state)
+{
+    (void)state;
+    config_set(&config, "tokens.default_plan=none", &error);
+    assert_false(config_finish(&config, &error));
+    check_error("tokens.default_plan");
+    fresh(NULL);
+    config_set(&config, "http.listen=8080", &error);
+    assert_false(config_finish(&config, &error));
+    check_error("http.listen");
+    fresh(NULL);
+    config_set(&config, "mqtt.listen=127.0.0.1:99999", &error);
+    assert_false(config_finish(&config, &error));
+    check_error("mqtt.listen");
+}
+
+static void what_is_printed_reads_back_the_same(void **state)
+{
+    static struct config again;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+
+    (void)state;
+    config_set(&config, "plan:x.things_max=7", &error);
+    config_set(&config, "log.level=warn", &error);
+    assert_true(config_finish(&config, &error));
+    config_print(&config, f);
+    fclose(f);
+    again = config;
+    fresh(NULL);
+    assert_true(read_text(text));
+    assert_true(config_finish(&config, &error));
+    assert_memory_equal(&config, &again, sizeof(config));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_defaults_are_the_documented_ones, fresh),
+        cmocka_unit_test_setup(a_file_sets_keys_and_plans, fresh),
+        cmocka_unit_test_setup(an_error_names_file_line_and_key, fresh),
+        cmocka_unit_test_setup(the_environment_and_set_are_read, fresh),
+        cmocka_unit_test_setup(open_is_the_default_only_on_loopback, fresh),
+        cmocka_unit_test_setup(what_needs_the_whole_is_checked_at_the_end, fresh),
+        cmocka_unit_test_setup(what_is_printed_reads_back_the_same, fresh),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
