@@ -55,8 +55,8 @@ static const char *const first_plans[] = {"free", "paid", "local"};
 static bool refuse(struct config_error *ret, const char *source,
                    const char *key, const char *value, const char *want)
 {
-    snprintf(ret->text, sizeof(ret->text), "%s: %s = %.80s: %s", source, key,
-             value, want);
+    snprintf(ret->text, sizeof(ret->text), "%.200s: %.80s = %.80s: %.120s",
+             source, key, value, want);
     return false;
 }
 
@@ -108,6 +108,38 @@ static uint64_t load_number(const void *field, size_t size)
     return small;
 }
 
+/* The host part, without brackets; false when the port is no port. */
+static bool split_listen(const char *listen, char *host, size_t size)
+{
+    const char *colon = strrchr(listen, ':');
+    uint64_t port;
+
+    if (colon == NULL || colon == listen || !parse_number(colon + 1, &port) ||
+        port > 65535)
+        return false;
+    size_t len = (size_t)(colon - listen);
+    if (listen[0] == '[') {
+        if (len < 3 || listen[len - 1] != ']')
+            return false;
+        listen++;
+        len -= 2;
+    } else if (memchr(listen, ':', len) != NULL) {
+        return false; /* an IPv6 address needs its brackets */
+    }
+    if (len >= size)
+        return false;
+    memcpy(host, listen, len);
+    host[len] = '\0';
+    return true;
+}
+
+static bool is_listen(const char *value)
+{
+    char host[CONFIG_VALUE_MAX];
+
+    return split_listen(value, host, sizeof(host));
+}
+
 static bool set_key(struct config *c, const struct key *k, const char *value,
                     const char *source, struct config_error *ret_error)
 {
@@ -121,7 +153,14 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
         if (value[0] == '\0' || strlen(value) >= k->size)
             return refuse(ret_error, source, name, value,
                           "must not be empty or that long");
+        if (strcmp(k->name, "listen") == 0 && !is_listen(value))
+            return refuse(ret_error, source, name, value,
+                          "must be address:port, like 127.0.0.1:8080, [::1]:0 "
+                          "or 0.0.0.0:80");
         memcpy(field, value, strlen(value) + 1);
+        if (k->offset == offsetof(struct config, tokens_default_plan))
+            snprintf(c->default_plan_source, sizeof(c->default_plan_source),
+                     "%s", source);
         return true;
     case KEY_NUMBER:
         if (parse_number(value, &number) && number >= k->min &&
@@ -282,13 +321,19 @@ static char *read_line(char *out, int size, void *stream)
         return NULL;
     r->line++;
     const size_t len = strlen(out);
-    if (len + 1 == (size_t)size && out[len - 1] != '\n') {
+    const size_t blanks = strspn(out, " \t");
+    const char *wrong = NULL;
+    if (len + 1 == (size_t)size && out[len - 1] != '\n')
+        wrong = "longer than 199 bytes";
+    else if (out[blanks] == '[' && strchr(out, ']') == NULL)
+        wrong = "a section ends with ]"; /* inih would go on without one */
+    if (wrong != NULL) {
         r->refused = true;
+        out[strcspn(out, "\r\n")] = '\0';
         refuse(r->error, file_source(r, source, sizeof(source)), "line", out,
-               "longer than 199 bytes");
+               wrong);
         return NULL;
     }
-    const size_t blanks = strspn(out, " \t");
     memmove(out, out + blanks, len - blanks + 1);
     return out;
 }
@@ -318,6 +363,11 @@ bool config_read_file(struct config *c, const char *path,
         return false;
     }
     const int line = ini_parse_stream(read_line, &r, take_line, &r);
+    if (ferror(r.file) && !r.refused) { /* a folder, for example */
+        snprintf(ret_error->text, sizeof(ret_error->text), "%.300s: %s", path,
+                 strerror(errno));
+        r.refused = true;
+    }
     fclose(r.file);
     if (line != 0 && !r.refused) {
         snprintf(ret_error->text, sizeof(ret_error->text),
@@ -365,31 +415,6 @@ bool config_set(struct config *c, const char *key_equals_value,
     return set(c, text, name, value, "-s", ret_error);
 }
 
-/* The host part, without brackets; false when the port is no port. */
-static bool split_listen(const char *listen, char *host, size_t size)
-{
-    const char *colon = strrchr(listen, ':');
-    uint64_t port;
-
-    if (colon == NULL || colon == listen || !parse_number(colon + 1, &port) ||
-        port > 65535)
-        return false;
-    size_t len = (size_t)(colon - listen);
-    if (listen[0] == '[') {
-        if (len < 3 || listen[len - 1] != ']')
-            return false;
-        listen++;
-        len -= 2;
-    } else if (memchr(listen, ':', len) != NULL) {
-        return false; /* an IPv6 address needs its brackets */
-    }
-    if (len >= size)
-        return false;
-    memcpy(host, listen, len);
-    host[len] = '\0';
-    return true;
-}
-
 bool config_is_loopback(const char *listen)
 {
     char host[CONFIG_VALUE_MAX];
@@ -407,18 +432,8 @@ bool config_is_loopback(const char *listen)
 
 bool config_finish(struct config *c, struct config_error *ret_error)
 {
-    char host[CONFIG_VALUE_MAX];
-    static const char want[] =
-        "must be address:port, like 127.0.0.1:8080, [::1]:0 or 0.0.0.0:80";
-
-    if (!split_listen(c->http_listen, host, sizeof(host)))
-        return refuse(ret_error, "configuration", "http.listen",
-                      c->http_listen, want);
-    if (!split_listen(c->mqtt_listen, host, sizeof(host)))
-        return refuse(ret_error, "configuration", "mqtt.listen",
-                      c->mqtt_listen, want);
     if (config_plan(c, slice_str(c->tokens_default_plan)) == NULL)
-        return refuse(ret_error, "configuration", "tokens.default_plan",
+        return refuse(ret_error, c->default_plan_source, "tokens.default_plan",
                       c->tokens_default_plan,
                       "no such plan: add a section [plan:NAME]");
     if (c->tokens_access == ACCESS_AUTO)

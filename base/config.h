@@ -53,6 +53,9 @@ struct config {
     uint64_t log_level;              /* enum log_level */
     struct plan plans[CONFIG_PLANS_MAX]; /* free, paid, local first */
     size_t plan_count;
+    /* Where tokens.default_plan was set: whether there is such a plan is known
+     * only at the end. */
+    char default_plan_source[512];
 };
 
 /* An error text for the user names the file and line, or -s, or the variable,
@@ -69,7 +72,7 @@ bool config_read_environment(struct config *c, char *const *environment,
                              struct config_error *ret_error);
 bool config_set(struct config *c, const char *key_equals_value,
                 struct config_error *ret_error); /* the argument of -s */
-/* Checks what needs the whole (plan names exist, listeners parse) and settles
+/* Checks what needs the whole (the default plan exists) and settles
  * ACCESS_AUTO. */
 bool config_finish(struct config *c, struct config_error *ret_error);
 

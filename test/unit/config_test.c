@@ -145,14 +145,20 @@ static void what_needs_the_whole_is_checked_at_the_end(void **state)
     config_set(&config, "tokens.default_plan=none", &error);
     assert_false(config_finish(&config, &error));
     check_error("tokens.default_plan");
-    fresh(NULL);
-    config_set(&config, "http.listen=8080", &error);
-    assert_false(config_finish(&config, &error));
+}
+
+static void an_address_is_checked_where_it_is_set(void **state)
+{
+    (void)state;
+    assert_false(config_set(&config, "http.listen=8080", &error));
     check_error("http.listen");
-    fresh(NULL);
-    config_set(&config, "mqtt.listen=127.0.0.1:99999", &error);
-    assert_false(config_finish(&config, &error));
+    assert_false(config_set(&config, "mqtt.listen=127.0.0.1:99999", &error));
     check_error("mqtt.listen");
+    assert_false(config_set(&config, "mqtt.listen=::1:80", &error));
+    assert_false(config_set(&config, "mqtt.listen=[::1:80", &error));
+    assert_true(config_set(&config, "mqtt.listen=[::1]:80", &error));
+    assert_false(read_text("[http\nworkers = 1\n"));
+    check_error(":1: line = [http");
 }
 
 static void what_is_printed_reads_back_the_same(void **state)
@@ -172,6 +178,8 @@ static void what_is_printed_reads_back_the_same(void **state)
     fresh(NULL);
     assert_true(read_text(text));
     assert_true(config_finish(&config, &error));
+    memset(config.default_plan_source, 0, sizeof(config.default_plan_source));
+    memset(again.default_plan_source, 0, sizeof(again.default_plan_source));
     assert_memory_equal(&config, &again, sizeof(config));
     free(text);
 }
@@ -185,6 +193,7 @@ int main(void)
         cmocka_unit_test_setup(the_environment_and_set_are_read, fresh),
         cmocka_unit_test_setup(open_is_the_default_only_on_loopback, fresh),
         cmocka_unit_test_setup(what_needs_the_whole_is_checked_at_the_end, fresh),
+        cmocka_unit_test_setup(an_address_is_checked_where_it_is_set, fresh),
         cmocka_unit_test_setup(what_is_printed_reads_back_the_same, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,154 @@
+/* The databases inside the environment, and the rows of `meta` that say whose
+ * they are. */
+#include <errno.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "store/environment.h"
+
+static int open_databases(struct store_env *e, MDB_txn *txn, unsigned create)
+{
+    int rc = 0;
+
+#define X(field, name, flags)                                                 \
+    if (rc == 0)                                                              \
+        rc = mdb_dbi_open(txn, name, (flags) | create, &e->db.field);
+    SCHEMA_DATABASES(X)
+#undef X
+    return rc;
+}
+
+static enum store_err get_number(struct store_env *e, MDB_txn *txn,
+                                 const char *name, uint64_t *ret_number)
+{
+    MDB_val key = {strlen(name), (void *)name}, row;
+    const int rc = mdb_get(txn, e->db.meta, &key, &row);
+
+    if (rc != 0)
+        return store_from_mdb(rc);
+    return schema_get_number(row, ret_number) ? STORE_OK : STORE_CORRUPT;
+}
+
+static int put_number(struct store_env *e, MDB_txn *txn, const char *name,
+                      uint64_t number)
+{
+    struct buffer b = BUFFER_INIT;
+    MDB_val key = {strlen(name), (void *)name};
+    int rc = ENOMEM;
+
+    schema_put_number(&b, number);
+    if (buffer_ok(&b)) {
+        MDB_val row = {b.len, b.data};
+        rc = mdb_put(txn, e->db.meta, &key, &row, 0);
+    }
+    buffer_release(&b);
+    return rc;
+}
+
+static enum store_err read_meta(struct store_env *e, MDB_txn *txn)
+{
+    uint64_t format;
+    enum store_err err = get_number(e, txn, META_FORMAT, &format);
+
+    if (err == STORE_OK && format > SCHEMA_VERSION)
+        return STORE_VERSION;
+    if (err == STORE_OK)
+        err = get_number(e, txn, META_STORE_ID, &e->store_id);
+    if (err == STORE_OK)
+        err = get_number(e, txn, META_EPOCH, &e->epoch);
+    return err;
+}
+
+/* Never 0. */
+static int random_number(uint64_t *ret_number)
+{
+    do {
+        if (getrandom(ret_number, sizeof(*ret_number), 0) !=
+            sizeof(*ret_number))
+            return EIO;
+    } while (*ret_number == 0);
+    return 0;
+}
+
+static int write_meta(struct store_env *e, MDB_txn *txn)
+{
+    int rc = random_number(&e->store_id);
+
+    if (rc == 0)
+        rc = random_number(&e->epoch);
+    if (rc == 0)
+        rc = put_number(e, txn, META_STORE_ID, e->store_id);
+    if (rc == 0)
+        rc = put_number(e, txn, META_EPOCH, e->epoch);
+    if (rc == 0)
+        rc = put_number(e, txn, META_CREATED, (uint64_t)clock_real_us());
+    if (rc == 0)
+        rc = put_number(e, txn, META_FORMAT, SCHEMA_VERSION);
+    return rc;
+}
+
+/* A store that is complete is opened without writing, so that a full map or
+ * disk does not keep anyone from it. NOTFOUND: it is not complete. */
+static enum store_err open_complete(struct store_env *e)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+
+    if (rc != 0)
+        return store_from_mdb(rc);
+    rc = open_databases(e, txn, 0);
+    const enum store_err err = rc == 0 ? read_meta(e, txn) : store_from_mdb(rc);
+    if (err == STORE_OK)
+        return store_from_mdb(mdb_txn_commit(txn)); /* keeps the handles */
+    mdb_txn_abort(txn);
+    return err;
+}
+
+/* Creates what is missing: everything, or the databases a newer version has
+ * added. */
+static enum store_err complete(struct store_env *e)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
+
+    if (rc != 0)
+        return store_from_mdb(rc);
+    rc = open_databases(e, txn, MDB_CREATE);
+    enum store_err err = rc == 0 ? read_meta(e, txn) : store_from_mdb(rc);
+    if (err == STORE_NOTFOUND)
+        err = store_from_mdb(write_meta(e, txn));
+    if (err == STORE_OK)
+        return store_from_mdb(mdb_txn_commit(txn));
+    mdb_txn_abort(txn);
+    return err;
+}
+
+enum store_err databases_open(struct store_env *e)
+{
+    const enum store_err err = open_complete(e);
+
+    return err == STORE_NOTFOUND && !e->read_only ? complete(e) : err;
+}
+
+enum store_err store_head_in(struct store_env *e, MDB_txn *txn,
+                             uint64_t *ret_head)
+{
+    MDB_cursor *cursor;
+    MDB_val key, row;
+    uint64_t last = 0, removed = 0;
+
+    int rc = mdb_cursor_open(txn, e->db.log, &cursor);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    rc = mdb_cursor_get(cursor, &key, &row, MDB_LAST);
+    if (rc == 0)
+        memcpy(&last, key.mv_data, sizeof(last));
+    mdb_cursor_close(cursor);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return store_from_mdb(rc);
+    const enum store_err err = get_number(e, txn, META_HEAD, &removed);
+    if (err != STORE_OK && err != STORE_NOTFOUND)
+        return err;
+    *ret_head = last > removed ? last : removed;
+    return STORE_OK;
+}

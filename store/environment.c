@@ -1,0 +1,146 @@
+/* The LMDB environment: its size, its map, whether its file is whole. */
+#include "store/environment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MiB (UINT64_C(1) << 20)
+#define GiB (UINT64_C(1) << 30)
+#define DEFAULT_SOFT_LIMIT (16 * GiB)
+#define DEFAULT_MAX_READERS 1024
+
+static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static uint64_t whole_pages(uint64_t bytes)
+{
+    const uint64_t page = 64 * 1024; /* a multiple of any machine's */
+
+    return (bytes + page - 1) / page * page;
+}
+
+static uint64_t address_reserve(const struct store_env *e)
+{
+    return clamp(e->soft_limit / 16, 64 * MiB, UINT64_MAX);
+}
+
+/* See struct store_opts. */
+void environment_set_sizes(struct store_env *e, uint64_t map_size)
+{
+    e->soft_limit = map_size != 0 ? map_size : DEFAULT_SOFT_LIMIT;
+    e->step = whole_pages(clamp(e->soft_limit / 16, MiB, 64 * MiB));
+    e->disk_reserve = clamp(e->soft_limit / 16, 16 * MiB, 64 * MiB);
+    e->real_map = whole_pages(e->soft_limit + address_reserve(e));
+}
+
+/* A map of `size` bytes, also when LMDB made it smaller or larger at open. No
+ * transaction is alive yet in this process, which LMDB asks for. */
+static int resize_map(struct store_env *e, uint64_t size)
+{
+    const int rc = mdb_env_set_mapsize(e->env, size);
+
+    if (rc == 0)
+        e->real_map = size;
+    return rc;
+}
+
+/* The writer needs its reserve above what the file holds already, even when
+ * store.map_size has been lowered since. */
+static int size_writers_map(struct store_env *e)
+{
+    const uint64_t want = whole_pages(store_end(e) + address_reserve(e));
+
+    return want > e->real_map ? resize_map(e, want) : 0;
+}
+
+/* A reader cannot follow when the writer is restarted with a larger map, but
+ * addresses are free: it takes four times as many as there are now. */
+static int size_readers_map(struct store_env *e)
+{
+    MDB_envinfo info;
+
+    mdb_env_info(e->env, &info);
+    const uint64_t now = info.me_mapsize;
+    uint64_t want = now > e->real_map ? now : e->real_map;
+    want = whole_pages(clamp(4 * want, 64 * GiB, UINT64_MAX));
+    if (resize_map(e, want) == 0)
+        return 0;
+    return resize_map(e, now); /* ENOMEM: RLIMIT_AS */
+}
+
+/* LMDB maps its table of readers and writes to it in place; on a full disk,
+ * the first write to a block that the file has not yet is a SIGBUS. So it gets
+ * its blocks first. Before mdb_env_open(), because closing a descriptor of this
+ * file would drop the locks LMDB has on it. */
+static int allocate_lock_file(const struct store_env *e, unsigned max_readers)
+{
+    /* 64 bytes per reader and a head, which LMDB rounds to less than a page. */
+    const off_t want = (off_t)whole_pages(64 * ((uint64_t)max_readers + 64));
+    struct stat st;
+    int rc = 0;
+
+    const int fd = openat(e->dir_fd, "lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC,
+                          STORE_FILE_MODE);
+    if (fd < 0)
+        return e->read_only ? 0 : errno; /* LMDB knows read-only filesystems */
+    if (fstat(fd, &st) != 0 ||
+        fallocate(fd, FALLOC_FL_KEEP_SIZE, 0,
+                  st.st_size > want ? st.st_size : want) != 0)
+        rc = errno == EOPNOTSUPP || errno == ENOSYS ? 0 : errno;
+    close(fd);
+    return rc;
+}
+
+/* LMDB trusts its meta page: a file cut short would be a SIGBUS later. */
+static enum store_err check_length(struct store_env *e)
+{
+    struct stat st;
+    int fd;
+
+    mdb_env_get_fd(e->env, &fd);
+    if (fstat(fd, &st) != 0)
+        return STORE_IO;
+    return (uint64_t)st.st_size < store_end(e) ? STORE_CORRUPT : STORE_OK;
+}
+
+enum store_err environment_open(struct store_env *e,
+                                const struct store_opts *opts, int *ret_rc)
+{
+    MDB_stat stat;
+    unsigned flags = MDB_NOTLS; /* a reader belongs to its holder, whichever
+                                   thread that is */
+    const unsigned max_readers =
+        opts->max_readers != 0 ? opts->max_readers : DEFAULT_MAX_READERS;
+    unsigned count = 0;
+#define X(field, name, dbi_flags) count++;
+    SCHEMA_DATABASES(X)
+#undef X
+
+    if (e->read_only)
+        flags |= MDB_RDONLY;
+    int rc = mdb_env_create(&e->env);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(e->env, count);
+    if (rc == 0)
+        rc = mdb_env_set_maxreaders(e->env, max_readers);
+    if (rc == 0)
+        rc = allocate_lock_file(e, max_readers);
+    if (rc == 0 && !e->read_only) /* else what the file says */
+        rc = mdb_env_set_mapsize(e->env, e->real_map);
+    if (rc == 0)
+        rc = mdb_env_open(e->env, e->dir, flags, STORE_FILE_MODE);
+    *ret_rc = rc;
+    if (rc != 0)
+        return store_from_mdb(rc);
+    mdb_env_stat(e->env, &stat);
+    e->page_size = stat.ms_psize;
+    const enum store_err err = check_length(e);
+    if (err != STORE_OK)
+        return err;
+    *ret_rc = e->read_only ? size_readers_map(e) : size_writers_map(e);
+    return store_from_mdb(*ret_rc);
+}

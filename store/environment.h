@@ -1,0 +1,21 @@
+/* Opening the LMDB environment of a store: what store_open() is made of. */
+#ifndef CONFAB_STORE_ENVIRONMENT_H
+#define CONFAB_STORE_ENVIRONMENT_H
+
+#include "store/schema.h"
+
+#define STORE_FILE_MODE 0640
+
+/* Sets soft_limit, real_map, step and disk_reserve: see struct store_opts. */
+void environment_set_sizes(struct store_env *e, uint64_t map_size);
+
+/* Opens data.mdb in e->dir and makes its map large enough. On error e->env may
+ * be set: the caller closes it. *ret_rc: errno or LMDB's code. */
+enum store_err environment_open(struct store_env *e,
+                                const struct store_opts *opts, int *ret_rc);
+
+/* Opens the databases and reads store id and epoch; creates what is missing,
+ * unless read_only: STORE_NOTFOUND then. VERSION: made by a newer Confab. */
+enum store_err databases_open(struct store_env *e);
+
+#endif

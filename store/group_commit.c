@@ -1,0 +1,279 @@
+#include "store/group_commit.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/trim.h"
+
+/* After disk or map refused two commands in a row, appends are refused for so
+ * long without trying. */
+#define PAUSE_US 100000
+#define REFUSED_MAX 2
+/* Housekeeping that failed or cannot go on is not tried again before this. */
+#define HOUSEKEEP_AGAIN_US 1000000
+#define TELL_EVERY_US 5000000
+
+enum store_err group_commit_init(struct group_commit *g, struct store *st,
+                                 const struct writer_opts *opts,
+                                 struct commit_stats *stats)
+{
+    *g = (struct group_commit){
+        .stats = stats,
+        .now_us = opts->now_us != NULL ? opts->now_us : clock_real_us,
+        .on_batch = opts->on_batch,
+        .arg = opts->arg,
+        .has_room = true,
+        .told_accepting = true,
+    };
+    sweep_init(&g->sweep, opts->config);
+    return transaction_init(&g->t, st, opts->config);
+}
+
+void group_commit_release(struct group_commit *g)
+{
+    transaction_release(&g->t);
+}
+
+/* ---- one command ------------------------------------------------------ */
+
+static void reset(struct command *c)
+{
+    c->result = RESULT_OK;
+    c->repeated = false;
+    c->id = c->seq = 0;
+    c->at_us = 0;
+    c->remaining = UINT64_MAX;
+    c->retry_after_s = 0;
+    c->removed = 0;
+    if (c->kind == COMMAND_APPEND && c->message != NULL)
+        c->message->id = c->message->seq = 0;
+}
+
+static enum store_err apply(struct transaction *t, struct command *c)
+{
+    reset(c);
+    if (c->kind == COMMAND_EVENT)
+        return event_apply(t, c);
+    const enum store_err err = transaction_open(t);
+    if (err != STORE_OK)
+        return err;
+    switch (c->kind) {
+    case COMMAND_APPEND: return append_apply(t, c);
+    case COMMAND_TOKEN_CREATE: return token_create_apply(t, c);
+    case COMMAND_TOKEN_REVOKE: return token_revoke_apply(t, c);
+    case COMMAND_USAGE: return usage_apply(t, c);
+    case COMMAND_PING: return ping_apply(t, c);
+    case COMMAND_TRIM: return trim_apply(t, c);
+    case COMMAND_EVENT: break;
+    }
+    c->result = RESULT_INVALID;
+    return STORE_OK;
+}
+
+/* ---- housekeeping ----------------------------------------------------- */
+
+int64_t housekeeping_wait(const struct group_commit *g)
+{
+    const bool due = g->t.trims_waiting || sweep_due(&g->sweep, g->now_us());
+    const int64_t left_us = g->housekeep_mono_us - clock_mono_us();
+
+    if (due)
+        return left_us > 0 ? left_us : 0;
+    return g->sweep.needed ? HOUSEKEEP_AGAIN_US : -1;
+}
+
+static enum store_err housekeep(struct group_commit *g)
+{
+    struct transaction *t = &g->t;
+    enum store_err err = transaction_open(t);
+
+    if (err == STORE_OK && t->trims_waiting)
+        err = trim_leftovers(t);
+    if (err == STORE_OK && sweep_due(&g->sweep, t->now_us))
+        err = sweep_step(&g->sweep, t);
+    g->housekept = true;
+    return err;
+}
+
+/* The count of retention belongs to the appends; the rest rides along when
+ * the commit is paid for anyway. */
+static enum store_err ride_along(struct group_commit *g)
+{
+    if (!transaction_changed(&g->t))
+        return STORE_OK;
+    const enum store_err err = retention_after_appends(&g->t);
+    if (err != STORE_OK || housekeeping_wait(g) != 0)
+        return err;
+    return housekeep(g);
+}
+
+static void pause_housekeeping(struct group_commit *g)
+{
+    g->housekeep_mono_us = clock_mono_us() + HOUSEKEEP_AGAIN_US;
+}
+
+/* ---- one transaction -------------------------------------------------- */
+
+static void tell_accepting(struct group_commit *g, bool accepting)
+{
+    const int64_t mono_us = g->t.mono_us;
+
+    if (accepting == g->told_accepting ||
+        (g->told_mono_us != 0 && mono_us - g->told_mono_us < TELL_EVERY_US))
+        return;
+    g->told_accepting = accepting;
+    g->told_mono_us = mono_us;
+    if (accepting)
+        log_info("store", "messages are accepted again");
+    else if (!g->has_room)
+        log_warn("store", "messages are refused: %s",
+                 store_strerror(STORE_FULL));
+    else
+        log_warn("store", "messages are refused: %s",
+                 command_text(g->t.paused_result));
+}
+
+static bool is_accepting(struct group_commit *g)
+{
+    struct transaction *t = &g->t;
+
+    if (t->space.room_known)
+        g->has_room = space_admits(&t->space, 0, t->mono_us);
+    const bool accepting = g->has_room && t->paused_until_mono_us == 0;
+    tell_accepting(g, accepting);
+    return accepting;
+}
+
+static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
+{
+    struct transaction *t = &g->t;
+
+    *ret_commit_us = -1;
+    if (!transaction_changed(t))
+        return transaction_commit(t);
+    const int64_t begin_us = clock_mono_us();
+    const enum store_err err = transaction_commit(t);
+    *ret_commit_us = clock_mono_us() - begin_us;
+    if (err == STORE_OK) {
+        g->refused_in_a_row = 0;
+        t->paused_until_mono_us = 0;
+    }
+    return err;
+}
+
+static void count(struct group_commit *g, int64_t commit_us, uint64_t refused)
+{
+    const struct writer_stats more = {
+        .last_commit_us = commit_us >= 0 ? g->now_us() : 0,
+        .accepting = is_accepting(g),
+        .appended = g->t.appended,
+        .events = g->t.events,
+        .refused = refused,
+        .trimmed = g->t.trimmed,
+    };
+    commit_stats_add(g->stats, &more, commit_us);
+}
+
+static enum store_err attempt(struct group_commit *g, struct command **c,
+                              size_t n, bool with_housekeeping,
+                              int64_t *ret_commit_us)
+{
+    const struct sweep sweep = g->sweep;
+    struct transaction *t = &g->t;
+
+    g->housekept = false;
+    enum store_err err = transaction_begin(t, n, g->now_us(), clock_mono_us());
+    if (err != STORE_OK)
+        return err;
+    for (size_t i = 0; err == STORE_OK && i < n; i++)
+        err = apply(t, c[i]);
+    if (err == STORE_OK && with_housekeeping)
+        err = n > 0 ? ride_along(g) : housekeep(g);
+    if (err == STORE_OK) {
+        err = commit(g, ret_commit_us);
+    } else {
+        transaction_abort(t);
+    }
+    if (err != STORE_OK && err != STORE_CORRUPT)
+        g->sweep = sweep;
+    return err;
+}
+
+/* ---- answering -------------------------------------------------------- */
+
+static void answer(struct group_commit *g, struct command **c, size_t n,
+                   int64_t commit_us)
+{
+    struct batch *b = g->t.batch;
+    uint64_t refused = 0;
+
+    g->t.batch = NULL;
+    for (size_t i = 0; i < n; i++)
+        refused += c[i]->result != RESULT_OK;
+    count(g, commit_us, refused);
+    for (size_t i = 0; i < n; i++)
+        c[i]->done(c[i]);
+    if (b->count > 0 && g->on_batch != NULL)
+        g->on_batch(g->arg, b);
+    batch_unref(b);
+}
+
+static void refuse(struct group_commit *g, struct command *c,
+                   enum store_err err)
+{
+    struct transaction *t = &g->t;
+
+    reset(c);
+    c->result =
+        err == STORE_FULL || err == STORE_NOMEM ? RESULT_FULL : RESULT_IO;
+    c->remaining = 0;
+    if ((err == STORE_FULL || err == STORE_IO) &&
+        ++g->refused_in_a_row >= REFUSED_MAX) {
+        t->paused_until_mono_us = clock_mono_us() + PAUSE_US;
+        t->paused_result = c->result;
+    }
+    t->appended = t->events = t->trimmed = 0;
+    count(g, -1, 1);
+    c->done(c);
+}
+
+static void run(struct group_commit *g, struct command **c, size_t n,
+                bool with_housekeeping)
+{
+    int64_t commit_us = -1;
+
+    enum store_err err = attempt(g, c, n, with_housekeeping, &commit_us);
+    if (err != STORE_OK && with_housekeeping) {
+        pause_housekeeping(g);
+        if (n == 1) /* it may have been the housekeeping's fault */
+            err = attempt(g, c, n, false, &commit_us);
+    }
+    if (err == STORE_OK) {
+        answer(g, c, n, commit_us);
+    } else if (n == 1) {
+        refuse(g, c[0], err);
+    } else {
+        run(g, c, n / 2, false);
+        run(g, c + n / 2, n - n / 2, false);
+    }
+}
+
+void group_commit_run(struct group_commit *g, struct command **c, size_t n)
+{
+    run(g, c, n, true);
+}
+
+void housekeeping_run(struct group_commit *g)
+{
+    int64_t commit_us = -1;
+
+    const enum store_err err = attempt(g, NULL, 0, true, &commit_us);
+    if (err != STORE_OK) {
+        pause_housekeeping(g);
+        if (err != STORE_FULL)
+            log_error("store", "housekeeping: %s", store_strerror(err));
+        return;
+    }
+    if (commit_us < 0 && !g->sweep.walking)
+        pause_housekeeping(g);
+    answer(g, NULL, 0, commit_us);
+}

@@ -1,0 +1,43 @@
+/* Many commands, one transaction, one commit (two flushes of the disk); when
+ * that fails, halves of it, down to the one command that is to blame, which
+ * alone is refused. Housekeeping (retention's walk, deleting what trims left)
+ * rides along, so that it costs no flushes of its own while there is traffic.
+ * Writer's thread only. */
+#ifndef CONFAB_STORE_GROUP_COMMIT_H
+#define CONFAB_STORE_GROUP_COMMIT_H
+
+#include "store/commit_stats.h"
+#include "store/retention.h"
+#include "store/transaction.h"
+
+struct group_commit {
+    struct transaction t;
+    struct sweep sweep;
+    struct commit_stats *stats;
+    int64_t (*now_us)(void); /* real time */
+    void (*on_batch)(void *arg, struct batch *b);
+    void *arg;
+
+    unsigned refused_in_a_row; /* by disk or map, one by one */
+    bool has_room;             /* when last measured */
+    bool told_accepting;       /* what the log was told last … */
+    int64_t told_mono_us;      /* … and when */
+    int64_t housekeep_mono_us; /* not before: it failed or had nothing to do */
+    bool housekept;            /* in the last transaction */
+};
+
+/* STORE_*: the store cannot be read. Borrowed: everything. */
+enum store_err group_commit_init(struct group_commit *g, struct store *st,
+                                 const struct writer_opts *opts,
+                                 struct commit_stats *stats);
+void group_commit_release(struct group_commit *g);
+
+/* Applies, commits and answers all n commands, offers what was stored. */
+void group_commit_run(struct group_commit *g, struct command **c, size_t n);
+
+/* How long until there is housekeeping to do, in µs: 0: now; -1: never. */
+int64_t housekeeping_wait(const struct group_commit *g);
+/* A step of it, in a transaction of its own. */
+void housekeeping_run(struct group_commit *g);
+
+#endif

@@ -1,0 +1,63 @@
+/* One message on its way: made by a broker worker from a PUBLISH, numbered by
+ * the writer, then read by every worker that fans it out. One allocation.
+ *
+ * Threads:  filled by its maker; id, seq and at_us by the writer before the
+ *           batch is offered; immutable and shared afterwards.
+ * Owner:    reference counted, atomically. */
+#ifndef CONFAB_STORE_MESSAGE_H
+#define CONFAB_STORE_MESSAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+/* X(name, value): values are on disk, never renumber. */
+enum message_kind {
+    MESSAGE_MESSAGE = 0,
+    MESSAGE_EDIT = 1,
+    MESSAGE_DELETE = 2,
+    MESSAGE_PURGE = 3,
+    MESSAGE_EVENT = 100 /* passes through the writer unstored: id is 0 */
+};
+
+/* What the payload is; on disk. Empty payloads are text. */
+enum payload_class { PAYLOAD_BINARY = 0, PAYLOAD_TEXT = 1, PAYLOAD_JSON = 2 };
+
+struct message {
+    atomic_uint refs;
+    uint8_t kind;           /* enum message_kind */
+    uint8_t payload_class;  /* enum payload_class */
+    uint8_t qos;            /* as published: 0, 1, 2 */
+    bool retain;            /* as published */
+    bool has_expiry;
+    bool has_payload_format;
+    uint8_t payload_format; /* MQTT 5 §3.3.2.3.2 */
+    uint32_t expiry_s;      /* MQTT 5 Message Expiry Interval */
+    uint64_t publisher;     /* hash of token and client id, for No Local; 0 none */
+    uint64_t id;            /* set by the writer; 0: not stored */
+    uint64_t seq;
+    int64_t at_us;          /* created_at, µs since 1970 */
+    /* All in the same allocation; borrowed as long as a reference is held. */
+    struct slice topic;
+    struct slice payload;
+    /* data == NULL: not sent; data != NULL and len == 0: sent empty. The log
+     * keeps the difference, because MQTT forwards these unaltered. */
+    struct slice content_type;
+    struct slice response_topic;
+    struct slice correlation;
+    struct slice user_properties; /* encoded MQTT 5 block 0x26…, as sent, in
+                                     order, without confab-* */
+};
+
+/* Copies every slice (and the scalar fields; refs, id, seq, at_us are set to
+ * 1, 0, 0, 0) of `from`. NULL: out of memory. Caller owns one reference. */
+struct message *message_new(const struct message *from);
+struct message *message_ref(struct message *m);
+void message_unref(struct message *m); /* NULL is fine */
+
+/* JSON if it parses, else text if it is UTF-8 without NUL, else binary. */
+enum payload_class payload_classify(struct slice payload);
+
+#endif

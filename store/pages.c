@@ -1,0 +1,100 @@
+/* How much of data.mdb is in use, and making sure that the disk has the blocks
+ * before LMDB needs them: on a full disk a write into allocated blocks succeeds,
+ * any other one is an EIO in the middle of a commit. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "store/schema.h"
+
+uint64_t store_end(struct store_env *e)
+{
+    MDB_envinfo info;
+
+    mdb_env_info(e->env, &info);
+    return (info.me_last_pgno + 1) * e->page_size;
+}
+
+/* One line of mdb_reader_list(): "pid thread txnid", or "-" for no snapshot.
+ * That text is the only way LMDB tells what its readers hold. */
+static int see_reader(const char *line, void *arg)
+{
+    uint64_t *oldest = arg;
+    uint64_t txn;
+
+    if (sscanf(line, "%*d %*x %" SCNu64, &txn) == 1 && txn < *oldest)
+        *oldest = txn;
+    return 0;
+}
+
+/* Pages freed by transaction N are free for reuse once no snapshot is as old
+ * as N (LMDB's mdb_find_oldest). */
+static enum store_err count_free_pages(struct store_env *e, MDB_txn *txn,
+                                       uint64_t *ret_pages)
+{
+    uint64_t oldest = mdb_txn_id(txn), pages = 0;
+    MDB_cursor *cursor;
+    MDB_val key, v;
+
+    mdb_reader_list(e->env, see_reader, &oldest);
+    int rc = mdb_cursor_open(txn, 0 /* LMDB's free list */, &cursor);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    while ((rc = mdb_cursor_get(cursor, &key, &v, MDB_NEXT)) == 0) {
+        size_t id, count;
+        memcpy(&id, key.mv_data, sizeof(id));
+        if (id >= oldest)
+            break;
+        memcpy(&count, v.mv_data, sizeof(count)); /* then the page numbers */
+        pages += count;
+    }
+    mdb_cursor_close(cursor);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return store_from_mdb(rc);
+    *ret_pages = pages;
+    return STORE_OK;
+}
+
+enum store_err store_used(struct store_env *e, MDB_txn *txn, uint64_t *ret_used)
+{
+    uint64_t free_pages = 0;
+
+    if (txn == NULL) {
+        const int rc = mdb_txn_renew(e->space_txn);
+        if (rc != 0)
+            return store_from_mdb(rc);
+    }
+    const enum store_err err = count_free_pages(
+        e, txn == NULL ? e->space_txn : txn, &free_pages);
+    if (txn == NULL)
+        mdb_txn_reset(e->space_txn);
+    if (err == STORE_OK)
+        *ret_used = store_end(e) - free_pages * e->page_size;
+    return err;
+}
+
+enum store_err store_preallocate(struct store_env *e, uint64_t used)
+{
+    uint64_t want = used + e->disk_reserve;
+
+    if (want <= e->allocated)
+        return STORE_OK;
+    want = (want + e->step - 1) / e->step * e->step;
+    if (want > e->real_map)
+        want = e->real_map;
+    if (want <= e->allocated)
+        return STORE_OK;
+
+    /* Not posix_fallocate(): where the filesystem cannot (copy-on-write ones),
+     * that writes to every block instead, and they would move all the same. */
+    int fd, rc;
+    mdb_env_get_fd(e->env, &fd);
+    do
+        rc = fallocate(fd, 0, (off_t)e->allocated, (off_t)(want - e->allocated));
+    while (rc != 0 && errno == EINTR);
+    if (rc != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+        return store_from_mdb(errno);
+    e->allocated = want;
+    return STORE_OK;
+}

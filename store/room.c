@@ -1,0 +1,102 @@
+#include "store/room.h"
+
+/* Below this much room nothing is accepted: small messages then are as long as
+ * "accepting" says so, and not until the last byte. */
+#define ROOM_MIN (16u << 10)
+/* How old an answer of the free list may be: walking it takes a read per
+ * transaction that freed something, and a full store is asked all the time. */
+#define USED_AGE_US 20000
+/* Half of the least reserve of addresses (struct store_opts). */
+#define RESERVE_MIN (32u << 20)
+
+/* LMDB puts a value above about half a page into pages of its own. */
+#define INLINE_MAX 2000u
+#define ROW_SHARE 128u /* key, node, things row, chunk, operation id */
+
+void space_init(struct space *s, struct store_env *e)
+{
+    *s = (struct space){.e = e};
+}
+
+void space_begin(struct space *s)
+{
+    s->room_known = s->room_exact = false;
+    s->taken_now = 0;
+}
+
+void space_freed(struct space *s)
+{
+    s->used_mono_us = 0;
+}
+
+uint64_t space_of(const struct message *m)
+{
+    const uint64_t record = m->topic.len + m->payload.len +
+                            m->content_type.len + m->response_topic.len +
+                            m->correlation.len + m->user_properties.len;
+    if (record <= INLINE_MAX)
+        return record + ROW_SHARE;
+    return (record + ROW_SHARE + 4095) / 4096 * 4096 + ROW_SHARE;
+}
+
+static uint64_t used(struct space *s, int64_t mono_us)
+{
+    uint64_t bytes;
+
+    if (s->used_mono_us == 0 || mono_us - s->used_mono_us > USED_AGE_US) {
+        if (store_used(s->e, NULL, &bytes) != STORE_OK)
+            bytes = store_end(s->e); /* the bound that needs no reading */
+        s->used = bytes;
+        s->used_mono_us = mono_us;
+        s->taken = s->taken_now; /* the last commit's state has not these */
+    }
+    return s->used + s->taken;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* By the bound that costs nothing; by the free list when that does not do. */
+static void measure(struct space *s, uint64_t bytes, int64_t mono_us)
+{
+    const uint64_t end = store_end(s->e);
+    const bool blocks = store_preallocate(s->e, end) == STORE_OK;
+
+    s->room_known = true;
+    s->room = less(s->e->soft_limit, end + s->taken_now);
+    if (blocks && s->room >= bytes)
+        return;
+    const uint64_t in_use = used(s, mono_us);
+    s->room_exact = true;
+    s->room = less(s->e->soft_limit, in_use);
+    /* A full disk: only what was freed inside the file, and as copy-on-write
+     * needs pages as well, not all of that. */
+    if (!blocks && s->room > less(end, in_use) / 2)
+        s->room = less(end, in_use) / 2;
+}
+
+bool space_admits(struct space *s, uint64_t bytes, int64_t mono_us)
+{
+    const uint64_t needed = bytes > ROOM_MIN ? bytes : ROOM_MIN;
+
+    if (!s->room_known || (!s->room_exact && s->room < needed))
+        measure(s, needed, mono_us);
+    return s->room >= needed;
+}
+
+void space_take(struct space *s, uint64_t bytes)
+{
+    s->room = less(s->room, bytes);
+    s->taken += bytes;
+    s->taken_now += bytes;
+}
+
+bool space_has_reserve(struct space *s, int64_t mono_us)
+{
+    const uint64_t map = s->e->real_map;
+
+    return store_end(s->e) + RESERVE_MIN <= map ||
+           used(s, mono_us) + RESERVE_MIN <= map;
+}

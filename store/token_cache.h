@@ -1,0 +1,61 @@
+/* The writer's memory of tokens: token row, plan and usage row. Like
+ * store/thing_cache.h; a token that does not exist has an entry too, so that
+ * hammering an unknown one costs no read. Writer's thread only. */
+#ifndef CONFAB_STORE_TOKEN_CACHE_H
+#define CONFAB_STORE_TOKEN_CACHE_H
+
+#include <sys/queue.h>
+
+#include "base/config.h"
+#include "base/name_hash.h"
+#include "store/schema.h"
+
+#define TOKEN_CACHE_ENTRIES 16384
+
+struct token {
+    bool exists;
+    bool dirty; /* usage changed, or the token row was written */
+    int64_t revoked_us;
+    const struct plan *plan; /* what applies now; never NULL */
+    struct usage_row usage;
+    UT_hash_handle hh;
+    TAILQ_ENTRY(token) age;
+    STAILQ_ENTRY(token) change;
+    size_t name_len;
+    char name[TOKEN_MAX];
+};
+
+struct token_cache {
+    const struct config *config;
+    struct token *by_name;
+    TAILQ_HEAD(token_ages, token) by_age;
+    STAILQ_HEAD(token_changes, token) changed;
+    size_t entries;
+    unsigned told; /* plans missing from the configuration, logged so far */
+    char told_names[16][CONFIG_NAME_MAX];
+};
+
+void token_cache_init(struct token_cache *c, const struct config *config);
+void token_cache_release(struct token_cache *c);
+
+/* `name` must be token_valid(). One that does not exist gets exists = false
+ * and the plan it would come into being with. A plan that the configuration no
+ * longer has is replaced by tokens.default_plan, which is logged once. The
+ * pointer is valid until token_cache_committed() or _aborted(). */
+enum store_err token_cache_get(struct token_cache *c, struct store_env *e,
+                               MDB_txn *txn, struct slice name,
+                               struct token **ret_token);
+
+void token_changed(struct token_cache *c, struct token *t);
+
+/* Writes the token row and takes it over into the entry. `plan` must exist. */
+enum store_err token_put(struct token_cache *c, struct store_env *e,
+                         MDB_txn *txn, struct buffer *row, struct token *t,
+                         const struct token_row *value);
+
+enum store_err token_cache_flush(struct token_cache *c, struct store_env *e,
+                                 MDB_txn *txn, struct buffer *row);
+void token_cache_committed(struct token_cache *c);
+void token_cache_aborted(struct token_cache *c);
+
+#endif

@@ -1,0 +1,148 @@
+#include "store/transaction.h"
+
+static enum store_err read_start(struct transaction *t)
+{
+    MDB_txn *txn = NULL;
+    MDB_stat stat;
+
+    int rc = mdb_txn_begin(t->e->env, NULL, MDB_RDONLY, &txn);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    enum store_err err = store_head_in(t->e, txn, &t->committed_head);
+    if (err == STORE_OK) {
+        rc = mdb_stat(txn, t->e->db.trims, &stat);
+        err = store_from_mdb(rc);
+        t->trims_waiting = rc == 0 && stat.ms_entries > 0;
+    }
+    mdb_txn_abort(txn);
+    return err;
+}
+
+enum store_err transaction_init(struct transaction *t, struct store *st,
+                                const struct config *config)
+{
+    *t = (struct transaction){.e = store_env(st), .config = config};
+    thing_cache_init(&t->things);
+    token_cache_init(&t->tokens, config);
+    space_init(&t->space, t->e);
+    return read_start(t);
+}
+
+void transaction_release(struct transaction *t)
+{
+    thing_cache_release(&t->things);
+    token_cache_release(&t->tokens);
+    buffer_release(&t->row);
+}
+
+enum store_err transaction_begin(struct transaction *t, size_t messages,
+                                 int64_t now_us, int64_t mono_us)
+{
+    t->batch = batch_new(messages);
+    if (t->batch == NULL)
+        return STORE_NOMEM;
+    t->txn = NULL;
+    t->now_us = now_us;
+    t->mono_us = mono_us;
+    t->head = t->committed_head;
+    t->deletions = TRANSACTION_DELETIONS + 2 * (unsigned)messages;
+    memset(t->remembered, 0, sizeof(t->remembered));
+    t->put = t->deleted = false;
+    t->appended = t->events = t->trimmed = 0;
+    space_begin(&t->space);
+    return STORE_OK;
+}
+
+enum store_err transaction_open(struct transaction *t)
+{
+    if (t->txn != NULL)
+        return STORE_OK;
+    return store_from_mdb(mdb_txn_begin(t->e->env, NULL, 0, &t->txn));
+}
+
+enum store_err transaction_put(struct transaction *t, MDB_dbi dbi, MDB_val key,
+                               MDB_val value, unsigned flags)
+{
+    t->put = true;
+    return store_from_mdb(mdb_put(t->txn, dbi, &key, &value, flags));
+}
+
+enum store_err transaction_put_row(struct transaction *t, MDB_dbi dbi,
+                                   MDB_val key, unsigned flags)
+{
+    if (!buffer_ok(&t->row))
+        return STORE_NOMEM;
+    return transaction_put(t, dbi, key, (MDB_val){t->row.len, t->row.data},
+                           flags);
+}
+
+bool transaction_changed(const struct transaction *t)
+{
+    return t->put || !STAILQ_EMPTY(&t->things.changed) ||
+           !STAILQ_EMPTY(&t->tokens.changed);
+}
+
+static enum store_err purge(struct transaction *t)
+{
+    enum store_err err = STORE_OK;
+
+    /* Faster than they come, so that the past is worked off in small steps. */
+    for (int kind = 0; err == STORE_OK && kind < REPEAT_KIND_COUNT; kind++)
+        err = repeat_purge(t->e, t->txn, (enum repeat_kind)kind, t->now_us,
+                           2 * t->remembered[kind] + 16);
+    return err;
+}
+
+enum store_err transaction_commit(struct transaction *t)
+{
+    if (!transaction_changed(t)) {
+        mdb_txn_abort(t->txn);
+        t->txn = NULL;
+        t->batch->head = t->committed_head;
+        /* Refusals, too, bring entries into memory: keep to the bounds. */
+        thing_cache_committed(&t->things);
+        token_cache_committed(&t->tokens);
+        return STORE_OK;
+    }
+    enum store_err err = purge(t);
+    if (err == STORE_OK)
+        err = thing_cache_flush(&t->things, t->e, t->txn, &t->row);
+    if (err == STORE_OK)
+        err = token_cache_flush(&t->tokens, t->e, t->txn, &t->row);
+    if (err == STORE_OK) {
+        err = store_from_mdb(mdb_txn_commit(t->txn));
+        t->txn = NULL; /* gone even when it failed */
+    }
+    if (err != STORE_OK) {
+        transaction_abort(t);
+        return err;
+    }
+    thing_cache_committed(&t->things);
+    token_cache_committed(&t->tokens);
+    t->committed_head = t->batch->head = t->head;
+    if (t->deleted)
+        space_freed(&t->space);
+    return STORE_OK;
+}
+
+void transaction_abort(struct transaction *t)
+{
+    mdb_txn_abort(t->txn); /* no-op on NULL */
+    t->txn = NULL;
+    thing_cache_aborted(&t->things);
+    token_cache_aborted(&t->tokens);
+    batch_unref(t->batch);
+    t->batch = NULL;
+}
+
+enum store_err transaction_thing(struct transaction *t, struct slice topic,
+                                 struct thing **ret_thing)
+{
+    return thing_cache_get(&t->things, t->e, t->txn, topic, ret_thing);
+}
+
+enum store_err transaction_token(struct transaction *t, struct slice name,
+                                 struct token **ret_token)
+{
+    return token_cache_get(&t->tokens, t->e, t->txn, name, ret_token);
+}

@@ -1,0 +1,208 @@
+#include "store/writer.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "store/commit_stats.h"
+#include "store/group_commit.h"
+
+#define QUEUE_BOUND 65536
+/* What one transaction takes: larger groups gain little, and everybody waits
+ * for the whole of one. */
+#define GROUP_COMMANDS 4096
+#define GROUP_BYTES (16u << 20)
+
+STAILQ_HEAD(commands, command);
+
+struct writer {
+    pthread_t thread;
+    pthread_mutex_t mutex; /* of what is above the line */
+    pthread_cond_t wake;
+    struct commands queue;
+    size_t queued; /* submitted and not yet in a group */
+    bool waiting;  /* the thread sleeps: somebody must signal */
+    bool stopping;
+    /* ---- */
+    size_t queue_bound;
+    struct commit_stats stats;
+    /* The thread's own: */
+    struct commands taken; /* off the queue, not yet in a group */
+    struct command *group[GROUP_COMMANDS];
+    size_t grouped;
+    struct group_commit commit;
+};
+
+/* ---- the thread ------------------------------------------------------- */
+
+/* Sleeps until there are commands, the writer is to stop, or wait_us are over
+ * (-1: never). Called with the mutex held. */
+static void sleep_until_woken(struct writer *w, int64_t wait_us)
+{
+    struct timespec until;
+    const int64_t until_us = clock_mono_us() + wait_us;
+    int rc = 0;
+
+    until.tv_sec = until_us / 1000000;
+    until.tv_nsec = until_us % 1000000 * 1000;
+    w->waiting = true;
+    while (rc == 0 && STAILQ_EMPTY(&w->queue) && !w->stopping && wait_us != 0)
+        rc = wait_us < 0 ? pthread_cond_wait(&w->wake, &w->mutex)
+                         : pthread_cond_timedwait(&w->wake, &w->mutex, &until);
+    w->waiting = false;
+}
+
+static size_t cost(const struct command *c)
+{
+    return c->message == NULL
+               ? 0
+               : c->message->payload.len + c->message->topic.len;
+}
+
+/* The next commands in order, at most one group of them, at least one if any
+ * is there. */
+static void form_group(struct writer *w)
+{
+    size_t bytes = 0;
+    struct command *c;
+
+    w->grouped = 0;
+    while ((c = STAILQ_FIRST(&w->taken)) != NULL &&
+           w->grouped < GROUP_COMMANDS) {
+        bytes += cost(c);
+        if (w->grouped > 0 && bytes > GROUP_BYTES)
+            break;
+        STAILQ_REMOVE_HEAD(&w->taken, entry);
+        w->group[w->grouped++] = c;
+    }
+}
+
+/* false: stopped, and everything that was submitted is answered. */
+static bool next_group(struct writer *w)
+{
+    const int64_t wait_us = housekeeping_wait(&w->commit);
+
+    pthread_mutex_lock(&w->mutex);
+    w->queued -= w->grouped;
+    if (STAILQ_EMPTY(&w->taken)) {
+        sleep_until_woken(w, wait_us);
+        STAILQ_CONCAT(&w->taken, &w->queue);
+    }
+    const bool stopping = w->stopping;
+    pthread_mutex_unlock(&w->mutex);
+    form_group(w);
+    return w->grouped > 0 || !stopping;
+}
+
+static void *write_until_stopped(void *arg)
+{
+    struct writer *w = arg;
+
+    while (next_group(w)) {
+        w->commit.housekept = false;
+        if (w->grouped > 0)
+            group_commit_run(&w->commit, w->group, w->grouped);
+        if (!w->commit.housekept && housekeeping_wait(&w->commit) == 0)
+            housekeeping_run(&w->commit);
+    }
+    return NULL;
+}
+
+/* ---- the interface ---------------------------------------------------- */
+
+static bool init_locks(struct writer *w)
+{
+    pthread_condattr_t attr;
+
+    if (!commit_stats_init(&w->stats))
+        return false;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* as clock_mono_us() */
+    const bool ok = pthread_mutex_init(&w->mutex, NULL) == 0 &&
+                    pthread_cond_init(&w->wake, &attr) == 0;
+    pthread_condattr_destroy(&attr);
+    return ok;
+}
+
+static void free_all(struct writer *w)
+{
+    group_commit_release(&w->commit);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->mutex);
+    commit_stats_release(&w->stats);
+    free(w);
+}
+
+enum store_err writer_start(struct store *st, const struct writer_opts *opts,
+                            struct writer **ret_writer)
+{
+    struct writer *w = calloc(1, sizeof(*w));
+
+    if (w == NULL || !init_locks(w)) {
+        free(w);
+        return STORE_NOMEM;
+    }
+    STAILQ_INIT(&w->queue);
+    STAILQ_INIT(&w->taken);
+    w->queue_bound = opts->queue_bound != 0 ? opts->queue_bound : QUEUE_BOUND;
+    enum store_err err = group_commit_init(&w->commit, st, opts, &w->stats);
+    if (err == STORE_OK &&
+        pthread_create(&w->thread, NULL, write_until_stopped, w) != 0)
+        err = STORE_NOMEM;
+    if (err != STORE_OK) {
+        free_all(w);
+        return err;
+    }
+    *ret_writer = w;
+    return STORE_OK;
+}
+
+bool writer_submit(struct writer *w, struct command *c)
+{
+    pthread_mutex_lock(&w->mutex);
+    if (w->stopping) {
+        pthread_mutex_unlock(&w->mutex);
+        c->result = RESULT_STOPPED;
+        c->repeated = false;
+        c->id = c->seq = c->remaining = 0;
+        c->done(c);
+        return true;
+    }
+    const bool fits = w->queued < w->queue_bound;
+    bool wake = false;
+    if (fits) {
+        STAILQ_INSERT_TAIL(&w->queue, c, entry);
+        w->queued++;
+        wake = w->waiting;
+        w->waiting = false; /* one signal per sleep, not per command */
+    }
+    pthread_mutex_unlock(&w->mutex);
+    if (wake)
+        pthread_cond_signal(&w->wake);
+    return fits;
+}
+
+void writer_stop(struct writer *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    assert(!w->stopping); /* once */
+    w->stopping = true;
+    pthread_mutex_unlock(&w->mutex);
+    pthread_cond_signal(&w->wake);
+    pthread_join(w->thread, NULL);
+}
+
+void writer_free(struct writer *w)
+{
+    if (w == NULL)
+        return;
+    assert(w->stopping && STAILQ_EMPTY(&w->queue));
+    free_all(w);
+}
+
+void writer_stats(struct writer *w, struct writer_stats *ret_stats)
+{
+    commit_stats_read(&w->stats, ret_stats);
+}

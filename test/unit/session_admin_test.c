@@ -1,0 +1,289 @@
+/* The UNIX socket: who is an administrator, and what administrators may. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "test/unit/broker_fixture.h"
+
+static struct broker_fixture b;
+
+/* Sends a packet and returns its PUBACK as text: printable bytes only. */
+static const char *order(struct peer *p, const char *packet, unsigned code)
+{
+    static uint8_t body[20000];
+    static char text[20001];
+    size_t len, at = 0;
+
+    says(p, packet);
+    assert_int_equal(hears_packet(p, body, sizeof(body), &len), 0x40);
+    assert_int_equal(len > 2 ? body[2] : 0, code);
+    for (size_t i = 0; i < len; i++)
+        text[at++] = (char)(body[i] >= ' ' && body[i] < 127 ? body[i] : '.');
+    text[at] = '\0';
+    return text;
+}
+
+static void assert_says(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("no %s in %s", part, text);
+}
+
+#define CREATE(token)                                                         \
+    "32[ ('$confab/token_create') 0001 [] 82 a5 'token' a5 '" token           \
+    "' a4 'plan' a4 'free' ]"
+#define REVOKE(token)                                                         \
+    "32[ ('$confab/token_revoke') 0001 [] 81 a5 'token' a5 '" token "' ]"
+
+static void tokens_are_created_once_and_revoked(void **state)
+{
+    struct peer a = administrator(&b, "a");
+    const char *answer;
+    (void)state;
+
+    answer = order(&a, CREATE("tok-1"), 0);
+    assert_says(answer, "confab-status..200");
+    assert_says(answer, "{\"token\":\"tok-1\",\"plan\":\"free\"}");
+    assert_says(order(&a, CREATE("tok-1"), 0x83), "confab-status..409");
+    answer = order(&a, REVOKE("tok-1"), 0);
+    assert_says(answer, "{\"token\":\"tok-1\",\"revoked\":true}");
+    assert_says(order(&a, REVOKE("tok-9"), 0x83), "confab-status..404");
+    peer_close(&a);
+}
+
+static void a_revoked_tokens_clients_are_sent_away(void **state)
+{
+    struct peer a = administrator(&b, "a");
+    struct peer p = device5(&b, "tok-2", "p"), q = device311(&b, "tok-2", "q");
+    struct peer other = device311(&b, "tok-3", "q");
+    uint8_t body[128];
+    size_t len;
+    (void)state;
+
+    order(&a, CREATE("tok-2"), 0);
+    const int64_t before = clock_mono_us();
+    order(&a, REVOKE("tok-2"), 0);
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0xe0);
+    assert_int_equal(body[0], 0x87);
+    hears_end(&p);
+    hears_end(&q);
+    assert_in_range(clock_mono_us() - before, 0, 1000000);
+    peer_close(&p);
+    peer_close(&q);
+    p = peer_tcp(broker_mqtt_port(b.broker));
+    says(&p, "10[ ('MQTT') 04 82 0000 ('p') ('tok-2') ]");
+    hears(&p, "20 02 00 04");
+    says(&other, "c000");
+    hears(&other, "d0 00");
+    peer_close(&other);
+    peer_close(&p);
+    peer_close(&a);
+}
+
+static void bad_orders_are_explained(void **state)
+{
+    static const struct {
+        const char *says, *part;
+    } rows[] = {
+        {"32[ ('$confab/nonsense') 0001 [] 80 ]", "confab-status..404"},
+        {"32[ ('$confab/token_create') 0001 [] ]", "confab-status..400"},
+        {"32[ ('$confab/token_create') 0001 [] 80 ]", "confab-status..400"},
+        {"32[ ('$confab/token_create') 0001 [] 81 a5 'token' 07 ]",
+         "confab-status..400"},
+        {"32[ ('$confab/token_create') 0001 [] 82 a5 'token' a3 'abc' a4 'plan' "
+         "a3 'xyz' ]", "there is no such plan"},
+        {"32[ ('$confab/token_create') 0001 [] 81 a5 'token' a3 'a b' ]",
+         "A-Z a-z 0-9"},
+        {"32[ ('$confab/usage') 0001 [] 81 a5 'token' a3 'abc' ]",
+         "needs token, start and reads"},
+        {"32[ ('$confab/trim') 0001 [] 81 a5 'topic' a3 'abc' ]",
+         "needs topic and through"},
+        {"32[ ('$confab/ping') 0001 [] 80 80 ]", "confab-status..400"},
+        {"32[ ('$confab/ping') 0001 [] c1 ]", "confab-status..400"},
+        {"32[ ('$confab/ping') 0001 [] df ffffffff ]", "confab-status..400"},
+        {"32[ ('$confab/ping') 0001 [ 26 ('confab-op') ('"
+         "0123456789012345678901234567890123456789012345678901234567890123456789"
+         "') ] 80 ]", "confab-op is too long"},
+    };
+    struct peer a = administrator(&b, "a");
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_says(order(&a, rows[i].says, 0x83), rows[i].part);
+    /* and nothing of it has harmed the connection */
+    assert_says(order(&a, "32[ ('$confab/ping') 0001 [] 80 ]", 0), "{}");
+    peer_close(&a);
+}
+
+static void status_counts(void **state)
+{
+    struct peer a = administrator(&b, "a");
+    const char *answer = order(&a, "32[ ('$confab/status') 0001 [] 80 ]", 0);
+    (void)state;
+
+    assert_says(answer, "confab-status..200");
+    assert_says(answer, "\"connections\":{\"now\":1,");
+    assert_says(answer, "\"writer\":{\"accepting\":true,");
+    assert_says(answer, "\"store\":{\"head\":");
+    peer_close(&a);
+}
+
+static void a_message_is_answered_with_its_place(void **state)
+{
+    struct peer a = administrator(&b, "a");
+    const char *answer =
+        order(&a, "32[ ('tok-4/x') 0001 [ 26 ('confab-class') ('json') ] '{}' ]",
+              0);
+    (void)state;
+
+    assert_says(answer, "confab-status..200");
+    assert_says(answer, "confab-id..");
+    assert_says(answer, "confab-seq..1");
+    assert_says(answer, "confab-at..");
+    peer_close(&a);
+}
+
+#define OP "26 ('confab-op') ('op-1')"
+static void an_operation_is_done_once(void **state)
+{
+    struct peer a = administrator(&b, "a"), p = device311(&b, "tok-5", "p");
+    char first[512];
+    (void)state;
+
+    says(&p, "82[ 0001 ('tok-5/x') 00 ]");
+    hears(&p, "90 03 0001 00");
+    snprintf(first, sizeof(first), "%s",
+             order(&a, "32[ ('tok-5/x') 0001 [ " OP " ] 'x' ]", 0));
+    assert_null(strstr(first, "confab-repeat"));
+    peer_close(&a);
+    a = administrator(&b, "a");
+    const char *again =
+        order(&a, "3a[ ('tok-5/x') 0001 [ " OP " ] 'x' ]", 0);
+    assert_says(again, "confab-repeat..1");
+    /* both name the same place */
+    assert_says(again, strstr(first, "confab-id") == NULL
+                           ? "?" : "confab-seq..1");
+    hears(&p, "30[ ('tok-5/x') 'x' ]");
+    hears_nothing(&p, 50);
+    peer_close(&a);
+    peer_close(&p);
+}
+
+static void reserved_properties_never_reach_a_client(void **state)
+{
+    struct peer a = administrator(&b, "a"), p = device5(&b, "tok-6", "p");
+    (void)state;
+
+    says(&p, "82[ 0001 [] ('tok-6/x') 00 ]");
+    hears(&p, "90[ 0001 [] 00 ]");
+    order(&a, "32[ ('tok-6/x') 0001 [ 26 ('a') ('1') 26 ('confab-op') ('op-2') "
+              "26 ('b') ('2') ] 'x' ]", 0);
+    hears(&p, "30[ ('tok-6/x') [ 26 ('a') ('1') 26 ('b') ('2') ] 'x' ]");
+    peer_close(&a);
+    peer_close(&p);
+}
+
+static void events_reach_their_token_in_order_and_are_not_stored(void **state)
+{
+    struct peer a = administrator(&b, "a"), p = device311(&b, "tok-7", "p");
+    struct store_stats before, after;
+    (void)state;
+
+    says(&p, "82[ 0001 ('tok-7/#') 00 ('$events/tok-7/#') 00 ]");
+    hears(&p, "90 04 0001 00 00");
+    store_stats(b.store, &before);
+    says(&a, "30[ ('tok-7/x') [] '1' ] 30[ ('$events/tok-7/typing/x') [] '2' ]"
+             "30[ ('tok-7/x') [] '3' ] 32[ ('$events/tok-7/typing/x') 0001 [] "
+             "'4' ]");
+    hears(&p, "30[ ('tok-7/x') '1' ] 30[ ('$events/tok-7/typing/x') '2' ]"
+              "30[ ('tok-7/x') '3' ] 30[ ('$events/tok-7/typing/x') '4' ]");
+    store_stats(b.store, &after);
+    assert_int_equal(after.head, before.head + 2);
+    peer_close(&a);
+    peer_close(&p);
+}
+
+static void with_a_user_name_one_is_a_client_there_too(void **state)
+{
+    struct peer p = peer_unix(b.socket);
+    (void)state;
+
+    says(&p, "10[ ('MQTT') 04 82 0000 ('p') ('tok-8') ]");
+    hears(&p, "20 02 00 00");
+    says(&p, "32[ ('tok-8/x') 0001 'x' ]");
+    hears(&p, "40 02 0001");
+    says(&p, "32[ ('$confab/ping') 0002 80 ]");
+    hears_end(&p);
+    peer_close(&p);
+}
+
+static void registered_mode_knows_created_tokens_only(void **state)
+{
+    struct peer p, a;
+    (void)state;
+
+    broker_fixture_stop(&b);
+    b.config.tokens_access = ACCESS_REGISTERED;
+    broker_fixture_start(&b);
+    p = peer_tcp(broker_mqtt_port(b.broker));
+    says(&p, "10[ ('MQTT') 04 82 0000 ('p') ('tok-9') ]");
+    hears(&p, "20 02 00 04");
+    hears_end(&p);
+    peer_close(&p);
+    p = peer_tcp(broker_mqtt_port(b.broker));
+    says(&p, "10[ ('MQTT') 04 02 0000 ('p') ]"); /* no user name */
+    hears(&p, "20 02 00 05");
+    hears_end(&p);
+    peer_close(&p);
+    a = administrator(&b, "a");
+    order(&a, CREATE("tok-9"), 0);
+    p = device311(&b, "tok-9", "p");
+    says(&p, "32[ ('tok-9/x') 0001 'x' ]");
+    hears(&p, "40 02 0001");
+    assert_says(order(&a, "32[ ('nobody/x') 0001 [] 'x' ]", 0x87),
+                "confab-status..401");
+    peer_close(&a);
+    peer_close(&p);
+    broker_fixture_stop(&b);
+    b.config.tokens_access = ACCESS_OPEN;
+    broker_fixture_start(&b);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    broker_fixture_prepare(&b);
+    broker_fixture_start(&b);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    broker_fixture_stop(&b);
+    broker_fixture_remove(&b);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_are_created_once_and_revoked),
+        cmocka_unit_test(a_revoked_tokens_clients_are_sent_away),
+        cmocka_unit_test(bad_orders_are_explained),
+        cmocka_unit_test(status_counts),
+        cmocka_unit_test(a_message_is_answered_with_its_place),
+        cmocka_unit_test(an_operation_is_done_once),
+        cmocka_unit_test(reserved_properties_never_reach_a_client),
+        cmocka_unit_test(events_reach_their_token_in_order_and_are_not_stored),
+        cmocka_unit_test(with_a_user_name_one_is_a_client_there_too),
+        cmocka_unit_test(registered_mode_knows_created_tokens_only),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}

@@ -1,0 +1,402 @@
+/* What happens when somebody is too slow: clients that do not read, a worker
+ * that does not get round to its batches. */
+#include <errno.h>
+#include <fcntl.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "broker/token_connections.h"
+#include "broker/worker.h"
+#include "test/unit/broker_fixture.h"
+
+/* ---- a whole broker ------------------------------------------------------------- */
+
+static struct broker_fixture b;
+
+static void publish_numbered(struct peer *p, const char *topic, uint32_t number,
+                             size_t size)
+{
+    char *packet = malloc(size + 64);
+    const size_t topic_len = strlen(topic);
+    const size_t body = 2 + topic_len + 2 + size;
+    size_t at = 0;
+
+    packet[at++] = 0x32;
+    packet[at++] = (char)((body & 127) | 128);
+    packet[at++] = (char)((body >> 7 & 127) | 128);
+    packet[at++] = (char)(body >> 14);
+    packet[at++] = 0;
+    packet[at++] = (char)topic_len;
+    memcpy(packet + at, topic, topic_len);
+    at += topic_len;
+    const uint32_t id = number % 1000 + 1;
+    packet[at++] = (char)(id >> 8);
+    packet[at++] = (char)id;
+    memset(packet + at, 'x', size);
+    memcpy(packet + at, &number, sizeof(number));
+    says_bytes(p, packet, at + size);
+    free(packet);
+}
+
+static void hears_numbered(struct peer *p, size_t topic_len, bool qos1,
+                           uint32_t expected)
+{
+    uint8_t body[128];
+    uint32_t number;
+    size_t len;
+
+    assert_int_equal(hears_packet(p, body, sizeof(body), &len),
+                     qos1 ? 0x32 : 0x30);
+    memcpy(&number, body + 2 + topic_len + (qos1 ? 2 : 0), sizeof(number));
+    assert_int_equal(number, expected);
+    if (qos1) {
+        const uint8_t ack[] = {0x40, 2, body[2 + topic_len],
+                               body[3 + topic_len]};
+        says_bytes(p, ack, sizeof(ack));
+    }
+}
+
+static void check_slow_reader(bool qos1)
+{
+    enum { MANY = 3000, SIZE = 5000 };
+    const uint64_t before = status_number(&b, "\"switched\":");
+    struct peer slow = device311(&b, "slow", "slow");
+    struct peer quick = device311(&b, "slow", "quick");
+
+    says(&slow, qos1 ? "82[ 0001 ('slow/x') 01 ]" : "82[ 0001 ('slow/x') 00 ]");
+    hears(&slow, qos1 ? "90 03 0001 01" : "90 03 0001 00");
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint8_t ack[4];
+        publish_numbered(&quick, "slow/x", i, SIZE);
+        if (i >= 100) /* a hundred in flight */
+            assert_true(hears_bytes(&quick, ack, sizeof(ack)));
+    }
+    for (uint32_t i = 0; i < 100; i++)
+        assert_true(hears_bytes(&quick, (uint8_t[4]){0}, 4));
+    assert_in_range(status_number(&b, "\"switched\":"), before + 1,
+                    before + 1000);
+    for (uint32_t i = 0; i < MANY; i++)
+        hears_numbered(&slow, 6, qos1, i);
+    hears_nothing(&slow, 50);
+    publish_numbered(&quick, "slow/x", MANY, SIZE); /* live again */
+    hears_numbered(&slow, 6, qos1, MANY);
+    hears_nothing(&slow, 50);
+    peer_close(&slow);
+    peer_close(&quick);
+}
+
+static void a_slow_reader_gets_everything_once_and_in_order(void **state)
+{
+    (void)state;
+    check_slow_reader(false);
+}
+
+static void so_does_one_that_acknowledges(void **state)
+{
+    (void)state;
+    check_slow_reader(true);
+}
+
+/* Sends until the broker has stopped reading for a while; the bytes it took. */
+static size_t stuff(struct peer *p, const void *packet, size_t len, size_t max)
+{
+    const char *at = packet;
+    size_t sent = 0, offset = 0;
+    int waits = 0;
+
+    fcntl(p->fd, F_SETFL, O_NONBLOCK);
+    while (sent < max && waits < 30) {
+        const ssize_t n = send(p->fd, at + offset, len - offset, MSG_NOSIGNAL);
+        if (n > 0) {
+            sent += (size_t)n;
+            offset = (offset + (size_t)n) % len;
+            waits = 0;
+        } else {
+            assert_int_equal(errno, EAGAIN);
+            usleep(10000);
+            waits++;
+        }
+    }
+    return sent;
+}
+
+static void who_does_not_take_its_answers_is_not_read_from(void **state)
+{
+    enum { MAX = 200 << 20, PINGS = 32768 };
+    struct peer deaf = device311(&b, "t", "deaf");
+    struct peer other = device311(&b, "t", "other");
+    char *pings = malloc(PINGS);
+    (void)state;
+
+    for (int i = 0; i < PINGS; i += 2)
+        memcpy(pings + i, "\xc0\0", 2);
+    assert_in_range(stuff(&deaf, pings, PINGS, MAX), 1 << 20, MAX - 1);
+    says(&other, "c000");
+    hears(&other, "d0 00");
+    free(pings);
+    peer_close(&deaf);
+    peer_close(&other);
+}
+
+static void a_flood_is_stored_and_nobody_else_waits_for_it(void **state)
+{
+    enum { MANY = 20000 };
+    struct peer flood = device311(&b, "flood", "flood");
+    struct peer other = device311(&b, "calm", "other");
+    char batch[100 * 20];
+    size_t len = 0;
+    (void)state;
+
+    for (int i = 0; i < 100; i++) { /* QoS 0 */
+        const char packet[] = {0x30, 13, 0, 7, 'f', 'l', 'o', 'o',
+                               'd', '/', 'x', '1', '2', '3', '4'};
+        memcpy(batch + len, packet, sizeof(packet));
+        len += sizeof(packet);
+    }
+    for (int i = 0; i < MANY / 100; i++)
+        says_bytes(&flood, batch, len);
+    says(&other, "32[ ('calm/x') 0001 'x' ]");
+    hears(&other, "40 02 0001");
+    says(&flood, "32[ ('flood/x') 0001 'last' ]");
+    hears(&flood, "40 02 0001");
+
+    struct store_reader *r = store_reader_acquire(b.store);
+    struct thing_row row;
+    assert_int_equal(store_reader_begin(r), STORE_OK);
+    assert_int_equal(store_thing(r, slice_str("flood/x"), &row), STORE_OK);
+    assert_int_equal(row.count, MANY + 1);
+    store_reader_release(r);
+    peer_close(&flood);
+    peer_close(&other);
+}
+
+/* ---- workers turned by hand ------------------------------------------------------- */
+
+struct by_hand {
+    char dir[64];
+    struct config config;
+    struct store *store;
+    struct hub hub;
+    struct worker *workers[2]; /* the second is for administrators */
+};
+
+static struct by_hand h;
+
+static void on_batch(void *arg, struct batch *batch)
+{
+    struct hub *hub = arg;
+
+    for (unsigned i = 0; i <= hub->count; i++)
+        worker_offer(hub->workers[i], batch);
+}
+
+static void turn(void *arg)
+{
+    (void)arg;
+    ev_run(h.workers[0]->loop, EVRUN_NOWAIT);
+    ev_run(h.workers[1]->loop, EVRUN_NOWAIT);
+}
+
+static int begin_by_hand(void **state)
+{
+    const struct store_opts store = {.map_size = 64 << 20};
+    (void)state;
+
+    h = (struct by_hand){.dir = "/tmp/confab-hand-XXXXXX"};
+    assert_non_null(mkdtemp(h.dir));
+    config_defaults(&h.config);
+    h.config.tokens_access = ACCESS_OPEN;
+    assert_int_equal(store_open(h.dir, &store, &h.store, NULL), STORE_OK);
+    h.hub = (struct hub){.config = &h.config,
+                         .store = h.store,
+                         .workers = h.workers,
+                         .count = 1,
+                         .connection_limit = 100};
+    h.hub.token_connections = token_connections_new();
+    for (unsigned i = 0; i < 2; i++) {
+        h.workers[i] = worker_new(&h.hub, i, 0);
+        assert_non_null(h.workers[i]);
+    }
+    const struct writer_opts opts = {
+        .config = &h.config, .on_batch = on_batch, .arg = &h.hub};
+    assert_int_equal(writer_start(h.store, &opts, &h.hub.writer), STORE_OK);
+    return 0;
+}
+
+static int end_by_hand(void **state)
+{
+    struct broker_fixture folder = {.dir = ""};
+    (void)state;
+
+    atomic_store(&h.hub.busy, 2);
+    atomic_store(&h.hub.phase, HUB_DRAINING);
+    turn(NULL);
+    assert_int_equal(atomic_load(&h.hub.busy), 0);
+    writer_stop(h.hub.writer);
+    atomic_store(&h.hub.phase, HUB_CLOSING);
+    while (atomic_load(&h.hub.connections) > 0)
+        turn(NULL);
+    for (unsigned i = 0; i < 2; i++)
+        worker_free(h.workers[i]);
+    writer_free(h.hub.writer);
+    token_connections_free(h.hub.token_connections);
+    store_close(h.store);
+    memcpy(folder.dir, h.dir, sizeof(h.dir));
+    snprintf(folder.socket, sizeof(folder.socket), "%s/confab.sock", h.dir);
+    broker_fixture_remove(&folder);
+    return 0;
+}
+
+static struct peer guest(const char *client_id, const char *token)
+{
+    struct peer p = {.meanwhile = turn};
+    char text[128];
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    fcntl(fds[1], F_SETFL, O_NONBLOCK);
+    p.fd = fds[0];
+    struct connection *c = connection_new(fds[1], false, "guest");
+    assert_non_null(c);
+    atomic_fetch_add(&h.hub.connections, 1);
+    connection_attach(c, h.workers[0]);
+    snprintf(text, sizeof(text), "10[ ('MQTT') 04 82 0000 ('%s') ('%s') ]",
+             client_id, token);
+    says(&p, text);
+    hears(&p, "20 02 00 00");
+    return p;
+}
+
+static void on_done(struct command *c)
+{
+    sem_post(c->owner);
+}
+
+/* A command in a commit of its own. */
+static void run_alone(struct command *c)
+{
+    sem_t done;
+
+    sem_init(&done, 0, 0);
+    c->owner = &done;
+    c->done = on_done;
+    c->now_us = clock_real_us();
+    assert_true(writer_submit(h.hub.writer, c));
+    while (sem_wait(&done) != 0)
+        ;
+    assert_int_equal(c->result, RESULT_OK);
+    sem_destroy(&done);
+}
+
+static void append(const char *topic, uint32_t number)
+{
+    const struct message from = {.topic = slice_str(topic),
+                                 .payload = {&number, sizeof(number)}};
+    struct command c = {.kind = COMMAND_APPEND, .message = message_new(&from)};
+
+    run_alone(&c);
+    message_unref(c.message);
+}
+
+/* Batches of events, which cost no flush, until the mailbox is full. */
+static void fill_mailbox(void)
+{
+    const struct message from = {.kind = MESSAGE_EVENT,
+                                 .topic = slice_str("$events/t/fill/x")};
+
+    for (int i = 0; i < WORKER_BATCHES_MAX; i++) {
+        struct command c = {.kind = COMMAND_EVENT,
+                            .message = message_new(&from)};
+        run_alone(&c);
+        message_unref(c.message);
+    }
+}
+
+static uint64_t dropped_batches(void)
+{
+    return counter_read(&h.workers[0]->counters.batches_dropped);
+}
+
+static void a_worker_with_too_many_batches_reads_the_log_instead(void **state)
+{
+    enum { MANY = 200 };
+    struct peer p = guest("reader", "t");
+    const uint64_t before = dropped_batches();
+    (void)state;
+
+    says(&p, "82[ 0001 ('t/x') 00 ]");
+    hears(&p, "90 03 0001 00");
+    append("t/x", 0); /* this one has room */
+    fill_mailbox();
+    for (uint32_t i = 1; i < MANY; i++)
+        append("t/x", i);
+    assert_in_range(dropped_batches(), before + MANY - 1, before + MANY);
+    for (uint32_t i = 0; i < MANY; i++)
+        hears_numbered(&p, 3, false, i);
+    append("t/x", MANY); /* batches are taken again */
+    hears_numbered(&p, 3, false, MANY);
+    hears_nothing(&p, 20);
+    peer_close(&p);
+    turn(NULL);
+}
+
+static void a_revocation_in_a_lost_batch_is_made_up_for(void **state)
+{
+    struct peer p = guest("revoked", "r"), q = guest("other", "t");
+    struct command c = {.kind = COMMAND_TOKEN_CREATE,
+                        .token = slice_str("r"),
+                        .plan = slice_str("local")};
+    (void)state;
+
+    run_alone(&c);
+    fill_mailbox();
+    c = (struct command){.kind = COMMAND_TOKEN_REVOKE, .token = slice_str("r")};
+    run_alone(&c);
+    hears_end(&p);
+    says(&q, "c000");
+    hears(&q, "d0 00");
+    peer_close(&p);
+    peer_close(&q);
+    turn(NULL);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    broker_fixture_prepare(&b);
+    broker_fixture_start(&b);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    broker_fixture_stop(&b);
+    broker_fixture_remove(&b);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest whole[] = {
+        cmocka_unit_test(a_slow_reader_gets_everything_once_and_in_order),
+        cmocka_unit_test(so_does_one_that_acknowledges),
+        cmocka_unit_test(who_does_not_take_its_answers_is_not_read_from),
+        cmocka_unit_test(a_flood_is_stored_and_nobody_else_waits_for_it),
+    };
+    const struct CMUnitTest by_hand[] = {
+        cmocka_unit_test(a_worker_with_too_many_batches_reads_the_log_instead),
+        cmocka_unit_test(a_revocation_in_a_lost_batch_is_made_up_for),
+    };
+    return cmocka_run_group_tests(whole, begin, end) +
+           cmocka_run_group_tests(by_hand, begin_by_hand, end_by_hand);
+}

@@ -1,0 +1,354 @@
+/* Streams over socket pairs, a real store and writer, and in place of the link
+ * a broker that the test plays: link_subscribe() below only notes what is asked
+ * for, pump() answers. The test's thread is the link's.
+ *
+ * Definitions: included once by each program, since no library may stand in the
+ * link's place. */
+#ifndef CONFAB_TEST_STREAM_FIXTURE_H
+#define CONFAB_TEST_STREAM_FIXTURE_H
+
+#include "bridge/stream.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/topic.h"
+#include "base/vocabulary.h"
+#include "bridge/sse.h"
+#include "writing.h"
+
+#define HEAD "HTTP/1.1 200 OK\r\n\r\n"
+#define REVOKED "$events/+/revoked/#"
+#define PATIENCE_US (5 * SECOND)
+
+/* ---- in place of the link ------------------------------------------------ */
+
+struct filter {
+    char text[128];
+    enum { ASKED, STANDS, GONE } state;
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct filter filters[4096];
+static size_t filter_count;
+static bool up, silent; /* silent: no SUBACK but for REVOKED */
+static struct link_opts link_opts;
+
+bool link_subscribe(struct link *l, struct slice filter)
+{
+    bool ok = false;
+
+    (void)l;
+    pthread_mutex_lock(&mutex);
+    if (up && filter_count < sizeof(filters) / sizeof(filters[0])) {
+        struct filter *f = &filters[filter_count++];
+        snprintf(f->text, sizeof(f->text), "%.*s", (int)filter.len,
+                 (const char *)filter.data);
+        f->state = ASKED;
+        ok = true;
+    }
+    pthread_mutex_unlock(&mutex);
+    return ok;
+}
+
+bool link_unsubscribe(struct link *l, struct slice filter)
+{
+    (void)l;
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < filter_count; i++)
+        if (slice_eq(slice_str(filters[i].text), filter))
+            filters[i].state = GONE;
+    pthread_mutex_unlock(&mutex);
+    return true;
+}
+
+/* The next filter to be answered; "": none. */
+static inline void next_asked(char *ret_text)
+{
+    ret_text[0] = 0;
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < filter_count && ret_text[0] == 0; i++) {
+        struct filter *f = &filters[i];
+        if (f->state != ASKED || (silent && strcmp(f->text, REVOKED) != 0))
+            continue;
+        f->state = STANDS;
+        strcpy(ret_text, f->text);
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+static inline void pump(void)
+{
+    char text[128];
+
+    for (next_asked(text); text[0] != 0; next_asked(text))
+        link_opts.on_subscribed(link_opts.arg, slice_str(text), true);
+}
+
+static inline bool is_subscribed(const char *topic)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < filter_count && !found; i++)
+        found = filters[i].state == STANDS &&
+                filter_matches(slice_str(filters[i].text), slice_str(topic));
+    pthread_mutex_unlock(&mutex);
+    return found;
+}
+
+static inline void link_goes_up(void)
+{
+    static uint64_t generation;
+
+    pthread_mutex_lock(&mutex);
+    filter_count = 0;
+    up = true;
+    pthread_mutex_unlock(&mutex);
+    link_opts.on_up(link_opts.arg, ++generation);
+    pump();
+}
+
+static inline void link_goes_down(void)
+{
+    pthread_mutex_lock(&mutex);
+    up = false;
+    filter_count = 0;
+    pthread_mutex_unlock(&mutex);
+    link_opts.on_down(link_opts.arg);
+}
+
+/* ---- fixture ------------------------------------------------------------- */
+
+static struct writing w;
+static struct streams *streams;
+static int some_link; /* never looked into */
+
+static inline int open_all(void **state)
+{
+    (void)state;
+    log_set_level(LOG_LEVEL_ERROR);
+    writing_open(&w, 0);
+    silent = false;
+    filter_count = 0;
+    streams = streams_start(&w.config, w.store, 2);
+    assert_non_null(streams);
+    streams_link_opts(streams, &link_opts);
+    link_goes_up();
+    streams_set_link(streams, (struct link *)&some_link);
+    pump();
+    return 0;
+}
+
+static inline void *stop_streams(void *arg)
+{
+    (void)arg;
+    streams_stop(streams);
+    streams_free(streams);
+    streams = NULL;
+    return NULL;
+}
+
+static inline int close_all(void **state)
+{
+    (void)state;
+    stop_streams(NULL);
+    writing_close(&w);
+    return 0;
+}
+
+static inline struct command store(const char *topic, const char *payload)
+{
+    struct sent *s = new_append(topic, payload);
+
+    /* A broker's worker classifies. */
+    s->c.message->payload_class =
+        (uint8_t)payload_classify(s->c.message->payload);
+    const struct command c = run(&w, s);
+    assert_result(c, OK);
+    return c;
+}
+
+/* Stored, and on the link if it is up and subscribed. */
+static inline struct command say(const char *topic, const char *payload)
+{
+    const struct command c = store(topic, payload);
+    const struct link_message m = {
+        .topic = slice_str(topic),
+        .payload = slice_str(payload),
+        .id = c.id,
+        .seq = c.seq,
+        .at_us = c.at_us,
+    };
+
+    pump();
+    if (up && is_subscribed(topic))
+        link_opts.on_message(link_opts.arg, &m);
+    return c;
+}
+
+struct reader {
+    int fd;
+    struct buffer got;
+    size_t checked; /* bytes of `got` that were expected */
+    bool ended;
+};
+
+static inline uint64_t head(void)
+{
+    struct store_stats stats;
+
+    assert_int_equal(store_stats(w.store, &stats), STORE_OK);
+    return stats.head;
+}
+
+static inline bool adopt(struct reader *r, const struct stream_opts *opts)
+{
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds),
+                     0);
+    *r = (struct reader){.fd = fds[0]};
+    if (streams_adopt(streams, fds[1], opts))
+        return true;
+    close(fds[0]);
+    close(fds[1]);
+    return false;
+}
+
+/* `things`: one, or several separated by a space. */
+static inline struct stream_opts options(const char *plan, const char *things)
+{
+    static struct slice list[8];
+    static char text[256];
+    struct stream_opts o = {
+        .token = slice_str("tok"),
+        .things = list,
+        .plan = writing_plan(&w, plan),
+        .head = head(),
+        .response_head = slice_str(HEAD),
+    };
+
+    snprintf(text, sizeof(text), "%s", things);
+    for (char *at = strtok(text, " "); at != NULL; at = strtok(NULL, " "))
+        list[o.thing_count++] = slice_str(at);
+    return o;
+}
+
+static inline void read_some(struct reader *r)
+{
+    char bytes[65536];
+    ssize_t n;
+
+    while ((n = recv(r->fd, bytes, sizeof(bytes), 0)) > 0)
+        buffer_put(&r->got, bytes, (size_t)n);
+    if (n == 0)
+        r->ended = true;
+}
+
+/* The very next bytes are these; waits for them. */
+static inline void expect(struct reader *r, const char *text)
+{
+    const size_t len = strlen(text);
+    const int64_t until_us = clock_mono_us() + PATIENCE_US;
+
+    while (r->got.len < r->checked + len && !r->ended &&
+           clock_mono_us() < until_us) {
+        pump();
+        read_some(r);
+        usleep(500);
+    }
+    buffer_put_char(&r->got, 0);
+    r->got.len--;
+    if (r->got.len < r->checked + len ||
+        memcmp(r->got.data + r->checked, text, len) != 0)
+        assert_string_equal(r->got.data + r->checked, text);
+    r->checked += len;
+}
+
+static inline void expect_nothing(struct reader *r, int64_t us)
+{
+    const int64_t until_us = clock_mono_us() + us;
+
+    while (clock_mono_us() < until_us) {
+        pump();
+        read_some(r);
+        usleep(1000);
+    }
+    buffer_put_char(&r->got, 0);
+    r->got.len--;
+    assert_string_equal(r->got.data + r->checked, "");
+}
+
+static inline void expect_end(struct reader *r)
+{
+    const int64_t until_us = clock_mono_us() + PATIENCE_US;
+
+    while (!r->ended && clock_mono_us() < until_us) {
+        pump();
+        read_some(r);
+        usleep(500);
+    }
+    assert_true(r->ended);
+    assert_int_equal(r->got.len, r->checked);
+}
+
+static inline void expect_message(struct reader *r, const struct command *c,
+                                  const char *thing, const char *payload)
+{
+    struct buffer b = BUFFER_INIT;
+
+    sse_put_message(&b, slice_str("tok"), slice_str(thing), slice_str(payload),
+                    payload_classify(slice_str(payload)), c->id, c->at_us);
+    buffer_put_char(&b, 0);
+    expect(r, b.data);
+    buffer_release(&b);
+}
+
+static inline void hang_up(struct reader *r)
+{
+    close(r->fd);
+    buffer_release(&r->got);
+}
+
+static inline void wait_for_count(size_t count)
+{
+    const int64_t until_us = clock_mono_us() + PATIENCE_US;
+
+    while (streams_count(streams) != count && clock_mono_us() < until_us)
+        usleep(1000);
+    assert_int_equal(streams_count(streams), count);
+}
+
+#define CONNECTED "event: status\ndata: {\"type\":\"connected\"}\n\n"
+
+static inline void listen_to(struct reader *r, const char *things)
+{
+    const struct stream_opts o = options("paid", things);
+
+    assert_true(adopt(r, &o));
+    expect(r, HEAD CONNECTED);
+}
+
+static inline void listen_after(struct reader *r, const char *things,
+                                uint64_t cursor)
+{
+    struct stream_opts o = options("paid", things);
+
+    o.has_cursor = true;
+    o.cursor = cursor;
+    assert_true(adopt(r, &o));
+    expect(r, HEAD CONNECTED);
+}
+
+#endif

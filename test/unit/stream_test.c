@@ -1,0 +1,342 @@
+/* What streams are given: from the start, the log and the link. */
+#include "stream_fixture.h"
+
+/* ---- beginning ----------------------------------------------------------- */
+
+static void what_is_said_after_the_start_arrives(void **state)
+{
+    struct reader r;
+
+    (void)state;
+    say("tok/a", "{\"before\":1}");
+    listen_to(&r, "a");
+    const struct command one = say("tok/a", "{\n  \"n\": 1\n}");
+    const struct command two = say("tok/a", "plain");
+    say("tok/b", "{}");
+    say("other/a", "{}");
+    expect_message(&r, &one, "a", "{\n  \"n\": 1\n}");
+    expect_message(&r, &two, "a", "plain");
+    expect_nothing(&r, SECOND / 10);
+    hang_up(&r);
+}
+
+static void what_is_said_after_the_head_was_read_arrives(void **state)
+{
+    struct reader r;
+    const struct stream_opts o = options("paid", "a");
+
+    (void)state;
+    const struct command c = say("tok/a", "{}");
+    assert_true(adopt(&r, &o));
+    expect(&r, HEAD CONNECTED);
+    expect_message(&r, &c, "a", "{}");
+    hang_up(&r);
+}
+
+static void the_start_follows_the_plan(void **state)
+{
+    struct stream_opts o = options("free", "a");
+    struct reader r;
+    unsigned long retry_ms, least = 100000, most = 0;
+
+    (void)state;
+    assert_true(adopt(&r, &o));
+    expect(&r, HEAD "retry: 60000\nevent: status\n"
+                    "data: {\"type\":\"connected\",\"retry\":60000}\n\n");
+    hang_up(&r);
+    o.plan = writing_plan(&w, "local");
+    o.is_local_plan = true;
+    for (int i = 0; i < 50; i++) {
+        assert_true(adopt(&r, &o));
+        expect(&r, HEAD "retry: ");
+        retry_ms = strtoul(r.got.data + r.checked, NULL, 10);
+        least = retry_ms < least ? retry_ms : least;
+        most = retry_ms > most ? retry_ms : most;
+        r.checked += 5;
+        expect(&r, CONNECTED);
+        hang_up(&r);
+    }
+    assert_in_range(least, 2400, 2999);
+    assert_in_range(most, 3001, 3600);
+}
+
+/* ---- replay -------------------------------------------------------------- */
+
+static void a_cursor_gives_all_after_it_then_live(void **state)
+{
+    struct command c[40];
+    struct reader r;
+    char text[16];
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        snprintf(text, sizeof(text), "[%d]", i);
+        c[i] = say("tok/a", text);
+    }
+    listen_after(&r, "a", c[9].id);
+    for (int i = 10; i < 40; i++) {
+        snprintf(text, sizeof(text), "[%d]", i);
+        expect_message(&r, &c[i], "a", text);
+    }
+    c[0] = say("tok/a", "live");
+    expect_message(&r, &c[0], "a", "live");
+    hang_up(&r);
+}
+
+static void without_a_suback_the_log_is_read(void **state)
+{
+    struct reader r;
+    struct command c;
+
+    (void)state;
+    silent = true;
+    listen_to(&r, "a");
+    c = say("tok/a", "{\"n\":1}");
+    expect_message(&r, &c, "a", "{\"n\":1}");
+    c = say("tok/a", "{\"n\":2}");
+    silent = false;
+    expect_message(&r, &c, "a", "{\"n\":2}");
+    c = say("tok/a", "{\"n\":3}");
+    expect_message(&r, &c, "a", "{\"n\":3}");
+    expect_nothing(&r, SECOND / 10);
+    hang_up(&r);
+}
+
+static void what_was_replayed_is_not_given_again_by_the_link(void **state)
+{
+    struct link_message m = {.topic = slice_str("tok/a"),
+                             .payload = slice_str("{}")};
+    struct reader r;
+    struct command c[2];
+
+    (void)state;
+    listen_to(&r, "a");
+    expect_nothing(&r, SECOND / 20); /* it is live now */
+    c[0] = store("tok/a", "{}");
+    c[1] = store("tok/a", "{}");
+    hang_up(&r);
+    listen_after(&r, "a", c[0].id - 1);
+    expect_message(&r, &c[0], "a", "{}");
+    expect_message(&r, &c[1], "a", "{}");
+    expect_nothing(&r, SECOND / 20);
+    for (int i = 0; i < 2; i++) {
+        m.id = c[i].id;
+        m.at_us = c[i].at_us;
+        link_opts.on_message(link_opts.arg, &m);
+    }
+    c[0] = say("tok/a", "[3]");
+    expect_message(&r, &c[0], "a", "[3]");
+    hang_up(&r);
+}
+
+static void a_lost_link_costs_nothing_and_doubles_nothing(void **state)
+{
+    struct reader r;
+    struct command c[12];
+    char text[16];
+
+    (void)state;
+    listen_to(&r, "a");
+    for (int i = 0; i < 12; i++) {
+        if (i % 3 == 1)
+            link_goes_down();
+        if (i % 3 == 2)
+            link_goes_up();
+        snprintf(text, sizeof(text), "[%d]", i);
+        c[i] = say("tok/a", text);
+        if (i % 4 == 0) /* while up, down, and between */
+            expect_message(&r, &c[i], "a", text);
+        else if (i % 4 == 3)
+            for (int n = i - 2; n <= i; n++) {
+                snprintf(text, sizeof(text), "[%d]", n);
+                expect_message(&r, &c[n], "a", text);
+            }
+    }
+    expect_nothing(&r, SECOND / 10);
+    hang_up(&r);
+}
+
+static void removed_messages_are_announced_as_a_gap(void **state)
+{
+    struct thing_row row;
+    struct reader r;
+    struct command c[60];
+    char text[128];
+
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        c[i] = say("tok/a", "{}");
+    assert_result(trim(&w, "tok/a", c[40].id), OK);
+    assert_true(thing_of(&w, "tok/a", &row));
+    assert_true(row.trimmed_id > c[20].id);
+    listen_after(&r, "a", c[20].id);
+    snprintf(text, sizeof(text),
+             "event: gap\ndata: {\"from\":%llu,\"to\":%llu}\n\n",
+             (unsigned long long)c[20].id + 1,
+             (unsigned long long)row.trimmed_id);
+    expect(&r, text);
+    for (int i = 0; i < 60; i++)
+        if (c[i].id > row.trimmed_id)
+            expect_message(&r, &c[i], "a", "{}");
+    hang_up(&r);
+    /* A pattern sees it too; a cursor behind it sees none. */
+    listen_after(&r, "#", c[20].id);
+    expect(&r, text);
+    hang_up(&r);
+    listen_after(&r, "a", row.trimmed_id);
+    for (int i = 0; i < 60; i++)
+        if (c[i].id > row.trimmed_id)
+            expect_message(&r, &c[i], "a", "{}");
+    expect_nothing(&r, SECOND / 20);
+    hang_up(&r);
+}
+
+static void a_cursor_from_the_future_is_a_gap(void **state)
+{
+    struct reader r;
+    struct command c = say("tok/a", "{}");
+    char text[128];
+
+    (void)state;
+    listen_after(&r, "a", c.id + 1000);
+    snprintf(text, sizeof(text),
+             "id: %llu\nevent: gap\ndata: {\"from\":%llu,\"to\":%llu}\n\n",
+             (unsigned long long)c.id, (unsigned long long)c.id + 1000,
+             (unsigned long long)c.id);
+    expect(&r, text);
+    c = say("tok/a", "{}");
+    expect_message(&r, &c, "a", "{}");
+    hang_up(&r);
+}
+
+static void several_filters_give_each_message_once_in_order(void **state)
+{
+    static const char *const things[] = {"a", "b/x", "c", "b/y/z", "b/x"};
+    static const bool wanted[] = {true, true, false, false, true};
+    struct reader r, late;
+    struct command c[5], first = say("tok/c", "{}");
+
+    (void)state;
+    listen_to(&r, "b/+ a b/x");
+    for (int i = 0; i < 5; i++) {
+        char topic[32];
+        snprintf(topic, sizeof(topic), "tok/%s", things[i]);
+        c[i] = say(topic, "{}");
+    }
+    listen_after(&late, "b/x a b/+", first.id);
+    for (int i = 0; i < 5; i++) {
+        if (!wanted[i])
+            continue;
+        expect_message(&r, &c[i], things[i], "{}");
+        expect_message(&late, &c[i], things[i], "{}");
+    }
+    expect_nothing(&r, SECOND / 20);
+    expect_nothing(&late, SECOND / 20);
+    hang_up(&r);
+    hang_up(&late);
+}
+
+/* ---- slow readers -------------------------------------------------------- */
+
+#define SLOW_COUNT 160
+
+static void a_slow_reader_gets_everything_once_in_order(void **state)
+{
+    static struct command c[SLOW_COUNT];
+    static char payload[8001];
+    struct reader slow, quick;
+
+    (void)state;
+    memset(payload, 'x', sizeof(payload) - 1);
+    listen_to(&slow, "a");
+    listen_to(&quick, "a");
+    for (int i = 0; i < SLOW_COUNT; i++) {
+        c[i] = say("tok/a", payload);
+        expect_message(&quick, &c[i], "a", payload);
+    }
+    for (int i = 0; i < SLOW_COUNT; i++)
+        expect_message(&slow, &c[i], "a", payload);
+    c[0] = say("tok/a", "{}");
+    expect_message(&slow, &c[0], "a", "{}");
+    hang_up(&slow);
+    hang_up(&quick);
+}
+
+/* ---- everything at once -------------------------------------------------- */
+
+#define READERS 24
+#define ROUNDS 960
+
+/* Readers come and go, the link comes and goes, SUBACKs are late; each reader
+ * gets everything from its start on, once, in order. */
+static void nothing_is_lost_or_doubled_whatever_the_link_does(void **state)
+{
+    static struct command c[ROUNDS];
+    static struct reader readers[READERS];
+    static int first[READERS];
+    char text[16];
+
+    (void)state;
+    srand(7);
+    for (int n = 0; n < ROUNDS; n++) {
+        if (n % (ROUNDS / READERS) == 0 && n / (ROUNDS / READERS) < READERS) {
+            const int i = n / (ROUNDS / READERS);
+            const struct stream_opts o =
+                options("paid", i % 3 == 0   ? "#"
+                                : i % 3 == 1 ? "a"
+                                             : "a b +");
+            assert_true(adopt(&readers[i], &o));
+            first[i] = n;
+        }
+        switch (rand() % 40) {
+        case 0: link_goes_down(); break;
+        case 1:
+            if (!up)
+                link_goes_up();
+            break;
+        case 2: silent = true; break;
+        case 3: silent = false; break;
+        default: break;
+        }
+        snprintf(text, sizeof(text), "[%d]", n);
+        c[n] = say("tok/a", text);
+        if (n % 7 == 0)
+            read_some(
+                &readers[rand() % (n / (ROUNDS / READERS) % READERS + 1)]);
+    }
+    silent = false;
+    if (!up)
+        link_goes_up();
+    for (int i = 0; i < READERS; i++) {
+        expect(&readers[i], HEAD CONNECTED);
+        for (int n = first[i]; n < ROUNDS; n++) {
+            snprintf(text, sizeof(text), "[%d]", n);
+            expect_message(&readers[i], &c[n], "a", text);
+        }
+        expect_nothing(&readers[i], 0);
+    }
+    for (int i = 0; i < READERS; i++)
+        hang_up(&readers[i]);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_said_after_the_start_arrives),
+        TEST(what_is_said_after_the_head_was_read_arrives),
+        TEST(the_start_follows_the_plan),
+        TEST(a_cursor_gives_all_after_it_then_live),
+        TEST(without_a_suback_the_log_is_read),
+        TEST(what_was_replayed_is_not_given_again_by_the_link),
+        TEST(a_lost_link_costs_nothing_and_doubles_nothing),
+        TEST(removed_messages_are_announced_as_a_gap),
+        TEST(a_cursor_from_the_future_is_a_gap),
+        TEST(several_filters_give_each_message_once_in_order),
+        TEST(a_slow_reader_gets_everything_once_in_order),
+        TEST(nothing_is_lost_or_doubled_whatever_the_link_does),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,232 @@
+#include "broker/subscription_index.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/topic.h"
+
+/* A subscription with a number, which is its `who`. */
+struct entry {
+    struct subscription where;
+    char filter[64];
+    bool in;
+};
+
+static void add(struct subscription_index *ix, struct entry *e,
+                const char *filter)
+{
+    const struct subscriber s = {.who = e, .qos = 1, .since_id = 7};
+
+    snprintf(e->filter, sizeof(e->filter), "%s", filter);
+    assert_true(subscription_index_add(ix, slice_str(filter), &s, &e->where));
+    e->in = true;
+}
+
+static void take_out(struct subscription_index *ix, struct entry *e)
+{
+    subscription_index_remove(ix, &e->where);
+    e->in = false;
+}
+
+static size_t count_hits(struct subscription_index *ix, const char *topic,
+                         const void *who)
+{
+    const struct index_match *m;
+    const size_t n = subscription_index_match(ix, slice_str(topic), &m);
+    size_t hits = 0;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < m[i].count; j++)
+            hits += who == NULL || m[i].subscribers[j].who == who;
+    return hits;
+}
+
+static void matches_what_the_standard_says(void **state)
+{
+    static const struct {
+        const char *filter, *topic;
+        bool matches;
+    } rows[] = {
+        {"a", "a", true},           {"a", "b", false},
+        {"a", "a/", false},         {"a/", "a/", true},
+        {"/a", "/a", true},         {"/a", "a", false},
+        {"+", "a", true},           {"+", "/a", false},
+        {"+/+", "/a", true},        {"/+", "/a", true},
+        {"+/", "a/", true},         {"a/b", "a", false},
+        {"#", "a/b/c", true},       {"a/#", "a", true},
+        {"a/#", "a/b/c", true},     {"a/#", "ab", false},
+        {"a/+/#", "a", false},      {"a/+/#", "a/b", true},
+        {"+/#", "a", true},         {"a/+/c", "a/b/c", true},
+        {"a/+/c", "a/b/d", false},  {"a/+", "a", false},
+        {"a//b", "a//b", true},     {"a/+/b", "a//b", true},
+        {"#", "$SYS/a", false},     {"+/a", "$SYS/a", false},
+        {"$SYS/#", "$SYS/a", true}, {"$SYS/+", "$SYS/a", true},
+        {"a/+", "a/$b", true},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct subscription_index *ix = subscription_index_new();
+        struct entry e = {0};
+        add(ix, &e, rows[i].filter);
+        if (count_hits(ix, rows[i].topic, &e) != rows[i].matches)
+            fail_msg("%s against %s", rows[i].filter, rows[i].topic);
+        subscription_index_free(ix);
+    }
+}
+
+static void each_matching_filter_of_a_client_is_one_match(void **state)
+{
+    struct subscription_index *ix = subscription_index_new();
+    struct entry e[4] = {0};
+    const struct index_match *m;
+    (void)state;
+
+    add(ix, &e[0], "t/a/b");
+    add(ix, &e[1], "t/+/b");
+    add(ix, &e[2], "t/#");
+    add(ix, &e[3], "t/a/c");
+    assert_int_equal(subscription_index_match(ix, slice_str("t/a/b"), &m), 3);
+    assert_int_equal(m[0].subscribers[0].since_id, 7);
+    assert_int_equal(subscription_index_count(ix), 4);
+    subscription_index_free(ix);
+}
+
+static void options_are_changed_in_place(void **state)
+{
+    struct subscription_index *ix = subscription_index_new();
+    struct entry e = {0};
+    const struct index_match *m;
+    (void)state;
+
+    add(ix, &e, "t/#");
+    subscription_index_entry(&e.where)->qos = 0;
+    assert_int_equal(subscription_index_match(ix, slice_str("t/x"), &m), 1);
+    assert_int_equal(m[0].subscribers[0].qos, 0);
+    subscription_index_free(ix);
+}
+
+static void removing_from_a_crowd_takes_the_right_one(void **state)
+{
+    enum { CROWD = 1000 };
+    struct subscription_index *ix = subscription_index_new();
+    struct entry *e = calloc(CROWD, sizeof(*e));
+    (void)state;
+
+    for (int i = 0; i < CROWD; i++)
+        add(ix, &e[i], "t/same");
+    for (int i = 0; i < CROWD; i += 2)
+        take_out(ix, &e[i]);
+    for (int i = 0; i < CROWD; i++)
+        assert_int_equal(count_hits(ix, "t/same", &e[i]), i % 2);
+    assert_int_equal(count_hits(ix, "t/same", NULL), CROWD / 2);
+    subscription_index_free(ix);
+    free(e);
+}
+
+static void hundreds_of_levels_are_walked(void **state)
+{
+    char topic[2 * TOPIC_LEVELS_MAX], filter[2 * TOPIC_LEVELS_MAX];
+    struct subscription_index *ix = subscription_index_new();
+    struct entry e[2] = {0};
+    struct subscriber s = {.who = &e[1]};
+    (void)state;
+
+    for (int i = 0; i < TOPIC_LEVELS_MAX; i++) {
+        topic[2 * i] = 'a';
+        filter[2 * i] = i % 2 ? 'a' : '+';
+        topic[2 * i + 1] = filter[2 * i + 1] = '/';
+    }
+    const size_t len = 2 * TOPIC_LEVELS_MAX - 1;
+    topic[len] = filter[len] = '\0';
+    assert_true(subscription_index_add(ix, slice_of(filter, len), &s,
+                                       &e[1].where));
+    assert_int_equal(count_hits(ix, topic, &e[1]), 1);
+    topic[len - 1] = 'b';
+    assert_int_equal(count_hits(ix, topic, &e[1]), 0);
+    subscription_index_free(ix);
+}
+
+static void random_name(char *to, size_t levels, bool filter)
+{
+    static const char *const names[] = {"a", "b", "", "cc", "$d"};
+    size_t at = 0;
+
+    for (size_t i = 0; i < levels; i++) {
+        if (i > 0)
+            to[at++] = '/';
+        const int dice = rand() % 10;
+        if (filter && dice == 0 && i + 1 == levels) {
+            to[at++] = '#';
+        } else if (filter && dice < 4) {
+            to[at++] = '+';
+        } else {
+            const char *name = names[rand() % 5];
+            at += (size_t)sprintf(to + at, "%s", name);
+        }
+    }
+    if (at == 0)
+        to[at++] = 'x';
+    to[at] = '\0';
+}
+
+static void compare(struct subscription_index *ix, struct entry *e, size_t n)
+{
+    char topic[64];
+
+    random_name(topic, 1 + (size_t)rand() % 5, false);
+    for (size_t i = 0; i < n; i++) {
+        const bool expected =
+            e[i].in && filter_matches(slice_str(e[i].filter), slice_str(topic));
+        if (count_hits(ix, topic, &e[i]) != expected)
+            fail_msg("%s against %s, %s", e[i].filter, topic,
+                     e[i].in ? "in" : "out");
+    }
+}
+
+/* The tree against the rule it stands for, filter by filter. */
+static void agrees_with_matching_one_by_one(void **state)
+{
+    enum { MANY = 200 };
+    struct subscription_index *ix = subscription_index_new();
+    struct entry *e = calloc(MANY, sizeof(*e));
+    char filter[64];
+    (void)state;
+
+    srand(1);
+    for (int round = 0; round < 3000; round++) {
+        struct entry *one = &e[rand() % MANY];
+        if (one->in) {
+            take_out(ix, one);
+        } else {
+            random_name(filter, 1 + (size_t)rand() % 5, true);
+            add(ix, one, filter);
+        }
+        if (round % 10 == 0)
+            compare(ix, e, MANY);
+    }
+    for (int i = 0; i < MANY; i++)
+        if (e[i].in)
+            take_out(ix, &e[i]);
+    assert_int_equal(subscription_index_count(ix), 0);
+    assert_int_equal(count_hits(ix, "a/b", NULL), 0);
+    subscription_index_free(ix);
+    free(e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(matches_what_the_standard_says),
+        cmocka_unit_test(each_matching_filter_of_a_client_is_one_match),
+        cmocka_unit_test(options_are_changed_in_place),
+        cmocka_unit_test(removing_from_a_crowd_takes_the_right_one),
+        cmocka_unit_test(hundreds_of_levels_are_walked),
+        cmocka_unit_test(agrees_with_matching_one_by_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
