@@ -1,0 +1,196 @@
+/* GET /{token}/chat/{thing}/listen and /{token}/listen?things=…: settles who
+ * listens to what from where, then hands the socket to the streams. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/api/doors.h"
+#include "bridge/api/reading.h"
+#include "bridge/reads.h"
+#include "bridge/url.h"
+
+#define LISTEN_COST 5
+#define THINGS_MAX 64
+#define NAMES_MAX 8192 /* bytes of all filters together */
+
+struct wish {
+    struct slice things[THINGS_MAX];
+    size_t count;
+    bool has_cursor;
+    uint64_t cursor;
+    char names[NAMES_MAX]; /* what things[] points into */
+};
+
+/* Decimal digits that fit 64 bits; anything else is no cursor. */
+static bool parse_id(struct slice text, uint64_t *ret)
+{
+    char digits[20];
+
+    if (text.len == 0 || text.len >= sizeof(digits))
+        return false;
+    memcpy(digits, text.data, text.len);
+    digits[text.len] = '\0';
+    if (strspn(digits, "0123456789") != text.len)
+        return false;
+    *ret = strtoull(digits, NULL, 10);
+    return true;
+}
+
+/* The header wins: the query is stale by the time EventSource reconnects. A
+ * header that is no id of ours is ignored, since no browser could mend it. */
+static bool take_cursor(struct call *c, struct wish *w)
+{
+    struct slice header;
+
+    if (http_header(c->q, "Last-Event-ID", &header) &&
+        parse_id(header, &w->cursor)) {
+        w->has_cursor = true;
+        return true;
+    }
+    const int there = query_u64(c, "last_event_id", &w->cursor);
+    w->has_cursor = there == 1;
+    return there >= 0;
+}
+
+static void put_header(struct buffer *b, const char *name, const char *value)
+{
+    buffer_put_str(b, name);
+    buffer_put_str(b, ": ");
+    buffer_put_str(b, value);
+    buffer_put_str(b, "\r\n");
+}
+
+static const char *const stream_headers[] = {
+    "Cache-Control", "no-cache, no-store, no-transform",
+    "X-Accel-Buffering", "no",
+    NULL,
+};
+
+static void put_response_head(struct buffer *b, const struct call *c)
+{
+    buffer_put_str(b, "HTTP/1.1 200 OK\r\n");
+    put_header(b, "Content-Type", "text/event-stream");
+    for (size_t i = 0; stream_headers[i] != NULL; i += 2)
+        put_header(b, stream_headers[i], stream_headers[i + 1]);
+    for (size_t i = 0; cors_headers[i] != NULL; i += 2)
+        put_header(b, cors_headers[i], cors_headers[i + 1]);
+    buffer_put_str(b, "X-RateLimit-Remaining: ");
+    buffer_put_u64(b, shown_remaining(c->remaining));
+    /* no length and no chunks: the body ends with the connection */
+    buffer_put_str(b, "\r\nConnection: close\r\n\r\n");
+}
+
+static enum http_next answer_head(struct call *c)
+{
+    for (size_t i = 0; stream_headers[i] != NULL; i += 2)
+        http_add_header(c->q, stream_headers[i], stream_headers[i + 1]);
+    return answer(c, 200, "text/event-stream", NULL);
+}
+
+static enum http_next hand_over(struct call *c, const struct wish *w,
+                                const struct plan *plan, uint64_t head)
+{
+    struct buffer response_head = BUFFER_INIT;
+
+    put_response_head(&response_head, c);
+    const struct stream_opts opts = {
+        .token = c->arguments[0],
+        .things = w->things,
+        .thing_count = w->count,
+        .plan = plan,
+        .is_local_plan = strcmp(plan->name, "local") == 0,
+        .has_cursor = w->has_cursor,
+        .cursor = w->cursor,
+        .head = head,
+        .response_head = buffer_slice(&response_head),
+    };
+    const int fd = http_detach(c->q);
+    const bool adopted = fd >= 0 && buffer_ok(&response_head) &&
+                         streams_adopt(c->front->streams, fd, &opts);
+    buffer_release(&response_head);
+    if (adopted)
+        return HTTP_DETACHED;
+    if (fd >= 0)
+        close(fd);
+    reads_refund(c->front->reads, c->arguments[0], LISTEN_COST);
+    http_add_header(c->q, "Retry-After", "5");
+    return answer_error(c, 503, "too many open streams: retry later");
+}
+
+static enum http_next start_listening(struct call *c, struct wish *w,
+                                      bool has_thing)
+{
+    const bool head_only = http_method(c->q) == HTTP_HEAD;
+    struct reading g;
+
+    if (!take_cursor(c, w))
+        return HTTP_ANSWERED;
+    if (!reading_begin(c, &g, has_thing, head_only ? 1 : LISTEN_COST))
+        return HTTP_ANSWERED;
+    /* From here on the reader misses nothing: what is stored later has a
+     * greater id. */
+    const uint64_t head = store_head(g.reader);
+    const struct plan *plan = g.access.plan;
+    reading_end(&g);
+    return head_only ? answer_head(c) : hand_over(c, w, plan, head);
+}
+
+enum http_next chat_listen(struct call *c)
+{
+    struct wish w = {.count = 1};
+
+    w.things[0] = c->arguments[1];
+    return start_listening(c, &w, true);
+}
+
+/* `a,b/%2B/c,%23`: split first, decoded then, so that %2C stays a comma. */
+static bool take_things(struct call *c, struct wish *w)
+{
+    struct slice list;
+    size_t used = 0;
+
+    if (!url_query(http_query(c->q), "things", &list) || list.len == 0) {
+        answer_error(c, 400, "things: missing; like ?things=a,b/%%2B/c or "
+                             "?things=%%23 for all");
+        return false;
+    }
+    const char *p = list.data, *end = p + list.len;
+    while (p <= end) {
+        const char *comma = p == end ? NULL : memchr(p, ',', (size_t)(end - p));
+        const struct slice one =
+            slice_of(p, (size_t)((comma == NULL ? end : comma) - p));
+        size_t len;
+        if (w->count == THINGS_MAX || used + one.len > NAMES_MAX) {
+            answer_error(c, 400, "things: at most %d filters", THINGS_MAX);
+            return false;
+        }
+        if (!url_decode(one, true, w->names + used, &len) ||
+            !filter_valid(slice_of(w->names + used, len)) ||
+            w->names[used] == '$' || len > THING_MAX) {
+            answer_error(c, 400, "things: filter %zu is none: like kitchen, "
+                                 "kitchen/+ or # (percent-encoded: %%2B, %%23)",
+                         w->count + 1);
+            return false;
+        }
+        w->things[w->count++] = slice_of(w->names + used, len);
+        used += len;
+        if (comma == NULL)
+            return true;
+        p = comma + 1;
+    }
+    return true;
+}
+
+enum http_next chat_listen_many(struct call *c)
+{
+    struct reading g;
+    struct wish w;
+
+    w.count = 0;
+    w.has_cursor = false;
+    /* who, before what is wrong with the question */
+    if (!reading_begin(c, &g, false, 0))
+        return HTTP_ANSWERED;
+    reading_end(&g);
+    return take_things(c, &w) ? start_listening(c, &w, false) : HTTP_ANSWERED;
+}

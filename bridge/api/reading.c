@@ -1,0 +1,114 @@
+#include "bridge/api/reading.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bridge/reads.h"
+#include "bridge/url.h"
+
+static bool topic_of(struct call *c, struct reading *g)
+{
+    const struct slice token = c->arguments[0], thing = c->arguments[1];
+
+    if (!thing_valid(thing)) {
+        answer_error(c, 400, "thing: 1 to 256 bytes of UTF-8 without control "
+                             "characters, + or #, without empty levels, not "
+                             "starting with $");
+        return false;
+    }
+    memcpy(g->topic, token.data, token.len);
+    g->topic[token.len] = '/';
+    memcpy(g->topic + token.len + 1, thing.data, thing.len);
+    g->topic_len = token.len + 1 + thing.len;
+    return true;
+}
+
+static bool charge(struct call *c, const struct access *a, unsigned cost)
+{
+    const struct reads_answer answered =
+        reads_charge(c->front->reads, c->arguments[0], a->plan, &a->usage, cost,
+                     clock_real_us());
+
+    c->remaining = answered.remaining;
+    if (answered.granted)
+        return true;
+    http_add_header_u64(c->q, "Retry-After", answered.retry_after_s);
+    answer_error(c, 429, "hourly read limit of the token's plan reached: retry "
+                         "in %u s", answered.retry_after_s);
+    return false;
+}
+
+bool reading_begin(struct call *c, struct reading *ret, bool has_thing,
+                   unsigned cost)
+{
+    struct reading *g = ret;
+
+    g->reader = store_reader_acquire(c->front->store);
+    if (g->reader == NULL || store_reader_begin(g->reader) != STORE_OK) {
+        if (g->reader != NULL)
+            store_reader_release(g->reader);
+        http_add_header(c->q, "Retry-After", "1");
+        answer_error(c, 503, "the store cannot be read: retry later");
+        return false;
+    }
+    access_look_up(c->front, g->reader, c->arguments[0], &g->access);
+    bool ok = g->access.state == ACCESS_GRANTED;
+    if (ok) /* refusals say what is left, too */
+        c->remaining = reads_charge(c->front->reads, c->arguments[0],
+                                    g->access.plan, &g->access.usage, 0,
+                                    clock_real_us()).remaining;
+    ok = !access_refused(c, &g->access) && (!has_thing || topic_of(c, g)) &&
+         (cost == 0 || charge(c, &g->access, cost));
+    if (!ok)
+        reading_end(g);
+    return ok;
+}
+
+void reading_end(struct reading *g)
+{
+    if (g->reader == NULL)
+        return;
+    store_reader_end(g->reader);
+    store_reader_release(g->reader);
+    g->reader = NULL;
+}
+
+enum http_next reading_failed(struct call *c, enum store_err err, unsigned cost)
+{
+    reads_refund(c->front->reads, c->arguments[0], cost);
+    http_add_header(c->q, "Retry-After", "1");
+    return answer_error(c, 503, "the store cannot be read: %s",
+                        store_strerror(err));
+}
+
+int query_text(struct call *c, const char *name, char *out, size_t size)
+{
+    struct slice value;
+    size_t len;
+
+    if (!url_query(http_query(c->q), name, &value))
+        return 0;
+    if (value.len >= size || !url_decode(value, true, out, &len))
+        return -1;
+    out[len] = '\0';
+    return 1;
+}
+
+int query_u64(struct call *c, const char *name, uint64_t *ret)
+{
+    char text[64];
+    const int there = query_text(c, name, text, sizeof(text));
+    const size_t len = there == 1 ? strlen(text) : 0;
+
+    if (there == 0)
+        return 0;
+    /* 19 digits always fit 64 bits */
+    if (there < 0 || len == 0 || len > 19 ||
+        strspn(text, "0123456789") != len) {
+        answer_error(c, 400, "%s: must be a whole number", name);
+        return -1;
+    }
+    *ret = strtoull(text, NULL, 10);
+    return 1;
+}

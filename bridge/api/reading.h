@@ -1,0 +1,31 @@
+/* What every GET of a token's endpoints begins with: token, thing, limit. */
+#ifndef CONFAB_BRIDGE_API_READING_H
+#define CONFAB_BRIDGE_API_READING_H
+
+#include "bridge/front.h"
+
+struct reading {
+    struct store_reader *reader; /* inside a snapshot */
+    struct access access;
+    char topic[TOKEN_MAX + 1 + THING_MAX]; /* `<token>/<thing>` */
+    size_t topic_len;
+};
+
+/* Opens a snapshot, looks the token up, checks the thing (has_thing: it is the
+ * call's second argument) and charges `cost` reads. false: answered (400, 401,
+ * 429, 503) and nothing is held. Otherwise end with reading_end(). */
+bool reading_begin(struct call *c, struct reading *ret, bool has_thing,
+                   unsigned cost);
+void reading_end(struct reading *g);
+
+/* After a failure of the store: takes the charge back and answers 503. */
+enum http_next reading_failed(struct call *c, enum store_err err,
+                              unsigned cost);
+
+/* A query parameter, percent-decoded into `out`; 0 absent, 1 there, -1 bad or
+ * longer than size - 1. NUL-terminated. */
+int query_text(struct call *c, const char *name, char *out, size_t size);
+/* A decimal number below 10^19; 0 absent, 1 there, -1 answered 400. */
+int query_u64(struct call *c, const char *name, uint64_t *ret);
+
+#endif

@@ -1,0 +1,121 @@
+/* HTTP/1.1 as the front doors see it: requests in, answers out, no type of
+ * libmicrohttpd in sight (http.c is the one file that includes it).
+ *
+ * A request is handled in three ways:
+ *   at once      the handler calls http_respond*() and returns HTTP_ANSWERED;
+ *   later        it calls http_suspend() first, starts the work, and returns
+ *                HTTP_SUSPENDED; whoever finishes calls http_respond*() and
+ *                http_resume(), from any thread;
+ *   never        it takes the socket with http_detach(), hands it on, and
+ *                returns HTTP_DETACHED: the connection left HTTP.
+ *
+ * Threads:  handlers run in an HTTP thread and must not block on anything but
+ *           short reads of the store. A request belongs to its handler, then
+ *           to whoever it was suspended for.
+ * Bodies:   kept up to body_max bytes; of a longer one 8 MiB or 2 s are read and
+ *           thrown away, so that the client sees the answer and not a reset. */
+#ifndef CONFAB_BRIDGE_HTTP_H
+#define CONFAB_BRIDGE_HTTP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buffer.h"
+#include "base/config.h"
+
+#define HTTP_SEGMENTS_MAX 6
+#define HTTP_TARGET_MAX 8192 /* bytes of a path; longer: 414 */
+
+enum http_method {
+    HTTP_GET = 1,
+    HTTP_HEAD = 2,
+    HTTP_POST = 4,
+    HTTP_OPTIONS = 8,
+    HTTP_OTHER = 16
+};
+
+enum http_next { HTTP_ANSWERED, HTTP_SUSPENDED, HTTP_DETACHED };
+
+struct http_request;
+
+/* What the server calls. */
+struct http_handler {
+    void *arg;
+    /* Headers are in; returns how many bytes of a body to keep. */
+    size_t (*begin)(void *arg, struct http_request *q);
+    /* The whole body is in (see http_body()). */
+    enum http_next (*handle)(void *arg, struct http_request *q);
+    /* The request is over, answered or not: free http_state(). May be NULL. */
+    void (*end)(void *arg, struct http_request *q);
+};
+
+struct http_server;
+
+/* Binds config->http_listen; nobody is answered yet. NULL: *ret_error. */
+struct http_server *http_bind(const struct config *config,
+                              struct config_error *ret_error);
+/* Serves. Handler copied. false: *ret_error; end with http_stop() all the same. */
+bool http_start(struct http_server *s, const struct config *config,
+                const struct http_handler *handler,
+                struct config_error *ret_error);
+uint16_t http_port(const struct http_server *s);
+/* Refuses new connections from now on. */
+void http_quiesce(struct http_server *s);
+/* Requests that have not been answered yet. Any thread. */
+unsigned http_pending(const struct http_server *s);
+/* When every suspended request has been resumed. NULL is fine. */
+void http_stop(struct http_server *s);
+
+/* ---- the request: all borrowed until it ends ---------------------------- */
+
+enum http_method http_method(const struct http_request *q);
+/* The path without the query, as sent. */
+struct slice http_path(const struct http_request *q);
+/* Decoded segments; false: bad percent-encoding (any of them). */
+bool http_segments(struct http_request *q, const struct slice **ret_segments,
+                   size_t *ret_count);
+/* The query as sent, without '?'. */
+struct slice http_query(const struct http_request *q);
+/* One header's value, name case-insensitive; false: absent. */
+bool http_header(const struct http_request *q, const char *name,
+                 struct slice *ret_value);
+/* false: longer than the handler wanted to keep. */
+bool http_body(const struct http_request *q, struct slice *ret_body);
+/* Client's address: 4 or 16 bytes. */
+struct slice http_client(const struct http_request *q);
+/* A slot for the handler's own state. */
+void **http_state(struct http_request *q);
+
+/* ---- the answer ---------------------------------------------------------- */
+
+/* Adds a header to the answer; `name` static, value copied, without CR or LF.
+ * At most 16. */
+void http_add_header(struct http_request *q, const char *name,
+                     const char *value);
+void http_add_header_u64(struct http_request *q, const char *name, uint64_t v);
+/* Ends the connection after this answer. */
+void http_close_after(struct http_request *q);
+/* Takes the memory of `body` (left empty; NULL: no body). `content_type` is
+ * static or NULL. A body that failed to grow becomes 500. */
+void http_respond(struct http_request *q, unsigned status,
+                  const char *content_type, struct buffer *body);
+/* A body of unknown length: `read` fills up to `max` bytes, returns their
+ * number, 0 at the end, -1 on failure (the connection is cut, so the client
+ * does not take a part for the whole). HTTP thread; `release` frees arg. */
+void http_respond_stream(struct http_request *q, unsigned status,
+                         const char *content_type,
+                         ssize_t (*read)(void *arg, char *out, size_t max),
+                         void (*release)(void *arg), void *arg);
+
+void http_suspend(struct http_request *q);
+void http_resume(struct http_request *q);
+
+/* A duplicate of the socket, non-blocking, the caller's; -1: none to be had. */
+int http_detach(struct http_request *q);
+
+/* "OK" for 200, … */
+const char *http_reason(unsigned status);
+
+#endif

@@ -1,0 +1,224 @@
+/* From a path to a handler. The table says all there is to say about paths and
+ * methods; the rest is matching. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/api/doors.h"
+#include "bridge/front.h"
+
+static const struct route routes[] = {
+    {"/", HTTP_GET, false, home_page, NULL},
+    {"/favicon.ico", HTTP_GET, false, home_icon, NULL},
+    {"/health", HTTP_GET, false, health_get, NULL},
+    {"/tokens", HTTP_POST, false, tokens_post, NULL},
+    {"/{}/chat/{}", HTTP_POST, true, chat_post, chat_body_max},
+    {"/{}/chat/{}/latest", HTTP_GET, true, chat_latest, NULL},
+    {"/{}/chat/{}/history", HTTP_GET, true, chat_history, NULL},
+    {"/{}/chat/{}/listen", HTTP_GET, true, chat_listen, NULL},
+    {"/{}/listen", HTTP_GET, true, chat_listen_many, NULL},
+    {"/{}/things", HTTP_GET, true, chat_things, NULL},
+};
+#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
+
+const char *const cors_headers[] = {
+    "Access-Control-Allow-Origin", "*",
+    "Access-Control-Expose-Headers", "X-RateLimit-Remaining, Retry-After, ETag",
+    NULL,
+};
+
+/* ---- answers ------------------------------------------------------------- */
+
+uint64_t shown_remaining(uint64_t remaining)
+{
+    return remaining > INT32_MAX ? INT32_MAX : remaining;
+}
+
+void answer_headers(struct call *c)
+{
+    for (size_t i = 0; cors_headers[i] != NULL; i += 2)
+        http_add_header(c->q, cors_headers[i], cors_headers[i + 1]);
+    if (c->is_counted)
+        http_add_header_u64(c->q, "X-RateLimit-Remaining",
+                            shown_remaining(c->remaining));
+}
+
+enum http_next answer(struct call *c, unsigned status, const char *content_type,
+                      struct buffer *body)
+{
+    answer_headers(c);
+    http_respond(c->q, status, content_type, body);
+    return HTTP_ANSWERED;
+}
+
+enum http_next answer_json(struct call *c, unsigned status, struct buffer *body)
+{
+    return answer(c, status, "application/json", body);
+}
+
+enum http_next answer_error(struct call *c, unsigned status, const char *fmt, ...)
+{
+    struct buffer body = BUFFER_INIT;
+    char text[512];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    buffer_put_str(&body, "{\"error\":");
+    buffer_put_json_string(&body, slice_str(text));
+    buffer_put_str(&body, "}\n");
+    return answer_json(c, status, &body);
+}
+
+/* ---- matching ------------------------------------------------------------ */
+
+static bool pattern_matches(const char *pattern, const struct slice *segments,
+                            size_t count, struct slice *ret_arguments)
+{
+    size_t argument = 0, at = 0;
+
+    while (*pattern == '/' && at < count) {
+        const size_t len = strcspn(++pattern, "/");
+        if (len == 2 && memcmp(pattern, "{}", 2) == 0)
+            ret_arguments[argument++] = segments[at];
+        else if (!slice_eq(slice_of(pattern, len), segments[at]))
+            return false;
+        pattern += len;
+        at++;
+    }
+    return *pattern == '\0' && at == count;
+}
+
+/* Methods some route with this path has, for Allow. */
+static unsigned methods_of(const struct slice *segments, size_t count)
+{
+    struct slice ignored[ROUTE_ARGUMENTS_MAX];
+    unsigned methods = 0;
+
+    for (size_t i = 0; i < ROUTE_COUNT; i++)
+        if (pattern_matches(routes[i].pattern, segments, count, ignored))
+            methods |= (unsigned)routes[i].method;
+    if ((methods & HTTP_GET) != 0)
+        methods |= HTTP_HEAD;
+    return methods;
+}
+
+static void find_route(struct call *c)
+{
+    const struct slice *segments;
+    size_t count;
+    enum http_method method = http_method(c->q);
+
+    if (!http_segments(c->q, &segments, &count))
+        return;
+    if (method == HTTP_HEAD)
+        method = HTTP_GET;
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        if (!pattern_matches(routes[i].pattern, segments, count, c->arguments))
+            continue;
+        c->is_counted = routes[i].is_counted;
+        if (routes[i].method == method) {
+            c->route = &routes[i];
+            return;
+        }
+    }
+}
+
+static size_t begin(void *arg, struct http_request *q)
+{
+    struct call *c = calloc(1, sizeof(*c));
+
+    *http_state(q) = c;
+    if (c == NULL)
+        return 0;
+    c->front = arg;
+    c->q = q;
+    c->remaining = UINT64_MAX;
+    find_route(c);
+    return c->route != NULL && c->route->body_max != NULL ? c->route->body_max(c)
+                                                          : 0;
+}
+
+static void put_methods(char *out, size_t size, unsigned methods)
+{
+    snprintf(out, size, "%s%s%sOPTIONS",
+             (methods & HTTP_GET) != 0 ? "GET, " : "",
+             (methods & HTTP_HEAD) != 0 ? "HEAD, " : "",
+             (methods & HTTP_POST) != 0 ? "POST, " : "");
+}
+
+/* What a token has left stands on refusals too; which count depends on what
+ * the path's methods do. */
+static void learn_remaining(struct call *c)
+{
+    struct access a = {0};
+    struct store_reader *r = store_reader_acquire(c->front->store);
+
+    if (r == NULL)
+        return;
+    if (store_reader_begin(r) == STORE_OK) {
+        access_look_up(c->front, r, c->arguments[0], &a);
+        store_reader_end(r);
+    }
+    store_reader_release(r);
+    if (a.state == ACCESS_GRANTED && a.plan != NULL)
+        access_writes_left(c, &a);
+}
+
+static enum http_next no_route(struct call *c)
+{
+    const struct slice *segments;
+    size_t count;
+    char allow[64];
+
+    if (!http_segments(c->q, &segments, &count))
+        return answer_error(c, 400, "path: each %% needs two hexadecimal "
+                                    "digits, and %%00 is not allowed");
+    const unsigned methods = methods_of(segments, count);
+    if (http_method(c->q) == HTTP_OPTIONS) {
+        http_add_header(c->q, "Access-Control-Allow-Methods",
+                        "GET, HEAD, POST, OPTIONS");
+        http_add_header(c->q, "Access-Control-Allow-Headers",
+                        "Content-Type, Last-Event-ID, Idempotency-Key, "
+                        "If-None-Match");
+        http_add_header(c->q, "Access-Control-Max-Age", "86400");
+        if (c->is_counted)
+            learn_remaining(c);
+        return answer(c, 204, NULL, NULL);
+    }
+    if (methods == 0)
+        return answer_error(c, 404, "no such path: see / for what there is");
+    put_methods(allow, sizeof(allow), methods);
+    http_add_header(c->q, "Allow", allow);
+    if (c->is_counted)
+        learn_remaining(c);
+    return answer_error(c, 405, "method not allowed here; allowed: %s", allow);
+}
+
+static enum http_next handle(void *arg, struct http_request *q)
+{
+    struct call *c = *http_state(q);
+
+    (void)arg;
+    if (c == NULL)
+        return HTTP_ANSWERED; /* out of memory: nothing set, closed */
+    return c->route == NULL ? no_route(c) : c->route->handle(c);
+}
+
+static void end(void *arg, struct http_request *q)
+{
+    struct call *c = *http_state(q);
+
+    (void)arg;
+    if (c == NULL)
+        return;
+    if (c->release != NULL)
+        c->release(c->own);
+    else
+        free(c->own);
+    free(c);
+}
+
+const struct http_handler router = {NULL, begin, handle, end};

@@ -1,0 +1,95 @@
+/* Which of a streamer's streams are given a message.
+ *
+ * Streams that follow the same set of filters form one audience: they are given
+ * the same events, so these are put together once per turn for all of them. An
+ * exact filter is found by its topic; wildcard filters are tried one by one,
+ * those of the topic's own token only.
+ *
+ * Threads: one streamer's. */
+#ifndef CONFAB_BRIDGE_STREAM_INDEX_H
+#define CONFAB_BRIDGE_STREAM_INDEX_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "bridge/name_table.h"
+#include "bridge/stream_output.h"
+
+#define STREAM_FILTERS_MAX 64
+
+struct stream;
+struct subscription;
+struct audience;
+
+struct audience_filter {
+    struct slice filter;               /* `<token>/<thing or pattern>` */
+    struct subscription *subscription; /* the streamer's */
+    struct audience *audience;
+    struct index_topic *topic; /* NULL: a pattern */
+    LIST_ENTRY(audience_filter) entry;
+};
+
+struct audience {
+    struct name_node node; /* first: a node is its audience */
+    unsigned refs;
+    struct index_token *token;
+    LIST_ENTRY(audience) in_token;
+    uint64_t visit; /* the index's */
+    /* The rest is the streamer's. */
+    LIST_HEAD(, stream) streams;
+    unsigned live;   /* streams that are given messages as they come */
+    struct run *run; /* messages of this turn */
+    STAILQ_ENTRY(audience) touched; /* in a list while run != NULL */
+    bool has_pattern;
+    uint64_t
+        trimmed_id; /* greatest id retention removed, as of `trimmed_at` */
+    uint64_t trimmed_at; /* snapshot number */
+    size_t filter_count;
+    struct audience_filter filters[];
+};
+
+struct index_token {
+    struct name_node node; /* first: a node is its token */
+    LIST_HEAD(, audience_filter) patterns;
+    LIST_HEAD(, audience) audiences;
+    char text[];
+};
+
+struct stream_index {
+    struct name_table audiences;
+    struct name_table topics;
+    struct name_table tokens; /* every token with an audience */
+    uint64_t visits;
+};
+
+/* Must not move afterwards. */
+void stream_index_init(struct stream_index *x);
+void stream_index_release(struct stream_index *x); /* no audience left */
+
+/* Sorts the filters bytewise and removes doubles; the new count. */
+size_t stream_filters_normalize(struct slice *filters, size_t count);
+
+/* The audience of these filters (normalized, valid, all of token `token`,
+ * 1…STREAM_FILTERS_MAX), made when there is none, with one reference more.
+ * refs is 1 when it is new. Everything is copied. NULL: out of memory. */
+struct audience *stream_index_enter(struct stream_index *x, struct slice token,
+                                    const struct slice *filters, size_t count);
+/* Gives a reference back; the last one frees the audience. */
+void stream_index_leave(struct stream_index *x, struct audience *a);
+
+/* Calls `each` once for every audience that is given messages of `topic`. It
+ * must not enter or leave audiences. */
+void stream_index_match(struct stream_index *x, struct slice topic,
+                        void (*each)(void *arg, struct audience *a),
+                        void *arg);
+
+/* Calls `each` for every audience that has this very filter. As above. */
+void stream_index_followers(struct stream_index *x, struct slice filter,
+                            void (*each)(void *arg, struct audience *a),
+                            void *arg);
+
+/* NULL: no audience of that token. */
+struct index_token *stream_index_token(struct stream_index *x,
+                                       struct slice token);
+
+#endif

@@ -1,0 +1,23 @@
+/* Request targets: percent-decoding and queries (RFC 3986 §2.1, §3.4), segment
+ * by segment, so that an encoded slash stays inside its segment. Pure. */
+#ifndef CONFAB_BRIDGE_URL_H
+#define CONFAB_BRIDGE_URL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/slice.h"
+
+/* Decodes `in` into `out` (at least in.len bytes). false: a % without two
+ * hexadecimal digits, or %00. `plus`: '+' means a blank (queries). */
+bool url_decode(struct slice in, bool plus, char *out, size_t *ret_len);
+
+/* The part of `*path` up to the next '/', still encoded; *path moves behind the
+ * slash. false: nothing left. "/a//b" has the segments "", "a", "", "b". */
+bool url_next_segment(struct slice *path, struct slice *ret_segment);
+
+/* The value of parameter `name` in an encoded query, still encoded.
+ * The first wins. false: not there. "a&b=1": a is there with an empty value. */
+bool url_query(struct slice query, const char *name, struct slice *ret_value);
+
+#endif
