@@ -1,0 +1,77 @@
+#include "broker/backlog.h"
+
+#include "base/clock.h"
+#include "broker/catch_up.h"
+#include "broker/delivery.h"
+#include "broker/retained.h"
+#include "broker/worker.h"
+
+#define TURN_US 1000
+
+static bool has_backlog(const struct connection *c)
+{
+    return c->catch_up != NULL || !TAILQ_EMPTY(&c->scans);
+}
+
+void backlog_wake(struct connection *c)
+{
+    if (c->feeding || c->state != CONNECTION_OPEN || !has_backlog(c))
+        return;
+    c->feeding = true;
+    TAILQ_INSERT_TAIL(&c->worker->feeding, c, feed);
+}
+
+void backlog_forget(struct connection *c)
+{
+    if (!c->feeding)
+        return;
+    c->feeding = false;
+    TAILQ_REMOVE(&c->worker->feeding, c, feed);
+}
+
+/* A queue that is still draining is left alone, so that a slow reader is given
+ * whole steps and not a message at a time. */
+static bool can_be_fed(const struct connection *c)
+{
+    return c->state == CONNECTION_OPEN && has_backlog(c) &&
+           delivery_has_room(c) && !c->out.blocked;
+}
+
+static bool step(struct connection *c, struct store_reader *r)
+{
+    if (!TAILQ_EMPTY(&c->scans))
+        return retained_step(c, r);
+    return catch_up_step(c, r);
+}
+
+bool backlog_turn(struct worker *w)
+{
+    struct connection *c;
+    bool good = true;
+
+    if (TAILQ_EMPTY(&w->feeding))
+        return false;
+    struct store_reader *r = store_reader_acquire(w->hub->store);
+    if (r == NULL || store_reader_begin(r) != STORE_OK) {
+        if (r != NULL)
+            store_reader_release(r);
+        worker_try_later(w);
+        return false;
+    }
+    const int64_t deadline_us = clock_mono_us() + TURN_US;
+    do {
+        c = TAILQ_FIRST(&w->feeding);
+        backlog_forget(c); /* those who wait for their client come back */
+        if (can_be_fed(c)) {
+            good = step(c, r);
+            connection_flush(c);
+            if (can_be_fed(c))
+                backlog_wake(c);
+        }
+    } while (good && !TAILQ_EMPTY(&w->feeding) &&
+             clock_mono_us() < deadline_us);
+    store_reader_release(r);
+    if (!good)
+        worker_try_later(w);
+    return good && !TAILQ_EMPTY(&w->feeding);
+}

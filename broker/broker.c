@@ -1,0 +1,235 @@
+#include "broker/broker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "broker/hub.h"
+#include "broker/listener.h"
+#include "broker/status.h"
+#include "broker/token_connections.h"
+#include "broker/worker.h"
+
+#define DESCRIPTORS_KEPT 128 /* not for clients: store, sockets, HTTP */
+#define DRAIN_US 2000000     /* for what is in flight when stopping */
+#define POLL_NS 2000000
+
+struct broker {
+    struct hub hub;
+    char *data_dir;
+    int64_t started_us;
+    int fds[LISTENERS_MAX];
+    size_t fd_count;
+    int local_fd; /* -1: none */
+    uint16_t port;
+};
+
+static bool fail(struct config_error *ret_error, const char *text)
+{
+    snprintf(ret_error->text, sizeof(ret_error->text), "broker: %s", text);
+    return false;
+}
+
+static void put_status(void *arg, struct buffer *out)
+{
+    broker_status_json(arg, out);
+}
+
+static void on_batch(void *arg, struct batch *batch)
+{
+    struct hub *hub = arg;
+
+    for (unsigned i = 0; i <= hub->count; i++)
+        worker_offer(hub->workers[i], batch);
+}
+
+static uint64_t connection_limit(const struct config *config)
+{
+    struct rlimit files;
+
+    if (config->limits_connections != 0)
+        return config->limits_connections;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
+        files.rlim_cur <= 2 * DESCRIPTORS_KEPT)
+        return DESCRIPTORS_KEPT;
+    return files.rlim_cur - DESCRIPTORS_KEPT;
+}
+
+static unsigned worker_count(const struct config *config)
+{
+    if (config->mqtt_workers != 0)
+        return (unsigned)config->mqtt_workers;
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
+}
+
+/* ---- starting ------------------------------------------------------------------------ */
+
+static bool make_workers(struct broker *b, struct config_error *ret_error)
+{
+    struct hub *hub = &b->hub;
+    struct store_stats stats;
+
+    const enum store_err err = store_stats(hub->store, &stats);
+    if (err != STORE_OK)
+        return fail(ret_error, store_strerror(err));
+    hub->token_connections = token_connections_new();
+    hub->workers = calloc(hub->count + 1, sizeof(struct worker *));
+    if (hub->token_connections == NULL || hub->workers == NULL)
+        return fail(ret_error, "out of memory");
+    for (unsigned i = 0; i <= hub->count; i++) {
+        hub->workers[i] = worker_new(hub, i, stats.head);
+        if (hub->workers[i] == NULL)
+            return fail(ret_error, "out of memory");
+    }
+    return true;
+}
+
+static bool open_listeners(struct broker *b, struct config_error *ret_error)
+{
+    struct hub *hub = &b->hub;
+
+    if (!listener_open_tcp(hub->config->mqtt_listen, b->fds, LISTENERS_MAX,
+                           &b->fd_count, &b->port, ret_error) ||
+        !listener_open_local(b->data_dir, &b->local_fd, ret_error))
+        return false;
+    for (unsigned i = 0; i < hub->count; i++)
+        for (size_t j = 0; j < b->fd_count; j++)
+            worker_listen(hub->workers[i], b->fds[j]);
+    worker_listen(hub->workers[hub->count], b->local_fd);
+    return true;
+}
+
+static bool start_writer(struct broker *b, struct config_error *ret_error)
+{
+    struct hub *hub = &b->hub;
+    const struct writer_opts opts = {
+        .config = hub->config,
+        .on_batch = on_batch,
+        .arg = hub,
+        .queue_bound = (size_t)WORKER_COMMANDS_MAX * (hub->count + 1),
+    };
+
+    const enum store_err err = writer_start(hub->store, &opts, &hub->writer);
+    return err == STORE_OK || fail(ret_error, store_strerror(err));
+}
+
+static bool start_workers(struct broker *b, struct config_error *ret_error)
+{
+    struct hub *hub = &b->hub;
+
+    for (unsigned i = 0; i <= hub->count; i++)
+        if (!worker_start(hub->workers[i]))
+            return fail(ret_error, "cannot start a thread");
+    return true;
+}
+
+bool broker_start(const struct config *config, struct store *store,
+                  const struct broker_opts *opts, struct broker **ret_broker,
+                  struct config_error *ret_error)
+{
+    struct broker *b = calloc(1, sizeof(*b));
+
+    if (b == NULL)
+        return fail(ret_error, "out of memory");
+    b->local_fd = -1;
+    b->started_us = clock_mono_us();
+    b->data_dir = strdup(opts->data_dir);
+    b->hub.config = config;
+    b->hub.store = store;
+    b->hub.count = worker_count(config);
+    b->hub.connection_limit = connection_limit(config);
+    b->hub.status = put_status;
+    b->hub.arg = b;
+    if (b->data_dir == NULL ? !fail(ret_error, "out of memory")
+                            : !make_workers(b, ret_error) ||
+                                  !open_listeners(b, ret_error) ||
+                                  !start_writer(b, ret_error) ||
+                                  !start_workers(b, ret_error)) {
+        broker_stop(b);
+        return false;
+    }
+    *ret_broker = b;
+    return true;
+}
+
+uint16_t broker_mqtt_port(const struct broker *b)
+{
+    return b->port;
+}
+
+void broker_status_json(struct broker *b, struct buffer *out)
+{
+    status_put(&b->hub, clock_mono_us() - b->started_us, b->port, out);
+}
+
+/* ---- stopping -------------------------------------------------------------------------- */
+
+static void enter_phase(struct hub *hub, enum hub_phase phase)
+{
+    atomic_store(&hub->phase, phase);
+    for (unsigned i = 0; hub->workers != NULL && i <= hub->count; i++)
+        if (hub->workers[i] != NULL)
+            worker_wake(hub->workers[i]);
+}
+
+static void await_quiet(struct hub *hub)
+{
+    const int64_t deadline_us = clock_mono_us() + DRAIN_US;
+    const struct timespec moment = {0, POLL_NS};
+
+    while (atomic_load(&hub->busy) > 0 && clock_mono_us() < deadline_us)
+        nanosleep(&moment, NULL);
+    if (atomic_load(&hub->busy) > 0)
+        log_warn("broker", "stopping although the store is still busy");
+}
+
+static unsigned started(const struct hub *hub)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; hub->workers != NULL && i <= hub->count; i++)
+        n += hub->workers[i] != NULL && hub->workers[i]->started;
+    return n;
+}
+
+static void end_workers(struct hub *hub)
+{
+    for (unsigned i = 0; hub->workers != NULL && i <= hub->count; i++)
+        if (hub->workers[i] != NULL)
+            worker_join(hub->workers[i]);
+    for (unsigned i = 0; hub->workers != NULL && i <= hub->count; i++)
+        worker_free(hub->workers[i]);
+    free(hub->workers);
+}
+
+/* Also ends what broker_start() has begun. */
+void broker_stop(struct broker *b)
+{
+    if (b == NULL)
+        return;
+    struct hub *hub = &b->hub;
+
+    atomic_store(&hub->busy, started(hub));
+    enter_phase(hub, HUB_DRAINING);
+    await_quiet(hub);
+    if (hub->writer != NULL)
+        writer_stop(hub->writer);
+    enter_phase(hub, HUB_CLOSING);
+    end_workers(hub);
+    writer_free(hub->writer);
+    token_connections_free(hub->token_connections);
+    for (size_t i = 0; i < b->fd_count; i++)
+        close(b->fds[i]);
+    if (b->local_fd >= 0) {
+        close(b->local_fd);
+        listener_remove_local(b->data_dir);
+    }
+    free(b->data_dir);
+    free(b);
+}

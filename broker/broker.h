@@ -1,0 +1,65 @@
+/* The MQTT server: listeners, workers, and the store's writer. It owns the
+ * writer: whoever holds a struct broker is the one writing process.
+ *
+ * Threads:  broker_start() and broker_stop() in main, once each; the rest may
+ *           be called by any thread between them.
+ * Logging:  area "broker"; tokens only as log_token(). */
+#ifndef CONFAB_BROKER_BROKER_H
+#define CONFAB_BROKER_BROKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/config.h"
+#include "store/store.h"
+
+struct broker;
+
+struct broker_opts {
+    const char *data_dir; /* where SOCKET_NAME is made; copied */
+};
+
+/* Binds mqtt.listen and <data_dir>/confab.sock and starts the writer, the
+ * workers (mqtt.workers, 0: one per core) and the admin worker. Clients are
+ * served from here on.
+ * config  borrowed for the broker's life, after config_finish()
+ * store   borrowed for the broker's life, not read only
+ * false: *ret_error says what to do ("mqtt.listen 127.0.0.1:1883: Address
+ * already in use"), *ret_broker is untouched and nothing stays open.
+ * Raising RLIMIT_NOFILE is the caller's, before this. */
+bool broker_start(const struct config *config, struct store *store,
+                  const struct broker_opts *opts, struct broker **ret_broker,
+                  struct config_error *ret_error);
+
+/* The port really bound (mqtt.listen may say 0). */
+uint16_t broker_mqtt_port(const struct broker *b);
+
+/* Appends one JSON object. CAUSE is a row of COUNTERS_DROPPED in
+ * broker/counters.h, REASON one of CLOSE_REASONS in broker/close_reason.h; the
+ * member `store` is missing when the store cannot be read.
+ *
+ *  {"uptime_s":…, "mqtt_port":…, "workers":…,
+ *   "connections":{"now":…,"accepted":…,"limit":…,
+ *                  "refused_connection_limit":…,"refused_plan_limit":…},
+ *   "messages":{"received":…,"delivered":…},
+ *   "bytes":{"received":…,"sent":…}, "subscriptions":…,
+ *   "catchup":{"switched":…,"records":…}, "batches_dropped":…,
+ *   "dropped":{CAUSE:n,…}, "closed":{REASON:n,…},
+ *   "writer":{"accepting":…,"last_commit":ISO time or null,"commits":…,
+ *             "appended":…,"events":…,"refused":…,"trimmed":…,
+ *             "commit_p50_us":…,"commit_p99_us":…},
+ *   "store":{"head":…,"entries":…,"things":…,"tokens":…,"map_size":…,
+ *            "map_used":…}}
+ *
+ * Counters are sums over the workers, each a moment old. Opens a short read
+ * transaction. `$confab/status` answers with the same text. */
+void broker_status_json(struct broker *b, struct buffer *out);
+
+/* Stops accepting, answers what is in flight, tells clients (DISCONNECT 0x8B),
+ * stops the writer after its last commit, joins every thread, removes the
+ * socket; at most 4 s. Wills are published. NULL is fine. The store may be
+ * closed afterwards. */
+void broker_stop(struct broker *b);
+
+#endif

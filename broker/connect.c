@@ -1,0 +1,307 @@
+#include "broker/connect.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/topic.h"
+#include "base/vocabulary.h"
+#include "broker/packet_encode.h"
+#include "broker/publish.h"
+#include "broker/reason.h"
+#include "broker/token_connections.h"
+#include "broker/worker.h"
+
+#define MAXIMUM_QOS 1
+#define RECEIVE_MAXIMUM_ADMIN 512
+#define ASSIGNED_RANDOM 12 /* bytes, twice as many hexadecimal digits */
+
+/* ---- where it lives --------------------------------------------------------------------- */
+
+static bool is_admin(const struct connection *c, const struct packet_connect *p)
+{
+    return c->peer_is_admin && p->user_name.data == NULL;
+}
+
+/* The same for all time: it is stored with each message (No Local). */
+static uint64_t hash_of(const char *identity, size_t len)
+{
+    unsigned char hash[crypto_generichash_BYTES_MIN];
+    uint64_t v = 0;
+
+    crypto_generichash(hash, sizeof(hash), (const unsigned char *)identity,
+                       len, NULL, 0);
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | hash[i];
+    return v == 0 ? 1 : v; /* 0 means nobody */
+}
+
+static void assign_id(char *to)
+{
+    unsigned char random[ASSIGNED_RANDOM];
+
+    randombytes_buf(random, sizeof(random));
+    sodium_bin2hex(to, 2 * ASSIGNED_RANDOM + 1, random, sizeof(random));
+}
+
+static bool set_identity(struct connection *c, const struct packet_connect *p)
+{
+    const struct slice token = p->user_name;
+    char assigned[2 * ASSIGNED_RANDOM + 1];
+    struct slice id = p->client_id;
+
+    if (id.len == 0) {
+        assign_id(assigned);
+        id = slice_of(assigned, 2 * ASSIGNED_RANDOM);
+        c->id_assigned = true;
+    }
+    c->identity_len = token.len + 1 + id.len;
+    c->identity = malloc(c->identity_len);
+    if (c->identity == NULL)
+        return false;
+    if (token.len > 0)
+        memcpy(c->identity, token.data, token.len);
+    c->identity[token.len] = '\0';
+    memcpy(c->identity + token.len + 1, id.data, id.len);
+    c->token_len = token.len;
+    c->publisher = hash_of(c->identity, c->identity_len);
+    c->pinned = true;
+    return true;
+}
+
+struct worker *connect_place(struct connection *c, const struct packet_frame *f)
+{
+    const struct hub *hub = c->worker->hub;
+    struct packet_connect p;
+    struct packet_error error;
+
+    if (!packet_decode_connect(f, MAXIMUM_QOS, &p, &error))
+        return c->worker;
+    if (p.user_name.data != NULL && !token_valid(p.user_name))
+        return c->worker;
+    if (!set_identity(c, &p))
+        return c->worker;
+    return hub->workers[is_admin(c, &p) ? hub->count
+                                        : c->publisher % hub->count];
+}
+
+/* ---- whether it may ---------------------------------------------------------------------- */
+
+static void refuse(struct connection *c, uint8_t reason, const char *text)
+{
+    const struct packet_connack connack = {
+        .reason = reason,
+        .detail = {.reason_string = slice_str(text)},
+    };
+    uint8_t packet[512];
+    const size_t size =
+        packet_encode_connack(&c->terms, &connack, packet, sizeof(packet));
+
+    if (size > 0)
+        (void)out_queue_copy(&c->out, &c->worker->pool,
+                             slice_of(packet, size));
+    connection_close(c, CLOSE_REFUSED, text);
+}
+
+static bool authenticate(struct connection *c, const struct packet_connect *p)
+{
+    const struct hub *hub = c->worker->hub;
+
+    if (is_admin(c, p)) {
+        c->role = ROLE_ADMIN;
+        return true;
+    }
+    c->role = p->user_name.data == NULL ? ROLE_NAMELESS : ROLE_TOKEN;
+    switch (auth_connect(hub->config, hub->store, p->user_name, &c->plan)) {
+    case AUTH_OK:
+        return true;
+    case AUTH_BAD:
+        refuse(c, REASON_BAD_CREDENTIALS, "unknown token");
+        return false;
+    case AUTH_REVOKED:
+        refuse(c, REASON_BAD_CREDENTIALS, "token was revoked");
+        return false;
+    case AUTH_NAMELESS:
+        refuse(c,
+               c->terms.version == PACKET_V5 ? REASON_BAD_CREDENTIALS
+                                             : REASON_NOT_AUTHORIZED,
+               "the user name must be a token");
+        return false;
+    case AUTH_STORE:
+        break;
+    }
+    refuse(c, REASON_SERVER_UNAVAILABLE, "store cannot be read");
+    return false;
+}
+
+static bool is_throttled(const struct connection *c)
+{
+    const struct worker *w = c->worker;
+    const struct throttled *t = &w->throttled[c->publisher % THROTTLED_MAX];
+
+    return t->publisher == c->publisher && t->until_us > w->mono_us;
+}
+
+/* MQTT-3.1.4-3: whoever has the session must go. */
+static void take_over(struct connection *c)
+{
+    struct connection *old;
+
+    HASH_FIND(session, c->worker->sessions, c->identity, c->identity_len, old);
+    if (old != NULL)
+        connection_close(old, CLOSE_TAKEN_OVER, NULL);
+}
+
+static bool admit(struct connection *c)
+{
+    struct worker *w = c->worker;
+
+    if (c->role == ROLE_TOKEN && c->plan->connections > 0) {
+        if (!token_connections_add(w->hub->token_connections,
+                                   connection_token(c),
+                                   c->plan->connections)) {
+            counter_add(&w->counters.plan_limit, 1);
+            refuse(c, REASON_QUOTA_EXCEEDED,
+                   "the token's plan allows no more connections");
+            return false;
+        }
+        c->plan_counted = true;
+    }
+    HASH_ADD_KEYPTR(session, w->sessions, c->identity, c->identity_len, c);
+    if (c->session.tbl == NULL) { /* out of memory in the table */
+        refuse(c, REASON_SERVER_BUSY, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+static bool accept_will(struct connection *c, const struct packet_connect *p)
+{
+    if (!p->has_will)
+        return true;
+    const uint8_t reason = publish_accept_will(c, &p->will, &c->will);
+    if (reason != 0)
+        refuse(c, reason, "the will may not be published");
+    return reason == 0;
+}
+
+/* ---- what is promised ----------------------------------------------------------------------- */
+
+static void read_wishes(struct connection *c, const struct packet_connect *p)
+{
+    struct packet_user_cursor at = packet_user_props(p->user.span);
+    struct packet_user_property property;
+
+    while (p->user.size > 0 && packet_user_props_next(&at, &property)) {
+        if (!slice_eq(property.name, slice_str(PROP_ASK)))
+            continue;
+        if (slice_eq(property.value, slice_str(ASK_STAMP)))
+            c->stamped = true;
+        else if (slice_eq(property.value, slice_str(ASK_RECEIPTS)))
+            c->receipts = true;
+    }
+}
+
+/* Where the plan sets none, none is announced: credits hold back whoever sends
+ * more than CONNECTION_COMMANDS_MAX, and MQTT.js, which does not look at a
+ * server's Receive Maximum, would be disconnected for a burst. */
+static uint16_t receive_maximum(const struct plan *plan)
+{
+    if (plan == NULL)
+        return RECEIVE_MAXIMUM_ADMIN;
+    return plan->inflight == 0 || plan->inflight > UINT16_MAX
+               ? UINT16_MAX
+               : (uint16_t)plan->inflight;
+}
+
+static void settle_limits(struct connection *c, const struct packet_connect *p)
+{
+    c->receive_maximum = receive_maximum(c->plan);
+    c->packet_max = auth_packet_max(c->worker->hub->config, c->plan);
+    c->inflight.window = p->receive_maximum < INFLIGHT_MAX ? p->receive_maximum
+                                                           : INFLIGHT_MAX;
+    c->keep_alive_s = 1.5 * p->keep_alive_s; /* MQTT-3.1.2-22 */
+    c->no_expiry = p->session_expiry_s == 0;
+}
+
+static void send_connack(struct connection *c, const struct packet_connect *p)
+{
+    /* What is not here yet, a client must not use: sessions end with their
+     * connection, no QoS 2, no shared subscriptions, no identifiers. */
+    const struct packet_connack connack = {
+        .reason = REASON_SUCCESS,
+        .has_session_expiry = p->session_expiry_s != 0,
+        .session_expiry_s = 0,
+        .has_maximum_qos = true,
+        .maximum_qos = MAXIMUM_QOS,
+        .receive_maximum =
+            c->receive_maximum == UINT16_MAX ? 0 : c->receive_maximum,
+        .maximum_packet_size = c->packet_max,
+        .subscription_ids_unavailable = true,
+        .shared_unavailable = true,
+        .assigned_client_id =
+            c->id_assigned ? slice_of(c->identity + c->token_len + 1,
+                                      c->identity_len - c->token_len - 1)
+                           : slice_of(NULL, 0),
+    };
+    uint8_t packet[256];
+    const size_t size =
+        packet_encode_connack(&c->terms, &connack, packet, sizeof(packet));
+
+    /* A client that takes not even this: MQTT-3.1.2-24 leaves only this. */
+    if (size == 0) {
+        connection_close(c, CLOSE_REFUSED,
+                         "its Maximum Packet Size has no room for CONNACK");
+        return;
+    }
+    if (!out_queue_copy(&c->out, &c->worker->pool, slice_of(packet, size))) {
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+        return;
+    }
+    connection_touch(c);
+    connection_opened(c);
+}
+
+void connect_received(struct connection *c, const struct packet_frame *f)
+{
+    struct packet_connect p;
+    struct packet_error error;
+    const bool good = packet_decode_connect(f, MAXIMUM_QOS, &p, &error);
+
+    if (!good && p.version == 0) {
+        connection_close(c, CLOSE_MALFORMED, error.text);
+        return;
+    }
+    c->terms.version = p.version;
+    c->terms.maximum_qos = MAXIMUM_QOS;
+    if (!good) {
+        c->terms.problem_information = true;
+        refuse(c, error.reason, error.text);
+        return;
+    }
+    c->terms.maximum_packet_size = p.maximum_packet_size;
+    c->terms.problem_information = p.request_problem;
+    if (p.auth_method.data != NULL) {
+        refuse(c, REASON_BAD_AUTHENTICATION_METHOD,
+               "no extended authentication here");
+        return;
+    }
+    if (!authenticate(c, &p))
+        return;
+    if (!c->pinned) {
+        refuse(c, REASON_SERVER_BUSY, "out of memory");
+        return;
+    }
+    if (is_throttled(c)) {
+        refuse(c, REASON_QUOTA_EXCEEDED,
+               "hourly write limit of the token's plan reached");
+        return;
+    }
+    if (!accept_will(c, &p))
+        return;
+    take_over(c);
+    if (!admit(c))
+        return;
+    read_wishes(c, &p);
+    settle_limits(c, &p);
+    send_connack(c, &p);
+}

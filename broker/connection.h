@@ -1,0 +1,167 @@
+/* One client: its socket, the bytes it sent that are not a whole packet yet,
+ * what waits to be written to it, and its (clean) session.
+ *
+ * Threads:  belongs to one worker at a time; worker_move() passes it on.
+ * Life:     made by a listener, ended by connection_close(), freed by its
+ *           worker at the end of a turn when no command of it is with the
+ *           writer any more. After connection_close() a caller up the stack
+ *           may still look at `state`, nothing else.
+ * Memory:   less than 2 KiB when idle; read buffers are the worker's. */
+#ifndef CONFAB_BROKER_CONNECTION_H
+#define CONFAB_BROKER_CONNECTION_H
+
+#include <ev.h>
+#include <sys/queue.h>
+
+#include "base/name_hash.h"
+#include "broker/auth.h"
+#include "broker/close_reason.h"
+#include "broker/inflight.h"
+#include "broker/out_queue.h"
+#include "broker/packet.h"
+#include "store/message.h"
+
+/* Credits towards the writer: a client that has used them up is not read from
+ * until results return. */
+#define CONNECTION_COMMANDS_MAX 1024
+#define CONNECTION_BYTES_MAX (4U * 1024 * 1024)
+/* Nor is one that does not take its answers: deliveries stop before. */
+#define CONNECTION_ANSWERS_MAX (OUT_QUEUE_BYTES_MAX + 128 * 1024)
+
+#define CONNECT_PACKET_MAX PACKET_OVERHEAD_MAX /* before CONNECT */
+#define CONNECT_WITHIN_S 10.0
+#define LINGER_S 1.0
+
+struct catch_up;
+struct publish;
+struct retained_scan;
+struct session_filter;
+struct worker;
+
+enum connection_state {
+    CONNECTION_NEW,       /* CONNECT has not been accepted yet */
+    CONNECTION_OPEN,
+    CONNECTION_LINGERING, /* goodbye was said; what still comes is discarded, so
+                             that no reset overtakes the goodbye */
+    CONNECTION_CLOSED     /* waits for its commands, then is freed */
+};
+
+struct connection {
+    struct worker *worker;
+    enum connection_state state;
+
+    /* fan-out */
+    uint64_t stamp; /* the worker's number of the last topic that matched */
+    uint8_t hit_qos;
+    bool hit_retain; /* some matching subscription is Retain As Published */
+    bool stamped;    /* wants confab-id, -seq, -at */
+    bool receipts;   /* and in PUBACKs */
+    bool touched;    /* has something to flush this turn */
+    struct connection *next_touched;
+    struct out_queue out;
+    struct inflight inflight;
+    struct catch_up *catch_up; /* NULL: live */
+    struct packet_terms terms;
+    uint64_t publisher; /* hash of token and client id; 0 before CONNECT */
+
+    /* socket */
+    int fd;
+    bool peer_is_admin; /* UNIX socket, right uid */
+    ev_io readable, writable;
+    ev_timer timer;    /* CONNECT, then keep-alive or hold, then linger */
+    double keep_alive_s;  /* 1.5 times what the client said; 0: off */
+    double heard_at;      /* loop time */
+    uint32_t packet_max;  /* largest packet taken from it */
+    struct {
+        char *data; /* NULL: none */
+        size_t len, cap;
+    } in; /* read and not consumed */
+
+    /* who */
+    enum role role;
+    bool pinned;        /* identity is set: its worker is known */
+    bool in_lobby;      /* lobby.h reads from it, not `readable` */
+    bool id_assigned;   /* the client id is ours */
+    bool no_expiry;     /* Session Expiry Interval of CONNECT is 0 */
+    bool plan_counted;  /* in hub.token_connections */
+    const struct plan *plan; /* NULL: administrator */
+    char *identity;     /* token, NUL, client id: the key of the session */
+    size_t identity_len, token_len;
+    struct message *will;
+    UT_hash_handle session; /* in worker.sessions by identity */
+    char peer[56];
+
+    /* what it published and has no answer for yet */
+    STAILQ_HEAD(, publish) unacked; /* QoS 1, in order of arrival */
+    uint32_t unacked_count;
+    uint16_t receive_maximum; /* ours; more unacked is an error in v5 */
+    uint32_t commands;        /* with the writer, QoS 0 too */
+    uint64_t command_bytes;
+    bool stalled;  /* not read from: credits, answers or hold */
+    bool starving; /* in worker.starving: the worker's credits are used up */
+    bool held;     /* 3.1.1 over its hourly limit: PUBACK is held back */
+    uint32_t held_retry_s;
+
+    /* subscriptions */
+    LIST_HEAD(, session_filter) filters;
+    uint32_t filter_count;
+    uint64_t filter_cost;
+    TAILQ_HEAD(, retained_scan) scans;
+    bool feeding; /* in worker.feeding */
+
+    TAILQ_ENTRY(connection) all;     /* worker.connections */
+    TAILQ_ENTRY(connection) feed;    /* worker.feeding */
+    TAILQ_ENTRY(connection) starve;  /* worker.starving */
+    SLIST_ENTRY(connection) dead;    /* worker.dead */
+};
+
+static inline struct slice connection_token(const struct connection *c)
+{
+    return slice_of(c->identity, c->token_len);
+}
+
+/* Takes `fd` (non-blocking) on success. Counted in hub.connections by the
+ * caller. The connection is on no worker yet. NULL: out of memory. */
+struct connection *connection_new(int fd, bool peer_is_admin, const char *peer);
+/* Of one that no worker has (any more); closes the socket. */
+void connection_free(struct connection *c);
+
+/* Puts it on this worker and serves what it brought along. Closes it when
+ * memory is short. The worker's thread. */
+void connection_attach(struct connection *c, struct worker *w);
+/* Takes it off; the next worker attaches it. */
+void connection_detach(struct connection *c);
+
+/* Ends it; `text` (static, may be NULL) says more than the reason does. Sends
+ * DISCONNECT where the version and the reason have one, publishes the will if
+ * the reason says so. May be called at any depth, again too. */
+void connection_close(struct connection *c, enum close_reason reason,
+                      const char *text);
+/* The close reason for what a decoder or a rule refused. */
+enum close_reason connection_reason_of(uint8_t code);
+
+/* CONNECT was accepted: the keep-alive counts from now on. */
+void connection_opened(struct connection *c);
+
+/* Writes what waits, as far as the socket takes it. */
+void connection_flush(struct connection *c);
+/* Something was added to `out`: flush it at the end of the turn. */
+void connection_touch(struct connection *c);
+
+/* Its socket can be read; only for lobby.h to call. */
+void connection_readable(struct connection *c);
+
+/* Ends it for a shutdown, without waiting for the client. */
+void connection_end(struct connection *c);
+
+/* Reads no more until it is resumed. */
+void connection_stall(struct connection *c);
+/* Credits came back: goes on reading when enough of them did. */
+void connection_credit(struct connection *c);
+/* Goes on reading if it may, with what was read before. */
+void connection_resume(struct connection *c);
+
+/* Holds reading back for `seconds`, then publish_hold_over() (MQTT 3). */
+void connection_hold(struct connection *c, double seconds);
+
+#endif

@@ -1,0 +1,42 @@
+/* What all workers of one broker share. Set up before their threads start and
+ * read only afterwards, but for the atomics and what says how it is guarded. */
+#ifndef CONFAB_BROKER_HUB_H
+#define CONFAB_BROKER_HUB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/config.h"
+#include "store/store.h"
+#include "store/writer.h"
+
+struct token_connections;
+struct worker;
+
+/* The way down, in this order (broker_stop()). */
+enum hub_phase {
+    HUB_SERVING,
+    HUB_DRAINING, /* accept and read no more, publish the wills, and wait until
+                     nothing is left with the writer */
+    HUB_CLOSING   /* the writer has ended: send the rest, say goodbye, end */
+};
+
+struct hub {
+    const struct config *config;
+    struct store *store;
+    struct writer *writer;
+    struct worker **workers;   /* [count] is the admin worker */
+    unsigned count;
+    struct token_connections *token_connections; /* has a lock of its own */
+    uint64_t connection_limit;
+    atomic_uint_fast64_t connections; /* open sockets, all workers */
+    atomic_int phase;                 /* enum hub_phase */
+    atomic_uint busy; /* workers that are not done with the phase yet */
+    /* Appends what `$confab/status` answers; any thread. */
+    void (*status)(void *arg, struct buffer *out);
+    void *arg;
+};
+
+#endif

@@ -1,0 +1,57 @@
+/* A message as PUBLISH packets: encoded once for all receivers to whom it looks
+ * the same, by protocol version, stamping, retain flag and QoS. */
+#ifndef CONFAB_BROKER_IMAGE_H
+#define CONFAB_BROKER_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/block.h"
+#include "store/message.h"
+
+/* A shape is a sum of these. */
+enum {
+    IMAGE_V5 = 1,      /* else 3.1.1 and 3.1, which look the same */
+    IMAGE_STAMPED = 2, /* confab-id, confab-seq, confab-at appended; v5 only */
+    IMAGE_RETAIN = 4,
+    IMAGE_QOS1 = 8, /* a pattern: each receiver puts its packet id in */
+    IMAGE_SHAPES = 16
+};
+
+struct image {
+    bool tried;
+    struct block_range range; /* block NULL: cannot be expressed, no memory */
+    uint32_t packet_id_at;    /* IMAGE_QOS1: offset in the range */
+    uint32_t payload_at;
+};
+
+/* The images of one message while it is fanned out. */
+struct images {
+    const struct message *message;
+    uint32_t expiry_left_s; /* MQTT-3.3.2-6: less by the time it waited */
+    struct image shapes[IMAGE_SHAPES];
+};
+
+/* How much of the Message Expiry Interval is left at `now_us`; false: none, it
+ * must not be sent any more (MQTT-3.3.2-5). true, untouched without one. */
+bool image_expiry_left(const struct message *m, int64_t now_us,
+                       uint32_t *ret_left_s);
+
+/* `m` borrowed until images_end(). */
+void images_begin(struct images *set, const struct message *m,
+                  uint32_t expiry_left_s);
+void images_end(struct images *set, struct block_pool *pool);
+
+/* The message in that shape, made at the first call; NULL: no memory, or more
+ * than MQTT can express. Borrowed until images_end(). */
+const struct image *images_get(struct images *set, unsigned shape,
+                               struct arena *arena, struct block_pool *pool);
+
+/* The same for a single receiver, without sharing: its size (0: cannot be
+ * expressed), then the bytes. packet_id counts with IMAGE_QOS1 only. */
+size_t image_size(const struct message *m, unsigned shape,
+                  uint32_t expiry_left_s);
+void image_write(const struct message *m, unsigned shape,
+                 uint32_t expiry_left_s, uint16_t packet_id, char *to);
+
+#endif

@@ -1,0 +1,85 @@
+/* From a client's PUBLISH to the writer and back to its PUBACK.
+ *
+ * PUBACK is sent when the writer says the message is on disk, and in the order
+ * in which the PUBLISHes came (MQTT-4.6.0-2): answers wait in a queue per
+ * connection, those that were refused here without asking the writer too. */
+#ifndef CONFAB_BROKER_PUBLISH_H
+#define CONFAB_BROKER_PUBLISH_H
+
+#include <sys/queue.h>
+
+#include "broker/packet.h"
+#include "store/writer.h"
+
+struct connection;
+struct worker;
+
+#define PUBLISH_OPERATION_MAX 64
+#define PUBLISH_IDEMPOTENCY_MAX 256
+
+/* One PUBLISH under way. */
+struct publish {
+    struct command command; /* command.owner is this */
+    struct worker *worker;
+    struct connection *connection; /* NULL: a will */
+    STAILQ_ENTRY(publish) entry;   /* connection.unacked */
+    STAILQ_ENTRY(publish) waiting; /* publish_pool.waiting, or free */
+    size_t bytes;                  /* credits it holds */
+    uint16_t packet_id;
+    bool acknowledge; /* QoS 1: stands in connection.unacked */
+    bool answered;
+    bool is_command; /* `$confab/<command>`: its answer has a result */
+    uint8_t reason;  /* answered: enum reason for the PUBACK */
+    int status;      /* answered: what HTTP would say */
+    const char *text;     /* static reason string, or NULL */
+    char *result;         /* confab-result; freed with this */
+    size_t result_len;
+    void *memory; /* what slices of `command` point into; freed with this */
+    char operation[PUBLISH_OPERATION_MAX];
+};
+
+/* Publishes are kept and used again; and those the writer has no room for yet
+ * (wills of many clients at once) wait here. */
+struct publish_pool {
+    STAILQ_HEAD(, publish) idle;
+    STAILQ_HEAD(, publish) waiting;
+    size_t idle_count;
+    uint32_t commands; /* with the writer */
+    uint64_t bytes;    /* their messages */
+};
+
+void publish_pool_init(struct publish_pool *p);
+void publish_pool_release(struct publish_pool *p);
+/* Nothing of this worker is with the writer or waits for it. */
+static inline bool publish_pool_is_quiet(const struct publish_pool *p)
+{
+    return p->commands == 0 && STAILQ_EMPTY(&p->waiting);
+}
+/* Is there room for another command? */
+bool publish_pool_has_room(const struct publish_pool *p);
+
+/* A PUBLISH came. Closes the connection where the protocol wants that. */
+void publish_received(struct connection *c, const struct packet_publish *p);
+
+/* What a will is published as, checked as its CONNECT comes: 0, or the reason
+ * to refuse the CONNECT with. *ret_will: a message of the caller's, or NULL
+ * when nothing is to be published. */
+uint8_t publish_accept_will(struct connection *c,
+                            const struct packet_will *will,
+                            struct message **ret_will);
+/* Publishes and forgets the connection's will, if it has one. */
+void publish_will(struct connection *c);
+
+/* A result came back from the writer; the command is freed or waits for its
+ * turn to be acknowledged. */
+void publish_finished(struct worker *w, struct command *command);
+/* Results have made room: submits what waits. */
+void publish_submit_waiting(struct worker *w);
+
+/* The hold of a 3.1.1 client over its limit has ended. */
+void publish_hold_over(struct connection *c);
+
+/* The connection has ended: forgets what needs no answer any more. */
+void publish_forget(struct connection *c);
+
+#endif

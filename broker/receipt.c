@@ -1,0 +1,96 @@
+#include "broker/receipt.h"
+
+#include "base/vocabulary.h"
+#include "broker/packet_encode.h"
+#include "broker/worker.h"
+
+#define PAIRS_MAX 8
+#define PLAIN_SIZE 16                   /* of a PUBACK without detail */
+#define DETAILED_SIZE (16 * 1024 + 1024) /* with a result of 16 KiB */
+
+struct details {
+    struct packet_pair pairs[PAIRS_MAX];
+    size_t count;
+    char digits[PAIRS_MAX][20]; /* 2^64 has 20 */
+};
+
+static void add_text(struct details *d, const char *name, struct slice value)
+{
+    d->pairs[d->count++] = (struct packet_pair){slice_str(name), value};
+}
+
+static void add_number(struct details *d, const char *name, uint64_t v)
+{
+    char *digits = d->digits[d->count];
+    size_t at = sizeof(d->digits[0]);
+
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    add_text(d, name, slice_of(digits + at, sizeof(d->digits[0]) - at));
+}
+
+static void add_place(struct details *d, const struct command *command)
+{
+    if (command->id == 0)
+        return; /* not a stored message */
+    add_number(d, PROP_ID, command->id);
+    add_number(d, PROP_SEQ, command->seq);
+    add_number(d, PROP_AT, (uint64_t)command->at_us);
+}
+
+static void add_details(struct details *d, const struct connection *c,
+                        const struct publish *q)
+{
+    const struct command *command = &q->command;
+
+    if (c->role == ROLE_ADMIN) {
+        add_number(d, PROP_STATUS, (uint64_t)q->status);
+        if (q->result != NULL)
+            add_text(d, PROP_RESULT, slice_of(q->result, q->result_len));
+        if (command->remaining != UINT64_MAX && command->done != NULL &&
+            !q->is_command)
+            add_number(d, PROP_REMAINING, command->remaining);
+        if (command->repeated)
+            add_text(d, PROP_REPEAT, slice_str("1"));
+    }
+    if (c->role == ROLE_ADMIN || c->receipts)
+        add_place(d, command);
+    if (command->result == RESULT_RATE)
+        add_number(d, PROP_RETRY_AFTER, command->retry_after_s);
+}
+
+bool receipt_send(struct connection *c, const struct publish *q)
+{
+    struct worker *w = c->worker;
+    struct details d = {.count = 0};
+    struct packet_detail detail = {0};
+    uint8_t plain[PLAIN_SIZE];
+    uint8_t *to = plain;
+    size_t cap = sizeof(plain);
+
+    if (c->terms.version == PACKET_V5) {
+        add_details(&d, c, q);
+        detail.user = d.pairs;
+        detail.user_count = d.count;
+        if (q->text != NULL)
+            detail.reason_string = slice_str(q->text);
+    }
+    if (d.count > 0 || q->text != NULL) {
+        buffer_clear(&w->scratch);
+        if (!buffer_reserve(&w->scratch, DETAILED_SIZE))
+            return false;
+        to = (uint8_t *)w->scratch.data;
+        cap = w->scratch.cap;
+    }
+    const size_t size = packet_encode_ack(&c->terms, PACKET_PUBACK,
+                                          q->packet_id, q->reason, &detail, to,
+                                          cap);
+    if (size == 0)
+        return true; /* the client's Maximum Packet Size has no room for it */
+    if (!out_queue_copy(&c->out, &w->pool, slice_of(to, size)))
+        return false;
+    connection_touch(c);
+    return true;
+}

@@ -1,0 +1,177 @@
+#include "broker/session.h"
+
+#include "broker/backlog.h"
+#include "broker/catch_up.h"
+#include "broker/connect.h"
+#include "broker/packet_encode.h"
+#include "broker/publish.h"
+#include "broker/reason.h"
+#include "broker/retained.h"
+#include "broker/subscribe.h"
+#include "broker/token_connections.h"
+#include "broker/worker.h"
+
+void session_broken(struct connection *c, const struct packet_error *error)
+{
+    connection_close(c, connection_reason_of(error->reason), error->text);
+}
+
+static void answer(struct connection *c, const uint8_t *packet, size_t size)
+{
+    if (size == 0)
+        return; /* the client's Maximum Packet Size has no room for it */
+    if (out_queue_copy(&c->out, &c->worker->pool, slice_of(packet, size)))
+        connection_touch(c);
+    else
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+}
+
+static void on_publish(struct connection *c, const struct packet_frame *f)
+{
+    struct packet_publish p;
+    struct packet_error error;
+
+    if (packet_decode_publish(f, &c->terms, &p, &error))
+        publish_received(c, &p);
+    else
+        session_broken(c, &error);
+}
+
+static void on_ack(struct connection *c, const struct packet_frame *f)
+{
+    struct packet_ack ack;
+    struct packet_error error;
+    uint8_t packet[8];
+
+    if (!packet_decode_ack(f, &c->terms, &ack, &error)) {
+        session_broken(c, &error);
+        return;
+    }
+    switch (f->type) {
+    case PACKET_PUBACK:
+        /* An id that is not in flight: some clients acknowledge twice. */
+        if (inflight_give_back(&c->inflight, ack.packet_id))
+            backlog_wake(c);
+        break;
+    case PACKET_PUBREL:
+        /* Nothing was ever received with QoS 2. */
+        answer(c, packet,
+               packet_encode_ack(&c->terms, PACKET_PUBCOMP, ack.packet_id,
+                                 REASON_PACKET_ID_NOT_FOUND, NULL, packet,
+                                 sizeof(packet)));
+        break;
+    default:
+        connection_close(c, CLOSE_PROTOCOL,
+                         "PUBREC or PUBCOMP, but nothing was sent with QoS 2");
+    }
+}
+
+static void on_subscribe(struct connection *c, const struct packet_frame *f)
+{
+    struct packet_subscribe s;
+    struct packet_error error;
+
+    if (packet_decode_subscribe(f, &c->terms, &s, &error))
+        subscribe_received(c, &s);
+    else
+        session_broken(c, &error);
+}
+
+static void on_unsubscribe(struct connection *c, const struct packet_frame *f)
+{
+    struct packet_subscribe s;
+    struct packet_error error;
+
+    if (packet_decode_unsubscribe(f, &c->terms, &s, &error))
+        unsubscribe_received(c, &s);
+    else
+        session_broken(c, &error);
+}
+
+static void on_pingreq(struct connection *c, const struct packet_frame *f)
+{
+    struct packet_error error;
+    uint8_t packet[2];
+
+    if (packet_decode_pingreq(f, &c->terms, &error))
+        answer(c, packet, packet_encode_pingresp(packet, sizeof(packet)));
+    else
+        session_broken(c, &error);
+}
+
+static void on_disconnect(struct connection *c, const struct packet_frame *f)
+{
+    struct packet_disconnect d;
+    struct packet_error error;
+
+    if (!packet_decode_disconnect(f, &c->terms, &d, &error)) {
+        session_broken(c, &error);
+        return;
+    }
+    if (d.has_session_expiry && d.session_expiry_s != 0 && c->no_expiry) {
+        /* §3.14.2.2.2 */
+        connection_close(c, CLOSE_PROTOCOL,
+                         "session expiry set in DISCONNECT but not in CONNECT");
+        return;
+    }
+    connection_close(c, d.reason == 0 ? CLOSE_CLIENT : CLOSE_CLIENT_WILL, NULL);
+}
+
+void session_packet(struct connection *c, const struct packet_frame *f)
+{
+    if (c->state == CONNECTION_NEW) {
+        connect_received(c, f); /* take_packets() lets nothing else pass */
+        return;
+    }
+    switch (f->type) {
+    case PACKET_PUBLISH:
+        on_publish(c, f);
+        break;
+    case PACKET_PUBACK:
+    case PACKET_PUBREC:
+    case PACKET_PUBREL:
+    case PACKET_PUBCOMP:
+        on_ack(c, f);
+        break;
+    case PACKET_SUBSCRIBE:
+        on_subscribe(c, f);
+        break;
+    case PACKET_UNSUBSCRIBE:
+        on_unsubscribe(c, f);
+        break;
+    case PACKET_PINGREQ:
+        on_pingreq(c, f);
+        break;
+    case PACKET_DISCONNECT:
+        on_disconnect(c, f);
+        break;
+    case PACKET_AUTH: /* no CONNECT with a method was ever accepted */
+        connection_close(c, CLOSE_AUTH_METHOD, NULL);
+        break;
+    default: /* MQTT-3.1.0-2 */
+        connection_close(c, CLOSE_PROTOCOL, "a second CONNECT");
+    }
+}
+
+void session_end(struct connection *c, bool with_will)
+{
+    struct worker *w = c->worker;
+
+    if (c->session.tbl != NULL) {
+        HASH_DELETE(session, w->sessions, c);
+        c->session.tbl = NULL;
+    }
+    subscribe_forget(c);
+    retained_forget(c);
+    catch_up_end(c);
+    publish_forget(c);
+    if (c->plan_counted) {
+        token_connections_remove(w->hub->token_connections,
+                                 connection_token(c));
+        c->plan_counted = false;
+    }
+    if (with_will)
+        publish_will(c);
+    message_unref(c->will);
+    c->will = NULL;
+}

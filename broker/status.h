@@ -1,0 +1,15 @@
+/* The numbers of `confab status`: sums over the workers. */
+#ifndef CONFAB_BROKER_STATUS_H
+#define CONFAB_BROKER_STATUS_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "broker/hub.h"
+
+/* Appends the object broker.h describes. Any thread; opens a short read
+ * transaction. */
+void status_put(const struct hub *hub, int64_t uptime_us, uint16_t mqtt_port,
+                struct buffer *out);
+
+#endif

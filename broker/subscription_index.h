@@ -1,0 +1,68 @@
+/* Which subscriptions of one worker match a topic: a tree with a node per
+ * filter level, `+` and `#` apart, a vector of subscribers at each node.
+ *
+ * Matching costs what it visits: one look-up per level of the topic and per
+ * `+` branch on its way, whatever else is subscribed. Levels are hashed with a
+ * random key, so that clients cannot choose names that collide.
+ * Not thread safe: each worker has its own. */
+#ifndef CONFAB_BROKER_SUBSCRIPTION_INDEX_H
+#define CONFAB_BROKER_SUBSCRIPTION_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+/* What fan-out needs to know of a subscription, by value, side by side. */
+struct subscriber {
+    void *who;         /* the connection; opaque here */
+    uint64_t since_id; /* only entries with a greater id */
+    uint8_t qos;       /* granted, 0 or 1 */
+    bool no_local;
+    bool retain_as_published;
+    struct subscription *subscription;
+};
+
+struct index_node;
+
+/* Where a subscription stands in the index; embedded in the caller's. */
+struct subscription {
+    struct index_node *node; /* NULL: not in the index */
+    uint32_t slot;
+    bool multi; /* the filter ends in `#` */
+};
+
+struct subscription_index;
+
+struct subscription_index *subscription_index_new(void); /* NULL: memory */
+void subscription_index_free(struct subscription_index *ix); /* NULL is fine */
+
+/* `filter` is valid (base/topic.h). `s->subscription` is set here to `where`,
+ * which stays at its address until removed. The caller makes sure that one
+ * `who` is added once per filter. false: out of memory, nothing changed. */
+bool subscription_index_add(struct subscription_index *ix, struct slice filter,
+                            const struct subscriber *s,
+                            struct subscription *where);
+/* The entry itself, to read it or to change all but `who` and `subscription`;
+ * valid until the next add or remove. */
+struct subscriber *subscription_index_entry(const struct subscription *where);
+void subscription_index_remove(struct subscription_index *ix,
+                               struct subscription *where);
+
+size_t subscription_index_count(const struct subscription_index *ix);
+
+/* One filter that matches, and everybody who subscribed to it. */
+struct index_match {
+    const struct subscriber *subscribers;
+    size_t count;
+};
+
+/* Every filter that matches `topic` (valid; MQTT §4.7, `$` topics not by a
+ * leading wildcard). A `who` occurs once per match, so at most once per filter.
+ * Never fails; the array is the index's, until its next call of any kind. */
+size_t subscription_index_match(struct subscription_index *ix,
+                                struct slice topic,
+                                const struct index_match **ret_matches);
+
+#endif

@@ -1,0 +1,461 @@
+#include "broker/worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "broker/backlog.h"
+#include "broker/delivery.h"
+#include "broker/listener.h"
+#include "broker/lobby.h"
+#include "broker/reread.h"
+#include "broker/session.h"
+
+#define RESULTS_AT_ONCE 256
+#define FAN_OUT_US 5000   /* then sockets are looked at again */
+#define MESSAGES_PER_LOOK 64 /* between two looks at the clock */
+#define RETRY_S 0.05      /* the store failed */
+#define PHASE_TICK_S 0.02
+#define CLOSING_US 1200000 /* to say goodbye */
+
+/* ---- clocks and wake-ups -------------------------------------------------------------- */
+
+void worker_wake(struct worker *w)
+{
+    ev_async_send(w->loop, &w->wake);
+}
+
+static void wake_worker(void *arg)
+{
+    worker_wake(arg);
+}
+
+/* The turn does all the work; these only end the wait. */
+static void on_wake(struct ev_loop *loop, ev_async *async, int events)
+{
+    (void)loop;
+    (void)async;
+    (void)events;
+}
+
+static void on_again(struct ev_loop *loop, ev_idle *idle, int events)
+{
+    (void)loop;
+    (void)idle;
+    (void)events;
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)timer;
+    (void)events;
+}
+
+static void tell_time(struct worker *w)
+{
+    w->real_us = clock_real_us();
+    w->mono_us = clock_mono_us();
+}
+
+/* The wait is over and sockets are about to be read. */
+static void on_check(struct ev_loop *loop, ev_check *check, int events)
+{
+    (void)loop;
+    (void)events;
+    tell_time(check->data);
+}
+
+void worker_again(struct worker *w)
+{
+    ev_idle_start(w->loop, &w->again);
+}
+
+void worker_try_later(struct worker *w)
+{
+    if (ev_is_active(&w->tick))
+        return;
+    ev_timer_set(&w->tick, RETRY_S, 0.);
+    ev_timer_start(w->loop, &w->tick);
+}
+
+/* ---- mailboxes --------------------------------------------------------------------------- */
+
+void worker_offer(struct worker *w, struct batch *b)
+{
+    /* Once one was left out, all are, until the worker has taken notice: what
+     * is in the mailbox must stay older than what is not. */
+    if (atomic_load(&w->missed) == 0) {
+        batch_ref(b);
+        if (mailbox_send(w->batches, b))
+            return;
+        batch_unref(b);
+    }
+    uint64_t events = 0;
+    for (size_t i = 0; i < b->count; i++)
+        events += b->messages[i]->kind == MESSAGE_EVENT;
+    counter_add(&w->counters.dropped.event_batch, events);
+    counter_add(&w->counters.batches_dropped, 1);
+    atomic_store(&w->missed, b->head + 1);
+    worker_wake(w);
+}
+
+bool worker_move(struct worker *to, struct connection *c)
+{
+    return mailbox_send(to->moves, c);
+}
+
+static void take_results(struct worker *w)
+{
+    void *results[RESULTS_AT_ONCE];
+    size_t count;
+
+    do {
+        count = mailbox_receive(w->results, results, RESULTS_AT_ONCE);
+        for (size_t i = 0; i < count; i++)
+            publish_finished(w, results[i]);
+    } while (count == RESULTS_AT_ONCE);
+}
+
+static void take_moves(struct worker *w)
+{
+    void *moves[RESULTS_AT_ONCE];
+    size_t count;
+
+    do {
+        count = mailbox_receive(w->moves, moves, RESULTS_AT_ONCE);
+        for (size_t i = 0; i < count; i++)
+            connection_attach(moves[i], w);
+    } while (count == RESULTS_AT_ONCE);
+}
+
+static void resume_starving(struct worker *w)
+{
+    struct connection *c, *last = TAILQ_LAST(&w->starving, connection_list);
+
+    while ((c = TAILQ_FIRST(&w->starving)) != NULL &&
+           publish_pool_has_room(&w->publishes)) {
+        TAILQ_REMOVE(&w->starving, c, starve);
+        c->starving = false;
+        connection_resume(c); /* may put it back, at the end */
+        if (c == last)
+            return;
+    }
+}
+
+/* ---- fan-out --------------------------------------------------------------------------------- */
+
+/* The next batch, or what has to be read from the log instead of batches that
+ * found no room. false: nothing is waiting. */
+static bool next_batch(struct worker *w)
+{
+    const uint64_t missed = atomic_load(&w->missed);
+    void *b;
+
+    if (mailbox_receive(w->batches, &b, 1) == 1) {
+        w->current = b;
+        w->current_at = 0;
+        return true;
+    }
+    if (missed == 0)
+        return false;
+    /* It was set before the mailbox was found empty, and nothing is sent while
+     * it is set: all older batches have been fanned out. */
+    reread_begin(w, atomic_exchange(&w->missed, 0) - 1);
+    return true;
+}
+
+static void fan_out_batch(struct worker *w)
+{
+    struct batch *b = w->current;
+    const size_t stop = b->count - w->current_at < MESSAGES_PER_LOOK
+                            ? b->count
+                            : w->current_at + MESSAGES_PER_LOOK;
+
+    while (w->current_at < stop) {
+        delivery_fan_out(w, b->messages[w->current_at++]);
+        if (w->encoded > WORKER_ENCODED_MAX)
+            worker_flush(w);
+    }
+    if (w->current_at < b->count)
+        return;
+    if (b->head > w->head)
+        w->head = b->head;
+    w->current = NULL;
+    batch_unref(b);
+}
+
+/* Everything that waits, or as much as FAN_OUT_US allows (0: no limit). false:
+ * nothing is left. */
+static bool fan_out(struct worker *w, int64_t limit_us)
+{
+    for (;;) {
+        if (w->reread_to > w->head || w->recheck_tokens) {
+            if (!reread_step(w)) {
+                worker_try_later(w);
+                return false;
+            }
+        } else if (w->current != NULL) {
+            fan_out_batch(w);
+        } else if (!next_batch(w)) {
+            return false;
+        }
+        if (limit_us != 0 && clock_mono_us() - w->mono_us > limit_us)
+            return true;
+    }
+}
+
+void worker_flush(struct worker *w)
+{
+    struct connection *c = w->touched;
+
+    w->touched = NULL;
+    while (c != NULL) {
+        struct connection *next = c->next_touched;
+        c->touched = false;
+        connection_flush(c);
+        c = next;
+    }
+    w->encoded = 0;
+    for (unsigned i = 0; i < IMAGE_SHAPES; i++)
+        arena_rewind(&w->arenas[i]);
+}
+
+static void free_dead(struct worker *w)
+{
+    struct connection *c;
+
+    while ((c = SLIST_FIRST(&w->dead)) != NULL) {
+        SLIST_REMOVE_HEAD(&w->dead, dead);
+        connection_free(c);
+    }
+}
+
+/* ---- phases ------------------------------------------------------------------------------------ */
+
+static void begin_draining(struct worker *w)
+{
+    struct connection *c, *next;
+
+    for (unsigned i = 0; i < w->listener_count; i++)
+        ev_io_stop(w->loop, &w->accepting[i]);
+    ev_timer_stop(w->loop, &w->accept_pause);
+    for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, all);
+        if (c->state == CONNECTION_NEW)
+            connection_close(c, CLOSE_SHUTDOWN, NULL);
+        else if (c->state == CONNECTION_OPEN) {
+            connection_stall(c);
+            publish_will(c);
+        }
+    }
+    w->is_busy = true;
+    ev_timer_stop(w->loop, &w->tick);
+    ev_timer_set(&w->tick, PHASE_TICK_S, PHASE_TICK_S);
+    ev_timer_start(w->loop, &w->tick);
+}
+
+/* The writer has ended: whatever it will ever say is in the mailboxes. */
+static void begin_closing(struct worker *w)
+{
+    struct connection *c, *next;
+
+    take_results(w);
+    (void)fan_out(w, 0);
+    for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, all);
+        connection_close(c, CLOSE_SHUTDOWN, NULL);
+    }
+    w->closing_until_us = clock_mono_us() + CLOSING_US;
+}
+
+static void end_all(struct worker *w)
+{
+    struct connection *c, *next;
+
+    for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, all);
+        connection_end(c);
+    }
+}
+
+static void follow_phase(struct worker *w)
+{
+    const enum hub_phase phase =
+        (enum hub_phase)atomic_load(&w->hub->phase);
+
+    if (w->phase == HUB_SERVING && phase != HUB_SERVING) {
+        w->phase = HUB_DRAINING;
+        begin_draining(w);
+    }
+    if (w->phase == HUB_DRAINING && w->is_busy &&
+        publish_pool_is_quiet(&w->publishes)) {
+        w->is_busy = false;
+        atomic_fetch_sub(&w->hub->busy, 1);
+    }
+    if (w->phase == HUB_DRAINING && phase == HUB_CLOSING) {
+        w->phase = HUB_CLOSING;
+        begin_closing(w);
+    }
+    if (w->phase != HUB_CLOSING)
+        return;
+    if (w->mono_us > w->closing_until_us)
+        end_all(w);
+    if (TAILQ_EMPTY(&w->connections))
+        ev_break(w->loop, EVBREAK_ALL);
+}
+
+/* ---- the turn --------------------------------------------------------------------------------------- */
+
+static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+    struct worker *w = prepare->data;
+    bool more;
+
+    (void)events;
+    tell_time(w);
+    ev_idle_stop(loop, &w->again);
+    take_moves(w);
+    take_results(w);
+    publish_submit_waiting(w);
+    resume_starving(w);
+    more = fan_out(w, FAN_OUT_US);
+    more |= backlog_turn(w);
+    worker_flush(w);
+    follow_phase(w);
+    worker_flush(w);
+    free_dead(w);
+    if (more)
+        worker_again(w);
+}
+
+static void *serve(void *arg)
+{
+    struct worker *w = arg;
+
+    ev_run(w->loop, 0);
+    return NULL;
+}
+
+/* ---- life --------------------------------------------------------------------------------------------- */
+
+static bool make_parts(struct worker *w)
+{
+    w->results = mailbox_new(WORKER_COMMANDS_MAX, wake_worker, w);
+    w->batches = mailbox_new(WORKER_BATCHES_MAX, wake_worker, w);
+    w->moves = mailbox_new(WORKER_MOVES_MAX, wake_worker, w);
+    w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+    w->index = subscription_index_new();
+    w->read_buffer = malloc(2 * WORKER_READ_SIZE);
+    return w->results != NULL && w->batches != NULL && w->moves != NULL &&
+           w->loop != NULL && w->index != NULL && w->read_buffer != NULL &&
+           lobby_open(w);
+}
+
+struct worker *worker_new(struct hub *hub, unsigned number,
+                          uint64_t head)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+
+    if (w == NULL)
+        return NULL;
+    w->hub = hub;
+    w->number = number;
+    w->lobby_fd = -1;
+
+    w->head = head;
+    TAILQ_INIT(&w->connections);
+    TAILQ_INIT(&w->feeding);
+    TAILQ_INIT(&w->starving);
+    SLIST_INIT(&w->dead);
+    publish_pool_init(&w->publishes);
+    if (!make_parts(w)) {
+        worker_free(w);
+        return NULL;
+    }
+    ev_async_init(&w->wake, on_wake);
+    ev_prepare_init(&w->turn, on_turn);
+    ev_check_init(&w->check, on_check);
+    ev_set_priority(&w->check, EV_MAXPRI); /* before the sockets' callbacks */
+    ev_idle_init(&w->again, on_again);
+    ev_init(&w->tick, on_tick);
+    ev_init(&w->accept_pause, listener_on_pause_over);
+    w->turn.data = w->check.data = w->accept_pause.data = w;
+    ev_async_start(w->loop, &w->wake);
+    ev_prepare_start(w->loop, &w->turn);
+    ev_check_start(w->loop, &w->check);
+    tell_time(w);
+    return w;
+}
+
+void worker_listen(struct worker *w, int fd)
+{
+    ev_io *io = &w->accepting[w->listener_count++];
+
+    ev_io_init(io, listener_on_accept, fd, EV_READ);
+    io->data = w;
+    ev_io_start(w->loop, io);
+}
+
+bool worker_start(struct worker *w)
+{
+    sigset_t all, before;
+
+    /* Signals are main's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    w->started = pthread_create(&w->thread, NULL, serve, w) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return w->started;
+}
+
+void worker_join(struct worker *w)
+{
+    if (w->started)
+        pthread_join(w->thread, NULL);
+    w->started = false;
+}
+
+/* What came after the thread had ended, or was on its way when it never
+ * started. */
+static void empty_mailboxes(struct worker *w)
+{
+    void *item;
+
+    while (w->moves != NULL && mailbox_receive(w->moves, &item, 1) == 1) {
+        atomic_fetch_sub(&w->hub->connections, 1);
+        connection_free(item);
+    }
+    while (w->results != NULL && w->hub->writer != NULL &&
+           !publish_pool_is_quiet(&w->publishes)) {
+        publish_submit_waiting(w); /* answered at once: the writer has ended */
+        take_results(w);
+    }
+    while (w->batches != NULL && mailbox_receive(w->batches, &item, 1) == 1)
+        batch_unref(item);
+    if (w->current != NULL)
+        batch_unref(w->current);
+}
+
+void worker_free(struct worker *w)
+{
+    if (w == NULL)
+        return;
+    empty_mailboxes(w);
+    free_dead(w);
+    lobby_close(w);
+    publish_pool_release(&w->publishes);
+    for (unsigned i = 0; i < IMAGE_SHAPES; i++)
+        arena_release(&w->arenas[i], &w->pool);
+    block_pool_release(&w->pool);
+    buffer_release(&w->scratch);
+    subscription_index_free(w->index);
+    mailbox_free(w->results);
+    mailbox_free(w->batches);
+    mailbox_free(w->moves);
+    if (w->loop != NULL)
+        ev_loop_destroy(w->loop);
+    free(w->hits);
+    free(w->read_buffer);
+    free(w);
+}

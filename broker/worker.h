@@ -1,0 +1,137 @@
+/* A thread with one libev loop that owns connections, their sessions and the
+ * index of their subscriptions. Others reach it through its mailboxes only.
+ *
+ * One turn of the loop: sockets are read and what came is given to the writer;
+ * then, before the loop waits again, worker.c takes results, committed batches
+ * and arriving connections from the mailboxes, feeds those who catch up, and
+ * flushes each connection that got something once. */
+#ifndef CONFAB_BROKER_WORKER_H
+#define CONFAB_BROKER_WORKER_H
+
+#include <pthread.h>
+
+#include "base/mailbox.h"
+#include "broker/block.h"
+#include "broker/connection.h"
+#include "broker/counters.h"
+#include "broker/hub.h"
+#include "broker/image.h"
+#include "broker/publish.h"
+#include "broker/subscription_index.h"
+
+/* Credits of all connections of a worker together. */
+#define WORKER_COMMANDS_MAX 32768
+#define WORKER_BYTES_MAX (64U * 1024 * 1024)
+#define WORKER_BATCHES_MAX 1024
+#define WORKER_MOVES_MAX 4096
+#define WORKER_READ_SIZE 65536
+/* Bytes encoded between two flushes: no live reader gets more at once, so one
+ * whose socket takes everything is never taken for a slow one. */
+#define WORKER_ENCODED_MAX (OUT_QUEUE_BYTES_MAX / 4)
+#define LISTENERS_MAX 4
+
+TAILQ_HEAD(connection_list, connection);
+
+/* A 3.1.1 client that was closed for its token's hourly limit. */
+struct throttled {
+    uint64_t publisher;
+    int64_t until_us; /* monotonic */
+};
+#define THROTTLED_MAX 1024
+
+struct worker {
+    struct hub *hub;
+    unsigned number;
+
+    bool started;
+    pthread_t thread;
+
+    /* mailboxes; everything else is the thread's own */
+    struct mailbox *results; /* struct command, bounded by the credits */
+    struct mailbox *batches; /* struct batch, a reference each */
+    struct mailbox *moves;   /* struct connection */
+    /* Not 0: batches had no room in the mailbox; 1 + the head of the last one.
+     * While it is set the writer sends none, so that order is kept. */
+    _Atomic uint64_t missed;
+
+    struct ev_loop *loop;
+    ev_async wake;
+    ev_prepare turn;
+    ev_check check;
+    ev_idle again;  /* active: there is more to do than the turn did */
+    ev_timer tick; /* another turn is due: a retry, or a phase goes on */
+    ev_io accepting[LISTENERS_MAX];
+    unsigned listener_count;
+    ev_timer accept_pause; /* out of descriptors */
+    int lobby_fd;          /* lobby.h */
+    ev_io lobby;
+    int64_t complained_us;
+    enum hub_phase phase;
+    bool is_busy; /* draining, and counted in hub.busy */
+    int64_t closing_until_us;
+
+    struct connection_list connections;
+    size_t connection_count;
+    struct connection *sessions;     /* by identity */
+    struct session_filter *filters;  /* by connection and filter */
+    struct connection_list feeding;  /* have a backlog and room for it */
+    struct connection_list starving; /* not read: the worker's credits */
+    SLIST_HEAD(, connection) dead;
+    struct connection *touched;
+
+    struct subscription_index *index;
+    uint64_t stamp;
+    struct connection **hits; /* room for every connection */
+    size_t hit_count, hit_cap;
+
+    uint64_t head;      /* everything up to this id was fanned out */
+    uint64_t reread_to; /* > head: batches are missing, the log is read */
+    bool recheck_tokens;
+    struct batch *current; /* being fanned out, and how far */
+    size_t current_at;
+    size_t encoded; /* bytes since the last flush */
+
+    struct block_pool pool;
+    struct arena arenas[IMAGE_SHAPES];
+    struct publish_pool publishes;
+    struct buffer scratch; /* for one packet being built */
+    char *read_buffer;     /* 2 * WORKER_READ_SIZE */
+
+    struct throttled throttled[THROTTLED_MAX];
+
+    int64_t real_us, mono_us; /* of this turn */
+    struct counters counters;
+    _Atomic uint64_t subscriptions;
+    _Atomic uint64_t closed[CLOSE_REASON_COUNT];
+};
+
+/* `hub` borrowed; head: id of the last entry of the log. NULL: out of memory. */
+struct worker *worker_new(struct hub *hub, unsigned number,
+                          uint64_t head);
+/* Accepts from a listening, non-blocking socket, which stays the caller's;
+ * several workers may share one. Before worker_start(). */
+void worker_listen(struct worker *w, int fd);
+bool worker_start(struct worker *w); /* false: no thread */
+void worker_join(struct worker *w);
+/* After the writer has ended. NULL is fine. */
+void worker_free(struct worker *w);
+
+/* ---- any thread */
+
+void worker_wake(struct worker *w);
+/* The writer's thread: a batch for fan-out; takes a reference if it keeps it. */
+void worker_offer(struct worker *w, struct batch *b);
+
+/* ---- the worker's thread */
+
+/* Passes a connection on to the worker of its session, with its unread bytes.
+ * false: that one has no room, the connection stays. */
+bool worker_move(struct worker *to, struct connection *c);
+/* There is more to do than fits into this turn. */
+void worker_again(struct worker *w);
+/* The store failed: another turn in a moment. */
+void worker_try_later(struct worker *w);
+/* Flushes every touched connection and lets the arenas start over. */
+void worker_flush(struct worker *w);
+
+#endif
