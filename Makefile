@@ -1,0 +1,127 @@
+# The front door. `make run` and `make test` do all their own set-up on Debian 12,
+# as root or as a user with sudo; `make` alone lists what there is.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # suites would fight for the processor; ninja builds in parallel
+
+# For the server: ARGS="-s http.listen=0.0.0.0:8080". For the suites: UNIT=REGEX
+# picks ctest cases, E2E="a.test.js b.test.js" picks files. WERROR=ON turns
+# warnings into errors in the release build too.
+ARGS ?=
+UNIT ?=
+E2E ?=
+FAULT ?=
+WERROR ?= OFF
+FUZZ_SECONDS ?= 60
+BIN := build/release/confab
+
+BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
+	libmosquitto-dev libmicrohttpd-dev liblmdb-dev libmsgpack-dev libev-dev \
+	libsodium-dev libinih-dev libsystemd-dev uthash-dev
+# node=, chromium= and the like: a command that is there already is good enough.
+TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
+	mosquitto_pub=mosquitto-clients curl=curl python3=python3
+BENCH_PACKAGES := mosquitto nginx-core libnginx-mod-nchan python3=python3
+FUZZ_PACKAGES := clang llvm libclang-rt-14-dev
+COVERAGE_PACKAGES := gcovr
+
+# What goes wrong is on stderr.
+configure = cmake --log-level=WARNING --preset $(1) $(2) >/dev/null
+compile = cmake --build --preset
+
+help: ## list these targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+# ---- the server
+
+deps: ## install what the build needs (apt; nothing when all is there)
+	@scripts/apt-install $(BUILD_PACKAGES)
+
+build: deps ## build/release/confab
+	@$(call configure,release,-DCONFAB_WERROR=$(WERROR))
+	@$(compile) release --target confab
+
+run: build ## build and start the server: ARGS="-s http.listen=..."
+	@exec $(BIN) run $(ARGS)
+
+# ---- tests
+
+test-deps: deps ## install what the tests need on top
+	@scripts/apt-install $(TEST_PACKAGES)
+
+# Everything in a preset: program, unit tests, replay of the fuzzers' corpora.
+build-all-%: test-deps
+	@$(call configure,$*,$(if $(filter release,$*),-DCONFAB_WERROR=$(WERROR)))
+	@$(compile) $*
+
+# npm leaves this file behind last, so it dates the installation.
+NODE_MODULES := test/e2e/node_modules/.package-lock.json
+$(NODE_MODULES): test/e2e/package-lock.json | test-deps
+	cd test/e2e && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+ctest = ctest --preset $(1) $(if $(UNIT),-R '$(UNIT)')
+# The binary's path is absolute because the suite runs in its own folder.
+node-test = cd test/e2e && CONFAB_BIN='$(CURDIR)/build/$(1)/confab' \
+	node --test --test-reporter=spec $(E2E)
+
+test: test-unit test-e2e test-fault ## unit, end-to-end and fault tests; does its own set-up
+
+test-unit: build-all-release ## unit tests and corpus replay: UNIT=REGEX
+	$(call ctest,release)
+
+test-e2e: build-all-release $(NODE_MODULES) ## real clients against the real server: E2E=FILES
+	$(call node-test,release)
+
+test-fault: build-all-release $(NODE_MODULES) ## kill -9, cut links, full disks: FAULT=ARGUMENTS
+	CONFAB_BIN='$(CURDIR)/$(BIN)' test/fault/run $(FAULT)
+
+# Without randomised addresses where the kernel lets us: with the 32 random bits
+# of newer kernels, the run-time libraries of gcc 12 find their place taken.
+SETARCH = $$(setarch -R true 2>/dev/null && echo setarch -R)
+# Everything waits longer there: CONFAB_SLOW, read by test/e2e/harness.
+ASAN = CONFAB_SLOW=1 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
+	UBSAN_OPTIONS=print_stacktrace=1 $(SETARCH)
+TSAN = CONFAB_SLOW=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 $(SETARCH)
+
+test-asan: build-all-asan $(NODE_MODULES) ## unit and e2e with address and undefined sanitizers
+	$(ASAN) $(call ctest,asan)
+	$(ASAN) sh -c "$(call node-test,asan)"
+
+test-tsan: build-all-tsan $(NODE_MODULES) ## unit and e2e with the thread sanitizer
+	$(TSAN) $(call ctest,tsan)
+	$(TSAN) sh -c "$(call node-test,tsan)"
+
+fuzz-deps: test-deps
+	@scripts/apt-install $(FUZZ_PACKAGES)
+
+fuzz: fuzz-deps build-all-fuzz ## each harness for FUZZ_SECONDS, findings in build/fuzz/findings
+	@scripts/fuzz build/fuzz $(FUZZ_SECONDS)
+
+coverage: build-all-coverage $(NODE_MODULES) ## unit and e2e; lines not covered in build/coverage/index.html
+	@scripts/apt-install $(COVERAGE_PACKAGES)
+	find build/coverage -name '*.gcda' -delete
+	$(call ctest,coverage)
+	$(call node-test,coverage)
+	gcovr --root . --object-directory build/coverage --exclude test/ \
+		--html-details build/coverage/index.html --print-summary \
+		--output build/coverage/summary.txt build/coverage
+
+# ---- the rest
+
+bench: build ## fan-out, POST, ingest, memory against floor and peers
+	@scripts/apt-install $(BENCH_PACKAGES)
+	@$(compile) release --target benchmarks/all
+	CONFAB_BIN='$(CURDIR)/$(BIN)' benchmarks/run $(ARGS)
+
+format: ## clang-format over all C files
+	@scripts/apt-install clang-format=clang-format
+	git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | \
+		xargs -0 clang-format -i
+
+clean: ## remove build/ (test/e2e/node_modules stays)
+	rm -rf build
+
+.PHONY: help deps build run test test-deps test-unit test-e2e test-fault \
+	test-asan test-tsan fuzz fuzz-deps coverage bench format clean

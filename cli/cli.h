@@ -1,0 +1,51 @@
+/* The sub-commands of `confab`. Each lives in the file of its name, parses its
+ * own arguments, and returns the exit status: 0 done, 1 it failed (one line on
+ * stderr says why), 2 wrong usage. stdout carries only what was asked for. */
+#ifndef CONFAB_CLI_CLI_H
+#define CONFAB_CLI_CLI_H
+
+#include <stdbool.h>
+
+#include "base/config.h"
+
+#define EXIT_USAGE 2
+
+int cli_run(int argc, char **argv);    /* run, broker, bridge: argv[0] says */
+int cli_token(int argc, char **argv);  /* create, list, revoke */
+int cli_pub(int argc, char **argv);
+int cli_sub(int argc, char **argv);
+int cli_history(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_check(int argc, char **argv);
+
+/* ---- options every command takes: -c, --data, -s, --help ---------------- */
+
+struct option;
+
+struct settings {
+    struct config config;
+    const char *file;     /* -c, or NULL */
+    const char *data_dir; /* config.store_path */
+    int first;            /* argv index of the first operand */
+};
+
+/* Parses argv with the common options and those in `own` (getopt_long's table,
+ * may be NULL; `take` gets each, false: wrong usage). `usage` is the help text.
+ * Returns -1 to go on, else the exit status to end with (--help: 0). */
+int settings_parse(struct settings *ret, int argc, char **argv,
+                   const char *own_short, const struct option *own,
+                   bool (*take)(void *arg, int option, const char *value),
+                   void *arg, const char *usage);
+
+/* Every key of the configuration, for the --help of commands that use them:
+ * settings_parse() returns EXIT_SUCCESS for --help only. */
+void settings_print_help(void);
+
+/* Prints `confab NAME: text` on stderr; returns EXIT_USAGE. */
+int usage_error(const char *command, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same; returns EXIT_FAILURE. */
+int failure(const char *command, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

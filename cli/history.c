@@ -1,0 +1,158 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "bridge/payload.h"
+#include "cli/cli.h"
+#include "store/store.h"
+
+#define NAME "history"
+#define PAGE 512 /* records per snapshot: none is held while a pipe is slow */
+
+static const char usage[] =
+    "Usage: confab history [OPTION]... TOKEN/THING\n\n"
+    "Prints stored messages, a JSON object per line, newest first. Reads the\n"
+    "data folder itself; a server may run or not.\n\n"
+    "  -n, --limit COUNT      at most that many (default: 50; 0: all)\n"
+    "      --after ID         only messages after this id\n"
+    "      --before ID        only messages before this id\n"
+    "  -a, --asc              oldest first\n"
+    "  -r, --raw              the payload alone, followed by a newline\n";
+
+static const struct option own[] = {
+    {"limit", required_argument, NULL, 'n'},
+    {"after", required_argument, NULL, 'A'},
+    {"before", required_argument, NULL, 'B'},
+    {"asc", no_argument, NULL, 'a'},
+    {"raw", no_argument, NULL, 'r'},
+    {0},
+};
+
+struct wanted {
+    uint64_t limit, after, before;
+    bool ascending, raw;
+};
+
+static bool take(void *arg, int option, const char *value)
+{
+    struct wanted *w = arg;
+    uint64_t number = 0;
+
+    if (option == 'a' || option == 'r') {
+        *(option == 'a' ? &w->ascending : &w->raw) = true;
+        return true;
+    }
+    char *end;
+    if (value == NULL || value[0] < '0' || value[0] > '9')
+        return false;
+    number = strtoull(value, &end, 10);
+    if (*end != '\0')
+        return false;
+    switch (option) {
+    case 'n': w->limit = number; return true;
+    case 'A': w->after = number; return true;
+    case 'B': w->before = number; return true;
+    default: return false;
+    }
+}
+
+static void put_record(struct buffer *b, const struct message *m, bool raw)
+{
+    if (raw) {
+        buffer_put_slice(b, m->payload);
+    } else {
+        buffer_put_str(b, "{\"id\":");
+        buffer_put_u64(b, m->id);
+        buffer_put_str(b, ",\"topic\":");
+        buffer_put_json_string(b, m->topic);
+        buffer_put_str(b, ",\"seq\":");
+        buffer_put_u64(b, m->seq);
+        buffer_put_str(b, ",\"createdAt\":\"");
+        buffer_put_time(b, m->at_us, 3);
+        buffer_put_str(b, "\",\"chat\":");
+        payload_put_json(b, m->payload, (enum payload_class)m->payload_class,
+                         PAYLOAD_ONE_LINE);
+        buffer_put_char(b, '}');
+    }
+    buffer_put_char(b, '\n');
+}
+
+/* One page into `out`; STORE_NOTFOUND: the end was reached. */
+static enum store_err read_page(struct store_reader *r, struct history *h,
+                                uint64_t *left, bool raw, struct buffer *out)
+{
+    struct record record;
+    enum store_err err = store_reader_begin(r);
+
+    for (int i = 0; err == STORE_OK && i < PAGE; i++) {
+        if (*left == 0) {
+            err = STORE_NOTFOUND;
+            break;
+        }
+        err = store_history_next(r, h, &record);
+        if (err == STORE_OK) {
+            put_record(out, &record.m, raw);
+            --*left;
+        }
+    }
+    store_reader_end(r);
+    return err;
+}
+
+static enum store_err print_all(struct store *store, const struct wanted *w,
+                                const char *topic)
+{
+    struct history h = {
+        .topic = slice_str(topic),
+        .ascending = w->ascending,
+        .after = w->after,
+        .before = w->before,
+    };
+    uint64_t left = w->limit == 0 ? UINT64_MAX : w->limit;
+    struct buffer out = BUFFER_INIT;
+    struct store_reader *r = store_reader_acquire(store);
+    enum store_err err = r == NULL ? STORE_NOMEM : STORE_OK;
+
+    while (err == STORE_OK) {
+        err = read_page(r, &h, &left, w->raw, &out);
+        if (fwrite(out.data, 1, out.len, stdout) != out.len)
+            break; /* nobody reads any more */
+        buffer_clear(&out);
+    }
+    if (r != NULL)
+        store_reader_release(r);
+    buffer_release(&out);
+    return err;
+}
+
+int cli_history(int argc, char **argv)
+{
+    static struct settings s;
+    struct wanted w = {.limit = 50};
+    struct store *store = NULL;
+    int detail = 0;
+    const int end = settings_parse(&s, argc, argv, "n:ar", own, take, &w, usage);
+
+    if (end >= 0)
+        return end;
+    if (argc - s.first != 1)
+        return usage_error(NAME, "expected one TOKEN/THING");
+    const struct store_opts opts = {.map_size = s.config.store_map_size,
+                                    .read_only = true};
+    enum store_err err = store_open(s.data_dir, &opts, &store, &detail);
+    if (err == STORE_OK) {
+        err = print_all(store, &w, argv[s.first]);
+        if (err == STORE_NOTFOUND)
+            err = STORE_OK;
+    } else if (err == STORE_NOTFOUND) {
+        return failure(NAME, "data folder %s: nothing stored here yet",
+                       s.data_dir);
+    }
+    store_close(store);
+    if (err != STORE_OK)
+        return failure(NAME, "data folder %s: %s", s.data_dir,
+                       store_strerror(err));
+    return EXIT_SUCCESS;
+}

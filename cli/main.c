@@ -1,0 +1,61 @@
+/* confab: one server for things and people. Finds the sub-command; the rest is
+ * in the file of its name. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/version.h"
+#include "cli/cli.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"run", cli_run, "the whole server: broker and bridge in one process"},
+    {"broker", cli_run, "the MQTT broker and the store alone"},
+    {"bridge", cli_run, "the HTTP side alone, next to a running broker"},
+    {"token", cli_token, "create, list or revoke tokens"},
+    {"pub", cli_pub, "publish a message"},
+    {"sub", cli_sub, "print messages as they arrive"},
+    {"history", cli_history, "print stored messages"},
+    {"status", cli_status, "what a running server does"},
+    {"check", cli_check, "check and print the settings"},
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *out)
+{
+    fputs("confab " CONFAB_VERSION ": messages of things and people, over MQTT "
+          "and HTTP, in one durable log\n\n"
+          "Usage: confab COMMAND [OPTION]...\n\n", out);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+    fputs("\n'confab COMMAND --help' says more. Start with: confab run\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    /* A reader that went away is an error return, not the end. */
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts("confab " CONFAB_VERSION);
+        return EXIT_SUCCESS;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "confab: unknown command '%s'\nTry 'confab --help'.\n",
+            argv[1]);
+    return EXIT_USAGE;
+}

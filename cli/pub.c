@@ -1,0 +1,123 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/topic.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+
+#define NAME "pub"
+#define PAYLOAD_MAX (64U * 1024 * 1024) /* of what is read from stdin */
+
+static const char usage[] =
+    "Usage: confab pub [-r] TOKEN/THING [MESSAGE]\n"
+    "       confab pub [-r] -l TOKEN/THING\n\n"
+    "Publishes MESSAGE (without it: all of standard input) through the running\n"
+    "server of the data folder and prints its id once it is on disk.\n\n"
+    "  -l, --lines            each line of standard input is a message\n"
+    "  -r, --retain           also keep it as the MQTT retained message\n";
+
+static const struct option own[] = {
+    {"lines", no_argument, NULL, 'l'},
+    {"retain", no_argument, NULL, 'r'},
+    {0},
+};
+
+struct flags {
+    bool lines, retain;
+};
+
+static bool take(void *arg, int option, const char *value)
+{
+    struct flags *f = arg;
+
+    (void)value;
+    if (option == 'l')
+        f->lines = true;
+    else if (option == 'r')
+        f->retain = true;
+    else
+        return false;
+    return true;
+}
+
+static int publish(struct client *c, const char *topic, struct slice payload,
+                   bool retain)
+{
+    struct client_answer a;
+
+    if (!client_publish(c, slice_str(topic), payload, retain, &a) ||
+        a.status != 200) {
+        free(a.result);
+        return failure(NAME, "%s",
+                       a.reason[0] != '\0' ? a.reason : "refused");
+    }
+    free(a.result);
+    printf("%llu\n", (unsigned long long)a.id);
+    fflush(stdout);
+    return EXIT_SUCCESS;
+}
+
+static int publish_lines(struct client *c, const char *topic, bool retain)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+    int end = EXIT_SUCCESS;
+
+    while (end == EXIT_SUCCESS && (n = getline(&line, &size, stdin)) >= 0) {
+        if (n > 0 && line[n - 1] == '\n')
+            n--;
+        end = publish(c, topic, slice_of(line, (size_t)n), retain);
+    }
+    free(line);
+    return end;
+}
+
+static int publish_stdin(struct client *c, const char *topic, bool retain)
+{
+    struct buffer all = {.limit = PAYLOAD_MAX};
+    char part[65536];
+    size_t n;
+
+    while ((n = fread(part, 1, sizeof(part), stdin)) > 0)
+        buffer_put(&all, part, n);
+    const int end = buffer_ok(&all)
+                        ? publish(c, topic, buffer_slice(&all), retain)
+                        : failure(NAME, "standard input is too large");
+    buffer_release(&all);
+    return end;
+}
+
+int cli_pub(int argc, char **argv)
+{
+    static struct settings s;
+    struct flags f = {0};
+    const char *error;
+    int end = settings_parse(&s, argc, argv, "lr", own, take, &f, usage);
+
+    if (end >= 0)
+        return end;
+    const int operands = argc - s.first;
+    if (operands < 1 || operands > 2 || (f.lines && operands != 1))
+        return usage_error(NAME, "expected TOKEN/THING and a message");
+    const char *topic = argv[s.first];
+    if (!topic_valid(slice_str(topic)) || topic[0] == '$')
+        return usage_error(NAME, "not a topic to publish to: %s", topic);
+    struct client *c = client_open(s.data_dir, &error);
+    if (c == NULL)
+        return failure(NAME, "%s: %s", s.data_dir,
+                       error != NULL ? error
+                                     : "no server runs on this data folder "
+                                       "(start one: confab run)");
+    if (f.lines)
+        end = publish_lines(c, topic, f.retain);
+    else if (operands == 1)
+        end = publish_stdin(c, topic, f.retain);
+    else
+        end = publish(c, topic, slice_str(argv[s.first + 1]), f.retain);
+    client_close(c);
+    return end;
+}

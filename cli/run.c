@@ -1,0 +1,231 @@
+/* confab run, confab broker, confab bridge: start, say when ready, wait for a
+ * signal, stop in order. */
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "bridge/bridge.h"
+#include "broker/broker.h"
+#include "cli/cli.h"
+#include "store/store.h"
+
+#define AREA "main"
+
+/* Descriptors kept for what is no client: files, loops, the link. */
+#define DESCRIPTORS_OWN 128
+#define LINK_WAIT_US INT64_C(10000000)
+#define STORE_WAIT_US INT64_C(60000000)
+
+static const char usage_run[] =
+    "Usage: confab run [OPTION]...\n\n"
+    "Runs the whole server, broker and bridge, until SIGTERM or SIGINT. When it\n"
+    "is ready it prints one line on stdout:\n"
+    "  confab ready http=http://127.0.0.1:8080 mqtt=mqtt://127.0.0.1:1883 "
+    "data=DIR\n"
+    "No settings are needed.\n";
+static const char usage_broker[] =
+    "Usage: confab broker [OPTION]...\n\n"
+    "Runs the MQTT broker and the store alone. 'confab bridge' with the same\n"
+    "data folder adds HTTP.\n";
+static const char usage_bridge[] =
+    "Usage: confab bridge [OPTION]...\n\n"
+    "Runs the HTTP side alone, as a client of the broker that uses the same\n"
+    "data folder. Waits for that broker when it is not there yet.\n";
+
+struct server {
+    struct settings settings;
+    bool has_broker, has_bridge;
+    struct store *store;
+    struct broker *broker;
+    struct bridge *bridge;
+};
+
+/* Every thread is to inherit the mask, so that only sigwait() sees these. */
+static void block_signals(sigset_t *ret_set)
+{
+    sigemptyset(ret_set);
+    sigaddset(ret_set, SIGTERM);
+    sigaddset(ret_set, SIGINT);
+    sigaddset(ret_set, SIGHUP); /* a closed terminal ends us by SIGTERM's way */
+    pthread_sigmask(SIG_BLOCK, ret_set, NULL);
+}
+
+static void raise_descriptor_limit(struct config *c)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0 &&
+            getrlimit(RLIMIT_NOFILE, &limit) != 0)
+            return;
+    }
+    if (c->limits_connections == 0)
+        c->limits_connections = limit.rlim_cur > 2 * DESCRIPTORS_OWN
+                                    ? limit.rlim_cur - DESCRIPTORS_OWN
+                                    : limit.rlim_cur / 2;
+}
+
+static enum store_err open_store(struct server *s, int *ret_detail)
+{
+    const struct store_opts opts = {
+        .map_size = s->settings.config.store_map_size,
+        .read_only = !s->has_broker,
+    };
+    const int64_t until = clock_mono_us() + STORE_WAIT_US;
+    enum store_err err;
+    bool told = false;
+    sigset_t stop;
+
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    for (;;) {
+        err = store_open(s->settings.data_dir, &opts, &s->store, ret_detail);
+        if (err != STORE_NOTFOUND || s->has_broker || clock_mono_us() > until)
+            return err;
+        if (!told)
+            log_info(AREA, "waiting for a broker to create %s",
+                     s->settings.data_dir);
+        told = true;
+        const struct timespec pause = {0, 200000000};
+        if (sigtimedwait(&stop, NULL, &pause) > 0)
+            return err;
+    }
+}
+
+static bool start(struct server *s, const char *name)
+{
+    struct config_error error = {""};
+    int detail = 0;
+    const enum store_err err = open_store(s, &detail);
+
+    if (err != STORE_OK) {
+        failure(name, "data folder %s: %s%s%s", s->settings.data_dir,
+                store_strerror(err), detail != 0 ? ": " : "",
+                detail != 0 ? strerror(detail) : "");
+        return false;
+    }
+    if (s->has_broker) {
+        const struct broker_opts opts = {.data_dir = s->settings.data_dir};
+        if (!broker_start(&s->settings.config, s->store, &opts, &s->broker,
+                          &error)) {
+            failure(name, "%s", error.text);
+            return false;
+        }
+    }
+    if (s->has_bridge) {
+        const struct bridge_opts opts = {
+            .config = &s->settings.config,
+            .store = s->store,
+            .data_dir = s->settings.data_dir,
+            .mqtt_port = s->broker != NULL ? broker_mqtt_port(s->broker) : 0,
+        };
+        if (!bridge_start(&opts, &s->bridge, &error)) {
+            failure(name, "%s", error.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* In one process POST works only with the link up: that is what ready means.
+ * A lone bridge is ready without, it answers 503 until its broker comes. */
+static void wait_for_link(const struct server *s)
+{
+    const int64_t until = clock_mono_us() + LINK_WAIT_US;
+
+    while (s->has_broker && s->has_bridge && !bridge_link_up(s->bridge) &&
+           clock_mono_us() < until)
+        usleep(2000);
+}
+
+/* "127.0.0.1:0" with the port that was really bound. */
+static void print_address(const char *listen, uint16_t port)
+{
+    const char *colon = strrchr(listen, ':');
+
+    printf("%.*s:%u", (int)(colon - listen), listen, (unsigned)port);
+}
+
+static void say_ready(const struct server *s)
+{
+    const struct config *c = &s->settings.config;
+
+    fputs("confab ready", stdout);
+    if (s->has_bridge) {
+        fputs(" http=http://", stdout);
+        print_address(c->http_listen, bridge_http_port(s->bridge));
+    }
+    if (s->has_broker) {
+        fputs(" mqtt=mqtt://", stdout);
+        print_address(c->mqtt_listen, broker_mqtt_port(s->broker));
+    }
+    printf(" data=%s\n", s->settings.data_dir);
+    fflush(stdout);
+    sd_notify(0, "READY=1");
+    log_info(AREA, "confab " CONFAB_VERSION " ready, tokens %s",
+             c->tokens_access == ACCESS_OPEN
+                 ? "open: any token works (tokens.access)"
+                 : "registered");
+}
+
+static void stop(struct server *s)
+{
+    /* The bridge first: what it has under way still gets its answer. */
+    bridge_stop(s->bridge);
+    broker_stop(s->broker);
+    store_close(s->store);
+}
+
+int cli_run(int argc, char **argv)
+{
+    static struct server s; /* large: the plans */
+    const char *name = argv[0];
+    sigset_t signals;
+    int received = 0;
+
+    s.has_broker = strcmp(name, "bridge") != 0;
+    s.has_bridge = strcmp(name, "broker") != 0;
+    const int end = settings_parse(&s.settings, argc, argv, "", NULL, NULL,
+                                   NULL, !s.has_bridge   ? usage_broker
+                                         : !s.has_broker ? usage_bridge
+                                                         : usage_run);
+    if (end == EXIT_SUCCESS)
+        settings_print_help();
+    if (end >= 0)
+        return end;
+    if (s.settings.first < argc)
+        return usage_error(name, "unexpected '%s'", argv[s.settings.first]);
+
+    block_signals(&signals);
+    raise_descriptor_limit(&s.settings.config);
+    if (!start(&s, name)) {
+        stop(&s);
+        return EXIT_FAILURE;
+    }
+    wait_for_link(&s);
+    say_ready(&s);
+
+    sigwait(&signals, &received);
+    log_info(AREA, "stopping on %s", strsignal(received));
+    sd_notify(0, "STOPPING=1");
+    /* Whoever asks a second time does not want to wait. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    stop(&s);
+    log_info(AREA, "stopped");
+    return EXIT_SUCCESS;
+}

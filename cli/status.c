@@ -1,0 +1,41 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/vocabulary.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+
+#define NAME "status"
+
+static const char usage[] =
+    "Usage: confab status\n\n"
+    "Prints what the running server of the data folder does, as one JSON object:\n"
+    "connections, messages, commits, space. Exits with 1 when none runs.\n";
+
+int cli_status(int argc, char **argv)
+{
+    static struct settings s;
+    struct client_answer a;
+    const char *error;
+    const int end = settings_parse(&s, argc, argv, "", NULL, NULL, NULL, usage);
+
+    if (end >= 0)
+        return end;
+    if (s.first < argc)
+        return usage_error(NAME, "unexpected '%s'", argv[s.first]);
+    struct client *c = client_open(s.data_dir, &error);
+    if (c == NULL)
+        return failure(NAME, "%s: %s", s.data_dir,
+                       error != NULL ? error
+                                     : "no server runs on this data folder");
+    const bool ok = client_publish(c, slice_str(COMMAND_PREFIX "status"),
+                                   slice_str(""), false, &a);
+    client_close(c);
+    if (!ok || a.result == NULL) {
+        free(a.result);
+        return failure(NAME, "%s", a.reason[0] != '\0' ? a.reason : "no answer");
+    }
+    puts(a.result);
+    free(a.result);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,110 @@
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/topic.h"
+#include "bridge/payload.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+
+#define NAME "sub"
+
+static const char usage[] =
+    "Usage: confab sub [-j] [-n COUNT] FILTER...\n\n"
+    "Prints messages of the running server of the data folder as they arrive:\n"
+    "topic, a blank, the payload. FILTER is an MQTT filter: TOKEN/THING,\n"
+    "'TOKEN/+/temp', 'TOKEN/#'. Retained messages come first.\n\n"
+    "  -j, --json             a JSON object per line: id, topic, createdAt, chat\n"
+    "  -n, --count COUNT      end after that many messages\n";
+
+static const struct option own[] = {
+    {"json", no_argument, NULL, 'j'},
+    {"count", required_argument, NULL, 'n'},
+    {0},
+};
+
+struct printing {
+    bool json;
+    unsigned long long left; /* 0: no end */
+    struct buffer line;
+};
+
+static bool take_option(void *arg, int option, const char *value)
+{
+    struct printing *p = arg;
+    char *end;
+
+    if (option == 'j') {
+        p->json = true;
+        return true;
+    }
+    if (option != 'n' || value[0] < '0' || value[0] > '9')
+        return false;
+    p->left = strtoull(value, &end, 10);
+    return *end == '\0' && p->left > 0;
+}
+
+static void put_json(struct buffer *b, const struct client_message *m)
+{
+    buffer_put_str(b, "{\"id\":");
+    buffer_put_u64(b, m->id);
+    buffer_put_str(b, ",\"topic\":");
+    buffer_put_json_string(b, m->topic);
+    buffer_put_str(b, ",\"createdAt\":\"");
+    buffer_put_time(b, m->at_us, 3);
+    buffer_put_str(b, "\",\"chat\":");
+    payload_put_json(b, m->payload, payload_classify(m->payload),
+                     PAYLOAD_ONE_LINE);
+    buffer_put_str(b, "}\n");
+}
+
+static bool print_message(void *arg, const struct client_message *m)
+{
+    struct printing *p = arg;
+    struct buffer *b = &p->line;
+
+    buffer_clear(b);
+    if (p->json) {
+        put_json(b, m);
+    } else {
+        buffer_put_slice(b, m->topic);
+        buffer_put_char(b, ' ');
+        buffer_put_slice(b, m->payload);
+        buffer_put_char(b, '\n');
+    }
+    if (fwrite(b->data, 1, b->len, stdout) != b->len || fflush(stdout) != 0)
+        return false; /* nobody reads any more */
+    return p->left == 0 || --p->left > 0;
+}
+
+int cli_sub(int argc, char **argv)
+{
+    static struct settings s;
+    struct printing p = {0};
+    const char *error;
+    const int end =
+        settings_parse(&s, argc, argv, "jn:", own, take_option, &p, usage);
+
+    if (end >= 0)
+        return end;
+    if (s.first == argc)
+        return usage_error(NAME, "expected a filter");
+    for (int i = s.first; i < argc; i++)
+        if (!filter_valid(slice_str(argv[i])))
+            return usage_error(NAME, "not a filter: %s", argv[i]);
+    struct client *c = client_open(s.data_dir, &error);
+    if (c == NULL)
+        return failure(NAME, "%s: %s", s.data_dir,
+                       error != NULL ? error
+                                     : "no server runs on this data folder "
+                                       "(start one: confab run)");
+    const bool ok =
+        client_follow(c, (const char *const *)&argv[s.first],
+                      (size_t)(argc - s.first), print_message, &p, &error);
+    client_close(c);
+    buffer_release(&p.line);
+    return ok ? EXIT_SUCCESS : failure(NAME, "%s", error);
+}

@@ -1,0 +1,283 @@
+/* confab token create|list|revoke: through the running server where there is
+ * one, else on the data folder itself, under its lock. */
+#include <getopt.h>
+#include <msgpack.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/topic.h"
+#include "base/vocabulary.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "store/writer.h"
+
+#define NAME "token"
+#define RANDOM_BYTES 18 /* 24 characters of base64url: 144 bits */
+
+static const char usage[] =
+    "Usage: confab token create [--plan NAME] [TOKEN]\n"
+    "       confab token list\n"
+    "       confab token revoke TOKEN\n\n"
+    "create prints a new token, and only that, on stdout. A TOKEN of your own\n"
+    "([A-Za-z0-9_-], at most 64) may be given; it must be hard to guess.\n"
+    "list prints token, plan, creation time and state, tab separated.\n"
+    "revoke closes the token's connections within a second; its data stays.\n"
+    "Works on the running server of the data folder, or without one.\n\n"
+    "  -p, --plan NAME        plan of the new token (tokens.default_plan)\n";
+
+static const struct option own[] = {
+    {"plan", required_argument, NULL, 'p'},
+    {0},
+};
+
+static bool take(void *arg, int option, const char *value)
+{
+    if (option != 'p')
+        return false;
+    *(const char **)arg = value;
+    return true;
+}
+
+/* One change, either way it is made. */
+struct change {
+    enum command_kind kind;
+    const char *command; /* "token_create" */
+    const char *token, *plan;
+    int status;
+    char reason[200];
+};
+
+static void put_text(msgpack_packer *pk, const char *text)
+{
+    msgpack_pack_str(pk, strlen(text));
+    msgpack_pack_str_body(pk, text, strlen(text));
+}
+
+static void change_by_server(struct client *client, struct change *ch)
+{
+    msgpack_sbuffer body;
+    msgpack_packer pk;
+    struct client_answer answer;
+    char topic[64];
+
+    msgpack_sbuffer_init(&body);
+    msgpack_packer_init(&pk, &body, msgpack_sbuffer_write);
+    msgpack_pack_map(&pk, ch->plan != NULL ? 2 : 1);
+    put_text(&pk, "token");
+    put_text(&pk, ch->token);
+    if (ch->plan != NULL) {
+        put_text(&pk, "plan");
+        put_text(&pk, ch->plan);
+    }
+    snprintf(topic, sizeof(topic), COMMAND_PREFIX "%s", ch->command);
+    client_publish(client, slice_str(topic), slice_of(body.data, body.size),
+                   false, &answer);
+    msgpack_sbuffer_destroy(&body);
+    ch->status = answer.status;
+    snprintf(ch->reason, sizeof(ch->reason), "%s", answer.reason);
+    free(answer.result);
+}
+
+/* done() signals the main thread. */
+struct wait {
+    pthread_mutex_t mutex;
+    pthread_cond_t answered;
+    bool is_answered;
+};
+
+static void on_done(struct command *c)
+{
+    struct wait *w = c->owner;
+
+    pthread_mutex_lock(&w->mutex);
+    w->is_answered = true;
+    pthread_cond_signal(&w->answered);
+    pthread_mutex_unlock(&w->mutex);
+}
+
+static void ignore_batch(void *arg, struct batch *b)
+{
+    (void)arg, (void)b;
+}
+
+static void submit_and_wait(struct writer *writer, struct change *ch)
+{
+    struct wait w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    struct command c = {
+        .kind = ch->kind,
+        .token = slice_str(ch->token),
+        .plan = slice_str(ch->plan != NULL ? ch->plan : ""),
+        .now_us = clock_real_us(),
+        .done = on_done,
+        .owner = &w,
+    };
+
+    if (!writer_submit(writer, &c))
+        return;
+    pthread_mutex_lock(&w.mutex);
+    while (!w.is_answered)
+        pthread_cond_wait(&w.answered, &w.mutex);
+    pthread_mutex_unlock(&w.mutex);
+    ch->status = command_status(c.result);
+    snprintf(ch->reason, sizeof(ch->reason), "%s", command_text(c.result));
+}
+
+/* No server: we are the one process that writes, for a moment. */
+static int change_by_hand(const struct settings *s, struct change *ch)
+{
+    const struct store_opts opts = {.map_size = s->config.store_map_size};
+    const struct writer_opts writer_opts = {
+        .config = &s->config,
+        .on_batch = ignore_batch,
+    };
+    struct store *store = NULL;
+    struct writer *writer = NULL;
+    int detail = 0;
+    enum store_err err = store_open(s->data_dir, &opts, &store, &detail);
+
+    if (err == STORE_OK)
+        err = writer_start(store, &writer_opts, &writer);
+    if (err == STORE_OK) {
+        submit_and_wait(writer, ch);
+        writer_stop(writer);
+        writer_free(writer);
+    }
+    store_close(store);
+    if (err != STORE_OK)
+        return failure(NAME, "data folder %s: %s%s%s", s->data_dir,
+                       store_strerror(err), detail != 0 ? ": " : "",
+                       detail != 0 ? strerror(detail) : "");
+    return EXIT_SUCCESS;
+}
+
+static int change(const struct settings *s, struct change *ch)
+{
+    const char *error;
+    struct client *client = client_open(s->data_dir, &error);
+
+    if (error != NULL)
+        return failure(NAME, "%s", error);
+    if (client != NULL) {
+        change_by_server(client, ch);
+        client_close(client);
+    } else {
+        const int end = change_by_hand(s, ch);
+        if (end != EXIT_SUCCESS)
+            return end;
+    }
+    if (ch->status >= 200 && ch->status < 300)
+        return EXIT_SUCCESS;
+    const struct log_token shown = log_token(ch->token, strlen(ch->token));
+    return failure(NAME, "%s: %s", shown.text,
+                   ch->reason[0] != '\0' ? ch->reason : "no answer");
+}
+
+static int create(const struct settings *s, const char *token, const char *plan)
+{
+    char made[64];
+    unsigned char random[RANDOM_BYTES];
+
+    if (plan == NULL)
+        plan = s->config.tokens_default_plan;
+    if (config_plan(&s->config, slice_str(plan)) == NULL)
+        return failure(NAME, "no such plan: %s (add a section [plan:%s])", plan,
+                       plan);
+    if (token == NULL) {
+        if (sodium_init() < 0)
+            return failure(NAME, "no source of random numbers");
+        randombytes_buf(random, sizeof(random));
+        sodium_bin2base64(made, sizeof(made), random, sizeof(random),
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        token = made;
+    }
+    if (!token_valid(slice_str(token)))
+        return failure(NAME, "a token is 1 to 64 of A-Z a-z 0-9 _ -");
+    struct change ch = {COMMAND_TOKEN_CREATE, "token_create", token, plan, 0, ""};
+    const int end = change(s, &ch);
+    if (end == EXIT_SUCCESS)
+        puts(token);
+    return end;
+}
+
+static int revoke(const struct settings *s, const char *token)
+{
+    if (!token_valid(slice_str(token)))
+        return failure(NAME, "a token is 1 to 64 of A-Z a-z 0-9 _ -");
+    struct change ch = {COMMAND_TOKEN_REVOKE, "token_revoke", token, NULL, 0, ""};
+    return change(s, &ch);
+}
+
+static void print_row(const struct token_row *row, struct buffer *line)
+{
+    buffer_clear(line);
+    buffer_put_slice(line, row->token);
+    buffer_put_char(line, '\t');
+    buffer_put_slice(line, row->plan);
+    buffer_put_char(line, '\t');
+    buffer_put_time(line, row->created_us, 3);
+    buffer_put_str(line, row->revoked_us != 0 ? "\trevoked\n"
+                         : row->implied       ? "\topen\n"
+                                              : "\tvalid\n");
+    fwrite(line->data, 1, line->len, stdout);
+}
+
+static int list(const struct settings *s)
+{
+    const struct store_opts opts = {.map_size = s->config.store_map_size,
+                                    .read_only = true};
+    struct store *store = NULL;
+    struct buffer line = BUFFER_INIT;
+    struct token_row row;
+    struct slice after = {0};
+    int detail = 0;
+    enum store_err err = store_open(s->data_dir, &opts, &store, &detail);
+
+    if (err == STORE_NOTFOUND)
+        return EXIT_SUCCESS; /* no store yet: no tokens */
+    struct store_reader *r =
+        err == STORE_OK ? store_reader_acquire(store) : NULL;
+    if (r != NULL && (err = store_reader_begin(r)) == STORE_OK) {
+        while ((err = store_token_next(r, after, &row)) == STORE_OK) {
+            print_row(&row, &line);
+            after = row.token;
+        }
+        store_reader_end(r);
+    }
+    if (r != NULL)
+        store_reader_release(r);
+    store_close(store);
+    buffer_release(&line);
+    if (err != STORE_NOTFOUND)
+        return failure(NAME, "data folder %s: %s", s->data_dir,
+                       store_strerror(err));
+    return EXIT_SUCCESS;
+}
+
+int cli_token(int argc, char **argv)
+{
+    static struct settings s;
+    const char *plan = NULL;
+    const int end = settings_parse(&s, argc, argv, "p:", own, take, &plan, usage);
+
+    if (end >= 0)
+        return end;
+    const int operands = argc - s.first;
+    const char *verb = operands > 0 ? argv[s.first] : "";
+    const char *token = operands > 1 ? argv[s.first + 1] : NULL;
+
+    if (strcmp(verb, "create") == 0 && operands <= 2)
+        return create(&s, token, plan);
+    if (plan != NULL)
+        return usage_error(NAME, "--plan goes with create");
+    if (strcmp(verb, "list") == 0 && operands == 1)
+        return list(&s);
+    if (strcmp(verb, "revoke") == 0 && operands == 2)
+        return revoke(&s, token);
+    return usage_error(NAME, "expected create, list or revoke TOKEN");
+}

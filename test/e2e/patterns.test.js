@@ -1,0 +1,123 @@
+'use strict'
+// GET /{token}/listen?things=…
+const assert = require('node:assert/strict')
+const { it } = require('node:test')
+const { suite, newToken } = require('./harness/server')
+const { scaled } = require('./harness/waits')
+
+const follow = (token, things, rest = '') => `/${token}/listen?things=${things}${rest}`
+
+suite('Patterns', {}, (server) => {
+  it('`/{token}/listen?things=a,b/%2B/c,%23` follows many things on one connection', async () => {
+    const token = newToken()
+    const listener = await server.listening(follow(token, 'a,b/%2B/c'))
+    const said = ['a', 'b/1/c', 'a', 'b/x/c']
+    for (const thing of ['b', 'b/c', 'a/1', 'b/1/c/d', 'x']) await server.say(token, thing, { thing })
+    for (const thing of said) await server.say(token, thing, { thing })
+    assert.deepEqual((await listener.messages(4)).map(({ chat }) => chat.thing), said)
+    const everything = await server.listening(follow(token, 'a,b/%2B/c,%23'))
+    for (const thing of ['z', 'a', 'b/1/c', 'deep/er/still']) await server.say(token, thing, { thing })
+    assert.deepEqual((await everything.messages(4)).map(({ thing }) => thing), ['z', 'a', 'b/1/c', 'deep/er/still'])
+  })
+
+  it('MQTT filters under the token: nothing of another token', async () => {
+    const token = newToken()
+    const other = newToken()
+    const listener = await server.listening(follow(token, '%23'))
+    await server.say(other, 'x', {})
+    await server.say(token, 'x', { mine: true })
+    assert.deepEqual(await listener.messages(1).then(([message]) => [message.token, message.chat]), [token, { mine: true }])
+  })
+
+  it('`thing` names the source', async () => {
+    const token = newToken()
+    const listener = await server.listening(follow(token, '%2B/temp'))
+    for (const thing of ['kitchen/temp', 'hall/temp', 'Küche/temp']) {
+      await server.say(token, thing, {})
+      assert.equal((await listener.expect('message')).thing, thing)
+    }
+  })
+
+  it('overlapping filters deliver each message once', async () => {
+    const token = newToken()
+    const listener = await server.listening(follow(token, 'a,a,%2B,%23,a/%23'))
+    for (let n = 0; n < 5; n++) await server.say(token, 'a', { n })
+    assert.deepEqual((await listener.messages(5)).map(({ chat }) => chat.n), [0, 1, 2, 3, 4])
+  })
+
+  it('`#` includes the parent level: a/# matches a', async () => {
+    const token = newToken()
+    const listener = await server.listening(follow(token, 'a/%23'))
+    await server.say(token, 'ab', {})
+    await server.say(token, 'a', {})
+    await server.say(token, 'a/b/c', {})
+    assert.deepEqual((await listener.messages(2)).map(({ thing }) => thing), ['a', 'a/b/c'])
+  })
+
+  it('everything after `Last-Event-ID` first, over all matching things in id order, then live', async () => {
+    const token = newToken()
+    const said = []
+    for (let n = 0; n < 120; n++) {
+      const thing = `room${n % 7}/temp`
+      said.push({ id: await server.say(token, thing, { n }), thing })
+      if (n % 10 === 0) await server.say(token, `room${n % 7}/light`, { n })
+    }
+    const rooms = [0, 1, 2, 3, 4, 5, 6].map((n) => `room${n}/temp`).join()
+    const last = said[9].id
+    for (const things of ['%2B/temp', rooms, `${rooms},%2B/temp`]) {
+      const replay = await server.listening(follow(token, things), { 'Last-Event-ID': String(last) })
+      const expected = said.slice(10)
+      const messages = await replay.messages(expected.length)
+      assert.deepEqual(messages.map(({ id, thing }) => ({ id, thing })), expected)
+      const live = { id: await server.say(token, 'room3/temp', { live: true }), thing: 'room3/temp' }
+      assert.equal((await replay.expect('message')).id, live.id)
+      said.push(live)
+    }
+    const query = await server.listening(follow(token, '%2B/temp', `&last_event_id=${said.at(-2).id}`))
+    assert.equal((await query.expect('message')).id, said.at(-1).id)
+  })
+
+  it('no gap, no double over several things while messages come', async () => {
+    const token = newToken()
+    let last = await server.say(token, 't0', { n: 0 })
+    const device = await server.device({ token })
+    const TOTAL = 800
+    const publishing = (async () => {
+      for (let n = 1; n <= TOTAL; n += 4) {
+        await Promise.all([0, 1, 2, 3].map((i) => device.publish(`${token}/t${(n + i) % 5}`, { n: n + i })))
+      }
+    })()
+    const seen = []
+    while (seen.length < TOTAL) {
+      const listener = await server.listening(follow(token, 't0,t1,%2B'), { 'Last-Event-ID': String(last) })
+      for (let i = 0; i < 53 && seen.length < TOTAL; i++) {
+        const event = await listener.event(scaled(15000))
+        seen.push(JSON.parse(event.data).chat.n)
+        last = event.id
+      }
+      listener.close()
+    }
+    await publishing
+    assert.deepEqual(seen, Array.from({ length: TOTAL }, (_, i) => i + 1))
+  })
+
+  it('what is no filter → 400', async () => {
+    const token = newToken()
+    for (const things of ['', 'a%2B', '%23/a', 'a%23', 'a,,b', ',', 'a,%23b', '%24SYS', '%FF', '%00', 'a%zz', 'x'.repeat(70000)]) {
+      const answer = await server.get(follow(token, things), {})
+      assert.ok([400, 414, 431].includes(answer.status) && (things.length > 100 || answer.status === 400),
+        `things=${things.slice(0, 20)}: ${answer.status} ${answer.text}`)
+    }
+    assert.equal((await server.get(`/${token}/listen`)).status, 400)
+    assert.equal((await server.get(`/${token}/listen?thing=a`)).status, 400)
+    const many = Array.from({ length: 5000 }, (_, i) => `t${i}`).join()
+    assert.ok((await server.get(follow(token, many))).status >= 400)
+  })
+
+  it('headers and status are those of a listen', async () => {
+    const listener = await server.stream(follow(await server.freeToken(), '%23'))
+    assert.match(listener.headers['content-type'], /^text\/event-stream/)
+    assert.deepEqual(await listener.expect('status'), { type: 'connected', retry: 60000 })
+    assert.equal(listener.headers['x-ratelimit-remaining'], '55')
+  })
+})
