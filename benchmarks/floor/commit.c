@@ -1,0 +1,195 @@
+#include "benchmarks/floor/commit.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "benchmarks/floor/topic.h"
+#include "benchmarks/measure/fatal.h"
+#include "benchmarks/measure/histogram.h"
+#include "benchmarks/measure/instant.h"
+
+enum { BATCH_MAX = 4096 }; /* messages in one transaction */
+
+#define MAP_SIZE ((size_t)16 << 30) /* address space, not disk */
+
+struct committer {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the next three */
+    pthread_cond_t filled;
+    struct entry_list waiting;
+    bool stopping;
+
+    /* the writer's alone */
+    void (*committed)(struct entry_list *batch);
+    MDB_env *env; /* NULL: nothing is stored */
+    MDB_dbi log;
+    uint64_t last_id;
+    uint64_t commits;
+    struct histogram durations;
+};
+
+struct entry *entry_new(struct topic *topic, void *from, unsigned packet_id,
+                        const char *payload, size_t len)
+{
+    struct entry *e = must_alloc(sizeof(*e) + len);
+
+    e->topic = topic;
+    e->from = from;
+    e->packet_id = packet_id;
+    e->len = len;
+    memcpy(e->payload, payload, len);
+    return e;
+}
+
+static void check(int rc, const char *what)
+{
+    if (rc != 0)
+        fatal("%s: %s", what, mdb_strerror(rc));
+}
+
+static void open_log(struct committer *c, const char *dir)
+{
+    MDB_txn *txn;
+
+    check(mdb_env_create(&c->env), "mdb_env_create");
+    check(mdb_env_set_mapsize(c->env, MAP_SIZE), "mdb_env_set_mapsize");
+    check(mdb_env_open(c->env, dir, 0, 0640), dir);
+    check(mdb_txn_begin(c->env, NULL, 0, &txn), "mdb_txn_begin");
+    check(mdb_dbi_open(txn, NULL, MDB_INTEGERKEY, &c->log), "mdb_dbi_open");
+    check(mdb_txn_commit(txn), "mdb_txn_commit");
+}
+
+/* Value: time, topic, NUL, payload, written straight into the page. */
+static void put(struct committer *c, MDB_txn *txn, const struct entry *e)
+{
+    const size_t topic_len = e->topic->len + 1; /* with its NUL */
+    uint64_t id = e->id;
+    MDB_val key = {sizeof(id), &id};
+    MDB_val value = {sizeof(e->created_us) + topic_len + e->len, NULL};
+
+    check(mdb_put(txn, c->log, &key, &value, MDB_APPEND | MDB_RESERVE),
+          "mdb_put");
+    char *at = value.mv_data;
+
+    memcpy(at, &e->created_us, sizeof(e->created_us));
+    at += sizeof(e->created_us);
+    memcpy(at, e->topic->name, topic_len);
+    memcpy(at + topic_len, e->payload, e->len);
+}
+
+static void store(struct committer *c, const struct entry_list *batch)
+{
+    const int64_t begin_ns = instant_ns();
+    const struct entry *e;
+    MDB_txn *txn;
+
+    check(mdb_txn_begin(c->env, NULL, 0, &txn), "mdb_txn_begin");
+    STAILQ_FOREACH (e, batch, next)
+        put(c, txn, e);
+    check(mdb_txn_commit(txn), "mdb_txn_commit");
+    c->commits++;
+    histogram_add(&c->durations, instant_ns() - begin_ns);
+}
+
+static void number(struct committer *c, struct entry_list *batch)
+{
+    struct timespec now;
+    struct entry *e;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    STAILQ_FOREACH (e, batch, next) {
+        e->id = ++c->last_id;
+        e->created_us = now.tv_sec * 1000000 + now.tv_nsec / NS_PER_US;
+    }
+}
+
+/* Moves at most BATCH_MAX entries from `all` to `batch`. */
+static void split(struct entry_list *all, struct entry_list *batch)
+{
+    STAILQ_INIT(batch);
+    for (unsigned i = 0; i < BATCH_MAX && !STAILQ_EMPTY(all); i++) {
+        struct entry *e = STAILQ_FIRST(all);
+
+        STAILQ_REMOVE_HEAD(all, next);
+        STAILQ_INSERT_TAIL(batch, e, next);
+    }
+}
+
+static void finish(struct committer *c, struct entry_list *all)
+{
+    struct entry_list batch;
+
+    while (!STAILQ_EMPTY(all)) {
+        split(all, &batch);
+        number(c, &batch);
+        if (c->env != NULL)
+            store(c, &batch);
+        c->committed(&batch);
+    }
+}
+
+static void *run(void *arg)
+{
+    struct committer *c = arg;
+    struct entry_list all = STAILQ_HEAD_INITIALIZER(all);
+    bool stopping;
+
+    do {
+        pthread_mutex_lock(&c->lock);
+        while (STAILQ_EMPTY(&c->waiting) && !c->stopping)
+            pthread_cond_wait(&c->filled, &c->lock);
+        STAILQ_CONCAT(&all, &c->waiting);
+        stopping = c->stopping;
+        pthread_mutex_unlock(&c->lock);
+        finish(c, &all);
+    } while (!stopping);
+    return NULL;
+}
+
+struct committer *committer_start(const char *dir,
+                                  void (*committed)(struct entry_list *batch))
+{
+    struct committer *c = must_zalloc(1, sizeof(*c));
+
+    c->committed = committed;
+    STAILQ_INIT(&c->waiting);
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->filled, NULL);
+    if (dir != NULL)
+        open_log(c, dir);
+    if (pthread_create(&c->thread, NULL, run, c) != 0)
+        fatal("no thread for the writer");
+    return c;
+}
+
+void committer_submit(struct committer *c, struct entry_list *list)
+{
+    if (STAILQ_EMPTY(list))
+        return;
+    pthread_mutex_lock(&c->lock);
+    const bool asleep = STAILQ_EMPTY(&c->waiting);
+
+    STAILQ_CONCAT(&c->waiting, list);
+    pthread_mutex_unlock(&c->lock);
+    if (asleep)
+        pthread_cond_signal(&c->filled);
+}
+
+void committer_stop(struct committer *c, FILE *to)
+{
+    pthread_mutex_lock(&c->lock);
+    c->stopping = true;
+    pthread_mutex_unlock(&c->lock);
+    pthread_cond_signal(&c->filled);
+    pthread_join(c->thread, NULL);
+    if (c->env != NULL)
+        mdb_env_close(c->env);
+    fprintf(to,
+            "{\"commits\":%llu,\"messages\":%llu,\"commit_p50_us\":%.0f,"
+            "\"commit_p99_us\":%.0f}\n",
+            (unsigned long long)c->commits, (unsigned long long)c->last_id,
+            histogram_us(&c->durations, 0.5),
+            histogram_us(&c->durations, 0.99));
+}

@@ -1,0 +1,200 @@
+/* bench_floor_post: the floor behind libmicrohttpd, which Confab's HTTP side
+ * is built on: POST is suspended until its commit, streams are taken from the
+ * library as Confab does, GET answers a constant. */
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "benchmarks/floor/frame.h"
+#include "benchmarks/floor/setup.h"
+#include "benchmarks/floor/worker.h"
+#include "benchmarks/measure/fatal.h"
+
+/* One worker sends to all readers: the library's threads need the cores. */
+static struct worker *streamer;
+static struct committer *committer;
+
+/* What every GET is answered: the first message this process was given. */
+static _Atomic(struct MHD_Response *) constant;
+
+struct request {
+    struct MHD_Connection *connection;
+    struct topic *topic; /* of a POST */
+    struct bytes body;
+    uint64_t id; /* 0: not stored yet */
+};
+
+static void add_headers(struct MHD_Response *r)
+{
+#define ADD(name, value) MHD_add_response_header(r, name, value);
+    FRAME_HEADERS(ADD)
+    ADD("Content-Type", "application/json")
+#undef ADD
+}
+
+static void make_constant(const struct entry *e)
+{
+    struct bytes body = {0};
+    struct frame_time at;
+    struct MHD_Response *r;
+
+    frame_time_set(&at, e->created_us);
+    frame_put_object(&body, e, &at);
+    r = MHD_create_response_from_buffer(body.len, body.data,
+                                        MHD_RESPMEM_MUST_FREE);
+    add_headers(r);
+    atomic_store(&constant, r);
+}
+
+/* The writer's thread. */
+static void on_committed(struct entry_list *batch)
+{
+    fanout(&streamer, 1, batch);
+    if (atomic_load(&constant) == NULL)
+        make_constant(STAILQ_FIRST(batch));
+    while (!STAILQ_EMPTY(batch)) {
+        struct entry *e = STAILQ_FIRST(batch);
+        struct request *r = e->from;
+
+        STAILQ_REMOVE_HEAD(batch, next);
+        r->id = e->id; /* seen by the handler: resuming takes a lock */
+        MHD_resume_connection(r->connection);
+        free(e);
+    }
+}
+
+static void submit(struct request *r)
+{
+    struct entry_list one = STAILQ_HEAD_INITIALIZER(one);
+    struct entry *e = entry_new(r->topic, r, 0, r->body.data, r->body.len);
+
+    STAILQ_INSERT_TAIL(&one, e, next);
+    MHD_suspend_connection(r->connection); /* before it can be resumed */
+    committer_submit(committer, &one);
+}
+
+static enum MHD_Result answer(const struct request *r)
+{
+    struct bytes receipt = {0};
+    struct MHD_Response *response;
+    enum MHD_Result result;
+
+    frame_put_receipt(&receipt, r->id);
+    response = MHD_create_response_from_buffer(receipt.len, receipt.data,
+                                               MHD_RESPMEM_MUST_FREE);
+    add_headers(response);
+    result = MHD_queue_response(r->connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result on_post(struct request *r, const char *data,
+                               size_t *len)
+{
+    if (*len > 0) {
+        bytes_put(&r->body, data, *len);
+        *len = 0;
+        return MHD_YES;
+    }
+    if (r->id > 0)
+        return answer(r);
+    submit(r);
+    return MHD_YES;
+}
+
+/* Under MHD_USE_TURBO the library closes its descriptor without shutdown(), so
+ * a duplicate lives on. */
+static enum MHD_Result hand_over(struct MHD_Connection *c, struct topic *topic)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const int fd = dup(info->connect_fd);
+
+    if (fd < 0)
+        fatal("dup: %s", strerror(errno));
+    worker_adopt(streamer, fd, &http_door, topic);
+    return MHD_NO;
+}
+
+static enum MHD_Result on_get(struct MHD_Connection *c, const char *path)
+{
+    struct topic *topic = topic_of_path(path, strlen(path), "/listen");
+    struct MHD_Response *r = atomic_load(&constant);
+
+    if (topic != NULL)
+        return hand_over(c, topic);
+    return r != NULL ? MHD_queue_response(c, MHD_HTTP_OK, r) : MHD_NO;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c,
+                                  const char *path, const char *method,
+                                  const char *version, const char *data,
+                                  size_t *len, void **state)
+{
+    const bool get = strcmp(method, MHD_HTTP_METHOD_GET) == 0;
+    struct request *r = *state;
+
+    (void)arg, (void)version;
+    if (r != NULL)
+        return get ? on_get(c, path) : on_post(r, data, len);
+
+    /* An answer to this first call would end the connection. */
+    r = must_zalloc(1, sizeof(*r));
+    r->connection = c;
+    r->topic = get ? NULL : topic_of_path(path, strlen(path), "");
+    *state = r;
+    return get || r->topic != NULL ? MHD_YES : MHD_NO;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *c, void **state,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct request *r = *state;
+
+    (void)arg, (void)c, (void)why;
+    if (r != NULL)
+        bytes_release(&r->body);
+    free(r);
+    *state = NULL;
+}
+
+/* Each connection handed over is reported as an error: that is no news. */
+static void no_log(void *arg, const char *fmt, va_list args)
+{
+    (void)arg, (void)fmt, (void)args;
+}
+
+int main(int argc, char **argv)
+{
+    struct setup setup;
+    struct MHD_Daemon *daemon;
+    uint16_t port;
+    char signal[128];
+
+    setup_init(&setup, setup_cores(), argc, argv);
+    streamer = worker_start(&committer);
+    committer = committer_start(setup.dir, on_committed);
+    const int listener = setup_listen(&port);
+
+    daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO |
+            MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+        0, NULL, NULL, on_request, NULL, MHD_OPTION_EXTERNAL_LOGGER, no_log,
+        NULL, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_THREAD_POOL_SIZE,
+        setup.workers, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, 16000U, MHD_OPTION_END);
+    if (daemon == NULL)
+        fatal("libmicrohttpd does not start");
+    printf("floor ready http=http://127.0.0.1:%u data=%s\n", port,
+           setup.dir != NULL ? setup.dir : "none");
+    fflush(stdout);
+
+    if (read(setup.signals, signal, sizeof(signal)) < 0)
+        fatal("signalfd: %s", strerror(errno));
+    committer_stop(committer, stdout);
+    return 0; /* the load generator is gone: nothing is left to be ended */
+}

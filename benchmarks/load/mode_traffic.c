@@ -1,0 +1,99 @@
+/* The modes that publish, each a plan for traffic.c. */
+#include "benchmarks/load/modes.h"
+#include "benchmarks/load/traffic.h"
+
+void mode_mqtt_fanout(const struct options *o)
+{
+    traffic_run(
+        &(struct traffic_plan){
+            .mode = "mqtt-fanout",
+            .readers_by = PROTOCOL_MQTT,
+            .readers = (unsigned)o->readers,
+            .publishers_by = PROTOCOL_MQTT,
+            .publishers = 1,
+            .window = (unsigned)o->window,
+            .await_deliveries = true,
+            .count_deliveries = true,
+            .unit = "deliveries/s",
+            .rate = o->rate,
+        },
+        o);
+}
+
+/* HTTP/1.1 has no window of its own: W connections with one POST each. */
+void mode_sse_fanout(const struct options *o)
+{
+    traffic_run(
+        &(struct traffic_plan){
+            .mode = "sse-fanout",
+            .readers_by = PROTOCOL_HTTP,
+            .readers = (unsigned)o->readers,
+            .publishers_by = PROTOCOL_HTTP,
+            .publishers = (unsigned)o->window,
+            .window = 1,
+            .rotate = true,
+            .await_deliveries = true,
+            .count_deliveries = true,
+            .unit = "deliveries/s",
+            .rate = o->rate,
+        },
+        o);
+}
+
+void mode_post(const struct options *o)
+{
+    traffic_run(
+        &(struct traffic_plan){
+            .mode = "post",
+            .readers_by = PROTOCOL_HTTP,
+            .readers = (unsigned)o->readers,
+            .publishers_by = PROTOCOL_HTTP,
+            .publishers = (unsigned)o->publishers,
+            .window = 1,
+            .rotate = true,
+            .unit = "posts/s",
+            .rate = o->rate,
+        },
+        o);
+}
+
+void mode_mqtt_ingest(const struct options *o)
+{
+    struct options own_things = *o;
+    const bool seen_by_readers = o->qos == 0;
+
+    own_things.things = o->publishers;
+    traffic_run(
+        &(struct traffic_plan){
+            .mode = "mqtt-ingest",
+            .readers_by = PROTOCOL_MQTT,
+            .readers =
+                (unsigned)(seen_by_readers ? o->publishers : o->readers),
+            .publishers_by = PROTOCOL_MQTT,
+            .publishers = (unsigned)o->publishers,
+            .window = (unsigned)o->window,
+            .await_deliveries = seen_by_readers,
+            .count_deliveries = seen_by_readers,
+            .unit = "messages/s",
+            .rate = o->rate,
+        },
+        &own_things);
+}
+
+void mode_latency(const struct options *o)
+{
+    traffic_run(
+        &(struct traffic_plan){
+            .mode = "latency",
+            .readers_by = PROTOCOL_HTTP,
+            .readers = (unsigned)o->readers,
+            .publishers_by = PROTOCOL_HTTP,
+            .publishers = (unsigned)o->publishers,
+            .window = 1,
+            .rotate = true,
+            .count_deliveries = true,
+            .unit = "deliveries/s",
+            .rate = o->rate,
+        },
+        o);
+}

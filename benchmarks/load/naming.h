@@ -1,0 +1,15 @@
+/* Names of things, and the paths and topics made from them. */
+#ifndef CONFAB_BENCHMARKS_LOAD_NAMING_H
+#define CONFAB_BENCHMARKS_LOAD_NAMING_H
+
+#include "benchmarks/load/options.h"
+
+/* `template` with {token} and {thing} filled in for thing number `thing`; the
+ * caller owns the result. */
+char *naming_expand(const char *template, const struct options *o,
+                    unsigned thing);
+
+/* That for each of o->things; the caller owns list and texts. */
+char **naming_expand_all(const char *template, const struct options *o);
+
+#endif

@@ -1,0 +1,123 @@
+#include "benchmarks/load/press.h"
+
+#include <stdlib.h>
+
+#include "benchmarks/load/naming.h"
+#include "benchmarks/measure/fatal.h"
+#include "benchmarks/measure/instant.h"
+
+enum { PATIENCE_S = 30 };
+
+/* The number behind `"id":`, or 0 where the answer has none (nchan's). */
+static uint64_t id_in(const char *body, size_t len)
+{
+    static const char mark[] = "\"id\":";
+    const char *end = body + len;
+    const char *at = memmem(body, len, mark, sizeof(mark) - 1);
+    uint64_t id = 0;
+
+    if (at == NULL)
+        return 0;
+    for (at += sizeof(mark) - 1; at < end && *at >= '0' && *at <= '9'; at++)
+        id = id * 10 + (uint64_t)(*at - '0');
+    return id;
+}
+
+static void on_answer(struct http_client *h, const struct http_answer *a)
+{
+    struct press *p = h->owner;
+    const uint64_t id = id_in(a->body, a->len);
+
+    if (a->status < 200 || a->status > 299)
+        fatal("publisher %u: POST answered %u: %.*s", h->tag, a->status,
+              (int)a->len, a->body);
+    if (id > 0 && id <= p->last_ids[h->tag])
+        fatal("publisher %u: id %llu after %llu", h->tag,
+              (unsigned long long)id, (unsigned long long)p->last_ids[h->tag]);
+    p->last_ids[h->tag] = id;
+    ledger_answer(p->ledger, h->tag, a->now_ns);
+}
+
+static void on_acknowledged(struct mqtt_publisher *m, int64_t now_ns)
+{
+    struct press *p = m->owner;
+
+    ledger_answer(p->ledger, m->tag, now_ns);
+}
+
+static void open_http(struct press *p, const struct options *o)
+{
+    char **paths = naming_expand_all(o->post_url, o);
+
+    p->address = options_address("--http", o->http);
+    p->heads = must_zalloc(o->things, sizeof(*p->heads));
+    for (unsigned i = 0; i < o->things; i++)
+        http_put_head(&p->heads[i], "POST", paths[i], options_host(o->http),
+                      o->size);
+    p->last_ids = must_zalloc(p->count, sizeof(*p->last_ids));
+    p->http = must_zalloc(p->count, sizeof(*p->http));
+    for (unsigned i = 0; i < p->count; i++) {
+        p->http[i].answered = on_answer;
+        p->http[i].owner = p;
+        p->http[i].tag = i;
+        http_client_open(&p->http[i], p->loop, &p->address);
+    }
+}
+
+static void open_mqtt(struct press *p, const struct options *o)
+{
+    p->address = options_address("--mqtt", o->mqtt);
+    p->topics = naming_expand_all(o->topic, o);
+    p->mqtt = must_zalloc(p->count, sizeof(*p->mqtt));
+    for (unsigned i = 0; i < p->count; i++) {
+        p->mqtt[i].acknowledged = on_acknowledged;
+        p->mqtt[i].owner = p;
+        p->mqtt[i].tag = i;
+        mqtt_publisher_open(&p->mqtt[i], p->loop, &p->address,
+                            (unsigned)o->qos, i);
+    }
+}
+
+static bool all_connected(const struct press *p)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        if (p->protocol == PROTOCOL_HTTP ? !p->http[i].connected
+                                         : !p->mqtt[i].connected)
+            return false;
+    return true;
+}
+
+void press_open(struct press *p, const struct traffic_plan *plan,
+                const struct options *o, struct loop *loop,
+                struct ledger *ledger)
+{
+    const int64_t give_up_ns = instant_ns() + PATIENCE_S * NS_PER_S;
+
+    *p = (struct press){
+        .loop = loop,
+        .ledger = ledger,
+        .protocol = plan->publishers_by,
+        .count = plan->publishers,
+    };
+    if (p->protocol == PROTOCOL_HTTP)
+        open_http(p, o);
+    else
+        open_mqtt(p, o);
+    while (!all_connected(p)) {
+        loop_turn(loop, instant_ns() + 100 * NS_PER_MS);
+        if (instant_ns() > give_up_ns)
+            fatal("the publishers could not connect within %d s", PATIENCE_S);
+    }
+}
+
+void press_publish(struct press *p, unsigned source, int64_t sent_ns)
+{
+    const unsigned thing = ledger_thing(p->ledger, source);
+    const char *payload = ledger_publish(p->ledger, source, sent_ns);
+    const size_t size = p->ledger->format.size;
+
+    if (p->protocol == PROTOCOL_HTTP)
+        http_request(&p->http[source], &p->heads[thing], payload, size);
+    else
+        mqtt_publisher_send(&p->mqtt[source], p->topics[thing], payload, size);
+}
