@@ -84,15 +84,22 @@ static void schedule(struct link *l, double after_s)
     ev_timer_start(l->loop, &l->reconnect);
 }
 
+static const char *why_lost(const struct link *l, int rc)
+{
+    if (l->reason >= 0x80) /* the broker said so, MQTT 5 §2.4 */
+        return mosquitto_reason_string(l->reason);
+    if (rc == MOSQ_ERR_KEEPALIVE) /* which libmosquitto has no text for */
+        return "it does not answer";
+    return mosquitto_strerror(rc);
+}
+
 static void take_down(struct link *l, int rc)
 {
     const bool was_up = atomic_load(&l->generation) != 0;
 
     if (!l->said_away) {
         l->said_away = true;
-        log_warn("link", "broker away: %s",
-                 l->reason >= 0x80 ? mosquitto_reason_string(l->reason)
-                                   : mosquitto_strerror(rc));
+        log_warn("link", "broker away: %s", why_lost(l, rc));
     }
     ev_io_stop(l->loop, &l->io);
     mosquitto_destroy(l->mosq);

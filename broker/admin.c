@@ -64,7 +64,8 @@ static bool take_number(const struct value *v, bool *ret_has, uint64_t *ret)
     return !v->is_text;
 }
 
-static bool take_field(struct slice key, const struct value *v, struct order *o)
+static bool take_field(struct slice key, const struct value *v,
+                       struct order *o)
 {
     if (slice_eq(key, slice_str("token")))
         return take_text(v, &o->token);
@@ -222,7 +223,8 @@ bool admin_order(struct publish *q, const struct hub *hub, struct slice name,
         if (body.len > 0)
             memcpy(q->memory, body.data, body.len);
         if (!read_order(slice_of(q->memory, body.len), &o))
-            return bad(q, "body: a msgpack map of the command's keys expected");
+            return bad(q,
+                       "body: a msgpack map of the command's keys expected");
         q->command.now_us = now_us;
         return orders[i].make(q, hub, &o);
     }
@@ -255,8 +257,7 @@ void admin_answer(struct publish *q)
         buffer_put_u64(&b, c->removed);
         buffer_put_char(&b, '}');
         break;
-    default:
-        buffer_put_str(&b, "{}");
+    default: buffer_put_str(&b, "{}");
     }
     if (buffer_ok(&b))
         q->result = buffer_take(&b, &q->result_len);

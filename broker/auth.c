@@ -21,7 +21,7 @@ static struct slice after(struct slice s, const char *prefix)
     return slice_of((const char *)s.data + len, s.len - len);
 }
 
-/* ---- CONNECT ------------------------------------------------------------------ */
+/* ---- CONNECT ------------------------------------------------------------ */
 
 /* A plan that was taken out of the configuration must not lift the limits. */
 static const struct plan *plan_named(const struct config *config,
@@ -50,13 +50,12 @@ static enum auth_verdict verdict_of(const struct config *config,
             return AUTH_BAD;
         *ret_plan = plan_named(config, slice_str(PLAN_OF_OPEN_MODE));
         return AUTH_OK;
-    default:
-        return AUTH_STORE;
+    default: return AUTH_STORE;
     }
 }
 
-enum auth_verdict auth_connect(const struct config *config, struct store *store,
-                               struct slice user_name,
+enum auth_verdict auth_connect(const struct config *config,
+                               struct store *store, struct slice user_name,
                                const struct plan **ret_plan)
 {
     struct token_row row;
@@ -81,7 +80,7 @@ enum auth_verdict auth_connect(const struct config *config, struct store *store,
     return verdict;
 }
 
-/* ---- topics ------------------------------------------------------------------- */
+/* ---- topics ------------------------------------------------------------- */
 
 /* `$events/<token>/…` of that token; any valid one when `token` is empty. */
 static bool is_event_of(struct slice name, struct slice token)
@@ -123,12 +122,9 @@ enum publish_verdict auth_publish(enum role role, struct slice token,
     if (topic.len == 0)
         return PUBLISH_INVALID;
     switch (role) {
-    case ROLE_TOKEN:
-        return publish_of_token(token, topic);
-    case ROLE_ADMIN:
-        return publish_of_admin(topic);
-    case ROLE_NAMELESS:
-        break;
+    case ROLE_TOKEN: return publish_of_token(token, topic);
+    case ROLE_ADMIN: return publish_of_admin(topic);
+    case ROLE_NAMELESS: break;
     }
     if (*(const char *)topic.data == '$')
         return PUBLISH_DROP;
@@ -150,17 +146,17 @@ uint8_t auth_subscribe(enum role role, struct slice token, struct slice filter)
         break;
     case ROLE_NAMELESS:
         /* It could use any token anyway, but has to name it. */
-        allowed = !starts_with(filter, COMMAND_PREFIX) &&
-                  (!slice_eq(topic_first_level(filter), slice_str("$events")) ||
-                   is_event_of(filter, slice_of(NULL, 0)));
+        allowed =
+            !starts_with(filter, COMMAND_PREFIX) &&
+            (!slice_eq(topic_first_level(filter), slice_str("$events")) ||
+             is_event_of(filter, slice_of(NULL, 0)));
         break;
-    default:
-        allowed = true;
+    default: allowed = true;
     }
     return allowed ? 0 : REASON_NOT_AUTHORIZED;
 }
 
-/* ---- sizes -------------------------------------------------------------------- */
+/* ---- sizes -------------------------------------------------------------- */
 
 static uint64_t payload_max(const struct plan *plan)
 {

@@ -21,7 +21,7 @@ enum role {
 
 enum auth_verdict {
     AUTH_OK,
-    AUTH_BAD,     /* no such token, or it cannot be one */
+    AUTH_BAD, /* no such token, or it cannot be one */
     AUTH_REVOKED,
     AUTH_NAMELESS, /* a user name is needed here */
     AUTH_STORE     /* the store could not be read */
@@ -30,8 +30,8 @@ enum auth_verdict {
 /* user_name  data NULL: none was sent; not for administrators
  * *ret_plan  the limits that hold for this client, never NULL on AUTH_OK
  * Opens a short read transaction. */
-enum auth_verdict auth_connect(const struct config *config, struct store *store,
-                               struct slice user_name,
+enum auth_verdict auth_connect(const struct config *config,
+                               struct store *store, struct slice user_name,
                                const struct plan **ret_plan);
 
 enum publish_verdict {

@@ -35,6 +35,8 @@ struct block *block_new(struct block_pool *pool, enum block_kind kind,
         b->size = (uint32_t)size;
         b->kind = kind;
     }
+    if (kind == BLOCK_EXACT)
+        pool->exact_bytes += size;
     b->refs = 1;
     b->used = 0;
     b->next = NULL;
@@ -56,8 +58,11 @@ void block_unref(struct block_pool *pool, struct block *b)
         keep(&pool->shared, &pool->shared_count, b);
     else if (b->kind == BLOCK_SMALL && pool->small_count < SMALL_KEPT)
         keep(&pool->small, &pool->small_count, b);
-    else
+    else {
+        if (b->kind == BLOCK_EXACT)
+            pool->exact_bytes -= b->size;
         free(b);
+    }
 }
 
 void block_pool_release(struct block_pool *pool)

@@ -33,6 +33,8 @@ struct block {
 struct block_pool {
     struct block *shared, *small;
     size_t shared_count, small_count;
+    size_t exact_bytes; /* in BLOCK_EXACT that are in use: what slow clients
+                           and large messages cost */
 };
 
 /* `size` counts for BLOCK_EXACT only. One reference is the caller's. NULL: out

@@ -68,7 +68,7 @@ static unsigned worker_count(const struct config *config)
     return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
 }
 
-/* ---- starting ------------------------------------------------------------------------ */
+/* ---- starting ----------------------------------------------------------- */
 
 static bool make_workers(struct broker *b, struct config_error *ret_error)
 {
@@ -129,6 +129,12 @@ static bool start_workers(struct broker *b, struct config_error *ret_error)
     return true;
 }
 
+static bool start_all(struct broker *b, struct config_error *ret_error)
+{
+    return make_workers(b, ret_error) && open_listeners(b, ret_error) &&
+           start_writer(b, ret_error) && start_workers(b, ret_error);
+}
+
 bool broker_start(const struct config *config, struct store *store,
                   const struct broker_opts *opts, struct broker **ret_broker,
                   struct config_error *ret_error)
@@ -146,11 +152,9 @@ bool broker_start(const struct config *config, struct store *store,
     b->hub.connection_limit = connection_limit(config);
     b->hub.status = put_status;
     b->hub.arg = b;
-    if (b->data_dir == NULL ? !fail(ret_error, "out of memory")
-                            : !make_workers(b, ret_error) ||
-                                  !open_listeners(b, ret_error) ||
-                                  !start_writer(b, ret_error) ||
-                                  !start_workers(b, ret_error)) {
+    const bool good = b->data_dir == NULL ? fail(ret_error, "out of memory")
+                                          : start_all(b, ret_error);
+    if (!good) {
         broker_stop(b);
         return false;
     }
@@ -168,7 +172,7 @@ void broker_status_json(struct broker *b, struct buffer *out)
     status_put(&b->hub, clock_mono_us() - b->started_us, b->port, out);
 }
 
-/* ---- stopping -------------------------------------------------------------------------- */
+/* ---- stopping ----------------------------------------------------------- */
 
 static void enter_phase(struct hub *hub, enum hub_phase phase)
 {

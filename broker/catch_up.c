@@ -27,7 +27,7 @@ static size_t list_filters(struct connection *c, struct slice *filters)
         filters[0] = slice_str("#");
         return 1;
     }
-    LIST_FOREACH(f, &c->filters, entry)
+    LIST_FOREACH (f, &c->filters, entry)
         if (f->filter[0] != '$')
             filters[count++] = session_filter_slice(f);
     return count;
@@ -117,10 +117,8 @@ bool catch_up_step(struct connection *c, struct store_reader *r)
         case CATCHUP_DONE:
             catch_up_end(c); /* live from here: the same thread fans out */
             return true;
-        case CATCHUP_MORE:
-            return true;
-        case CATCHUP_FAILED:
-            return false;
+        case CATCHUP_MORE: return true;
+        case CATCHUP_FAILED: return false;
         }
     }
     return true;

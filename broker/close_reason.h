@@ -36,7 +36,8 @@
     X(QOS, qos, 0x9b, 1, "QoS 2 is not supported")                            \
     X(SUBSCRIPTION_ID, subscription_id, 0xa1, 1,                              \
       "subscription identifiers are not supported")                           \
-    X(AUTH_METHOD, auth_method, 0x82, 1, "AUTH without authentication method")\
+    X(AUTH_METHOD, auth_method, 0x82, 1,                                      \
+      "AUTH without authentication method")                                   \
     X(SHUTDOWN, shutdown, 0x8b, 1, "server is shutting down")                 \
     X(BUSY, busy, 0x89, 1, "server is busy")                                  \
     X(NO_MEMORY, no_memory, 0x83, 1, "out of memory")

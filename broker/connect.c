@@ -15,9 +15,10 @@
 #define RECEIVE_MAXIMUM_ADMIN 512
 #define ASSIGNED_RANDOM 12 /* bytes, twice as many hexadecimal digits */
 
-/* ---- where it lives --------------------------------------------------------------------- */
+/* ---- where it lives ----------------------------------------------------- */
 
-static bool is_admin(const struct connection *c, const struct packet_connect *p)
+static bool is_admin(const struct connection *c,
+                     const struct packet_connect *p)
 {
     return c->peer_is_admin && p->user_name.data == NULL;
 }
@@ -68,7 +69,8 @@ static bool set_identity(struct connection *c, const struct packet_connect *p)
     return true;
 }
 
-struct worker *connect_place(struct connection *c, const struct packet_frame *f)
+struct worker *connect_place(struct connection *c,
+                             const struct packet_frame *f)
 {
     const struct hub *hub = c->worker->hub;
     struct packet_connect p;
@@ -80,11 +82,12 @@ struct worker *connect_place(struct connection *c, const struct packet_frame *f)
         return c->worker;
     if (!set_identity(c, &p))
         return c->worker;
-    return hub->workers[is_admin(c, &p) ? hub->count
-                                        : c->publisher % hub->count];
+    if (is_admin(c, &p))
+        return hub->workers[hub->count];
+    return hub->workers[c->publisher % hub->count];
 }
 
-/* ---- whether it may ---------------------------------------------------------------------- */
+/* ---- whether it may ----------------------------------------------------- */
 
 static void refuse(struct connection *c, uint8_t reason, const char *text)
 {
@@ -112,8 +115,7 @@ static bool authenticate(struct connection *c, const struct packet_connect *p)
     }
     c->role = p->user_name.data == NULL ? ROLE_NAMELESS : ROLE_TOKEN;
     switch (auth_connect(hub->config, hub->store, p->user_name, &c->plan)) {
-    case AUTH_OK:
-        return true;
+    case AUTH_OK: return true;
     case AUTH_BAD:
         refuse(c, REASON_BAD_CREDENTIALS, "unknown token");
         return false;
@@ -126,8 +128,7 @@ static bool authenticate(struct connection *c, const struct packet_connect *p)
                                              : REASON_NOT_AUTHORIZED,
                "the user name must be a token");
         return false;
-    case AUTH_STORE:
-        break;
+    case AUTH_STORE: break;
     }
     refuse(c, REASON_SERVER_UNAVAILABLE, "store cannot be read");
     return false;
@@ -184,7 +185,7 @@ static bool accept_will(struct connection *c, const struct packet_connect *p)
     return reason == 0;
 }
 
-/* ---- what is promised ----------------------------------------------------------------------- */
+/* ---- what is promised --------------------------------------------------- */
 
 static void read_wishes(struct connection *c, const struct packet_connect *p)
 {
@@ -217,8 +218,8 @@ static void settle_limits(struct connection *c, const struct packet_connect *p)
 {
     c->receive_maximum = receive_maximum(c->plan);
     c->packet_max = auth_packet_max(c->worker->hub->config, c->plan);
-    c->inflight.window = p->receive_maximum < INFLIGHT_MAX ? p->receive_maximum
-                                                           : INFLIGHT_MAX;
+    c->inflight.window =
+        p->receive_maximum < INFLIGHT_MAX ? p->receive_maximum : INFLIGHT_MAX;
     c->keep_alive_s = 1.5 * p->keep_alive_s; /* MQTT-3.1.2-22 */
     c->no_expiry = p->session_expiry_s == 0;
 }

@@ -9,7 +9,8 @@
  * client id, so that a session, who takes it over and what it subscribed to are
  * all in one thread; administrators have a worker of their own. Sets
  * c->identity. A CONNECT that will be refused is placed where it is. */
-struct worker *connect_place(struct connection *c, const struct packet_frame *f);
+struct worker *connect_place(struct connection *c,
+                             const struct packet_frame *f);
 
 /* Accepts or refuses it; after connect_place(), on that worker. */
 void connect_received(struct connection *c, const struct packet_frame *f);

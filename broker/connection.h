@@ -39,7 +39,7 @@ struct session_filter;
 struct worker;
 
 enum connection_state {
-    CONNECTION_NEW,       /* CONNECT has not been accepted yet */
+    CONNECTION_NEW, /* CONNECT has not been accepted yet */
     CONNECTION_OPEN,
     CONNECTION_LINGERING, /* goodbye was said; what still comes is discarded, so
                              that no reset overtakes the goodbye */
@@ -68,10 +68,10 @@ struct connection {
     int fd;
     bool peer_is_admin; /* UNIX socket, right uid */
     ev_io readable, writable;
-    ev_timer timer;    /* CONNECT, then keep-alive or hold, then linger */
-    double keep_alive_s;  /* 1.5 times what the client said; 0: off */
-    double heard_at;      /* loop time */
-    uint32_t packet_max;  /* largest packet taken from it */
+    ev_timer timer;      /* CONNECT, then keep-alive or hold, then linger */
+    double keep_alive_s; /* 1.5 times what the client said; 0: off */
+    double heard_at;     /* loop time */
+    uint32_t packet_max; /* largest packet taken from it */
     struct {
         char *data; /* NULL: none */
         size_t len, cap;
@@ -79,13 +79,13 @@ struct connection {
 
     /* who */
     enum role role;
-    bool pinned;        /* identity is set: its worker is known */
-    bool in_lobby;      /* lobby.h reads from it, not `readable` */
-    bool id_assigned;   /* the client id is ours */
-    bool no_expiry;     /* Session Expiry Interval of CONNECT is 0 */
-    bool plan_counted;  /* in hub.token_connections */
+    bool pinned;             /* identity is set: its worker is known */
+    bool in_lobby;           /* lobby.h reads from it, not `readable` */
+    bool id_assigned;        /* the client id is ours */
+    bool no_expiry;          /* Session Expiry Interval of CONNECT is 0 */
+    bool plan_counted;       /* in hub.token_connections */
     const struct plan *plan; /* NULL: administrator */
-    char *identity;     /* token, NUL, client id: the key of the session */
+    char *identity; /* token, NUL, client id: the key of the session */
     size_t identity_len, token_len;
     struct message *will;
     UT_hash_handle session; /* in worker.sessions by identity */
@@ -109,10 +109,10 @@ struct connection {
     TAILQ_HEAD(, retained_scan) scans;
     bool feeding; /* in worker.feeding */
 
-    TAILQ_ENTRY(connection) all;     /* worker.connections */
-    TAILQ_ENTRY(connection) feed;    /* worker.feeding */
-    TAILQ_ENTRY(connection) starve;  /* worker.starving */
-    SLIST_ENTRY(connection) dead;    /* worker.dead */
+    TAILQ_ENTRY(connection) all;    /* worker.connections */
+    TAILQ_ENTRY(connection) feed;   /* worker.feeding */
+    TAILQ_ENTRY(connection) starve; /* worker.starving */
+    SLIST_ENTRY(connection) dead;   /* worker.dead */
 };
 
 static inline struct slice connection_token(const struct connection *c)
@@ -122,7 +122,8 @@ static inline struct slice connection_token(const struct connection *c)
 
 /* Takes `fd` (non-blocking) on success. Counted in hub.connections by the
  * caller. The connection is on no worker yet. NULL: out of memory. */
-struct connection *connection_new(int fd, bool peer_is_admin, const char *peer);
+struct connection *connection_new(int fd, bool peer_is_admin,
+                                  const char *peer);
 /* Of one that no worker has (any more); closes the socket. */
 void connection_free(struct connection *c);
 

@@ -8,14 +8,14 @@
 
 /* X(name): totals since start */
 #define COUNTERS_TOTAL(X)                                                     \
-    X(accepted)          /* connections */                                    \
-    X(received)          /* PUBLISH packets */                                \
-    X(delivered)         /* PUBLISH packets */                                \
+    X(accepted)  /* connections */                                            \
+    X(received)  /* PUBLISH packets */                                        \
+    X(delivered) /* PUBLISH packets */                                        \
     X(bytes_received)                                                         \
     X(bytes_sent)                                                             \
-    X(catchup_switched)  /* a live subscriber became a catch-up reader */     \
-    X(catchup_records)   /* messages given to catch-up readers */             \
-    X(batches_dropped)   /* the worker re-read the log instead */
+    X(catchup_switched) /* a live subscriber became a catch-up reader */      \
+    X(catchup_records)  /* messages given to catch-up readers */              \
+    X(batches_dropped)  /* the worker re-read the log instead */
 
 /* X(name, text): messages that did not reach somebody, by cause */
 #define COUNTERS_DROPPED(X)                                                   \
@@ -50,9 +50,8 @@ struct counters {
 /* The worker's thread only. */
 static inline void counter_add(_Atomic uint64_t *c, uint64_t n)
 {
-    atomic_store_explicit(
-        c, atomic_load_explicit(c, memory_order_relaxed) + n,
-        memory_order_relaxed);
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+                          memory_order_relaxed);
 }
 
 static inline uint64_t counter_read(const _Atomic uint64_t *c)

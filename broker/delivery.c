@@ -11,7 +11,7 @@
  * their own in the queue. */
 #define PAYLOAD_BY_REFERENCE 1024
 
-/* ---- who gets it ------------------------------------------------------------------ */
+/* ---- who gets it -------------------------------------------------------- */
 
 static void hit(struct worker *w, const struct subscriber *s)
 {
@@ -51,7 +51,7 @@ static void collect(struct worker *w, const struct message *m)
     }
 }
 
-/* ---- how it looks to whom ---------------------------------------------------------- */
+/* ---- how it looks to whom ----------------------------------------------- */
 
 static unsigned shape_for(const struct connection *c, const struct message *m,
                           uint8_t qos, bool retain)
@@ -99,12 +99,14 @@ static bool give_with_id(struct connection *c, const struct image *image)
     to[image->packet_id_at + 1] = (char)id;
     if (!by_reference)
         return true;
-    const struct block_range payload = {
-        all->block, all->offset + image->payload_at, payload_len};
+    const struct block_range payload = {all->block,
+                                        all->offset + image->payload_at,
+                                        payload_len};
     return out_queue_share(&c->out, pool, &payload);
 }
 
-static void give_image(struct connection *c, struct images *set, unsigned shape)
+static void give_image(struct connection *c, struct images *set,
+                       unsigned shape)
 {
     struct worker *w = c->worker;
     const struct image *image = image_for(w, set, shape);
@@ -121,9 +123,9 @@ static void give_image(struct connection *c, struct images *set, unsigned shape)
         counter_add(&w->counters.dropped.packet_size, 1);
         return;
     }
-    if (shape & IMAGE_QOS1 ? !give_with_id(c, image)
-                           : !out_queue_share(&c->out, &w->pool,
-                                              &image->range)) {
+    if (shape & IMAGE_QOS1
+            ? !give_with_id(c, image)
+            : !out_queue_share(&c->out, &w->pool, &image->range)) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
@@ -137,7 +139,7 @@ static void give_live(struct connection *c, const struct message *m,
     struct worker *w = c->worker;
     const uint8_t qos = m->qos < c->hit_qos ? m->qos : c->hit_qos;
 
-    if (c->catch_up == NULL && !out_queue_full(&c->out) &&
+    if (c->catch_up == NULL && !out_queue_full(&c->out, &w->pool) &&
         !(qos > 0 && inflight_full(&c->inflight))) {
         give_image(c, set, shape_for(c, m, qos, m->retain && c->hit_retain));
         return;
@@ -149,7 +151,7 @@ static void give_live(struct connection *c, const struct message *m,
         catch_up_begin(c, m->id - 1);
 }
 
-/* ---- revocation ---------------------------------------------------------------------- */
+/* ---- revocation --------------------------------------------------------- */
 
 /* `$events/<token>/revoked/` from the writer: that token's clients go, before
  * anything that was committed later reaches them. */
@@ -161,13 +163,14 @@ static void heed_event(struct worker *w, const struct message *m)
     if (m->topic.len <= prefix ||
         memcmp(m->topic.data, EVENTS_PREFIX, prefix) != 0)
         return;
-    const struct slice rest = slice_of((const char *)m->topic.data + prefix,
-                                       m->topic.len - prefix);
+    const struct slice rest =
+        slice_of((const char *)m->topic.data + prefix, m->topic.len - prefix);
     const struct slice token = topic_first_level(rest);
     if (rest.len <= token.len + 1)
         return;
-    const struct slice kind = topic_first_level(slice_of(
-        (const char *)rest.data + token.len + 1, rest.len - token.len - 1));
+    const struct slice kind =
+        topic_first_level(slice_of((const char *)rest.data + token.len + 1,
+                                   rest.len - token.len - 1));
     if (!slice_eq(kind, slice_str(EVENT_REVOKED)))
         return;
     for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
@@ -177,7 +180,7 @@ static void heed_event(struct worker *w, const struct message *m)
     }
 }
 
-/* ---- the two ways out ------------------------------------------------------------------ */
+/* ---- the two ways out --------------------------------------------------- */
 
 void delivery_fan_out(struct worker *w, struct message *m)
 {
@@ -206,6 +209,12 @@ void delivery_fan_out(struct worker *w, struct message *m)
         heed_event(w, m);
 }
 
+bool delivery_has_room(const struct connection *c)
+{
+    return !out_queue_full(&c->out, &c->worker->pool) &&
+           !inflight_full(&c->inflight);
+}
+
 bool delivery_give(struct connection *c, const struct message *m,
                    uint8_t granted_qos, bool retain)
 {
@@ -230,8 +239,8 @@ bool delivery_give(struct connection *c, const struct message *m,
     char *to = out_queue_reserve(&c->out, &w->pool, size);
     if (to == NULL)
         return false;
-    image_write(m, shape, left_s,
-                qos > 0 ? inflight_take(&c->inflight) : 0, to);
+    image_write(m, shape, left_s, qos > 0 ? inflight_take(&c->inflight) : 0,
+                to);
     counter_add(&w->counters.delivered, 1);
     connection_touch(c);
     return true;

@@ -22,9 +22,6 @@ void delivery_fan_out(struct worker *w, struct message *m);
  * granted_qos is the subscription's. false: out of memory. */
 bool delivery_give(struct connection *c, const struct message *m,
                    uint8_t granted_qos, bool retain);
-static inline bool delivery_has_room(const struct connection *c)
-{
-    return !out_queue_full(&c->out) && !inflight_full(&c->inflight);
-}
+bool delivery_has_room(const struct connection *c);
 
 #endif

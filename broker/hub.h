@@ -27,7 +27,7 @@ struct hub {
     const struct config *config;
     struct store *store;
     struct writer *writer;
-    struct worker **workers;   /* [count] is the admin worker */
+    struct worker **workers; /* [count] is the admin worker */
     unsigned count;
     struct token_connections *token_connections; /* has a lock of its own */
     uint64_t connection_limit;

@@ -21,7 +21,7 @@
 #define PAUSE_S 0.1
 #define SECOND_US 1000000
 
-/* ---- TCP ----------------------------------------------------------------------------- */
+/* ---- TCP ---------------------------------------------------------------- */
 
 static bool split(const char *listen_on, char *host, size_t size,
                   const char **ret_port)
@@ -125,7 +125,8 @@ bool listener_open_tcp(const char *listen_on, int *fds, size_t max,
     const int rc = getaddrinfo(host, service, &hints, &found);
     if (rc != 0)
         return fail(ret_error, "mqtt.listen", listen_on, gai_strerror(rc));
-    for (struct addrinfo *a = found; a != NULL && count < max; a = a->ai_next) {
+    for (struct addrinfo *a = found; a != NULL && count < max;
+         a = a->ai_next) {
         if ((a->ai_family != AF_INET && a->ai_family != AF_INET6) ||
             is_repeated(found, a))
             continue;
@@ -152,7 +153,7 @@ bool listener_open_tcp(const char *listen_on, int *fds, size_t max,
     return true;
 }
 
-/* ---- the UNIX socket ------------------------------------------------------------------- */
+/* ---- the UNIX socket ---------------------------------------------------- */
 
 static bool local_address(const char *dir, struct sockaddr_un *ret)
 {
@@ -177,8 +178,9 @@ static bool clear_place(const struct sockaddr_un *at,
         return fail(ret_error, "socket", at->sun_path,
                     "exists and is not a socket: remove it");
     const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool alive = probe >= 0 && connect(probe, (const struct sockaddr *)at,
-                                             sizeof(*at)) == 0;
+    const bool alive =
+        probe >= 0 &&
+        connect(probe, (const struct sockaddr *)at, sizeof(*at)) == 0;
     if (probe >= 0)
         close(probe);
     if (alive)
@@ -219,7 +221,7 @@ void listener_remove_local(const char *dir)
         (void)unlink(at.sun_path);
 }
 
-/* ---- accepting --------------------------------------------------------------------------- */
+/* ---- accepting ---------------------------------------------------------- */
 
 static bool is_our_uid(int fd)
 {
@@ -230,7 +232,8 @@ static bool is_our_uid(int fd)
            (peer.uid == geteuid() || peer.uid == 0);
 }
 
-static void name_peer(const struct sockaddr_storage *at, char *ret, size_t size)
+static void name_peer(const struct sockaddr_storage *at, char *ret,
+                      size_t size)
 {
     char host[INET6_ADDRSTRLEN] = "?";
 
@@ -256,11 +259,25 @@ static void complain(struct worker *w, const char *what)
     log_warn("broker", "%s", what);
 }
 
-static void welcome(struct worker *w, int fd, const struct sockaddr_storage *at)
+/* A client that vanished without a word and has no keep-alive is noticed by
+ * TCP's: after 2 minutes of silence, and 4 probes. */
+static void set_tcp_options(int fd)
+{
+    const int on = 1, idle_s = 120, interval_s = 30, probes = 4;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s,
+                     sizeof(interval_s));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
+static void welcome(struct worker *w, int fd,
+                    const struct sockaddr_storage *at)
 {
     struct hub *hub = w->hub;
     const bool local = at->ss_family == AF_UNIX;
-    const int on = 1;
     char peer[56];
 
     /* Administrators are never shut out by clients. */
@@ -273,7 +290,7 @@ static void welcome(struct worker *w, int fd, const struct sockaddr_storage *at)
         return;
     }
     if (!local)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        set_tcp_options(fd);
     name_peer(at, peer, sizeof(peer));
     struct connection *c = connection_new(fd, local && is_our_uid(fd), peer);
     if (c == NULL) {

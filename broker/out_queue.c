@@ -86,9 +86,8 @@ bool out_queue_share(struct out_queue *q, struct block_pool *pool,
                      const struct block_range *range)
 {
     if (q->blocked && range->block->kind == BLOCK_SHARED)
-        return out_queue_copy(q, pool,
-                              slice_of(range->block->data + range->offset,
-                                       range->len));
+        return out_queue_copy(
+            q, pool, slice_of(range->block->data + range->offset, range->len));
     block_ref(range->block);
     if (append(q, pool, range->block, range->offset, range->len))
         return true;
@@ -96,7 +95,8 @@ bool out_queue_share(struct out_queue *q, struct block_pool *pool,
     return false;
 }
 
-static bool open_block(struct out_queue *q, struct block_pool *pool, size_t len)
+static bool open_block(struct out_queue *q, struct block_pool *pool,
+                       size_t len)
 {
     struct block *b;
 

@@ -3,9 +3,10 @@
  * block is merged with it, so sixty-four messages for a thousand connections
  * are one entry each.
  *
- * Bound: the caller stops adding when out_queue_full(). A queue whose socket
- * takes no more is `blocked`: it then copies what it holds of shared blocks, so
- * that its memory is what it holds and not 64 KiB per message.
+ * Bound: the caller stops adding when out_queue_full(); that is earlier while
+ * all slow clients of the worker together hold much. A queue whose socket takes
+ * no more is `blocked`: it then copies what it holds of shared blocks, so that
+ * its memory is what it holds and not 64 KiB per message.
  * Threads: one worker's. */
 #ifndef CONFAB_BROKER_OUT_QUEUE_H
 #define CONFAB_BROKER_OUT_QUEUE_H
@@ -19,9 +20,12 @@
 
 #define OUT_QUEUE_BYTES_MAX (512 * 1024)
 #define OUT_QUEUE_RUNS_MAX 1024
+/* … in OUT_QUEUES_BYTES_MAX of one worker, above which each may have less */
+#define OUT_QUEUES_BYTES_MAX (256U * 1024 * 1024)
+#define OUT_QUEUE_BYTES_SHORT (16 * 1024)
 
 struct out_queue {
-    struct block_range *runs; /* a ring; `few` or allocated */
+    struct block_range *runs;   /* a ring; `few` or allocated */
     uint32_t first, count, cap; /* cap is a power of two */
     bool blocked;
     size_t bytes;       /* in all runs */
@@ -32,9 +36,14 @@ struct out_queue {
 void out_queue_init(struct out_queue *q);
 void out_queue_release(struct out_queue *q, struct block_pool *pool);
 
-static inline bool out_queue_full(const struct out_queue *q)
+static inline bool out_queue_full(const struct out_queue *q,
+                                  const struct block_pool *pool)
 {
-    return q->bytes > OUT_QUEUE_BYTES_MAX || q->count >= OUT_QUEUE_RUNS_MAX;
+    const size_t most = pool->exact_bytes > OUT_QUEUES_BYTES_MAX
+                            ? OUT_QUEUE_BYTES_SHORT
+                            : OUT_QUEUE_BYTES_MAX;
+
+    return q->bytes > most || q->count >= OUT_QUEUE_RUNS_MAX;
 }
 
 /* Each: false/NULL: out of memory, the queue is as before.

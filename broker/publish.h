@@ -28,11 +28,11 @@ struct publish {
     uint16_t packet_id;
     bool acknowledge; /* QoS 1: stands in connection.unacked */
     bool answered;
-    bool is_command; /* `$confab/<command>`: its answer has a result */
-    uint8_t reason;  /* answered: enum reason for the PUBACK */
-    int status;      /* answered: what HTTP would say */
-    const char *text;     /* static reason string, or NULL */
-    char *result;         /* confab-result; freed with this */
+    bool is_command;  /* `$confab/<command>`: its answer has a result */
+    uint8_t reason;   /* answered: enum reason for the PUBACK */
+    int status;       /* answered: what HTTP would say */
+    const char *text; /* static reason string, or NULL */
+    char *result;     /* confab-result; freed with this */
     size_t result_len;
     void *memory; /* what slices of `command` point into; freed with this */
     char operation[PUBLISH_OPERATION_MAX];
@@ -67,8 +67,9 @@ void publish_received(struct connection *c, const struct packet_publish *p);
 uint8_t publish_accept_will(struct connection *c,
                             const struct packet_will *will,
                             struct message **ret_will);
-/* Publishes and forgets the connection's will, if it has one. */
+/* Publishes, or only forgets, the connection's will, if it has one. */
 void publish_will(struct connection *c);
+void publish_drop_will(struct connection *c);
 
 /* A result came back from the writer; the command is freed or waits for its
  * turn to be acknowledged. */

@@ -5,7 +5,7 @@
 #include "broker/worker.h"
 
 #define PAIRS_MAX 8
-#define PLAIN_SIZE 16                   /* of a PUBACK without detail */
+#define PLAIN_SIZE 16                    /* of a PUBACK without detail */
 #define DETAILED_SIZE (16 * 1024 + 1024) /* with a result of 16 KiB */
 
 struct details {
@@ -84,9 +84,9 @@ bool receipt_send(struct connection *c, const struct publish *q)
         to = (uint8_t *)w->scratch.data;
         cap = w->scratch.cap;
     }
-    const size_t size = packet_encode_ack(&c->terms, PACKET_PUBACK,
-                                          q->packet_id, q->reason, &detail, to,
-                                          cap);
+    const size_t size =
+        packet_encode_ack(&c->terms, PACKET_PUBACK, q->packet_id, q->reason,
+                          &detail, to, cap);
     if (size == 0)
         return true; /* the client's Maximum Packet Size has no room for it */
     if (!out_queue_copy(&c->out, &w->pool, slice_of(to, size)))

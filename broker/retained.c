@@ -70,23 +70,25 @@ bool retained_scan_add(struct connection *c, struct slice filter,
     return true;
 }
 
-static bool is_wanted(const struct connection *c, const struct retained_scan *s,
-                      const struct message *m)
+static bool is_wanted(const struct connection *c,
+                      const struct retained_scan *s, const struct message *m)
 {
     return m->id <= s->as_of &&
            !(s->no_local && m->publisher != 0 && m->publisher == c->publisher);
 }
 
 /* What the store gave next; STORE_INVALID: its budget was used up. */
-static enum store_err scan_next(struct retained_scan *s, struct store_reader *r,
-                                unsigned budget, struct record *ret_record)
+static enum store_err scan_next(struct retained_scan *s,
+                                struct store_reader *r, unsigned budget,
+                                struct record *ret_record)
 {
     struct slice resume = slice_of(NULL, 0);
 
     if (s->exact)
         return store_retained(r, filter_of(s), ret_record);
-    const enum store_err err = store_retained_next(
-        r, filter_of(s), buffer_slice(&s->after), budget, ret_record, &resume);
+    const enum store_err err =
+        store_retained_next(r, filter_of(s), buffer_slice(&s->after), budget,
+                            ret_record, &resume);
     if (err == STORE_OK || err == STORE_INVALID) {
         buffer_clear(&s->after);
         buffer_put_slice(&s->after,

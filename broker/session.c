@@ -110,11 +110,13 @@ static void on_disconnect(struct connection *c, const struct packet_frame *f)
     }
     if (d.has_session_expiry && d.session_expiry_s != 0 && c->no_expiry) {
         /* §3.14.2.2.2 */
-        connection_close(c, CLOSE_PROTOCOL,
-                         "session expiry set in DISCONNECT but not in CONNECT");
+        connection_close(
+            c, CLOSE_PROTOCOL,
+            "session expiry set in DISCONNECT but not in CONNECT");
         return;
     }
-    connection_close(c, d.reason == 0 ? CLOSE_CLIENT : CLOSE_CLIENT_WILL, NULL);
+    connection_close(c, d.reason == 0 ? CLOSE_CLIENT : CLOSE_CLIENT_WILL,
+                     NULL);
 }
 
 void session_packet(struct connection *c, const struct packet_frame *f)
@@ -124,27 +126,15 @@ void session_packet(struct connection *c, const struct packet_frame *f)
         return;
     }
     switch (f->type) {
-    case PACKET_PUBLISH:
-        on_publish(c, f);
-        break;
+    case PACKET_PUBLISH: on_publish(c, f); break;
     case PACKET_PUBACK:
     case PACKET_PUBREC:
     case PACKET_PUBREL:
-    case PACKET_PUBCOMP:
-        on_ack(c, f);
-        break;
-    case PACKET_SUBSCRIBE:
-        on_subscribe(c, f);
-        break;
-    case PACKET_UNSUBSCRIBE:
-        on_unsubscribe(c, f);
-        break;
-    case PACKET_PINGREQ:
-        on_pingreq(c, f);
-        break;
-    case PACKET_DISCONNECT:
-        on_disconnect(c, f);
-        break;
+    case PACKET_PUBCOMP: on_ack(c, f); break;
+    case PACKET_SUBSCRIBE: on_subscribe(c, f); break;
+    case PACKET_UNSUBSCRIBE: on_unsubscribe(c, f); break;
+    case PACKET_PINGREQ: on_pingreq(c, f); break;
+    case PACKET_DISCONNECT: on_disconnect(c, f); break;
     case PACKET_AUTH: /* no CONNECT with a method was ever accepted */
         connection_close(c, CLOSE_AUTH_METHOD, NULL);
         break;
@@ -172,6 +162,5 @@ void session_end(struct connection *c, bool with_will)
     }
     if (with_will)
         publish_will(c);
-    message_unref(c->will);
-    c->will = NULL;
+    publish_drop_will(c);
 }

@@ -9,7 +9,7 @@
 #include "broker/retained.h"
 #include "broker/worker.h"
 
-/* ---- one filter ------------------------------------------------------------------ */
+/* ---- one filter --------------------------------------------------------- */
 
 /* The key of worker.filters: the owner's address, then the filter. */
 static struct slice make_key(struct worker *w, const struct connection *c,
@@ -47,6 +47,8 @@ static bool has_room(const struct connection *c, struct slice filter)
 {
     const bool admin = c->role == ROLE_ADMIN;
 
+    if (!admin && c->worker->filter_cost > WORKER_FILTER_COST_MAX)
+        return false;
     return c->filter_count < (admin ? FILTERS_MAX_ADMIN : FILTERS_MAX) &&
            c->filter_cost + cost_of(filter) <=
                (admin ? FILTER_COST_MAX_ADMIN : FILTER_COST_MAX);
@@ -83,6 +85,7 @@ static struct session_filter *add(struct connection *c, struct slice filter,
     LIST_INSERT_HEAD(&c->filters, f, entry);
     c->filter_count++;
     c->filter_cost += cost_of(filter);
+    w->filter_cost += cost_of(filter);
     count_filters(w);
     return f;
 }
@@ -96,11 +99,12 @@ static void drop(struct connection *c, struct session_filter *f)
     LIST_REMOVE(f, entry);
     c->filter_count--;
     c->filter_cost -= cost_of(session_filter_slice(f));
+    w->filter_cost -= cost_of(session_filter_slice(f));
     count_filters(w);
     free(f);
 }
 
-/* ---- SUBSCRIBE --------------------------------------------------------------------- */
+/* ---- SUBSCRIBE ---------------------------------------------------------- */
 
 /* Where the log ended when the SUBSCRIBE came. Not the worker's head: messages
  * acknowledged before, but not fanned out here yet, are old ones to the new
@@ -212,7 +216,8 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
         catch_up_refresh(c);
 }
 
-void unsubscribe_received(struct connection *c, const struct packet_subscribe *s)
+void unsubscribe_received(struct connection *c,
+                          const struct packet_subscribe *s)
 {
     struct packet_filter_cursor at = s->filters;
     struct packet_filter filter;
@@ -244,7 +249,7 @@ void subscribe_forget(struct connection *c)
         drop(c, LIST_FIRST(&c->filters));
 }
 
-/* ---- matching one connection --------------------------------------------------------- */
+/* ---- matching one connection -------------------------------------------- */
 
 struct together {
     bool any;
@@ -283,7 +288,7 @@ bool subscribe_match(struct connection *c, const struct message *m,
                     join(&t, c, m, &matches[i].subscribers[j]);
     } else {
         struct session_filter *f;
-        LIST_FOREACH(f, &c->filters, entry)
+        LIST_FOREACH (f, &c->filters, entry)
             if (filter_matches(session_filter_slice(f), m->topic))
                 join(&t, c, m, subscription_index_entry(&f->where));
     }

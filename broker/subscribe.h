@@ -19,7 +19,7 @@
 
 struct session_filter {
     LIST_ENTRY(session_filter) entry; /* connection.filters */
-    UT_hash_handle hh;                /* worker.filters, keyed by what follows */
+    UT_hash_handle hh; /* worker.filters, keyed by what follows */
     struct subscription where;
     size_t len;
     const struct connection *owner;
@@ -32,7 +32,8 @@ static inline struct slice session_filter_slice(const struct session_filter *f)
 }
 
 /* Queue SUBACK or UNSUBACK; may close the connection. */
-void subscribe_received(struct connection *c, const struct packet_subscribe *s);
+void subscribe_received(struct connection *c,
+                        const struct packet_subscribe *s);
 void unsubscribe_received(struct connection *c,
                           const struct packet_subscribe *s);
 /* Removes them all. */

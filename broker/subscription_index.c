@@ -96,7 +96,7 @@ void subscription_index_free(struct subscription_index *ix)
     free(ix);
 }
 
-/* ---- the tree -------------------------------------------------------------- */
+/* ---- the tree ----------------------------------------------------------- */
 
 static uint64_t edge_hash(const struct subscription_index *ix,
                           const struct index_node *parent, struct slice level)
@@ -116,9 +116,8 @@ static struct index_node *node_child(const struct subscription_index *ix,
 {
     struct index_node *n = ix->buckets[hash & (ix->bucket_count - 1)];
 
-    while (n != NULL &&
-           (n->hash != hash || n->parent != parent ||
-            !slice_eq(slice_of(n->level, n->len), level)))
+    while (n != NULL && (n->hash != hash || n->parent != parent ||
+                         !slice_eq(slice_of(n->level, n->len), level)))
         n = n->next;
     return n;
 }
@@ -172,7 +171,8 @@ static void node_prune(struct subscription_index *ix, struct index_node *n)
     while (n->parent != NULL && n->children == 0 && n->here.count == 0 &&
            n->below.count == 0) {
         struct index_node *parent = n->parent;
-        struct index_node **at = &ix->buckets[n->hash & (ix->bucket_count - 1)];
+        struct index_node **at =
+            &ix->buckets[n->hash & (ix->bucket_count - 1)];
         while (*at != n)
             at = &(*at)->next;
         *at = n->next;
@@ -185,7 +185,7 @@ static void node_prune(struct subscription_index *ix, struct index_node *n)
     }
 }
 
-/* ---- subscribers ------------------------------------------------------------ */
+/* ---- subscribers -------------------------------------------------------- */
 
 static struct subscribers *vector_of(const struct subscription *where)
 {
@@ -234,7 +234,8 @@ bool subscription_index_add(struct subscription_index *ix, struct slice filter,
     bool multi = false;
 
     while (p <= end) {
-        const char *slash = p == end ? NULL : memchr(p, '/', (size_t)(end - p));
+        const char *slash =
+            p == end ? NULL : memchr(p, '/', (size_t)(end - p));
         const char *stop = slash == NULL ? end : slash;
         const struct slice level = slice_of(p, (size_t)(stop - p));
         if (level.len == 1 && *p == '#') {
@@ -294,7 +295,7 @@ size_t subscription_index_count(const struct subscription_index *ix)
     return ix->count;
 }
 
-/* ---- matching ---------------------------------------------------------------- */
+/* ---- matching ----------------------------------------------------------- */
 
 static void matched(struct subscription_index *ix, const struct subscribers *v)
 {
@@ -319,7 +320,8 @@ static void match_below(struct subscription_index *ix,
         }
         if (n->children == 0)
             return;
-        const char *slash = p == end ? NULL : memchr(p, '/', (size_t)(end - p));
+        const char *slash =
+            p == end ? NULL : memchr(p, '/', (size_t)(end - p));
         const char *stop = slash == NULL ? end : slash;
         const struct slice level = slice_of(p, (size_t)(stop - p));
 

@@ -35,7 +35,7 @@ struct subscription {
 
 struct subscription_index;
 
-struct subscription_index *subscription_index_new(void); /* NULL: memory */
+struct subscription_index *subscription_index_new(void);     /* NULL: memory */
 void subscription_index_free(struct subscription_index *ix); /* NULL is fine */
 
 /* `filter` is valid (base/topic.h). `s->subscription` is set here to `where`,

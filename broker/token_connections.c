@@ -34,7 +34,7 @@ void token_connections_free(struct token_connections *t)
 
     if (t == NULL)
         return;
-    HASH_ITER(hh, t->counts, c, next) {
+    HASH_ITER (hh, t->counts, c, next) {
         HASH_DEL(t->counts, c);
         free(c);
     }

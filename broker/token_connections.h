@@ -11,7 +11,7 @@
 
 struct token_connections;
 
-struct token_connections *token_connections_new(void); /* NULL: memory */
+struct token_connections *token_connections_new(void);    /* NULL: memory */
 void token_connections_free(struct token_connections *t); /* NULL is fine */
 
 /* Counts one more; false: there are `limit` already, or no memory. `token` is

@@ -12,13 +12,13 @@
 #include "broker/session.h"
 
 #define RESULTS_AT_ONCE 256
-#define FAN_OUT_US 5000   /* then sockets are looked at again */
+#define FAN_OUT_US 5000      /* then sockets are looked at again */
 #define MESSAGES_PER_LOOK 64 /* between two looks at the clock */
-#define RETRY_S 0.05      /* the store failed */
+#define RETRY_S 0.05         /* the store failed */
 #define PHASE_TICK_S 0.02
 #define CLOSING_US 1200000 /* to say goodbye */
 
-/* ---- clocks and wake-ups -------------------------------------------------------------- */
+/* ---- clocks and wake-ups ------------------------------------------------ */
 
 void worker_wake(struct worker *w)
 {
@@ -79,7 +79,7 @@ void worker_try_later(struct worker *w)
     ev_timer_start(w->loop, &w->tick);
 }
 
-/* ---- mailboxes --------------------------------------------------------------------------- */
+/* ---- mailboxes ---------------------------------------------------------- */
 
 void worker_offer(struct worker *w, struct batch *b)
 {
@@ -143,7 +143,7 @@ static void resume_starving(struct worker *w)
     }
 }
 
-/* ---- fan-out --------------------------------------------------------------------------------- */
+/* ---- fan-out ------------------------------------------------------------ */
 
 /* The next batch, or what has to be read from the log instead of batches that
  * found no room. false: nothing is waiting. */
@@ -231,7 +231,7 @@ static void free_dead(struct worker *w)
     }
 }
 
-/* ---- phases ------------------------------------------------------------------------------------ */
+/* ---- phases ------------------------------------------------------------- */
 
 static void begin_draining(struct worker *w)
 {
@@ -281,8 +281,7 @@ static void end_all(struct worker *w)
 
 static void follow_phase(struct worker *w)
 {
-    const enum hub_phase phase =
-        (enum hub_phase)atomic_load(&w->hub->phase);
+    const enum hub_phase phase = (enum hub_phase)atomic_load(&w->hub->phase);
 
     if (w->phase == HUB_SERVING && phase != HUB_SERVING) {
         w->phase = HUB_DRAINING;
@@ -305,7 +304,7 @@ static void follow_phase(struct worker *w)
         ev_break(w->loop, EVBREAK_ALL);
 }
 
-/* ---- the turn --------------------------------------------------------------------------------------- */
+/* ---- the turn ----------------------------------------------------------- */
 
 static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
@@ -337,7 +336,7 @@ static void *serve(void *arg)
     return NULL;
 }
 
-/* ---- life --------------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------- */
 
 static bool make_parts(struct worker *w)
 {
@@ -352,8 +351,7 @@ static bool make_parts(struct worker *w)
            lobby_open(w);
 }
 
-struct worker *worker_new(struct hub *hub, unsigned number,
-                          uint64_t head)
+struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
 {
     struct worker *w = calloc(1, sizeof(*w));
 

@@ -22,6 +22,11 @@
 /* Credits of all connections of a worker together. */
 #define WORKER_COMMANDS_MAX 32768
 #define WORKER_BYTES_MAX (64U * 1024 * 1024)
+/* What a worker keeps for clients that are not done: beginnings of packets,
+ * wills. Above it large packets and wills are refused. */
+#define WORKER_HELD_MAX (256U * 1024 * 1024)
+/* Cost of all filters of a worker's clients (subscribe.h). */
+#define WORKER_FILTER_COST_MAX (512U * 1024 * 1024)
 #define WORKER_BATCHES_MAX 1024
 #define WORKER_MOVES_MAX 4096
 #define WORKER_READ_SIZE 65536
@@ -58,7 +63,7 @@ struct worker {
     ev_async wake;
     ev_prepare turn;
     ev_check check;
-    ev_idle again;  /* active: there is more to do than the turn did */
+    ev_idle again; /* active: there is more to do than the turn did */
     ev_timer tick; /* another turn is due: a retry, or a phase goes on */
     ev_io accepting[LISTENERS_MAX];
     unsigned listener_count;
@@ -96,6 +101,8 @@ struct worker {
     struct publish_pool publishes;
     struct buffer scratch; /* for one packet being built */
     char *read_buffer;     /* 2 * WORKER_READ_SIZE */
+    uint64_t held_bytes;   /* of WORKER_HELD_MAX */
+    uint64_t filter_cost;  /* of WORKER_FILTER_COST_MAX */
 
     struct throttled throttled[THROTTLED_MAX];
 
@@ -106,8 +113,7 @@ struct worker {
 };
 
 /* `hub` borrowed; head: id of the last entry of the log. NULL: out of memory. */
-struct worker *worker_new(struct hub *hub, unsigned number,
-                          uint64_t head);
+struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head);
 /* Accepts from a listening, non-blocking socket, which stays the caller's;
  * several workers may share one. Before worker_start(). */
 void worker_listen(struct worker *w, int fd);

@@ -25,10 +25,11 @@ struct catchup {
 
     /* PLAN */
     bool planning;
-    uint64_t cost, span;  /* of the merge so far; of the scan */
+    uint64_t cost, span;     /* of the merge so far; of the scan */
     uint64_t rows, messages; /* looked at; to be merged, estimated */
-    size_t at_filter;     /* whose things are being looked at */
-    struct buffer resume; /* topic looked at last; empty: none of this filter */
+    size_t at_filter;        /* whose things are being looked at */
+    struct buffer
+        resume; /* topic looked at last; empty: none of this filter */
 
     size_t count;
     struct slice filters[];
@@ -41,7 +42,8 @@ struct catchup *catchup_new(const struct slice *filters, size_t count,
 
     for (size_t i = 0; i < count; i++)
         bytes += filters[i].len;
-    struct catchup *c = calloc(1, sizeof(*c) + count * sizeof(*filters) + bytes);
+    struct catchup *c =
+        calloc(1, sizeof(*c) + count * sizeof(*filters) + bytes);
     if (c == NULL)
         return NULL;
     c->position = after;
@@ -244,13 +246,9 @@ static enum catchup_step follow(struct catchup *c, struct store_reader *r,
     c->follow.after = c->position;
     c->follow.before = upto + 1;
     switch (store_history_next(r, &c->follow, ret_record)) {
-    case STORE_OK:
-        c->position = ret_record->m.id;
-        return CATCHUP_RECORD;
-    case STORE_NOTFOUND:
-        return reach(c, upto);
-    default:
-        return CATCHUP_FAILED;
+    case STORE_OK: c->position = ret_record->m.id; return CATCHUP_RECORD;
+    case STORE_NOTFOUND: return reach(c, upto);
+    default: return CATCHUP_FAILED;
     }
 }
 
@@ -296,15 +294,10 @@ static enum catchup_step merge(struct catchup *c, struct store_reader *r,
 {
     --*budget;
     switch (merge_next(c->merge, r, upto, ret_record)) {
-    case STORE_OK:
-        reach(c, ret_record->m.id);
-        return CATCHUP_RECORD;
-    case STORE_INVALID: /* removed meanwhile */
-        return CATCHUP_MORE;
-    case STORE_NOTFOUND:
-        return reach(c, upto);
-    default:
-        return CATCHUP_FAILED;
+    case STORE_OK: reach(c, ret_record->m.id); return CATCHUP_RECORD;
+    case STORE_INVALID: /* removed meanwhile */ return CATCHUP_MORE;
+    case STORE_NOTFOUND: return reach(c, upto);
+    default: return CATCHUP_FAILED;
     }
 }
 
@@ -320,18 +313,10 @@ enum catchup_step catchup_next(struct catchup *c, struct store_reader *r,
     while (step == CATCHUP_MORE && c->position < upto && budget > 0) {
         const uint64_t limit = c->horizon < upto ? c->horizon : upto;
         switch (c->mode) {
-        case MODE_PLAN:
-            step = plan(c, r, head, &budget);
-            break;
-        case MODE_FOLLOW:
-            step = follow(c, r, upto, ret_record);
-            break;
-        case MODE_SCAN:
-            step = scan(c, r, limit, &budget, ret_record);
-            break;
-        case MODE_MERGE:
-            step = merge(c, r, limit, &budget, ret_record);
-            break;
+        case MODE_PLAN: step = plan(c, r, head, &budget); break;
+        case MODE_FOLLOW: step = follow(c, r, upto, ret_record); break;
+        case MODE_SCAN: step = scan(c, r, limit, &budget, ret_record); break;
+        case MODE_MERGE: step = merge(c, r, limit, &budget, ret_record); break;
         }
     }
     if (step == CATCHUP_MORE && c->position >= upto)

@@ -97,7 +97,8 @@ static enum store_err open_complete(struct store_env *e)
     if (rc != 0)
         return store_from_mdb(rc);
     rc = open_databases(e, txn, 0);
-    const enum store_err err = rc == 0 ? read_meta(e, txn) : store_from_mdb(rc);
+    const enum store_err err =
+        rc == 0 ? read_meta(e, txn) : store_from_mdb(rc);
     if (err == STORE_OK)
         return store_from_mdb(mdb_txn_commit(txn)); /* keeps the handles */
     mdb_txn_abort(txn);
@@ -123,8 +124,28 @@ static enum store_err complete(struct store_env *e)
     return err;
 }
 
+/* When a writer was killed between LMDB's writing a meta page and telling the
+ * lock file of it, and a reading process kept that file in use, new snapshots
+ * are one transaction behind until the next write transaction inherits the dead
+ * writer's mutex. So one is begun before anybody reads the head: streams would
+ * go live below what is stored, and the next append would find its id taken. */
+static enum store_err inherit_last_commit(struct store_env *e)
+{
+    MDB_txn *txn;
+    const int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
+
+    if (rc == 0)
+        mdb_txn_abort(txn);
+    return store_from_mdb(rc);
+}
+
 enum store_err databases_open(struct store_env *e)
 {
+    if (!e->read_only) {
+        const enum store_err inherited = inherit_last_commit(e);
+        if (inherited != STORE_OK)
+            return inherited;
+    }
     const enum store_err err = open_complete(e);
 
     return err == STORE_NOTFOUND && !e->read_only ? complete(e) : err;

@@ -71,9 +71,17 @@ static enum store_err apply(struct transaction *t, struct command *c)
 
 /* ---- housekeeping ----------------------------------------------------- */
 
+/* A full store that has just been trimmed: appends are refused before they
+ * are committed, so without this nothing would ever make the pages usable. */
+static bool waits_for_freed_pages(const struct group_commit *g)
+{
+    return g->freed_last && !g->has_room;
+}
+
 int64_t housekeeping_wait(const struct group_commit *g)
 {
-    const bool due = g->t.trims_waiting || sweep_due(&g->sweep, g->now_us());
+    const bool due = g->t.trims_waiting || sweep_due(&g->sweep, g->now_us()) ||
+                     waits_for_freed_pages(g);
     const int64_t left_us = g->housekeep_mono_us - clock_mono_us();
 
     if (due)
@@ -90,6 +98,8 @@ static enum store_err housekeep(struct group_commit *g)
         err = trim_leftovers(t);
     if (err == STORE_OK && sweep_due(&g->sweep, t->now_us))
         err = sweep_step(&g->sweep, t);
+    if (err == STORE_OK && waits_for_freed_pages(g))
+        err = transaction_touch(t);
     g->housekept = true;
     return err;
 }
@@ -137,7 +147,7 @@ static bool is_accepting(struct group_commit *g)
     struct transaction *t = &g->t;
 
     if (t->space.room_known)
-        g->has_room = space_admits(&t->space, 0, t->mono_us);
+        g->has_room = space_admits(&t->space, SPACE_USUAL, t->mono_us);
     const bool accepting = g->has_room && t->paused_until_mono_us == 0;
     tell_accepting(g, accepting);
     return accepting;
@@ -155,6 +165,7 @@ static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
     *ret_commit_us = clock_mono_us() - begin_us;
     if (err == STORE_OK) {
         g->refused_in_a_row = 0;
+        g->freed_last = t->deleted;
         t->paused_until_mono_us = 0;
     }
     return err;

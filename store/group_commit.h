@@ -20,6 +20,8 @@ struct group_commit {
 
     unsigned refused_in_a_row; /* by disk or map, one by one */
     bool has_room;             /* when last measured */
+    bool freed_last;           /* the last commit deleted something: LMDB uses
+                                  its pages again only after one more */
     bool told_accepting;       /* what the log was told last … */
     int64_t told_mono_us;      /* … and when */
     int64_t housekeep_mono_us; /* not before: it failed or had nothing to do */

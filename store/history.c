@@ -96,7 +96,8 @@ static enum store_err load_ascending(struct store_reader *r, struct history *h)
 
 /* ---- newest first ------------------------------------------------------ */
 
-static enum store_err load_descending(struct store_reader *r, struct history *h)
+static enum store_err load_descending(struct store_reader *r,
+                                      struct history *h)
 {
     const struct range range = range_of(h);
     struct chunk_row c;

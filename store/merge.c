@@ -17,7 +17,8 @@ struct merge {
     size_t count;
     size_t latest; /* planning, when all places are taken: the source with the
                       greatest id */
-    struct source *sources[MERGE_SOURCES]; /* running: a heap, least id first */
+    struct source
+        *sources[MERGE_SOURCES]; /* running: a heap, least id first */
 };
 
 struct merge *merge_new(void)

@@ -7,8 +7,8 @@
 
 struct merge;
 
-struct merge *merge_new(void);      /* NULL: out of memory */
-void merge_free(struct merge *m);   /* NULL is fine */
+struct merge *merge_new(void);    /* NULL: out of memory */
+void merge_free(struct merge *m); /* NULL is fine */
 
 /* A new round: messages with after < id ≤ upto; no things yet. */
 void merge_start(struct merge *m, uint64_t after, uint64_t upto);

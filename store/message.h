@@ -27,18 +27,18 @@ enum payload_class { PAYLOAD_BINARY = 0, PAYLOAD_TEXT = 1, PAYLOAD_JSON = 2 };
 
 struct message {
     atomic_uint refs;
-    uint8_t kind;           /* enum message_kind */
-    uint8_t payload_class;  /* enum payload_class */
-    uint8_t qos;            /* as published: 0, 1, 2 */
-    bool retain;            /* as published */
+    uint8_t kind;          /* enum message_kind */
+    uint8_t payload_class; /* enum payload_class */
+    uint8_t qos;           /* as published: 0, 1, 2 */
+    bool retain;           /* as published */
     bool has_expiry;
     bool has_payload_format;
     uint8_t payload_format; /* MQTT 5 §3.3.2.3.2 */
     uint32_t expiry_s;      /* MQTT 5 Message Expiry Interval */
-    uint64_t publisher;     /* hash of token and client id, for No Local; 0 none */
-    uint64_t id;            /* set by the writer; 0: not stored */
+    uint64_t publisher; /* hash of token and client id, for No Local; 0 none */
+    uint64_t id;        /* set by the writer; 0: not stored */
     uint64_t seq;
-    int64_t at_us;          /* created_at, µs since 1970 */
+    int64_t at_us; /* created_at, µs since 1970 */
     /* All in the same allocation; borrowed as long as a reference is held. */
     struct slice topic;
     struct slice payload;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "store/schema.h"
 
@@ -56,7 +57,8 @@ static enum store_err count_free_pages(struct store_env *e, MDB_txn *txn,
     return STORE_OK;
 }
 
-enum store_err store_used(struct store_env *e, MDB_txn *txn, uint64_t *ret_used)
+enum store_err store_used(struct store_env *e, MDB_txn *txn,
+                          uint64_t *ret_used)
 {
     uint64_t free_pages = 0;
 
@@ -65,8 +67,8 @@ enum store_err store_used(struct store_env *e, MDB_txn *txn, uint64_t *ret_used)
         if (rc != 0)
             return store_from_mdb(rc);
     }
-    const enum store_err err = count_free_pages(
-        e, txn == NULL ? e->space_txn : txn, &free_pages);
+    const enum store_err err =
+        count_free_pages(e, txn == NULL ? e->space_txn : txn, &free_pages);
     if (txn == NULL)
         mdb_txn_reset(e->space_txn);
     if (err == STORE_OK)
@@ -74,12 +76,29 @@ enum store_err store_used(struct store_env *e, MDB_txn *txn, uint64_t *ret_used)
     return err;
 }
 
+/* What an earlier process reached: on a disk that is full by now it could not be
+ * reached again, and is there all the same. Counted by blocks, in case somebody
+ * copied the file and left holes. */
+static uint64_t allocated_before(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return 0;
+    const uint64_t blocks = (uint64_t)st.st_blocks * 512;
+    return (uint64_t)st.st_size < blocks ? (uint64_t)st.st_size : blocks;
+}
+
 enum store_err store_preallocate(struct store_env *e, uint64_t used)
 {
     uint64_t want = used + e->disk_reserve;
+    int fd, rc;
 
     if (want <= e->allocated)
         return STORE_OK;
+    mdb_env_get_fd(e->env, &fd);
+    if (e->allocated == 0)
+        e->allocated = allocated_before(fd);
     want = (want + e->step - 1) / e->step * e->step;
     if (want > e->real_map)
         want = e->real_map;
@@ -88,10 +107,9 @@ enum store_err store_preallocate(struct store_env *e, uint64_t used)
 
     /* Not posix_fallocate(): where the filesystem cannot (copy-on-write ones),
      * that writes to every block instead, and they would move all the same. */
-    int fd, rc;
-    mdb_env_get_fd(e->env, &fd);
     do
-        rc = fallocate(fd, 0, (off_t)e->allocated, (off_t)(want - e->allocated));
+        rc = fallocate(fd, 0, (off_t)e->allocated,
+                       (off_t)(want - e->allocated));
     while (rc != 0 && errno == EINTR);
     if (rc != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
         return store_from_mdb(errno);

@@ -12,9 +12,9 @@
 struct store_reader {
     struct store_env *env;
     struct reader_pool *pool;
-    MDB_txn *txn;    /* lives as long as the reader; reset between snapshots */
-    bool active;     /* has a snapshot */
-    uint64_t begun;  /* counts snapshots */
+    MDB_txn *txn;   /* lives as long as the reader; reset between snapshots */
+    bool active;    /* has a snapshot */
+    uint64_t begun; /* counts snapshots */
     struct {
         MDB_cursor *cursor; /* opened at first use, then renewed */
         uint64_t begun;     /* snapshot it was renewed for */

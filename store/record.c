@@ -65,8 +65,8 @@ void schema_put_record(struct buffer *b, const struct message *m)
     msgpack_pack_uint64(&p, m->seq);
     msgpack_pack_int64(&p, m->at_us);
     msgpack_pack_uint8(&p, m->payload_class);
-    msgpack_pack_uint8(
-        &p, (uint8_t)((m->qos & FLAG_QOS) | (m->retain ? FLAG_RETAIN : 0)));
+    msgpack_pack_uint8(&p, (uint8_t)((m->qos & FLAG_QOS) |
+                                     (m->retain ? FLAG_RETAIN : 0)));
     msgpack_pack_uint64(&p, m->publisher);
     pack_bin(&p, m->payload);
     if (elements > ELEMENTS_ALWAYS)

@@ -20,7 +20,7 @@ void space_init(struct space *s, struct store_env *e)
 
 void space_begin(struct space *s)
 {
-    s->room_known = s->room_exact = false;
+    s->room_known = s->room_exact = s->inline_only = false;
     s->taken_now = 0;
 }
 
@@ -58,6 +58,21 @@ static uint64_t less(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
+/* Only what was freed inside the file, and as copy-on-write needs pages as
+ * well, not all of that. A message above INLINE_MAX wants adjoining pages: when
+ * none are free the file grows all the same, into the reserve. Half of that may
+ * go so, then only small messages are taken; the last quarter is for trims. */
+static void measure_full_disk(struct space *s, uint64_t end, uint64_t in_use)
+{
+    const uint64_t left = less(s->e->allocated, end);
+
+    if (s->room > less(end, in_use) / 2)
+        s->room = less(end, in_use) / 2;
+    s->inline_only = left < s->e->disk_reserve / 2;
+    if (left < s->e->disk_reserve / 4)
+        s->room = 0;
+}
+
 /* By the bound that costs nothing; by the free list when that does not do. */
 static void measure(struct space *s, uint64_t bytes, int64_t mono_us)
 {
@@ -71,10 +86,8 @@ static void measure(struct space *s, uint64_t bytes, int64_t mono_us)
     const uint64_t in_use = used(s, mono_us);
     s->room_exact = true;
     s->room = less(s->e->soft_limit, in_use);
-    /* A full disk: only what was freed inside the file, and as copy-on-write
-     * needs pages as well, not all of that. */
-    if (!blocks && s->room > less(end, in_use) / 2)
-        s->room = less(end, in_use) / 2;
+    if (!blocks)
+        measure_full_disk(s, end, in_use);
 }
 
 bool space_admits(struct space *s, uint64_t bytes, int64_t mono_us)
@@ -83,7 +96,8 @@ bool space_admits(struct space *s, uint64_t bytes, int64_t mono_us)
 
     if (!s->room_known || (!s->room_exact && s->room < needed))
         measure(s, needed, mono_us);
-    return s->room >= needed;
+    return s->room >= needed &&
+           !(s->inline_only && bytes > INLINE_MAX + ROW_SHARE);
 }
 
 void space_take(struct space *s, uint64_t bytes)

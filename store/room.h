@@ -8,10 +8,15 @@
 
 #include "store/schema.h"
 
+/* What must fit for the store to call itself accepting: a message that wants
+ * pages of its own, not just a small one. */
+#define SPACE_USUAL 8192u
+
 struct space {
     struct store_env *e;
     uint64_t room;        /* bytes appends may take in the open transaction */
     bool room_known;      /* it was measured since space_begin() … */
+    bool inline_only;     /* full disk: nothing that wants adjoining pages */
     bool room_exact;      /* … by walking the free list */
     uint64_t used;        /* store_used() of a while ago … */
     int64_t used_mono_us; /* … of this time; 0: ask again */

@@ -129,11 +129,11 @@ bool schema_get_usage(MDB_val v, struct usage_row *ret_usage);
 void schema_put_trim(struct buffer *b, struct slice topic);
 bool schema_get_trim(MDB_val v, struct slice *ret_topic);
 /* meta: one number per row; keys are the texts below, without NUL. */
-#define META_FORMAT "format"     /* SCHEMA_VERSION of the writer that made it */
+#define META_FORMAT "format" /* SCHEMA_VERSION of the writer that made it */
 #define META_STORE_ID "store_id"
 #define META_EPOCH "epoch"
-#define META_CREATED "created"   /* µs since 1970 */
-#define META_HEAD "head"         /* see `log` above; may be missing */
+#define META_CREATED "created" /* µs since 1970 */
+#define META_HEAD "head"       /* see `log` above; may be missing */
 void schema_put_number(struct buffer *b, uint64_t number);
 bool schema_get_number(MDB_val v, uint64_t *ret_number);
 
@@ -144,8 +144,9 @@ struct store_env {
     char *dir;
     int dir_fd;
     int lock_fd; /* -1 when read_only */
-    uint64_t soft_limit; /* bytes of data.mdb in use above which appends stop */
-    uint64_t real_map;   /* soft limit + reserve of address space */
+    uint64_t
+        soft_limit;    /* bytes of data.mdb in use above which appends stop */
+    uint64_t real_map; /* soft limit + reserve of address space */
     uint64_t page_size;
     uint64_t step;         /* bytes data.mdb is allocated ahead by at a time */
     uint64_t disk_reserve; /* bytes allocated beyond what is used */
@@ -167,7 +168,8 @@ uint64_t store_end(struct store_env *e);
  * `txn`: a read-only one to look with, or NULL, in the writer's thread only (LMDB
  * hides the free list from write transactions; NULL is allowed while one is
  * open). */
-enum store_err store_used(struct store_env *e, MDB_txn *txn, uint64_t *ret_used);
+enum store_err store_used(struct store_env *e, MDB_txn *txn,
+                          uint64_t *ret_used);
 /* fallocate()s data.mdb in steps so that `used` (store_end() will do) plus
  * disk_reserve lies in allocated blocks. Cheap when it does already. Writer
  * only. ENOSPC: STORE_FULL. Filesystems that cannot: OK. */
@@ -178,7 +180,8 @@ enum store_err store_from_mdb(int rc);
 /* Reads inside a transaction of the caller's, for the writer.
  * NOTFOUND: no such row. */
 enum store_err store_thing_in(struct store_env *e, MDB_txn *txn,
-                              struct slice topic, struct thing_state *ret_thing);
+                              struct slice topic,
+                              struct thing_state *ret_thing);
 /* Greatest id ever given; 0: none. */
 enum store_err store_head_in(struct store_env *e, MDB_txn *txn,
                              uint64_t *ret_head);

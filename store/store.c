@@ -11,7 +11,8 @@
 #include "store/environment.h"
 #include "store/reader.h"
 
-#define MAX_SOFT_LIMIT (UINT64_C(1) << 46) /* about what 47 address bits hold */
+#define MAX_SOFT_LIMIT                                                        \
+    (UINT64_C(1) << 46) /* about what 47 address bits hold */
 #define FOLDER_MODE 0750
 
 struct store {
@@ -23,8 +24,7 @@ const char *store_strerror(enum store_err err)
 {
     switch (err) {
 #define X(name, value, text)                                                  \
-    case STORE_##name:                                                        \
-        return text;
+    case STORE_##name: return text;
         STORE_ERRORS(X)
 #undef X
     }
@@ -34,33 +34,24 @@ const char *store_strerror(enum store_err err)
 enum store_err store_from_mdb(int rc)
 {
     switch (rc) {
-    case 0:
-        return STORE_OK;
-    case MDB_NOTFOUND:
-        return STORE_NOTFOUND;
+    case 0: return STORE_OK;
+    case MDB_NOTFOUND: return STORE_NOTFOUND;
     case MDB_MAP_FULL:
     case MDB_TXN_FULL:
     case ENOSPC:
-    case EDQUOT:
-        return STORE_FULL;
+    case EDQUOT: return STORE_FULL;
     case MDB_READERS_FULL:
-    case ENOMEM:
-        return STORE_NOMEM;
+    case ENOMEM: return STORE_NOMEM;
     case MDB_INVALID:
     case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-        return STORE_CORRUPT;
-    case MDB_VERSION_MISMATCH:
-        return STORE_VERSION;
+    case MDB_PAGE_NOTFOUND: return STORE_CORRUPT;
+    case MDB_VERSION_MISMATCH: return STORE_VERSION;
     case MDB_BAD_VALSIZE:
-    case EINVAL:
-        return STORE_INVALID;
+    case EINVAL: return STORE_INVALID;
     case EACCES:
     case EPERM:
-    case EROFS:
-        return STORE_ACCESS;
-    default:
-        return STORE_IO;
+    case EROFS: return STORE_ACCESS;
+    default: return STORE_IO;
     }
 }
 
@@ -80,12 +71,9 @@ static enum store_err folder_error(int error)
 {
     switch (error) {
     case ENOSPC:
-    case EDQUOT:
-        return STORE_FULL;
-    case ENOMEM:
-        return STORE_NOMEM;
-    case EIO:
-        return STORE_IO;
+    case EDQUOT: return STORE_FULL;
+    case ENOMEM: return STORE_NOMEM;
+    case EIO: return STORE_IO;
     default: /* ENOENT, ENOTDIR, EACCES, EROFS, ELOOP, … */
         return STORE_ACCESS;
     }
@@ -123,8 +111,8 @@ static enum store_err open_folder(struct store_env *e)
 
 static enum store_err take_lock(struct store_env *e)
 {
-    e->lock_fd =
-        openat(e->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, STORE_FILE_MODE);
+    e->lock_fd = openat(e->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC,
+                        STORE_FILE_MODE);
     if (e->lock_fd < 0)
         return folder_error(errno);
     if (flock(e->lock_fd, LOCK_EX | LOCK_NB) == 0)

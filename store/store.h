@@ -52,7 +52,8 @@ struct store_opts {
     uint64_t map_size; /* soft limit S in bytes; 0: 16 GiB. A file that is
                           larger already opens all the same */
     bool read_only;    /* a reading process: no lock, nothing created */
-    unsigned max_readers; /* simultaneous readers, all processes; 0: 1024. Set by
+    unsigned
+        max_readers; /* simultaneous readers, all processes; 0: 1024. Set by
                              who opens first, and it only ever grows */
 };
 
@@ -68,15 +69,17 @@ struct store_opts {
  * Blocks on disk. On error *ret_store is untouched and nothing stays open. */
 enum store_err store_open(const char *dir, const struct store_opts *opts,
                           struct store **ret_store, int *ret_detail);
-void store_close(struct store *st); /* NULL is fine; every reader closed before */
+void store_close(
+    struct store *st); /* NULL is fine; every reader closed before */
 
 /* Frees slots of readers whose process died; blocks on the reader table's
  * mutex for microseconds. At open and every minute. */
 void store_check_readers(struct store *st);
 
 struct store_stats {
-    uint64_t store_id, epoch; /* random; epoch changes with a restored backup */
-    uint64_t head;            /* id of the last committed entry, 0: none */
+    uint64_t store_id,
+        epoch;     /* random; epoch changes with a restored backup */
+    uint64_t head; /* id of the last committed entry, 0: none */
     uint64_t map_size, map_used; /* soft limit; bytes not free for reuse */
     uint64_t log_entries, things, tokens;
 };
@@ -97,7 +100,8 @@ void store_reader_release(struct store_reader *r); /* ends a snapshot too */
 /* Never blocks. IO: a read_only store whose writer was restarted with a map
  * more than four times the size; reopen it. */
 enum store_err store_reader_begin(struct store_reader *r);
-void store_reader_end(struct store_reader *r); /* without a snapshot: nothing */
+void store_reader_end(
+    struct store_reader *r); /* without a snapshot: nothing */
 
 /* Id of the last entry ever given as of this snapshot (it may have been removed
  * since); 0: none, or the store cannot be read. */
@@ -106,7 +110,7 @@ uint64_t store_epoch(struct store_reader *r);
 
 /* A log entry; like struct message, its slices borrowed from the map. */
 struct record {
-    struct message m; /* refs unused; never pass to message_ref() */
+    struct message m;    /* refs unused; never pass to message_ref() */
     struct slice sender; /* for chat front doors; empty here */
 };
 
@@ -124,8 +128,9 @@ enum store_err store_next(struct store_reader *r, uint64_t after,
 struct thing_row {
     struct slice topic;
     uint64_t first_id, last_id; /* 0: no message left */
-    uint64_t first_seq, last_seq; /* no message left: first_seq = last_seq + 1 */
-    uint64_t trimmed_id; /* greatest id removed by retention; 0: none */
+    uint64_t first_seq,
+        last_seq;          /* no message left: first_seq = last_seq + 1 */
+    uint64_t trimmed_id;   /* greatest id removed by retention; 0: none */
     uint64_t count, bytes; /* messages, their payload bytes */
     int64_t last_at_us;
 };
@@ -153,12 +158,12 @@ enum store_err store_by_seq(struct store_reader *r, struct slice topic,
 struct history {
     struct slice topic;
     bool ascending;
-    uint64_t after, before;    /* ids, exclusive */
+    uint64_t after, before;     /* ids, exclusive */
     int64_t since_us, until_us; /* created_at, inclusive / exclusive */
     /* private */
     uint64_t last_given;
-    uint64_t snapshot; /* what follows was read in; 0: none */
-    uint64_t floor;    /* ids up to this are hidden */
+    uint64_t snapshot;    /* what follows was read in; 0: none */
+    uint64_t floor;       /* ids up to this are hidden */
     uint64_t chunk_first; /* first id of the chunk in ids[] */
     uint64_t ids[16];     /* what is left of it, in the order of the walk */
     unsigned id_count, id_next;

@@ -2,7 +2,8 @@
 #include "store/reader.h"
 
 enum store_err store_thing_in(struct store_env *e, MDB_txn *txn,
-                              struct slice topic, struct thing_state *ret_thing)
+                              struct slice topic,
+                              struct thing_state *ret_thing)
 {
     struct schema_key name;
     MDB_val row;

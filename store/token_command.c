@@ -141,17 +141,22 @@ enum store_err usage_apply(struct transaction *t, struct command *c)
     return STORE_OK;
 }
 
-enum store_err ping_apply(struct transaction *t, struct command *c)
+enum store_err transaction_touch(struct transaction *t)
 {
     static char key[] = "ping"; /* µs since 1970 of the last one */
 
-    /* Writable means both: the commit works and appends are accepted. */
-    if (!space_admits(&t->space, 0, t->mono_us))
-        c->result = RESULT_FULL;
-    else if (t->paused_until_mono_us > t->mono_us)
-        c->result = t->paused_result;
     buffer_clear(&t->row);
     schema_put_number(&t->row, (uint64_t)t->now_us);
     return transaction_put_row(t, t->e->db.meta,
                                (MDB_val){sizeof(key) - 1, key}, 0);
+}
+
+enum store_err ping_apply(struct transaction *t, struct command *c)
+{
+    /* Writable means both: the commit works and appends are accepted. */
+    if (!space_admits(&t->space, SPACE_USUAL, t->mono_us))
+        c->result = RESULT_FULL;
+    else if (t->paused_until_mono_us > t->mono_us)
+        c->result = t->paused_result;
+    return transaction_touch(t);
 }

@@ -84,6 +84,8 @@ enum store_err token_create_apply(struct transaction *t, struct command *c);
 enum store_err token_revoke_apply(struct transaction *t, struct command *c);
 enum store_err usage_apply(struct transaction *t, struct command *c);
 enum store_err ping_apply(struct transaction *t, struct command *c);
+/* A write of next to nothing: the row of `meta` that a ping writes. */
+enum store_err transaction_touch(struct transaction *t);
 enum store_err trim_apply(struct transaction *t, struct command *c);
 
 /* When c->operation was done before: *ret_known, and c has its first result. */

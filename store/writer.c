@@ -14,6 +14,8 @@
  * for the whole of one. */
 #define GROUP_COMMANDS 4096
 #define GROUP_BYTES (16u << 20)
+/* A reading process that was killed keeps its slot, and with it old pages. */
+#define READERS_US INT64_C(60000000)
 
 STAILQ_HEAD(commands, command);
 
@@ -29,6 +31,8 @@ struct writer {
     size_t queue_bound;
     struct commit_stats stats;
     /* The thread's own: */
+    struct store *store;
+    int64_t readers_checked_us; /* mono */
     struct commands taken; /* off the queue, not yet in a group */
     struct command *group[GROUP_COMMANDS];
     size_t grouped;
@@ -37,8 +41,8 @@ struct writer {
 
 /* ---- the thread ------------------------------------------------------- */
 
-/* Sleeps until there are commands, the writer is to stop, or wait_us are over
- * (-1: never). Called with the mutex held. */
+/* Sleeps until there are commands, the writer is to stop, or wait_us are over.
+ * Called with the mutex held. */
 static void sleep_until_woken(struct writer *w, int64_t wait_us)
 {
     struct timespec until;
@@ -49,8 +53,7 @@ static void sleep_until_woken(struct writer *w, int64_t wait_us)
     until.tv_nsec = until_us % 1000000 * 1000;
     w->waiting = true;
     while (rc == 0 && STAILQ_EMPTY(&w->queue) && !w->stopping && wait_us != 0)
-        rc = wait_us < 0 ? pthread_cond_wait(&w->wake, &w->mutex)
-                         : pthread_cond_timedwait(&w->wake, &w->mutex, &until);
+        rc = pthread_cond_timedwait(&w->wake, &w->mutex, &until);
     w->waiting = false;
 }
 
@@ -82,8 +85,10 @@ static void form_group(struct writer *w)
 /* false: stopped, and everything that was submitted is answered. */
 static bool next_group(struct writer *w)
 {
-    const int64_t wait_us = housekeeping_wait(&w->commit);
+    int64_t wait_us = housekeeping_wait(&w->commit);
 
+    if (wait_us < 0 || wait_us > READERS_US)
+        wait_us = READERS_US;
     pthread_mutex_lock(&w->mutex);
     w->queued -= w->grouped;
     if (STAILQ_EMPTY(&w->taken)) {
@@ -96,6 +101,16 @@ static bool next_group(struct writer *w)
     return w->grouped > 0 || !stopping;
 }
 
+static void check_readers(struct writer *w)
+{
+    const int64_t now_us = clock_mono_us();
+
+    if (now_us - w->readers_checked_us < READERS_US)
+        return;
+    w->readers_checked_us = now_us;
+    store_check_readers(w->store);
+}
+
 static void *write_until_stopped(void *arg)
 {
     struct writer *w = arg;
@@ -106,6 +121,7 @@ static void *write_until_stopped(void *arg)
             group_commit_run(&w->commit, w->group, w->grouped);
         if (!w->commit.housekept && housekeeping_wait(&w->commit) == 0)
             housekeeping_run(&w->commit);
+        check_readers(w);
     }
     return NULL;
 }
@@ -146,6 +162,8 @@ enum store_err writer_start(struct store *st, const struct writer_opts *opts,
     }
     STAILQ_INIT(&w->queue);
     STAILQ_INIT(&w->taken);
+    w->store = st;
+    w->readers_checked_us = clock_mono_us();
     w->queue_bound = opts->queue_bound != 0 ? opts->queue_bound : QUEUE_BOUND;
     enum store_err err = group_commit_init(&w->commit, st, opts, &w->stats);
     if (err == STORE_OK &&

@@ -152,7 +152,7 @@ together('confab broker and confab bridge', () => {
     it('504 outcome unknown', async () => {
       const token = newToken()
       await bridge.say(token, 'z', { n: 1 })
-      broker.child.kill('SIGSTOP')
+      await broker.freeze()
       try {
         const answers = await Promise.all([
           bridge.post(chat(token, 'z'), { n: 2 }, { 'Idempotency-Key': 'unsure' }, { limit: scaled(40000) }),
@@ -163,7 +163,7 @@ together('confab broker and confab bridge', () => {
           assert.equal(typeof answer.json().error, 'string')
         }
       } finally {
-        broker.child.kill('SIGCONT')
+        broker.thaw()
       }
       // the way out that the error names: the same key again
       await until(async () => (await bridge.post(chat(token, 'z'), { n: 2 }, { 'Idempotency-Key': 'unsure' })).status === 200, 'POST again')

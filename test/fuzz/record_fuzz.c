@@ -119,7 +119,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static unsigned char hashed[SCHEMA_KEY_PREFIX + 33] = {'h'};
     const MDB_val row = {size, (void *)data};
-    const MDB_val plain_key = {3, "t/a"}, hashed_key = {sizeof(hashed), hashed};
+    const MDB_val plain_key = {3, "t/a"},
+                  hashed_key = {sizeof(hashed), hashed};
 
     try_record(row);
     try_thing(plain_key, row);

@@ -15,13 +15,19 @@ static void token_clients_publish_under_their_token_only(void **state)
         const char *topic;
         enum publish_verdict verdict;
     } rows[] = {
-        {"tok/lamp", PUBLISH_STORE},     {"tok/a/b/c", PUBLISH_STORE},
-        {"other/lamp", PUBLISH_FOREIGN}, {"tokk/lamp", PUBLISH_FOREIGN},
-        {"to/lamp", PUBLISH_FOREIGN},    {"/tok/lamp", PUBLISH_FOREIGN},
-        {"$SYS/x", PUBLISH_FOREIGN},     {"$events/tok/a/b", PUBLISH_FOREIGN},
+        {"tok/lamp", PUBLISH_STORE},
+        {"tok/a/b/c", PUBLISH_STORE},
+        {"other/lamp", PUBLISH_FOREIGN},
+        {"tokk/lamp", PUBLISH_FOREIGN},
+        {"to/lamp", PUBLISH_FOREIGN},
+        {"/tok/lamp", PUBLISH_FOREIGN},
+        {"$SYS/x", PUBLISH_FOREIGN},
+        {"$events/tok/a/b", PUBLISH_FOREIGN},
         {"$confab/ping", PUBLISH_FOREIGN},
-        {"tok", PUBLISH_INVALID},        {"tok/", PUBLISH_INVALID},
-        {"tok//a", PUBLISH_INVALID},     {"tok/$a", PUBLISH_INVALID},
+        {"tok", PUBLISH_INVALID},
+        {"tok/", PUBLISH_INVALID},
+        {"tok//a", PUBLISH_INVALID},
+        {"tok/$a", PUBLISH_INVALID},
         {"tok/a\tb", PUBLISH_INVALID},
     };
     (void)state;
@@ -43,9 +49,9 @@ static void nameless_clients_have_all_topics_but_dollar(void **state)
                      PUBLISH_STORE);
     assert_int_equal(auth_publish(ROLE_NAMELESS, none, slice_str("$SYS/x")),
                      PUBLISH_DROP);
-    assert_int_equal(
-        auth_publish(ROLE_NAMELESS, none, slice_str("$confab/ping")),
-        PUBLISH_DROP);
+    assert_int_equal(auth_publish(ROLE_NAMELESS, none,
+                                  slice_str("$confab/ping")),
+                     PUBLISH_DROP);
 }
 
 static void administrators_order_and_tell_events(void **state)
@@ -120,8 +126,7 @@ static void the_largest_packet_follows_from_the_plan(void **state)
     assert_int_equal(auth_packet_max(&c, config_plan(&c, slice_str("free"))),
                      10240 + PACKET_OVERHEAD_MAX);
     /* administrators carry what any plan allows */
-    assert_int_equal(auth_packet_max(&c, NULL),
-                     1048576 + PACKET_OVERHEAD_MAX);
+    assert_int_equal(auth_packet_max(&c, NULL), 1048576 + PACKET_OVERHEAD_MAX);
     c.plans[0].payload_max = 0; /* no limit: then ours */
     assert_int_equal(auth_packet_max(&c, &c.plans[0]),
                      AUTH_PAYLOAD_MAX + PACKET_OVERHEAD_MAX);

@@ -80,8 +80,9 @@ struct peer device5(struct broker_fixture *b, const char *token,
     char text[256];
 
     if (token != NULL)
-        snprintf(text, sizeof(text), "10[ ('MQTT') 05 82 0000 [] ('%s') ('%s') ]",
-                 client_id, token);
+        snprintf(text, sizeof(text),
+                 "10[ ('MQTT') 05 82 0000 [] ('%s') ('%s') ]", client_id,
+                 token);
     else
         snprintf(text, sizeof(text), "10[ ('MQTT') 05 02 0000 [] ('%s') ]",
                  client_id);

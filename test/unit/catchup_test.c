@@ -158,7 +158,8 @@ static void the_position_never_goes_back(void **state)
     (void)state;
     fixture_open(&f);
     fill(&f, 100, 2); /* a cursor of the future, or of another store */
-    assert_int_equal(catchup_next(c, f.reader, 100, 10, &record), CATCHUP_DONE);
+    assert_int_equal(catchup_next(c, f.reader, 100, 10, &record),
+                     CATCHUP_DONE);
     assert_int_equal(catchup_position(c), 500);
     catchup_free(c);
     fixture_close(&f);
@@ -341,7 +342,8 @@ static void edits_come_only_when_asked_for(void **state)
 static void what_is_trimmed_is_passed_over(void **state)
 {
     const struct filters sets[] = {FILTERS("t/1"), FILTERS("t/+"),
-                                   FILTERS("t/1", "t/2"), FILTERS("q/#", "t/1")};
+                                   FILTERS("t/1", "t/2"),
+                                   FILTERS("q/#", "t/1")};
     struct fixture f;
 
     (void)state;
@@ -353,7 +355,8 @@ static void what_is_trimmed_is_passed_over(void **state)
         for (size_t i = 0; i < 4; i++) {
             struct record record;
             c[i] = catch_up(sets[i], 0); /* on its way already */
-            assert_int_equal(catchup_next(c[i], f.reader, f.head, ALL, &record),
+            assert_int_equal(catchup_next(c[i], f.reader, f.head, ALL,
+                                          &record),
                              CATCHUP_RECORD);
         }
         fixture_trim(&f, "t/1", 1000 + 1000 * (uint64_t)erase, erase);
@@ -415,7 +418,8 @@ int main(void)
         cmocka_unit_test(every_set_of_filters_gets_its_messages_in_order),
         cmocka_unit_test(the_position_never_goes_back),
         cmocka_unit_test(a_step_looks_at_no_more_than_its_budget),
-        cmocka_unit_test(few_messages_among_many_are_not_looked_for_one_by_one),
+        cmocka_unit_test(
+            few_messages_among_many_are_not_looked_for_one_by_one),
         cmocka_unit_test(choosing_ends_when_a_scan_has_become_cheaper),
         cmocka_unit_test(more_things_than_a_merge_holds_take_several_rounds),
         cmocka_unit_test(live_messages_follow_without_gap_or_double),

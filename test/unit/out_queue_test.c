@@ -196,17 +196,36 @@ static void bytes_and_runs_both_have_a_bound(void **state)
 
     begin(&b);
     memset(large, 'x', sizeof(large));
-    while (!out_queue_full(&b.q))
-        assert_true(out_queue_copy(&b.q, &b.pool,
-                                   slice_of(large, sizeof(large))));
+    while (!out_queue_full(&b.q, &b.pool))
+        assert_true(
+            out_queue_copy(&b.q, &b.pool, slice_of(large, sizeof(large))));
     assert_in_range(b.q.bytes, OUT_QUEUE_BYTES_MAX,
                     OUT_QUEUE_BYTES_MAX + sizeof(large));
     out_queue_release(&b.q, &b.pool);
-    while (!out_queue_full(&b.q)) {
+    while (!out_queue_full(&b.q, &b.pool)) {
         share(&b, &b.q, "s");
         copy(&b, "c");
     }
     assert_in_range(b.q.count, OUT_QUEUE_RUNS_MAX, OUT_QUEUE_RUNS_MAX + 1);
+    end(&b);
+}
+
+static void while_all_hold_much_each_may_hold_less(void **state)
+{
+    char some[OUT_QUEUE_BYTES_SHORT + 1] = {0};
+    struct block *hog;
+    struct bench b;
+    (void)state;
+
+    begin(&b);
+    assert_true(out_queue_copy(&b.q, &b.pool, slice_of(some, sizeof(some))));
+    assert_false(out_queue_full(&b.q, &b.pool));
+    hog = block_new(&b.pool, BLOCK_EXACT, OUT_QUEUES_BYTES_MAX);
+    assert_true(out_queue_full(&b.q, &b.pool));
+    block_unref(&b.pool, hog);
+    assert_false(out_queue_full(&b.q, &b.pool));
+    out_queue_release(&b.q, &b.pool);
+    assert_int_equal(b.pool.exact_bytes, 0);
     end(&b);
 }
 
@@ -228,15 +247,9 @@ static void never_loses_or_changes_a_byte(void **state)
         text[len] = '\0';
         switch (rand() % 6) {
         case 0:
-        case 1:
-            share(&b, &b.q, text);
-            break;
-        case 2:
-            copy(&b, text);
-            break;
-        case 3:
-            out_queue_block(&b.q, &b.pool);
-            continue;
+        case 1: share(&b, &b.q, text); break;
+        case 2: copy(&b, text); break;
+        case 3: out_queue_block(&b.q, &b.pool); continue;
         case 4:
             out_queue_unblock(&b.q);
             arena_rewind(&b.arena);
@@ -268,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_blocked_queue_lets_go_of_shared_blocks),
         cmocka_unit_test(a_large_message_is_shared_even_by_blocked_queues),
         cmocka_unit_test(bytes_and_runs_both_have_a_bound),
+        cmocka_unit_test(while_all_hold_much_each_may_hold_less),
         cmocka_unit_test(never_loses_or_changes_a_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,8 @@ static void bad_orders_are_explained(void **state)
         {"32[ ('$confab/token_create') 0001 [] 81 a5 'token' 07 ]",
          "confab-status..400"},
         {"32[ ('$confab/token_create') 0001 [] 82 a5 'token' a3 'abc' a4 'plan' "
-         "a3 'xyz' ]", "there is no such plan"},
+         "a3 'xyz' ]",
+         "there is no such plan"},
         {"32[ ('$confab/token_create') 0001 [] 81 a5 'token' a3 'a b' ]",
          "A-Z a-z 0-9"},
         {"32[ ('$confab/usage') 0001 [] 81 a5 'token' a3 'abc' ]",
@@ -109,7 +110,8 @@ static void bad_orders_are_explained(void **state)
         {"32[ ('$confab/ping') 0001 [] df ffffffff ]", "confab-status..400"},
         {"32[ ('$confab/ping') 0001 [ 26 ('confab-op') ('"
          "0123456789012345678901234567890123456789012345678901234567890123456789"
-         "') ] 80 ]", "confab-op is too long"},
+         "') ] 80 ]",
+         "confab-op is too long"},
     };
     struct peer a = administrator(&b, "a");
     (void)state;
@@ -137,9 +139,8 @@ static void status_counts(void **state)
 static void a_message_is_answered_with_its_place(void **state)
 {
     struct peer a = administrator(&b, "a");
-    const char *answer =
-        order(&a, "32[ ('tok-4/x') 0001 [ 26 ('confab-class') ('json') ] '{}' ]",
-              0);
+    const char *answer = order(
+        &a, "32[ ('tok-4/x') 0001 [ 26 ('confab-class') ('json') ] '{}' ]", 0);
     (void)state;
 
     assert_says(answer, "confab-status..200");
@@ -163,12 +164,11 @@ static void an_operation_is_done_once(void **state)
     assert_null(strstr(first, "confab-repeat"));
     peer_close(&a);
     a = administrator(&b, "a");
-    const char *again =
-        order(&a, "3a[ ('tok-5/x') 0001 [ " OP " ] 'x' ]", 0);
+    const char *again = order(&a, "3a[ ('tok-5/x') 0001 [ " OP " ] 'x' ]", 0);
     assert_says(again, "confab-repeat..1");
     /* both name the same place */
-    assert_says(again, strstr(first, "confab-id") == NULL
-                           ? "?" : "confab-seq..1");
+    assert_says(again,
+                strstr(first, "confab-id") == NULL ? "?" : "confab-seq..1");
     hears(&p, "30[ ('tok-5/x') 'x' ]");
     hears_nothing(&p, 50);
     peer_close(&a);
@@ -182,8 +182,10 @@ static void reserved_properties_never_reach_a_client(void **state)
 
     says(&p, "82[ 0001 [] ('tok-6/x') 00 ]");
     hears(&p, "90[ 0001 [] 00 ]");
-    order(&a, "32[ ('tok-6/x') 0001 [ 26 ('a') ('1') 26 ('confab-op') ('op-2') "
-              "26 ('b') ('2') ] 'x' ]", 0);
+    order(&a,
+          "32[ ('tok-6/x') 0001 [ 26 ('a') ('1') 26 ('confab-op') ('op-2') "
+          "26 ('b') ('2') ] 'x' ]",
+          0);
     hears(&p, "30[ ('tok-6/x') [ 26 ('a') ('1') 26 ('b') ('2') ] 'x' ]");
     peer_close(&a);
     peer_close(&p);

@@ -83,8 +83,8 @@ static void a_missing_client_id_is_made_up(void **state)
 static void other_bytes_than_connect_close_at_once(void **state)
 {
     static const char *const rows[] = {
-        "'GET / HTTP/1.1\r\n\r\n'", "00", "ff", "c000", "e000",
-        "30[ ('a') ]", "1603010200" /* TLS */,
+        "'GET / HTTP/1.1\r\n\r\n'", "00", "ff", "c000", "e000", "30[ ('a') ]",
+        "1603010200" /* TLS */,
     };
     (void)state;
 
@@ -112,7 +112,8 @@ static void a_bad_connect_is_told_why(void **state)
         {"10[ ('MQTT') 05 86 0000 [] ('c') [] ('o/w') ('x') ('t') ]", 0x87},
         {"10[ ('MQTT') 05 86 0000 [] ('c') [] ('t//w') ('x') ('t') ]", 0x90},
         {"10[ ('MQTT') 05 86 0000 [] ('c') [ 26 ('confab-id') ('1') ] ('t/w') "
-         "('x') ('t') ]", 0x83},
+         "('x') ('t') ]",
+         0x83},
     };
     uint8_t body[512];
     size_t len;
@@ -150,9 +151,9 @@ static void what_follows_connect_in_one_write_is_served(void **state)
     for (int i = 0; i < 16; i++) {
         struct peer p = stranger();
         char text[128];
-        snprintf(text, sizeof(text),
-                 "10[ ('MQTT') 04 02 0000 ('id-%d') ] 82[ 0001 ('a') 00 ] c000",
-                 i);
+        snprintf(
+            text, sizeof(text),
+            "10[ ('MQTT') 04 02 0000 ('id-%d') ] 82[ 0001 ('a') 00 ] c000", i);
         says(&p, text);
         hears(&p, "20 02 00 00  90 03 0001 00  d0 00");
         peer_close(&p);
@@ -185,7 +186,8 @@ static void a_second_connect_is_an_error(void **state)
 
 static void the_same_client_id_takes_over_within_its_token(void **state)
 {
-    struct peer old = device5(&b, "t", "same"), older = device311(&b, "t", "x");
+    struct peer old = device5(&b, "t", "same"),
+                older = device311(&b, "t", "x");
     struct peer other = device5(&b, "u", "same");
     uint8_t body[128];
     size_t len;
@@ -256,9 +258,9 @@ static void check_will(const char *client_id, const char *last_words,
 static void a_will_is_published_unless_the_client_takes_leave(void **state)
 {
     (void)state;
-    check_will("w1", NULL, true);         /* reset */
-    check_will("w2", "", true);           /* closed without a word */
-    check_will("w3", "f0 00", true);      /* protocol error */
+    check_will("w1", NULL, true);          /* reset */
+    check_will("w2", "", true);            /* closed without a word */
+    check_will("w3", "f0 00", true);       /* protocol error */
     check_will("w4", "e0 02 04 00", true); /* DISCONNECT with will */
     check_will("w5", "e000", false);
     check_will("w6", "e0 01 00", false);
@@ -347,8 +349,8 @@ static void a_taken_port_is_named(void **state)
     const struct broker_opts opts = {.data_dir = other.dir};
     assert_int_equal(store_open(other.dir, &store, &other.store, NULL),
                      STORE_OK);
-    assert_false(broker_start(&other.config, other.store, &opts,
-                              &other.broker, &error));
+    assert_false(broker_start(&other.config, other.store, &opts, &other.broker,
+                              &error));
     assert_non_null(strstr(error.text, "mqtt.listen 127.0.0.1:"));
     assert_non_null(strstr(error.text, "in use"));
     store_close(other.store);

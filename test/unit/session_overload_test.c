@@ -18,12 +18,12 @@
 #include "broker/worker.h"
 #include "test/unit/broker_fixture.h"
 
-/* ---- a whole broker ------------------------------------------------------------- */
+/* ---- a whole broker ----------------------------------------------------- */
 
 static struct broker_fixture b;
 
-static void publish_numbered(struct peer *p, const char *topic, uint32_t number,
-                             size_t size)
+static void publish_numbered(struct peer *p, const char *topic,
+                             uint32_t number, size_t size)
 {
     char *packet = malloc(size + 64);
     const size_t topic_len = strlen(topic);
@@ -72,7 +72,8 @@ static void check_slow_reader(bool qos1)
     struct peer slow = device311(&b, "slow", "slow");
     struct peer quick = device311(&b, "slow", "quick");
 
-    says(&slow, qos1 ? "82[ 0001 ('slow/x') 01 ]" : "82[ 0001 ('slow/x') 00 ]");
+    says(&slow,
+         qos1 ? "82[ 0001 ('slow/x') 01 ]" : "82[ 0001 ('slow/x') 00 ]");
     hears(&slow, qos1 ? "90 03 0001 01" : "90 03 0001 00");
     for (uint32_t i = 0; i < MANY; i++) {
         uint8_t ack[4];
@@ -157,8 +158,8 @@ static void a_flood_is_stored_and_nobody_else_waits_for_it(void **state)
     (void)state;
 
     for (int i = 0; i < 100; i++) { /* QoS 0 */
-        const char packet[] = {0x30, 13, 0, 7, 'f', 'l', 'o', 'o',
-                               'd', '/', 'x', '1', '2', '3', '4'};
+        const char packet[] = {0x30, 13,  0,   7,   'f', 'l', 'o', 'o',
+                               'd',  '/', 'x', '1', '2', '3', '4'};
         memcpy(batch + len, packet, sizeof(packet));
         len += sizeof(packet);
     }
@@ -179,7 +180,7 @@ static void a_flood_is_stored_and_nobody_else_waits_for_it(void **state)
     peer_close(&other);
 }
 
-/* ---- workers turned by hand ------------------------------------------------------- */
+/* ---- workers turned by hand --------------------------------------------- */
 
 struct by_hand {
     char dir[64];
@@ -226,8 +227,9 @@ static int begin_by_hand(void **state)
         h.workers[i] = worker_new(&h.hub, i, 0);
         assert_non_null(h.workers[i]);
     }
-    const struct writer_opts opts = {
-        .config = &h.config, .on_batch = on_batch, .arg = &h.hub};
+    const struct writer_opts opts = {.config = &h.config,
+                                     .on_batch = on_batch,
+                                     .arg = &h.hub};
     assert_int_equal(writer_start(h.store, &opts, &h.hub.writer), STORE_OK);
     return 0;
 }
@@ -359,7 +361,8 @@ static void a_revocation_in_a_lost_batch_is_made_up_for(void **state)
 
     run_alone(&c);
     fill_mailbox();
-    c = (struct command){.kind = COMMAND_TOKEN_REVOKE, .token = slice_str("r")};
+    c = (struct command){.kind = COMMAND_TOKEN_REVOKE,
+                         .token = slice_str("r")};
     run_alone(&c);
     hears_end(&p);
     says(&q, "c000");
@@ -367,6 +370,68 @@ static void a_revocation_in_a_lost_batch_is_made_up_for(void **state)
     peer_close(&p);
     peer_close(&q);
     turn(NULL);
+}
+
+static void turn_some(int times)
+{
+    for (int i = 0; i < times; i++) {
+        usleep(1000);
+        turn(NULL);
+    }
+}
+
+static void a_packet_costs_what_has_arrived_of_it(void **state)
+{
+    static char zeros[300000];
+    struct peer p = guest("big", "t");
+    const struct worker *w = h.workers[0];
+    uint8_t body[8];
+    size_t len;
+    (void)state;
+
+    fcntl(p.fd, F_SETFL, 0);
+    assert_int_equal(w->held_bytes, 0);
+    says(&p, "32 c6 cf 24 0003 't/x' 0001"); /* 600,006 bytes are to come */
+    turn_some(3);
+    assert_in_range(w->held_bytes, 1, 1024);
+    for (int i = 0; i < 10; i++) {
+        says_bytes(&p, zeros, 30000);
+        turn_some(3);
+    }
+    assert_in_range(w->held_bytes, 300000, 700000);
+    for (int i = 0; i < 10; i++) {
+        says_bytes(&p, zeros, i < 9 ? 30000 : 29998);
+        turn_some(3);
+    }
+    says(&p, "00 c0"); /* the last byte, and the first of a PINGREQ */
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x40);
+    assert_in_range(w->held_bytes, 1, 1024);
+    says(&p, "00");
+    hears(&p, "d0 00");
+    assert_int_equal(w->held_bytes, 0);
+    peer_close(&p);
+    turn_some(3);
+}
+
+static void a_will_is_paid_back(void **state)
+{
+    const struct worker *w = h.workers[0];
+    struct peer p = {.meanwhile = turn};
+    int fds[2];
+    (void)state;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    fcntl(fds[1], F_SETFL, O_NONBLOCK);
+    p.fd = fds[0];
+    struct connection *c = connection_new(fds[1], false, "guest");
+    atomic_fetch_add(&h.hub.connections, 1);
+    connection_attach(c, h.workers[0]);
+    says(&p, "10[ ('MQTT') 04 86 0000 ('w') ('t/w') ('bye') ('t') ]");
+    hears(&p, "20 02 00 00");
+    assert_in_range(w->held_bytes, sizeof(struct message), 1024);
+    peer_close(&p);
+    turn_some(3);
+    assert_int_equal(w->held_bytes, 0);
 }
 
 static int begin(void **state)
@@ -396,6 +461,8 @@ int main(void)
     const struct CMUnitTest by_hand[] = {
         cmocka_unit_test(a_worker_with_too_many_batches_reads_the_log_instead),
         cmocka_unit_test(a_revocation_in_a_lost_batch_is_made_up_for),
+        cmocka_unit_test(a_packet_costs_what_has_arrived_of_it),
+        cmocka_unit_test(a_will_is_paid_back),
     };
     return cmocka_run_group_tests(whole, begin, end) +
            cmocka_run_group_tests(by_hand, begin_by_hand, end_by_hand);

@@ -90,8 +90,9 @@ static void reserved_properties_are_refused_and_others_forwarded(void **state)
     hears_puback(&p, 2, 0x83);
     says(&p, "30[ ('t/props') [ 26 ('a') ('b') 26 ('confab-x') () ] 'no' ]");
     /* content type between two user properties; expiry is told as it is left */
-    says(&p, "30[ ('t/props') [ 26 ('b') ('2') 03 ('text/x') 26 ('a') ('1') "
-             "26 ('b') ('1') 02 00000064 01 01 08 ('r/t') 09 (00ff) ] 'yes' ]");
+    says(&p,
+         "30[ ('t/props') [ 26 ('b') ('2') 03 ('text/x') 26 ('a') ('1') "
+         "26 ('b') ('1') 02 00000064 01 01 08 ('r/t') 09 (00ff) ] 'yes' ]");
     hears(&p, "30[ ('t/props') [ 01 01 02 00000064 08 ('r/t') 09 (00ff) "
               "03 ('text/x') 26 ('b') ('2') 26 ('a') ('1') 26 ('b') ('1') ] "
               "'yes' ]");
@@ -105,24 +106,24 @@ static void what_a_client_was_told_not_to_do_ends_it(void **state)
         const char *says;
         unsigned code;
     } rows[] = {
-        {"34[ ('t/a') 0001 [] 'x' ]", 0x9b},        /* QoS 2 */
-        {"30[ ('t/a') [ 23 0001 ] 'x' ]", 0x94},    /* topic alias */
-        {"30[ ('t/+') [] 'x' ]", 0x90},             /* wildcard */
-        {"30[ () [] 'x' ]", 0x82},                  /* neither topic nor alias */
-        {"30[ ('t/a') [ 01 01 ] ff ]", 0x99},       /* not the UTF-8 it says */
-        {"30[ ('t/a') [ 0b 01 ] 'x' ]", 0x82},      /* subscription id */
-        {"30 81 80 48 00", 0x95},                   /* 1 MiB + 128 KiB + 1 */
-        {"f0 00", 0x82},                            /* AUTH */
+        {"34[ ('t/a') 0001 [] 'x' ]", 0x9b},     /* QoS 2 */
+        {"30[ ('t/a') [ 23 0001 ] 'x' ]", 0x94}, /* topic alias */
+        {"30[ ('t/+') [] 'x' ]", 0x90},          /* wildcard */
+        {"30[ () [] 'x' ]", 0x82},               /* neither topic nor alias */
+        {"30[ ('t/a') [ 01 01 ] ff ]", 0x99},    /* not the UTF-8 it says */
+        {"30[ ('t/a') [ 0b 01 ] 'x' ]", 0x82},   /* subscription id */
+        {"30 81 80 48 00", 0x95},                /* 1 MiB + 128 KiB + 1 */
+        {"f0 00", 0x82},                         /* AUTH */
         {"f0 02 18 00", 0x82},
-        {"50 02 0001", 0x82},                       /* PUBREC */
-        {"70 02 0001", 0x82},                       /* PUBCOMP */
-        {"20 02 00 00", 0x82},                      /* CONNACK */
+        {"50 02 0001", 0x82},  /* PUBREC */
+        {"70 02 0001", 0x82},  /* PUBCOMP */
+        {"20 02 00 00", 0x82}, /* CONNACK */
         {"00 00", 0x81},
         {"c0 01 00", 0x81},
         {"c1 00", 0x81},
-        {"36[ ('t/a') 0001 [] 'x' ]", 0x81},        /* QoS 3 */
-        {"32[ ('t/a') 0000 [] 'x' ]", 0x82},        /* packet id 0 */
-        {"30[ ('t/a') ]", 0x81},                    /* no property length */
+        {"36[ ('t/a') 0001 [] 'x' ]", 0x81}, /* QoS 3 */
+        {"32[ ('t/a') 0000 [] 'x' ]", 0x82}, /* packet id 0 */
+        {"30[ ('t/a') ]", 0x81},             /* no property length */
         {"30 ff ff ff ff 01", 0x81},
     };
     (void)state;
@@ -137,8 +138,10 @@ static void what_a_client_was_told_not_to_do_ends_it(void **state)
 static void an_old_client_is_just_closed(void **state)
 {
     static const char *const rows[] = {
-        "34[ ('t/a') 0001 'x' ]", "32[ ('o/a') 0001 'x' ]",
-        "32[ ('t//') 0001 'x' ]", "f0 00",
+        "34[ ('t/a') 0001 'x' ]",
+        "32[ ('o/a') 0001 'x' ]",
+        "32[ ('t//') 0001 'x' ]",
+        "f0 00",
         "c0 01 00",
     };
     (void)state;
@@ -151,7 +154,8 @@ static void an_old_client_is_just_closed(void **state)
     }
 }
 
-static void before_an_old_client_is_closed_it_hears_what_was_stored(void **state)
+static void before_an_old_client_is_closed_it_hears_what_was_stored(
+    void **state)
 {
     struct peer p = device311(&b, "t", "p");
     (void)state;
@@ -203,7 +207,8 @@ static void receipts_say_where_it_went(void **state)
         const uint8_t first = hears_packet(&p, body, sizeof(body), &len);
         size_t at = 0;
         for (size_t j = 0; j < len && j < sizeof(body); j++)
-            text[at++] = (char)(body[j] >= ' ' && body[j] < 127 ? body[j] : '.');
+            text[at++] =
+                (char)(body[j] >= ' ' && body[j] < 127 ? body[j] : '.');
         text[at] = '\0';
         assert_true(first == 0x40 || first == 0x30);
         assert_non_null(strstr(text, "confab-id"));
@@ -307,7 +312,8 @@ int main(void)
         cmocka_unit_test(reserved_properties_are_refused_and_others_forwarded),
         cmocka_unit_test(what_a_client_was_told_not_to_do_ends_it),
         cmocka_unit_test(an_old_client_is_just_closed),
-        cmocka_unit_test(before_an_old_client_is_closed_it_hears_what_was_stored),
+        cmocka_unit_test(
+            before_an_old_client_is_closed_it_hears_what_was_stored),
         cmocka_unit_test(dollar_topics_of_the_nameless_are_forgotten),
         cmocka_unit_test(pubrel_for_nothing_is_answered),
         cmocka_unit_test(receipts_say_where_it_went),

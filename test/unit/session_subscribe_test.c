@@ -20,7 +20,8 @@ static void granted_is_what_is_asked_up_to_1(void **state)
     says(&p, "82[ 0001 [] ('t/0') 00 ('t/1') 01 ('t/2') 02 ('o/#') 00 "
              "('t/#/x') 00 ('$share/g/t/#') 00 ]");
     hears(&p, "90[ 0001 [] 00 01 01 87 8f 9e ]");
-    says(&q, "82[ 0001 ('t/0') 00 ('t/2') 02 ('o/#') 00 ('$share/g/t/#') 00 ]");
+    says(&q,
+         "82[ 0001 ('t/0') 00 ('t/2') 02 ('o/#') 00 ('$share/g/t/#') 00 ]");
     hears(&q, "90[ 0001 00 01 80 80 ]");
     says(&p, "a2[ 0002 [] ('t/0') ('t/zero') ('t/1') ]");
     hears(&p, "b0[ 0002 [] 00 11 00 ]");
@@ -236,7 +237,18 @@ static void large_payloads_go_by_reference_with_their_packet_id(void **state)
                             (uint8_t)(body_len & 127) | 128,
                             (uint8_t)(body_len >> 7 & 127) | 128,
                             (uint8_t)(body_len >> 14),
-                            0, 7, 't', '/', 'l', 'a', 'r', 'g', 'e', 0, 1, 0};
+                            0,
+                            7,
+                            't',
+                            '/',
+                            'l',
+                            'a',
+                            'r',
+                            'g',
+                            'e',
+                            0,
+                            1,
+                            0};
     memcpy(packet, head, sizeof(head));
     for (int i = 0; i < LARGE; i++)
         packet[sizeof(head) + (size_t)i] = (uint8_t)(i * 7);

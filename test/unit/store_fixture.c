@@ -286,7 +286,8 @@ static size_t chunk_ids(struct fixture *f, struct slice topic, uint64_t *ids,
     return count;
 }
 
-static void delete_hidden_chunks(struct fixture *f, const struct thing_state *t,
+static void delete_hidden_chunks(struct fixture *f,
+                                 const struct thing_state *t,
                                  const uint64_t *ids, size_t count)
 {
     MDB_dbi dbi = store_env(f->store)->db.chunks;

@@ -232,7 +232,8 @@ static void every_message_is_found_by_its_seq(void **state)
     fixture_look(&f);
     for (size_t seq = 0; seq <= 72; seq++) {
         const bool there = seq >= 22 && seq <= 70;
-        assert_int_equal(store_by_seq(f.reader, slice_str(topic), seq, &record),
+        assert_int_equal(store_by_seq(f.reader, slice_str(topic), seq,
+                                      &record),
                          there ? STORE_OK : STORE_NOTFOUND);
     }
     fixture_close(&f);
@@ -253,8 +254,8 @@ static void a_long_history_is_found_by_seq_and_time(void **state)
     }
     fixture_look(&f);
     for (uint64_t seq = 1; seq <= 5000; seq += 37) {
-        assert_int_equal(store_by_seq(f.reader, slice_str(topic), seq, &record),
-                         STORE_OK);
+        assert_int_equal(
+            store_by_seq(f.reader, slice_str(topic), seq, &record), STORE_OK);
         assert_int_equal(record.m.seq, seq);
         for (int down = 0; down < 2; down++) {
             h = (struct history){.topic = slice_str(topic),

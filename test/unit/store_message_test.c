@@ -36,7 +36,7 @@ static void a_message_is_a_copy_without_number(void **state)
     assert_true(slice_eq(m->topic, slice_str("tok/thing")));
     assert_true(slice_eq(m->payload, slice_str("body")));
     assert_true(slice_eq(m->user_properties, slice_of("\x26", 1)));
-    assert_null(m->content_type.data); /* not sent */
+    assert_null(m->content_type.data);    /* not sent */
     assert_non_null(m->correlation.data); /* sent empty */
     assert_int_equal(m->correlation.len, 0);
     assert_int_equal(m->qos, 1);
@@ -89,9 +89,9 @@ static void payloads_have_the_class_of_their_bytes(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_int_equal(
-            payload_classify(slice_of(cases[i].bytes, cases[i].len)),
-            cases[i].cls);
+        assert_int_equal(payload_classify(
+                             slice_of(cases[i].bytes, cases[i].len)),
+                         cases[i].cls);
     assert_int_equal(payload_classify(slice_of(NULL, 0)), PAYLOAD_TEXT);
 }
 

@@ -438,7 +438,8 @@ int main(void)
         cmocka_unit_test(a_file_that_is_not_ours_is_refused),
         cmocka_unit_test(a_file_cut_short_is_refused),
         cmocka_unit_test(a_store_of_a_newer_version_is_refused),
-        cmocka_unit_test(a_store_larger_than_its_map_size_opens_with_a_reserve),
+        cmocka_unit_test(
+            a_store_larger_than_its_map_size_opens_with_a_reserve),
         cmocka_unit_test(the_table_of_readers_has_its_blocks_from_the_start),
         cmocka_unit_test(a_map_size_beyond_any_address_is_refused),
         cmocka_unit_test(every_error_has_its_text),

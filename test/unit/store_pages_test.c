@@ -54,7 +54,8 @@ static void used_is_what_is_not_free_for_reuse(void **state)
     fixture_trim(&f, "t/a", f.head - 10, true);
     fixture_commit(&f);
     commit_twice(&f);
-    assert_true(used(&f) < empty + MiB); /* though the file is as long as ever */
+    assert_true(used(&f) <
+                empty + MiB); /* though the file is as long as ever */
     assert_true(store_end(store_env(f.store)) >= full);
 
     struct store_stats stats;

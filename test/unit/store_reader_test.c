@@ -191,7 +191,7 @@ static void more_readers_than_slots_are_refused(void **state)
     f.reader = store_reader_acquire(f.store);
     while (count < 4 && (r[count] = store_reader_acquire(f.store)) != NULL)
         count++;
-    assert_int_equal(count, 2); /* less the fixture's and the writer's own */
+    assert_int_equal(count, 2);   /* less the fixture's and the writer's own */
     store_check_readers(f.store); /* all of them are alive */
     assert_null(store_reader_acquire(f.store));
     store_reader_release(r[--count]);
@@ -220,8 +220,7 @@ static void *walk_log(void *arg)
         uint64_t id = 0;
         w->failures += r == NULL || store_reader_begin(r) != STORE_OK;
         while (store_next(r, id, &record) == STORE_OK) {
-            w->failures += record.m.id != id + 1 ||
-                           record.m.topic.len != 3;
+            w->failures += record.m.id != id + 1 || record.m.topic.len != 3;
             id = record.m.id;
         }
         w->failures += id < w->head || id != store_head(r);
@@ -243,7 +242,8 @@ static void threads_read_while_another_writes(void **state)
     fixture_commit(&f);
     for (size_t i = 0; i < 3; i++) {
         w[i] = (struct walk){.store = f.store, .head = f.head};
-        assert_int_equal(pthread_create(&threads[i], NULL, walk_log, &w[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, walk_log, &w[i]),
+                         0);
     }
     for (int i = 0; i < 50; i++) {
         fixture_append(&f, "t/b", i);

@@ -20,8 +20,9 @@ static void assert_retained(struct store_reader *r, const char *filter,
     struct record record;
 
     for (;;) {
-        const enum store_err err = store_retained_next(
-            r, slice_str(filter), after, budget, &record, &after);
+        const enum store_err err =
+            store_retained_next(r, slice_str(filter), after, budget, &record,
+                                &after);
         if (err == STORE_NOTFOUND)
             break;
         if (err == STORE_INVALID) {
@@ -101,9 +102,8 @@ static void the_retained_message_outlives_its_history(void **state)
     for (int i = 0; i < 20; i++)
         fixture_append(&f, "t/a", 2);
     fixture_trim(&f, "t/a", 5, false); /* hidden, then deleted */
-    assert_int_equal(store_retained(fixture_look(&f), slice_str("t/a"),
-                                    &record),
-                     STORE_OK);
+    assert_int_equal(
+        store_retained(fixture_look(&f), slice_str("t/a"), &record), STORE_OK);
     assert_int_equal(record.m.id, 1);
     assert_int_equal(store_get(f.reader, 1, &record), STORE_NOTFOUND);
 

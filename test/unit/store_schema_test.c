@@ -163,12 +163,12 @@ static void things_that_contradict_themselves_are_refused(void **state)
     change;                                                                   \
     encode_thing(&b, &t);                                                     \
     assert_false(decode_thing(&b, key, &got))
-    REFUSED(t.row.first_seq = 4);   /* seqs have no gaps */
-    REFUSED(t.row.trimmed_id = 9);  /* first_id is visible */
+    REFUSED(t.row.first_seq = 4);  /* seqs have no gaps */
+    REFUSED(t.row.trimmed_id = 9); /* first_id is visible */
     REFUSED(t.row.first_id = 0);
     REFUSED(t.row.last_id = 8);
-    REFUSED(t.row.count = 9);       /* more than ever were */
-    REFUSED(t.open.ids[1] = 10);    /* ids ascend */
+    REFUSED(t.row.count = 9);    /* more than ever were */
+    REFUSED(t.open.ids[1] = 10); /* ids ascend */
     REFUSED(t.open.ids[0] = 0);
 #undef REFUSED
     encode_thing(&b, &a_thing);
@@ -318,7 +318,8 @@ static bool decodes(unsigned kind, MDB_val v)
     case 0: return schema_get_thing(key, v, &thing);
     case 1: return schema_get_chunk(v, &chunk);
     case 2:
-        return schema_get_retained(key, v, &topic, &number, &has_copy, &record);
+        return schema_get_retained(key, v, &topic, &number, &has_copy,
+                                   &record);
     case 3: return schema_get_token(key, v, &token);
     case 4: return schema_get_usage(v, &usage);
     case 5: return schema_get_trim(v, &topic);
@@ -391,7 +392,8 @@ int main(void)
         cmocka_unit_test(things_that_contradict_themselves_are_refused),
         cmocka_unit_test(a_full_chunk_comes_back_and_stays_small),
         cmocka_unit_test(malformed_chunks_are_refused),
-        cmocka_unit_test(a_retained_row_comes_back_with_and_without_its_record),
+        cmocka_unit_test(
+            a_retained_row_comes_back_with_and_without_its_record),
         cmocka_unit_test(tokens_usage_trims_and_numbers_come_back),
         cmocka_unit_test(rows_cut_off_anywhere_are_refused),
         cmocka_unit_test(longer_rows_of_a_later_version_are_read),

@@ -27,7 +27,8 @@ static void assert_things(struct store_reader *r, const char *prefix,
 
 #define THINGS(r, prefix, ...)                                                \
     assert_things(r, prefix, (const char *const[]){__VA_ARGS__},              \
-                  sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+                  sizeof((const char *const[]){__VA_ARGS__}) /                \
+                      sizeof(char *))
 
 static void a_thing_counts_its_messages(void **state)
 {
@@ -59,8 +60,9 @@ static void a_thing_counts_its_messages(void **state)
 
 static void things_are_listed_bytewise_by_prefix(void **state)
 {
-    static const char *const topics[] = {"t/b",  "t/a", "t/a/x", "t/a0", "u",
-                                         "t0/a", "s/z", "t/\xc3\xa4", "t"};
+    static const char *const topics[] = {"t/b",  "t/a",        "t/a/x",
+                                         "t/a0", "u",          "t0/a",
+                                         "s/z",  "t/\xc3\xa4", "t"};
     struct fixture f;
 
     (void)state;
@@ -93,10 +95,11 @@ static void a_listing_goes_on_after_a_thing_that_is_not_there(void **state)
                      STORE_OK);
     assert_true(slice_eq(row.topic, slice_str("t/c")));
     /* `after` below the prefix is no further than the prefix */
-    assert_int_equal(store_thing_next(r, slice_str("t/"), slice_str("a"), &row),
-                     STORE_OK);
+    assert_int_equal(
+        store_thing_next(r, slice_str("t/"), slice_str("a"), &row), STORE_OK);
     assert_true(slice_eq(row.topic, slice_str("t/a")));
-    assert_int_equal(store_thing_next(r, slice_str("t/"), slice_str("z"), &row),
+    assert_int_equal(store_thing_next(r, slice_str("t/"), slice_str("z"),
+                                      &row),
                      STORE_NOTFOUND);
     fixture_close(&f);
 }
@@ -116,7 +119,8 @@ static char *long_topic(const char *prefix, char fill, size_t len)
 
 static void very_long_topics_are_things_like_others(void **state)
 {
-    char *const a = long_topic("t/", 'a', 500), *const b = long_topic(a, 'b', 1),
+    char *const a = long_topic("t/", 'a', 500),
+                *const b = long_topic(a, 'b', 1),
                 *const c = long_topic(a, 'c', 60000),
                 *const prefix = long_topic("t/", 'a', 400);
     struct slice after = start;

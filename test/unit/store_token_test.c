@@ -15,7 +15,8 @@ static void put(struct fixture *f, MDB_dbi dbi, const char *token,
     assert_true(buffer_ok(b));
     schema_name_key(slice_str(token), &name);
     MDB_val key = schema_val(&name), row = {b->len, b->data};
-    assert_int_equal(mdb_txn_begin(store_env(f->store)->env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_txn_begin(store_env(f->store)->env, NULL, 0, &txn),
+                     0);
     assert_int_equal(mdb_put(txn, dbi, &key, &row, 0), 0);
     assert_int_equal(mdb_txn_commit(txn), 0);
     buffer_release(b);

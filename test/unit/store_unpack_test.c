@@ -16,7 +16,8 @@ static void numbers_of_every_width_come_back(void **state)
 
     (void)state;
     for (unsigned bit = 0; bit < 64; bit++) {
-        const uint64_t around[] = {(UINT64_C(1) << bit) - 1, UINT64_C(1) << bit};
+        const uint64_t around[] = {(UINT64_C(1) << bit) - 1, UINT64_C(1)
+                                                                 << bit};
         for (unsigned i = 0; i < 2; i++) {
             buffer_clear(&b);
             msgpack_pack_uint64(&p, around[i]);
@@ -52,9 +53,8 @@ static void every_first_byte_is_the_type_it_is(void **state)
         unpack_bin(&as_bin);
         const bool is_uint = type < 0x80 || (type >= 0xcc && type <= 0xcf);
         assert_int_equal(!as_uint.failed, is_uint);
-        assert_int_equal(!as_int.failed,
-                         is_uint || type >= 0xe0 ||
-                             (type >= 0xd0 && type <= 0xd3));
+        assert_int_equal(!as_int.failed, is_uint || type >= 0xe0 ||
+                                             (type >= 0xd0 && type <= 0xd3));
         assert_int_equal(!as_array.failed, (type >= 0x90 && type <= 0x9f) ||
                                                type == 0xdc || type == 0xdd);
         assert_int_equal(!as_bool.failed, type == 0xc2 || type == 0xc3);

@@ -143,8 +143,8 @@ static void hundreds_of_levels_are_walked(void **state)
     }
     const size_t len = 2 * TOPIC_LEVELS_MAX - 1;
     topic[len] = filter[len] = '\0';
-    assert_true(subscription_index_add(ix, slice_of(filter, len), &s,
-                                       &e[1].where));
+    assert_true(
+        subscription_index_add(ix, slice_of(filter, len), &s, &e[1].where));
     assert_int_equal(count_hits(ix, topic, &e[1]), 1);
     topic[len - 1] = 'b';
     assert_int_equal(count_hits(ix, topic, &e[1]), 0);
@@ -180,8 +180,8 @@ static void compare(struct subscription_index *ix, struct entry *e, size_t n)
 
     random_name(topic, 1 + (size_t)rand() % 5, false);
     for (size_t i = 0; i < n; i++) {
-        const bool expected =
-            e[i].in && filter_matches(slice_str(e[i].filter), slice_str(topic));
+        const bool expected = e[i].in && filter_matches(slice_str(e[i].filter),
+                                                        slice_str(topic));
         if (count_hits(ix, topic, &e[i]) != expected)
             fail_msg("%s against %s, %s", e[i].filter, topic,
                      e[i].in ? "in" : "out");

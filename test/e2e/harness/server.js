@@ -267,10 +267,13 @@ class Server {
 
   // ---- other programs
 
-  // Followed line by line (stdbuf: mosquitto_sub and curl keep theirs back when
-  // nobody seems to watch), ended with the server.
+  // Followed line by line, ended with the server. stdbuf: mosquitto_sub keeps its
+  // lines back when nobody seems to watch. Not for our own binary, which must
+  // not, and whose sanitizer wants to be loaded first.
   follow (command, args, options) {
-    const followed = follow('stdbuf', ['-oL', command, ...args], options)
+    const followed = command === BINARY || command === process.execPath
+      ? follow(command, args, options)
+      : follow('stdbuf', ['-oL', command, ...args], options)
     this.clients.push(() => followed.child.kill('SIGKILL'))
     return followed
   }
@@ -289,6 +292,16 @@ class Server {
   }
 
   // ---- the process
+
+  // Stopped in the middle of whatever it does, every thread of it.
+  async freeze () {
+    this.child.kill('SIGSTOP')
+    const tasks = `/proc/${this.child.pid}/task`
+    const isStopped = (task) => /^State:\s+T/m.test(fs.readFileSync(`${tasks}/${task}/status`, 'utf8'))
+    await until(() => fs.readdirSync(tasks).every(isStopped), 'stopping of every thread')
+  }
+
+  thaw () { this.child.kill('SIGCONT') }
 
   // Private memory in bytes (without the mapped log), from /proc. Always 0 under
   // sanitizers: their allocators keep freed memory back, so growth means nothing.
@@ -310,13 +323,12 @@ const giveUp = (why) => () => {
   console.error(`${path.basename(process.argv[1] ?? '')}: ${why}`)
   process.exit(1)
 }
-setTimeout(giveUp('took too long'), scaled(360000)).unref()
 let groupsLeft = 0
 
 // A group of tests that make servers of their own. `concurrent`: they mostly
 // wait and may do so at the same time.
 function group (name, body, { concurrent = false } = {}) {
-  groupsLeft++
+  if (groupsLeft++ === 0) setTimeout(giveUp('took too long'), scaled(360000)).unref()
   describe(name, { timeout: scaled(300000), concurrency: concurrent }, () => {
     body()
     after(() => {

@@ -1,0 +1,292 @@
+/* What comes from a client: cut into packets, handled as far as its credits go,
+ * the rest kept. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "broker/connect.h"
+#include "broker/connection_private.h"
+#include "broker/lobby.h"
+#include "broker/session.h"
+
+#define PARTIAL_MIN 256 /* room for the beginning of a packet */
+
+static bool is_serving(const struct connection *c)
+{
+    return c->state <= CONNECTION_OPEN && c->worker->phase == HUB_SERVING;
+}
+
+/* May another packet be taken from it now? */
+static bool may_read(const struct connection *c)
+{
+    return is_serving(c) && !c->held &&
+           c->commands < CONNECTION_COMMANDS_MAX &&
+           c->unacked_count < CONNECTION_COMMANDS_MAX &&
+           c->command_bytes < CONNECTION_BYTES_MAX &&
+           c->out.bytes < CONNECTION_ANSWERS_MAX &&
+           publish_pool_has_room(&c->worker->publishes);
+}
+
+static void start_reading(struct connection *c)
+{
+    if (c->pinned)
+        ev_io_start(c->worker->loop, &c->readable);
+    else if (!lobby_enter(c))
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+}
+
+void connection_stall(struct connection *c)
+{
+    lobby_leave(c);
+    ev_io_stop(c->worker->loop, &c->readable);
+    c->stalled = true;
+    if (!c->starving && !publish_pool_has_room(&c->worker->publishes)) {
+        c->starving = true;
+        TAILQ_INSERT_TAIL(&c->worker->starving, c, starve);
+    }
+}
+
+/* The bytes that were read and not consumed: a buffer with its owner's. */
+struct kept {
+    char *data;
+    size_t len, cap;
+};
+
+static struct kept take_in(struct connection *c)
+{
+    const struct kept in = {c->in.data, c->in.len, c->in.cap};
+
+    c->worker->held_bytes -= in.cap;
+    c->in.data = NULL;
+    c->in.len = c->in.cap = 0;
+    return in;
+}
+
+static void put_in(struct connection *c, char *data, size_t len, size_t cap)
+{
+    c->worker->held_bytes += cap;
+    c->in.data = data;
+    c->in.len = len;
+    c->in.cap = cap;
+}
+
+/* Small beginnings are always kept; large ones of very many clients are not. */
+static bool may_hold(const struct connection *c, size_t cap)
+{
+    return cap <= WORKER_READ_SIZE ||
+           c->worker->held_bytes + cap <= WORKER_HELD_MAX;
+}
+
+/* Keeps the end of data[0…), which may lie in `own` (then that is used again, or
+ * freed); closes the connection when that cannot be. */
+static void keep_rest(struct connection *c, struct kept own, const char *data,
+                      size_t len)
+{
+    /* A few bytes must not keep the buffer of a large packet. */
+    const bool reuse = own.data != NULL && len > 0 &&
+                       (own.cap <= 2 * WORKER_READ_SIZE || len >= own.cap / 4);
+    const size_t cap = reuse ? own.cap : len > PARTIAL_MIN ? len : PARTIAL_MIN;
+    char *to = reuse ? own.data : len > 0 ? malloc(cap) : NULL;
+
+    if (len > 0 && to != NULL && may_hold(c, cap)) {
+        memmove(to, data, len);
+        put_in(c, to, len, cap);
+        if (!reuse)
+            free(own.data);
+        return;
+    }
+    if (len > 0)
+        connection_close(c, to == NULL ? CLOSE_NO_MEMORY : CLOSE_BUSY, NULL);
+    if (!reuse)
+        free(to);
+    free(own.data);
+}
+
+enum feeding {
+    FEED_ON,   /* what is left is no whole packet, or must wait */
+    FEED_ENDED /* the connection has ended */
+};
+
+/* Handles whole packets from data[0…len); *ret_used of it are consumed.
+ * *ret_home: the worker the connection has to move to, else NULL. */
+static enum feeding take_packets(struct connection *c, const char *data,
+                                 size_t len, size_t *ret_used,
+                                 struct worker **ret_home)
+{
+    struct packet_frame frame;
+    struct packet_error error;
+    size_t used = 0;
+
+    *ret_home = NULL;
+    while (used < len && may_read(c)) {
+        if (c->state == CONNECTION_NEW &&
+            (uint8_t)data[used] >> 4 != PACKET_CONNECT) {
+            connection_close(c, CLOSE_PROTOCOL,
+                             "the first packet must be CONNECT");
+            return FEED_ENDED;
+        }
+        const enum packet_framing framing =
+            packet_frame(data + used, len - used, c->packet_max, &frame,
+                         &error);
+        if (framing == PACKET_MORE)
+            break;
+        if (framing == PACKET_BROKEN) {
+            session_broken(c, &error);
+            return FEED_ENDED;
+        }
+        if (c->state == CONNECTION_NEW && !c->pinned) {
+            struct worker *home = connect_place(c, &frame);
+            lobby_leave(c);
+            if (home != c->worker) {
+                *ret_home = home;
+                break;
+            }
+        }
+        session_packet(c, &frame);
+        if (c->state >= CONNECTION_LINGERING)
+            return FEED_ENDED;
+        used += frame.size;
+    }
+    *ret_used = used;
+    return FEED_ON;
+}
+
+static void move(struct connection *c, struct worker *home)
+{
+    struct worker *w = c->worker;
+
+    connection_detach(c);
+    if (worker_move(home, c))
+        return;
+    log_debug("broker", "%s closed: its worker is busy", c->peer);
+    atomic_fetch_add_explicit(&w->closed[CLOSE_BUSY], 1, memory_order_relaxed);
+    atomic_fetch_sub(&w->hub->connections, 1);
+    connection_free(c);
+}
+
+/* Takes `own` (may be empty), which data may lie in. The connection may be
+ * another worker's afterwards: it must not be touched any more. */
+static void feed(struct connection *c, struct kept own, const char *data,
+                 size_t len)
+{
+    struct worker *home;
+    size_t used;
+
+    if (take_packets(c, data, len, &used, &home) == FEED_ENDED) {
+        free(own.data);
+        return;
+    }
+    keep_rest(c, own, data + used, len - used);
+    if (c->state >= CONNECTION_LINGERING)
+        return;
+    if (home != NULL)
+        move(c, home);
+    else if (may_read(c))
+        start_reading(c);
+    else
+        connection_stall(c);
+}
+
+/* Reads behind the beginning of a large packet: its buffer doubles as bytes
+ * really arrive, so that announcing a length costs nothing. */
+static ssize_t read_large(struct connection *c, struct kept *in)
+{
+    if (in->cap - in->len < WORKER_READ_SIZE / 2) {
+        char *data =
+            may_hold(c, in->cap * 2) ? realloc(in->data, in->cap * 2) : NULL;
+        if (data == NULL) {
+            errno = ENOMEM;
+            return -1;
+        }
+        in->data = data;
+        in->cap *= 2;
+    }
+    return recv(c->fd, in->data + in->len, in->cap - in->len, 0);
+}
+
+static ssize_t read_small(struct connection *c, const struct kept *in)
+{
+    char *to = c->worker->read_buffer;
+
+    if (in->len > 0)
+        memcpy(to, in->data, in->len);
+    return recv(c->fd, to + in->len, WORKER_READ_SIZE, 0);
+}
+
+static void read_failed(struct connection *c, ssize_t n)
+{
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    connection_close(c, n < 0 && errno == ENOMEM ? CLOSE_BUSY : CLOSE_HANGUP,
+                     NULL);
+}
+
+static void discard(struct connection *c)
+{
+    struct worker *w = c->worker;
+    const ssize_t n = recv(c->fd, w->read_buffer, WORKER_READ_SIZE, 0);
+
+    if (n == 0 ||
+        (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        connection_finish(c);
+}
+
+void connection_readable(struct connection *c)
+{
+    struct worker *w = c->worker;
+
+    if (c->state == CONNECTION_LINGERING) {
+        discard(c);
+        return;
+    }
+    struct kept in = take_in(c);
+    const bool large = in.len > WORKER_READ_SIZE;
+    const ssize_t n = large ? read_large(c, &in) : read_small(c, &in);
+    if (n <= 0) {
+        put_in(c, in.data, in.len, in.cap);
+        read_failed(c, n);
+        return;
+    }
+    counter_add(&w->counters.bytes_received, (uint64_t)n);
+    c->heard_at = ev_now(w->loop);
+    in.len += (size_t)n;
+    if (large)
+        feed(c, in, in.data, in.len);
+    else {
+        free(in.data);
+        feed(c, (struct kept){0}, w->read_buffer, in.len);
+    }
+}
+
+void connection_on_readable(struct ev_loop *loop, ev_io *io, int events)
+{
+    (void)loop;
+    (void)events;
+    connection_readable(io->data);
+}
+
+void connection_resume(struct connection *c)
+{
+    if (!c->stalled || !may_read(c))
+        return;
+    c->stalled = false;
+    connection_forget_starving(c);
+    if (c->in.len > 0) {
+        const struct kept in = take_in(c);
+        feed(c, in, in.data, in.len);
+    } else {
+        start_reading(c);
+    }
+}
+
+void connection_credit(struct connection *c)
+{
+    /* Half of them, so that a busy client is not stopped at each packet. */
+    if (c->stalled && !c->starving &&
+        c->commands <= CONNECTION_COMMANDS_MAX / 2 &&
+        c->unacked_count <= CONNECTION_COMMANDS_MAX / 2 &&
+        c->command_bytes <= CONNECTION_BYTES_MAX / 2 &&
+        c->out.bytes <= CONNECTION_ANSWERS_MAX / 2)
+        connection_resume(c);
+}

@@ -1,0 +1,389 @@
+/* From a client's bytes to a command: PUBLISH and wills, what may be published
+ * and what becomes of its properties. */
+#include <stdlib.h>
+
+#include "base/vocabulary.h"
+#include "broker/admin.h"
+#include "broker/publish_private.h"
+#include "broker/reason.h"
+
+static void await_ack(struct connection *c, struct publish *q,
+                      uint16_t packet_id)
+{
+    q->acknowledge = true;
+    q->packet_id = packet_id;
+    STAILQ_INSERT_TAIL(&c->unacked, q, entry);
+    c->unacked_count++;
+}
+
+/* Answered here, but in its turn. reason 0: acknowledged and forgotten. */
+static void answer_here(struct connection *c, const struct packet_publish *p,
+                        uint8_t reason, const char *text)
+{
+    struct publish *q = publish_new(c->worker, c);
+
+    if (q == NULL) {
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+        return;
+    }
+    await_ack(c, q, p->packet_id);
+    q->answered = true;
+    q->reason = reason;
+    q->status = reason == 0                       ? 200
+                : reason == REASON_NOT_AUTHORIZED ? 401
+                                                  : 400;
+    q->text = text;
+    publish_settle(c);
+}
+
+static void refuse(struct connection *c, const struct packet_publish *p,
+                   uint8_t reason, const char *text,
+                   _Atomic uint64_t *qos0_counter)
+{
+    if (p->qos == 0)
+        counter_add(qos0_counter, 1);
+    else
+        answer_here(c, p, reason, text);
+}
+
+static bool has_prefix(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && memcmp(s.data, prefix.data, prefix.len) == 0;
+}
+
+static bool has_reserved(const struct packet_user_block *user)
+{
+    struct packet_user_cursor at = packet_user_props(user->span);
+    struct packet_user_property property;
+
+    if (user->size == 0)
+        return false;
+    while (packet_user_props_next(&at, &property))
+        if (has_prefix(property.name, slice_str(RESERVED_PREFIX)))
+            return true;
+    return false;
+}
+
+static int64_t number_of(struct slice s)
+{
+    const char *p = s.data;
+    int64_t v = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (p[i] < '0' || p[i] > '9' || i >= 18)
+            return 0;
+        v = v * 10 + (p[i] - '0');
+    }
+    return v;
+}
+
+/* What an administrator says about its PUBLISH in confab-* properties. */
+struct instructions {
+    struct slice operation, idempotency;
+    int64_t window_start_us;
+    bool is_json;
+};
+
+static void follow(struct instructions *ret,
+                   const struct packet_user_property *p)
+{
+    if (slice_eq(p->name, slice_str(PROP_OP)))
+        ret->operation = p->value;
+    else if (slice_eq(p->name, slice_str(PROP_IDEMPOTENCY)))
+        ret->idempotency = p->value;
+    else if (slice_eq(p->name, slice_str(PROP_CHARGE)))
+        ret->window_start_us = number_of(p->value);
+    else if (slice_eq(p->name, slice_str(PROP_CLASS)))
+        ret->is_json = slice_eq(p->value, slice_str("json"));
+}
+
+/* User properties to forward, as one encoded block: the client's own bytes
+ * where they are one, else gathered in `scratch`. */
+static bool forwarded(const struct packet_user_block *user,
+                      struct instructions *take, struct buffer *scratch,
+                      struct slice *ret)
+{
+    struct packet_user_cursor at = packet_user_props(user->span);
+    struct packet_user_property property;
+
+    *ret = slice_of(NULL, 0);
+    if (user->size == 0)
+        return true;
+    if (take == NULL && user->span.len == user->size) {
+        *ret = user->span;
+        return true;
+    }
+    buffer_clear(scratch);
+    while (packet_user_props_next(&at, &property)) {
+        if (take != NULL &&
+            has_prefix(property.name, slice_str(RESERVED_PREFIX)))
+            follow(take, &property);
+        else
+            buffer_put_slice(scratch, property.encoded);
+    }
+    if (scratch->len > 0)
+        *ret = buffer_slice(scratch);
+    return buffer_ok(scratch);
+}
+
+static void fill_properties(struct message *m,
+                            const struct packet_message_properties *p)
+{
+    m->has_expiry = p->has_expiry;
+    m->expiry_s = p->expiry_s;
+    m->has_payload_format = p->has_payload_format;
+    m->payload_format = p->payload_format;
+    m->content_type = p->content_type;
+    m->response_topic = p->response_topic;
+    m->correlation = p->correlation;
+}
+
+static bool keep_instructions(struct publish *q, const struct instructions *in)
+{
+    struct command *command = &q->command;
+
+    if (in->window_start_us != 0)
+        command->window_start_us = in->window_start_us;
+    if (in->operation.len > PUBLISH_OPERATION_MAX ||
+        in->idempotency.len > PUBLISH_IDEMPOTENCY_MAX)
+        return false;
+    if (in->operation.len > 0) {
+        memcpy(q->operation, in->operation.data, in->operation.len);
+        command->operation = slice_of(q->operation, in->operation.len);
+    }
+    if (in->idempotency.len > 0 && q->memory == NULL) {
+        q->memory = malloc(in->idempotency.len);
+        if (q->memory == NULL)
+            return false;
+        memcpy(q->memory, in->idempotency.data, in->idempotency.len);
+        command->idempotency = slice_of(q->memory, in->idempotency.len);
+    }
+    return true;
+}
+
+static struct message *message_of(struct connection *c,
+                                  const struct packet_publish *p,
+                                  bool is_event, struct instructions *take)
+{
+    struct message m = {
+        .kind = is_event ? MESSAGE_EVENT : MESSAGE_MESSAGE,
+        .qos = p->qos,
+        .retain = p->retain,
+        .publisher = c->publisher,
+        .topic = p->topic,
+        .payload = p->payload,
+    };
+
+    fill_properties(&m, &p->properties);
+    if (!forwarded(&p->user, take, &c->worker->scratch, &m.user_properties))
+        return NULL;
+    m.payload_class = take != NULL && take->is_json
+                          ? PAYLOAD_JSON
+                          : (uint8_t)payload_classify(p->payload);
+    return message_new(&m);
+}
+
+static void publish_message(struct connection *c,
+                            const struct packet_publish *p, bool is_event)
+{
+    struct worker *w = c->worker;
+    const bool is_admin = c->role == ROLE_ADMIN;
+    struct instructions in = {0};
+    struct publish *q = publish_new(w, c);
+
+    if (q != NULL)
+        q->command.message = message_of(c, p, is_event, is_admin ? &in : NULL);
+    if (q == NULL || q->command.message == NULL) {
+        if (q != NULL)
+            publish_free(w, q);
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+        return;
+    }
+    if (is_admin && !keep_instructions(q, &in)) {
+        publish_free(w, q);
+        refuse(c, p, REASON_IMPLEMENTATION_SPECIFIC,
+               "confab-op or confab-idempotency is too long",
+               &w->counters.dropped.refused);
+        return;
+    }
+    q->command.kind = is_event ? COMMAND_EVENT : COMMAND_APPEND;
+    q->command.now_us = w->real_us;
+    q->command.uncharged = c->role == ROLE_NAMELESS;
+    q->bytes = sizeof(*q) + sizeof(struct message) + p->topic.len +
+               p->payload.len + p->user.size;
+    if (p->qos > 0)
+        await_ack(c, q, p->packet_id);
+    publish_submit(w, q);
+}
+
+static void publish_command(struct connection *c,
+                            const struct packet_publish *p)
+{
+    const size_t prefix = strlen(COMMAND_PREFIX);
+    const struct slice name =
+        slice_of((const char *)p->topic.data + prefix, p->topic.len - prefix);
+    struct worker *w = c->worker;
+    struct instructions in = {0};
+    struct packet_user_cursor at = packet_user_props(p->user.span);
+    struct packet_user_property property;
+    struct publish *q = publish_new(w, c);
+
+    if (q == NULL) {
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+        return;
+    }
+    if (p->qos > 0)
+        await_ack(c, q, p->packet_id);
+    q->bytes = sizeof(*q) + p->payload.len;
+    while (p->user.size > 0 && packet_user_props_next(&at, &property))
+        follow(&in, &property);
+    in.idempotency = slice_of(NULL, 0); /* that is a matter of messages */
+    if (!keep_instructions(q, &in)) {
+        q->status = command_status(RESULT_INVALID);
+        q->reason = REASON_IMPLEMENTATION_SPECIFIC;
+        q->text = "confab-op is too long";
+    } else if (admin_order(q, w->hub, name, p->payload, w->real_us)) {
+        publish_submit(w, q);
+        return;
+    }
+    if (p->qos > 0) {
+        q->answered = true;
+        publish_settle(c);
+    } else {
+        publish_free(w, q);
+    }
+}
+
+/* MQTT 5 §3.3.4: a client that has more unacknowledged than it was told. */
+static bool exceeds_receive_maximum(const struct connection *c,
+                                    const struct packet_publish *p)
+{
+    return p->qos > 0 && c->terms.version == PACKET_V5 &&
+           c->unacked_count >= c->receive_maximum; /* never when 65,535 */
+}
+
+void publish_received(struct connection *c, const struct packet_publish *p)
+{
+    struct worker *w = c->worker;
+
+    counter_add(&w->counters.received, 1);
+    if (exceeds_receive_maximum(c, p)) {
+        connection_close(c, CLOSE_RECEIVE_MAXIMUM, NULL);
+        return;
+    }
+    if (p->payload_not_utf8) {
+        if (p->qos == 0)
+            connection_close(c, CLOSE_PAYLOAD_FORMAT, NULL);
+        else
+            answer_here(c, p, REASON_PAYLOAD_FORMAT_INVALID,
+                        "payload is not the UTF-8 it says it is");
+        return;
+    }
+    if (c->role != ROLE_ADMIN && has_reserved(&p->user)) {
+        refuse(c, p, REASON_IMPLEMENTATION_SPECIFIC,
+               "user properties " RESERVED_PREFIX "* are reserved",
+               &w->counters.dropped.reserved);
+        return;
+    }
+    switch (auth_publish(c->role, connection_token(c), p->topic)) {
+    case PUBLISH_STORE: publish_message(c, p, false); break;
+    case PUBLISH_EVENT: publish_message(c, p, true); break;
+    case PUBLISH_COMMAND: publish_command(c, p); break;
+    case PUBLISH_DROP:
+        refuse(c, p, REASON_SUCCESS, NULL, &w->counters.dropped.dollar);
+        break;
+    case PUBLISH_FOREIGN:
+        refuse(c, p, REASON_NOT_AUTHORIZED,
+               "topic does not start with the client's token",
+               &w->counters.dropped.forbidden);
+        break;
+    case PUBLISH_INVALID:
+        refuse(c, p, REASON_TOPIC_NAME_INVALID,
+               "topic is not <token>/<thing> with a valid thing",
+               &w->counters.dropped.forbidden);
+        break;
+    }
+}
+
+/* ---- wills -------------------------------------------------------------- */
+
+static size_t size_of(const struct message *m)
+{
+    return sizeof(*m) + m->topic.len + m->payload.len + m->content_type.len +
+           m->response_topic.len + m->correlation.len + m->user_properties.len;
+}
+
+uint8_t publish_accept_will(struct connection *c,
+                            const struct packet_will *will,
+                            struct message **ret_will)
+{
+    struct worker *w = c->worker;
+    struct message m = {
+        .qos = will->qos,
+        .retain = will->retain,
+        .publisher = c->publisher,
+        .topic = will->topic,
+        .payload = will->payload,
+        .payload_class = (uint8_t)payload_classify(will->payload),
+    };
+
+    *ret_will = NULL;
+    if (c->plan != NULL && c->plan->payload_max != 0 &&
+        will->payload.len > c->plan->payload_max)
+        return REASON_QUOTA_EXCEEDED;
+    if (has_reserved(&will->user))
+        return REASON_IMPLEMENTATION_SPECIFIC;
+    switch (auth_publish(c->role, connection_token(c), will->topic)) {
+    case PUBLISH_STORE: m.kind = MESSAGE_MESSAGE; break;
+    case PUBLISH_EVENT: m.kind = MESSAGE_EVENT; break;
+    case PUBLISH_DROP: return REASON_SUCCESS;
+    case PUBLISH_INVALID: return REASON_TOPIC_NAME_INVALID;
+    case PUBLISH_FOREIGN:
+    case PUBLISH_COMMAND: return REASON_NOT_AUTHORIZED;
+    }
+    fill_properties(&m, &will->properties);
+    if (w->held_bytes + size_of(&m) <= WORKER_HELD_MAX &&
+        forwarded(&will->user, NULL, &w->scratch, &m.user_properties))
+        *ret_will = message_new(&m);
+    if (*ret_will == NULL)
+        return REASON_QUOTA_EXCEEDED;
+    w->held_bytes += size_of(*ret_will);
+    return REASON_SUCCESS;
+}
+
+static struct message *take_will(struct connection *c)
+{
+    struct message *m = c->will;
+
+    if (m != NULL)
+        c->worker->held_bytes -= size_of(m);
+    c->will = NULL;
+    return m;
+}
+
+void publish_drop_will(struct connection *c)
+{
+    message_unref(take_will(c));
+}
+
+void publish_will(struct connection *c)
+{
+    struct worker *w = c->worker;
+    struct message *m = take_will(c);
+
+    if (m == NULL)
+        return;
+    struct publish *q = publish_new(w, NULL);
+    if (q == NULL) {
+        counter_add(&w->counters.dropped.will, 1);
+        message_unref(m);
+        return;
+    }
+    q->command.message = m;
+    q->command.kind =
+        m->kind == MESSAGE_EVENT ? COMMAND_EVENT : COMMAND_APPEND;
+    q->command.now_us = w->real_us;
+    q->command.uncharged = c->role == ROLE_NAMELESS;
+    q->bytes = sizeof(*q) + size_of(m);
+    publish_submit(w, q);
+}

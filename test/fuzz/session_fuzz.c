@@ -1,0 +1,204 @@
+/* A whole session against a real worker and store: what a client sends, in
+ * pieces, must never crash the broker, stop it from answering others, or leave
+ * anything behind when the client is gone.
+ *
+ * Input: one byte of settings (bit 0: an administrator's socket, bit 1: a second
+ * client subscribed to everything), one byte with the length of a piece (0: all
+ * at once), then the client's bytes. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "broker/token_connections.h"
+#include "broker/worker.h"
+#include "test/fuzz/fuzz.h"
+
+#define PATIENCE_US INT64_C(10000000)
+
+static struct config config;
+static struct worker *workers[2];
+static struct hub hub = {
+    .config = &config, .workers = workers, .count = 1, .connection_limit = 10};
+static char dir[64];
+
+/* Not assert(): a promise counts in every build. */
+#define must(promise)                                                         \
+    do {                                                                      \
+        if (!(promise)) {                                                     \
+            fprintf(stderr, "broken: %s\n", #promise);                        \
+            abort();                                                          \
+        }                                                                     \
+    } while (0)
+
+static void on_batch(void *arg, struct batch *batch)
+{
+    (void)arg;
+    for (unsigned i = 0; i < 2; i++)
+        worker_offer(workers[i], batch);
+}
+
+static void put_status(void *arg, struct buffer *out)
+{
+    (void)arg;
+    buffer_put_str(out, "{}");
+}
+
+static void remove_folder(void)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "confab.lock"};
+    char path[96];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+    rmdir(dir);
+}
+
+/* Once per process: the store and the threads live as long as it does. */
+static void begin(void)
+{
+    /* Flushes cost nothing there, where it exists. */
+    const bool shm = access("/dev/shm", W_OK) == 0;
+    const struct store_opts store = {.map_size = 64 << 20};
+    const struct writer_opts writer = {.config = &config,
+                                       .on_batch = on_batch};
+
+    snprintf(dir, sizeof(dir), "%s/confab-fuzz-XXXXXX",
+             shm ? "/dev/shm" : "/tmp");
+    must(mkdtemp(dir) != NULL);
+    atexit(remove_folder);
+    config_defaults(&config);
+    config.tokens_access = ACCESS_OPEN;
+    must(store_open(dir, &store, &hub.store, NULL) == STORE_OK);
+    hub.token_connections = token_connections_new();
+    hub.status = put_status;
+    for (unsigned i = 0; i < 2; i++) {
+        workers[i] = worker_new(&hub, i, 0);
+        must(workers[i] != NULL);
+    }
+    must(writer_start(hub.store, &writer, &hub.writer) == STORE_OK);
+}
+
+static void turn(void)
+{
+    ev_run(workers[0]->loop, EVRUN_NOWAIT);
+    ev_run(workers[1]->loop, EVRUN_NOWAIT);
+}
+
+static int enter(bool as_admin)
+{
+    int fds[2];
+
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+    must(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0);
+    must(fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0);
+    struct connection *c = connection_new(fds[1], as_admin, "fuzz");
+    must(c != NULL);
+    atomic_fetch_add(&hub.connections, 1);
+    connection_attach(c, workers[as_admin]);
+    return fds[0];
+}
+
+static void swallow(int fd)
+{
+    char bytes[4096];
+
+    while (recv(fd, bytes, sizeof(bytes), 0) > 0)
+        ;
+}
+
+/* Sends it piece by piece; false: the broker has closed. */
+static bool say(int fd, const void *data, size_t size, size_t piece)
+{
+    const char *at = data;
+
+    while (size > 0) {
+        const size_t len = piece == 0 || piece > size ? size : piece;
+        const ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
+        turn();
+        swallow(fd);
+        if (n > 0) {
+            at += n;
+            size -= (size_t)n;
+        } else if (hub.connections == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char watcher_says[] =
+    "\x10\x14\0\4MQTT\5\x02\0\0\0\0\7watcher" /* CONNECT */
+    "\x82\7\0\1\0\0\1#\1";                    /* SUBSCRIBE, QoS 1 */
+
+/* Messages may come behind the answer: asks again until it is the last. */
+static bool hears_pingresp(int fd)
+{
+    const int64_t until = clock_mono_us() + PATIENCE_US;
+    char bytes[4096], last[2] = {0};
+
+    for (unsigned turns = 0; clock_mono_us() < until; turns++) {
+        if (turns % 64 == 0)
+            (void)send(fd, "\xc0", 2, MSG_NOSIGNAL);
+        turn();
+        const ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+        if (n >= 2)
+            memcpy(last, bytes + n - 2, 2);
+        else if (n == 1)
+            last[0] = last[1], last[1] = bytes[0];
+        else if (n == 0)
+            return false;
+        if (last[0] == '\xd0' && last[1] == 0)
+            return true;
+    }
+    return false;
+}
+
+static void await_nobody(void)
+{
+    const int64_t until = clock_mono_us() + PATIENCE_US;
+
+    while (atomic_load(&hub.connections) > 0 ||
+           !publish_pool_is_quiet(&workers[0]->publishes) ||
+           !publish_pool_is_quiet(&workers[1]->publishes)) {
+        turn();
+        must(clock_mono_us() < until);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        must(workers[i]->held_bytes == 0);
+        must(workers[i]->filter_cost == 0);
+        must(subscription_index_count(workers[i]->index) == 0);
+        must(workers[i]->pool.exact_bytes == 0);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static bool begun;
+    int watcher = -1;
+
+    if (!begun)
+        begin();
+    begun = true;
+    if (size < 2)
+        return 0;
+    if (data[0] & 2) {
+        watcher = enter(false);
+        say(watcher, watcher_says, sizeof(watcher_says) - 1, 0);
+    }
+    const int fd = enter(data[0] & 1);
+    say(fd, data + 2, size - 2, data[1]);
+    if (watcher >= 0) {
+        if (memmem(data, size, "watcher", 7) == NULL) /* its place was taken */
+            must(hears_pingresp(watcher));
+        close(watcher);
+    }
+    close(fd);
+    await_nobody();
+    return 0;
+}
