@@ -83,7 +83,8 @@ SETARCH = $$(setarch -R true 2>/dev/null && echo setarch -R)
 # Everything waits longer there: CONFAB_SLOW, read by test/e2e/harness.
 ASAN = CONFAB_SLOW=1 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 $(SETARCH)
-TSAN = CONFAB_SLOW=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 $(SETARCH)
+TSAN = CONFAB_SLOW=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$(CURDIR)/test/tsan.supp \
+	$(SETARCH)
 
 test-asan: build-all-asan $(NODE_MODULES) ## unit and e2e with address and undefined sanitizers
 	$(ASAN) $(call ctest,asan)

@@ -5,16 +5,13 @@
 
 #include "base/clock.h"
 #include "broker/backlog.h"
-#include "broker/delivery.h"
+#include "broker/fan_out.h"
 #include "broker/listener.h"
 #include "broker/lobby.h"
-#include "broker/reread.h"
-#include "broker/session.h"
 
 #define RESULTS_AT_ONCE 256
-#define FAN_OUT_US 5000      /* then sockets are looked at again */
-#define MESSAGES_PER_LOOK 64 /* between two looks at the clock */
-#define RETRY_S 0.05         /* the store failed */
+#define FAN_OUT_US 5000 /* then sockets are looked at again */
+#define RETRY_S 0.05    /* the store failed */
 #define PHASE_TICK_S 0.02
 #define CLOSING_US 1200000 /* to say goodbye */
 
@@ -143,67 +140,7 @@ static void resume_starving(struct worker *w)
     }
 }
 
-/* ---- fan-out ------------------------------------------------------------ */
-
-/* The next batch, or what has to be read from the log instead of batches that
- * found no room. false: nothing is waiting. */
-static bool next_batch(struct worker *w)
-{
-    const uint64_t missed = atomic_load(&w->missed);
-    void *b;
-
-    if (mailbox_receive(w->batches, &b, 1) == 1) {
-        w->current = b;
-        w->current_at = 0;
-        return true;
-    }
-    if (missed == 0)
-        return false;
-    /* It was set before the mailbox was found empty, and nothing is sent while
-     * it is set: all older batches have been fanned out. */
-    reread_begin(w, atomic_exchange(&w->missed, 0) - 1);
-    return true;
-}
-
-static void fan_out_batch(struct worker *w)
-{
-    struct batch *b = w->current;
-    const size_t stop = b->count - w->current_at < MESSAGES_PER_LOOK
-                            ? b->count
-                            : w->current_at + MESSAGES_PER_LOOK;
-
-    while (w->current_at < stop) {
-        delivery_fan_out(w, b->messages[w->current_at++]);
-        if (w->encoded > WORKER_ENCODED_MAX)
-            worker_flush(w);
-    }
-    if (w->current_at < b->count)
-        return;
-    if (b->head > w->head)
-        w->head = b->head;
-    w->current = NULL;
-    batch_unref(b);
-}
-
-/* Everything that waits, or as much as FAN_OUT_US allows (0: no limit). false:
- * nothing is left. */
-static bool fan_out(struct worker *w, int64_t limit_us)
-{
-    for (;;) {
-        if (w->reread_to > w->head || w->recheck_tokens) {
-            if (!reread_step(w)) {
-                worker_try_later(w);
-                return false;
-            }
-        } else if (w->current != NULL) {
-            fan_out_batch(w);
-        } else if (!next_batch(w)) {
-            return false;
-        }
-        if (limit_us != 0 && clock_mono_us() - w->mono_us > limit_us)
-            return true;
-    }
-}
+/* ---- the end of a turn -------------------------------------------------- */
 
 void worker_flush(struct worker *w)
 {
@@ -261,7 +198,7 @@ static void begin_closing(struct worker *w)
     struct connection *c, *next;
 
     take_results(w);
-    (void)fan_out(w, 0);
+    (void)fan_out_turn(w, 0);
     for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
         next = TAILQ_NEXT(c, all);
         connection_close(c, CLOSE_SHUTDOWN, NULL);
@@ -318,7 +255,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     take_results(w);
     publish_submit_waiting(w);
     resume_starving(w);
-    more = fan_out(w, FAN_OUT_US);
+    more = fan_out_turn(w, FAN_OUT_US);
     more |= backlog_turn(w);
     worker_flush(w);
     follow_phase(w);

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/token.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "cli/cli.h"
@@ -18,7 +19,6 @@
 #include "store/writer.h"
 
 #define NAME "token"
-#define RANDOM_BYTES 18 /* 24 characters of base64url: 144 bits */
 
 static const char usage[] =
     "Usage: confab token create [--plan NAME] [TOKEN]\n"
@@ -180,8 +180,7 @@ static int change(const struct settings *s, struct change *ch)
 
 static int create(const struct settings *s, const char *token, const char *plan)
 {
-    char made[64];
-    unsigned char random[RANDOM_BYTES];
+    char made[TOKEN_MADE + 1];
 
     if (plan == NULL)
         plan = s->config.tokens_default_plan;
@@ -191,9 +190,7 @@ static int create(const struct settings *s, const char *token, const char *plan)
     if (token == NULL) {
         if (sodium_init() < 0)
             return failure(NAME, "no source of random numbers");
-        randombytes_buf(random, sizeof(random));
-        sodium_bin2base64(made, sizeof(made), random, sizeof(random),
-                          sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        token_make(made);
         token = made;
     }
     if (!token_valid(slice_str(token)))

@@ -1,21 +1,21 @@
 /* POST /tokens: what the button of the home page does. */
 #include <msgpack.h>
-#include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/token.h"
 #include "base/vocabulary.h"
 #include "bridge/api/doors.h"
 #include "bridge/creations.h"
 
-#define RANDOM_BYTES 18 /* 24 characters of base64url, 144 bits */
 #define DEADLINE_US INT64_C(10000000)
 
 struct creation {
     struct call *call;
     struct link_request request;
     msgpack_sbuffer body;
-    char token[64];
+    char token[TOKEN_MADE + 1];
 };
 
 static void creation_release(void *own)
@@ -35,12 +35,9 @@ static void put_text(msgpack_packer *pk, const char *text)
 
 static void make_body(struct creation *n, const char *plan)
 {
-    unsigned char random[RANDOM_BYTES];
     msgpack_packer pk;
 
-    randombytes_buf(random, sizeof(random));
-    sodium_bin2base64(n->token, sizeof(n->token), random, sizeof(random),
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    token_make(n->token);
     msgpack_packer_init(&pk, &n->body, msgpack_sbuffer_write);
     msgpack_pack_map(&pk, 2);
     put_text(&pk, "token");

@@ -1,0 +1,66 @@
+#include "broker/fan_out.h"
+
+#include "base/clock.h"
+#include "broker/delivery.h"
+#include "broker/reread.h"
+#include "broker/worker.h"
+
+#define MESSAGES_PER_LOOK 64 /* between two looks at the clock */
+
+/* The next batch, or what has to be read from the log instead of batches that
+ * found no room. false: nothing is waiting. */
+static bool next_batch(struct worker *w)
+{
+    const uint64_t missed = atomic_load(&w->missed);
+    void *b;
+
+    if (mailbox_receive(w->batches, &b, 1) == 1) {
+        w->current = b;
+        w->current_at = 0;
+        return true;
+    }
+    if (missed == 0)
+        return false;
+    /* It was set before the mailbox was found empty, and nothing is sent while
+     * it is set: all older batches have been fanned out. */
+    reread_begin(w, atomic_exchange(&w->missed, 0) - 1);
+    return true;
+}
+
+static void fan_out_batch(struct worker *w)
+{
+    struct batch *b = w->current;
+    const size_t stop = b->count - w->current_at < MESSAGES_PER_LOOK
+                            ? b->count
+                            : w->current_at + MESSAGES_PER_LOOK;
+
+    while (w->current_at < stop) {
+        delivery_fan_out(w, b->messages[w->current_at++]);
+        if (w->encoded > WORKER_ENCODED_MAX)
+            worker_flush(w);
+    }
+    if (w->current_at < b->count)
+        return;
+    if (b->head > w->head)
+        w->head = b->head;
+    w->current = NULL;
+    batch_unref(b);
+}
+
+bool fan_out_turn(struct worker *w, int64_t limit_us)
+{
+    for (;;) {
+        if (w->reread_to > w->head || w->recheck_tokens) {
+            if (!reread_step(w)) {
+                worker_try_later(w);
+                return false;
+            }
+        } else if (w->current != NULL) {
+            fan_out_batch(w);
+        } else if (!next_batch(w)) {
+            return false;
+        }
+        if (limit_us != 0 && clock_mono_us() - w->mono_us > limit_us)
+            return true;
+    }
+}
