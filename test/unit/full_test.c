@@ -216,7 +216,7 @@ static void append_to_tokens(struct writing *w)
     static struct sent *all[TOKENS];
 
     for (int i = 0; i < TOKENS; i++) {
-        char topic[16];
+        char topic[32];
         snprintf(topic, sizeof(topic), "token-%04d/x", i);
         all[i] = new_append(topic, "v");
     }
