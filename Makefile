@@ -18,10 +18,12 @@ BIN := build/release/confab
 
 BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 	libmosquitto-dev libmicrohttpd-dev liblmdb-dev libmsgpack-dev libev-dev \
-	libsodium-dev libinih-dev libsystemd-dev uthash-dev
+	libsodium-dev libinih-dev libsystemd-dev uthash-dev \
+	libgnutls28-dev libwslay-dev
 # node=, chromium= and the like: a command that is there already is good enough.
 TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
-	mosquitto_pub=mosquitto-clients curl=curl python3=python3
+	mosquitto_pub=mosquitto-clients curl=curl python3=python3 \
+	python3-paho-mqtt openssl=openssl
 BENCH_PACKAGES := mosquitto nginx-core libnginx-mod-nchan python3=python3
 FUZZ_PACKAGES := clang llvm libclang-rt-14-dev
 COVERAGE_PACKAGES := gcovr

@@ -218,8 +218,9 @@ static void settle_limits(struct connection *c, const struct packet_connect *p)
 {
     c->receive_maximum = receive_maximum(c->plan);
     c->packet_max = auth_packet_max(c->worker->hub->config, c->plan);
-    c->inflight.window =
-        p->receive_maximum < INFLIGHT_MAX ? p->receive_maximum : INFLIGHT_MAX;
+    inflight_init(&c->inflight, p->receive_maximum < INFLIGHT_MAX
+                                    ? p->receive_maximum
+                                    : INFLIGHT_MAX);
     c->keep_alive_s = 1.5 * p->keep_alive_s; /* MQTT-3.1.2-22 */
     c->no_expiry = p->session_expiry_s == 0;
 }

@@ -82,7 +82,8 @@ static const struct image *image_for(struct worker *w, struct images *set,
 }
 
 /* The pattern with this receiver's packet id in it. */
-static bool give_with_id(struct connection *c, const struct image *image)
+static bool give_with_id(struct connection *c, const struct message *m,
+                         uint8_t qos, bool retain, const struct image *image)
 {
     struct block_pool *pool = &c->worker->pool;
     const struct block_range *all = &image->range;
@@ -94,7 +95,13 @@ static bool give_with_id(struct connection *c, const struct image *image)
     if (to == NULL)
         return false;
     memcpy(to, all->block->data + all->offset, len);
-    const uint16_t id = inflight_take(&c->inflight);
+    struct inflight_entry *entry = inflight_take(&c->inflight);
+    if (entry == NULL)
+        return false;
+    entry->log_id = m->id;
+    entry->qos = qos;
+    entry->retain = retain;
+    const uint16_t id = entry->packet_id;
     to[image->packet_id_at] = (char)(id >> 8);
     to[image->packet_id_at + 1] = (char)id;
     if (!by_reference)
@@ -124,7 +131,7 @@ static void give_image(struct connection *c, struct images *set,
         return;
     }
     if (shape & IMAGE_QOS1
-            ? !give_with_id(c, image)
+            ? !give_with_id(c, set->message, 1, shape & IMAGE_RETAIN, image)
             : !out_queue_share(&c->out, &w->pool, &image->range)) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
@@ -239,8 +246,17 @@ bool delivery_give(struct connection *c, const struct message *m,
     char *to = out_queue_reserve(&c->out, &w->pool, size);
     if (to == NULL)
         return false;
-    image_write(m, shape, left_s, qos > 0 ? inflight_take(&c->inflight) : 0,
-                to);
+    uint16_t packet_id = 0;
+    if (qos > 0) {
+        struct inflight_entry *entry = inflight_take(&c->inflight);
+        if (entry == NULL)
+            return false;
+        entry->log_id = m->id;
+        entry->qos = qos;
+        entry->retain = retain;
+        packet_id = entry->packet_id;
+    }
+    image_write(m, shape, left_s, packet_id, to);
     counter_add(&w->counters.delivered, 1);
     connection_touch(c);
     return true;

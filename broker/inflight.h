@@ -1,6 +1,9 @@
-/* Packet ids of QoS 1 messages a client has not acknowledged yet. A clean
- * session forgets them with its connection, so which message an id stood for
- * need not be known: one bit each. Ids are 1…INFLIGHT_MAX, given round robin. */
+/* What a client was sent with QoS 1 or 2 and has not finished yet, in the order
+ * it was sent: redelivery keeps that order (MQTT-4.6.0-1). Packet ids are
+ * 1…INFLIGHT_MAX, given round robin.
+ *
+ * Memory: none while nothing is in flight.
+ * Threads: one worker's. */
 #ifndef CONFAB_BROKER_INFLIGHT_H
 #define CONFAB_BROKER_INFLIGHT_H
 
@@ -9,41 +12,62 @@
 
 #define INFLIGHT_MAX 256
 
+struct share_member;
+
+enum inflight_state {
+    INFLIGHT_SENT,    /* PUBLISH was sent: PUBACK or PUBREC is awaited */
+    INFLIGHT_RELEASED /* PUBREC came: PUBREL is due or sent, PUBCOMP awaited */
+};
+
+struct inflight_entry {
+    uint64_t log_id; /* 0: an event, which is not in the log */
+    uint32_t order;  /* grows with each one sent; on disk */
+    uint16_t packet_id;
+    uint8_t qos;   /* 1 or 2 */
+    uint8_t state; /* enum inflight_state; on disk */
+    bool retain;   /* was sent with the retain flag */
+    bool changed;  /* differs from what is on disk (stored sessions) */
+    bool saved;    /* has a row on disk */
+    uint32_t identifier_count;
+    uint32_t *identifiers; /* Subscription Identifiers; NULL: none. Owned */
+    struct share_member *share; /* came by a shared subscription, or NULL */
+};
+
 struct inflight {
-    uint64_t taken[INFLIGHT_MAX / 64]; /* bit id - 1 */
-    uint16_t count;
+    struct inflight_entry *entries; /* [first, first + count), oldest first */
+    uint16_t first, count, cap;
     uint16_t window; /* min(client's Receive Maximum, INFLIGHT_MAX) */
     uint16_t last;   /* id given last */
+    uint32_t order;
+    uint64_t taken[INFLIGHT_MAX / 64]; /* bit id - 1 */
 };
+
+void inflight_init(struct inflight *f, uint16_t window);
+void inflight_release(struct inflight *f); /* forgets everything */
 
 static inline bool inflight_full(const struct inflight *f)
 {
     return f->count >= f->window;
 }
 
-/* Not when full. */
-static inline uint16_t inflight_take(struct inflight *f)
-{
-    unsigned id = f->last;
+/* A new entry with the next free packet id, everything else zero; valid until
+ * the next call that adds or removes. Not when full. NULL: out of memory. */
+struct inflight_entry *inflight_take(struct inflight *f);
 
-    do
-        id = id % INFLIGHT_MAX + 1;
-    while (f->taken[(id - 1) / 64] >> (id - 1) % 64 & 1);
-    f->taken[(id - 1) / 64] |= UINT64_C(1) << (id - 1) % 64;
-    f->count++;
-    f->last = (uint16_t)id;
-    return f->last;
-}
+/* One that was on disk: `entry` with its packet id, order and state, whose
+ * identifiers pass to the list. Given in order. false: out of memory, or that id
+ * is taken. */
+bool inflight_restore(struct inflight *f, const struct inflight_entry *entry);
 
-/* false: that id was not taken. */
-static inline bool inflight_give_back(struct inflight *f, unsigned id)
+/* NULL: no such id in flight. */
+struct inflight_entry *inflight_find(struct inflight *f, unsigned packet_id);
+void inflight_remove(struct inflight *f, struct inflight_entry *entry);
+
+/* The i-th oldest, i < count. */
+static inline struct inflight_entry *inflight_at(const struct inflight *f,
+                                                 unsigned i)
 {
-    if (id == 0 || id > INFLIGHT_MAX ||
-        !(f->taken[(id - 1) / 64] >> (id - 1) % 64 & 1))
-        return false;
-    f->taken[(id - 1) / 64] &= ~(UINT64_C(1) << (id - 1) % 64);
-    f->count--;
-    return true;
+    return &f->entries[f->first + i];
 }
 
 #endif

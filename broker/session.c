@@ -39,6 +39,7 @@ static void on_publish(struct connection *c, const struct packet_frame *f)
 
 static void on_ack(struct connection *c, const struct packet_frame *f)
 {
+    struct inflight_entry *entry;
     struct packet_ack ack;
     struct packet_error error;
     uint8_t packet[8];
@@ -50,8 +51,11 @@ static void on_ack(struct connection *c, const struct packet_frame *f)
     switch (f->type) {
     case PACKET_PUBACK:
         /* An id that is not in flight: some clients acknowledge twice. */
-        if (inflight_give_back(&c->inflight, ack.packet_id))
+        entry = inflight_find(&c->inflight, ack.packet_id);
+        if (entry != NULL) {
+            inflight_remove(&c->inflight, entry);
             backlog_wake(c);
+        }
         break;
     case PACKET_PUBREL:
         /* Nothing was ever received with QoS 2. */
@@ -154,6 +158,7 @@ void session_end(struct connection *c, bool with_will)
     subscribe_forget(c);
     retained_forget(c);
     catch_up_end(c);
+    inflight_release(&c->inflight);
     publish_forget(c);
     if (c->plan_counted) {
         token_connections_remove(w->hub->token_connections,

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "broker/inflight.h"
 
 static void token_clients_publish_under_their_token_only(void **state)
 {
@@ -132,28 +131,6 @@ static void the_largest_packet_follows_from_the_plan(void **state)
                      AUTH_PAYLOAD_MAX + PACKET_OVERHEAD_MAX);
 }
 
-static void packet_ids_are_unique_and_come_back(void **state)
-{
-    struct inflight f = {.window = INFLIGHT_MAX};
-    bool seen[INFLIGHT_MAX + 1] = {0};
-    (void)state;
-
-    for (int i = 0; i < INFLIGHT_MAX; i++) {
-        assert_false(inflight_full(&f));
-        const uint16_t id = inflight_take(&f);
-        assert_in_range(id, 1, INFLIGHT_MAX);
-        assert_false(seen[id]);
-        seen[id] = true;
-    }
-    assert_true(inflight_full(&f));
-    assert_true(inflight_give_back(&f, 77));
-    assert_false(inflight_give_back(&f, 77));
-    assert_false(inflight_give_back(&f, 0));
-    assert_false(inflight_give_back(&f, INFLIGHT_MAX + 1));
-    assert_false(inflight_give_back(&f, 65535));
-    assert_int_equal(inflight_take(&f), 77);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,7 +139,6 @@ int main(void)
         cmocka_unit_test(administrators_order_and_tell_events),
         cmocka_unit_test(filters_must_name_the_token),
         cmocka_unit_test(the_largest_packet_follows_from_the_plan),
-        cmocka_unit_test(packet_ids_are_unique_and_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
