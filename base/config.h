@@ -29,6 +29,8 @@ struct plan {
     uint64_t connections;  /* MQTT connections and open streams per token */
     uint64_t inflight;     /* unacknowledged QoS 1 publishes per connection:
                               the Receive Maximum we announce */
+    uint64_t sessions_max;   /* stored sessions per token */
+    uint64_t session_expiry; /* s; longest a client may ask for */
     uint64_t things_max;   /* per token */
     uint64_t bytes_max;    /* stored payload bytes per token */
     uint64_t idle_timeout; /* s; SSE only */

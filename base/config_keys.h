@@ -44,6 +44,10 @@
       "MQTT connections, and live streams, of a token at the same time")      \
     X(inflight, "messages", 0, 0, 0,                                          \
       "unacknowledged QoS 1 publishes per connection (Receive Maximum)")      \
+    X(sessions_max, "sessions", 0, 0, 0,                                      \
+      "MQTT sessions of a token that outlive their connection")               \
+    X(session_expiry, "seconds", 0, 0, 0,                                     \
+      "longest time such a session is kept without a connection")             \
     X(things_max, "things", 0, 0, 0, "things per token")                      \
     X(bytes_max, "bytes", 0, 0, 0, "stored payload per token")                \
     X(idle_timeout, "seconds", 180, 0, 0,                                     \

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "broker/catch_up.h"
 #include "broker/delivery.h"
+#include "broker/flow.h"
 #include "broker/retained.h"
 #include "broker/worker.h"
 
@@ -10,7 +11,13 @@
 
 static bool has_backlog(const struct connection *c)
 {
-    return c->catch_up != NULL || !TAILQ_EMPTY(&c->scans);
+    return c->resend > 0 || c->catch_up != NULL || !TAILQ_EMPTY(&c->scans);
+}
+
+/* SUBACK goes before the retained messages it brings about. */
+static bool has_scans(const struct connection *c)
+{
+    return !TAILQ_EMPTY(&c->scans) && c->subacks_due == 0;
 }
 
 void backlog_wake(struct connection *c)
@@ -31,15 +38,20 @@ void backlog_forget(struct connection *c)
 
 /* A queue that is still draining is left alone, so that a slow reader is given
  * whole steps and not a message at a time. */
-static bool can_be_fed(const struct connection *c)
+static bool can_be_fed(struct connection *c)
 {
-    return c->state == CONNECTION_OPEN && has_backlog(c) &&
-           delivery_has_room(c) && !c->out.blocked;
+    if (c->state != CONNECTION_OPEN || c->out.blocked)
+        return false;
+    if (c->resend > 0)
+        return flow_may_resend(c);
+    return (has_scans(c) || c->catch_up != NULL) && delivery_has_room(c);
 }
 
 static bool step(struct connection *c, struct store_reader *r)
 {
-    if (!TAILQ_EMPTY(&c->scans))
+    if (c->resend > 0)
+        return flow_resend_step(c, r);
+    if (has_scans(c))
         return retained_step(c, r);
     return catch_up_step(c, r);
 }

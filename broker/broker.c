@@ -13,6 +13,7 @@
 #include "broker/listener.h"
 #include "broker/status.h"
 #include "broker/token_connections.h"
+#include "broker/will.h"
 #include "broker/worker.h"
 
 #define DESCRIPTORS_KEPT 128 /* not for clients: store, sockets, HTTP */
@@ -129,10 +130,17 @@ static bool start_workers(struct broker *b, struct config_error *ret_error)
     return true;
 }
 
+/* After the writer has ended the sessions of the last run. */
+static bool load_wills(struct broker *b, struct config_error *ret_error)
+{
+    return wills_load(&b->hub) || fail(ret_error, "cannot read the sessions");
+}
+
 static bool start_all(struct broker *b, struct config_error *ret_error)
 {
     return make_workers(b, ret_error) && open_listeners(b, ret_error) &&
-           start_writer(b, ret_error) && start_workers(b, ret_error);
+           start_writer(b, ret_error) && load_wills(b, ret_error) &&
+           start_workers(b, ret_error);
 }
 
 bool broker_start(const struct config *config, struct store *store,

@@ -53,6 +53,11 @@ static bool open_reader(struct connection *c, struct catch_up *u,
     return u->reader != NULL;
 }
 
+uint64_t catch_up_position(const struct connection *c)
+{
+    return position_of(c->catch_up);
+}
+
 void catch_up_begin(struct connection *c, uint64_t position)
 {
     struct catch_up *u = calloc(1, sizeof(*u));
@@ -90,6 +95,11 @@ static bool give(struct connection *c, const struct message *m)
     bool as_published;
 
     if (!subscribe_match(c, m, &qos, &as_published))
+        return true;
+    if (qos > m->qos)
+        qos = m->qos;
+    /* What came with QoS 0 while the client was away is not kept for it. */
+    if (qos == 0 && c->stored != NULL && m->id <= c->stored->offline_head)
         return true;
     counter_add(&c->worker->counters.catchup_records, 1);
     return delivery_give(c, m, qos, m->retain && as_published);

@@ -18,6 +18,8 @@ void catch_up_begin(struct connection *c, uint64_t position);
 /* Its filters have changed. */
 void catch_up_refresh(struct connection *c);
 void catch_up_end(struct connection *c); /* when there is none, too */
+/* Everything up to this id was given; only while there is a catch-up. */
+uint64_t catch_up_position(const struct connection *c);
 
 /* One step: at most CATCH_UP_BYTES, or until the connection has no room or is
  * live. r inside begin/end. false: the store failed, try again later. */

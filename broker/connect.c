@@ -8,10 +8,12 @@
 #include "broker/packet_encode.h"
 #include "broker/publish.h"
 #include "broker/reason.h"
+#include "broker/session_open.h"
 #include "broker/token_connections.h"
+#include "broker/will.h"
 #include "broker/worker.h"
 
-#define MAXIMUM_QOS 1
+#define MAXIMUM_QOS 2
 #define RECEIVE_MAXIMUM_ADMIN 512
 #define ASSIGNED_RANDOM 12 /* bytes, twice as many hexadecimal digits */
 
@@ -87,6 +89,11 @@ struct worker *connect_place(struct connection *c,
     return hub->workers[c->publisher % hub->count];
 }
 
+struct worker *connect_home(const struct hub *hub, struct slice identity)
+{
+    return hub->workers[hash_of(identity.data, identity.len) % hub->count];
+}
+
 /* ---- whether it may ----------------------------------------------------- */
 
 static void refuse(struct connection *c, uint8_t reason, const char *text)
@@ -142,14 +149,18 @@ static bool is_throttled(const struct connection *c)
     return t->publisher == c->publisher && t->until_us > w->mono_us;
 }
 
-/* MQTT-3.1.4-3: whoever has the session must go. */
-static void take_over(struct connection *c)
+/* MQTT-3.1.4-3: whoever has the session must go. true: that one had something
+ * in the store, or was about to. */
+static bool take_over(struct connection *c)
 {
     struct connection *old;
 
     HASH_FIND(session, c->worker->sessions, c->identity, c->identity_len, old);
-    if (old != NULL)
-        connection_close(old, CLOSE_TAKEN_OVER, NULL);
+    if (old == NULL)
+        return false;
+    const bool had_stored = old->stored != NULL || old->opening;
+    connection_close(old, CLOSE_TAKEN_OVER, NULL);
+    return had_stored;
 }
 
 static bool admit(struct connection *c)
@@ -214,6 +225,15 @@ static uint16_t receive_maximum(const struct plan *plan)
                : (uint16_t)plan->inflight;
 }
 
+uint32_t connect_granted_expiry(const struct connection *c, uint32_t asked_s)
+{
+    if (c->role == ROLE_ADMIN)
+        return 0; /* the link has its own books (bridge/link_books.h) */
+    if (c->plan->session_expiry != 0 && asked_s > c->plan->session_expiry)
+        return (uint32_t)c->plan->session_expiry;
+    return asked_s;
+}
+
 static void settle_limits(struct connection *c, const struct packet_connect *p)
 {
     c->receive_maximum = receive_maximum(c->plan);
@@ -222,19 +242,19 @@ static void settle_limits(struct connection *c, const struct packet_connect *p)
                                     ? p->receive_maximum
                                     : INFLIGHT_MAX);
     c->keep_alive_s = 1.5 * p->keep_alive_s; /* MQTT-3.1.2-22 */
-    c->no_expiry = p->session_expiry_s == 0;
+    c->asked_expiry = p->session_expiry_s != 0;
+    c->session_expiry_s = connect_granted_expiry(c, p->session_expiry_s);
+    c->expiry_differs = c->session_expiry_s != p->session_expiry_s;
+    c->will_delay_s = p->will.delay_s;
 }
 
-static void send_connack(struct connection *c, const struct packet_connect *p)
+static void send_connack(struct connection *c, bool session_present)
 {
-    /* What is not here yet, a client must not use: sessions end with their
-     * connection, no QoS 2, no shared subscriptions, no identifiers. */
     const struct packet_connack connack = {
         .reason = REASON_SUCCESS,
-        .has_session_expiry = p->session_expiry_s != 0,
-        .session_expiry_s = 0,
-        .has_maximum_qos = true,
-        .maximum_qos = MAXIMUM_QOS,
+        .session_present = session_present,
+        .has_session_expiry = c->expiry_differs,
+        .session_expiry_s = c->session_expiry_s,
         .receive_maximum =
             c->receive_maximum == UINT16_MAX ? 0 : c->receive_maximum,
         .maximum_packet_size = c->packet_max,
@@ -262,6 +282,15 @@ static void send_connack(struct connection *c, const struct packet_connect *p)
     connection_touch(c);
     connection_opened(c);
 }
+
+static void session_ready(struct connection *c, bool present)
+{
+    send_connack(c, present);
+    if (c->state == CONNECTION_OPEN && present)
+        session_resume(c);
+}
+
+static const struct session_open_calls opening_calls = {session_ready, refuse};
 
 void connect_received(struct connection *c, const struct packet_frame *f)
 {
@@ -300,10 +329,11 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     }
     if (!accept_will(c, &p))
         return;
-    take_over(c);
+    const bool had_stored = take_over(c);
     if (!admit(c))
         return;
     read_wishes(c, &p);
     settle_limits(c, &p);
-    send_connack(c, &p);
+    will_client_returned(c, p.clean_start);
+    session_open(c, p.clean_start, had_stored, &opening_calls);
 }

@@ -8,6 +8,7 @@
 #include "broker/lobby.h"
 #include "broker/packet_encode.h"
 #include "broker/session.h"
+#include "broker/stored_session.h"
 
 static const struct {
     uint8_t code;
@@ -51,6 +52,7 @@ void connection_free(struct connection *c)
     if (c->fd >= 0)
         close(c->fd);
     free(c->identity);
+    free(c->inbound);
     free(c->in.data);
     free(c);
 }
@@ -281,7 +283,12 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     switch (c->state) {
-    case CONNECTION_NEW: connection_close(c, CLOSE_NO_CONNECT, NULL); break;
+    case CONNECTION_NEW:
+        if (c->opening) /* the disk is slow, not the client */
+            start_timer(c, CONNECT_WITHIN_S);
+        else
+            connection_close(c, CLOSE_NO_CONNECT, NULL);
+        break;
     case CONNECTION_OPEN:
         if (c->held)
             hold_over(c);

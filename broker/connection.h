@@ -1,5 +1,6 @@
 /* One client: its socket, the bytes it sent that are not a whole packet yet,
- * what waits to be written to it, and its (clean) session.
+ * what waits to be written to it, and its session. What of that outlives the
+ * connection is in stored_session.h.
  *
  * Threads:  belongs to one worker at a time; worker_move() passes it on.
  * Life:     made by a listener, ended by connection_close(), freed by its
@@ -33,9 +34,11 @@
 #define LINGER_S 1.0
 
 struct catch_up;
+struct inbound;
 struct publish;
 struct retained_scan;
 struct session_filter;
+struct stored_session;
 struct worker;
 
 enum connection_state {
@@ -61,6 +64,10 @@ struct connection {
     struct out_queue out;
     struct inflight inflight;
     struct catch_up *catch_up; /* NULL: live */
+    struct stored_session *stored; /* NULL: it ends with the connection */
+    struct inbound *inbound; /* QoS 2 it sent and has not released; or NULL */
+    uint16_t resend; /* the newest in flight, not yet sent again */
+    uint16_t subacks_due; /* the store is asked first; retained messages wait */
     struct packet_terms terms;
     uint64_t publisher; /* hash of token and client id; 0 before CONNECT */
 
@@ -82,7 +89,12 @@ struct connection {
     bool pinned;             /* identity is set: its worker is known */
     bool in_lobby;           /* lobby.h reads from it, not `readable` */
     bool id_assigned;        /* the client id is ours */
-    bool no_expiry;          /* Session Expiry Interval of CONNECT is 0 */
+    bool opening;            /* CONNECT waits for the store */
+    bool asked_expiry;       /* Session Expiry Interval of CONNECT is not 0 */
+    bool expiry_differs;     /* from what CONNECT asked for: CONNACK says so */
+    uint32_t session_expiry_s; /* 0: the session ends with the connection */
+    uint32_t will_delay_s;
+    uint64_t resume_at; /* position of the stored session */
     bool plan_counted;       /* in hub.token_connections */
     const struct plan *plan; /* NULL: administrator */
     char *identity; /* token, NUL, client id: the key of the session */
@@ -92,8 +104,8 @@ struct connection {
     char peer[56];
 
     /* what it published and has no answer for yet */
-    STAILQ_HEAD(, publish) unacked; /* QoS 1, in order of arrival */
-    uint32_t unacked_count;
+    STAILQ_HEAD(, publish) unacked; /* QoS 1 and 2, in order of arrival */
+    uint32_t unacked_count, unacked_qos2;
     uint16_t receive_maximum; /* ours; more unacked is an error in v5 */
     uint32_t commands;        /* with the writer, QoS 0 too */
     uint64_t command_bytes;

@@ -20,7 +20,7 @@ static bool is_serving(const struct connection *c)
 /* May another packet be taken from it now? */
 static bool may_read(const struct connection *c)
 {
-    return is_serving(c) && !c->held &&
+    return is_serving(c) && !c->held && !c->opening &&
            c->commands < CONNECTION_COMMANDS_MAX &&
            c->unacked_count < CONNECTION_COMMANDS_MAX &&
            c->command_bytes < CONNECTION_BYTES_MAX &&

@@ -15,7 +15,9 @@
     X(bytes_sent)                                                             \
     X(catchup_switched) /* a live subscriber became a catch-up reader */      \
     X(catchup_records)  /* messages given to catch-up readers */              \
-    X(batches_dropped)  /* the worker re-read the log instead */
+    X(batches_dropped)  /* the worker re-read the log instead */              \
+    X(sessions_resumed) /* stored sessions their clients came back to */      \
+    X(sessions_unsaved) /* last saves that the store refused */
 
 /* X(name, text): messages that did not reach somebody, by cause */
 #define COUNTERS_DROPPED(X)                                                   \
@@ -28,7 +30,8 @@
     X(event_slow, "event for a subscriber that was catching up")              \
     X(event_batch, "event in a batch the worker had no room for")             \
     X(will, "will that was refused by a limit or the store")                  \
-    X(memory, "no memory to deliver it")
+    X(memory, "no memory to deliver it")                                      \
+    X(retention, "in flight when retention removed it")
 
 /* Kept by the broker, not by a worker: the accepting side of limits. */
 #define COUNTERS_REFUSED(X)                                                   \

@@ -5,6 +5,7 @@
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/catch_up.h"
+#include "broker/stored_session.h"
 #include "broker/worker.h"
 
 /* Smaller payloads are copied with their QoS 1 header: cheaper than a run of
@@ -65,7 +66,7 @@ static unsigned shape_for(const struct connection *c, const struct message *m,
     if (retain)
         shape |= IMAGE_RETAIN;
     if (qos > 0)
-        shape |= IMAGE_QOS1;
+        shape |= qos == 2 ? IMAGE_QOS2 : IMAGE_QOS1;
     return shape;
 }
 
@@ -81,26 +82,44 @@ static const struct image *image_for(struct worker *w, struct images *set,
     return image;
 }
 
+static uint8_t shape_qos(unsigned shape)
+{
+    return shape & IMAGE_QOS2 ? 2 : shape & IMAGE_QOS1 ? 1 : 0;
+}
+
+/* NULL: out of memory. */
+static struct inflight_entry *enter_inflight(struct connection *c,
+                                             const struct message *m,
+                                             uint8_t qos, bool retain)
+{
+    struct inflight_entry *entry = inflight_take(&c->inflight);
+
+    if (entry == NULL)
+        return NULL;
+    entry->log_id = m->id;
+    entry->qos = qos;
+    entry->retain = retain;
+    stored_session_sends(c, entry);
+    return entry;
+}
+
 /* The pattern with this receiver's packet id in it. */
 static bool give_with_id(struct connection *c, const struct message *m,
                          uint8_t qos, bool retain, const struct image *image)
 {
+    struct inflight_entry *entry = enter_inflight(c, m, qos, retain);
     struct block_pool *pool = &c->worker->pool;
     const struct block_range *all = &image->range;
     const uint32_t payload_len = all->len - image->payload_at;
     const bool by_reference = payload_len >= PAYLOAD_BY_REFERENCE;
     const uint32_t len = by_reference ? image->payload_at : all->len;
-    char *to = out_queue_reserve(&c->out, pool, len);
+    char *to = entry == NULL
+                   ? NULL
+                   : out_queue_reserve(delivery_queue(c), pool, len);
 
     if (to == NULL)
         return false;
     memcpy(to, all->block->data + all->offset, len);
-    struct inflight_entry *entry = inflight_take(&c->inflight);
-    if (entry == NULL)
-        return false;
-    entry->log_id = m->id;
-    entry->qos = qos;
-    entry->retain = retain;
     const uint16_t id = entry->packet_id;
     to[image->packet_id_at] = (char)(id >> 8);
     to[image->packet_id_at + 1] = (char)id;
@@ -109,7 +128,7 @@ static bool give_with_id(struct connection *c, const struct message *m,
     const struct block_range payload = {all->block,
                                         all->offset + image->payload_at,
                                         payload_len};
-    return out_queue_share(&c->out, pool, &payload);
+    return out_queue_share(delivery_queue(c), pool, &payload);
 }
 
 static void give_image(struct connection *c, struct images *set,
@@ -130,9 +149,11 @@ static void give_image(struct connection *c, struct images *set,
         counter_add(&w->counters.dropped.packet_size, 1);
         return;
     }
-    if (shape & IMAGE_QOS1
-            ? !give_with_id(c, set->message, 1, shape & IMAGE_RETAIN, image)
-            : !out_queue_share(&c->out, &w->pool, &image->range)) {
+    if (shape & IMAGE_WITH_ID
+            ? !give_with_id(c, set->message, shape_qos(shape),
+                            shape & IMAGE_RETAIN, image)
+            : !out_queue_share(delivery_queue(c), &w->pool,
+                               &image->range)) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
@@ -146,7 +167,8 @@ static void give_live(struct connection *c, const struct message *m,
     struct worker *w = c->worker;
     const uint8_t qos = m->qos < c->hit_qos ? m->qos : c->hit_qos;
 
-    if (c->catch_up == NULL && !out_queue_full(&c->out, &w->pool) &&
+    if (c->catch_up == NULL && !out_queue_full(delivery_queue(c), &w->pool) &&
+        !stored_session_bars(c->stored) &&
         !(qos > 0 && inflight_full(&c->inflight))) {
         give_image(c, set, shape_for(c, m, qos, m->retain && c->hit_retain));
         return;
@@ -205,8 +227,10 @@ void delivery_fan_out(struct worker *w, struct message *m)
     if (w->hit_count > 0) {
         if (image_expiry_left(m, w->real_us, &expiry_left_s)) {
             images_begin(&set, m, expiry_left_s);
+            w->fanning_out = m->id != 0;
             for (size_t i = 0; i < w->hit_count; i++)
                 give_live(w->hits[i], m, &set);
+            w->fanning_out = false;
             images_end(&set, &w->pool);
         } else {
             counter_add(&w->counters.dropped.expired, w->hit_count);
@@ -216,10 +240,10 @@ void delivery_fan_out(struct worker *w, struct message *m)
         heed_event(w, m);
 }
 
-bool delivery_has_room(const struct connection *c)
+bool delivery_has_room(struct connection *c)
 {
-    return !out_queue_full(&c->out, &c->worker->pool) &&
-           !inflight_full(&c->inflight);
+    return !out_queue_full(delivery_queue(c), &c->worker->pool) &&
+           !stored_session_bars(c->stored) && !inflight_full(&c->inflight);
 }
 
 bool delivery_give(struct connection *c, const struct message *m,
@@ -243,21 +267,34 @@ bool delivery_give(struct connection *c, const struct message *m,
         counter_add(&w->counters.dropped.packet_size, 1);
         return true;
     }
-    char *to = out_queue_reserve(&c->out, &w->pool, size);
-    if (to == NULL)
-        return false;
     uint16_t packet_id = 0;
     if (qos > 0) {
-        struct inflight_entry *entry = inflight_take(&c->inflight);
+        const struct inflight_entry *entry =
+            enter_inflight(c, m, qos, retain);
         if (entry == NULL)
             return false;
-        entry->log_id = m->id;
-        entry->qos = qos;
-        entry->retain = retain;
         packet_id = entry->packet_id;
     }
+    char *to = out_queue_reserve(delivery_queue(c), &w->pool, size);
+    if (to == NULL)
+        return false;
     image_write(m, shape, left_s, packet_id, to);
     counter_add(&w->counters.delivered, 1);
+    connection_touch(c);
+    return true;
+}
+
+bool delivery_resend(struct connection *c, const struct message *m,
+                     struct inflight_entry *entry)
+{
+    const unsigned shape = shape_for(c, m, entry->qos, entry->retain);
+    const size_t size = image_size(m, shape, m->expiry_s);
+    char *to = out_queue_reserve(&c->out, &c->worker->pool, size);
+
+    if (to == NULL)
+        return false;
+    image_write(m, shape, m->expiry_s, entry->packet_id, to);
+    *to |= 8;
     connection_touch(c);
     return true;
 }

@@ -22,6 +22,10 @@ void delivery_fan_out(struct worker *w, struct message *m);
  * granted_qos is the subscription's. false: out of memory. */
 bool delivery_give(struct connection *c, const struct message *m,
                    uint8_t granted_qos, bool retain);
-bool delivery_has_room(const struct connection *c);
+bool delivery_has_room(struct connection *c);
+/* A message in flight once more, with DUP, as it was sent first (MQTT-4.4.0-1).
+ * The caller has looked for room. false: out of memory. */
+bool delivery_resend(struct connection *c, const struct message *m,
+                     struct inflight_entry *entry);
 
 #endif

@@ -59,7 +59,7 @@ static void describe(const struct message *m, unsigned shape,
 {
     *ret_image = (struct publish_image){
         .version = shape & IMAGE_V5 ? PACKET_V5 : PACKET_V311,
-        .qos = shape & IMAGE_QOS1 ? 1 : 0,
+        .qos = shape & IMAGE_QOS2 ? 2 : shape & IMAGE_QOS1 ? 1 : 0,
         .retain = shape & IMAGE_RETAIN,
         .packet_id = packet_id,
         .topic = m->topic,

@@ -15,7 +15,9 @@ enum {
     IMAGE_STAMPED = 2, /* confab-id, confab-seq, confab-at appended; v5 only */
     IMAGE_RETAIN = 4,
     IMAGE_QOS1 = 8, /* a pattern: each receiver puts its packet id in */
-    IMAGE_SHAPES = 16
+    IMAGE_QOS2 = 16,
+    IMAGE_WITH_ID = IMAGE_QOS1 | IMAGE_QOS2,
+    IMAGE_SHAPES = 32
 };
 
 struct image {

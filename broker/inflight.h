@@ -26,8 +26,10 @@ struct inflight_entry {
     uint8_t qos;   /* 1 or 2 */
     uint8_t state; /* enum inflight_state; on disk */
     bool retain;   /* was sent with the retain flag */
-    bool changed;  /* differs from what is on disk (stored sessions) */
-    bool saved;    /* has a row on disk */
+    /* stored sessions: */
+    bool changed; /* differs from what is on disk */
+    bool saving;  /* is in the save under way */
+    bool saved;   /* has a row on disk */
     uint32_t identifier_count;
     uint32_t *identifiers; /* Subscription Identifiers; NULL: none. Owned */
     struct share_member *share; /* came by a shared subscription, or NULL */

@@ -175,6 +175,18 @@ void out_queue_consume(struct out_queue *q, struct block_pool *pool, size_t n)
         drained(q, pool);
 }
 
+bool out_queue_move(struct out_queue *q, struct out_queue *from,
+                    struct block_pool *pool)
+{
+    while (from->count > 0) {
+        const struct block_range range = *run_at(from, 0);
+        if (!out_queue_share(q, pool, &range))
+            return false;
+        out_queue_consume(from, pool, range.len);
+    }
+    return true;
+}
+
 void out_queue_block(struct out_queue *q, struct block_pool *pool)
 {
     size_t shared = 0;

@@ -62,6 +62,10 @@ int out_queue_gather(const struct out_queue *q, struct iovec *iov, int max);
 /* Drops the first n bytes: they were written. */
 void out_queue_consume(struct out_queue *q, struct block_pool *pool, size_t n);
 
+/* Appends everything `from` holds, which is empty afterwards. */
+bool out_queue_move(struct out_queue *q, struct out_queue *from,
+                    struct block_pool *pool);
+
 /* The socket took no more: lets go of shared blocks as far as memory allows. */
 void out_queue_block(struct out_queue *q, struct block_pool *pool);
 static inline void out_queue_unblock(struct out_queue *q)

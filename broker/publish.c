@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "broker/admin.h"
+#include "broker/inbound.h"
 #include "broker/reason.h"
 #include "broker/receipt.h"
 
@@ -130,6 +131,7 @@ static uint8_t reason_of(enum command_result r)
     case RESULT_RATE:
     case RESULT_THINGS:
     case RESULT_BYTES:
+    case RESULT_SESSIONS:
     case RESULT_FULL:
     case RESULT_IO: return REASON_QUOTA_EXCEEDED;
     case RESULT_INVALID:
@@ -198,8 +200,11 @@ void publish_settle(struct connection *c)
             connection_close(c, CLOSE_NO_MEMORY, NULL);
             return;
         }
+        if (q->qos == 2 && q->reason >= 0x80) /* §4.3.3: the id is free again */
+            inbound_remove(c->inbound, q->packet_id);
         STAILQ_REMOVE_HEAD(&c->unacked, entry);
         c->unacked_count--;
+        c->unacked_qos2 -= q->qos == 2;
         publish_free(c->worker, q);
     }
 }
@@ -218,22 +223,27 @@ void publish_finished(struct worker *w, struct command *command)
 
     w->publishes.commands--;
     w->publishes.bytes -= q->bytes;
-    if (c == NULL) {
-        will_finished(w, q);
-        return;
+    if (c != NULL) {
+        c->commands--;
+        c->command_bytes -= q->bytes;
     }
-    c->commands--;
-    c->command_bytes -= q->bytes;
-    if (!q->acknowledge) {
+    const bool was_closed = c != NULL && c->state == CONNECTION_CLOSED;
+    if (q->finished != NULL) {
+        q->finished(w, q);
+    } else if (c == NULL) {
+        will_finished(w, q);
+    } else if (!q->acknowledge) {
         if (command->result != RESULT_OK)
             counter_add(&w->counters.dropped.refused, 1);
         publish_free(w, q);
-        if (c->state == CONNECTION_CLOSED && c->commands == 0)
-            SLIST_INSERT_HEAD(&w->dead, c, dead);
     } else {
         take_answer(q);
         publish_settle(c);
     }
+    if (c == NULL)
+        return;
+    if (was_closed && c->commands == 0)
+        SLIST_INSERT_HEAD(&w->dead, c, dead);
     connection_credit(c);
 }
 
@@ -248,7 +258,7 @@ void publish_forget(struct connection *c)
         else
             q->acknowledge = false; /* freed when it comes back */
     }
-    c->unacked_count = 0;
+    c->unacked_count = c->unacked_qos2 = 0;
 }
 
 void publish_hold_over(struct connection *c)

@@ -1,6 +1,6 @@
-/* From a client's PUBLISH to the writer and back to its PUBACK.
+/* From a client's PUBLISH to the writer and back to its PUBACK or PUBREC.
  *
- * PUBACK is sent when the writer says the message is on disk, and in the order
+ * They are sent when the writer says the message is on disk, and in the order
  * in which the PUBLISHes came (MQTT-4.6.0-2): answers wait in a queue per
  * connection, those that were refused here without asking the writer too. */
 #ifndef CONFAB_BROKER_PUBLISH_H
@@ -26,7 +26,8 @@ struct publish {
     STAILQ_ENTRY(publish) waiting; /* publish_pool.waiting, or free */
     size_t bytes;                  /* credits it holds */
     uint16_t packet_id;
-    bool acknowledge; /* QoS 1: stands in connection.unacked */
+    bool acknowledge; /* QoS 1 and 2: stands in connection.unacked */
+    uint8_t qos;      /* 2: PUBREC instead of PUBACK */
     bool answered;
     bool is_command;  /* `$confab/<command>`: its answer has a result */
     uint8_t reason;   /* answered: enum reason for the PUBACK */
@@ -34,6 +35,10 @@ struct publish {
     const char *text; /* static reason string, or NULL */
     char *result;     /* confab-result; freed with this */
     size_t result_len;
+    /* Not NULL: no PUBLISH, but another command of the session's. Called with
+     * the result, and frees it. */
+    void (*finished)(struct worker *w, struct publish *q);
+    void *waiting_for; /* finished's; inside memory */
     void *memory; /* what slices of `command` point into; freed with this */
     char operation[PUBLISH_OPERATION_MAX];
 };
@@ -67,6 +72,10 @@ void publish_received(struct connection *c, const struct packet_publish *p);
 uint8_t publish_accept_will(struct connection *c,
                             const struct packet_will *will,
                             struct message **ret_will);
+/* The will of a stored session whose connection is gone: takes `m`, and drops it
+ * from the session's rows in the same transaction. false: out of memory. */
+bool publish_stored_will(struct worker *w, struct message *m,
+                         struct slice identity, uint64_t number);
 /* Publishes, or only forgets, the connection's will, if it has one. */
 void publish_will(struct connection *c);
 void publish_drop_will(struct connection *c);

@@ -4,14 +4,18 @@
 
 #include "base/vocabulary.h"
 #include "broker/admin.h"
+#include "broker/inbound.h"
 #include "broker/publish_private.h"
 #include "broker/reason.h"
+#include "broker/stored_session.h"
 
 static void await_ack(struct connection *c, struct publish *q,
-                      uint16_t packet_id)
+                      const struct packet_publish *p)
 {
     q->acknowledge = true;
-    q->packet_id = packet_id;
+    q->packet_id = p->packet_id;
+    q->qos = p->qos;
+    c->unacked_qos2 += p->qos == 2;
     STAILQ_INSERT_TAIL(&c->unacked, q, entry);
     c->unacked_count++;
 }
@@ -26,7 +30,7 @@ static void answer_here(struct connection *c, const struct packet_publish *p,
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    await_ack(c, q, p->packet_id);
+    await_ack(c, q, p);
     q->answered = true;
     q->reason = reason;
     q->status = reason == 0                       ? 200
@@ -212,7 +216,10 @@ static void publish_message(struct connection *c,
     q->bytes = sizeof(*q) + sizeof(struct message) + p->topic.len +
                p->payload.len + p->user.size;
     if (p->qos > 0)
-        await_ack(c, q, p->packet_id);
+        await_ack(c, q, p);
+    if (p->qos == 2 && c->stored != NULL)
+        q->command.mark = (struct session_mark){.number = c->stored->number,
+                                                .packet_id = p->packet_id};
     publish_submit(w, q);
 }
 
@@ -233,7 +240,7 @@ static void publish_command(struct connection *c,
         return;
     }
     if (p->qos > 0)
-        await_ack(c, q, p->packet_id);
+        await_ack(c, q, p);
     q->bytes = sizeof(*q) + p->payload.len;
     while (p->user.size > 0 && packet_user_props_next(&at, &property))
         follow(&in, &property);
@@ -254,12 +261,27 @@ static void publish_command(struct connection *c,
     }
 }
 
-/* MQTT 5 §3.3.4: a client that has more unacknowledged than it was told. */
+/* MQTT 5 §3.3.4, §4.9: a client that has more unacknowledged than it was told.
+ * QoS 2 counts until it is released. */
 static bool exceeds_receive_maximum(const struct connection *c,
                                     const struct packet_publish *p)
 {
     return p->qos > 0 && c->terms.version == PACKET_V5 &&
-           c->unacked_count >= c->receive_maximum; /* never when 65,535 */
+           c->receive_maximum < UINT16_MAX && /* that is all ids there are */
+           c->unacked_count - c->unacked_qos2 + inbound_count(c->inbound) >=
+               c->receive_maximum;
+}
+
+/* The message with that packet id is stored, or on its way: this is the same one
+ * again (MQTT-4.3.3-10). It is not stored twice, and answered like the first. */
+static void publish_again(struct connection *c, const struct packet_publish *p)
+{
+    const struct publish *q;
+
+    STAILQ_FOREACH (q, &c->unacked, entry)
+        if (q->qos == 2 && q->packet_id == p->packet_id)
+            return; /* its PUBREC is still to come */
+    answer_here(c, p, REASON_SUCCESS, NULL);
 }
 
 void publish_received(struct connection *c, const struct packet_publish *p)
@@ -267,8 +289,16 @@ void publish_received(struct connection *c, const struct packet_publish *p)
     struct worker *w = c->worker;
 
     counter_add(&w->counters.received, 1);
+    if (p->qos == 2 && inbound_has(c->inbound, p->packet_id)) {
+        publish_again(c, p);
+        return;
+    }
     if (exceeds_receive_maximum(c, p)) {
         connection_close(c, CLOSE_RECEIVE_MAXIMUM, NULL);
+        return;
+    }
+    if (p->qos == 2 && !inbound_add(&c->inbound, p->packet_id)) {
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
     if (p->payload_not_utf8) {
@@ -366,6 +396,45 @@ void publish_drop_will(struct connection *c)
     message_unref(take_will(c));
 }
 
+static bool submit_will(struct worker *w, struct message *m, bool uncharged,
+                        struct slice identity, uint64_t number)
+{
+    struct publish *q = publish_new(w, NULL);
+
+    if (q == NULL)
+        return false;
+    q->command.message = m;
+    q->command.kind =
+        m->kind == MESSAGE_EVENT ? COMMAND_EVENT : COMMAND_APPEND;
+    q->command.now_us = w->real_us;
+    q->command.uncharged = uncharged;
+    q->bytes = sizeof(*q) + size_of(m);
+    if (number != 0) { /* the session must not publish it again */
+        q->memory = malloc(identity.len);
+        if (q->memory == NULL) {
+            q->command.message = NULL;
+            publish_free(w, q);
+            return false;
+        }
+        memcpy(q->memory, identity.data, identity.len);
+        q->command.mark = (struct session_mark){
+            .number = number, .will_of = slice_of(q->memory, identity.len)};
+    }
+    publish_submit(w, q);
+    return true;
+}
+
+bool publish_stored_will(struct worker *w, struct message *m,
+                         struct slice identity, uint64_t number)
+{
+    const bool nameless = *(const char *)identity.data == '\0';
+
+    if (submit_will(w, m, nameless, identity, number))
+        return true;
+    message_unref(m);
+    return false;
+}
+
 void publish_will(struct connection *c)
 {
     struct worker *w = c->worker;
@@ -373,17 +442,10 @@ void publish_will(struct connection *c)
 
     if (m == NULL)
         return;
-    struct publish *q = publish_new(w, NULL);
-    if (q == NULL) {
-        counter_add(&w->counters.dropped.will, 1);
-        message_unref(m);
+    if (submit_will(w, m, c->role == ROLE_NAMELESS,
+                    slice_of(c->identity, c->identity_len),
+                    c->stored == NULL ? 0 : c->stored->number))
         return;
-    }
-    q->command.message = m;
-    q->command.kind =
-        m->kind == MESSAGE_EVENT ? COMMAND_EVENT : COMMAND_APPEND;
-    q->command.now_us = w->real_us;
-    q->command.uncharged = c->role == ROLE_NAMELESS;
-    q->bytes = sizeof(*q) + size_of(m);
-    publish_submit(w, q);
+    counter_add(&w->counters.dropped.will, 1);
+    message_unref(m);
 }

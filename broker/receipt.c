@@ -85,8 +85,8 @@ bool receipt_send(struct connection *c, const struct publish *q)
         cap = w->scratch.cap;
     }
     const size_t size =
-        packet_encode_ack(&c->terms, PACKET_PUBACK, q->packet_id, q->reason,
-                          &detail, to, cap);
+        packet_encode_ack(&c->terms, q->qos == 2 ? PACKET_PUBREC : PACKET_PUBACK,
+                          q->packet_id, q->reason, &detail, to, cap);
     if (size == 0)
         return true; /* the client's Maximum Packet Size has no room for it */
     if (!out_queue_copy(&c->out, &w->pool, slice_of(to, size)))

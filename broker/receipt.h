@@ -1,4 +1,4 @@
-/* PUBACK: the reason, and for those who asked (receipts) or are administrators
+/* PUBACK and PUBREC: the reason, and for those who asked (receipts) or are administrators
  * where the message went, as user properties (base/vocabulary.h). */
 #ifndef CONFAB_BROKER_RECEIPT_H
 #define CONFAB_BROKER_RECEIPT_H

@@ -5,6 +5,7 @@
 #include "base/topic.h"
 #include "broker/backlog.h"
 #include "broker/delivery.h"
+#include "broker/subscribe.h"
 #include "broker/worker.h"
 
 #define ROWS_PER_STEP 256
@@ -30,6 +31,12 @@ static void scan_free(struct connection *c, struct retained_scan *s)
     TAILQ_REMOVE(&c->scans, s, entry);
     buffer_release(&s->after);
     free(s);
+}
+
+static void scan_done(struct connection *c, struct retained_scan *s)
+{
+    subscribe_greeted(c, filter_of(s));
+    scan_free(c, s);
 }
 
 void retained_scan_cancel(struct connection *c, struct slice filter)
@@ -111,7 +118,7 @@ bool retained_step(struct connection *c, struct store_reader *r)
         if (err == STORE_INVALID)
             return true;
         if (err == STORE_NOTFOUND) {
-            scan_free(c, s);
+            scan_done(c, s);
             return true;
         }
         if (err != STORE_OK)
@@ -122,7 +129,7 @@ bool retained_step(struct connection *c, struct store_reader *r)
             return true;
         }
         if (s->exact) {
-            scan_free(c, s);
+            scan_done(c, s);
             return true;
         }
     }

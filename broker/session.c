@@ -3,12 +3,14 @@
 #include "broker/backlog.h"
 #include "broker/catch_up.h"
 #include "broker/connect.h"
+#include "broker/flow.h"
 #include "broker/packet_encode.h"
 #include "broker/publish.h"
-#include "broker/reason.h"
 #include "broker/retained.h"
+#include "broker/stored_session.h"
 #include "broker/subscribe.h"
 #include "broker/token_connections.h"
+#include "broker/will.h"
 #include "broker/worker.h"
 
 void session_broken(struct connection *c, const struct packet_error *error)
@@ -39,35 +41,13 @@ static void on_publish(struct connection *c, const struct packet_frame *f)
 
 static void on_ack(struct connection *c, const struct packet_frame *f)
 {
-    struct inflight_entry *entry;
     struct packet_ack ack;
     struct packet_error error;
-    uint8_t packet[8];
 
-    if (!packet_decode_ack(f, &c->terms, &ack, &error)) {
+    if (packet_decode_ack(f, &c->terms, &ack, &error))
+        flow_acknowledged(c, (enum packet_type)f->type, &ack);
+    else
         session_broken(c, &error);
-        return;
-    }
-    switch (f->type) {
-    case PACKET_PUBACK:
-        /* An id that is not in flight: some clients acknowledge twice. */
-        entry = inflight_find(&c->inflight, ack.packet_id);
-        if (entry != NULL) {
-            inflight_remove(&c->inflight, entry);
-            backlog_wake(c);
-        }
-        break;
-    case PACKET_PUBREL:
-        /* Nothing was ever received with QoS 2. */
-        answer(c, packet,
-               packet_encode_ack(&c->terms, PACKET_PUBCOMP, ack.packet_id,
-                                 REASON_PACKET_ID_NOT_FOUND, NULL, packet,
-                                 sizeof(packet)));
-        break;
-    default:
-        connection_close(c, CLOSE_PROTOCOL,
-                         "PUBREC or PUBCOMP, but nothing was sent with QoS 2");
-    }
 }
 
 static void on_subscribe(struct connection *c, const struct packet_frame *f)
@@ -103,6 +83,17 @@ static void on_pingreq(struct connection *c, const struct packet_frame *f)
         session_broken(c, &error);
 }
 
+/* false: a session that was to end with its connection cannot be kept after all
+ * (MQTT-3.14.2-2 and §3.14.2.2.2). */
+static bool change_expiry(struct connection *c, uint32_t expiry_s)
+{
+    if (!c->asked_expiry)
+        return expiry_s == 0;
+    if (c->stored != NULL)
+        c->session_expiry_s = connect_granted_expiry(c, expiry_s);
+    return true;
+}
+
 static void on_disconnect(struct connection *c, const struct packet_frame *f)
 {
     struct packet_disconnect d;
@@ -112,8 +103,7 @@ static void on_disconnect(struct connection *c, const struct packet_frame *f)
         session_broken(c, &error);
         return;
     }
-    if (d.has_session_expiry && d.session_expiry_s != 0 && c->no_expiry) {
-        /* §3.14.2.2.2 */
+    if (d.has_session_expiry && !change_expiry(c, d.session_expiry_s)) {
         connection_close(
             c, CLOSE_PROTOCOL,
             "session expiry set in DISCONNECT but not in CONNECT");
@@ -147,6 +137,15 @@ void session_packet(struct connection *c, const struct packet_frame *f)
     }
 }
 
+/* What outlives the connection; once. */
+static void session_finish(struct connection *c, bool with_will)
+{
+    const int64_t due_us = with_will ? will_connection_ended(c) : 0;
+
+    publish_drop_will(c);
+    stored_session_end(c, due_us);
+}
+
 void session_end(struct connection *c, bool with_will)
 {
     struct worker *w = c->worker;
@@ -155,17 +154,21 @@ void session_end(struct connection *c, bool with_will)
         HASH_DELETE(session, w->sessions, c);
         c->session.tbl = NULL;
     }
+    session_finish(c, with_will);
     subscribe_forget(c);
     retained_forget(c);
     catch_up_end(c);
     inflight_release(&c->inflight);
+    stored_session_free(c);
     publish_forget(c);
     if (c->plan_counted) {
         token_connections_remove(w->hub->token_connections,
                                  connection_token(c));
         c->plan_counted = false;
     }
-    if (with_will)
-        publish_will(c);
-    publish_drop_will(c);
+}
+
+void session_drain(struct connection *c)
+{
+    session_finish(c, true);
 }

@@ -7,6 +7,8 @@
 #include "broker/packet_encode.h"
 #include "broker/reason.h"
 #include "broker/retained.h"
+#include "broker/stored_session.h"
+#include "broker/subscribe_private.h"
 #include "broker/worker.h"
 
 /* ---- one filter --------------------------------------------------------- */
@@ -125,14 +127,15 @@ static bool read_head(struct worker *w, uint64_t *ret_head)
 }
 
 static uint8_t subscribe_one(struct connection *c,
-                             const struct packet_filter *p, uint64_t head)
+                             const struct packet_filter *p, uint64_t head,
+                             bool *ret_new)
 {
     const uint8_t refused =
         auth_subscribe(c->role, connection_token(c), p->filter);
     struct subscriber s = {
         .who = c,
         .since_id = head,
-        .qos = p->qos > 1 ? 1 : p->qos,
+        .qos = p->qos,
         .no_local = p->no_local,
         .retain_as_published = p->retain_as_published,
     };
@@ -155,21 +158,21 @@ static uint8_t subscribe_one(struct connection *c,
         entry->retain_as_published = s.retain_as_published;
     }
     /* MQTT-3.3.1-9 to -11 */
-    if ((p->retain_handling == 0 || (p->retain_handling == 1 && is_new)) &&
-        !retained_scan_add(c, p->filter, head, &s)) {
-        if (is_new)
-            drop(c, f);
-        return REASON_UNSPECIFIED_ERROR;
+    if (p->retain_handling == 0 || (p->retain_handling == 1 && is_new)) {
+        if (!retained_scan_add(c, p->filter, head, &s)) {
+            if (is_new)
+                drop(c, f);
+            return REASON_UNSPECIFIED_ERROR;
+        }
+        f->retained_as_of = head;
     }
+    f->greeted = false;
+    *ret_new = is_new;
     return s.qos;
 }
 
-static void send_reasons(struct connection *c, uint16_t packet_id,
-                         const uint8_t *reasons, size_t count,
-                         size_t (*encode)(const struct packet_terms *,
-                                          uint16_t, const uint8_t *, size_t,
-                                          const struct packet_detail *,
-                                          uint8_t *, size_t))
+void subscribe_answer(struct connection *c, enum packet_type type,
+                      uint16_t packet_id, const uint8_t *reasons, size_t count)
 {
     struct worker *w = c->worker;
     const size_t cap = PACKET_SUBACK_SIZE_MAX(count);
@@ -179,14 +182,28 @@ static void send_reasons(struct connection *c, uint16_t packet_id,
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    const size_t size = encode(&c->terms, packet_id, reasons, count, NULL,
-                               (uint8_t *)w->scratch.data, cap);
+    uint8_t *to = (uint8_t *)w->scratch.data;
+    const size_t size =
+        type == PACKET_SUBACK
+            ? packet_encode_suback(&c->terms, packet_id, reasons, count, NULL,
+                                   to, cap)
+            : packet_encode_unsuback(&c->terms, packet_id, reasons, count, NULL,
+                                     to, cap);
     if (size == 0)
         return; /* the client's Maximum Packet Size has no room for it */
-    if (out_queue_copy(&c->out, &w->pool, slice_of(w->scratch.data, size)))
+    if (out_queue_copy(&c->out, &w->pool, slice_of(to, size)))
         connection_touch(c);
     else
         connection_close(c, CLOSE_NO_MEMORY, NULL);
+}
+
+static uint8_t *reasons_new(struct connection *c, size_t count)
+{
+    uint8_t *reasons = malloc(count);
+
+    if (reasons == NULL)
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+    return reasons;
 }
 
 void subscribe_received(struct connection *c, const struct packet_subscribe *s)
@@ -196,21 +213,23 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
     struct packet_filter filter;
     uint64_t head = w->head;
     size_t count = 0;
+    uint8_t *reasons = reasons_new(c, 2 * s->count);
 
-    if (s->subscription_id != 0) {
-        connection_close(c, CLOSE_SUBSCRIPTION_ID, NULL);
+    if (reasons == NULL)
         return;
-    }
-    uint8_t *reasons = malloc(s->count);
-    if (reasons == NULL) {
-        connection_close(c, CLOSE_NO_MEMORY, NULL);
-        return;
-    }
+    bool *added = (bool *)reasons + s->count;
+    memset(added, 0, s->count);
     const bool readable = read_head(w, &head);
-    while (packet_filter_next(&at, &filter) && count < s->count)
-        reasons[count++] = readable ? subscribe_one(c, &filter, head)
-                                    : REASON_UNSPECIFIED_ERROR;
-    send_reasons(c, s->packet_id, reasons, count, packet_encode_suback);
+    while (packet_filter_next(&at, &filter) && count < s->count) {
+        reasons[count] =
+            readable ? subscribe_one(c, &filter, head, &added[count])
+                     : REASON_UNSPECIFIED_ERROR;
+        count++;
+    }
+    if (c->stored != NULL)
+        subscribe_store(c, s, reasons, added);
+    else
+        subscribe_answer(c, PACKET_SUBACK, s->packet_id, reasons, count);
     free(reasons);
     if (c->state == CONNECTION_OPEN)
         catch_up_refresh(c);
@@ -222,25 +241,84 @@ void unsubscribe_received(struct connection *c,
     struct packet_filter_cursor at = s->filters;
     struct packet_filter filter;
     size_t count = 0;
-    uint8_t *reasons = malloc(s->count);
+    uint8_t *reasons = reasons_new(c, s->count);
 
-    if (reasons == NULL) {
-        connection_close(c, CLOSE_NO_MEMORY, NULL);
+    if (reasons == NULL)
         return;
-    }
-    while (packet_filter_next(&at, &filter) && count < s->count) {
-        struct session_filter *f = find(c, filter.filter);
-        reasons[count++] =
-            f == NULL ? REASON_NO_SUBSCRIPTION_EXISTED : REASON_SUCCESS;
-        if (f != NULL) {
-            retained_scan_cancel(c, filter.filter);
-            drop(c, f);
-        }
-    }
-    send_reasons(c, s->packet_id, reasons, count, packet_encode_unsuback);
+    while (packet_filter_next(&at, &filter) && count < s->count)
+        reasons[count++] = subscribe_drop(c, filter.filter)
+                               ? REASON_SUCCESS
+                               : REASON_NO_SUBSCRIPTION_EXISTED;
+    if (c->stored != NULL)
+        unsubscribe_store(c, s, reasons);
+    else
+        subscribe_answer(c, PACKET_UNSUBACK, s->packet_id, reasons, count);
     free(reasons);
     if (c->state == CONNECTION_OPEN)
         catch_up_refresh(c);
+}
+
+bool subscribe_drop(struct connection *c, struct slice filter)
+{
+    struct session_filter *f = find(c, filter);
+
+    if (f == NULL)
+        return false;
+    retained_scan_cancel(c, filter);
+    drop(c, f);
+    return true;
+}
+
+bool subscribe_restore(struct connection *c,
+                       const struct session_subscription *row)
+{
+    const struct subscriber s = {
+        .who = c,
+        .since_id = row->since_id,
+        .qos = row->qos,
+        .no_local = row->no_local,
+        .retain_as_published = row->retain_as_published,
+    };
+    struct session_filter *f = add(c, row->filter, &s);
+
+    if (f == NULL)
+        return false;
+    f->retained_as_of = row->retained_as_of;
+    return row->retained_as_of == 0 ||
+           retained_scan_add(c, row->filter, row->retained_as_of, &s);
+}
+
+void subscribe_describe(const struct session_filter *f, char *name,
+                        struct session_subscription *ret_row)
+{
+    const struct subscriber *s = subscription_index_entry(&f->where);
+
+    memcpy(name, f->filter, f->len);
+    *ret_row = (struct session_subscription){
+        .filter = slice_of(name, f->len),
+        .qos = s->qos,
+        .no_local = s->no_local,
+        .retain_as_published = s->retain_as_published,
+        .since_id = s->since_id,
+        .retained_as_of = f->retained_as_of,
+    };
+}
+
+struct session_filter *subscribe_find(struct connection *c,
+                                      struct slice filter)
+{
+    return find(c, filter);
+}
+
+void subscribe_greeted(struct connection *c, struct slice filter)
+{
+    struct session_filter *f = c->stored == NULL ? NULL : find(c, filter);
+
+    if (f == NULL || f->retained_as_of == 0)
+        return;
+    f->retained_as_of = 0;
+    f->greeted = true;
+    stored_session_greeted(c);
 }
 
 void subscribe_forget(struct connection *c)

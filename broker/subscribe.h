@@ -7,6 +7,7 @@
 
 #include "broker/connection.h"
 #include "broker/subscription_index.h"
+#include "store/session.h"
 
 /* Bounds of one client's subscriptions; more are refused with 0x97. The cost of
  * a filter is its length and what its levels take in the index. */
@@ -21,6 +22,9 @@ struct session_filter {
     LIST_ENTRY(session_filter) entry; /* connection.filters */
     UT_hash_handle hh; /* worker.filters, keyed by what follows */
     struct subscription where;
+    uint64_t retained_as_of; /* stored sessions: retained messages up to this
+                                id are owed; 0: none */
+    bool greeted; /* … and have been given, which is not on disk yet */
     size_t len;
     const struct connection *owner;
     char filter[];
@@ -36,6 +40,15 @@ void subscribe_received(struct connection *c,
                         const struct packet_subscribe *s);
 void unsubscribe_received(struct connection *c,
                           const struct packet_subscribe *s);
+/* One of a stored session. false: out of memory. */
+bool subscribe_restore(struct connection *c,
+                       const struct session_subscription *row);
+/* The row of a filter; `name` has room for f->len bytes and lives as long as the
+ * row. */
+void subscribe_describe(const struct session_filter *f, char *name,
+                        struct session_subscription *ret_row);
+/* Its retained messages have been given. */
+void subscribe_greeted(struct connection *c, struct slice filter);
 /* Removes them all. */
 void subscribe_forget(struct connection *c);
 

@@ -8,10 +8,13 @@
 #include "broker/fan_out.h"
 #include "broker/listener.h"
 #include "broker/lobby.h"
+#include "broker/session.h"
+#include "broker/will.h"
 
 #define RESULTS_AT_ONCE 256
 #define FAN_OUT_US 5000 /* then sockets are looked at again */
 #define RETRY_S 0.05    /* the store failed */
+#define SAVE_WITHIN_S 1.0 /* stored sessions */
 #define PHASE_TICK_S 0.02
 #define CLOSING_US 1200000 /* to say goodbye */
 
@@ -40,6 +43,15 @@ static void on_again(struct ev_loop *loop, ev_idle *idle, int events)
     (void)loop;
     (void)idle;
     (void)events;
+}
+
+static void on_save_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *w = timer->data;
+
+    (void)loop;
+    (void)events;
+    w->save_all = true;
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
@@ -140,6 +152,17 @@ static void resume_starving(struct worker *w)
     }
 }
 
+/* What waits for it now, the rest within a second. */
+static void save_sessions(struct worker *w)
+{
+    stored_sessions_save(w, w->save_all);
+    w->save_all = false;
+    if (TAILQ_EMPTY(&w->unsaved) || ev_is_active(&w->save_tick))
+        return;
+    ev_timer_set(&w->save_tick, SAVE_WITHIN_S, 0.);
+    ev_timer_start(w->loop, &w->save_tick);
+}
+
 /* ---- the end of a turn -------------------------------------------------- */
 
 void worker_flush(struct worker *w)
@@ -183,7 +206,7 @@ static void begin_draining(struct worker *w)
             connection_close(c, CLOSE_SHUTDOWN, NULL);
         else if (c->state == CONNECTION_OPEN) {
             connection_stall(c);
-            publish_will(c);
+            session_drain(c);
         }
     }
     w->is_busy = true;
@@ -257,6 +280,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     resume_starving(w);
     more = fan_out_turn(w, FAN_OUT_US);
     more |= backlog_turn(w);
+    save_sessions(w);
     worker_flush(w);
     follow_phase(w);
     worker_flush(w);
@@ -302,6 +326,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     TAILQ_INIT(&w->connections);
     TAILQ_INIT(&w->feeding);
     TAILQ_INIT(&w->starving);
+    TAILQ_INIT(&w->unsaved);
     SLIST_INIT(&w->dead);
     publish_pool_init(&w->publishes);
     if (!make_parts(w)) {
@@ -314,8 +339,9 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     ev_set_priority(&w->check, EV_MAXPRI); /* before the sockets' callbacks */
     ev_idle_init(&w->again, on_again);
     ev_init(&w->tick, on_tick);
+    ev_init(&w->save_tick, on_save_tick);
     ev_init(&w->accept_pause, listener_on_pause_over);
-    w->turn.data = w->check.data = w->accept_pause.data = w;
+    w->turn.data = w->check.data = w->accept_pause.data = w->save_tick.data = w;
     ev_async_start(w->loop, &w->wake);
     ev_prepare_start(w->loop, &w->turn);
     ev_check_start(w->loop, &w->check);
@@ -378,6 +404,7 @@ void worker_free(struct worker *w)
         return;
     empty_mailboxes(w);
     free_dead(w);
+    wills_release(w);
     lobby_close(w);
     publish_pool_release(&w->publishes);
     for (unsigned i = 0; i < IMAGE_SHAPES; i++)

@@ -17,6 +17,7 @@
 #include "broker/hub.h"
 #include "broker/image.h"
 #include "broker/publish.h"
+#include "broker/stored_session.h"
 #include "broker/subscription_index.h"
 
 /* Credits of all connections of a worker together. */
@@ -34,6 +35,8 @@
  * whose socket takes everything is never taken for a slow one. */
 #define WORKER_ENCODED_MAX (OUT_QUEUE_BYTES_MAX / 4)
 #define LISTENERS_MAX 4
+
+struct pending_will;
 
 TAILQ_HEAD(connection_list, connection);
 
@@ -80,6 +83,11 @@ struct worker {
     struct connection *sessions;     /* by identity */
     struct session_filter *filters;  /* by connection and filter */
     struct connection_list feeding;  /* have a backlog and room for it */
+    struct unsaved_sessions unsaved; /* stored sessions */
+    ev_timer save_tick;
+    bool save_all;
+    unsigned openings; /* CONNECTs that wait for the store */
+    struct pending_will *wills; /* by identity */
     struct connection_list starving; /* not read: the worker's credits */
     SLIST_HEAD(, connection) dead;
     struct connection *touched;
@@ -92,6 +100,7 @@ struct worker {
     uint64_t head;      /* everything up to this id was fanned out */
     uint64_t reread_to; /* > head: batches are missing, the log is read */
     bool recheck_tokens;
+    bool fanning_out; /* the message with id `head`, right now */
     struct batch *current; /* being fanned out, and how far */
     size_t current_at;
     size_t encoded; /* bytes since the last flush */

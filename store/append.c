@@ -217,6 +217,8 @@ static enum store_err store(struct transaction *t, struct command *c,
         err = remember(t, c, hash);
     if (err == STORE_OK)
         err = operation_remember(t, c);
+    if (err == STORE_OK)
+        err = session_mark_apply(t, c);
     if (err != STORE_OK)
         return err;
     thing->keep = token != NULL ? token->plan->retention_count : 0;

@@ -25,7 +25,15 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
         .told_accepting = true,
     };
     sweep_init(&g->sweep, opts->config);
-    return transaction_init(&g->t, st, opts->config);
+    enum store_err err = transaction_init(&g->t, st, opts->config);
+    if (err == STORE_OK) {
+        /* A full store must open all the same: they end at the next start. */
+        const enum store_err recovered = session_recover(&g->t, g->now_us());
+        if (recovered != STORE_OK)
+            log_warn("store", "sessions of the last run: %s",
+                     store_strerror(recovered));
+    }
+    return err;
 }
 
 void group_commit_release(struct group_commit *g)
@@ -63,6 +71,8 @@ static enum store_err apply(struct transaction *t, struct command *c)
     case COMMAND_USAGE: return usage_apply(t, c);
     case COMMAND_PING: return ping_apply(t, c);
     case COMMAND_TRIM: return trim_apply(t, c);
+    case COMMAND_SESSION_OPEN: return session_open_apply(t, c);
+    case COMMAND_SESSION_SAVE: return session_save_apply(t, c);
     case COMMAND_EVENT: break;
     }
     c->result = RESULT_INVALID;
@@ -81,12 +91,13 @@ static bool waits_for_freed_pages(const struct group_commit *g)
 int64_t housekeeping_wait(const struct group_commit *g)
 {
     const bool due = g->t.trims_waiting || sweep_due(&g->sweep, g->now_us()) ||
+                     session_sweep_due(&g->sessions, g->now_us()) ||
                      waits_for_freed_pages(g);
     const int64_t left_us = g->housekeep_mono_us - clock_mono_us();
 
     if (due)
         return left_us > 0 ? left_us : 0;
-    return g->sweep.needed ? HOUSEKEEP_AGAIN_US : -1;
+    return g->sweep.needed ? HOUSEKEEP_AGAIN_US : SWEEP_EVERY_US;
 }
 
 static enum store_err housekeep(struct group_commit *g)
@@ -98,6 +109,8 @@ static enum store_err housekeep(struct group_commit *g)
         err = trim_leftovers(t);
     if (err == STORE_OK && sweep_due(&g->sweep, t->now_us))
         err = sweep_step(&g->sweep, t);
+    if (err == STORE_OK && session_sweep_due(&g->sessions, t->now_us))
+        err = session_sweep_step(&g->sessions, t);
     if (err == STORE_OK && waits_for_freed_pages(g))
         err = transaction_touch(t);
     g->housekept = true;
@@ -189,6 +202,7 @@ static enum store_err attempt(struct group_commit *g, struct command **c,
                               int64_t *ret_commit_us)
 {
     const struct sweep sweep = g->sweep;
+    const struct session_sweep sessions = g->sessions;
     struct transaction *t = &g->t;
 
     g->housekept = false;
@@ -205,7 +219,7 @@ static enum store_err attempt(struct group_commit *g, struct command **c,
         transaction_abort(t);
     }
     if (err != STORE_OK && err != STORE_CORRUPT)
-        g->sweep = sweep;
+        g->sweep = sweep, g->sessions = sessions;
     return err;
 }
 
@@ -284,7 +298,7 @@ void housekeeping_run(struct group_commit *g)
             log_error("store", "housekeeping: %s", store_strerror(err));
         return;
     }
-    if (commit_us < 0 && !g->sweep.walking)
+    if (commit_us < 0 && !g->sweep.walking && !g->sessions.walking)
         pause_housekeeping(g);
     answer(g, NULL, 0, commit_us);
 }

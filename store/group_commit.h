@@ -8,11 +8,13 @@
 
 #include "store/commit_stats.h"
 #include "store/retention.h"
+#include "store/session_write.h"
 #include "store/transaction.h"
 
 struct group_commit {
     struct transaction t;
     struct sweep sweep;
+    struct session_sweep sessions;
     struct commit_stats *stats;
     int64_t (*now_us)(void); /* real time */
     void (*on_batch)(void *arg, struct batch *b);
@@ -37,7 +39,7 @@ void group_commit_release(struct group_commit *g);
 /* Applies, commits and answers all n commands, offers what was stored. */
 void group_commit_run(struct group_commit *g, struct command **c, size_t n);
 
-/* How long until there is housekeeping to do, in µs: 0: now; -1: never. */
+/* How long until there may be housekeeping to do, in µs; 0: now. */
 int64_t housekeeping_wait(const struct group_commit *g);
 /* A step of it, in a transaction of its own. */
 void housekeeping_run(struct group_commit *g);

@@ -295,19 +295,24 @@ void schema_put_usage(struct buffer *b, const struct usage_row *usage)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 7);
+    pack_row(&p, 8);
     msgpack_pack_int64(&p, usage->window_start_us);
     msgpack_pack_uint64(&p, usage->writes);
     msgpack_pack_uint64(&p, usage->reads);
     msgpack_pack_uint64(&p, usage->things);
     msgpack_pack_uint64(&p, usage->bytes);
     msgpack_pack_uint64(&p, usage->retained);
+    msgpack_pack_uint64(&p, usage->sessions);
 }
 
 bool schema_get_usage(MDB_val v, struct usage_row *ret_usage)
 {
-    struct unpack u = unpack_row(v, 7);
+    struct unpack u = unpack_of(v.mv_data, v.mv_size);
     struct usage_row usage;
+    const uint32_t elements = unpack_array(&u);
+
+    if (elements < 7 || unpack_uint(&u) != SCHEMA_VERSION)
+        u.failed = true;
 
     usage.window_start_us = unpack_int(&u);
     usage.writes = unpack_uint(&u);
@@ -315,6 +320,7 @@ bool schema_get_usage(MDB_val v, struct usage_row *ret_usage)
     usage.things = unpack_uint(&u);
     usage.bytes = unpack_uint(&u);
     usage.retained = unpack_uint(&u);
+    usage.sessions = elements > 7 ? unpack_uint(&u) : 0; /* came later */
     if (u.failed)
         return false;
     *ret_usage = usage;

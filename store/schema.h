@@ -45,6 +45,7 @@
 #include <lmdb.h>
 
 #include "base/buffer.h"
+#include "store/session.h"
 #include "store/store.h"
 
 #define SCHEMA_VERSION 1
@@ -58,6 +59,11 @@
     X(retained, "retained", 0)                                                \
     X(tokens, "tokens", 0)                                                    \
     X(usage, "usage", 0)                                                      \
+    X(sessions, "sessions", 0)                                                \
+    X(subscriptions, "subscriptions", 0)                                      \
+    X(inflight, "inflight", 0)                                                \
+    X(wills, "wills", 0)                                                      \
+    X(groups, "groups", 0)                                                    \
     X(operations, "operations", 0)                                            \
     X(operations_by_time, "operations_by_time", 0)                            \
     X(idempotency, "idempotency", 0)                                          \
@@ -78,7 +84,7 @@ struct schema {
 #define SCHEMA_KEY_PREFIX 368
 struct schema_key {
     size_t len;
-    unsigned char bytes[SCHEMA_KEY_MAX + 16];
+    unsigned char bytes[SCHEMA_KEY_MAX + 24];
 };
 void schema_name_key(struct slice name, struct schema_key *ret_key);
 /* chunks: name key, NUL, first id big-endian. */
@@ -128,6 +134,23 @@ bool schema_get_usage(MDB_val v, struct usage_row *ret_usage);
  * `log` or `chunks`; the row is its full name. */
 void schema_put_trim(struct buffer *b, struct slice topic);
 bool schema_get_trim(MDB_val v, struct slice *ret_topic);
+/* sessions and their parts (store/session.h): the key of sessions is the name key
+ * of the identity; those of the parts begin with the session's number,
+ * big-endian, so that one walk finds, and deletes, all of it. */
+void schema_part_key(uint64_t number, struct schema_key *ret_key);
+void schema_subscription_key(uint64_t number, struct slice filter,
+                             struct schema_key *ret_key);
+void schema_inflight_key(uint64_t number, bool inbound, uint16_t packet_id,
+                         struct schema_key *ret_key);
+void schema_put_session(struct buffer *b, const struct session_row *s);
+bool schema_get_session(MDB_val key, MDB_val v, struct session_row *ret_row);
+void schema_put_subscription(struct buffer *b,
+                             const struct session_subscription *s);
+bool schema_get_subscription(MDB_val key, MDB_val v,
+                             struct session_subscription *ret_row);
+void schema_put_inflight(struct buffer *b, const struct session_inflight *i);
+bool schema_get_inflight(MDB_val key, MDB_val v,
+                         struct session_inflight *ret_row);
 /* meta: one number per row; keys are the texts below, without NUL. */
 #define META_FORMAT "format" /* SCHEMA_VERSION of the writer that made it */
 #define META_STORE_ID "store_id"

@@ -203,6 +203,7 @@ struct usage_row {
     int64_t window_start_us; /* 0: no request counted yet */
     uint64_t writes, reads;  /* in that window */
     uint64_t things, bytes, retained;
+    uint64_t sessions; /* stored MQTT sessions */
 };
 enum store_err store_usage(struct store_reader *r, struct slice token,
                            struct usage_row *ret_row);

@@ -88,6 +88,12 @@ enum store_err ping_apply(struct transaction *t, struct command *c);
 enum store_err transaction_touch(struct transaction *t);
 enum store_err trim_apply(struct transaction *t, struct command *c);
 
+enum store_err session_open_apply(struct transaction *t, struct command *c);
+enum store_err session_save_apply(struct transaction *t, struct command *c);
+/* COMMAND_APPEND has stored c->message: follows c->mark. */
+enum store_err session_mark_apply(struct transaction *t,
+                                  const struct command *c);
+
 /* When c->operation was done before: *ret_known, and c has its first result. */
 enum store_err operation_find(struct transaction *t, struct command *c,
                               bool *ret_known);

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "base/config.h"
+#include "store/session.h"
 #include "store/store.h"
 
 /* X(name, status, text): status is what HTTP would say. */
@@ -25,6 +26,7 @@
     X(RATE, 429, "hourly write limit of the token's plan reached")            \
     X(THINGS, 429, "the token's plan allows no more things")                  \
     X(BYTES, 507, "the token's plan allows no more stored bytes")             \
+    X(SESSIONS, 429, "the token's plan allows no more stored sessions")       \
     X(FULL, 507, "storage full: retry later")                                 \
     X(IO, 507, "disk refused the write: retry later")                         \
     X(STOPPED, 503, "server is shutting down")
@@ -45,7 +47,9 @@ enum command_kind {
     COMMAND_USAGE,        /* token, window_start_us, reads */
     COMMAND_PING,         /* a real write: a row in meta; OK: it was committed and
                              appends are accepted, FULL or IO: they are not */
-    COMMAND_TRIM          /* topic, through: retention on demand */
+    COMMAND_TRIM,         /* topic, through: retention on demand */
+    COMMAND_SESSION_OPEN, /* open, token; see store/session.h */
+    COMMAND_SESSION_SAVE  /* save */
 };
 
 /* Made by the submitter, the writer's from writer_submit() until `done` is
@@ -78,6 +82,9 @@ struct command {
         idempotency; /* ≤ 256 bytes; scoped to the topic; empty: none */
     bool uncharged;  /* nameless client in open mode: no limit of the
                                 plan holds; things and bytes are counted */
+    struct session_open *open;       /* SESSION_OPEN */
+    const struct session_save *save; /* SESSION_SAVE */
+    struct session_mark mark;        /* APPEND */
     void (*done)(struct command *c);
     void *owner; /* the submitter's, untouched */
 

@@ -1,0 +1,265 @@
+#include "broker/session_open.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "broker/backlog.h"
+#include "broker/catch_up.h"
+#include "broker/inbound.h"
+#include "broker/publish_private.h"
+#include "broker/reason.h"
+#include "broker/stored_session.h"
+#include "broker/subscribe.h"
+
+/* publish.memory of an opening. */
+struct opening {
+    struct session_open open;
+    const struct session_open_calls *calls;
+    uint32_t expiry_s;
+    char identity[];
+};
+
+/* ---- reading it ------------------------------------------------------------ */
+
+static int by_order(const void *a, const void *b)
+{
+    const uint32_t x = ((const struct inflight_entry *)a)->order;
+    const uint32_t y = ((const struct inflight_entry *)b)->order;
+
+    return x < y ? -1 : x > y;
+}
+
+static bool take_entry(struct inflight_entry *to,
+                       const struct session_inflight *row)
+{
+    *to = (struct inflight_entry){
+        .log_id = row->log_id,
+        .order = row->order,
+        .packet_id = row->packet_id,
+        .qos = row->qos,
+        .state = row->state,
+        .retain = row->retain,
+        .saved = true,
+        .identifier_count = row->identifier_count,
+    };
+    if (row->identifier_count == 0)
+        return true;
+    to->identifiers = malloc(row->identifier_count * sizeof(uint32_t));
+    return to->identifiers != NULL &&
+           session_inflight_identifiers(row, to->identifiers);
+}
+
+static bool restore(struct connection *c, struct inflight_entry *entries,
+                    size_t count)
+{
+    size_t taken = 0;
+
+    qsort(entries, count, sizeof(*entries), by_order);
+    while (taken < count && inflight_restore(&c->inflight, &entries[taken]))
+        taken++;
+    for (size_t i = taken; i < count; i++)
+        free(entries[i].identifiers);
+    c->resend = c->inflight.count;
+    return taken == count;
+}
+
+static enum store_err load_inflight(struct connection *c,
+                                    struct store_reader *r, uint64_t number)
+{
+    struct inflight_entry *entries = calloc(INFLIGHT_MAX, sizeof(*entries));
+    struct session_walk walk = {0};
+    struct session_inflight row;
+    size_t count = 0;
+    bool good = entries != NULL;
+    enum store_err err = STORE_OK;
+
+    while (good && (err = store_inflight_next(r, number, &walk, &row)) ==
+                       STORE_OK) {
+        if (row.inbound)
+            good = inbound_add(&c->inbound, row.packet_id);
+        else if (count < INFLIGHT_MAX)
+            good = take_entry(&entries[count++], &row);
+    }
+    good &= entries != NULL && restore(c, entries, count);
+    free(entries);
+    if (!good)
+        return STORE_NOMEM;
+    return err == STORE_NOTFOUND ? STORE_OK : err;
+}
+
+static enum store_err load_subscriptions(struct connection *c,
+                                         struct store_reader *r,
+                                         uint64_t number)
+{
+    struct session_walk walk = {0};
+    struct session_subscription row;
+    enum store_err err;
+
+    while ((err = store_subscription_next(r, number, &walk, &row)) == STORE_OK)
+        if (!subscribe_restore(c, &row))
+            return STORE_NOMEM;
+    return err == STORE_NOTFOUND ? STORE_OK : err;
+}
+
+static bool load(struct connection *c, uint64_t number)
+{
+    struct store_reader *r = store_reader_acquire(c->worker->hub->store);
+
+    if (r == NULL)
+        return false;
+    enum store_err err = store_reader_begin(r);
+    if (err == STORE_OK)
+        err = load_inflight(c, r, number);
+    if (err == STORE_OK)
+        err = load_subscriptions(c, r, number);
+    store_reader_release(r);
+    return err == STORE_OK;
+}
+
+/* ---- opening --------------------------------------------------------------- */
+
+/* The client did not wait: what was just opened has ended. */
+static void end_unwanted(struct worker *w, struct publish *opened)
+{
+    const struct opening *o = opened->memory;
+    struct publish *q = publish_new(w, NULL);
+    struct session_save *save;
+
+    if (q == NULL)
+        return; /* it ends at the next start */
+    save = stored_session_command_of(q, o->open.identity, o->open.number);
+    if (save == NULL) {
+        publish_free(w, q);
+        return;
+    }
+    save->ends = save->drops_will = true;
+    save->expiry_s = o->expiry_s;
+    save->ended_us = w->real_us;
+    q->finished = publish_free;
+    publish_submit(w, q);
+}
+
+static void refuse(struct connection *c, const struct session_open_calls *calls,
+                   enum command_result result)
+{
+    if (result == RESULT_SESSIONS || result == RESULT_FULL)
+        calls->refuse(c, REASON_QUOTA_EXCEEDED, command_text(result));
+    else
+        calls->refuse(c, REASON_SERVER_UNAVAILABLE, "session cannot be stored");
+}
+
+static bool adopt(struct connection *c, const struct session_open *o)
+{
+    c->stored = stored_session_new(c, o->number);
+    if (c->stored == NULL)
+        return false;
+    c->stored->offline_head = c->worker->head;
+    return !o->present || load(c, o->number);
+}
+
+static void finished(struct worker *w, struct publish *q)
+{
+    const struct opening *o = q->memory;
+    struct connection *c = q->connection;
+
+    w->openings--;
+    c->opening = false;
+    if (c->state != CONNECTION_NEW) {
+        if (q->command.result == RESULT_OK && o->open.number != 0)
+            end_unwanted(w, q);
+    } else if (q->command.result != RESULT_OK) {
+        refuse(c, o->calls, q->command.result);
+    } else if (o->open.number != 0 && !adopt(c, &o->open)) {
+        o->calls->refuse(c, REASON_SERVER_UNAVAILABLE,
+                         "session cannot be read");
+    } else {
+        c->resume_at = o->open.position;
+        o->calls->ready(c, o->open.present);
+        connection_resume(c);
+    }
+    publish_free(w, q);
+}
+
+static struct opening *opening_of(struct connection *c, struct publish *q,
+                                  bool clean)
+{
+    struct opening *o = malloc(sizeof(*o) + c->identity_len);
+
+    if (o == NULL)
+        return NULL;
+    memcpy(o->identity, c->identity, c->identity_len);
+    o->expiry_s = c->session_expiry_s;
+    o->open = (struct session_open){
+        .identity = slice_of(o->identity, c->identity_len),
+        .clean = clean,
+        .expiry_s = c->session_expiry_s,
+        .will = c->will,
+        .will_delay_s = c->will_delay_s,
+    };
+    do
+        randombytes_buf(&o->open.fresh_number, sizeof(o->open.fresh_number));
+    while (o->open.fresh_number == 0);
+    q->memory = o;
+    q->bytes = sizeof(*q) + sizeof(*o) + c->identity_len;
+    q->command.kind = COMMAND_SESSION_OPEN;
+    q->command.open = &o->open;
+    if (c->will != NULL) /* the connection may drop it meanwhile */
+        q->command.message = message_ref(c->will);
+    return o;
+}
+
+/* Whether the store has to be asked: most sessions begin and end with their
+ * connection, and nothing was ever stored of them. */
+static enum store_err is_stored(struct connection *c, bool *ret_stored)
+{
+    struct store_reader *r = store_reader_acquire(c->worker->hub->store);
+    struct session_row row;
+
+    if (r == NULL)
+        return STORE_NOMEM;
+    enum store_err err = store_reader_begin(r);
+    if (err == STORE_OK)
+        err = store_session(r, slice_of(c->identity, c->identity_len), &row);
+    store_reader_release(r);
+    *ret_stored = err != STORE_NOTFOUND;
+    return err == STORE_NOTFOUND ? STORE_OK : err;
+}
+
+void session_open(struct connection *c, bool clean, bool had_stored,
+                  const struct session_open_calls *calls)
+{
+    struct worker *w = c->worker;
+    bool stored = c->session_expiry_s != 0 || had_stored || w->openings > 0;
+
+    if (c->role == ROLE_ADMIN) {
+        calls->ready(c, false);
+        return;
+    }
+    if (!stored && is_stored(c, &stored) != STORE_OK) {
+        calls->refuse(c, REASON_SERVER_UNAVAILABLE, "store cannot be read");
+        return;
+    }
+    if (!stored) {
+        calls->ready(c, false);
+        return;
+    }
+    struct publish *q = publish_new(w, c);
+    struct opening *o = q == NULL ? NULL : opening_of(c, q, clean);
+    if (o == NULL) {
+        if (q != NULL)
+            publish_free(w, q);
+        calls->refuse(c, REASON_SERVER_BUSY, "out of memory");
+        return;
+    }
+    o->calls = calls;
+    c->opening = true;
+    w->openings++;
+    q->finished = finished;
+    publish_submit(w, q);
+}
+
+void session_resume(struct connection *c)
+{
+    counter_add(&c->worker->counters.sessions_resumed, 1);
+    catch_up_begin(c, c->resume_at);
+}

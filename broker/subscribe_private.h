@@ -1,0 +1,27 @@
+/* Between subscribe.c, what a SUBSCRIBE means, and subscribe_store.c, which has
+ * it on disk before it is acknowledged. */
+#ifndef CONFAB_BROKER_SUBSCRIBE_PRIVATE_H
+#define CONFAB_BROKER_SUBSCRIBE_PRIVATE_H
+
+#include "broker/subscribe.h"
+
+/* NULL: no such filter of this client. */
+struct session_filter *subscribe_find(struct connection *c,
+                                      struct slice filter);
+/* false: there was none. */
+bool subscribe_drop(struct connection *c, struct slice filter);
+
+/* Queues SUBACK or UNSUBACK; may close the connection. */
+void subscribe_answer(struct connection *c, enum packet_type type,
+                      uint16_t packet_id, const uint8_t *reasons,
+                      size_t count);
+
+/* The filters of `s` are in the index already; answers when they are on disk.
+ * Where they cannot be, those `added` are taken out again. The arrays have
+ * s->count elements and are borrowed for the call. */
+void subscribe_store(struct connection *c, const struct packet_subscribe *s,
+                     const uint8_t *reasons, const bool *added);
+void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
+                       const uint8_t *reasons);
+
+#endif

@@ -1,0 +1,161 @@
+#include "broker/will.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "broker/connect.h"
+#include "broker/publish_private.h"
+
+#define SECOND_US INT64_C(1000000)
+#define SHORTEST_S 0.001
+
+struct pending_will {
+    UT_hash_handle hh; /* worker.wills */
+    ev_timer timer;
+    struct worker *worker;
+    uint64_t number; /* of the session */
+    size_t len;
+    char identity[];
+};
+
+static void forget(struct pending_will *p)
+{
+    ev_timer_stop(p->worker->loop, &p->timer);
+    HASH_DEL(p->worker->wills, p);
+    free(p);
+}
+
+void wills_release(struct worker *w)
+{
+    struct pending_will *p, *next;
+
+    HASH_ITER (hh, w->wills, p, next)
+        forget(p);
+}
+
+/* ---- publishing ------------------------------------------------------------ */
+
+/* NULL: it is not there any more, or cannot be read. */
+static struct message *read_will(const struct pending_will *p)
+{
+    struct store_reader *r = store_reader_acquire(p->worker->hub->store);
+    struct message *m = NULL;
+    struct record record;
+
+    if (r == NULL)
+        return NULL;
+    if (store_reader_begin(r) == STORE_OK &&
+        store_session_will(r, p->number, &record) == STORE_OK)
+        m = message_new(&record.m);
+    store_reader_release(r);
+    return m;
+}
+
+static void publish_pending(struct pending_will *p)
+{
+    struct worker *w = p->worker;
+    struct message *m = read_will(p);
+
+    if (m == NULL || !publish_stored_will(w, m,
+                                          slice_of(p->identity, p->len),
+                                          p->number))
+        counter_add(&w->counters.dropped.will, 1);
+    forget(p);
+}
+
+static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    publish_pending(timer->data);
+}
+
+/* ---- waiting --------------------------------------------------------------- */
+
+static bool wait_for(struct worker *w, struct slice identity, uint64_t number,
+                     int64_t wait_us)
+{
+    struct pending_will *p = calloc(1, sizeof(*p) + identity.len);
+    const double wait_s = (double)wait_us / (double)SECOND_US;
+
+    if (p == NULL)
+        return false;
+    p->worker = w;
+    p->number = number;
+    p->len = identity.len;
+    memcpy(p->identity, identity.data, identity.len);
+    HASH_ADD_KEYPTR(hh, w->wills, p->identity, p->len, p);
+    if (p->hh.tbl == NULL) {
+        free(p);
+        return false;
+    }
+    ev_timer_init(&p->timer, on_due, wait_s > SHORTEST_S ? wait_s : SHORTEST_S,
+                  0.);
+    p->timer.data = p;
+    ev_timer_start(w->loop, &p->timer);
+    return true;
+}
+
+int64_t will_connection_ended(struct connection *c)
+{
+    struct worker *w = c->worker;
+    const uint32_t wait_s = c->will_delay_s < c->session_expiry_s
+                                ? c->will_delay_s
+                                : c->session_expiry_s;
+
+    if (c->will == NULL)
+        return 0;
+    /* The session ends with the connection, or nothing has to be waited for. */
+    if (c->stored == NULL || wait_s == 0 ||
+        !wait_for(w, slice_of(c->identity, c->identity_len),
+                  c->stored->number, wait_s * SECOND_US)) {
+        publish_will(c);
+        return 0;
+    }
+    return w->real_us + wait_s * SECOND_US;
+}
+
+void will_client_returned(struct connection *c, bool clean)
+{
+    struct pending_will *p;
+
+    HASH_FIND(hh, c->worker->wills, c->identity, c->identity_len, p);
+    if (p == NULL)
+        return;
+    if (clean)
+        publish_pending(p);
+    else
+        forget(p);
+}
+
+/* ---- at start -------------------------------------------------------------- */
+
+static bool load_all(struct hub *hub, struct store_reader *r)
+{
+    const int64_t now_us = clock_real_us();
+    struct session_walk walk = {0};
+    struct session_row row;
+    enum store_err err;
+
+    while ((err = store_session_next(r, &walk, &row)) == STORE_OK) {
+        if (!row.has_will || row.ended_us == 0)
+            continue;
+        struct worker *w = connect_home(hub, row.identity);
+        if (!wait_for(w, row.identity, row.number, row.will_due_us - now_us))
+            return false;
+    }
+    return err == STORE_NOTFOUND;
+}
+
+bool wills_load(struct hub *hub)
+{
+    struct store_reader *r = store_reader_acquire(hub->store);
+    bool good = false;
+
+    if (r == NULL)
+        return false;
+    if (store_reader_begin(r) == STORE_OK)
+        good = load_all(hub, r);
+    store_reader_release(r);
+    return good;
+}

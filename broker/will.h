@@ -1,0 +1,30 @@
+/* Wills with a delay, after their connections have ended (MQTT 5 §3.1.3.2.2).
+ *
+ * Only stored sessions outlive a connection, so only their wills can wait; the
+ * will itself is in the store, here is when it is due. It is cancelled when the
+ * client comes back to its session in time (MQTT-3.1.3-9), and published at once
+ * when it comes back to a clean one: the old session ends with that.
+ * Threads: one worker's, which is the session's. */
+#ifndef CONFAB_BROKER_WILL_H
+#define CONFAB_BROKER_WILL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/connection.h"
+
+struct hub;
+
+/* The connection ends, and the will counts: publishes it now, or arranges for it
+ * to be; returns when it is due (real time, µs), 0: nothing is left to do. */
+int64_t will_connection_ended(struct connection *c);
+
+/* A CONNECT of that identity was accepted. */
+void will_client_returned(struct connection *c, bool clean);
+
+/* Those that waited when the server ended. Before the workers' threads start.
+ * false: the store cannot be read, or memory. */
+bool wills_load(struct hub *hub);
+void wills_release(struct worker *w);
+
+#endif

@@ -1,0 +1,146 @@
+/* Stored MQTT sessions: what outlives a connection and a restart.
+ *
+ * A session is a position in the log, its subscriptions, and what is in flight;
+ * messages that came while its client was away are in the log and nowhere else.
+ * Rows (store/schema.h tells how rows are made):
+ *
+ *  sessions       identity → session number, expiry, when its connection ended,
+ *                 position, when its will is due
+ *  subscriptions  session number, filter → options, identifier, since_id: a new
+ *                 filter never sees older messages
+ *  wills          session number → the will's record
+ *  inflight       session number, direction, packet id → outbound: log id, order,
+ *                 QoS, state, retain flag, identifiers; inbound (QoS 2 messages
+ *                 that are stored and not yet released): nothing
+ *
+ * Identity: token (may be empty), NUL, client id. Session numbers are random, so
+ * what an earlier session of the same identity may have left is not found.
+ *
+ * Changed by commands of the writer only (store/writer.h): COMMAND_SESSION_OPEN
+ * and _SAVE, and COMMAND_APPEND, which remembers the packet id of a QoS 2 message
+ * in the transaction that stores it. */
+#ifndef CONFAB_STORE_SESSION_H
+#define CONFAB_STORE_SESSION_H
+
+#include "store/store.h"
+
+#define SESSION_NEVER UINT32_MAX /* expiry: it does not */
+/* How long after its end a session may still be there: wills that become due
+ * with it are published first. */
+#define SESSION_GRACE_US INT64_C(60000000)
+
+struct session_row {
+    struct slice identity;
+    uint64_t number;
+    uint32_t expiry_s;
+    int64_t ended_us;  /* 0: connected, as far as the store knows */
+    uint64_t position; /* everything up to this id was given to it */
+    int64_t created_us;
+    bool has_will;
+    uint32_t will_delay_s;
+    int64_t will_due_us; /* once ended: when to publish it */
+};
+
+/* Whether it is over at `now_us`. */
+bool session_is_over(const struct session_row *s, int64_t now_us);
+
+struct session_subscription {
+    struct slice filter; /* as sent, `$share/…` too */
+    uint8_t qos;
+    bool no_local;
+    bool retain_as_published;
+    uint32_t identifier; /* 0: none */
+    uint64_t since_id;
+    uint64_t retained_as_of; /* retained messages up to this id are still owed;
+                                0: none */
+};
+
+struct session_inflight {
+    bool inbound;
+    uint16_t packet_id;
+    /* outbound only: */
+    uint64_t log_id;
+    uint32_t order;
+    uint8_t qos, state;
+    bool retain;
+    uint32_t identifier_count;
+    const uint32_t *identifiers; /* when reading: NULL, use the function below */
+    struct slice encoded;        /* reading: where they are */
+};
+
+/* ---- reading; r inside begin/end, what is handed out lives until _end() */
+
+enum store_err store_session(struct store_reader *r, struct slice identity,
+                             struct session_row *ret_row);
+enum store_err store_session_will(struct store_reader *r, uint64_t number,
+                                  struct record *ret_will);
+/* Walks all sessions; `after`: key of the previous one, empty to begin, and
+ * gets the next; its `bytes` need no release. */
+struct session_walk {
+    size_t len;
+    unsigned char bytes[432];
+};
+enum store_err store_session_next(struct store_reader *r,
+                                  struct session_walk *walk,
+                                  struct session_row *ret_row);
+/* Those of one session; zero the walk to begin. */
+enum store_err store_subscription_next(struct store_reader *r, uint64_t number,
+                                       struct session_walk *walk,
+                                       struct session_subscription *ret_row);
+enum store_err store_inflight_next(struct store_reader *r, uint64_t number,
+                                   struct session_walk *walk,
+                                   struct session_inflight *ret_row);
+/* The identifiers of a row read, which must have room for identifier_count. */
+bool session_inflight_identifiers(const struct session_inflight *row,
+                                  uint32_t *ret_identifiers);
+
+/* ---- what commands carry; everything borrowed until done() */
+
+/* COMMAND_SESSION_OPEN: a CONNECT. Results in `present`, `number` (0: there is
+ * no stored session now, and none is needed) and `position`. */
+struct session_open {
+    struct slice identity;
+    bool clean;            /* Clean Start: what there is ends */
+    uint32_t expiry_s;     /* 0 with no session to go on with: nothing is stored */
+    uint64_t fresh_number; /* random, for a new one */
+    const struct message *will; /* NULL: none */
+    uint32_t will_delay_s;
+    bool present;
+    uint64_t number, position;
+};
+
+/* COMMAND_SESSION_SAVE: some of a session's rows. NOT_FOUND, and nothing is
+ * changed, when that session is not there any more. */
+struct session_save {
+    struct slice identity;
+    uint64_t number;
+    bool has_position;
+    uint64_t position;
+    const uint16_t *forgotten; /* outbound packet ids that are done; deleted
+                                  before `entries` are written */
+    size_t forgotten_count;
+    const struct session_inflight *entries;
+    size_t entry_count;
+    const uint16_t *released; /* inbound packet ids */
+    size_t released_count;
+    const struct slice *removed; /* filters */
+    size_t removed_count;
+    const struct session_subscription *subscriptions;
+    size_t subscription_count;
+    bool adds; /* subscriptions are new: refused when the store is full */
+
+    /* The connection ends: */
+    bool ends;
+    bool drops_will;
+    uint32_t expiry_s; /* ends: 0 deletes the session */
+    int64_t ended_us, will_due_us;
+};
+
+/* What COMMAND_APPEND does to a session in its transaction, when it stores. */
+struct session_mark {
+    uint64_t number;     /* 0: nothing */
+    uint16_t packet_id;  /* not 0: inbound QoS 2, to be remembered */
+    struct slice will_of; /* identity whose will this message is: drops it */
+};
+
+#endif

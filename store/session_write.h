@@ -1,0 +1,31 @@
+/* Stored sessions inside the writer's transaction: what their commands
+ * (session_command.c) and the removal of those that are over (session_sweep.c)
+ * have in common. Writer's thread only. */
+#ifndef CONFAB_STORE_SESSION_WRITE_H
+#define CONFAB_STORE_SESSION_WRITE_H
+
+#include "store/transaction.h"
+
+enum store_err session_put(struct transaction *t, const struct session_row *s);
+/* The row and everything that belongs to it. */
+enum store_err session_delete(struct transaction *t,
+                              const struct session_row *s);
+
+/* A walk over all sessions, begun every minute, that deletes those which are
+ * over, and those of revoked tokens. */
+struct session_sweep {
+    bool walking;
+    int64_t next_us;
+    struct schema_key at;
+};
+
+bool session_sweep_due(const struct session_sweep *s, int64_t now_us);
+enum store_err session_sweep_step(struct session_sweep *s,
+                                  struct transaction *t);
+
+/* At start, before the writer's thread: nobody is connected, so sessions that
+ * still say so (the process was killed) ended now, and their wills are due after
+ * their delay. Own transactions, in steps. */
+enum store_err session_recover(struct transaction *t, int64_t now_us);
+
+#endif
