@@ -1,7 +1,9 @@
 #include "broker/catch_up.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/topic.h"
 #include "broker/backlog.h"
 #include "broker/delivery.h"
 #include "broker/subscribe.h"
@@ -17,14 +19,20 @@ struct catch_up {
     uint64_t position;      /* while there is no reader */
 };
 
-/* The filters that stored messages can match: `$` topics are not stored. */
-static size_t list_filters(struct connection *c, struct slice *filters)
+/* The filters that stored messages can match: `$` topics are not stored. Of many
+ * only what they have in common: the client's token, written into `all`. */
+static size_t list_filters(struct connection *c, struct slice *filters,
+                           char *all)
 {
     struct session_filter *f;
     size_t count = 0;
 
     if (c->filter_count > OWN_FILTERS_MAX) {
-        filters[0] = slice_str("#");
+        const int len =
+            c->role == ROLE_TOKEN
+                ? sprintf(all, "%.*s/#", (int)c->token_len, c->identity)
+                : sprintf(all, "#");
+        filters[0] = slice_of(all, (size_t)len);
         return 1;
     }
     LIST_FOREACH (f, &c->filters, entry)
@@ -42,7 +50,8 @@ static bool open_reader(struct connection *c, struct catch_up *u,
                         uint64_t position)
 {
     struct slice filters[OWN_FILTERS_MAX];
-    const size_t count = list_filters(c, filters);
+    char all[TOKEN_MAX + sizeof("/#")];
+    const size_t count = list_filters(c, filters, all);
 
     catchup_free(u->reader);
     u->reader = NULL;
