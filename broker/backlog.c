@@ -4,6 +4,7 @@
 #include "broker/catch_up.h"
 #include "broker/delivery.h"
 #include "broker/retained.h"
+#include "broker/share_member.h"
 #include "broker/worker.h"
 
 #define TURN_US 1000
@@ -15,6 +16,7 @@ static bool has_backlog(const struct connection *c)
 
 void backlog_wake(struct connection *c)
 {
+    share_member_wake(c);
     if (c->feeding || c->state != CONNECTION_OPEN || !has_backlog(c))
         return;
     c->feeding = true;

@@ -228,7 +228,7 @@ static void settle_limits(struct connection *c, const struct packet_connect *p)
 static void send_connack(struct connection *c, const struct packet_connect *p)
 {
     /* What is not here yet, a client must not use: sessions end with their
-     * connection, no QoS 2, no shared subscriptions, no identifiers. */
+     * connection, no QoS 2, no identifiers. */
     const struct packet_connack connack = {
         .reason = REASON_SUCCESS,
         .has_session_expiry = p->session_expiry_s != 0,
@@ -239,7 +239,6 @@ static void send_connack(struct connection *c, const struct packet_connect *p)
             c->receive_maximum == UINT16_MAX ? 0 : c->receive_maximum,
         .maximum_packet_size = c->packet_max,
         .subscription_ids_unavailable = true,
-        .shared_unavailable = true,
         .assigned_client_id =
             c->id_assigned ? slice_of(c->identity + c->token_len + 1,
                                       c->identity_len - c->token_len - 1)

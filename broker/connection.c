@@ -39,6 +39,7 @@ struct connection *connection_new(int fd, bool peer_is_admin, const char *peer)
     STAILQ_INIT(&c->unacked);
     LIST_INIT(&c->filters);
     TAILQ_INIT(&c->scans);
+    LIST_INIT(&c->shares_paused);
     ev_io_init(&c->readable, connection_on_readable, fd, EV_READ);
     ev_io_init(&c->writable, connection_on_writable, fd, EV_WRITE);
     ev_init(&c->timer, on_timer);

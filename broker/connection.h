@@ -36,6 +36,7 @@ struct catch_up;
 struct publish;
 struct retained_scan;
 struct session_filter;
+struct share_member;
 struct worker;
 
 enum connection_state {
@@ -107,7 +108,9 @@ struct connection {
     uint32_t filter_count;
     uint64_t filter_cost;
     TAILQ_HEAD(, retained_scan) scans;
-    bool feeding; /* in worker.feeding */
+    bool feeding;     /* in worker.feeding */
+    uint32_t joining; /* groups that have not answered: its SUBSCRIBE waits */
+    LIST_HEAD(, share_member) shares_paused; /* for it to have room */
 
     TAILQ_ENTRY(connection) all;    /* worker.connections */
     TAILQ_ENTRY(connection) feed;   /* worker.feeding */

@@ -5,6 +5,7 @@
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/catch_up.h"
+#include "broker/share_group.h"
 #include "broker/worker.h"
 
 /* Smaller payloads are copied with their QoS 1 header: cheaper than a run of
@@ -212,6 +213,7 @@ void delivery_fan_out(struct worker *w, struct message *m)
             counter_add(&w->counters.dropped.expired, w->hit_count);
         }
     }
+    share_group_offer(w, m);
     if (m->kind == MESSAGE_EVENT)
         heed_event(w, m);
 }

@@ -7,6 +7,7 @@
 #include "broker/publish.h"
 #include "broker/reason.h"
 #include "broker/retained.h"
+#include "broker/share_member.h"
 #include "broker/subscribe.h"
 #include "broker/token_connections.h"
 #include "broker/worker.h"
@@ -53,6 +54,7 @@ static void on_ack(struct connection *c, const struct packet_frame *f)
         /* An id that is not in flight: some clients acknowledge twice. */
         entry = inflight_find(&c->inflight, ack.packet_id);
         if (entry != NULL) {
+            share_member_settle(c->worker, entry);
             inflight_remove(&c->inflight, entry);
             backlog_wake(c);
         }
@@ -155,6 +157,7 @@ void session_end(struct connection *c, bool with_will)
         HASH_DELETE(session, w->sessions, c);
         c->session.tbl = NULL;
     }
+    share_member_return_all(c);
     subscribe_forget(c);
     retained_forget(c);
     catch_up_end(c);

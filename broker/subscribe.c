@@ -7,6 +7,7 @@
 #include "broker/packet_encode.h"
 #include "broker/reason.h"
 #include "broker/retained.h"
+#include "broker/share_member.h"
 #include "broker/worker.h"
 
 /* ---- one filter --------------------------------------------------------- */
@@ -57,8 +58,20 @@ static bool has_room(const struct connection *c, struct slice filter)
 static void count_filters(struct worker *w)
 {
     atomic_store_explicit(&w->subscriptions,
-                          subscription_index_count(w->index),
+                          subscription_index_count(w->index) +
+                              w->share.subscribed,
                           memory_order_relaxed);
+}
+
+static bool enlist(struct connection *c, struct session_filter *f,
+                   const struct subscriber *s)
+{
+    const struct slice filter = session_filter_slice(f);
+
+    if (!filter_is_shared(filter))
+        return subscription_index_add(c->worker->index, filter, s, &f->where);
+    f->share = share_member_new(c, filter, s);
+    return f->share != NULL;
 }
 
 static struct session_filter *add(struct connection *c, struct slice filter,
@@ -77,7 +90,7 @@ static struct session_filter *add(struct connection *c, struct slice filter,
         free(f);
         return NULL;
     }
-    if (!subscription_index_add(w->index, filter, s, &f->where)) {
+    if (!enlist(c, f, s)) {
         HASH_DEL(w->filters, f);
         free(f);
         return NULL;
@@ -94,7 +107,10 @@ static void drop(struct connection *c, struct session_filter *f)
 {
     struct worker *w = c->worker;
 
-    subscription_index_remove(w->index, &f->where);
+    if (f->share != NULL)
+        share_member_leave(f->share);
+    else
+        subscription_index_remove(w->index, &f->where);
     HASH_DEL(w->filters, f);
     LIST_REMOVE(f, entry);
     c->filter_count--;
@@ -124,6 +140,41 @@ static bool read_head(struct worker *w, uint64_t *ret_head)
     return good;
 }
 
+/* Joins the groups of the SUBSCRIBE that the client is not in. */
+static void join_groups(struct connection *c, const struct packet_subscribe *s,
+                        uint64_t head)
+{
+    const struct subscriber member = {.who = c, .since_id = head};
+    struct packet_filter_cursor at = s->filters;
+    struct packet_filter p;
+
+    while (packet_filter_next(&at, &p))
+        if (filter_is_shared(p.filter) &&
+            auth_subscribe(c->role, connection_token(c), p.filter) == 0 &&
+            find(c, p.filter) == NULL && has_room(c, p.filter))
+            (void)add(c, p.filter, &member);
+}
+
+/* After join_groups() and what came of it. There are no retained messages for
+ * groups (MQTT 5 §4.8.2). */
+static uint8_t subscribe_shared(struct connection *c,
+                                const struct packet_filter *p)
+{
+    struct session_filter *f = find(c, p->filter);
+
+    if (f == NULL)
+        return has_room(c, p->filter) ? REASON_UNSPECIFIED_ERROR
+                                      : REASON_QUOTA_EXCEEDED;
+    if (!share_member_is_good(f->share)) {
+        drop(c, f);
+        return REASON_UNSPECIFIED_ERROR;
+    }
+    struct subscriber *as = session_filter_options(f);
+    as->qos = p->qos > 1 ? 1 : p->qos;
+    as->retain_as_published = p->retain_as_published;
+    return as->qos;
+}
+
 static uint8_t subscribe_one(struct connection *c,
                              const struct packet_filter *p, uint64_t head)
 {
@@ -139,6 +190,8 @@ static uint8_t subscribe_one(struct connection *c,
 
     if (refused != 0)
         return refused;
+    if (filter_is_shared(p->filter))
+        return subscribe_shared(c, p);
     struct session_filter *f = find(c, p->filter);
     const bool is_new = f == NULL;
     if (is_new) {
@@ -201,12 +254,16 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
         connection_close(c, CLOSE_SUBSCRIPTION_ID, NULL);
         return;
     }
+    const bool readable = read_head(w, &head);
+    if (readable)
+        join_groups(c, s, head);
+    if (c->joining > 0)
+        return;
     uint8_t *reasons = malloc(s->count);
     if (reasons == NULL) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    const bool readable = read_head(w, &head);
     while (packet_filter_next(&at, &filter) && count < s->count)
         reasons[count++] = readable ? subscribe_one(c, &filter, head)
                                     : REASON_UNSPECIFIED_ERROR;
@@ -241,6 +298,12 @@ void unsubscribe_received(struct connection *c,
     free(reasons);
     if (c->state == CONNECTION_OPEN)
         catch_up_refresh(c);
+}
+
+struct subscriber *session_filter_options(const struct session_filter *f)
+{
+    return f->share != NULL ? share_member_options(f->share)
+                            : subscription_index_entry(&f->where);
 }
 
 void subscribe_forget(struct connection *c)
@@ -289,7 +352,8 @@ bool subscribe_match(struct connection *c, const struct message *m,
     } else {
         struct session_filter *f;
         LIST_FOREACH (f, &c->filters, entry)
-            if (filter_matches(session_filter_slice(f), m->topic))
+            if (f->share == NULL &&
+                filter_matches(session_filter_slice(f), m->topic))
                 join(&t, c, m, subscription_index_entry(&f->where));
     }
     *ret_qos = t.qos;

@@ -21,6 +21,7 @@ struct session_filter {
     LIST_ENTRY(session_filter) entry; /* connection.filters */
     UT_hash_handle hh; /* worker.filters, keyed by what follows */
     struct subscription where;
+    struct share_member *share; /* `$share/…`: then it is not in the index */
     size_t len;
     const struct connection *owner;
     char filter[];
@@ -31,7 +32,12 @@ static inline struct slice session_filter_slice(const struct session_filter *f)
     return slice_of(f->filter, f->len);
 }
 
-/* Queue SUBACK or UNSUBACK; may close the connection. */
+/* Its options; valid until the next add or remove. */
+struct subscriber *session_filter_options(const struct session_filter *f);
+
+/* Queue SUBACK or UNSUBACK; may close the connection. Where a SUBSCRIBE joins
+ * groups (share_member.h), it is not done yet: the connection is `joining`, and
+ * when the groups have answered, the same packet is received again. */
 void subscribe_received(struct connection *c,
                         const struct packet_subscribe *s);
 void unsubscribe_received(struct connection *c,

@@ -17,6 +17,7 @@
 #include "broker/hub.h"
 #include "broker/image.h"
 #include "broker/publish.h"
+#include "broker/share.h"
 #include "broker/subscription_index.h"
 
 /* Credits of all connections of a worker together. */
@@ -55,6 +56,7 @@ struct worker {
     struct mailbox *results; /* struct command, bounded by the credits */
     struct mailbox *batches; /* struct batch, a reference each */
     struct mailbox *moves;   /* struct connection */
+    struct share share;      /* has another one */
     /* Not 0: batches had no room in the mailbox; 1 + the head of the last one.
      * While it is set the writer sends none, so that order is kept. */
     _Atomic uint64_t missed;
