@@ -45,6 +45,7 @@ struct config {
     uint64_t http_workers;              /* 0: one per core */
     char mqtt_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:1883 */
     uint64_t mqtt_workers;              /* 0: one per core */
+    uint64_t mqtt_keep_alive_max;       /* s; 0: no limit */
     char store_path[CONFIG_VALUE_MAX];  /* the data folder; default ./data */
     uint64_t store_map_size; /* bytes; soft limit; default 16 GiB */
     enum config_access tokens_access; /* never AUTO after config_finish():

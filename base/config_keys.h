@@ -15,6 +15,9 @@
          "where MQTT is served; port 0 picks a free one")                     \
     NUMBER(mqtt, workers, mqtt_workers, 0, 0, 256, "threads",                 \
            "broker threads; 0: one per core")                                 \
+    NUMBER(mqtt, keep_alive_max, mqtt_keep_alive_max, 0, 0, 65535, "seconds", \
+           "longest keep-alive of MQTT 5 clients (Server Keep Alive); 0: "    \
+           "theirs holds")                                                    \
     TEXT(store, path, store_path, "data", "folder",                           \
          "the data folder, created when missing (also --data)")               \
     NUMBER(store, map_size, store_map_size, UINT64_C(17179869184), 1048576,   \

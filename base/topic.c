@@ -4,6 +4,8 @@
 
 #include "base/utf8.h"
 
+#define SHARE_PREFIX "$share/"
+
 bool token_valid(struct slice token)
 {
     const unsigned char *p = token.data;
@@ -90,6 +92,33 @@ bool filter_has_wildcard(struct slice filter)
            memchr(filter.data, '#', filter.len) != NULL;
 }
 
+bool filter_is_shared(struct slice filter)
+{
+    return filter.len >= strlen(SHARE_PREFIX) &&
+           memcmp(filter.data, SHARE_PREFIX, strlen(SHARE_PREFIX)) == 0;
+}
+
+bool filter_share(struct slice filter, struct slice *ret_group,
+                  struct slice *ret_filter)
+{
+    if (!filter_is_shared(filter))
+        return false;
+    const struct slice rest =
+        slice_of((const char *)filter.data + strlen(SHARE_PREFIX),
+                 filter.len - strlen(SHARE_PREFIX));
+    const struct slice group = topic_first_level(rest);
+    if (group.len == rest.len || !topic_valid(group))
+        return false;
+    const struct slice inner =
+        slice_of((const char *)rest.data + group.len + 1,
+                 rest.len - group.len - 1);
+    if (!filter_valid(inner))
+        return false;
+    *ret_group = group;
+    *ret_filter = inner;
+    return true;
+}
+
 /* Not mosquitto_topic_matches_sub2(): that checks and copies on every call,
  * and this runs once per pattern reader and message. Both names are valid
  * here, so walking both level by level decides (MQTT 5 §4.7.1);
@@ -119,7 +148,7 @@ bool filter_matches(struct slice filter, struct slice topic)
             return false;
         if (f == f_end)
             return t == t_end;
-        f++; /* the slash */
+        f++;            /* the slash */
         if (t == t_end) /* "a/#" matches "a": MQTT 5 §4.7.1.2 */
             return f + 1 == f_end && *f == '#';
         t++;
@@ -133,8 +162,9 @@ bool topic_split(struct slice topic, struct slice *ret_token,
 
     if (token.len == topic.len || !token_valid(token))
         return false;
-    const struct slice thing = slice_of((const char *)topic.data + token.len + 1,
-                                        topic.len - token.len - 1);
+    const struct slice thing =
+        slice_of((const char *)topic.data + token.len + 1,
+                 topic.len - token.len - 1);
     if (!thing_valid(thing))
         return false;
     *ret_token = token;

@@ -24,9 +24,17 @@ bool thing_valid(struct slice thing);
 bool topic_valid(struct slice topic);
 
 /* A filter one may subscribe to: as above, with + and # where MQTT §4.7.1
- * allows them. `$share/…` is not parsed here. */
+ * allows them. Of `$share/…` it sees only names: filter_share(). */
 bool filter_valid(struct slice filter);
 bool filter_has_wildcard(struct slice filter);
+
+/* `$share/…`: a shared subscription, or an attempt at one. */
+bool filter_is_shared(struct slice filter);
+/* Splits `$share/<group>/<filter>`; the group's name is not empty and has no
+ * `/`, `+`, `#`, the filter is valid (MQTT-4.8.2-1, -2). false: it is not so.
+ * The slices point into `filter`. */
+bool filter_share(struct slice filter, struct slice *ret_group,
+                  struct slice *ret_filter);
 
 /* MQTT §4.7 matching, `$`-topics not matched by a leading wildcard
  * (MQTT-4.7.2-1). Both must be valid. Level by level, no allocation. */

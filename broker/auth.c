@@ -5,7 +5,6 @@
 #include "broker/reason.h"
 
 #define PLAN_OF_OPEN_MODE "local"
-#define SHARE_PREFIX "$share/"
 
 static bool starts_with(struct slice s, const char *prefix)
 {
@@ -133,11 +132,11 @@ enum publish_verdict auth_publish(enum role role, struct slice token,
 
 uint8_t auth_subscribe(enum role role, struct slice token, struct slice filter)
 {
+    struct slice group;
     bool allowed;
 
-    if (starts_with(filter, SHARE_PREFIX))
-        return REASON_SHARED_NOT_SUPPORTED;
-    if (!filter_valid(filter))
+    if (filter_is_shared(filter) ? !filter_share(filter, &group, &filter)
+                                 : !filter_valid(filter))
         return REASON_TOPIC_FILTER_INVALID;
     switch (role) {
     case ROLE_TOKEN:

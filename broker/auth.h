@@ -45,8 +45,8 @@ enum publish_verdict {
 enum publish_verdict auth_publish(enum role role, struct slice token,
                                   struct slice topic);
 
-/* 0 or the SUBACK reason code (MQTT 5 §3.9.3): 0x87 foreign, 0x8f invalid,
- * 0x9e `$share/…`. */
+/* 0 or the SUBACK reason code (MQTT 5 §3.9.3): 0x87 foreign, 0x8f invalid. Of
+ * `$share/<group>/<filter>` the filter decides. */
 uint8_t auth_subscribe(enum role role, struct slice token,
                        struct slice filter);
 

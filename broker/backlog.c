@@ -5,6 +5,7 @@
 #include "broker/delivery.h"
 #include "broker/flow.h"
 #include "broker/retained.h"
+#include "broker/share_member.h"
 #include "broker/worker.h"
 
 #define TURN_US 1000
@@ -22,6 +23,7 @@ static bool has_scans(const struct connection *c)
 
 void backlog_wake(struct connection *c)
 {
+    share_member_wake(c);
     if (c->feeding || c->state != CONNECTION_OPEN || !has_backlog(c))
         return;
     c->feeding = true;

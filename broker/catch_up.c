@@ -100,18 +100,21 @@ void catch_up_end(struct connection *c)
 
 static bool give(struct connection *c, const struct message *m)
 {
-    uint8_t qos;
-    bool as_published;
+    struct matched matched;
 
-    if (!subscribe_match(c, m, &qos, &as_published))
+    if (!subscribe_match(c, m, &matched))
         return true;
-    if (qos > m->qos)
-        qos = m->qos;
     /* What came with QoS 0 while the client was away is not kept for it. */
-    if (qos == 0 && c->stored != NULL && m->id <= c->stored->offline_head)
+    if ((m->qos == 0 || matched.qos == 0) && c->stored != NULL && m->id <= c->stored->offline_head)
         return true;
     counter_add(&c->worker->counters.catchup_records, 1);
-    return delivery_give(c, m, qos, m->retain && as_published);
+    const struct grant grant = {
+        .qos = matched.qos,
+        .retain = m->retain && matched.retain_as_published,
+        .identifiers = matched.identifiers,
+        .identifier_count = matched.identifier_count,
+    };
+    return delivery_give(c, m, &grant);
 }
 
 bool catch_up_step(struct connection *c, struct store_reader *r)

@@ -10,6 +10,7 @@
 #include "broker/reason.h"
 #include "broker/session_open.h"
 #include "broker/token_connections.h"
+#include "broker/topic_alias.h"
 #include "broker/will.h"
 #include "broker/worker.h"
 
@@ -234,6 +235,18 @@ uint32_t connect_granted_expiry(const struct connection *c, uint32_t asked_s)
     return asked_s;
 }
 
+/* MQTT-3.1.2-21, -22. Only MQTT 5 can be told a shorter one. */
+static void settle_keep_alive(struct connection *c, uint16_t asked_s)
+{
+    const uint64_t most = c->worker->hub->config->mqtt_keep_alive_max;
+    uint16_t granted_s = asked_s;
+
+    if (c->terms.version == PACKET_V5 && c->role != ROLE_ADMIN && most != 0 &&
+        (asked_s == 0 || asked_s > most))
+        granted_s = c->server_keep_alive_s = (uint16_t)most;
+    c->keep_alive_s = 1.5 * granted_s;
+}
+
 static void settle_limits(struct connection *c, const struct packet_connect *p)
 {
     c->receive_maximum = receive_maximum(c->plan);
@@ -241,7 +254,10 @@ static void settle_limits(struct connection *c, const struct packet_connect *p)
     inflight_init(&c->inflight, p->receive_maximum < INFLIGHT_MAX
                                     ? p->receive_maximum
                                     : INFLIGHT_MAX);
-    c->keep_alive_s = 1.5 * p->keep_alive_s; /* MQTT-3.1.2-22 */
+    c->alias_maximum = p->topic_alias_maximum < TOPIC_ALIAS_MAX
+                           ? p->topic_alias_maximum
+                           : TOPIC_ALIAS_MAX;
+    settle_keep_alive(c, p->keep_alive_s);
     c->asked_expiry = p->session_expiry_s != 0;
     c->session_expiry_s = connect_granted_expiry(c, p->session_expiry_s);
     c->expiry_differs = c->session_expiry_s != p->session_expiry_s;
@@ -258,8 +274,10 @@ static void send_connack(struct connection *c, bool session_present)
         .receive_maximum =
             c->receive_maximum == UINT16_MAX ? 0 : c->receive_maximum,
         .maximum_packet_size = c->packet_max,
-        .subscription_ids_unavailable = true,
-        .shared_unavailable = true,
+        .topic_alias_maximum =
+            c->terms.version == PACKET_V5 ? TOPIC_ALIAS_MAX : 0,
+        .has_server_keep_alive = c->server_keep_alive_s != 0,
+        .server_keep_alive_s = c->server_keep_alive_s,
         .assigned_client_id =
             c->id_assigned ? slice_of(c->identity + c->token_len + 1,
                                       c->identity_len - c->token_len - 1)
@@ -311,6 +329,7 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     }
     c->terms.maximum_packet_size = p.maximum_packet_size;
     c->terms.problem_information = p.request_problem;
+    c->terms.topic_alias_maximum = p.version == PACKET_V5 ? TOPIC_ALIAS_MAX : 0;
     if (p.auth_method.data != NULL) {
         refuse(c, REASON_BAD_AUTHENTICATION_METHOD,
                "no extended authentication here");

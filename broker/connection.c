@@ -9,6 +9,7 @@
 #include "broker/packet_encode.h"
 #include "broker/session.h"
 #include "broker/stored_session.h"
+#include "broker/topic_alias.h"
 
 static const struct {
     uint8_t code;
@@ -40,6 +41,7 @@ struct connection *connection_new(int fd, bool peer_is_admin, const char *peer)
     STAILQ_INIT(&c->unacked);
     LIST_INIT(&c->filters);
     TAILQ_INIT(&c->scans);
+    LIST_INIT(&c->shares_paused);
     ev_io_init(&c->readable, connection_on_readable, fd, EV_READ);
     ev_io_init(&c->writable, connection_on_writable, fd, EV_WRITE);
     ev_init(&c->timer, on_timer);
@@ -53,6 +55,8 @@ void connection_free(struct connection *c)
         close(c->fd);
     free(c->identity);
     free(c->inbound);
+    topic_aliases_free(c->aliases_in);
+    topic_aliases_free(c->aliases_out);
     free(c->in.data);
     free(c);
 }

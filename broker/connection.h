@@ -29,7 +29,9 @@
 /* Nor is one that does not take its answers: deliveries stop before. */
 #define CONNECTION_ANSWERS_MAX (OUT_QUEUE_BYTES_MAX + 128 * 1024)
 
-#define CONNECT_PACKET_MAX PACKET_OVERHEAD_MAX /* before CONNECT */
+/* CONNECT: client id, will topic and payload, user name and password of 65,535
+ * bytes each, and properties. */
+#define CONNECT_PACKET_MAX (6 * 65536U)
 #define CONNECT_WITHIN_S 10.0
 #define LINGER_S 1.0
 
@@ -38,7 +40,9 @@ struct inbound;
 struct publish;
 struct retained_scan;
 struct session_filter;
+struct share_member;
 struct stored_session;
+struct topic_aliases;
 struct worker;
 
 enum connection_state {
@@ -57,6 +61,7 @@ struct connection {
     uint64_t stamp; /* the worker's number of the last topic that matched */
     uint8_t hit_qos;
     bool hit_retain; /* some matching subscription is Retain As Published */
+    bool hit_identified; /* some has a Subscription Identifier */
     bool stamped;    /* wants confab-id, -seq, -at */
     bool receipts;   /* and in PUBACKs */
     bool touched;    /* has something to flush this turn */
@@ -66,6 +71,8 @@ struct connection {
     struct catch_up *catch_up; /* NULL: live */
     struct stored_session *stored; /* NULL: it ends with the connection */
     struct inbound *inbound; /* QoS 2 it sent and has not released; or NULL */
+    struct topic_aliases *aliases_in, *aliases_out; /* NULL: none */
+    uint16_t alias_maximum; /* the client's; 0: it takes none */
     uint16_t resend; /* the newest in flight, not yet sent again */
     uint16_t subacks_due; /* the store is asked first; retained messages wait */
     struct packet_terms terms;
@@ -94,6 +101,7 @@ struct connection {
     bool expiry_differs;     /* from what CONNECT asked for: CONNACK says so */
     uint32_t session_expiry_s; /* 0: the session ends with the connection */
     uint32_t will_delay_s;
+    uint16_t server_keep_alive_s; /* told in CONNACK; 0: the client's holds */
     uint64_t resume_at; /* position of the stored session */
     bool plan_counted;       /* in hub.token_connections */
     const struct plan *plan; /* NULL: administrator */
@@ -119,7 +127,9 @@ struct connection {
     uint32_t filter_count;
     uint64_t filter_cost;
     TAILQ_HEAD(, retained_scan) scans;
-    bool feeding; /* in worker.feeding */
+    bool feeding;     /* in worker.feeding */
+    uint32_t joining; /* groups that have not answered: its SUBSCRIBE waits */
+    LIST_HEAD(, share_member) shares_paused; /* for it to have room */
 
     TAILQ_ENTRY(connection) all;    /* worker.connections */
     TAILQ_ENTRY(connection) feed;   /* worker.feeding */

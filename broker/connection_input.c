@@ -20,7 +20,7 @@ static bool is_serving(const struct connection *c)
 /* May another packet be taken from it now? */
 static bool may_read(const struct connection *c)
 {
-    return is_serving(c) && !c->held && !c->opening &&
+    return is_serving(c) && !c->held && !c->opening && c->joining == 0 &&
            c->commands < CONNECTION_COMMANDS_MAX &&
            c->unacked_count < CONNECTION_COMMANDS_MAX &&
            c->command_bytes < CONNECTION_BYTES_MAX &&
@@ -146,6 +146,8 @@ static enum feeding take_packets(struct connection *c, const char *data,
         session_packet(c, &frame);
         if (c->state >= CONNECTION_LINGERING)
             return FEED_ENDED;
+        if (c->joining > 0)
+            break; /* this SUBSCRIBE is read again (subscribe.h) */
         used += frame.size;
     }
     *ret_used = used;

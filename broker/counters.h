@@ -17,7 +17,10 @@
     X(catchup_records)  /* messages given to catch-up readers */              \
     X(batches_dropped)  /* the worker re-read the log instead */              \
     X(sessions_resumed) /* stored sessions their clients came back to */      \
-    X(sessions_unsaved) /* last saves that the store refused */
+    X(sessions_unsaved) /* last saves that the store refused */               \
+    X(share_given)      /* messages to members of shared subscriptions */     \
+    X(share_returned)   /* came back to their group */                        \
+    X(share_behind)     /* a live group began to read the log */
 
 /* X(name, text): messages that did not reach somebody, by cause */
 #define COUNTERS_DROPPED(X)                                                   \
@@ -27,7 +30,7 @@
     X(dollar, "PUBLISH of a nameless client to a $ topic")                    \
     X(packet_size, "larger than the subscriber's Maximum Packet Size")        \
     X(expired, "its Message Expiry Interval had passed")                      \
-    X(event_slow, "event for a subscriber that was catching up")              \
+    X(event_slow, "event for a subscriber or group that was behind")          \
     X(event_batch, "event in a batch the worker had no room for")             \
     X(will, "will that was refused by a limit or the store")                  \
     X(memory, "no memory to deliver it")                                      \

@@ -1,11 +1,15 @@
 #include "broker/delivery.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/catch_up.h"
+#include "broker/share_group.h"
 #include "broker/stored_session.h"
+#include "broker/subscribe.h"
+#include "broker/topic_alias.h"
 #include "broker/worker.h"
 
 /* Smaller payloads are copied with their QoS 1 header: cheaper than a run of
@@ -22,12 +26,14 @@ static void hit(struct worker *w, const struct subscriber *s)
         c->stamp = w->stamp;
         c->hit_qos = s->qos;
         c->hit_retain = s->retain_as_published;
+        c->hit_identified = s->identifier != 0;
         w->hits[w->hit_count++] = c;
         return;
     }
     if (s->qos > c->hit_qos)
         c->hit_qos = s->qos;
     c->hit_retain |= s->retain_as_published;
+    c->hit_identified |= s->identifier != 0;
 }
 
 static void collect(struct worker *w, const struct message *m)
@@ -87,27 +93,42 @@ static uint8_t shape_qos(unsigned shape)
     return shape & IMAGE_QOS2 ? 2 : shape & IMAGE_QOS1 ? 1 : 0;
 }
 
+static bool keep_identifiers(struct inflight_entry *entry,
+                             const uint32_t *identifiers, size_t count)
+{
+    if (count == 0)
+        return true;
+    entry->identifiers = malloc(count * sizeof(*identifiers));
+    if (entry->identifiers == NULL)
+        return false;
+    memcpy(entry->identifiers, identifiers, count * sizeof(*identifiers));
+    entry->identifier_count = (uint32_t)count;
+    return true;
+}
+
 /* NULL: out of memory. */
 static struct inflight_entry *enter_inflight(struct connection *c,
                                              const struct message *m,
-                                             uint8_t qos, bool retain)
+                                             const struct grant *g)
 {
     struct inflight_entry *entry = inflight_take(&c->inflight);
 
     if (entry == NULL)
         return NULL;
     entry->log_id = m->id;
-    entry->qos = qos;
-    entry->retain = retain;
+    entry->qos = g->qos;
+    entry->retain = g->retain;
+    if (!keep_identifiers(entry, g->identifiers, g->identifier_count))
+        return NULL;
     stored_session_sends(c, entry);
     return entry;
 }
 
 /* The pattern with this receiver's packet id in it. */
 static bool give_with_id(struct connection *c, const struct message *m,
-                         uint8_t qos, bool retain, const struct image *image)
+                         const struct grant *g, const struct image *image)
 {
-    struct inflight_entry *entry = enter_inflight(c, m, qos, retain);
+    const struct inflight_entry *entry = enter_inflight(c, m, g);
     struct block_pool *pool = &c->worker->pool;
     const struct block_range *all = &image->range;
     const uint32_t payload_len = all->len - image->payload_at;
@@ -134,6 +155,8 @@ static bool give_with_id(struct connection *c, const struct message *m,
 static void give_image(struct connection *c, struct images *set,
                        unsigned shape)
 {
+    const struct grant g = {.qos = shape_qos(shape),
+                            .retain = shape & IMAGE_RETAIN};
     struct worker *w = c->worker;
     const struct image *image = image_for(w, set, shape);
 
@@ -150,8 +173,7 @@ static void give_image(struct connection *c, struct images *set,
         return;
     }
     if (shape & IMAGE_WITH_ID
-            ? !give_with_id(c, set->message, shape_qos(shape),
-                            shape & IMAGE_RETAIN, image)
+            ? !give_with_id(c, set->message, &g, image)
             : !out_queue_share(delivery_queue(c), &w->pool,
                                &image->range)) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
@@ -161,22 +183,119 @@ static void give_image(struct connection *c, struct images *set,
     connection_touch(c);
 }
 
+/* ---- to one alone -------------------------------------------------------- */
+
+/* The topic's alias, once it has one; a new one goes with the topic. */
+static void choose_alias(const struct connection *c, const struct message *m,
+                         struct image_own *own, bool *ret_new)
+{
+    *ret_new = false;
+    if (c->alias_maximum == 0)
+        return;
+    own->topic_alias = topic_alias_find(c->aliases_out, m->topic);
+    own->without_topic = own->topic_alias != 0;
+    if (own->without_topic)
+        return;
+    own->topic_alias =
+        topic_alias_offer(c->aliases_out, m->topic, c->alias_maximum);
+    *ret_new = own->topic_alias != 0;
+}
+
+/* 0: not even without the courtesies does it fit in what the client takes. */
+static size_t fit(const struct connection *c, const struct message *m,
+                  unsigned *shape, uint32_t left_s, struct image_own *own)
+{
+    const size_t most = c->terms.maximum_packet_size;
+    size_t size = image_size(m, *shape, left_s, own);
+
+    if (size > most && own->topic_alias != 0 && !own->without_topic) {
+        own->topic_alias = 0;
+        size = image_size(m, *shape, left_s, own);
+    }
+    if (size > most && *shape & IMAGE_STAMPED) {
+        *shape &= ~(unsigned)IMAGE_STAMPED;
+        size = image_size(m, *shape, left_s, own);
+    }
+    return size > most ? 0 : size; /* MQTT-3.1.2-25 */
+}
+
+/* false: out of memory. */
+static bool give_own(struct connection *c, const struct message *m,
+                     const struct grant *g, uint32_t left_s)
+{
+    struct worker *w = c->worker;
+    unsigned shape = shape_for(c, m, g->qos, g->retain);
+    struct image_own own = {.identifiers = g->identifiers,
+                            .identifier_count = g->identifier_count};
+    int64_t more;
+    bool new_alias;
+
+    choose_alias(c, m, &own, &new_alias);
+    size_t size = fit(c, m, &shape, left_s, &own);
+    if (size == 0) {
+        counter_add(&w->counters.dropped.packet_size, 1);
+        return true;
+    }
+    if (new_alias && own.topic_alias != 0 &&
+        !topic_alias_set(&c->aliases_out, own.topic_alias, m->topic, &more))
+        return false;
+    if (g->qos > 0) {
+        const struct inflight_entry *entry = enter_inflight(c, m, g);
+        if (entry == NULL)
+            return false;
+        own.packet_id = entry->packet_id;
+    }
+    char *to = out_queue_reserve(delivery_queue(c), &w->pool, size);
+    if (to == NULL)
+        return false;
+    image_write(m, shape, left_s, &own, to);
+    counter_add(&w->counters.delivered, 1);
+    connection_touch(c);
+    return true;
+}
+
+static void give_identified(struct connection *c, const struct message *m,
+                            uint8_t qos, uint32_t left_s)
+{
+    struct matched matched = {0};
+    struct grant g = {.qos = qos, .retain = m->retain && c->hit_retain};
+
+    if (c->hit_identified && subscribe_match(c, m, &matched)) {
+        g.identifiers = matched.identifiers;
+        g.identifier_count = matched.identifier_count;
+    }
+    if (!give_own(c, m, &g, left_s))
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+}
+
+static bool may_give_live(struct connection *c, uint8_t qos)
+{
+    return c->catch_up == NULL &&
+           !out_queue_full(delivery_queue(c), &c->worker->pool) &&
+           !stored_session_bars(c->stored) &&
+           !(qos > 0 && inflight_full(&c->inflight));
+}
+
 static void give_live(struct connection *c, const struct message *m,
                       struct images *set)
 {
     struct worker *w = c->worker;
     const uint8_t qos = m->qos < c->hit_qos ? m->qos : c->hit_qos;
 
-    if (c->catch_up == NULL && !out_queue_full(delivery_queue(c), &w->pool) &&
-        !stored_session_bars(c->stored) &&
-        !(qos > 0 && inflight_full(&c->inflight))) {
-        give_image(c, set, shape_for(c, m, qos, m->retain && c->hit_retain));
+    if (c->state != CONNECTION_OPEN)
+        return;
+    if (may_give_live(c, qos)) {
+        if (c->hit_identified || c->alias_maximum > 0)
+            give_identified(c, m, qos, set->expiry_left_s);
+        else
+            give_image(c, set,
+                       shape_for(c, m, qos, m->retain && c->hit_retain));
         return;
     }
     /* Events are not in the log: who cannot take one now has missed it. */
     if (m->id == 0)
         counter_add(&w->counters.dropped.event_slow, 1);
-    else if (c->catch_up == NULL)
+    else if (c->catch_up == NULL && !(c->stored != NULL && c->stored->ended))
         catch_up_begin(c, m->id - 1);
 }
 
@@ -236,6 +355,7 @@ void delivery_fan_out(struct worker *w, struct message *m)
             counter_add(&w->counters.dropped.expired, w->hit_count);
         }
     }
+    share_group_offer(w, m);
     if (m->kind == MESSAGE_EVENT)
         heed_event(w, m);
 }
@@ -247,54 +367,46 @@ bool delivery_has_room(struct connection *c)
 }
 
 bool delivery_give(struct connection *c, const struct message *m,
-                   uint8_t granted_qos, bool retain)
+                   const struct grant *granted)
 {
     struct worker *w = c->worker;
-    const uint8_t qos = m->qos < granted_qos ? m->qos : granted_qos;
-    unsigned shape = shape_for(c, m, qos, retain);
+    struct grant g = *granted;
     uint32_t left_s = 0;
 
     if (!image_expiry_left(m, w->real_us, &left_s)) {
         counter_add(&w->counters.dropped.expired, 1);
         return true;
     }
-    size_t size = image_size(m, shape, left_s);
-    if (size > c->terms.maximum_packet_size && shape & IMAGE_STAMPED) {
-        shape &= ~(unsigned)IMAGE_STAMPED;
-        size = image_size(m, shape, left_s);
-    }
-    if (size == 0 || size > c->terms.maximum_packet_size) {
-        counter_add(&w->counters.dropped.packet_size, 1);
-        return true;
-    }
-    uint16_t packet_id = 0;
-    if (qos > 0) {
-        const struct inflight_entry *entry =
-            enter_inflight(c, m, qos, retain);
-        if (entry == NULL)
-            return false;
-        packet_id = entry->packet_id;
-    }
-    char *to = out_queue_reserve(delivery_queue(c), &w->pool, size);
-    if (to == NULL)
-        return false;
-    image_write(m, shape, left_s, packet_id, to);
-    counter_add(&w->counters.delivered, 1);
-    connection_touch(c);
-    return true;
+    if (m->qos < g.qos)
+        g.qos = m->qos;
+    if (c->terms.version < PACKET_V5)
+        g.identifier_count = 0;
+    return give_own(c, m, &g, left_s);
 }
 
 bool delivery_resend(struct connection *c, const struct message *m,
-                     struct inflight_entry *entry)
+                     const struct inflight_entry *entry, bool *ret_sent)
 {
-    const unsigned shape = shape_for(c, m, entry->qos, entry->retain);
-    const size_t size = image_size(m, shape, m->expiry_s);
-    char *to = out_queue_reserve(&c->out, &c->worker->pool, size);
+    struct worker *w = c->worker;
+    unsigned shape = shape_for(c, m, entry->qos, entry->retain);
+    uint32_t left_s = 0; /* begun in time, it is completed all the same */
+    struct image_own own = {.packet_id = entry->packet_id,
+                            .dup = true,
+                            .identifiers = entry->identifiers,
+                            .identifier_count = entry->identifier_count};
 
+    (void)image_expiry_left(m, w->real_us, &left_s);
+    const size_t size = fit(c, m, &shape, left_s, &own);
+    *ret_sent = size > 0;
+    if (size == 0) {
+        counter_add(&w->counters.dropped.packet_size, 1);
+        return true;
+    }
+    char *to = out_queue_reserve(&c->out, &w->pool, size);
     if (to == NULL)
         return false;
-    image_write(m, shape, m->expiry_s, entry->packet_id, to);
-    *to |= 8;
+    image_write(m, shape, left_s, &own, to);
+    counter_add(&w->counters.delivered, 1);
     connection_touch(c);
     return true;
 }

@@ -17,15 +17,24 @@
  * happens (it was read from the log before). */
 void delivery_fan_out(struct worker *w, struct message *m);
 
-/* One message to one client, apart from fan-out: a backlog, a retained message.
- * The caller has made sure that there is room (delivery_has_room()).
- * granted_qos is the subscription's. false: out of memory. */
+/* As what a client gets a message. */
+struct grant {
+    uint8_t qos; /* the subscription's; the message may have a lower one */
+    bool retain;
+    const uint32_t *identifiers; /* Subscription Identifiers (MQTT 5) */
+    size_t identifier_count;
+};
+
+/* One message to one client, apart from fan-out: a backlog, a retained message,
+ * a share. The caller has made sure that there is room (delivery_has_room()).
+ * false: out of memory. */
 bool delivery_give(struct connection *c, const struct message *m,
-                   uint8_t granted_qos, bool retain);
+                   const struct grant *granted);
 bool delivery_has_room(struct connection *c);
 /* A message in flight once more, with DUP, as it was sent first (MQTT-4.4.0-1).
- * The caller has looked for room. false: out of memory. */
+ * *ret_sent: false when the client's Maximum Packet Size has no room for it any
+ * more. The caller has looked for room. false: out of memory. */
 bool delivery_resend(struct connection *c, const struct message *m,
-                     struct inflight_entry *entry);
+                     const struct inflight_entry *entry, bool *ret_sent);
 
 #endif

@@ -6,6 +6,7 @@
 #include "broker/packet_encode.h"
 #include "broker/publish_private.h"
 #include "broker/reason.h"
+#include "broker/share_member.h"
 #include "broker/stored_session.h"
 
 static void send_ack(struct connection *c, enum packet_type type,
@@ -36,6 +37,7 @@ static void finish(struct connection *c, struct inflight_entry *e)
 
     if (at + c->resend >= c->inflight.count && c->resend > 0)
         c->resend--; /* acknowledged before it was sent again */
+    share_member_settle(c->worker, e);
     stored_session_forgets(c, e);
     inflight_remove(&c->inflight, e);
     backlog_wake(c);
@@ -172,6 +174,17 @@ static void give_up(struct connection *c, struct inflight_entry *e)
     inflight_remove(&c->inflight, e);
 }
 
+static void resend(struct connection *c, const struct message *m,
+                   struct inflight_entry *e)
+{
+    bool sent;
+
+    if (!delivery_resend(c, m, e, &sent))
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+    else if (!sent) /* MQTT-3.1.2-25: as if it had been completed */
+        finish(c, e);
+}
+
 bool flow_resend_step(struct connection *c, struct store_reader *r)
 {
     struct record record;
@@ -190,8 +203,8 @@ bool flow_resend_step(struct connection *c, struct store_reader *r)
         c->resend--;
         if (err != STORE_OK)
             give_up(c, e);
-        else if (!delivery_resend(c, &record.m, e))
-            connection_close(c, CLOSE_NO_MEMORY, NULL);
+        else
+            resend(c, &record.m, e);
     }
     return true;
 }

@@ -54,14 +54,15 @@ static void fill_stamp(struct stamp *s, const struct message *m)
 }
 
 static void describe(const struct message *m, unsigned shape,
-                     uint32_t expiry_left_s, uint16_t packet_id,
+                     uint32_t expiry_left_s, const struct image_own *own,
                      struct stamp *stamp, struct publish_image *ret_image)
 {
     *ret_image = (struct publish_image){
         .version = shape & IMAGE_V5 ? PACKET_V5 : PACKET_V311,
         .qos = shape & IMAGE_QOS2 ? 2 : shape & IMAGE_QOS1 ? 1 : 0,
         .retain = shape & IMAGE_RETAIN,
-        .packet_id = packet_id,
+        .packet_id = own->packet_id,
+        .dup = own->dup,
         .topic = m->topic,
         .payload = m->payload,
     };
@@ -76,6 +77,11 @@ static void describe(const struct message *m, unsigned shape,
         .response_topic = m->response_topic,
         .correlation = m->correlation,
     };
+    ret_image->topic_alias = own->topic_alias;
+    if (own->without_topic)
+        ret_image->topic = slice_of("", 0);
+    ret_image->subscription_ids = own->identifiers;
+    ret_image->subscription_id_count = own->identifier_count;
     ret_image->user = m->user_properties;
     if (shape & IMAGE_STAMPED && m->id != 0) {
         fill_stamp(stamp, m);
@@ -100,6 +106,8 @@ void images_end(struct images *set, struct block_pool *pool)
             block_unref(pool, set->shapes[i].range.block);
 }
 
+static const struct image_own pattern = {.packet_id = 1};
+
 static void make(struct images *set, unsigned shape, struct arena *arena,
                  struct block_pool *pool)
 {
@@ -110,7 +118,7 @@ static void make(struct images *set, unsigned shape, struct arena *arena,
 
     image->tried = true;
     image->range.block = NULL;
-    describe(set->message, shape, set->expiry_left_s, 1, &stamp, &as);
+    describe(set->message, shape, set->expiry_left_s, &pattern, &stamp, &as);
     const size_t size = publish_image_size(&as);
     if (size == 0)
         return;
@@ -135,22 +143,22 @@ const struct image *images_get(struct images *set, unsigned shape,
 }
 
 size_t image_size(const struct message *m, unsigned shape,
-                  uint32_t expiry_left_s)
+                  uint32_t expiry_left_s, const struct image_own *own)
 {
     struct publish_image as;
     struct stamp stamp;
 
-    describe(m, shape, expiry_left_s, 1, &stamp, &as);
+    describe(m, shape, expiry_left_s, own, &stamp, &as);
     return publish_image_size(&as);
 }
 
 void image_write(const struct message *m, unsigned shape,
-                 uint32_t expiry_left_s, uint16_t packet_id, char *to)
+                 uint32_t expiry_left_s, const struct image_own *own, char *to)
 {
     struct publish_image as;
     struct stamp stamp;
 
-    describe(m, shape, expiry_left_s, packet_id, &stamp, &as);
+    describe(m, shape, expiry_left_s, own, &stamp, &as);
     const size_t size = publish_image_write(&as, (uint8_t *)to, NULL);
     assert(size > 0);
     (void)size;

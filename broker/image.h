@@ -4,6 +4,7 @@
 #define CONFAB_BROKER_IMAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "broker/block.h"
@@ -49,11 +50,22 @@ void images_end(struct images *set, struct block_pool *pool);
 const struct image *images_get(struct images *set, unsigned shape,
                                struct arena *arena, struct block_pool *pool);
 
+/* What only one receiver's PUBLISH has. */
+struct image_own {
+    uint16_t packet_id; /* with IMAGE_WITH_ID */
+    bool dup;
+    uint16_t topic_alias; /* 0: none */
+    bool without_topic;   /* the alias says it */
+    const uint32_t *identifiers;
+    size_t identifier_count;
+};
+
 /* The same for a single receiver, without sharing: its size (0: cannot be
- * expressed), then the bytes. packet_id counts with IMAGE_QOS1 only. */
+ * expressed), then the bytes. */
 size_t image_size(const struct message *m, unsigned shape,
-                  uint32_t expiry_left_s);
+                  uint32_t expiry_left_s, const struct image_own *own);
 void image_write(const struct message *m, unsigned shape,
-                 uint32_t expiry_left_s, uint16_t packet_id, char *to);
+                 uint32_t expiry_left_s, const struct image_own *own,
+                 char *to);
 
 #endif

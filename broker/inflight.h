@@ -12,8 +12,6 @@
 
 #define INFLIGHT_MAX 256
 
-struct share_member;
-
 enum inflight_state {
     INFLIGHT_SENT,    /* PUBLISH was sent: PUBACK or PUBREC is awaited */
     INFLIGHT_RELEASED /* PUBREC came: PUBREL is due or sent, PUBCOMP awaited */
@@ -32,7 +30,7 @@ struct inflight_entry {
     bool saved;   /* has a row on disk */
     uint32_t identifier_count;
     uint32_t *identifiers; /* Subscription Identifiers; NULL: none. Owned */
-    struct share_member *share; /* came by a shared subscription, or NULL */
+    uint64_t share; /* came by this shared subscription (share.h); 0: none */
 };
 
 struct inflight {

@@ -63,8 +63,9 @@ static inline bool publish_pool_is_quiet(const struct publish_pool *p)
 /* Is there room for another command? */
 bool publish_pool_has_room(const struct publish_pool *p);
 
-/* A PUBLISH came. Closes the connection where the protocol wants that. */
-void publish_received(struct connection *c, const struct packet_publish *p);
+/* A PUBLISH came; its alias becomes its topic. Closes the connection where the
+ * protocol wants that. */
+void publish_received(struct connection *c, struct packet_publish *p);
 
 /* What a will is published as, checked as its CONNECT comes: 0, or the reason
  * to refuse the CONNECT with. *ret_will: a message of the caller's, or NULL

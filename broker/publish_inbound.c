@@ -8,6 +8,7 @@
 #include "broker/publish_private.h"
 #include "broker/reason.h"
 #include "broker/stored_session.h"
+#include "broker/topic_alias.h"
 
 static void await_ack(struct connection *c, struct publish *q,
                       const struct packet_publish *p)
@@ -284,9 +285,40 @@ static void publish_again(struct connection *c, const struct packet_publish *p)
     answer_here(c, p, REASON_SUCCESS, NULL);
 }
 
-void publish_received(struct connection *c, const struct packet_publish *p)
+/* Sets or follows the packet's alias (§3.3.2.3.4). false: the connection was
+ * closed. */
+static bool follow_alias(struct connection *c, struct packet_publish *p)
 {
     struct worker *w = c->worker;
+    int64_t more;
+
+    if (p->topic_alias == 0)
+        return true;
+    if (p->topic.len == 0) {
+        p->topic = topic_alias_get(c->aliases_in, p->topic_alias);
+        if (p->topic.data != NULL)
+            return true;
+        connection_close(c, CLOSE_PROTOCOL, "topic alias was never set");
+        return false;
+    }
+    if (w->held_bytes + p->topic.len > WORKER_HELD_MAX) {
+        connection_close(c, CLOSE_BUSY, NULL);
+        return false;
+    }
+    if (!topic_alias_set(&c->aliases_in, p->topic_alias, p->topic, &more)) {
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+        return false;
+    }
+    w->held_bytes += (uint64_t)more;
+    return true;
+}
+
+void publish_received(struct connection *c, struct packet_publish *p)
+{
+    struct worker *w = c->worker;
+
+    if (!follow_alias(c, p))
+        return;
 
     counter_add(&w->counters.received, 1);
     if (p->qos == 2 && inbound_has(c->inbound, p->packet_id)) {

@@ -32,13 +32,10 @@ static void recheck_tokens(struct worker *w, struct store_reader *r)
 
 static bool fan_out_record(struct worker *w, const struct record *record)
 {
-    struct message *m = message_new(&record->m);
+    struct message *m = message_copy(&record->m);
 
     if (m == NULL)
         return false;
-    m->id = record->m.id;
-    m->seq = record->m.seq;
-    m->at_us = record->m.at_us;
     delivery_fan_out(w, m);
     message_unref(m);
     if (w->encoded > WORKER_ENCODED_MAX)

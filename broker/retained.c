@@ -13,6 +13,7 @@
 struct retained_scan {
     TAILQ_ENTRY(retained_scan) entry;
     uint64_t as_of;
+    uint32_t identifier;
     uint8_t qos;
     bool no_local;
     bool exact;          /* no wildcard: one look-up */
@@ -68,6 +69,7 @@ bool retained_scan_add(struct connection *c, struct slice filter,
         return false;
     scan->as_of = as_of;
     scan->qos = s->qos;
+    scan->identifier = s->identifier;
     scan->no_local = s->no_local;
     scan->exact = !filter_has_wildcard(filter);
     scan->len = filter.len;
@@ -123,8 +125,14 @@ bool retained_step(struct connection *c, struct store_reader *r)
         }
         if (err != STORE_OK)
             return false;
+        const struct grant grant = {
+            .qos = s->qos,
+            .retain = true,
+            .identifiers = &s->identifier,
+            .identifier_count = s->identifier != 0,
+        };
         if (is_wanted(c, s, &record.m) &&
-            !delivery_give(c, &record.m, s->qos, true)) {
+            !delivery_give(c, &record.m, &grant)) {
             connection_close(c, CLOSE_NO_MEMORY, NULL);
             return true;
         }

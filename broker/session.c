@@ -7,9 +7,11 @@
 #include "broker/packet_encode.h"
 #include "broker/publish.h"
 #include "broker/retained.h"
+#include "broker/share_member.h"
 #include "broker/stored_session.h"
 #include "broker/subscribe.h"
 #include "broker/token_connections.h"
+#include "broker/topic_alias.h"
 #include "broker/will.h"
 #include "broker/worker.h"
 
@@ -154,11 +156,15 @@ void session_end(struct connection *c, bool with_will)
         HASH_DELETE(session, w->sessions, c);
         c->session.tbl = NULL;
     }
+    share_member_return_all(c);
     session_finish(c, with_will);
     subscribe_forget(c);
     retained_forget(c);
     catch_up_end(c);
     inflight_release(&c->inflight);
+    w->held_bytes -= (uint64_t)topic_aliases_bytes(c->aliases_in);
+    topic_aliases_free(c->aliases_in);
+    c->aliases_in = NULL;
     stored_session_free(c);
     publish_forget(c);
     if (c->plan_counted) {

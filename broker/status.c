@@ -59,6 +59,11 @@ static void put_traffic(const struct hub *hub, struct buffer *out)
     put_member(out, "switched", SUM(hub, counters.catchup_switched));
     put_member(out, "records", SUM(hub, counters.catchup_records));
     buffer_put_char(out, '}');
+    put_object(out, "shared");
+    put_member(out, "given", SUM(hub, counters.share_given));
+    put_member(out, "returned", SUM(hub, counters.share_returned));
+    put_member(out, "behind", SUM(hub, counters.share_behind));
+    buffer_put_char(out, '}');
     put_member(out, "batches_dropped", SUM(hub, counters.batches_dropped));
 }
 

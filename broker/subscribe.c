@@ -7,6 +7,7 @@
 #include "broker/packet_encode.h"
 #include "broker/reason.h"
 #include "broker/retained.h"
+#include "broker/share_member.h"
 #include "broker/stored_session.h"
 #include "broker/subscribe_private.h"
 #include "broker/worker.h"
@@ -59,8 +60,20 @@ static bool has_room(const struct connection *c, struct slice filter)
 static void count_filters(struct worker *w)
 {
     atomic_store_explicit(&w->subscriptions,
-                          subscription_index_count(w->index),
+                          subscription_index_count(w->index) +
+                              w->share.subscribed,
                           memory_order_relaxed);
+}
+
+static bool enlist(struct connection *c, struct session_filter *f,
+                   const struct subscriber *s)
+{
+    const struct slice filter = session_filter_slice(f);
+
+    if (!filter_is_shared(filter))
+        return subscription_index_add(c->worker->index, filter, s, &f->where);
+    f->share = share_member_new(c, filter, s);
+    return f->share != NULL;
 }
 
 static struct session_filter *add(struct connection *c, struct slice filter,
@@ -79,7 +92,7 @@ static struct session_filter *add(struct connection *c, struct slice filter,
         free(f);
         return NULL;
     }
-    if (!subscription_index_add(w->index, filter, s, &f->where)) {
+    if (!enlist(c, f, s)) {
         HASH_DEL(w->filters, f);
         free(f);
         return NULL;
@@ -96,7 +109,10 @@ static void drop(struct connection *c, struct session_filter *f)
 {
     struct worker *w = c->worker;
 
-    subscription_index_remove(w->index, &f->where);
+    if (f->share != NULL)
+        share_member_leave(f->share);
+    else
+        subscription_index_remove(w->index, &f->where);
     HASH_DEL(w->filters, f);
     LIST_REMOVE(f, entry);
     c->filter_count--;
@@ -126,9 +142,52 @@ static bool read_head(struct worker *w, uint64_t *ret_head)
     return good;
 }
 
+/* Joins the groups of the SUBSCRIBE that the client is not in. */
+static void join_groups(struct connection *c, const struct packet_subscribe *s,
+                        uint64_t head)
+{
+    const struct subscriber member = {.who = c, .since_id = head};
+    struct packet_filter_cursor at = s->filters;
+    struct packet_filter p;
+
+    while (packet_filter_next(&at, &p)) {
+        if (!filter_is_shared(p.filter) ||
+            auth_subscribe(c->role, connection_token(c), p.filter) != 0 ||
+            find(c, p.filter) != NULL || !has_room(c, p.filter))
+            continue;
+        struct session_filter *f = add(c, p.filter, &member);
+        if (f != NULL)
+            f->fresh = true;
+    }
+}
+
+/* After join_groups() and what came of it. There are no retained messages for
+ * groups (MQTT 5 §4.8.2). */
+static uint8_t subscribe_shared(struct connection *c,
+                                const struct packet_filter *p,
+                                uint32_t identifier, bool *ret_new)
+{
+    struct session_filter *f = find(c, p->filter);
+
+    if (f == NULL)
+        return has_room(c, p->filter) ? REASON_UNSPECIFIED_ERROR
+                                      : REASON_QUOTA_EXCEEDED;
+    if (!share_member_is_good(f->share)) {
+        drop(c, f);
+        return REASON_UNSPECIFIED_ERROR;
+    }
+    struct subscriber *as = session_filter_options(f);
+    as->qos = p->qos;
+    as->retain_as_published = p->retain_as_published;
+    as->identifier = identifier;
+    *ret_new = f->fresh;
+    f->fresh = false;
+    return as->qos;
+}
+
 static uint8_t subscribe_one(struct connection *c,
-                             const struct packet_filter *p, uint64_t head,
-                             bool *ret_new)
+                             const struct packet_filter *p,
+                             uint32_t identifier, uint64_t head, bool *ret_new)
 {
     const uint8_t refused =
         auth_subscribe(c->role, connection_token(c), p->filter);
@@ -138,10 +197,13 @@ static uint8_t subscribe_one(struct connection *c,
         .qos = p->qos,
         .no_local = p->no_local,
         .retain_as_published = p->retain_as_published,
+        .identifier = identifier,
     };
 
     if (refused != 0)
         return refused;
+    if (filter_is_shared(p->filter))
+        return subscribe_shared(c, p, identifier, ret_new);
     struct session_filter *f = find(c, p->filter);
     const bool is_new = f == NULL;
     if (is_new) {
@@ -156,6 +218,7 @@ static uint8_t subscribe_one(struct connection *c,
         entry->qos = s.qos;
         entry->no_local = s.no_local;
         entry->retain_as_published = s.retain_as_published;
+        entry->identifier = identifier; /* none, if there was one (§3.8.4) */
     }
     /* MQTT-3.3.1-9 to -11 */
     if (p->retain_handling == 0 || (p->retain_handling == 1 && is_new)) {
@@ -213,16 +276,21 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
     struct packet_filter filter;
     uint64_t head = w->head;
     size_t count = 0;
-    uint8_t *reasons = reasons_new(c, 2 * s->count);
 
+    const bool readable = read_head(w, &head);
+    if (readable)
+        join_groups(c, s, head);
+    if (c->joining > 0)
+        return;
+    uint8_t *reasons = reasons_new(c, 2 * s->count);
     if (reasons == NULL)
         return;
     bool *added = (bool *)reasons + s->count;
     memset(added, 0, s->count);
-    const bool readable = read_head(w, &head);
     while (packet_filter_next(&at, &filter) && count < s->count) {
         reasons[count] =
-            readable ? subscribe_one(c, &filter, head, &added[count])
+            readable ? subscribe_one(c, &filter, s->subscription_id, head,
+                                     &added[count])
                      : REASON_UNSPECIFIED_ERROR;
         count++;
     }
@@ -278,6 +346,7 @@ bool subscribe_restore(struct connection *c,
         .qos = row->qos,
         .no_local = row->no_local,
         .retain_as_published = row->retain_as_published,
+        .identifier = row->identifier,
     };
     struct session_filter *f = add(c, row->filter, &s);
 
@@ -291,7 +360,7 @@ bool subscribe_restore(struct connection *c,
 void subscribe_describe(const struct session_filter *f, char *name,
                         struct session_subscription *ret_row)
 {
-    const struct subscriber *s = subscription_index_entry(&f->where);
+    const struct subscriber *s = session_filter_options(f);
 
     memcpy(name, f->filter, f->len);
     *ret_row = (struct session_subscription){
@@ -299,6 +368,7 @@ void subscribe_describe(const struct session_filter *f, char *name,
         .qos = s->qos,
         .no_local = s->no_local,
         .retain_as_published = s->retain_as_published,
+        .identifier = s->identifier,
         .since_id = s->since_id,
         .retained_as_of = f->retained_as_of,
     };
@@ -321,6 +391,12 @@ void subscribe_greeted(struct connection *c, struct slice filter)
     stored_session_greeted(c);
 }
 
+struct subscriber *session_filter_options(const struct session_filter *f)
+{
+    return f->share != NULL ? share_member_options(f->share)
+                            : subscription_index_entry(&f->where);
+}
+
 void subscribe_forget(struct connection *c)
 {
     while (!LIST_EMPTY(&c->filters))
@@ -329,33 +405,30 @@ void subscribe_forget(struct connection *c)
 
 /* ---- matching one connection -------------------------------------------- */
 
-struct together {
-    bool any;
-    uint8_t qos;
-    bool retain_as_published;
-};
-
-static void join(struct together *t, const struct connection *c,
+static void join(struct matched *t, struct connection *c,
                  const struct message *m, const struct subscriber *s)
 {
-    if (m->id <= s->since_id ||
+    if ((m->id != 0 && m->id <= s->since_id) ||
         (s->no_local && m->publisher != 0 && m->publisher == c->publisher))
         return;
     t->any = true;
     if (s->qos > t->qos)
         t->qos = s->qos;
     t->retain_as_published |= s->retain_as_published;
+    if (s->identifier != 0)
+        identifiers_put(&c->worker->identifiers, s->identifier);
 }
 
 bool subscribe_match(struct connection *c, const struct message *m,
-                     uint8_t *ret_qos, bool *ret_retain_as_published)
+                     struct matched *ret)
 {
+    struct worker *w = c->worker;
     const struct index_match *matches;
-    const size_t count =
-        subscription_index_match(c->worker->index, m->topic, &matches);
-    struct together t = {0};
+    const size_t count = subscription_index_match(w->index, m->topic, &matches);
     size_t others = 0;
 
+    *ret = (struct matched){0};
+    identifiers_clear(&w->identifiers);
     /* Through the index or through its own filters, whichever is shorter. */
     for (size_t i = 0; i < count; i++)
         others += matches[i].count;
@@ -363,14 +436,15 @@ bool subscribe_match(struct connection *c, const struct message *m,
         for (size_t i = 0; i < count; i++)
             for (size_t j = 0; j < matches[i].count; j++)
                 if (matches[i].subscribers[j].who == c)
-                    join(&t, c, m, &matches[i].subscribers[j]);
+                    join(ret, c, m, &matches[i].subscribers[j]);
     } else {
         struct session_filter *f;
         LIST_FOREACH (f, &c->filters, entry)
-            if (filter_matches(session_filter_slice(f), m->topic))
-                join(&t, c, m, subscription_index_entry(&f->where));
+            if (f->share == NULL &&
+                filter_matches(session_filter_slice(f), m->topic))
+                join(ret, c, m, subscription_index_entry(&f->where));
     }
-    *ret_qos = t.qos;
-    *ret_retain_as_published = t.retain_as_published;
-    return t.any;
+    ret->identifiers = w->identifiers.items;
+    ret->identifier_count = w->identifiers.count;
+    return ret->any;
 }

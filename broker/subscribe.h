@@ -25,6 +25,8 @@ struct session_filter {
     uint64_t retained_as_of; /* stored sessions: retained messages up to this
                                 id are owed; 0: none */
     bool greeted; /* … and have been given, which is not on disk yet */
+    bool fresh; /* a share the SUBSCRIBE at hand has joined */
+    struct share_member *share; /* `$share/…`: then it is not in the index */
     size_t len;
     const struct connection *owner;
     char filter[];
@@ -35,7 +37,12 @@ static inline struct slice session_filter_slice(const struct session_filter *f)
     return slice_of(f->filter, f->len);
 }
 
-/* Queue SUBACK or UNSUBACK; may close the connection. */
+/* Its options; valid until the next add or remove. */
+struct subscriber *session_filter_options(const struct session_filter *f);
+
+/* Queue SUBACK or UNSUBACK; may close the connection. Where a SUBSCRIBE joins
+ * groups (share_member.h), it is not done yet: the connection is `joining`, and
+ * when the groups have answered, the same packet is received again. */
 void subscribe_received(struct connection *c,
                         const struct packet_subscribe *s);
 void unsubscribe_received(struct connection *c,
@@ -52,9 +59,17 @@ void subscribe_greeted(struct connection *c, struct slice filter);
 /* Removes them all. */
 void subscribe_forget(struct connection *c);
 
-/* The options all matching filters give together, as in fan-out; false: no
- * filter of this connection matches (any more), or not messages that old. */
+/* What all matching filters give together (MQTT-3.3.4-2 to -4), as in fan-out. */
+struct matched {
+    bool any;
+    uint8_t qos;
+    bool retain_as_published;
+    const uint32_t *identifiers; /* the worker's, until its next match */
+    size_t identifier_count;
+};
+/* false: no filter of this connection matches (any more), or not messages that
+ * old. */
 bool subscribe_match(struct connection *c, const struct message *m,
-                     uint8_t *ret_qos, bool *ret_retain_as_published);
+                     struct matched *ret);
 
 #endif

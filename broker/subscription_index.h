@@ -18,7 +18,8 @@
 struct subscriber {
     void *who;         /* the connection; opaque here */
     uint64_t since_id; /* only entries with a greater id */
-    uint8_t qos;       /* granted, 0 or 1 */
+    uint32_t identifier; /* Subscription Identifier; 0: none */
+    uint8_t qos;       /* granted */
     bool no_local;
     bool retain_as_published;
     struct subscription *subscription;

@@ -10,6 +10,7 @@
 #include "broker/lobby.h"
 #include "broker/session.h"
 #include "broker/will.h"
+#include "broker/share_feed.h"
 
 #define RESULTS_AT_ONCE 256
 #define FAN_OUT_US 5000 /* then sockets are looked at again */
@@ -278,12 +279,15 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     take_results(w);
     publish_submit_waiting(w);
     resume_starving(w);
-    more = fan_out_turn(w, FAN_OUT_US);
+    more = share_take(w);
+    more |= fan_out_turn(w, FAN_OUT_US);
+    more |= share_feed_turn(w);
     more |= backlog_turn(w);
     save_sessions(w);
     worker_flush(w);
     follow_phase(w);
     worker_flush(w);
+    share_send(w);
     free_dead(w);
     if (more)
         worker_again(w);
@@ -309,7 +313,7 @@ static bool make_parts(struct worker *w)
     w->read_buffer = malloc(2 * WORKER_READ_SIZE);
     return w->results != NULL && w->batches != NULL && w->moves != NULL &&
            w->loop != NULL && w->index != NULL && w->read_buffer != NULL &&
-           lobby_open(w);
+           lobby_open(w) && share_init(w);
 }
 
 struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
@@ -403,6 +407,7 @@ void worker_free(struct worker *w)
     if (w == NULL)
         return;
     empty_mailboxes(w);
+    share_release(w);
     free_dead(w);
     wills_release(w);
     lobby_close(w);
@@ -418,6 +423,7 @@ void worker_free(struct worker *w)
     if (w->loop != NULL)
         ev_loop_destroy(w->loop);
     free(w->hits);
+    free(w->identifiers.items);
     free(w->read_buffer);
     free(w);
 }

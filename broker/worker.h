@@ -15,9 +15,11 @@
 #include "broker/connection.h"
 #include "broker/counters.h"
 #include "broker/hub.h"
+#include "broker/identifiers.h"
 #include "broker/image.h"
 #include "broker/publish.h"
 #include "broker/stored_session.h"
+#include "broker/share.h"
 #include "broker/subscription_index.h"
 
 /* Credits of all connections of a worker together. */
@@ -58,6 +60,7 @@ struct worker {
     struct mailbox *results; /* struct command, bounded by the credits */
     struct mailbox *batches; /* struct batch, a reference each */
     struct mailbox *moves;   /* struct connection */
+    struct share share;      /* has another one */
     /* Not 0: batches had no room in the mailbox; 1 + the head of the last one.
      * While it is set the writer sends none, so that order is kept. */
     _Atomic uint64_t missed;
@@ -94,6 +97,7 @@ struct worker {
 
     struct subscription_index *index;
     uint64_t stamp;
+    struct identifiers identifiers; /* of the message at hand */
     struct connection **hits; /* room for every connection */
     size_t hit_count, hit_cap;
 

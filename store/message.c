@@ -51,6 +51,18 @@ struct message *message_new(const struct message *from)
     return m;
 }
 
+struct message *message_copy(const struct message *from)
+{
+    struct message *m = message_new(from);
+
+    if (m == NULL)
+        return NULL;
+    m->id = from->id;
+    m->seq = from->seq;
+    m->at_us = from->at_us;
+    return m;
+}
+
 struct message *message_ref(struct message *m)
 {
     /* Relaxed: whoever takes a reference holds one already. */

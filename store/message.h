@@ -54,6 +54,8 @@ struct message {
 /* Copies every slice (and the scalar fields; refs, id, seq, at_us are set to
  * 1, 0, 0, 0) of `from`. NULL: out of memory. Caller owns one reference. */
 struct message *message_new(const struct message *from);
+/* The same, keeping id, seq and at_us: what was read from the log, to hand on. */
+struct message *message_copy(const struct message *from);
 struct message *message_ref(struct message *m);
 void message_unref(struct message *m); /* NULL is fine */
 

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-
 static void token_clients_publish_under_their_token_only(void **state)
 {
     static const struct {
@@ -96,7 +95,16 @@ static void filters_must_name_the_token(void **state)
         {ROLE_TOKEN, "$SYS/#", 0x87},
         {ROLE_TOKEN, "tok/#/a", 0x8f},
         {ROLE_TOKEN, "tok/a+", 0x8f},
-        {ROLE_TOKEN, "$share/g/tok/#", 0x9e},
+        {ROLE_TOKEN, "$share/g/tok/#", 0},
+        {ROLE_TOKEN, "$share/g/$events/tok/#", 0},
+        {ROLE_TOKEN, "$share/g/other/#", 0x87},
+        {ROLE_TOKEN, "$share/g/#", 0x87},
+        {ROLE_TOKEN, "$share/tok/", 0x8f},
+        {ROLE_TOKEN, "$share//tok/a", 0x8f},
+        {ROLE_TOKEN, "$share/+/tok/a", 0x8f},
+        {ROLE_TOKEN, "$share/g#/tok/a", 0x8f},
+        {ROLE_TOKEN, "$share/g/tok/#/a", 0x8f},
+        {ROLE_TOKEN, "$share/g", 0x8f},
         {ROLE_NAMELESS, "#", 0},
         {ROLE_NAMELESS, "+/a", 0},
         {ROLE_NAMELESS, "$SYS/#", 0},

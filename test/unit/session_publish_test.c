@@ -229,7 +229,7 @@ static void the_plan_decides_how_much_is_in_flight(void **state)
     broker_fixture_start(&b);
     p = peer_tcp(broker_mqtt_port(b.broker));
     says(&p, "10[ ('MQTT') 05 82 0000 [] ('p') ('t') ]");
-    hears(&p, "20[ 00 00 [ 21 0002 24 01 27 00120000 29 00 2a 00 ] ]");
+    hears(&p, "20[ 00 00 [ 21 0002 24 01 27 00120000 29 00 ] ]");
     says(&p, "32[ ('t/a') 0001 [] 'x' ] 32[ ('t/a') 0002 [] 'x' ]");
     hears(&p, "40 02 0001 40 02 0002");
     says(&p, "32[ ('t/a') 0001 [] 'x' ] 32[ ('t/a') 0002 [] 'x' ] "

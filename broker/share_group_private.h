@@ -1,0 +1,43 @@
+/* Between share_group.c and share_feed.c. */
+#ifndef CONFAB_BROKER_SHARE_GROUP_PRIVATE_H
+#define CONFAB_BROKER_SHARE_GROUP_PRIVATE_H
+
+#include "base/name_hash.h"
+#include "broker/share_group.h"
+#include "broker/subscription_index.h"
+#include "broker/worker.h"
+#include "store/catchup.h"
+
+TAILQ_HEAD(share_places, share_place);
+
+struct share_group {
+    UT_hash_handle hh; /* share.groups */
+    struct subscription where;
+    uint64_t since;         /* its messages have greater ids */
+    struct catchup *reader; /* NULL: live */
+    struct share_returned returned;
+    struct share_places ready;       /* have credit, longest wait first */
+    LIST_HEAD(, share_place) places; /* all, those with debts who left too */
+    size_t members;                  /* that have not left */
+    bool feeding;                    /* in share.feeding */
+    TAILQ_ENTRY(share_group) feed;
+    size_t filter_at, len; /* the filter is the end of the name */
+    char name[];           /* token, NUL, group, NUL, filter */
+};
+
+static inline struct slice share_group_filter(const struct share_group *g)
+{
+    return slice_of(g->name + g->filter_at, g->len - g->filter_at);
+}
+
+static inline bool share_group_owes(const struct share_group *g)
+{
+    return g->reader != NULL || g->returned.count > 0;
+}
+
+/* To the member whose turn it is, which takes a reference; false: nobody has
+ * credit, or no letter has room. */
+bool share_group_give(struct worker *w, struct share_group *g,
+                      struct message *m);
+
+#endif
