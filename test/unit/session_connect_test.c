@@ -18,9 +18,8 @@ static struct peer stranger(void)
 }
 
 #define CONNECT_5 "10[ ('MQTT') 05 02 0000 [] ('c') ]"
-/* Maximum QoS 1, Maximum Packet Size 1 MiB + 128 KiB, no subscription
- * identifiers, no shared subscriptions */
-#define LIMITS "24 01 27 00120000 29 00"
+/* Maximum Packet Size 1 MiB + 128 KiB, Topic Alias Maximum 16 */
+#define LIMITS "27 00120000 22 0010"
 
 static void connack_says_what_a_client_must_not_use(void **state)
 {
@@ -34,14 +33,74 @@ static void connack_says_what_a_client_must_not_use(void **state)
     peer_close(&p);
 }
 
-static void a_session_expiry_is_answered_with_0(void **state)
+static void a_session_expiry_the_plan_cuts_short_is_told(void **state)
 {
-    struct peer p = stranger();
+    struct peer p;
     (void)state;
 
-    says(&p, "10[ ('MQTT') 05 02 0000 [ 11 0000003c ] ('c') ]");
-    hears(&p, "20[ 00 00 [ 11 00000000 " LIMITS "] ]");
+    broker_fixture_stop(&b);
+    broker_fixture_plan(&b, "local")->session_expiry = 30;
+    broker_fixture_start(&b);
+    p = stranger();
+    says(&p, "10[ ('MQTT') 05 02 0000 [ 11 0000003c ] ('cut') ]");
+    hears(&p, "20[ 00 00 [ 11 0000001e " LIMITS "] ]");
     peer_close(&p);
+    p = stranger();
+    says(&p, "10[ ('MQTT') 05 02 0000 [ 11 0000001d ] ('cut') ]");
+    hears(&p, "20[ 00 00 [" LIMITS "] ]");
+    peer_close(&p);
+    broker_fixture_stop(&b);
+    broker_fixture_plan(&b, "local")->session_expiry = 0;
+    broker_fixture_start(&b);
+}
+
+static void a_shorter_keep_alive_is_told(void **state)
+{
+    struct peer p, q;
+    (void)state;
+
+    broker_fixture_stop(&b);
+    b.config.mqtt_keep_alive_max = 30;
+    broker_fixture_start(&b);
+    p = stranger();
+    says(&p, "10[ ('MQTT') 05 02 0000 [] ('k') ]");
+    hears(&p, "20[ 00 00 [" LIMITS " 13 001e] ]");
+    peer_close(&p);
+    p = stranger();
+    says(&p, "10[ ('MQTT') 05 02 001e [] ('k') ]");
+    hears(&p, "20[ 00 00 [" LIMITS "] ]");
+    peer_close(&p);
+    q = stranger(); /* MQTT 3 cannot be told, so its own holds */
+    says(&q, "10[ ('MQTT') 04 02 0000 ('k') ]");
+    hears(&q, "20 02 00 00");
+    peer_close(&q);
+    broker_fixture_stop(&b);
+    b.config.mqtt_keep_alive_max = 0;
+    broker_fixture_start(&b);
+}
+
+static void long_client_ids_are_as_good_as_short_ones(void **state)
+{
+    static char packet[70000];
+    const size_t id = 65535, body = 10 + 1 + 2 + id + 2 + 1;
+    struct peer p;
+    size_t at = 0;
+    (void)state;
+
+    packet[at++] = 0x10;
+    for (size_t v = body; v > 0; v >>= 7)
+        packet[at++] = (char)((v & 0x7f) | (v > 127 ? 0x80 : 0));
+    memcpy(packet + at, "\0\4MQTT\5\x80\0\0\0\xff\xff", 13);
+    memset(packet + at + 13, 'x', id);
+    memcpy(packet + at + 13 + id, "\0\1t", 3);
+    for (int i = 0; i < 2; i++) {
+        p = stranger();
+        says_bytes(&p, packet, at + body);
+        hears(&p, "20[ 00 00 [" LIMITS "] ]");
+        says(&p, "e000");
+        hears_end(&p);
+        peer_close(&p);
+    }
 }
 
 static void the_older_protocols_are_spoken(void **state)
@@ -69,8 +128,8 @@ static void a_missing_client_id_is_made_up(void **state)
     says(&p, "10[ ('MQTT') 05 02 0000 [] () ]");
     assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
     /* … Maximum Packet Size, Assigned Client Identifier of 24 digits */
-    assert_int_equal(body[3 + 7], 0x12);
-    assert_int_equal(body[3 + 9], 24);
+    assert_int_equal(body[3 + 5], 0x12);
+    assert_int_equal(body[3 + 7], 24);
     peer_close(&p);
 
     p = stranger(); /* 3.1.1 allows none only with a clean session */
@@ -107,8 +166,7 @@ static void a_bad_connect_is_told_why(void **state)
         {"10[ ('MQTT') 05 02 0000 [ 15 ('m') ] ('c') ]", 0x8c},
         {"10[ ('MQTT') 05 82 0000 [] ('c') ('no token') ]", 0x86},
         {"10[ ('MQTT') 05 82 0000 [] ('c') () ]", 0x86},
-        /* a will: QoS 2, foreign topic, no thing, reserved property */
-        {"10[ ('MQTT') 05 96 0000 [] ('c') [] ('t/w') ('x') ('t') ]", 0x9b},
+        /* a will: foreign topic, no thing, reserved property */
         {"10[ ('MQTT') 05 86 0000 [] ('c') [] ('o/w') ('x') ('t') ]", 0x87},
         {"10[ ('MQTT') 05 86 0000 [] ('c') [] ('t//w') ('x') ('t') ]", 0x90},
         {"10[ ('MQTT') 05 86 0000 [] ('c') [ 26 ('confab-id') ('1') ] ('t/w') "
@@ -160,12 +218,12 @@ static void what_follows_connect_in_one_write_is_served(void **state)
     }
 }
 
-static void a_connect_larger_than_128_KiB_is_not_waited_for(void **state)
+static void a_connect_larger_than_384_KiB_is_not_waited_for(void **state)
 {
     struct peer p = stranger();
     (void)state;
 
-    says(&p, "10 81 80 08"); /* 131,073 bytes are to come */
+    says(&p, "10 81 80 18"); /* 393,217 bytes are to come */
     hears_end(&p);
     peer_close(&p);
 }
@@ -425,14 +483,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connack_says_what_a_client_must_not_use),
-        cmocka_unit_test(a_session_expiry_is_answered_with_0),
+        cmocka_unit_test(a_session_expiry_the_plan_cuts_short_is_told),
+        cmocka_unit_test(a_shorter_keep_alive_is_told),
+        cmocka_unit_test(long_client_ids_are_as_good_as_short_ones),
         cmocka_unit_test(the_older_protocols_are_spoken),
         cmocka_unit_test(a_missing_client_id_is_made_up),
         cmocka_unit_test(other_bytes_than_connect_close_at_once),
         cmocka_unit_test(a_bad_connect_is_told_why),
         cmocka_unit_test(a_connect_may_come_byte_by_byte),
         cmocka_unit_test(what_follows_connect_in_one_write_is_served),
-        cmocka_unit_test(a_connect_larger_than_128_KiB_is_not_waited_for),
+        cmocka_unit_test(a_connect_larger_than_384_KiB_is_not_waited_for),
         cmocka_unit_test(a_second_connect_is_an_error),
         cmocka_unit_test(the_same_client_id_takes_over_within_its_token),
         cmocka_unit_test(keep_alive_is_enforced),

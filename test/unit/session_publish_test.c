@@ -106,8 +106,9 @@ static void what_a_client_was_told_not_to_do_ends_it(void **state)
         const char *says;
         unsigned code;
     } rows[] = {
-        {"34[ ('t/a') 0001 [] 'x' ]", 0x9b},     /* QoS 2 */
-        {"30[ ('t/a') [ 23 0001 ] 'x' ]", 0x94}, /* topic alias */
+        {"30[ ('t/a') [ 23 0011 ] 'x' ]", 0x94}, /* topic alias above 16 */
+        {"30[ ('t/a') [ 23 0000 ] 'x' ]", 0x94},
+        {"30[ () [ 23 0003 ] 'x' ]", 0x82}, /* one that was never set */
         {"30[ ('t/+') [] 'x' ]", 0x90},          /* wildcard */
         {"30[ () [] 'x' ]", 0x82},               /* neither topic nor alias */
         {"30[ ('t/a') [ 01 01 ] ff ]", 0x99},    /* not the UTF-8 it says */
@@ -115,8 +116,6 @@ static void what_a_client_was_told_not_to_do_ends_it(void **state)
         {"30 81 80 48 00", 0x95},                /* 1 MiB + 128 KiB + 1 */
         {"f0 00", 0x82},                         /* AUTH */
         {"f0 02 18 00", 0x82},
-        {"50 02 0001", 0x82},  /* PUBREC */
-        {"70 02 0001", 0x82},  /* PUBCOMP */
         {"20 02 00 00", 0x82}, /* CONNACK */
         {"00 00", 0x81},
         {"c0 01 00", 0x81},
@@ -138,7 +137,7 @@ static void what_a_client_was_told_not_to_do_ends_it(void **state)
 static void an_old_client_is_just_closed(void **state)
 {
     static const char *const rows[] = {
-        "34[ ('t/a') 0001 'x' ]",
+        "34[ ('o/a') 0001 'x' ]",
         "32[ ('o/a') 0001 'x' ]",
         "32[ ('t//') 0001 'x' ]",
         "f0 00",
@@ -229,7 +228,7 @@ static void the_plan_decides_how_much_is_in_flight(void **state)
     broker_fixture_start(&b);
     p = peer_tcp(broker_mqtt_port(b.broker));
     says(&p, "10[ ('MQTT') 05 82 0000 [] ('p') ('t') ]");
-    hears(&p, "20[ 00 00 [ 21 0002 24 01 27 00120000 29 00 ] ]");
+    hears(&p, "20[ 00 00 [ 21 0002 27 00120000 22 0010 ] ]");
     says(&p, "32[ ('t/a') 0001 [] 'x' ] 32[ ('t/a') 0002 [] 'x' ]");
     hears(&p, "40 02 0001 40 02 0002");
     says(&p, "32[ ('t/a') 0001 [] 'x' ] 32[ ('t/a') 0002 [] 'x' ] "

@@ -12,36 +12,23 @@
 
 static struct broker_fixture b;
 
-static void granted_is_what_is_asked_up_to_1(void **state)
+static void granted_is_what_is_asked(void **state)
 {
     struct peer p = device5(&b, "t", "s"), q = device311(&b, "t", "q");
     (void)state;
 
     says(&p, "82[ 0001 [] ('t/0') 00 ('t/1') 01 ('t/2') 02 ('o/#') 00 "
              "('t/#/x') 00 ('$share/g/t/#') 02 ]");
-    hears(&p, "90[ 0001 [] 00 01 01 87 8f 01 ]");
+    hears(&p, "90[ 0001 [] 00 01 02 87 8f 02 ]");
     says(&q,
          "82[ 0001 ('t/0') 00 ('t/2') 02 ('o/#') 00 ('$share/g/o/#') 00 ]");
-    hears(&q, "90[ 0001 00 01 80 80 ]");
+    hears(&q, "90[ 0001 00 02 80 80 ]");
     says(&p, "a2[ 0002 [] ('t/0') ('t/zero') ('t/1') ]");
     hears(&p, "b0[ 0002 [] 00 11 00 ]");
     says(&q, "a2[ 0002 ('t/0') ('t/zero') ]");
     hears(&q, "b0 02 0002");
     peer_close(&p);
     peer_close(&q);
-}
-
-static void subscription_identifiers_are_refused(void **state)
-{
-    struct peer p = device5(&b, "t", "s");
-    uint8_t body[128];
-    size_t len;
-    (void)state;
-
-    says(&p, "82[ 0001 [ 0b 07 ] ('t/a') 00 ]");
-    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0xe0);
-    assert_int_equal(body[0], 0xa1);
-    peer_close(&p);
 }
 
 static void overlapping_filters_give_one_message_with_the_highest_qos(
@@ -311,8 +298,7 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(granted_is_what_is_asked_up_to_1),
-        cmocka_unit_test(subscription_identifiers_are_refused),
+        cmocka_unit_test(granted_is_what_is_asked),
         cmocka_unit_test(
             overlapping_filters_give_one_message_with_the_highest_qos),
         cmocka_unit_test(no_local_means_not_my_own),
