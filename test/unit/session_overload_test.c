@@ -2,7 +2,6 @@
  * that does not get round to its batches. */
 #include <errno.h>
 #include <fcntl.h>
-#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,9 +13,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "broker/token_connections.h"
-#include "broker/worker.h"
 #include "test/unit/broker_fixture.h"
+#include "test/unit/by_hand.h"
 
 /* ---- a whole broker ----------------------------------------------------- */
 
@@ -182,131 +180,25 @@ static void a_flood_is_stored_and_nobody_else_waits_for_it(void **state)
 
 /* ---- workers turned by hand --------------------------------------------- */
 
-struct by_hand {
-    char dir[64];
-    struct config config;
-    struct store *store;
-    struct hub hub;
-    struct worker *workers[2]; /* the second is for administrators */
-};
-
 static struct by_hand h;
-
-static void on_batch(void *arg, struct batch *batch)
-{
-    struct hub *hub = arg;
-
-    for (unsigned i = 0; i <= hub->count; i++)
-        worker_offer(hub->workers[i], batch);
-}
-
-static void turn(void *arg)
-{
-    (void)arg;
-    ev_run(h.workers[0]->loop, EVRUN_NOWAIT);
-    ev_run(h.workers[1]->loop, EVRUN_NOWAIT);
-}
 
 static int begin_by_hand(void **state)
 {
-    const struct store_opts store = {.map_size = 64 << 20};
     (void)state;
-
-    h = (struct by_hand){.dir = "/tmp/confab-hand-XXXXXX"};
-    assert_non_null(mkdtemp(h.dir));
-    config_defaults(&h.config);
-    h.config.tokens_access = ACCESS_OPEN;
-    assert_int_equal(store_open(h.dir, &store, &h.store, NULL), STORE_OK);
-    h.hub = (struct hub){.config = &h.config,
-                         .store = h.store,
-                         .workers = h.workers,
-                         .count = 1,
-                         .connection_limit = 100};
-    h.hub.token_connections = token_connections_new();
-    for (unsigned i = 0; i < 2; i++) {
-        h.workers[i] = worker_new(&h.hub, i, 0);
-        assert_non_null(h.workers[i]);
-    }
-    const struct writer_opts opts = {.config = &h.config,
-                                     .on_batch = on_batch,
-                                     .arg = &h.hub};
-    assert_int_equal(writer_start(h.store, &opts, &h.hub.writer), STORE_OK);
+    by_hand_begin(&h, 1);
     return 0;
 }
 
 static int end_by_hand(void **state)
 {
-    struct broker_fixture folder = {.dir = ""};
     (void)state;
-
-    atomic_store(&h.hub.busy, 2);
-    atomic_store(&h.hub.phase, HUB_DRAINING);
-    turn(NULL);
-    assert_int_equal(atomic_load(&h.hub.busy), 0);
-    writer_stop(h.hub.writer);
-    atomic_store(&h.hub.phase, HUB_CLOSING);
-    while (atomic_load(&h.hub.connections) > 0)
-        turn(NULL);
-    for (unsigned i = 0; i < 2; i++)
-        worker_free(h.workers[i]);
-    writer_free(h.hub.writer);
-    token_connections_free(h.hub.token_connections);
-    store_close(h.store);
-    memcpy(folder.dir, h.dir, sizeof(h.dir));
-    snprintf(folder.socket, sizeof(folder.socket), "%s/confab.sock", h.dir);
-    broker_fixture_remove(&folder);
+    by_hand_end(&h);
     return 0;
-}
-
-static struct peer guest(const char *client_id, const char *token)
-{
-    struct peer p = {.meanwhile = turn};
-    char text[128];
-    int fds[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    fcntl(fds[1], F_SETFL, O_NONBLOCK);
-    p.fd = fds[0];
-    struct connection *c = connection_new(fds[1], false, "guest");
-    assert_non_null(c);
-    atomic_fetch_add(&h.hub.connections, 1);
-    connection_attach(c, h.workers[0]);
-    snprintf(text, sizeof(text), "10[ ('MQTT') 04 82 0000 ('%s') ('%s') ]",
-             client_id, token);
-    says(&p, text);
-    hears(&p, "20 02 00 00");
-    return p;
-}
-
-static void on_done(struct command *c)
-{
-    sem_post(c->owner);
-}
-
-/* A command in a commit of its own. */
-static void run_alone(struct command *c)
-{
-    sem_t done;
-
-    sem_init(&done, 0, 0);
-    c->owner = &done;
-    c->done = on_done;
-    c->now_us = clock_real_us();
-    assert_true(writer_submit(h.hub.writer, c));
-    while (sem_wait(&done) != 0)
-        ;
-    assert_int_equal(c->result, RESULT_OK);
-    sem_destroy(&done);
 }
 
 static void append(const char *topic, uint32_t number)
 {
-    const struct message from = {.topic = slice_str(topic),
-                                 .payload = {&number, sizeof(number)}};
-    struct command c = {.kind = COMMAND_APPEND, .message = message_new(&from)};
-
-    run_alone(&c);
-    message_unref(c.message);
+    by_hand_append(&h, topic, 0, slice_of(&number, sizeof(number)));
 }
 
 /* Batches of events, which cost no flush, until the mailbox is full. */
@@ -318,7 +210,7 @@ static void fill_mailbox(void)
     for (int i = 0; i < WORKER_BATCHES_MAX; i++) {
         struct command c = {.kind = COMMAND_EVENT,
                             .message = message_new(&from)};
-        run_alone(&c);
+        by_hand_run(&h, &c);
         message_unref(c.message);
     }
 }
@@ -331,7 +223,7 @@ static uint64_t dropped_batches(void)
 static void a_worker_with_too_many_batches_reads_the_log_instead(void **state)
 {
     enum { MANY = 200 };
-    struct peer p = guest("reader", "t");
+    struct peer p = by_hand_guest(&h, "reader", "t");
     const uint64_t before = dropped_batches();
     (void)state;
 
@@ -348,42 +240,43 @@ static void a_worker_with_too_many_batches_reads_the_log_instead(void **state)
     hears_numbered(&p, 3, false, MANY);
     hears_nothing(&p, 20);
     peer_close(&p);
-    turn(NULL);
+    by_hand_turn(&h);
 }
 
 static void a_revocation_in_a_lost_batch_is_made_up_for(void **state)
 {
-    struct peer p = guest("revoked", "r"), q = guest("other", "t");
+    struct peer p = by_hand_guest(&h, "revoked", "r"),
+                q = by_hand_guest(&h, "other", "t");
     struct command c = {.kind = COMMAND_TOKEN_CREATE,
                         .token = slice_str("r"),
                         .plan = slice_str("local")};
     (void)state;
 
-    run_alone(&c);
+    by_hand_run(&h, &c);
     fill_mailbox();
     c = (struct command){.kind = COMMAND_TOKEN_REVOKE,
                          .token = slice_str("r")};
-    run_alone(&c);
+    by_hand_run(&h, &c);
     hears_end(&p);
     says(&q, "c000");
     hears(&q, "d0 00");
     peer_close(&p);
     peer_close(&q);
-    turn(NULL);
+    by_hand_turn(&h);
 }
 
 static void turn_some(int times)
 {
     for (int i = 0; i < times; i++) {
         usleep(1000);
-        turn(NULL);
+        by_hand_turn(&h);
     }
 }
 
 static void a_packet_costs_what_has_arrived_of_it(void **state)
 {
     static char zeros[300000];
-    struct peer p = guest("big", "t");
+    struct peer p = by_hand_guest(&h, "big", "t");
     const struct worker *w = h.workers[0];
     uint8_t body[8];
     size_t len;
@@ -416,16 +309,9 @@ static void a_packet_costs_what_has_arrived_of_it(void **state)
 static void a_will_is_paid_back(void **state)
 {
     const struct worker *w = h.workers[0];
-    struct peer p = {.meanwhile = turn};
-    int fds[2];
+    struct peer p = by_hand_stranger(&h);
     (void)state;
 
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    fcntl(fds[1], F_SETFL, O_NONBLOCK);
-    p.fd = fds[0];
-    struct connection *c = connection_new(fds[1], false, "guest");
-    atomic_fetch_add(&h.hub.connections, 1);
-    connection_attach(c, h.workers[0]);
     says(&p, "10[ ('MQTT') 04 86 0000 ('w') ('t/w') ('bye') ('t') ]");
     hears(&p, "20 02 00 00");
     assert_in_range(w->held_bytes, sizeof(struct message), 1024);

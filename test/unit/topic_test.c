@@ -86,6 +86,26 @@ static void a_filter_has_its_wildcards_where_mqtt_4_7_1_allows(void **state)
             fail_msg("passed: %s", bad[i]);
 }
 
+static void a_shared_filter_has_a_group_and_a_filter(void **state)
+{
+    static const char *const bad[] = {
+        "$share/",      "$share/g",     "$share/g/",     "$share//a",
+        "$share/+/a",   "$share/g+/a",  "$share/#/a",    "$share/g/a#",
+        "$share/g/#/a", "$share",       "$shared/g/a",   "a/$share/g/a",
+        "$share/\xff/a"};
+    struct slice group, filter;
+
+    (void)state;
+    assert_true(filter_share(slice_str("$share/g/a/+/#"), &group, &filter));
+    assert_true(slice_eq(group, slice_str("g")));
+    assert_true(slice_eq(filter, slice_str("a/+/#")));
+    assert_true(filter_share(slice_str("$share/g//"), &group, &filter));
+    assert_true(slice_eq(filter, slice_str("/")));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (filter_share(slice_str(bad[i]), &group, &filter))
+            fail_msg("passed: %s", bad[i]);
+}
+
 /* Every filter against every topic over a small alphabet, ours against
  * libmosquitto's: any rule we got wrong shows as one differing pair. */
 static size_t all_names(char names[][8], const char *alphabet, size_t max_len)
@@ -155,6 +175,7 @@ int main(void)
         cmocka_unit_test(a_thing_is_what_mqtt_can_carry_and_people_can_read),
         cmocka_unit_test(a_topic_has_no_wildcard_no_nul_and_at_most_200_levels),
         cmocka_unit_test(a_filter_has_its_wildcards_where_mqtt_4_7_1_allows),
+        cmocka_unit_test(a_shared_filter_has_a_group_and_a_filter),
         cmocka_unit_test(matching_agrees_with_libmosquitto_on_all_short_names),
         cmocka_unit_test(a_topic_splits_into_token_and_thing),
     };

@@ -1,0 +1,139 @@
+#include "test/unit/by_hand.h"
+
+#include <fcntl.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "broker/token_connections.h"
+#include "test/unit/broker_fixture.h"
+
+static void on_batch(void *arg, struct batch *batch)
+{
+    struct hub *hub = arg;
+
+    for (unsigned i = 0; i <= hub->count; i++)
+        worker_offer(hub->workers[i], batch);
+}
+
+void by_hand_turn(void *arg)
+{
+    struct by_hand *h = arg;
+
+    for (unsigned i = 0; i <= h->hub.count; i++)
+        ev_run(h->workers[i]->loop, EVRUN_NOWAIT);
+}
+
+void by_hand_begin(struct by_hand *h, unsigned workers)
+{
+    const struct store_opts store = {.map_size = 256 << 20};
+
+    assert_in_range(workers, 1, BY_HAND_WORKERS_MAX);
+    *h = (struct by_hand){.dir = "/tmp/confab-hand-XXXXXX"};
+    assert_non_null(mkdtemp(h->dir));
+    config_defaults(&h->config);
+    h->config.tokens_access = ACCESS_OPEN;
+    assert_int_equal(store_open(h->dir, &store, &h->store, NULL), STORE_OK);
+    h->hub = (struct hub){.config = &h->config,
+                          .store = h->store,
+                          .workers = h->workers,
+                          .count = workers,
+                          .connection_limit = 100};
+    h->hub.token_connections = token_connections_new();
+    for (unsigned i = 0; i <= workers; i++) {
+        h->workers[i] = worker_new(&h->hub, i, 0);
+        assert_non_null(h->workers[i]);
+    }
+    const struct writer_opts opts = {.config = &h->config,
+                                     .on_batch = on_batch,
+                                     .arg = &h->hub};
+    assert_int_equal(writer_start(h->store, &opts, &h->hub.writer), STORE_OK);
+}
+
+void by_hand_end(struct by_hand *h)
+{
+    struct broker_fixture folder = {.dir = ""};
+
+    atomic_store(&h->hub.busy, h->hub.count + 1);
+    atomic_store(&h->hub.phase, HUB_DRAINING);
+    by_hand_turn(h);
+    assert_int_equal(atomic_load(&h->hub.busy), 0);
+    writer_stop(h->hub.writer);
+    atomic_store(&h->hub.phase, HUB_CLOSING);
+    while (atomic_load(&h->hub.connections) > 0)
+        by_hand_turn(h);
+    for (unsigned i = 0; i <= h->hub.count; i++)
+        worker_free(h->workers[i]);
+    writer_free(h->hub.writer);
+    token_connections_free(h->hub.token_connections);
+    store_close(h->store);
+    memcpy(folder.dir, h->dir, sizeof(h->dir));
+    snprintf(folder.socket, sizeof(folder.socket), "%s/confab.sock", h->dir);
+    broker_fixture_remove(&folder);
+}
+
+struct peer by_hand_stranger(struct by_hand *h)
+{
+    struct peer p = {.meanwhile = by_hand_turn, .arg = h};
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    fcntl(fds[1], F_SETFL, O_NONBLOCK);
+    p.fd = fds[0];
+    struct connection *c = connection_new(fds[1], false, "guest");
+    assert_non_null(c);
+    atomic_fetch_add(&h->hub.connections, 1);
+    connection_attach(c, h->workers[0]);
+    return p;
+}
+
+struct peer by_hand_guest(struct by_hand *h, const char *client_id,
+                          const char *token)
+{
+    struct peer p = by_hand_stranger(h);
+    char text[128];
+
+    snprintf(text, sizeof(text), "10[ ('MQTT') 04 82 0000 ('%s') ('%s') ]",
+             client_id, token);
+    says(&p, text);
+    hears(&p, "20 02 00 00");
+    return p;
+}
+
+static void on_done(struct command *c)
+{
+    sem_post(c->owner);
+}
+
+void by_hand_run(struct by_hand *h, struct command *c)
+{
+    sem_t done;
+
+    sem_init(&done, 0, 0);
+    c->owner = &done;
+    c->done = on_done;
+    c->now_us = clock_real_us();
+    assert_true(writer_submit(h->hub.writer, c));
+    while (sem_wait(&done) != 0)
+        ;
+    assert_int_equal(c->result, RESULT_OK);
+    sem_destroy(&done);
+}
+
+void by_hand_append(struct by_hand *h, const char *topic, uint8_t qos,
+                    struct slice payload)
+{
+    const struct message from = {.topic = slice_str(topic),
+                                 .qos = qos,
+                                 .payload = payload};
+    struct command c = {.kind = COMMAND_APPEND, .message = message_new(&from)};
+
+    by_hand_run(h, &c);
+    message_unref(c.message);
+}
