@@ -40,7 +40,8 @@
       "AUTH without authentication method")                                   \
     X(SHUTDOWN, shutdown, 0x8b, 1, "server is shutting down")                 \
     X(BUSY, busy, 0x89, 1, "server is busy")                                  \
-    X(NO_MEMORY, no_memory, 0x83, 1, "out of memory")
+    X(NO_MEMORY, no_memory, 0x83, 1, "out of memory")                         \
+    X(TRANSPORT, transport, 0x00, 1, "TLS or WebSocket error")
 
 enum close_reason {
 #define X(name, metric, code, will, text) CLOSE_##name,
