@@ -140,6 +140,13 @@ static bool is_listen(const char *value)
     return split_listen(value, host, sizeof(host));
 }
 
+static bool is_listen_key(const struct key *k)
+{
+    const size_t len = strlen(k->name), end = strlen("listen");
+
+    return len >= end && strcmp(k->name + len - end, "listen") == 0;
+}
+
 static bool set_key(struct config *c, const struct key *k, const char *value,
                     const char *source, struct config_error *ret_error)
 {
@@ -150,10 +157,14 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
     snprintf(name, sizeof(name), "%s.%s", k->section, k->name);
     switch (k->type) {
     case KEY_TEXT:
+        if (value[0] == '\0' && k->initial[0] == '\0') { /* off */
+            *(char *)field = '\0';
+            return true;
+        }
         if (value[0] == '\0' || strlen(value) >= k->size)
             return refuse(ret_error, source, name, value,
                           "must not be empty or that long");
-        if (strcmp(k->name, "listen") == 0 && !is_listen(value))
+        if (is_listen_key(k) && !is_listen(value))
             return refuse(ret_error, source, name, value,
                           "must be address:port, like 127.0.0.1:8080, [::1]:0 "
                           "or 0.0.0.0:80");
@@ -430,17 +441,51 @@ bool config_is_loopback(const char *listen)
     return strcmp(host, "localhost") == 0;
 }
 
+static bool lacks(struct config_error *ret, const char *text)
+{
+    snprintf(ret->text, sizeof(ret->text), "%s", text);
+    return false;
+}
+
+/* What is half said about TLS would not do what was meant. */
+static bool check_tls(const struct config *c, struct config_error *ret_error)
+{
+    const bool has_ca = c->mqtt_tls_client_ca[0] != '\0';
+    const bool asks = c->mqtt_tls_client_cert != CLIENT_CERT_NONE;
+
+    if (asks && !has_ca)
+        return lacks(ret_error, "mqtt.tls_client_cert: needs "
+                                "mqtt.tls_client_ca, the CAs to believe");
+    if (has_ca && !asks)
+        return lacks(ret_error,
+                     "mqtt.tls_client_ca: has no effect unless "
+                     "mqtt.tls_client_cert is optional or required");
+    if (c->mqtt_tls_listen[0] == '\0')
+        return !asks || lacks(ret_error, "mqtt.tls_client_cert: has no effect "
+                                         "without mqtt.tls_listen");
+    return (c->mqtt_tls_cert[0] != '\0' && c->mqtt_tls_key[0] != '\0') ||
+           lacks(ret_error,
+                 "mqtt.tls_listen: needs mqtt.tls_cert and mqtt.tls_key");
+}
+
+static bool all_loopback(const struct config *c)
+{
+    return config_is_loopback(c->http_listen) &&
+           config_is_loopback(c->mqtt_listen) &&
+           (c->mqtt_tls_listen[0] == '\0' ||
+            config_is_loopback(c->mqtt_tls_listen));
+}
+
 bool config_finish(struct config *c, struct config_error *ret_error)
 {
     if (config_plan(c, slice_str(c->tokens_default_plan)) == NULL)
         return refuse(ret_error, c->default_plan_source, "tokens.default_plan",
                       c->tokens_default_plan,
                       "no such plan: add a section [plan:NAME]");
+    if (!check_tls(c, ret_error))
+        return false;
     if (c->tokens_access == ACCESS_AUTO)
-        c->tokens_access = config_is_loopback(c->http_listen) &&
-                                   config_is_loopback(c->mqtt_listen)
-                               ? ACCESS_OPEN
-                               : ACCESS_REGISTERED;
+        c->tokens_access = all_loopback(c) ? ACCESS_OPEN : ACCESS_REGISTERED;
     return true;
 }
 
@@ -485,7 +530,8 @@ void config_print_keys(FILE *out, bool markdown)
             snprintf(initial, sizeof(initial), "%llu",
                      (unsigned long long)k->initial_number);
         else
-            snprintf(initial, sizeof(initial), "%s", k->initial);
+            snprintf(initial, sizeof(initial), "%s",
+                     k->initial[0] != '\0' ? k->initial : "(empty)");
         fprintf(out,
                 markdown ? "| `%s.%s` | `%s` | %s | %s |\n"
                          : "  %s.%s = %s  (%s)\n      %s\n",

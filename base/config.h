@@ -18,6 +18,13 @@
 #define CONFIG_NAME_MAX 64
 #define CONFIG_VALUE_MAX 1024
 
+/* Order of the words of mqtt.tls_client_cert. */
+enum config_client_cert {
+    CLIENT_CERT_NONE,
+    CLIENT_CERT_OPTIONAL,
+    CLIENT_CERT_REQUIRED
+};
+
 enum config_access { ACCESS_AUTO, ACCESS_OPEN, ACCESS_REGISTERED };
 
 /* Section [plan:NAME]. 0 = no limit, not sent, keep all. */
@@ -44,6 +51,10 @@ struct config {
     char http_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:8080 */
     uint64_t http_workers;              /* 0: one per core */
     char mqtt_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:1883 */
+    char mqtt_tls_listen[CONFIG_VALUE_MAX]; /* empty: no TLS */
+    char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];
+    char mqtt_tls_client_ca[CONFIG_VALUE_MAX]; /* files, or empty */
+    enum config_client_cert mqtt_tls_client_cert;
     uint64_t mqtt_workers;              /* 0: one per core */
     uint64_t mqtt_keep_alive_max;       /* s; 0: no limit */
     char store_path[CONFIG_VALUE_MAX];  /* the data folder; default ./data */
@@ -75,8 +86,8 @@ bool config_read_environment(struct config *c, char *const *environment,
                              struct config_error *ret_error);
 bool config_set(struct config *c, const char *key_equals_value,
                 struct config_error *ret_error); /* the argument of -s */
-/* Checks what needs the whole (the default plan exists) and settles
- * ACCESS_AUTO. */
+/* Checks what needs the whole (the default plan exists, TLS has its files) and
+ * settles ACCESS_AUTO. */
 bool config_finish(struct config *c, struct config_error *ret_error);
 
 /* NULL when there is no such plan. The pointer lives as long as *c. */

@@ -13,6 +13,20 @@
            "HTTP threads; 0: one per core")                                   \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
          "where MQTT is served; port 0 picks a free one")                     \
+    TEXT(mqtt, tls_listen, mqtt_tls_listen, "", "address:port",               \
+         "where MQTT over TLS is served, as a rule on port 8883; empty: "     \
+         "nowhere")                                                           \
+    TEXT(mqtt, tls_cert, mqtt_tls_cert, "", "file",                           \
+         "PEM, the server's certificate and those between it and its CA; "    \
+         "read again on SIGHUP, like the next two")                           \
+    TEXT(mqtt, tls_key, mqtt_tls_key, "", "file",                             \
+         "PEM, the certificate's private key, without a passphrase")          \
+    TEXT(mqtt, tls_client_ca, mqtt_tls_client_ca, "", "file",                 \
+         "PEM, the CAs that certificates of clients must come from")          \
+    CHOICE(mqtt, tls_client_cert, mqtt_tls_client_cert, "none",               \
+           "none optional required",                                          \
+           "whether clients are asked for a certificate; one that is shown "  \
+           "must be good")                                                    \
     NUMBER(mqtt, workers, mqtt_workers, 0, 0, 256, "threads",                 \
            "broker threads; 0: one per core")                                 \
     NUMBER(mqtt, keep_alive_max, mqtt_keep_alive_max, 0, 0, 65535, "seconds", \

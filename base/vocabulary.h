@@ -54,7 +54,8 @@
 #define EVENT_REVOKED "revoked"
 
 /* In the data folder. */
-#define SOCKET_NAME "confab.sock" /* administrators: same uid or root */
-#define LOCK_NAME "confab.lock"   /* flock()ed by the process that writes */
+#define SOCKET_NAME "confab.sock"   /* administrators: same uid or root */
+#define CLIENTS_NAME "clients.sock" /* clients handed over: no rights at all */
+#define LOCK_NAME "confab.lock"     /* flock()ed by the process that writes */
 
 #endif

@@ -22,6 +22,7 @@
 struct bridge {
     struct front front;
     struct http_server *http;
+    char clients_path[CONFIG_VALUE_MAX + sizeof(CLIENTS_NAME) + 1];
     pthread_t reporter;
     bool has_reporter;
     pthread_mutex_t mutex; /* guards stopping */
@@ -116,6 +117,9 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
         free(b);
         return false;
     }
+    snprintf(b->clients_path, sizeof(b->clients_path), "%s/" CLIENTS_NAME,
+             opts->data_dir);
+    f->clients_path = b->clients_path;
     f->config = opts->config;
     f->store = opts->store;
     f->started_us = clock_mono_us();

@@ -22,6 +22,7 @@ struct front {
     struct reads *reads;         /* read limits (reads.h) */
     struct health *health;       /* health.h */
     struct creations *creations; /* tokens per client address */
+    const char *clients_path;    /* where sockets are handed to the broker */
     uint16_t mqtt_port;
     int64_t started_us; /* clock_mono_us() */
 };

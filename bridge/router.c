@@ -13,6 +13,7 @@ static const struct route routes[] = {
     {"/favicon.ico", HTTP_GET, false, home_icon, NULL},
     {"/health", HTTP_GET, false, health_get, NULL},
     {"/tokens", HTTP_POST, false, tokens_post, NULL},
+    {"/mqtt", HTTP_GET, false, mqtt_websocket, NULL},
     {"/{}/chat/{}", HTTP_POST, true, chat_post, chat_body_max},
     {"/{}/chat/{}/latest", HTTP_GET, true, chat_latest, NULL},
     {"/{}/chat/{}/history", HTTP_GET, true, chat_history, NULL},

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/handover.h"
 #include "base/log.h"
+#include "base/vocabulary.h"
 #include "broker/hub.h"
 #include "broker/listener.h"
 #include "broker/status.h"
@@ -20,14 +22,19 @@
 #define DRAIN_US 2000000     /* for what is in flight when stopping */
 #define POLL_NS 2000000
 
+/* What one setting opened. */
+struct addresses {
+    int fds[LISTENERS_MAX];
+    size_t count;
+    uint16_t port;
+};
+
 struct broker {
     struct hub hub;
     char *data_dir;
     int64_t started_us;
-    int fds[LISTENERS_MAX];
-    size_t fd_count;
-    int local_fd; /* -1: none */
-    uint16_t port;
+    struct addresses mqtt, mqtts;
+    int local_fd, clients_fd; /* -1: none */
 };
 
 static bool fail(struct config_error *ret_error, const char *text)
@@ -91,18 +98,52 @@ static bool make_workers(struct broker *b, struct config_error *ret_error)
     return true;
 }
 
+static bool open_addresses(struct addresses *a, const char *key,
+                           const char *listen, struct config_error *ret_error)
+{
+    return listener_open_tcp(key, listen, a->fds, LISTENERS_MAX, &a->count,
+                             &a->port, ret_error);
+}
+
+static bool open_tls(struct broker *b, struct config_error *ret_error)
+{
+    const struct config *config = b->hub.config;
+
+    if (config->mqtt_tls_listen[0] == '\0')
+        return true;
+    struct tls_context *context = tls_context_load(config, ret_error);
+    if (context == NULL)
+        return false;
+    tls_current_set(&b->hub.tls, context);
+    return open_addresses(&b->mqtts, "mqtt.tls_listen",
+                          config->mqtt_tls_listen, ret_error);
+}
+
+static void listen_on(struct worker *w, const struct addresses *a,
+                      enum listener_kind kind)
+{
+    for (size_t i = 0; i < a->count; i++)
+        worker_listen(w, a->fds[i], kind);
+}
+
 static bool open_listeners(struct broker *b, struct config_error *ret_error)
 {
     struct hub *hub = &b->hub;
 
-    if (!listener_open_tcp(hub->config->mqtt_listen, b->fds, LISTENERS_MAX,
-                           &b->fd_count, &b->port, ret_error) ||
-        !listener_open_local(b->data_dir, &b->local_fd, ret_error))
+    if (!open_addresses(&b->mqtt, "mqtt.listen", hub->config->mqtt_listen,
+                        ret_error) ||
+        !open_tls(b, ret_error) ||
+        !listener_open_local(b->data_dir, SOCKET_NAME, SOCK_STREAM,
+                             &b->local_fd, ret_error) ||
+        !listener_open_local(b->data_dir, CLIENTS_NAME, HANDOVER_SOCKET_TYPE,
+                             &b->clients_fd, ret_error))
         return false;
-    for (unsigned i = 0; i < hub->count; i++)
-        for (size_t j = 0; j < b->fd_count; j++)
-            worker_listen(hub->workers[i], b->fds[j]);
-    worker_listen(hub->workers[hub->count], b->local_fd);
+    for (unsigned i = 0; i < hub->count; i++) {
+        listen_on(hub->workers[i], &b->mqtt, LISTEN_PLAIN);
+        listen_on(hub->workers[i], &b->mqtts, LISTEN_TLS);
+        worker_listen(hub->workers[i], b->clients_fd, LISTEN_HANDOVER);
+    }
+    worker_listen(hub->workers[hub->count], b->local_fd, LISTEN_LOCAL);
     return true;
 }
 
@@ -151,7 +192,8 @@ bool broker_start(const struct config *config, struct store *store,
 
     if (b == NULL)
         return fail(ret_error, "out of memory");
-    b->local_fd = -1;
+    b->local_fd = b->clients_fd = -1;
+    tls_current_init(&b->hub.tls);
     b->started_us = clock_mono_us();
     b->data_dir = strdup(opts->data_dir);
     b->hub.config = config;
@@ -172,12 +214,29 @@ bool broker_start(const struct config *config, struct store *store,
 
 uint16_t broker_mqtt_port(const struct broker *b)
 {
-    return b->port;
+    return b->mqtt.port;
+}
+
+uint16_t broker_mqtts_port(const struct broker *b)
+{
+    return b->mqtts.port;
+}
+
+enum broker_reload broker_reload(struct broker *b,
+                                 struct config_error *ret_error)
+{
+    if (b->mqtts.count == 0)
+        return BROKER_NOTHING_TO_RELOAD;
+    struct tls_context *context = tls_context_load(b->hub.config, ret_error);
+    if (context == NULL)
+        return BROKER_RELOAD_FAILED;
+    tls_current_set(&b->hub.tls, context);
+    return BROKER_RELOADED;
 }
 
 void broker_status_json(struct broker *b, struct buffer *out)
 {
-    status_put(&b->hub, clock_mono_us() - b->started_us, b->port, out);
+    status_put(&b->hub, clock_mono_us() - b->started_us, b->mqtt.port, out);
 }
 
 /* ---- stopping ----------------------------------------------------------- */
@@ -220,6 +279,20 @@ static void end_workers(struct hub *hub)
     free(hub->workers);
 }
 
+static void close_addresses(const struct addresses *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        close(a->fds[i]);
+}
+
+static void close_local(const struct broker *b, int fd, const char *name)
+{
+    if (fd < 0)
+        return;
+    close(fd);
+    listener_remove_local(b->data_dir, name);
+}
+
 /* Also ends what broker_start() has begun. */
 void broker_stop(struct broker *b)
 {
@@ -236,12 +309,11 @@ void broker_stop(struct broker *b)
     end_workers(hub);
     writer_free(hub->writer);
     token_connections_free(hub->token_connections);
-    for (size_t i = 0; i < b->fd_count; i++)
-        close(b->fds[i]);
-    if (b->local_fd >= 0) {
-        close(b->local_fd);
-        listener_remove_local(b->data_dir);
-    }
+    close_addresses(&b->mqtt);
+    close_addresses(&b->mqtts);
+    close_local(b, b->local_fd, SOCKET_NAME);
+    close_local(b, b->clients_fd, CLIENTS_NAME);
+    tls_current_release(&hub->tls);
     free(b->data_dir);
     free(b);
 }

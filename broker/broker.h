@@ -17,10 +17,11 @@
 struct broker;
 
 struct broker_opts {
-    const char *data_dir; /* where SOCKET_NAME is made; copied */
+    const char *data_dir; /* where the UNIX sockets are made; copied */
 };
 
-/* Binds mqtt.listen and <data_dir>/confab.sock and starts the writer, the
+/* Binds mqtt.listen, mqtt.tls_listen, <data_dir>/confab.sock and clients.sock,
+ * and starts the writer, the
  * workers (mqtt.workers, 0: one per core) and the admin worker. Clients are
  * served from here on.
  * config  borrowed for the broker's life, after config_finish()
@@ -34,6 +35,18 @@ bool broker_start(const struct config *config, struct store *store,
 
 /* The port really bound (mqtt.listen may say 0). */
 uint16_t broker_mqtt_port(const struct broker *b);
+uint16_t broker_mqtts_port(const struct broker *b); /* 0: no TLS */
+
+/* Reads the certificates and the key again, from the same files, for
+ * connections to come. When that fails the old ones stay: *ret_error. Blocks on
+ * the disk; main. */
+enum broker_reload {
+    BROKER_RELOADED,
+    BROKER_NOTHING_TO_RELOAD, /* no mqtt.tls_listen */
+    BROKER_RELOAD_FAILED
+};
+enum broker_reload broker_reload(struct broker *b,
+                                 struct config_error *ret_error);
 
 /* Appends one JSON object. CAUSE is a row of COUNTERS_DROPPED in
  * broker/counters.h, REASON one of CLOSE_REASONS in broker/close_reason.h; the
@@ -58,7 +71,7 @@ void broker_status_json(struct broker *b, struct buffer *out);
 
 /* Stops accepting, answers what is in flight, tells clients (DISCONNECT 0x8B),
  * stops the writer after its last commit, joins every thread, removes the
- * socket; at most 4 s. Wills are published. NULL is fine. The store may be
+ * sockets; at most 4 s. Wills are published. NULL is fine. The store may be
  * closed afterwards. */
 void broker_stop(struct broker *b);
 

@@ -41,7 +41,8 @@
     X(SHUTDOWN, shutdown, 0x8b, 1, "server is shutting down")                 \
     X(BUSY, busy, 0x89, 1, "server is busy")                                  \
     X(NO_MEMORY, no_memory, 0x83, 1, "out of memory")                         \
-    X(KICKED, kicked, 0x98, 1, "an administrator ended the connection")
+    X(KICKED, kicked, 0x98, 1, "an administrator ended the connection")       \
+    X(TRANSPORT, transport, 0x00, 1, "TLS or WebSocket error")
 
 enum close_reason {
 #define X(name, metric, code, will, text) CLOSE_##name,

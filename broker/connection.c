@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "broker/backlog.h"
@@ -31,7 +30,7 @@ struct connection *connection_new(int fd, bool peer_is_admin, const char *peer)
 
     if (c == NULL)
         return NULL;
-    c->fd = fd;
+    c->transport = transport_of(fd);
     c->peer_is_admin = peer_is_admin;
     snprintf(c->peer, sizeof(c->peer), "%s", peer);
     c->state = CONNECTION_NEW;
@@ -51,8 +50,7 @@ struct connection *connection_new(int fd, bool peer_is_admin, const char *peer)
 
 void connection_free(struct connection *c)
 {
-    if (c->fd >= 0)
-        close(c->fd);
+    transport_close(&c->transport);
     free(c->identity);
     free(c->inbound);
     topic_aliases_free(c->aliases_in);
@@ -133,8 +131,7 @@ void connection_finish(struct connection *c)
     out_queue_release(&c->out, &w->pool);
     free(c->in.data);
     c->in.data = NULL;
-    close(c->fd);
-    c->fd = -1;
+    transport_close(&c->transport);
     c->state = CONNECTION_CLOSED;
     atomic_fetch_sub(&w->hub->connections, 1);
     if (c->commands == 0)

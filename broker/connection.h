@@ -1,4 +1,4 @@
-/* One client: its socket, the bytes it sent that are not a whole packet yet,
+/* One client: its transport, the bytes it sent that are not a whole packet yet,
  * what waits to be written to it, and its session. What of that outlives the
  * connection is in stored_session.h.
  *
@@ -7,7 +7,8 @@
  *           worker at the end of a turn when no command of it is with the
  *           writer any more. After connection_close() a caller up the stack
  *           may still look at `state`, nothing else.
- * Memory:   less than 2 KiB when idle; read buffers are the worker's. */
+ * Memory:   less than 2 KiB when idle (and what TLS or WebSocket need); read
+ *           buffers are the worker's. */
 #ifndef CONFAB_BROKER_CONNECTION_H
 #define CONFAB_BROKER_CONNECTION_H
 
@@ -20,6 +21,7 @@
 #include "broker/inflight.h"
 #include "broker/out_queue.h"
 #include "broker/packet.h"
+#include "broker/transport.h"
 #include "store/message.h"
 
 /* Credits towards the writer: a client that has used them up is not read from
@@ -78,8 +80,8 @@ struct connection {
     struct packet_terms terms;
     uint64_t publisher; /* hash of token and client id; 0 before CONNECT */
 
-    /* socket */
-    int fd;
+    /* transport */
+    struct transport transport;
     bool peer_is_admin; /* UNIX socket, right uid */
     ev_io readable, writable;
     ev_timer timer;      /* CONNECT, then keep-alive or hold, then linger */
@@ -95,6 +97,7 @@ struct connection {
     enum role role;
     bool pinned;             /* identity is set: its worker is known */
     bool in_lobby;           /* lobby.h reads from it, not `readable` */
+    uint32_t lobby_events;   /* what it waits for there */
     bool id_assigned;        /* the client id is ours */
     bool opening;            /* CONNECT waits for the store */
     bool asked_expiry;       /* Session Expiry Interval of CONNECT is not 0 */
@@ -142,8 +145,9 @@ static inline struct slice connection_token(const struct connection *c)
     return slice_of(c->identity, c->token_len);
 }
 
-/* Takes `fd` (non-blocking) on success. Counted in hub.connections by the
- * caller. The connection is on no worker yet. NULL: out of memory. */
+/* Takes `fd` (non-blocking) on success, as a plain transport: start another
+ * before connection_attach(). Counted in hub.connections by the caller. The
+ * connection is on no worker yet. NULL: out of memory. */
 struct connection *connection_new(int fd, bool peer_is_admin,
                                   const char *peer);
 /* Of one that no worker has (any more); closes the socket. */

@@ -204,7 +204,8 @@ static ssize_t read_large(struct connection *c, struct kept *in)
         in->data = data;
         in->cap *= 2;
     }
-    return recv(c->fd, in->data + in->len, in->cap - in->len, 0);
+    return transport_read(&c->transport, in->data + in->len,
+                          in->cap - in->len);
 }
 
 static ssize_t read_small(struct connection *c, const struct kept *in)
@@ -213,21 +214,36 @@ static ssize_t read_small(struct connection *c, const struct kept *in)
 
     if (in->len > 0)
         memcpy(to, in->data, in->len);
-    return recv(c->fd, to + in->len, WORKER_READ_SIZE, 0);
+    return transport_read(&c->transport, to + in->len, WORKER_READ_SIZE);
+}
+
+/* Nothing came; a handshake may have to write first, a pong to be sent on. */
+static void read_on(struct connection *c)
+{
+    if (!c->pinned)
+        start_reading(c);
+    else if (transport_owes(&c->transport))
+        connection_flush(c);
 }
 
 static void read_failed(struct connection *c, ssize_t n)
 {
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return;
-    connection_close(c, n < 0 && errno == ENOMEM ? CLOSE_BUSY : CLOSE_HANGUP,
-                     NULL);
+        read_on(c);
+    else if (n < 0 && errno == EPROTO)
+        connection_close(c, CLOSE_TRANSPORT, transport_error(&c->transport));
+    else
+        connection_close(c,
+                         n < 0 && errno == ENOMEM ? CLOSE_BUSY : CLOSE_HANGUP,
+                         NULL);
 }
 
 static void discard(struct connection *c)
 {
     struct worker *w = c->worker;
-    const ssize_t n = recv(c->fd, w->read_buffer, WORKER_READ_SIZE, 0);
+    /* Past TLS and frames: nobody looks at it any more. */
+    const ssize_t n =
+        recv(c->transport.fd, w->read_buffer, WORKER_READ_SIZE, 0);
 
     if (n == 0 ||
         (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))

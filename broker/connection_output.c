@@ -1,12 +1,9 @@
 /* What leaves a connection: one system call for all that waits, where the
  * socket takes it. */
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "broker/backlog.h"
 #include "broker/connection_private.h"
-
-#define WRITE_RUNS 256
 
 void connection_touch(struct connection *c)
 {
@@ -25,21 +22,24 @@ static void write_failed(struct connection *c)
         connection_close(c, CLOSE_HANGUP, NULL);
 }
 
-/* One system call. false: the socket takes no more, or the connection ended. */
+static void await_room(struct connection *c)
+{
+    out_queue_block(&c->out, &c->worker->pool);
+    ev_io_start(c->worker->loop, &c->writable);
+}
+
+/* As a rule one system call. false: the socket takes no more, or the connection
+ * ended. */
 static bool write_some(struct connection *c)
 {
     struct worker *w = c->worker;
-    struct iovec runs[WRITE_RUNS];
-    const int count = out_queue_gather(&c->out, runs, WRITE_RUNS);
-    struct msghdr message = {.msg_iov = runs, .msg_iovlen = (size_t)count};
+    struct iovec runs[TRANSPORT_RUNS_MAX];
+    const int count = out_queue_gather(&c->out, runs, TRANSPORT_RUNS_MAX);
     size_t offered = 0;
 
     for (int i = 0; i < count; i++)
         offered += runs[i].iov_len;
-    /* The usual single run without the cost of a vector. */
-    const ssize_t n = count == 1 ? send(c->fd, runs[0].iov_base,
-                                        runs[0].iov_len, MSG_NOSIGNAL)
-                                 : sendmsg(c->fd, &message, MSG_NOSIGNAL);
+    const ssize_t n = transport_write(&c->transport, runs, count);
     if (n < 0 && errno == EINTR)
         return true;
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -54,8 +54,7 @@ static bool write_some(struct connection *c)
     }
     if (n >= 0 && (size_t)n == offered)
         return true;
-    out_queue_block(&c->out, &w->pool);
-    ev_io_start(w->loop, &c->writable);
+    await_room(c);
     return false;
 }
 
@@ -63,11 +62,11 @@ void connection_flush(struct connection *c)
 {
     if (c->state == CONNECTION_CLOSED || c->out.blocked)
         return;
-    while (c->out.count > 0)
+    while (c->out.count > 0 || transport_owes(&c->transport))
         if (!write_some(c))
             return;
-    if (c->state == CONNECTION_LINGERING)
-        shutdown(c->fd, SHUT_WR);
+    if (c->state == CONNECTION_LINGERING && !transport_end(&c->transport))
+        await_room(c);
 }
 
 void connection_on_writable(struct ev_loop *loop, ev_io *io, int events)

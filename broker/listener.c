@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/vocabulary.h"
 #include "broker/connection.h"
+#include "broker/handover_listener.h"
 #include "broker/worker.h"
 
 #define ACCEPTS_PER_TURN 64
@@ -103,8 +103,8 @@ static bool fail(struct config_error *ret_error, const char *what,
     return false;
 }
 
-bool listener_open_tcp(const char *listen_on, int *fds, size_t max,
-                       size_t *ret_count, uint16_t *ret_port,
+bool listener_open_tcp(const char *key, const char *listen_on, int *fds,
+                       size_t max, size_t *ret_count, uint16_t *ret_port,
                        struct config_error *ret_error)
 {
     const struct addrinfo hints = {
@@ -120,11 +120,10 @@ bool listener_open_tcp(const char *listen_on, int *fds, size_t max,
     int why = 0;
 
     if (!split(listen_on, host, sizeof(host), &service))
-        return fail(ret_error, "mqtt.listen", listen_on,
-                    "address:port expected");
+        return fail(ret_error, key, listen_on, "address:port expected");
     const int rc = getaddrinfo(host, service, &hints, &found);
     if (rc != 0)
-        return fail(ret_error, "mqtt.listen", listen_on, gai_strerror(rc));
+        return fail(ret_error, key, listen_on, gai_strerror(rc));
     for (struct addrinfo *a = found; a != NULL && count < max;
          a = a->ai_next) {
         if ((a->ai_family != AF_INET && a->ai_family != AF_INET6) ||
@@ -146,27 +145,28 @@ bool listener_open_tcp(const char *listen_on, int *fds, size_t max,
     /* A machine without IPv6 still serves "localhost". */
     if (count == 0 || why == EADDRINUSE || why == EACCES) {
         close_all(fds, count);
-        return fail(ret_error, "mqtt.listen", listen_on, strerror(why));
+        return fail(ret_error, key, listen_on, strerror(why));
     }
     *ret_count = count;
     *ret_port = port;
     return true;
 }
 
-/* ---- the UNIX socket ---------------------------------------------------- */
+/* ---- UNIX sockets ------------------------------------------------------- */
 
-static bool local_address(const char *dir, struct sockaddr_un *ret)
+static bool local_address(const char *dir, const char *name,
+                          struct sockaddr_un *ret)
 {
     memset(ret, 0, sizeof(*ret));
     ret->sun_family = AF_UNIX;
-    const int n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", dir,
-                           SOCKET_NAME);
+    const int n =
+        snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", dir, name);
     return n > 0 && (size_t)n < sizeof(ret->sun_path);
 }
 
 /* Takes a dead server's socket away. Nobody else can be alive on it who writes
  * to this data folder, but the folder might have been mistaken. */
-static bool clear_place(const struct sockaddr_un *at,
+static bool clear_place(const struct sockaddr_un *at, int type,
                         struct config_error *ret_error)
 {
     struct stat st;
@@ -177,7 +177,7 @@ static bool clear_place(const struct sockaddr_un *at,
     if (!S_ISSOCK(st.st_mode))
         return fail(ret_error, "socket", at->sun_path,
                     "exists and is not a socket: remove it");
-    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int probe = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     const bool alive =
         probe >= 0 &&
         connect(probe, (const struct sockaddr *)at, sizeof(*at)) == 0;
@@ -190,18 +190,17 @@ static bool clear_place(const struct sockaddr_un *at,
            fail(ret_error, "socket", at->sun_path, strerror(errno));
 }
 
-bool listener_open_local(const char *dir, int *ret_fd,
-                         struct config_error *ret_error)
+bool listener_open_local(const char *dir, const char *name, int type,
+                         int *ret_fd, struct config_error *ret_error)
 {
     struct sockaddr_un at;
 
-    if (!local_address(dir, &at))
+    if (!local_address(dir, name, &at))
         return fail(ret_error, "data folder", dir,
                     "its path is too long for a socket in it");
-    if (!clear_place(&at, ret_error))
+    if (!clear_place(&at, type, ret_error))
         return false;
-    const int fd =
-        socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
         chmod(at.sun_path, 0660) == 0 && listen(fd, SOMAXCONN) == 0) {
         *ret_fd = fd;
@@ -213,11 +212,11 @@ bool listener_open_local(const char *dir, int *ret_fd,
     return false;
 }
 
-void listener_remove_local(const char *dir)
+void listener_remove_local(const char *dir, const char *name)
 {
     struct sockaddr_un at;
 
-    if (local_address(dir, &at))
+    if (local_address(dir, name, &at))
         (void)unlink(at.sun_path);
 }
 
@@ -273,38 +272,82 @@ static void set_tcp_options(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
-static void welcome(struct worker *w, int fd,
-                    const struct sockaddr_storage *at)
+static bool start_transport(struct worker *w, struct connection *c,
+                            enum listener_kind kind)
+{
+    if (kind == LISTEN_WEBSOCKET)
+        return transport_start_websocket(&c->transport);
+    if (kind != LISTEN_TLS)
+        return true;
+    struct tls_context *context = tls_current_get(&w->hub->tls);
+    const bool started = transport_start_tls(&c->transport, context);
+    tls_context_unref(context);
+    return started;
+}
+
+/* NULL: out of memory. */
+static struct connection *make_connection(struct worker *w, int fd,
+                                          const struct sockaddr_storage *at,
+                                          enum listener_kind kind)
+{
+    const bool local = kind == LISTEN_LOCAL;
+    char peer[56];
+
+    if (!local)
+        set_tcp_options(fd);
+    name_peer(at, peer, sizeof(peer));
+    struct connection *c = connection_new(fd, local && is_our_uid(fd), peer);
+    if (c == NULL) {
+        close(fd);
+        return NULL;
+    }
+    if (!start_transport(w, c, kind)) {
+        connection_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void listener_welcome(struct worker *w, int fd,
+                      const struct sockaddr_storage *at,
+                      enum listener_kind kind)
 {
     struct hub *hub = w->hub;
-    const bool local = at->ss_family == AF_UNIX;
-    char peer[56];
 
     /* Administrators are never shut out by clients. */
     const uint64_t open = atomic_fetch_add(&hub->connections, 1);
-    if (!local && open >= hub->connection_limit) {
+    if (kind != LISTEN_LOCAL && open >= hub->connection_limit) {
         counter_add(&w->counters.connection_limit, 1);
         complain(w, "limits.connections reached: connection refused");
         atomic_fetch_sub(&hub->connections, 1);
         close(fd);
         return;
     }
-    if (!local)
-        set_tcp_options(fd);
-    name_peer(at, peer, sizeof(peer));
-    struct connection *c = connection_new(fd, local && is_our_uid(fd), peer);
+    struct connection *c = make_connection(w, fd, at, kind);
     if (c == NULL) {
         atomic_fetch_sub(&hub->connections, 1);
-        close(fd);
         return;
     }
     counter_add(&w->counters.accepted, 1);
     connection_attach(c, w);
 }
 
+static void accepted(struct worker *w, int fd,
+                     const struct sockaddr_storage *at,
+                     enum listener_kind kind)
+{
+    if (kind != LISTEN_HANDOVER)
+        listener_welcome(w, fd, at, kind);
+    else if (is_our_uid(fd))
+        handover_accept(w, fd);
+    else
+        close(fd);
+}
+
 void listener_on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = io->data;
+    const enum listener_kind kind = w->accepted_as[io - w->accepting];
 
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
@@ -313,7 +356,7 @@ void listener_on_accept(struct ev_loop *loop, ev_io *io, int events)
         const int fd = accept4(io->fd, (struct sockaddr *)&at, &len,
                                SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            welcome(w, fd, &at);
+            accepted(w, fd, &at, kind);
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK)

@@ -1,5 +1,6 @@
-/* Where clients come in: TCP addresses and the UNIX socket in the data folder.
- * The sockets are opened in main; any number of workers accept from them. */
+/* Where clients come in: TCP addresses, with or without TLS, and the UNIX
+ * sockets in the data folder. The sockets are opened in main; any number of
+ * workers accept from them. */
 #ifndef CONFAB_BROKER_LISTENER_H
 #define CONFAB_BROKER_LISTENER_H
 
@@ -12,16 +13,34 @@
 
 struct worker;
 
+/* What is accepted there. */
+enum listener_kind {
+    LISTEN_PLAIN,
+    LISTEN_TLS,
+    LISTEN_LOCAL,    /* SOCKET_NAME: administrators may come in here */
+    LISTEN_HANDOVER, /* CLIENTS_NAME: handover_listener.h */
+    LISTEN_WEBSOCKET /* by a hand-over only */
+};
+
 /* Opens every address `listen` ("localhost:1883", "[::]:0") stands for, at most
- * `max`; with port 0 all get the one the first was given. false: *ret_error. */
-bool listener_open_tcp(const char *listen, int *fds, size_t max,
-                       size_t *ret_count, uint16_t *ret_port,
+ * `max`; with port 0 all get the one the first was given. false: *ret_error,
+ * which names `key`. */
+bool listener_open_tcp(const char *key, const char *listen, int *fds,
+                       size_t max, size_t *ret_count, uint16_t *ret_port,
                        struct config_error *ret_error);
 
-/* Opens `<dir>/confab.sock`, replacing one nobody listens on any more. */
-bool listener_open_local(const char *dir, int *ret_fd,
-                         struct config_error *ret_error);
-void listener_remove_local(const char *dir);
+/* Opens `<dir>/<name>` with a socket of that type, replacing one nobody listens
+ * on any more. */
+bool listener_open_local(const char *dir, const char *name, int type,
+                         int *ret_fd, struct config_error *ret_error);
+void listener_remove_local(const char *dir, const char *name);
+
+/* A client is there: counts it, refuses it where limits.connections say so,
+ * puts it on this worker. Takes `fd`, non-blocking; at: the client's address. */
+struct sockaddr_storage;
+void listener_welcome(struct worker *w, int fd,
+                      const struct sockaddr_storage *at,
+                      enum listener_kind kind);
 
 /* libev callbacks; io->data and timer->data are the worker. */
 void listener_on_accept(struct ev_loop *loop, ev_io *io, int events);

@@ -39,17 +39,24 @@ void lobby_close(struct worker *w)
 
 bool lobby_enter(struct connection *c)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    struct epoll_event event = {.events = transport_awaits(&c->transport),
+                                .data.ptr = c};
 
-    if (!c->in_lobby)
-        c->in_lobby =
-            epoll_ctl(c->worker->lobby_fd, EPOLL_CTL_ADD, c->fd, &event) == 0;
-    return c->in_lobby;
+    if (c->in_lobby && c->lobby_events == event.events)
+        return true;
+    if (epoll_ctl(c->worker->lobby_fd,
+                  c->in_lobby ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->transport.fd,
+                  &event) != 0)
+        return false;
+    c->in_lobby = true;
+    c->lobby_events = event.events;
+    return true;
 }
 
 void lobby_leave(struct connection *c)
 {
     if (c->in_lobby)
-        (void)epoll_ctl(c->worker->lobby_fd, EPOLL_CTL_DEL, c->fd, NULL);
+        (void)epoll_ctl(c->worker->lobby_fd, EPOLL_CTL_DEL, c->transport.fd,
+                        NULL);
     c->in_lobby = false;
 }

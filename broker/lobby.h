@@ -13,7 +13,8 @@ struct worker;
 bool lobby_open(struct worker *w); /* false: no descriptor */
 void lobby_close(struct worker *w);
 
-/* false: no memory in the kernel. */
+/* Waits there for what its transport awaits; may be called again when that
+ * changes. false: no memory in the kernel. */
 bool lobby_enter(struct connection *c);
 void lobby_leave(struct connection *c); /* when it is not in it, too */
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "broker/backlog.h"
 #include "broker/fan_out.h"
+#include "broker/handover_listener.h"
 #include "broker/listener.h"
 #include "broker/lobby.h"
 #include "broker/session.h"
@@ -201,6 +202,7 @@ static void begin_draining(struct worker *w)
     for (unsigned i = 0; i < w->listener_count; i++)
         ev_io_stop(w->loop, &w->accepting[i]);
     ev_timer_stop(w->loop, &w->accept_pause);
+    handover_forget(w);
     for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
         next = TAILQ_NEXT(c, all);
         if (c->state == CONNECTION_NEW)
@@ -331,6 +333,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     TAILQ_INIT(&w->feeding);
     TAILQ_INIT(&w->starving);
     TAILQ_INIT(&w->unsaved);
+    LIST_INIT(&w->handovers);
     SLIST_INIT(&w->dead);
     publish_pool_init(&w->publishes);
     if (!make_parts(w)) {
@@ -353,10 +356,11 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     return w;
 }
 
-void worker_listen(struct worker *w, int fd)
+void worker_listen(struct worker *w, int fd, enum listener_kind kind)
 {
-    ev_io *io = &w->accepting[w->listener_count++];
+    ev_io *io = &w->accepting[w->listener_count];
 
+    w->accepted_as[w->listener_count++] = kind;
     ev_io_init(io, listener_on_accept, fd, EV_READ);
     io->data = w;
     ev_io_start(w->loop, io);

@@ -17,6 +17,7 @@
 #include "broker/hub.h"
 #include "broker/identifiers.h"
 #include "broker/image.h"
+#include "broker/listener.h"
 #include "broker/publish.h"
 #include "broker/stored_session.h"
 #include "broker/share.h"
@@ -36,7 +37,7 @@
 /* Bytes encoded between two flushes: no live reader gets more at once, so one
  * whose socket takes everything is never taken for a slow one. */
 #define WORKER_ENCODED_MAX (OUT_QUEUE_BYTES_MAX / 4)
-#define LISTENERS_MAX 4
+#define LISTENERS_MAX 4 /* addresses one setting may stand for */
 
 struct pending_will;
 
@@ -71,8 +72,11 @@ struct worker {
     ev_check check;
     ev_idle again; /* active: there is more to do than the turn did */
     ev_timer tick; /* another turn is due: a retry, or a phase goes on */
-    ev_io accepting[LISTENERS_MAX];
+    ev_io accepting[2 * LISTENERS_MAX + 1];
+    enum listener_kind accepted_as[2 * LISTENERS_MAX + 1];
     unsigned listener_count;
+    LIST_HEAD(, handover) handovers; /* accepted, their client not here yet */
+    unsigned handover_count;
     ev_timer accept_pause; /* out of descriptors */
     int lobby_fd;          /* lobby.h */
     ev_io lobby;
@@ -129,7 +133,7 @@ struct worker {
 struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head);
 /* Accepts from a listening, non-blocking socket, which stays the caller's;
  * several workers may share one. Before worker_start(). */
-void worker_listen(struct worker *w, int fd);
+void worker_listen(struct worker *w, int fd, enum listener_kind kind);
 bool worker_start(struct worker *w); /* false: no thread */
 void worker_join(struct worker *w);
 /* After the writer has ended. NULL is fine. */

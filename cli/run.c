@@ -31,7 +31,8 @@ static const char usage_run[] =
     "is ready it prints one line on stdout:\n"
     "  confab ready http=http://127.0.0.1:8080 mqtt=mqtt://127.0.0.1:1883 "
     "data=DIR\n"
-    "No settings are needed.\n";
+    "(with mqtts=mqtts://… before data= where mqtt.tls_listen is set). SIGHUP\n"
+    "has the TLS certificates read again. No settings are needed.\n";
 static const char usage_broker[] =
     "Usage: confab broker [OPTION]...\n\n"
     "Runs the MQTT broker and the store alone. 'confab bridge' with the same\n"
@@ -55,7 +56,7 @@ static void block_signals(sigset_t *ret_set)
     sigemptyset(ret_set);
     sigaddset(ret_set, SIGTERM);
     sigaddset(ret_set, SIGINT);
-    sigaddset(ret_set, SIGHUP); /* a closed terminal ends us by SIGTERM's way */
+    sigaddset(ret_set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, ret_set, NULL);
 }
 
@@ -172,6 +173,10 @@ static void say_ready(const struct server *s)
         fputs(" mqtt=mqtt://", stdout);
         print_address(c->mqtt_listen, broker_mqtt_port(s->broker));
     }
+    if (s->has_broker && broker_mqtts_port(s->broker) != 0) {
+        fputs(" mqtts=mqtts://", stdout);
+        print_address(c->mqtt_tls_listen, broker_mqtts_port(s->broker));
+    }
     printf(" data=%s\n", s->settings.data_dir);
     fflush(stdout);
     sd_notify(0, "READY=1");
@@ -179,6 +184,37 @@ static void say_ready(const struct server *s)
              c->tokens_access == ACCESS_OPEN
                  ? "open: any token works (tokens.access)"
                  : "registered");
+}
+
+static void reload(const struct server *s)
+{
+    struct config_error error = {""};
+
+    switch (s->has_broker ? broker_reload(s->broker, &error)
+                          : BROKER_NOTHING_TO_RELOAD) {
+    case BROKER_RELOADED:
+        log_info(AREA, "certificates were read again, for new connections");
+        break;
+    case BROKER_NOTHING_TO_RELOAD:
+        log_info(AREA, "SIGHUP: there are no certificates to read again");
+        break;
+    case BROKER_RELOAD_FAILED:
+        log_error(AREA, "%s; the certificates read before stay", error.text);
+        break;
+    }
+}
+
+/* Serves until a signal says to stop; returns that. */
+static int await_stop(const struct server *s, const sigset_t *signals)
+{
+    int received = 0;
+
+    for (;;) {
+        sigwait(signals, &received);
+        if (received != SIGHUP)
+            return received;
+        reload(s);
+    }
 }
 
 static void stop(struct server *s)
@@ -194,7 +230,6 @@ int cli_run(int argc, char **argv)
     static struct server s; /* large: the plans */
     const char *name = argv[0];
     sigset_t signals;
-    int received = 0;
 
     s.has_broker = strcmp(name, "bridge") != 0;
     s.has_bridge = strcmp(name, "broker") != 0;
@@ -218,12 +253,13 @@ int cli_run(int argc, char **argv)
     wait_for_link(&s);
     say_ready(&s);
 
-    sigwait(&signals, &received);
+    const int received = await_stop(&s, &signals);
     log_info(AREA, "stopping on %s", strsignal(received));
     sd_notify(0, "STOPPING=1");
     /* Whoever asks a second time does not want to wait. */
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_IGN);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     stop(&s);
     log_info(AREA, "stopped");

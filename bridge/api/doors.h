@@ -12,6 +12,9 @@ enum http_next health_get(struct call *c);
 /* tokens.c */
 enum http_next tokens_post(struct call *c);
 
+/* mqtt.c */
+enum http_next mqtt_websocket(struct call *c);
+
 /* ThingsChat: post.c, latest.c, history.c, listen.c, things.c */
 enum http_next chat_post(struct call *c);
 size_t chat_body_max(struct call *c);

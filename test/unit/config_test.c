@@ -131,6 +131,18 @@ static void open_is_the_default_only_on_loopback(void **state)
     assert_true(config_set(&config, "mqtt.listen=0.0.0.0:0", &error));
     assert_true(config_finish(&config, &error));
     assert_int_equal(config.tokens_access, ACCESS_REGISTERED);
+    fresh(state);
+    config_set(&config, "mqtt.tls_cert=cert.pem", &error);
+    config_set(&config, "mqtt.tls_key=key.pem", &error);
+    config_set(&config, "mqtt.tls_listen=[::1]:8883", &error);
+    assert_true(config_finish(&config, &error));
+    assert_int_equal(config.tokens_access, ACCESS_OPEN);
+    fresh(state);
+    config_set(&config, "mqtt.tls_cert=cert.pem", &error);
+    config_set(&config, "mqtt.tls_key=key.pem", &error);
+    config_set(&config, "mqtt.tls_listen=0.0.0.0:8883", &error);
+    assert_true(config_finish(&config, &error));
+    assert_int_equal(config.tokens_access, ACCESS_REGISTERED);
     assert_true(config_is_loopback("127.9.9.9:1"));
     assert_true(config_is_loopback("[::1]:0"));
     assert_true(config_is_loopback("localhost:80"));
@@ -145,6 +157,33 @@ static void what_needs_the_whole_is_checked_at_the_end(void **state)
     config_set(&config, "tokens.default_plan=none", &error);
     assert_false(config_finish(&config, &error));
     check_error("tokens.default_plan");
+}
+
+static void tls_is_said_in_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    config_set(&config, "mqtt.tls_listen=127.0.0.1:8883", &error);
+    assert_false(config_finish(&config, &error));
+    check_error("tls_cert and mqtt.tls_key");
+    config_set(&config, "mqtt.tls_cert=cert.pem", &error);
+    config_set(&config, "mqtt.tls_key=key.pem", &error);
+    assert_true(config_finish(&config, &error));
+    config_set(&config, "mqtt.tls_client_ca=ca.pem", &error);
+    assert_false(config_finish(&config, &error));
+    check_error("tls_client_cert");
+    config_set(&config, "mqtt.tls_client_cert=required", &error);
+    assert_true(config_finish(&config, &error));
+    assert_int_equal(config.mqtt_tls_client_cert, CLIENT_CERT_REQUIRED);
+    assert_true(config_set(&config, "mqtt.tls_client_ca=", &error));
+    assert_false(config_finish(&config, &error));
+    check_error("needs mqtt.tls_client_ca");
+    config_set(&config, "mqtt.tls_client_ca=ca.pem", &error);
+    assert_true(config_set(&config, "mqtt.tls_listen=", &error));
+    assert_false(config_finish(&config, &error));
+    check_error("without mqtt.tls_listen");
+    assert_false(config_set(&config, "mqtt.tls_listen=8883", &error));
+    assert_false(config_set(&config, "mqtt.tls_client_cert=yes", &error));
+    assert_false(config_set(&config, "mqtt.listen=", &error));
 }
 
 static void an_address_is_checked_where_it_is_set(void **state)
@@ -193,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup(the_environment_and_set_are_read, fresh),
         cmocka_unit_test_setup(open_is_the_default_only_on_loopback, fresh),
         cmocka_unit_test_setup(what_needs_the_whole_is_checked_at_the_end, fresh),
+        cmocka_unit_test_setup(tls_is_said_in_whole_or_not_at_all, fresh),
         cmocka_unit_test_setup(an_address_is_checked_where_it_is_set, fresh),
         cmocka_unit_test_setup(what_is_printed_reads_back_the_same, fresh),
     };

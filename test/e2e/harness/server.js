@@ -19,8 +19,8 @@ const BINARY = process.env.CONFAB_BIN
   ? path.resolve(process.env.CONFAB_BIN)
   : path.resolve(__dirname, '../../../build/release/confab')
 
-// `run` prints all of it, `broker` no http, `bridge` no mqtt.
-const READY = /^confab ready(?: http=(http:\/\/\S+:(\d+)))?(?: mqtt=(mqtt:\/\/\S+:(\d+)))? data=(.+)$/
+// `run` prints all of it, `broker` no http, `bridge` no mqtt; mqtts only when on.
+const READY = /^confab ready(?: http=(http:\/\/\S+:(\d+)))?(?: mqtt=(mqtt:\/\/\S+:(\d+)))?(?: mqtts=(mqtts:\/\/\S+:(\d+)))? data=(.+)$/
 const SANITIZER = /(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:/
 const STDERR_KEPT = 4 * 1024 * 1024
 
@@ -113,7 +113,9 @@ class Server {
     this.httpPort = Number(match[2])
     this.mqttUrl = match[3]
     this.mqttPort = Number(match[4])
-    this.saidData = match[5]
+    this.mqttsUrl = match[5]
+    this.mqttsPort = Number(match[6])
+    this.saidData = match[7]
     return this
   }
 
