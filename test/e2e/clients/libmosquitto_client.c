@@ -1,13 +1,17 @@
 /* libmosquitto, driven by a test: README.md in this folder has the lines that
- * come in and go out. libmosquitto's own thread does the network. */
+ * come in and go out. */
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+static atomic_bool leaving;
 static int arguments;
 static char **argument;
 
@@ -154,9 +158,27 @@ static void obey(struct mosquitto *m, char *line)
     }
 }
 
+/* Not mosquitto_loop_start(): that thread ends for good when an MQTT 5 server
+ * says DISCONNECT, as one that is stopped does. Inside the loop the library
+ * reconnects, else we do. */
+static void *network(void *arg)
+{
+    struct mosquitto *m = arg;
+
+    mosquitto_loop_forever(m, -1, 1);
+    while (!leaving) {
+        if (mosquitto_reconnect(m) == MOSQ_ERR_SUCCESS)
+            mosquitto_loop_forever(m, -1, 1);
+        else
+            sleep(1);
+    }
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     static char line[1 << 16];
+    pthread_t thread;
 
     arguments = argc;
     argument = argv;
@@ -171,13 +193,16 @@ int main(int argc, char **argv)
     must("connect", mosquitto_connect_bind_v5(m, setting("host", "127.0.0.1"),
                                               number("port", 1883), 30, NULL,
                                               properties));
-    must("loop", mosquitto_loop_start(m));
+    must("threads", mosquitto_threaded_set(m, true));
+    if (pthread_create(&thread, NULL, network, m) != 0)
+        must("thread", MOSQ_ERR_ERRNO);
     while (fgets(line, sizeof(line), stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         obey(m, line);
     }
+    leaving = true;
     mosquitto_disconnect(m);
-    mosquitto_loop_stop(m, false);
+    pthread_join(thread, NULL);
     mosquitto_property_free_all(&properties);
     mosquitto_destroy(m);
     mosquitto_lib_cleanup();

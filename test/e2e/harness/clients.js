@@ -131,7 +131,7 @@ class Program {
 
 async function connected (server, client) {
   server.clients.push(() => client.kill())
-  client.sessionPresent = await client.connects.next(RECONNECT)
+  client.sessionPresent = await client.connects.next()
   return client
 }
 

@@ -161,10 +161,12 @@ function overRestarts (name, v, set, join) {
         const back = await join(server, me)
         assert.equal(back.sessionPresent, true)
         const got = await back.messages.take(4)
-        assert.deepEqual(texts(got), ['0', '1', '2', '3'])
-        assert.deepEqual(got.map(({ qos }) => qos), [1, 2, 1, 2])
-        await server.say(me.token, 'x', '"live"')
-        assert.equal((await back.messages.next()).text, '"live"', 'nothing came twice')
+        // a library hands over QoS 2 at its PUBREL, so order is each QoS's own
+        for (const [qos, expected] of [[1, ['0', '2']], [2, ['1', '3']]]) {
+          assert.deepEqual(texts(got.filter((message) => message.qos === qos)), expected)
+        }
+        await server.say(me.token, 'x', '{"live":1}')
+        assert.equal((await back.messages.next()).text, '{"live":1}', 'nothing came twice')
       })
 
       it('clients that live on go on: no SUBSCRIBE, nothing lost, QoS 2 stored once', async () => {
