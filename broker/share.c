@@ -110,6 +110,15 @@ void share_send(struct worker *w)
         worker_try_later(w);
 }
 
+bool share_is_quiet(const struct worker *w)
+{
+    for (unsigned to = 0; to <= w->hub->count; to++)
+        if (w->share.out[to] != NULL)
+            return false;
+    return TAILQ_EMPTY(&w->share.writing) && TAILQ_EMPTY(&w->share.answering) &&
+           mailbox_count(w->share.mail) == 0;
+}
+
 /* ---- receiving ---------------------------------------------------------- */
 
 static void open_letter(struct worker *w, const struct share_letter *l)

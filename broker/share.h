@@ -112,6 +112,9 @@ bool share_take(struct worker *w);
  * tried again in a moment. */
 void share_send(struct worker *w);
 
+/* No letter has come that is not opened, none waits to be sent. */
+bool share_is_quiet(const struct worker *w);
+
 /* Puts a letter to that worker into its parcel; what is in it passes. false: no
  * room now (or no memory), nothing happened. */
 bool share_write(struct worker *w, unsigned to, const struct share_letter *l);

@@ -71,6 +71,7 @@ static enum feeding give_returned(struct worker *w, struct share_group *g,
     default: return FEED_FAILED;
     }
     share_returned_pop(&g->returned);
+    g->changed = true;
     return FEED_ON;
 }
 

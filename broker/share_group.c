@@ -3,6 +3,7 @@
 
 #include "broker/share_feed.h"
 #include "broker/share_group_private.h"
+#include "broker/share_save.h"
 
 /* How many members are looked at for one whose worker has room for a letter. */
 #define LOOKS 16
@@ -17,6 +18,7 @@ struct share_place {
     uint32_t credit; /* messages it may have */
     uint32_t given;  /* messages it has: not settled, not come back */
     bool paused;     /* has no room for now */
+    bool stored;     /* its session is */
     bool left;
     bool good;        /* it is in the group */
     bool told_joined; /* JOINED was written */
@@ -32,7 +34,8 @@ struct share_place {
 
 struct share_place *share_place_new(struct slice token, struct slice group,
                                     struct slice filter, uint64_t handle,
-                                    uint32_t credit, uint64_t since)
+                                    uint32_t credit, uint64_t since,
+                                    bool stored)
 {
     const size_t filter_at = token.len + 1 + group.len + 1;
     struct share_place *p = calloc(1, sizeof(*p) + filter_at + filter.len);
@@ -42,6 +45,7 @@ struct share_place *share_place_new(struct slice token, struct slice group,
     p->handle = handle;
     p->credit = credit;
     p->since = since;
+    p->stored = stored;
     p->filter_at = filter_at;
     p->len = filter_at + filter.len;
     if (token.len > 0)
@@ -240,6 +244,18 @@ bool share_group_resume(struct worker *w, struct share_group *g,
 
 /* ---- joining and leaving ------------------------------------------------ */
 
+/* Where the log ended when the first member's SUBSCRIBE came, or where the group
+ * stands on disk. */
+static bool begin(struct worker *w, struct share_group *g, uint64_t since)
+{
+    if (!share_load(w, g))
+        return false;
+    if (!g->stored && !share_group_resume(w, g, since, NULL, 0))
+        return false;
+    g->before[0] = g->before[1] = share_group_position(w, g);
+    return true;
+}
+
 /* The member's SUBSCRIBE came when the log ended at p->since. */
 static struct share_group *group_of(struct worker *w,
                                     const struct share_place *p)
@@ -249,7 +265,7 @@ static struct share_group *group_of(struct worker *w,
     if (g != NULL)
         return g;
     g = group_new(w, p);
-    if (g != NULL && !share_group_resume(w, g, p->since, NULL, 0)) {
+    if (g != NULL && !begin(w, g, p->since)) {
         group_free(w, g);
         return NULL;
     }
@@ -261,6 +277,7 @@ static void enter(struct worker *w, struct share_place *p,
 {
     p->good = true;
     p->group = g;
+    g->stored |= p->stored;
     LIST_INSERT_HEAD(&g->places, p, entry);
     g->members++;
     line_up(p);
@@ -285,8 +302,11 @@ static void leave(struct worker *w, struct share_place *p)
 
     p->left = true;
     line_up(p);
-    if (g != NULL && --g->members == 0)
-        group_free(w, g);
+    if (g == NULL || --g->members > 0)
+        return;
+    if (g->stored)
+        share_save(w, g, true);
+    group_free(w, g);
 }
 
 static void take_back(struct worker *w, struct share_place *p,
@@ -295,9 +315,12 @@ static void take_back(struct worker *w, struct share_place *p,
     if (ids == NULL)
         return;
     p->given -= ids->count;
-    if (p->group != NULL &&
-        !share_returned_add(&p->group->returned, ids->ids, ids->count))
+    if (p->group == NULL)
+        share_save_late(w, slice_of(p->name, p->len), ids->ids, ids->count);
+    else if (!share_returned_add(&p->group->returned, ids->ids, ids->count))
         counter_add(&w->counters.dropped.memory, ids->count);
+    else
+        p->group->changed = true;
     free(ids);
 }
 
@@ -350,6 +373,7 @@ bool share_group_give(struct worker *w, struct share_group *g,
         return false;
     message_ref(m);
     p->given++;
+    g->changed = true;
     TAILQ_REMOVE(&g->ready, p, turn);
     p->ready = false;
     line_up(p);

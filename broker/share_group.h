@@ -27,10 +27,12 @@ struct message;
 /* ---- places: made where the member is, then they travel in its JOIN */
 
 /* A member's place in the group of these names, all copied. `since`: where the
- * group begins if this is its first member. NULL: out of memory. */
+ * group begins if this is its first member; stored: its session is, so the group
+ * is kept on disk. NULL: out of memory. */
 struct share_place *share_place_new(struct slice token, struct slice group,
                                     struct slice filter, uint64_t handle,
-                                    uint32_t credit, uint64_t since);
+                                    uint32_t credit, uint64_t since,
+                                    bool stored);
 /* Of one that is in no group; NULL is fine. */
 void share_place_free(struct share_place *p);
 /* The number of the worker that owns its group; never the admin worker. */

@@ -19,6 +19,10 @@ struct share_group {
     struct share_places ready;       /* have credit, longest wait first */
     LIST_HEAD(, share_place) places; /* all, those with debts who left too */
     size_t members;                  /* that have not left */
+    bool stored;  /* some member's session is: see share_save.h */
+    bool changed; /* something was given or came back since the last save */
+    unsigned settling;  /* ticks until the saved position is the real one */
+    uint64_t before[2]; /* position one and two ticks ago */
     bool feeding;                    /* in share.feeding */
     TAILQ_ENTRY(share_group) feed;
     size_t filter_at, len; /* the filter is the end of the name */

@@ -85,7 +85,7 @@ static struct share_place *make_place(const struct connection *c,
     return share_place_new(connection_token(c), group, inner, handle,
                            window < SHARE_CREDIT_MAX ? window
                                                      : SHARE_CREDIT_MAX,
-                           since);
+                           since, c->stored != NULL);
 }
 
 struct share_member *share_member_new(struct connection *c,

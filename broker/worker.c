@@ -12,6 +12,7 @@
 #include "broker/session.h"
 #include "broker/will.h"
 #include "broker/share_feed.h"
+#include "broker/share_save.h"
 
 #define RESULTS_AT_ONCE 256
 #define FAN_OUT_US 5000 /* then sockets are looked at again */
@@ -158,8 +159,11 @@ static void resume_starving(struct worker *w)
 static void save_sessions(struct worker *w)
 {
     stored_sessions_save(w, w->save_all);
+    if (w->save_all || w->phase == HUB_DRAINING)
+        share_save_all(w, w->phase == HUB_DRAINING);
     w->save_all = false;
-    if (TAILQ_EMPTY(&w->unsaved) || ev_is_active(&w->save_tick))
+    if ((TAILQ_EMPTY(&w->unsaved) && w->share.groups == NULL) ||
+        ev_is_active(&w->save_tick))
         return;
     ev_timer_set(&w->save_tick, SAVE_WITHIN_S, 0.);
     ev_timer_start(w->loop, &w->save_tick);
@@ -250,7 +254,7 @@ static void follow_phase(struct worker *w)
         w->phase = HUB_DRAINING;
         begin_draining(w);
     }
-    if (w->phase == HUB_DRAINING && w->is_busy &&
+    if (w->phase == HUB_DRAINING && w->is_busy && share_is_quiet(w) &&
         publish_pool_is_quiet(&w->publishes)) {
         w->is_busy = false;
         atomic_fetch_sub(&w->hub->busy, 1);

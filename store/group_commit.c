@@ -73,6 +73,7 @@ static enum store_err apply(struct transaction *t, struct command *c)
     case COMMAND_TRIM: return trim_apply(t, c);
     case COMMAND_SESSION_OPEN: return session_open_apply(t, c);
     case COMMAND_SESSION_SAVE: return session_save_apply(t, c);
+    case COMMAND_GROUP_SAVE: return group_save_apply(t, c);
     case COMMAND_EVENT: break;
     }
     c->result = RESULT_INVALID;

@@ -151,6 +151,9 @@ bool schema_get_subscription(MDB_val key, MDB_val v,
 void schema_put_inflight(struct buffer *b, const struct session_inflight *i);
 bool schema_get_inflight(MDB_val key, MDB_val v,
                          struct session_inflight *ret_row);
+void schema_put_group(struct buffer *b, const struct group_row *g,
+                      const uint64_t *ids);
+bool schema_get_group(MDB_val key, MDB_val v, struct group_row *ret_row);
 /* meta: one number per row; keys are the texts below, without NUL. */
 #define META_FORMAT "format" /* SCHEMA_VERSION of the writer that made it */
 #define META_STORE_ID "store_id"

@@ -8,6 +8,7 @@
  *                 position, when its will is due
  *  subscriptions  session number, filter → options, identifier, since_id: a new
  *                 filter never sees older messages
+ *  groups         token, group, filter of a shared subscription → position
  *  wills          session number → the will's record
  *  inflight       session number, direction, packet id → outbound: log id, order,
  *                 QoS, state, retain flag, identifiers; inbound (QoS 2 messages
@@ -94,6 +95,23 @@ enum store_err store_inflight_next(struct store_reader *r, uint64_t number,
 bool session_inflight_identifiers(const struct session_inflight *row,
                                   uint32_t *ret_identifiers);
 
+/* A shared subscription some stored session is in, connected or not: how far the
+ * group has given its messages away, and which of them came back. The row begins
+ * with the first such subscription and ends with the last, in the transactions of
+ * these. */
+#define GROUP_IDS_MAX 65536
+struct group_row {
+    struct slice name; /* token, NUL, group, NUL, filter */
+    uint64_t members;  /* stored subscriptions */
+    uint64_t position;
+    uint32_t id_count;
+    struct slice encoded; /* where the ids are */
+};
+enum store_err store_group(struct store_reader *r, struct slice name,
+                           struct group_row *ret_row);
+/* ret_ids has room for row->id_count. */
+bool group_row_ids(const struct group_row *row, uint64_t *ret_ids);
+
 /* ---- what commands carry; everything borrowed until done() */
 
 /* COMMAND_SESSION_OPEN: a CONNECT. Results in `present`, `number` (0: there is
@@ -134,6 +152,16 @@ struct session_save {
     bool drops_will;
     uint32_t expiry_s; /* ends: 0 deletes the session */
     int64_t ended_us, will_due_us;
+};
+
+/* COMMAND_GROUP_SAVE. NOT_FOUND: no stored session is in that group (any more).
+ * Ids beyond GROUP_IDS_MAX are left out, the newest first. */
+struct group_save {
+    struct slice name;
+    bool adds; /* `ids` come on top of what the row has; position is not used */
+    uint64_t position;
+    const uint64_t *ids;
+    size_t id_count;
 };
 
 /* What COMMAND_APPEND does to a session in its transaction, when it stores. */

@@ -63,6 +63,35 @@ static enum store_err delete_parts(struct transaction *t, MDB_dbi dbi,
     return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
 }
 
+/* Leaves the groups of the session's shared subscriptions, whose rows are about
+ * to be deleted. */
+static enum store_err leave_groups(struct transaction *t,
+                                   const struct session_row *s)
+{
+    struct schema_key at;
+    MDB_cursor *cursor;
+    enum store_err err = STORE_OK;
+    MDB_val k, v;
+
+    schema_subscription_key(s->number, slice_str("$share/"), &at);
+    k = schema_val(&at);
+    int rc = mdb_cursor_open(t->txn, t->e->db.subscriptions, &cursor);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+    while (rc == 0 && err == STORE_OK && k.mv_size >= at.len &&
+           memcmp(k.mv_data, at.bytes, at.len) == 0) {
+        struct session_subscription sub;
+        if (schema_get_subscription(k, v, &sub))
+            err = group_count(t, s->identity, sub.filter, false);
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return err != STORE_OK || rc == 0 || rc == MDB_NOTFOUND
+               ? err
+               : store_from_mdb(rc);
+}
+
 static enum store_err put_will(struct transaction *t, uint64_t number,
                                const struct message *will)
 {
@@ -114,7 +143,9 @@ enum store_err session_delete(struct transaction *t,
     struct schema_key key;
     struct token *token;
 
-    enum store_err err = delete_parts(t, t->e->db.subscriptions, s->number);
+    enum store_err err = leave_groups(t, s);
+    if (err == STORE_OK)
+        err = delete_parts(t, t->e->db.subscriptions, s->number);
     if (err == STORE_OK)
         err = delete_parts(t, t->e->db.inflight, s->number);
     if (err == STORE_OK)
@@ -232,6 +263,14 @@ static enum store_err save_inflight(struct transaction *t,
     return err;
 }
 
+static bool has_row(struct transaction *t, MDB_dbi dbi,
+                    const struct schema_key *key)
+{
+    MDB_val k = schema_val(key), v;
+
+    return mdb_get(t->txn, dbi, &k, &v) == 0;
+}
+
 static enum store_err save_subscriptions(struct transaction *t,
                                          const struct session_save *s)
 {
@@ -241,10 +280,18 @@ static enum store_err save_subscriptions(struct transaction *t,
 
     for (size_t i = 0; err == STORE_OK && i < s->removed_count; i++) {
         schema_subscription_key(s->number, s->removed[i], &key);
-        err = delete_row(t, dbi, &key);
+        if (has_row(t, dbi, &key))
+            err = group_count(t, s->identity, s->removed[i], false);
+        if (err == STORE_OK)
+            err = delete_row(t, dbi, &key);
     }
     for (size_t i = 0; err == STORE_OK && i < s->subscription_count; i++) {
-        schema_subscription_key(s->number, s->subscriptions[i].filter, &key);
+        const struct slice filter = s->subscriptions[i].filter;
+        schema_subscription_key(s->number, filter, &key);
+        if (!has_row(t, dbi, &key))
+            err = group_count(t, s->identity, filter, true);
+        if (err != STORE_OK)
+            break;
         buffer_clear(&t->row);
         schema_put_subscription(&t->row, &s->subscriptions[i]);
         err = transaction_put_row(t, dbi, schema_val(&key), 0);

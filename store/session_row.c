@@ -6,6 +6,7 @@
  *   inflight       outbound: [version, log id, order, qos, state, retain,
  *                   identifiers]; inbound: [version]
  *   wills          a row of `log`
+ *   groups         [version, name, members, position, ids]
  * identity and filter: nil when the key has them. options: QoS, 4 No Local, 8
  * Retain As Published, as MQTT 5 §3.8.3.1 has them. */
 #include "store/pack.h"
@@ -229,6 +230,45 @@ bool session_inflight_identifiers(const struct session_inflight *row,
     return !u.failed;
 }
 
+void schema_put_group(struct buffer *b, const struct group_row *g,
+                      const uint64_t *ids)
+{
+    msgpack_packer p = packer_of(b);
+
+    pack_head(&p, 5);
+    pack_name(&p, g->name);
+    msgpack_pack_uint64(&p, g->members);
+    msgpack_pack_uint64(&p, g->position);
+    msgpack_pack_array(&p, g->id_count);
+    for (uint32_t i = 0; i < g->id_count; i++)
+        msgpack_pack_uint64(&p, ids[i]);
+}
+
+bool schema_get_group(MDB_val key, MDB_val v, struct group_row *ret_row)
+{
+    struct unpack u = unpack_head(v, 5);
+    struct group_row g = {0};
+
+    g.name = unpack_name(&u, key, 0);
+    g.members = unpack_uint(&u);
+    g.position = unpack_uint(&u);
+    g.id_count = unpack_array(&u);
+    if (u.failed || g.id_count > (size_t)(u.end - u.at))
+        return false;
+    g.encoded = slice_of(u.at, (size_t)(u.end - u.at));
+    *ret_row = g;
+    return true;
+}
+
+bool group_row_ids(const struct group_row *row, uint64_t *ret_ids)
+{
+    struct unpack u = unpack_of(row->encoded.data, row->encoded.len);
+
+    for (uint32_t i = 0; i < row->id_count; i++)
+        ret_ids[i] = unpack_uint(&u);
+    return !u.failed;
+}
+
 /* ---- reading ----------------------------------------------------------- */
 
 enum store_err store_session(struct store_reader *r, struct slice identity,
@@ -245,6 +285,23 @@ enum store_err store_session(struct store_reader *r, struct slice identity,
     if (!schema_get_session(schema_val(&key), row, ret_row))
         return STORE_CORRUPT;
     ret_row->identity = identity;
+    return STORE_OK;
+}
+
+enum store_err store_group(struct store_reader *r, struct slice name,
+                           struct group_row *ret_row)
+{
+    struct schema_key key;
+    MDB_val row;
+
+    schema_name_key(name, &key);
+    const enum store_err err =
+        reader_row(r, r->env->db.groups, schema_val(&key), &row);
+    if (err != STORE_OK)
+        return err;
+    if (!schema_get_group(schema_val(&key), row, ret_row))
+        return STORE_CORRUPT;
+    ret_row->name = name;
     return STORE_OK;
 }
 

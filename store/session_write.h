@@ -11,6 +11,11 @@ enum store_err session_put(struct transaction *t, const struct session_row *s);
 enum store_err session_delete(struct transaction *t,
                               const struct session_row *s);
 
+/* A stored session of `identity` came to, or left, the shared subscription
+ * `filter`; nothing for other filters. */
+enum store_err group_count(struct transaction *t, struct slice identity,
+                           struct slice filter, bool more);
+
 /* A walk over all sessions, begun every minute, that deletes those which are
  * over, and those of revoked tokens. */
 struct session_sweep {

@@ -90,6 +90,7 @@ enum store_err trim_apply(struct transaction *t, struct command *c);
 
 enum store_err session_open_apply(struct transaction *t, struct command *c);
 enum store_err session_save_apply(struct transaction *t, struct command *c);
+enum store_err group_save_apply(struct transaction *t, struct command *c);
 /* COMMAND_APPEND has stored c->message: follows c->mark. */
 enum store_err session_mark_apply(struct transaction *t,
                                   const struct command *c);

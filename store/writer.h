@@ -49,7 +49,8 @@ enum command_kind {
                              appends are accepted, FULL or IO: they are not */
     COMMAND_TRIM,         /* topic, through: retention on demand */
     COMMAND_SESSION_OPEN, /* open, token; see store/session.h */
-    COMMAND_SESSION_SAVE  /* save */
+    COMMAND_SESSION_SAVE, /* save */
+    COMMAND_GROUP_SAVE    /* group */
 };
 
 /* Made by the submitter, the writer's from writer_submit() until `done` is
@@ -84,6 +85,7 @@ struct command {
                                 plan holds; things and bytes are counted */
     struct session_open *open;       /* SESSION_OPEN */
     const struct session_save *save; /* SESSION_SAVE */
+    const struct group_save *group;  /* GROUP_SAVE */
     struct session_mark mark;        /* APPEND */
     void (*done)(struct command *c);
     void *owner; /* the submitter's, untouched */

@@ -440,6 +440,78 @@ static void retained_messages_that_were_owed_still_come(void **state)
     peer_close(&q);
 }
 
+static void a_group_waits_for_its_members(void **state)
+{
+    struct peer p = joins(KEPT("g1"), NEW), r = joins(KEPT("g2"), NEW),
+                q = device5(&b, "t", "q");
+    (void)state;
+
+    says(&p, "82[ 0001 [] ('$share/g/t/grp/#') 01 ]");
+    hears(&p, "90[ 0001 [] 01 ]");
+    says(&r, "82[ 0001 [] ('$share/g/t/grp/#') 01 ]");
+    hears(&r, "90[ 0001 [] 01 ]");
+    /* what one has not acknowledged goes to the other */
+    leaves(&r);
+    says(&q, "32[ ('t/grp/1') 0001 [] '1' ]");
+    hears(&q, "40 02 0001");
+    hears(&p, "32[ ('t/grp/1') 0001 [] '1' ]");
+    peer_reset(&p);
+    says(&q, "32[ ('t/grp/2') 0002 [] '2' ]");
+    hears(&q, "40 02 0002");
+    r = joins(KEPT("g2"), PRESENT);
+    hears(&r, "32[ ('t/grp/1') 0001 [] '1' ] 32[ ('t/grp/2') 0002 [] '2' ]");
+    says(&r, "40 02 0001 40 02 0002 c0 00");
+    hears(&r, "d0 00");
+    leaves(&r);
+    peer_close(&q);
+    /* … over a restart, too, and each once */
+    restart();
+    q = device5(&b, "t", "q");
+    says(&q, "32[ ('t/grp/3') 0001 [] '3' ]");
+    hears(&q, "40 02 0001");
+    restart();
+    p = joins(KEPT("g1"), PRESENT);
+    hears(&p, "32[ ('t/grp/3') 0001 [] '3' ]");
+    says(&p, "40 02 0001 c0 00");
+    hears(&p, "d0 00");
+    r = joins(KEPT("g2"), PRESENT);
+    hears_nothing(&r, 100);
+    /* when the last session of it has ended, a group begins anew */
+    says(&p, "e0[ 00 [ 11 00000000 ] ]");
+    hears_end(&p);
+    says(&r, "a2[ 0002 [] ('$share/g/t/grp/#') ]");
+    hears(&r, "b0[ 0002 [] 00 ]");
+    peer_close(&q);
+    q = device5(&b, "t", "q");
+    says(&q, "32[ ('t/grp/4') 0001 [] '4' ]");
+    hears(&q, "40 02 0001");
+    says(&r, "82[ 0003 [] ('$share/g/t/grp/#') 01 ]");
+    hears(&r, "90[ 0003 [] 01 ]");
+    hears_nothing(&r, 100);
+    peer_close(&p);
+    peer_close(&r);
+    peer_close(&q);
+}
+
+static void what_was_given_when_the_server_stopped_is_not_lost(void **state)
+{
+    struct peer p = joins(KEPT("g3"), NEW), q = device5(&b, "t", "q");
+    (void)state;
+
+    says(&p, "82[ 0001 [] ('$share/h/t/stop') 02 ]");
+    hears(&p, "90[ 0001 [] 02 ]");
+    says(&q, "32[ ('t/stop') 0001 [] '1' ] 34[ ('t/stop') 0002 [] '2' ]");
+    hears(&q, "40 02 0001 50 02 0002");
+    hears(&p, "32[ ('t/stop') 0001 [] '1' ] 34[ ('t/stop') 0002 [] '2' ]");
+    restart();
+    peer_close(&p);
+    peer_close(&q);
+    p = joins(KEPT("g3"), PRESENT);
+    hears(&p, "3a[ ('t/stop') 0001 [] '1' ] 3c[ ('t/stop') 0002 [] '2' ]");
+    hears_nothing(&p, 100);
+    peer_close(&p);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -475,6 +547,8 @@ int main(void)
         cmocka_unit_test(a_will_waits_over_a_restart),
         cmocka_unit_test(thousands_wait_and_come_in_order),
         cmocka_unit_test(retained_messages_that_were_owed_still_come),
+        cmocka_unit_test(a_group_waits_for_its_members),
+        cmocka_unit_test(what_was_given_when_the_server_stopped_is_not_lost),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -1,0 +1,111 @@
+#include "broker/share_save.h"
+
+#include <stdlib.h>
+
+#include "broker/publish_private.h"
+#include "broker/share_group_private.h"
+
+/* ---- reading --------------------------------------------------------------- */
+
+static bool resume(struct worker *w, struct share_group *g,
+                   const struct group_row *row)
+{
+    uint64_t *ids = malloc((row->id_count + 1) * sizeof(*ids));
+    const bool good = ids != NULL && group_row_ids(row, ids) &&
+                      share_group_resume(w, g, row->position, ids,
+                                         row->id_count);
+
+    free(ids);
+    return good;
+}
+
+bool share_load(struct worker *w, struct share_group *g)
+{
+    struct store_reader *r = store_reader_acquire(w->hub->store);
+    struct group_row row;
+    bool good = false;
+
+    if (r == NULL)
+        return false;
+    if (store_reader_begin(r) == STORE_OK) {
+        const enum store_err err =
+            store_group(r, slice_of(g->name, g->len), &row);
+        good = err == STORE_OK ? resume(w, g, &row) : err == STORE_NOTFOUND;
+        g->stored |= err == STORE_OK;
+    }
+    store_reader_release(r);
+    return good;
+}
+
+/* ---- saving ---------------------------------------------------------------- */
+
+/* publish.memory: the save and what it points to. */
+struct saving {
+    struct group_save save;
+    uint64_t ids[];
+};
+
+static void submit(struct worker *w, struct slice name,
+                   const struct group_save *save)
+{
+    struct publish *q = publish_new(w, NULL);
+    struct saving *s = q == NULL ? NULL
+                                 : malloc(sizeof(*s) +
+                                          save->id_count * sizeof(uint64_t) +
+                                          name.len);
+
+    if (s == NULL) {
+        if (q != NULL)
+            publish_free(w, q);
+        return; /* the next tick tries again, or the last save holds */
+    }
+    s->save = *save;
+    if (save->id_count > 0)
+        memcpy(s->ids, save->ids, save->id_count * sizeof(uint64_t));
+    char *copy = (char *)(s->ids + save->id_count);
+    memcpy(copy, name.data, name.len);
+    s->save.ids = s->ids;
+    s->save.name = slice_of(copy, name.len);
+    q->memory = s;
+    q->command.kind = COMMAND_GROUP_SAVE;
+    q->command.group = &s->save;
+    q->bytes = sizeof(*q) + sizeof(*s) + name.len +
+               save->id_count * sizeof(uint64_t);
+    q->finished = publish_free;
+    publish_submit(w, q);
+}
+
+void share_save(struct worker *w, struct share_group *g, bool exact)
+{
+    const uint64_t now = share_group_position(w, g);
+    const struct share_returned *back = &g->returned;
+    const struct group_save save = {
+        .position = exact ? now : g->before[1],
+        .ids = back->ids == NULL ? NULL : back->ids + back->first,
+        .id_count = back->count,
+    };
+
+    g->before[1] = g->before[0];
+    g->before[0] = now;
+    g->settling = exact ? 0 : g->changed ? 2 : g->settling - 1;
+    g->changed = false;
+    submit(w, slice_of(g->name, g->len), &save);
+}
+
+void share_save_all(struct worker *w, bool exact)
+{
+    struct share_group *g, *next;
+
+    HASH_ITER (hh, w->share.groups, g, next)
+        if (g->stored && (g->changed || g->settling > 0))
+            share_save(w, g, exact);
+}
+
+void share_save_late(struct worker *w, struct slice name, const uint64_t *ids,
+                     size_t count)
+{
+    const struct group_save save = {
+        .adds = true, .ids = ids, .id_count = count};
+
+    submit(w, name, &save);
+}

@@ -1,0 +1,137 @@
+/* Groups of shared subscriptions, as far as stored sessions are in them
+ * (store/session.h). */
+#include <stdlib.h>
+
+#include "base/topic.h"
+#include "store/session_write.h"
+
+static enum store_err find(struct transaction *t, struct slice name,
+                           struct group_row *ret_row)
+{
+    struct schema_key key;
+    MDB_val k, v;
+
+    schema_name_key(name, &key);
+    k = schema_val(&key);
+    const int rc = mdb_get(t->txn, t->e->db.groups, &k, &v);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    if (!schema_get_group(k, v, ret_row))
+        return STORE_CORRUPT;
+    ret_row->name = name;
+    return STORE_OK;
+}
+
+static enum store_err put(struct transaction *t, const struct group_row *row,
+                          const uint64_t *ids)
+{
+    struct schema_key key;
+
+    schema_name_key(row->name, &key);
+    buffer_clear(&t->row);
+    schema_put_group(&t->row, row, ids);
+    return transaction_put_row(t, t->e->db.groups, schema_val(&key), 0);
+}
+
+static enum store_err drop(struct transaction *t, struct slice name)
+{
+    struct schema_key key;
+    MDB_val k;
+
+    schema_name_key(name, &key);
+    k = schema_val(&key);
+    const int rc = mdb_del(t->txn, t->e->db.groups, &k, NULL);
+    t->put |= rc == 0;
+    return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+}
+
+/* The ids of a row and `more` behind them; the caller's to free. NULL: out of
+ * memory, or the row is damaged. */
+static uint64_t *ids_of(const struct group_row *row, size_t more)
+{
+    uint64_t *ids = malloc((row->id_count + more + 1) * sizeof(*ids));
+
+    if (ids != NULL && !group_row_ids(row, ids)) {
+        free(ids);
+        return NULL;
+    }
+    return ids;
+}
+
+static enum store_err recount(struct transaction *t, struct slice name,
+                              bool more)
+{
+    struct group_row row;
+    enum store_err err = find(t, name, &row);
+
+    if (err == STORE_NOTFOUND || err == STORE_CORRUPT) {
+        if (!more)
+            return drop(t, name);
+        row = (struct group_row){
+            .name = name, .members = 1, .position = t->head};
+        return put(t, &row, NULL);
+    }
+    if (err != STORE_OK)
+        return err;
+    if (!more && row.members <= 1)
+        return drop(t, name);
+    row.members += more ? 1 : (uint64_t)-1;
+    uint64_t *ids = ids_of(&row, 0);
+    if (ids == NULL)
+        return STORE_NOMEM;
+    err = put(t, &row, ids);
+    free(ids);
+    return err;
+}
+
+enum store_err group_count(struct transaction *t, struct slice identity,
+                           struct slice filter, bool more)
+{
+    const void *nul = memchr(identity.data, '\0', identity.len);
+    struct slice group, inner;
+
+    if (nul == NULL || !filter_share(filter, &group, &inner))
+        return STORE_OK;
+    const size_t token =
+        (size_t)((const char *)nul - (const char *)identity.data);
+    const size_t len = token + 1 + group.len + 1 + inner.len;
+    char *name = malloc(len);
+    if (name == NULL)
+        return STORE_NOMEM;
+    memcpy(name, identity.data, token + 1);
+    memcpy(name + token + 1, group.data, group.len);
+    name[token + 1 + group.len] = '\0';
+    memcpy(name + token + 1 + group.len + 1, inner.data, inner.len);
+    const enum store_err err = recount(t, slice_of(name, len), more);
+    free(name);
+    return err;
+}
+
+enum store_err group_save_apply(struct transaction *t, struct command *c)
+{
+    const struct group_save *s = c->group;
+    struct group_row row;
+    size_t count = 0;
+
+    enum store_err err = find(t, s->name, &row);
+    if (err == STORE_NOTFOUND || err == STORE_CORRUPT) {
+        c->result = RESULT_NOT_FOUND;
+        return STORE_OK;
+    }
+    if (err != STORE_OK)
+        return err;
+    if (!s->adds)
+        row.id_count = 0;
+    uint64_t *ids = ids_of(&row, s->id_count);
+    if (ids == NULL)
+        return STORE_NOMEM;
+    count = row.id_count;
+    for (size_t i = 0; i < s->id_count && count < GROUP_IDS_MAX; i++)
+        ids[count++] = s->ids[i];
+    row.id_count = (uint32_t)count;
+    if (!s->adds)
+        row.position = s->position;
+    err = put(t, &row, ids);
+    free(ids);
+    return err;
+}
