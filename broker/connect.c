@@ -113,6 +113,15 @@ static void refuse(struct connection *c, uint8_t reason, const char *text)
     connection_close(c, CLOSE_REFUSED, text);
 }
 
+static bool refuse_nameless(struct connection *c)
+{
+    refuse(c,
+           c->terms.version == PACKET_V5 ? REASON_BAD_CREDENTIALS
+                                         : REASON_NOT_AUTHORIZED,
+           "the user name must be a token");
+    return false;
+}
+
 static bool authenticate(struct connection *c, const struct packet_connect *p)
 {
     const struct hub *hub = c->worker->hub;
@@ -122,6 +131,10 @@ static bool authenticate(struct connection *c, const struct packet_connect *p)
         return true;
     }
     c->role = p->user_name.data == NULL ? ROLE_NAMELESS : ROLE_TOKEN;
+    /* Any web page may have its reader's browser connect here: open mode is not
+     * meant for them. */
+    if (c->role == ROLE_NAMELESS && c->transport.websocket != NULL)
+        return refuse_nameless(c);
     switch (auth_connect(hub->config, hub->store, p->user_name, &c->plan)) {
     case AUTH_OK: return true;
     case AUTH_BAD:
@@ -130,12 +143,7 @@ static bool authenticate(struct connection *c, const struct packet_connect *p)
     case AUTH_REVOKED:
         refuse(c, REASON_BAD_CREDENTIALS, "token was revoked");
         return false;
-    case AUTH_NAMELESS:
-        refuse(c,
-               c->terms.version == PACKET_V5 ? REASON_BAD_CREDENTIALS
-                                             : REASON_NOT_AUTHORIZED,
-               "the user name must be a token");
-        return false;
+    case AUTH_NAMELESS: return refuse_nameless(c);
     case AUTH_STORE: break;
     }
     refuse(c, REASON_SERVER_UNAVAILABLE, "store cannot be read");

@@ -182,11 +182,14 @@ void connection_end(struct connection *c)
         connection_finish(c);
 }
 
-/* Whether the client may still be there to hear why. */
-static bool is_worth_lingering(enum close_reason reason)
+/* Whether the client may still be there to hear why. One that has said
+ * DISCONNECT says goodbye once more where the transport has a word for it. */
+static bool is_worth_lingering(const struct connection *c,
+                               enum close_reason reason)
 {
-    return reason != CLOSE_CLIENT && reason != CLOSE_CLIENT_WILL &&
-           reason != CLOSE_HANGUP && reason != CLOSE_NO_CONNECT;
+    if (reason == CLOSE_CLIENT || reason == CLOSE_CLIENT_WILL)
+        return transport_has_goodbye(&c->transport);
+    return reason != CLOSE_HANGUP && reason != CLOSE_NO_CONNECT;
 }
 
 /* Sends what is queued, then our end of the stream, and waits for the
@@ -227,7 +230,7 @@ void connection_close(struct connection *c, enum close_reason reason,
     connection_forget_starving(c);
     backlog_forget(c);
     session_end(c, was_open && close_reasons[reason].will);
-    if (is_worth_lingering(reason))
+    if (is_worth_lingering(c, reason))
         linger(c);
     else
         connection_finish(c);

@@ -268,6 +268,9 @@ void connection_readable(struct connection *c)
     }
     counter_add(&w->counters.bytes_received, (uint64_t)n);
     c->heard_at = ev_now(w->loop);
+    /* Only where it stays: what is touched must not move. */
+    if (c->pinned && transport_owes(&c->transport))
+        connection_touch(c);
     in.len += (size_t)n;
     if (large)
         feed(c, in, in.data, in.len);

@@ -51,6 +51,12 @@ bool transport_owes(const struct transport *t);
 /* The epoll events it waits for before anything else can happen. */
 uint32_t transport_awaits(const struct transport *t);
 
+/* Both ends close it with a message of its own. */
+static inline bool transport_has_goodbye(const struct transport *t)
+{
+    return t->tls != NULL || t->websocket != NULL;
+}
+
 /* The end of our stream, behind all that was written: a close frame or
  * close_notify, FIN. false: not yet, call again when there is room. */
 bool transport_end(struct transport *t);

@@ -124,7 +124,7 @@ suite('Malformed MQTT after CONNECT', { set: DEBUG }, (server) => {
     'AUTH without a method': [packet(0xf0, 0x18, 0), [MALFORMED, PROTOCOL]],
     'a length of five bytes': [Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01]), [MALFORMED]],
     'PUBLISH QoS 3': [packet(0x36, string(topic), int16(1), 0, 'x'), [MALFORMED]],
-    'PUBLISH QoS 2, more than Maximum QoS': [wire.publish({ topic, qos: 2 }), [0x9b]],
+    'a topic alias above the maximum': [wire.publish({ topic, properties: Buffer.from([0x23, 0, 17]) }), [0x94]],
     'PUBLISH with packet id 0': [wire.publish({ topic, qos: 1, id: 0 }), [MALFORMED, PROTOCOL]],
     'PUBLISH with a cut topic': [packet(0x30, int16(500), 'abc'), [MALFORMED]],
     'PUBLISH with nothing in it': [packet(0x30), [MALFORMED]],

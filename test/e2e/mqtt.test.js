@@ -225,9 +225,12 @@ suite('Publishing and subscribing', {}, (server) => {
     }
   })
 
-  it('CONNACK says Maximum QoS 1 for now', async () => {
-    const device = await server.device({ token: newToken() })
-    assert.equal(device.connack.properties.maximumQoS, 1)
+  it('CONNACK forbids nothing: no Maximum QoS, nothing "unavailable"', async () => {
+    const { properties } = (await server.device({ token: newToken() })).connack
+    for (const name of ['maximumQoS', 'retainAvailable', 'wildcardSubscriptionAvailable', 'subscriptionIdentifiersAvailable', 'sharedSubscriptionAvailable']) {
+      assert.equal(properties[name], undefined, name)
+    }
+    assert.equal(properties.topicAliasMaximum, 16)
   })
 
   it('a client without an id is given one (v5)', async () => {
