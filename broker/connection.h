@@ -131,6 +131,7 @@ struct connection {
     uint64_t filter_cost;
     TAILQ_HEAD(, retained_scan) scans;
     bool feeding;     /* in worker.feeding */
+    uint32_t shares;  /* groups it is in, or joins */
     uint32_t joining; /* groups that have not answered: its SUBSCRIBE waits */
     LIST_HEAD(, share_member) shares_paused; /* for it to have room */
 

@@ -112,6 +112,7 @@ struct share_member *share_member_new(struct connection *c,
         return NULL;
     }
     m->c = c;
+    c->shares++;
     c->joining++;
     w->share.subscribed++;
     note(w, m);
@@ -143,6 +144,7 @@ void share_member_leave(struct share_member *m)
     struct worker *w = c->worker;
 
     unpause(m);
+    c->shares--;
     if (!m->answered)
         c->joining--;
     m->c = NULL;

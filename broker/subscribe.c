@@ -52,6 +52,8 @@ static bool has_room(const struct connection *c, struct slice filter)
 
     if (!admin && c->worker->filter_cost > WORKER_FILTER_COST_MAX)
         return false;
+    if (filter_is_shared(filter) && c->shares >= SHARES_MAX)
+        return false;
     return c->filter_count < (admin ? FILTERS_MAX_ADMIN : FILTERS_MAX) &&
            c->filter_cost + cost_of(filter) <=
                (admin ? FILTER_COST_MAX_ADMIN : FILTER_COST_MAX);
@@ -142,11 +144,20 @@ static bool read_head(struct worker *w, uint64_t *ret_head)
     return good;
 }
 
-/* Joins the groups of the SUBSCRIBE that the client is not in. */
+static void take_options(struct subscriber *as, const struct packet_filter *p,
+                         uint32_t identifier)
+{
+    as->qos = p->qos;
+    as->retain_as_published = p->retain_as_published;
+    as->identifier = identifier;
+}
+
+/* Joins the groups of the SUBSCRIBE that the client is not in. The first may
+ * give messages before the last has answered. */
 static void join_groups(struct connection *c, const struct packet_subscribe *s,
                         uint64_t head)
 {
-    const struct subscriber member = {.who = c, .since_id = head};
+    struct subscriber as = {.who = c, .since_id = head};
     struct packet_filter_cursor at = s->filters;
     struct packet_filter p;
 
@@ -155,7 +166,8 @@ static void join_groups(struct connection *c, const struct packet_subscribe *s,
             auth_subscribe(c->role, connection_token(c), p.filter) != 0 ||
             find(c, p.filter) != NULL || !has_room(c, p.filter))
             continue;
-        struct session_filter *f = add(c, p.filter, &member);
+        take_options(&as, &p, s->subscription_id);
+        struct session_filter *f = add(c, p.filter, &as);
         if (f != NULL)
             f->fresh = true;
     }
@@ -177,9 +189,7 @@ static uint8_t subscribe_shared(struct connection *c,
         return REASON_UNSPECIFIED_ERROR;
     }
     struct subscriber *as = session_filter_options(f);
-    as->qos = p->qos;
-    as->retain_as_published = p->retain_as_published;
-    as->identifier = identifier;
+    take_options(as, p, identifier);
     *ret_new = f->fresh;
     f->fresh = false;
     return as->qos;

@@ -14,6 +14,8 @@
 #define FILTERS_MAX 10000
 #define FILTER_COST_MAX (4U * 1024 * 1024)
 #define FILTER_LEVEL_COST 128
+/* Groups a client may be in: unlike filters, each gives it every message. */
+#define SHARES_MAX 256
 /* Administrators have streams of many clients behind them. */
 #define FILTERS_MAX_ADMIN 1000000
 #define FILTER_COST_MAX_ADMIN (512U * 1024 * 1024)

@@ -317,6 +317,28 @@ static void names_and_rights_are_checked(void **state)
     peer_close(&p);
 }
 
+static void a_client_is_in_a_bounded_number_of_groups(void **state)
+{
+    struct peer p = device5(&b, "bound", "a");
+    char text[64];
+    (void)state;
+
+    for (unsigned i = 0; i < 256; i++) {
+        snprintf(text, sizeof(text), "82[ 0001 [] ('$share/%u/bound/x') 00 ]",
+                 i);
+        says(&p, text);
+        hears(&p, "90[ 0001 [] 00 ]");
+    }
+    says(&p, "82[ 0001 [] ('$share/more/bound/x') 00 ('bound/y') 00 "
+             "('$share/7/bound/x') 01 ]");
+    hears(&p, "90[ 0001 [] 97 00 01 ]");
+    says(&p, "a2[ 0002 [] ('$share/9/bound/x') ]");
+    hears(&p, "b0[ 0002 [] 00 ]");
+    says(&p, "82[ 0001 [] ('$share/more/bound/x') 00 ]");
+    hears(&p, "90[ 0001 [] 00 ]");
+    peer_close(&p);
+}
+
 static void packets_behind_a_subscribe_wait_for_it(void **state)
 {
     struct peer p = device5(&b, "wait", "a");
@@ -555,6 +577,38 @@ static void a_thousand_members_come_and_go_and_nothing_is_lost(void **state)
     free(seen);
 }
 
+/* What is in flight at an UNSUBSCRIBE stays with its client, what is on its way
+ * there turns back. */
+static void coming_and_going_without_a_disconnect_loses_nothing(void **state)
+{
+    enum { ROUNDS = 300, PER_ROUND = 10, GUESTS = 3 };
+    enum { MANY = ROUNDS * PER_ROUND };
+    struct peer q = device5(&b, "go", "q");
+    unsigned seen[MANY] = {0};
+    char name[16];
+    (void)state;
+
+    for (unsigned i = 0; i <= GUESTS; i++) {
+        snprintf(name, sizeof(name), "m%u", i);
+        join_as(&members[i], "go", name, "$share/g/go/#", 1);
+    }
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        says(&members[i % GUESTS].peer, i / GUESTS % 2 == 0
+                                            ? "a2[ 0002 [] ('$share/g/go/#') ]"
+                                            : "82[ 0003 [] ('$share/g/go/#') "
+                                              "01 ]");
+        publish(&q, "go/x", i * PER_ROUND, (i + 1) * PER_ROUND);
+        for (unsigned j = 0; j <= GUESTS; j++)
+            take(&members[j], seen);
+    }
+    take_all(members, GUESTS + 1, seen, MANY);
+    once_each(seen, MANY);
+    for (unsigned i = 0; i < GUESTS; i++)
+        assert_true(members[i].heard > 0);
+    leave_all(members, GUESTS + 1);
+    peer_close(&q);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -582,6 +636,7 @@ int main(void)
         cmocka_unit_test(a_subscription_of_ones_own_delivers_too),
         cmocka_unit_test(retained_messages_do_not_greet_a_group),
         cmocka_unit_test(names_and_rights_are_checked),
+        cmocka_unit_test(a_client_is_in_a_bounded_number_of_groups),
         cmocka_unit_test(packets_behind_a_subscribe_wait_for_it),
         cmocka_unit_test(who_unsubscribes_gets_no_more),
         cmocka_unit_test(what_a_member_leaves_behind_goes_to_another),
@@ -590,6 +645,7 @@ int main(void)
         cmocka_unit_test(a_group_without_credit_catches_up),
         cmocka_unit_test(a_member_without_room_is_asked_again),
         cmocka_unit_test(an_event_goes_to_one_member_or_nobody),
+        cmocka_unit_test(coming_and_going_without_a_disconnect_loses_nothing),
         cmocka_unit_test(a_thousand_members_come_and_go_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "broker/share_group.h"
 #include "test/unit/by_hand.h"
 
 #define LARGE 1000000
@@ -173,6 +174,57 @@ static void what_is_under_way_to_who_ended_turns_back(void **state)
         by_hand_turn(&h);
 }
 
+static unsigned owner_of(const char *group)
+{
+    struct share_place *place =
+        share_place_new(slice_str("t"), slice_str(group), slice_str("t/#"), 1,
+                        1, 0);
+    const unsigned number = share_place_owner(&h.hub, place);
+
+    share_place_free(place);
+    return number;
+}
+
+/* A group of that worker. */
+static const char *group_at(unsigned worker)
+{
+    static char names[BY_HAND_WORKERS_MAX][16];
+
+    for (int i = 0;; i++) {
+        snprintf(names[worker], sizeof(names[worker]), "g%d", i);
+        if (owner_of(names[worker]) == worker)
+            return names[worker];
+    }
+}
+
+static void a_group_gives_what_was_asked_for_while_another_is_joined(
+    void **state)
+{
+    struct peer p = guest_away_from(h.workers[0]);
+    struct worker *there =
+        h.workers[TAILQ_EMPTY(&h.workers[1]->connections) ? 2 : 1];
+    const unsigned other = there->number == 1 ? 2 : 1;
+    char text[128];
+    (void)state;
+
+    snprintf(text, sizeof(text),
+             "82[ 0001 ('$share/%s/t/#') 01 ('$share/%s/t/#') 01 ]",
+             group_at(0), group_at(other));
+    says(&p, text);
+    turn_only(there, 3);
+    turn_only(h.workers[0], 3);
+    by_hand_append(&h, "t/x", 1, slice_str("m"));
+    turn_only(h.workers[0], 3);
+    turn_only(there, 3);
+    p.meanwhile = NULL; /* the other one sleeps */
+    hears(&p, "32[ ('t/x') 0001 'm' ]");
+    p.meanwhile = by_hand_turn;
+    hears(&p, "90[ 0001 01 01 ] 32[ ('t/x') 0002 'm' ]");
+    peer_close(&p);
+    while (owner() != NULL || home() != NULL)
+        by_hand_turn(&h);
+}
+
 static void letters_may_be_under_way_at_the_end(void **state)
 {
     struct peer p = distant_member(1), q = by_hand_guest(&h, "q", "t");
@@ -210,6 +262,8 @@ int main(void)
         cmocka_unit_test(what_is_under_way_to_a_worker_has_a_bound),
         cmocka_unit_test(so_do_parcels_and_reports_wait_for_room),
         cmocka_unit_test(what_is_under_way_to_who_ended_turns_back),
+        cmocka_unit_test(
+            a_group_gives_what_was_asked_for_while_another_is_joined),
         cmocka_unit_test(letters_may_be_under_way_at_the_end),
     };
     return cmocka_run_group_tests(tests, begin, end);
