@@ -23,6 +23,7 @@ struct share_group {
     bool changed; /* something was given or came back since the last save */
     unsigned settling;  /* ticks until the saved position is the real one */
     uint64_t before[2]; /* position one and two ticks ago */
+    uint64_t final;     /* position when the server began to end; 0: it has not */
     bool feeding;                    /* in share.feeding */
     TAILQ_ENTRY(share_group) feed;
     size_t filter_at, len; /* the filter is the end of the name */

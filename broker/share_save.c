@@ -75,14 +75,36 @@ static void submit(struct worker *w, struct slice name,
     publish_submit(w, q);
 }
 
+/* Once the server ends, the position stays: whatever is still given beyond it
+ * is given again after the restart, and what comes back from beyond it with
+ * that. */
+static uint64_t position_to_save(struct worker *w, struct share_group *g,
+                                 uint64_t now, bool exact)
+{
+    if (w->phase != HUB_SERVING && g->final == 0)
+        g->final = now;
+    return g->final != 0 ? g->final : exact ? now : g->before[1];
+}
+
+/* The list grows, so those are its beginning. */
+static size_t count_up_to(const struct share_returned *back, uint64_t id)
+{
+    size_t n = 0;
+
+    while (n < back->count && back->ids[back->first + n] <= id)
+        n++;
+    return n;
+}
+
 void share_save(struct worker *w, struct share_group *g, bool exact)
 {
     const uint64_t now = share_group_position(w, g);
     const struct share_returned *back = &g->returned;
+    const uint64_t position = position_to_save(w, g, now, exact);
     const struct group_save save = {
-        .position = exact ? now : g->before[1],
+        .position = position,
         .ids = back->ids == NULL ? NULL : back->ids + back->first,
-        .id_count = back->count,
+        .id_count = count_up_to(back, position),
     };
 
     g->before[1] = g->before[0];

@@ -216,6 +216,7 @@ static void begin_draining(struct worker *w)
             session_drain(c);
         }
     }
+    share_save_all(w, true);
     w->is_busy = true;
     ev_timer_stop(w->loop, &w->tick);
     ev_timer_set(&w->tick, PHASE_TICK_S, PHASE_TICK_S);

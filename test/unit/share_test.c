@@ -178,7 +178,7 @@ static unsigned owner_of(const char *group)
 {
     struct share_place *place =
         share_place_new(slice_str("t"), slice_str(group), slice_str("t/#"), 1,
-                        1, 0);
+                        1, 0, false);
     const unsigned number = share_place_owner(&h.hub, place);
 
     share_place_free(place);
