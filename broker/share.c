@@ -101,7 +101,8 @@ bool share_write(struct worker *w, unsigned to, const struct share_letter *l)
 
 void share_send(struct worker *w)
 {
-    bool all = share_member_write(w) & share_group_write(w);
+    const bool members = share_member_write(w);
+    bool all = share_group_write(w) && members; /* both, whatever comes of one */
 
     for (unsigned to = 0; to <= w->hub->count; to++)
         if (w->share.out[to] != NULL)

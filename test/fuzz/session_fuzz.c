@@ -2,9 +2,11 @@
  * pieces, must never crash the broker, stop it from answering others, or leave
  * anything behind when the client is gone.
  *
- * Input: one byte of settings (bit 0: an administrator's socket, bit 1: a second
- * client subscribed to everything), one byte with the length of a piece (0: all
- * at once), then the client's bytes. */
+ * Input: one byte of settings (bit 0: an administrator's socket, bit 1: a watcher
+ * that has subscribed to everything, bit 2: a script), one byte with the length
+ * of a piece (0: all at once), then the client's bytes, or the script
+ * (session_script.h), in which two clients come and go. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +18,10 @@
 #include "broker/token_connections.h"
 #include "broker/worker.h"
 #include "test/fuzz/fuzz.h"
+#include "test/fuzz/session_script.h"
 
 #define PATIENCE_US INT64_C(10000000)
+#define LISTEN_US 3000
 
 static struct config config;
 static struct worker *workers[2];
@@ -74,6 +78,8 @@ static void begin(void)
     atexit(remove_folder);
     config_defaults(&config);
     config.tokens_access = ACCESS_OPEN;
+    for (size_t i = 0; i < CONFIG_PLANS_MAX; i++)
+        config.plans[i].retention_count = 64; /* or the store would fill up */
     must(store_open(dir, &store, &hub.store, NULL) == STORE_OK);
     hub.token_connections = token_connections_new();
     hub.status = put_status;
@@ -120,12 +126,13 @@ static bool say(int fd, const void *data, size_t size, size_t piece)
     while (size > 0) {
         const size_t len = piece == 0 || piece > size ? size : piece;
         const ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
+        const bool closed = n < 0 && errno != EAGAIN;
         turn();
         swallow(fd);
         if (n > 0) {
             at += n;
             size -= (size_t)n;
-        } else if (hub.connections == 0) {
+        } else if (closed) {
             return false;
         }
     }
@@ -159,6 +166,23 @@ static bool hears_pingresp(int fd)
     return false;
 }
 
+/* Whether a packet that begins so comes first. */
+static bool hears(int fd, char first)
+{
+    const int64_t until = clock_mono_us() + PATIENCE_US;
+    char got;
+
+    while (clock_mono_us() < until) {
+        turn();
+        const ssize_t n = recv(fd, &got, 1, 0);
+        if (n >= 0)
+            return n == 1 && got == first;
+    }
+    return false;
+}
+
+/* Sessions may stay in the store, those of wipe()'s names excepted; in memory a
+ * connection leaves nothing. */
 static void await_nobody(void)
 {
     const int64_t until = clock_mono_us() + PATIENCE_US;
@@ -177,6 +201,84 @@ static void await_nobody(void)
     }
 }
 
+/* ---- scripts ------------------------------------------------------------- */
+
+/* Answers wait for a commit; when nothing at all comes, the script goes on. */
+static void listen_to(int fd)
+{
+    const int64_t until = clock_mono_us() + LISTEN_US;
+    char bytes[4096];
+
+    do {
+        turn();
+        const ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+        if (n >= 0)
+            return;
+    } while (clock_mono_us() < until);
+}
+
+static void drop(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    turn();
+}
+
+static void play(const uint8_t *data, size_t size, bool as_admin, size_t piece)
+{
+    int clients[2] = {-1, -1};
+    unsigned who = 0;
+
+    for (size_t at = 0; at < size;) {
+        const size_t len = script_item(data + at, size - at);
+        int *fd = &clients[who];
+        const uint8_t *item = data + at;
+        at += len;
+        switch (item[0]) {
+        case SCRIPT_DROP: drop(fd); continue;
+        case SCRIPT_SWITCH: who = !who; continue;
+        case SCRIPT_LISTEN:
+            if (*fd >= 0)
+                listen_to(*fd);
+            continue;
+        }
+        if (*fd < 0)
+            *fd = enter(as_admin);
+        if (!say(*fd, item, len, piece))
+            drop(fd);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        drop(&clients[i]);
+}
+
+/* Ends what stored sessions a script may have left under the names that scripts
+ * use, with their wills and their place in groups, so that each input finds the
+ * same server. */
+static void wipe(void)
+{
+    static const char *const tokens[] = {"t", "u", NULL}, *const ids = "ab";
+
+    for (size_t t = 0; t < sizeof(tokens) / sizeof(tokens[0]); t++) {
+        for (const char *id = ids; *id != '\0'; id++) {
+            char connect[] = "\x10\x11\0\4MQTT\5\x82\0\0\0\0\1?\0\1?";
+            connect[15] = *id;
+            if (tokens[t] != NULL) {
+                connect[18] = tokens[t][0];
+            } else {
+                connect[1] = 0x0e; /* nameless */
+                connect[9] = 0x02;
+            }
+            const int fd = enter(false);
+            say(fd, connect, 2 + (size_t)connect[1], 0);
+            must(hears(fd, '\x20')); /* CONNACK */
+            close(fd);
+        }
+    }
+}
+
+/* ---- an input ------------------------------------------------------------ */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool begun;
@@ -191,14 +293,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         watcher = enter(false);
         say(watcher, watcher_says, sizeof(watcher_says) - 1, 0);
     }
-    const int fd = enter(data[0] & 1);
-    say(fd, data + 2, size - 2, data[1]);
+    if (data[0] & SCRIPT_FLAG) {
+        play(data + 2, size - 2, data[0] & 1, data[1]);
+    } else {
+        const int fd = enter(data[0] & 1);
+        say(fd, data + 2, size - 2, data[1]);
+        close(fd);
+    }
     if (watcher >= 0) {
         if (memmem(data, size, "watcher", 7) == NULL) /* its place was taken */
             must(hears_pingresp(watcher));
         close(watcher);
     }
-    close(fd);
+    if (data[0] & SCRIPT_FLAG)
+        wipe();
     await_nobody();
     return 0;
 }
