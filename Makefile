@@ -12,6 +12,7 @@ ARGS ?=
 UNIT ?=
 E2E ?=
 FAULT ?=
+CONFORMANCE ?=
 WERROR ?= OFF
 FUZZ_SECONDS ?= 60
 BIN := build/release/confab
@@ -68,13 +69,16 @@ ctest = ctest --preset $(1) $(if $(UNIT),-R '$(UNIT)')
 node-test = cd test/e2e && CONFAB_BIN='$(CURDIR)/build/$(1)/confab' \
 	node --test --test-reporter=spec $(E2E)
 
-test: test-unit test-e2e test-fault ## unit, end-to-end and fault tests; does its own set-up
+test: test-unit test-e2e test-conformance test-fault ## unit, end-to-end, conformance and fault tests; does its own set-up
 
 test-unit: build-all-release ## unit tests and corpus replay: UNIT=REGEX
 	$(call ctest,release)
 
 test-e2e: build-all-release $(NODE_MODULES) ## real clients against the real server: E2E=FILES
 	$(call node-test,release)
+
+test-conformance: build-all-release $(NODE_MODULES) ## the statements of MQTT 5.0 and 3.1.1: CONFORMANCE=ARGUMENTS
+	CONFAB_BIN='$(CURDIR)/$(BIN)' test/conformance/run $(CONFORMANCE)
 
 test-fault: build-all-release $(NODE_MODULES) ## kill -9, cut links, full disks: FAULT=ARGUMENTS
 	CONFAB_BIN='$(CURDIR)/$(BIN)' test/fault/run $(FAULT)
@@ -126,5 +130,5 @@ format: ## clang-format over all C files
 clean: ## remove build/ (test/e2e/node_modules stays)
 	rm -rf build
 
-.PHONY: help deps build run test test-deps test-unit test-e2e test-fault \
-	test-asan test-tsan fuzz fuzz-deps coverage bench format clean
+.PHONY: help deps build run test test-deps test-unit test-e2e test-conformance \
+	test-fault test-asan test-tsan fuzz fuzz-deps coverage bench format clean

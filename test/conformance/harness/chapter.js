@@ -3,7 +3,7 @@
 // works, and `registered` with a token made by `confab token create`. Topics are
 // below the token in both.
 const { before } = require('node:test')
-const { suite, newToken } = require('../../e2e/harness/server')
+const { suite, together, newToken } = require('../../e2e/harness/server')
 const { scaled } = require('../../e2e/harness/waits')
 const { Peer, unique } = require('./peer')
 
@@ -51,15 +51,17 @@ class World {
   }
 }
 
+// `body` gets the world and defines the cases. `set`: further settings.
 function chapter (title, body, set = {}) {
-  for (const access of ['open', 'registered']) {
-    const options = { concurrent: AT_ONCE, set: { 'tokens.access': access, ...set } }
-    suite(`${title} (tokens.access = ${access})`, options, (server) => {
-      const world = new World(server, access)
-      before(() => world.begin(), { timeout: scaled(15000) })
-      body(world)
-    })
-  }
+  together(title, () => {
+    for (const access of ['open', 'registered']) {
+      suite(`tokens.access = ${access}`, { concurrent: AT_ONCE, set: { 'tokens.access': access, ...set } }, (server) => {
+        const world = new World(server, access)
+        before(() => world.begin(), { timeout: scaled(15000) })
+        body(world)
+      })
+    }
+  })
 }
 
 module.exports = { chapter }
