@@ -40,7 +40,7 @@ class Publisher {
   }
 
   async go (server, round) {
-    await this.client.connect(server.mqttPort)
+    await this.client.connect(server.mqttPort, () => round.over)
     while (this.client.line && !round.over) {
       while (this.client.hasRoom && !round.over) {
         this.client.publish(this.topic, JSON.stringify({ who: this.name, n: ++this.n, qos: this.qos }), this.qos)

@@ -45,8 +45,9 @@ function readPublish ({ first, body }, v) {
   return { ...message, text: body.toString('utf8', at) }
 }
 
-// Tries until the server is there; → a Wire after CONNACK.
-async function enter (port, options, limit = scaled(15000)) {
+// Tries until the server is there; → a Wire after CONNACK, or null when `over()`
+// says that it will not be: it was killed before we were in.
+async function enter (port, options, over = () => false, limit = scaled(15000)) {
   const end = Date.now() + limit
   for (;;) {
     const socket = net.connect({ port, host: '127.0.0.1' })
@@ -60,6 +61,7 @@ async function enter (port, options, limit = scaled(15000)) {
       return line
     } catch (error) {
       line.destroy()
+      if (over()) return null
       if (error instanceof assert.AssertionError || Date.now() > end) throw error
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
@@ -79,8 +81,9 @@ class Unforgetting {
     this.line = null
   }
 
-  async connect (port) {
-    const line = await enter(port, this)
+  async connect (port, over) {
+    const line = await enter(port, this, over)
+    if (line === null) return false
     this.line = line
     this.gone = this.read(line)
     if (!line.sessionPresent) {

@@ -125,7 +125,6 @@ static void a_pong_that_does_not_fit_is_owed(void **state)
     static const uint8_t ping[] = {0x89, 0x80, 0, 0, 0, 0};
     char in[TRANSPORT_ROOM_MIN];
     struct iovec runs[TRANSPORT_RUNS_MAX];
-    size_t sent = 0;
     ssize_t n;
     (void)state;
 
@@ -134,7 +133,7 @@ static void a_pong_that_does_not_fit_is_owed(void **state)
     assert_int_equal(transport_awaits(&t), EPOLLIN);
     /* Fill the socket from outside, so that no frame of ours is open. */
     while (send(t.fd, pattern, 512, 0) > 0)
-        sent += 512;
+        continue;
     assert_int_equal(send(client, ping, sizeof(ping), 0), sizeof(ping));
     assert_int_equal(transport_read(&t, in, sizeof(in)), -1);
     assert_int_equal(errno, EAGAIN);
