@@ -156,22 +156,13 @@ chapter('PUBLISH and PUBACK', (world) => {
     await client.expect('PUBACK', { id: 6, code: 0x99 })
   })
 
-  for (const size of [5, 6, 7, 20, 60]) {
+  for (const size of [20, 40, 60]) {
     it(`[MQTT-3.4.2-2] [MQTT-3.4.2-3] PUBACK leaves out words where they would exceed the Maximum Packet Size: ${size}`, async () => {
-      const client = await world.open()
-      client.send(p.connect({ ...world.identity(), properties: { maximumPacketSize: 1000 } }))
-      await client.expect('CONNACK', { code: 0 })
-      client.cut()
-      // CONNACK itself needs some room, so the small sizes are tried by themselves
-      const small = await world.open()
-      small.send(p.connect({ ...world.identity(), properties: { maximumPacketSize: size, userProperty: [['confab', 'receipts']] } }))
-      const connack = await small.arrivals.next().catch(() => null)
-      if (connack === null) return // it did not fit, so nothing was sent
-      small.maximum = size
-      small.send(p.publish({ topic: `${newToken()}/x`, qos: 1, id: 1 }))
-      await small.expect('PUBACK', { id: 1, code: 0x87 })
-      small.send(p.publish({ topic: `${world.token}/x`, qos: 1, id: 2 }))
-      await small.expect('PUBACK', { id: 2, code: 0 })
+      const client = await world.peer({ properties: { maximumPacketSize: size, userProperty: [['confab', 'receipts']] } })
+      client.send(p.publish({ topic: `${newToken()}/x`, qos: 1, id: 1 }))
+      await client.expect('PUBACK', { id: 1, code: 0x87 })
+      client.send(p.publish({ topic: `${world.token}/x`, qos: 1, id: 2 }))
+      await client.expect('PUBACK', { id: 2, code: 0 })
     })
   }
 

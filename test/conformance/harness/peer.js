@@ -71,6 +71,15 @@ class Peer {
     return packet
   }
 
+  // The same for an answer that deliveries may overtake: those wait their turn.
+  async isAnswered (expected) {
+    const overtaking = []
+    let data
+    while ((data = await this.arrivals.next())[0] >> 4 === 3) overtaking.push(data)
+    this.arrivals.items.unshift(data, ...overtaking)
+    return await this.receives(expected)
+  }
+
   // A PUBLISH of exactly these fields and properties. Its packet identifier is the
   // server's choice, and so is the order of properties that are no user
   // properties; all else is compared as bytes.
@@ -156,11 +165,11 @@ class Peer {
   async publish (topic, payload, { qos = 1, ...fields } = {}) {
     const id = qos > 0 ? this.newId() : undefined
     this.send(packets.publish({ v: this.v, topic, payload, qos, id, ...fields }))
-    if (qos === 1) await this.receives(packets.puback({ v: this.v, id }))
+    if (qos === 1) await this.isAnswered(packets.puback({ v: this.v, id }))
     if (qos === 2) {
-      await this.receives(packets.pubrec({ v: this.v, id }))
+      await this.isAnswered(packets.pubrec({ v: this.v, id }))
       this.send(packets.pubrel({ v: this.v, id }))
-      await this.receives(packets.pubcomp({ v: this.v, id }))
+      await this.isAnswered(packets.pubcomp({ v: this.v, id }))
     }
   }
 
