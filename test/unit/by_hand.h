@@ -31,7 +31,7 @@ struct peer by_hand_guest(struct by_hand *h, const char *client_id,
 /* Somebody who has said nothing yet. */
 struct peer by_hand_stranger(struct by_hand *h);
 
-/* A command in a commit of its own. */
+/* A command in a commit of its own; without now_us: it is now. */
 void by_hand_run(struct by_hand *h, struct command *c);
 void by_hand_append(struct by_hand *h, const char *topic, uint8_t qos,
                     struct slice payload);
