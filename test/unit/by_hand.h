@@ -22,6 +22,10 @@ struct by_hand {
 void by_hand_begin(struct by_hand *h, unsigned workers);
 void by_hand_end(struct by_hand *h);
 
+/* The writer's clock, which says when a message was stored, is that much behind
+ * the workers': what is stored now has waited. 0 at the beginning. */
+void by_hand_writer_behind(int64_t by_us);
+
 /* A turn of every worker; `h` as peer.meanwhile wants it. */
 void by_hand_turn(void *h);
 
@@ -31,7 +35,7 @@ struct peer by_hand_guest(struct by_hand *h, const char *client_id,
 /* Somebody who has said nothing yet. */
 struct peer by_hand_stranger(struct by_hand *h);
 
-/* A command in a commit of its own; without now_us: it is now. */
+/* A command in a commit of its own. */
 void by_hand_run(struct by_hand *h, struct command *c);
 void by_hand_append(struct by_hand *h, const char *topic, uint8_t qos,
                     struct slice payload);
