@@ -3,7 +3,9 @@
  * A message is encoded once per shape; a receiver gets a reference to those
  * bytes (QoS 1: a copy with its packet id, large payloads by reference).
  * Several matching filters of a client give one delivery, with the highest QoS
- * of them (MQTT-3.3.4-2 and -3), as published if any of them says so.
+ * of them (MQTT-3.3.4-2 and -3), as published if any of them says so. Who has
+ * Subscription Identifiers in it, or takes topic aliases, gets a PUBLISH of its
+ * own: all identifiers of the matches, and an alias for the topic once it had it.
  * A receiver that has no room becomes a catch-up reader (catch_up.h). */
 #ifndef CONFAB_BROKER_DELIVERY_H
 #define CONFAB_BROKER_DELIVERY_H

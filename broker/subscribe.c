@@ -52,7 +52,9 @@ static bool has_room(const struct connection *c, struct slice filter)
 
     if (!admin && c->worker->filter_cost > WORKER_FILTER_COST_MAX)
         return false;
-    if (filter_is_shared(filter) && c->shares >= SHARES_MAX)
+    if (filter_is_shared(filter)
+            ? c->shares >= SHARES_MAX
+            : !subscription_index_takes(c->worker->index, filter))
         return false;
     return c->filter_count < (admin ? FILTERS_MAX_ADMIN : FILTERS_MAX) &&
            c->filter_cost + cost_of(filter) <=

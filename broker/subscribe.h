@@ -10,7 +10,8 @@
 #include "store/session.h"
 
 /* Bounds of one client's subscriptions; more are refused with 0x97. The cost of
- * a filter is its length and what its levels take in the index. */
+ * a filter is its length and what its levels take in the index. What all clients
+ * of a token may have together: filter_shape.h. */
 #define FILTERS_MAX 10000
 #define FILTER_COST_MAX (4U * 1024 * 1024)
 #define FILTER_LEVEL_COST 128
@@ -49,7 +50,8 @@ void subscribe_received(struct connection *c,
                         const struct packet_subscribe *s);
 void unsubscribe_received(struct connection *c,
                           const struct packet_subscribe *s);
-/* One of a stored session. false: out of memory. */
+/* One of a stored session. false: out of memory, or the index does not take it
+ * because of what others have subscribed to meanwhile. */
 bool subscribe_restore(struct connection *c,
                        const struct session_subscription *row);
 /* The row of a filter; `name` has room for f->len bytes and lives as long as the

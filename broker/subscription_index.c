@@ -4,6 +4,8 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "broker/filter_shape.h"
+
 #define FIRST_BUCKETS 64
 
 struct subscribers {
@@ -19,8 +21,9 @@ struct index_node {
     struct index_node *plus; /* the child `+`, which is in the table too */
     uint64_t hash;
     uint32_t children;
-    struct subscribers here;  /* filters that end at this level */
-    struct subscribers below; /* filters that go on with `/#` */
+    struct subscribers here;     /* filters that end at this level */
+    struct subscribers below;    /* filters that go on with `/#` */
+    struct filter_shapes shapes; /* of an owner's filters, at its last level */
     size_t len;
     char level[];
 };
@@ -33,6 +36,7 @@ struct subscription_index {
     size_t count; /* subscriptions */
     struct index_match *matches;
     size_t match_count, match_cap;
+    size_t visited; /* nodes, by the last match */
     size_t vectors; /* not empty ones: most that one topic can match */
     unsigned char key[crypto_shorthash_KEYBYTES];
 };
@@ -75,6 +79,7 @@ static void node_free(struct index_node *n)
         return;
     free(n->here.items);
     free(n->below.items);
+    filter_shapes_release(&n->shapes);
     free(n);
 }
 
@@ -165,6 +170,19 @@ static struct index_node *node_add(struct subscription_index *ix,
     return n;
 }
 
+/* The next level of a name, from *p; *p moves behind its slash, and behind `end`
+ * with the last one. */
+static struct slice next_level(const char **p, const char *end)
+{
+    const char *from = *p;
+    const char *slash =
+        from == end ? NULL : memchr(from, '/', (size_t)(end - from));
+    const char *stop = slash == NULL ? end : slash;
+
+    *p = stop + 1;
+    return slice_of(from, (size_t)(stop - from));
+}
+
 /* Removes the node and the ancestors that nobody needs any more. */
 static void node_prune(struct subscription_index *ix, struct index_node *n)
 {
@@ -224,21 +242,37 @@ static bool vector_put(struct subscription_index *ix, struct subscribers *v,
     return true;
 }
 
+bool subscription_index_takes(const struct subscription_index *ix,
+                              struct slice filter)
+{
+    const struct index_node *n = ix->root;
+    const char *p = filter.data;
+    struct filter_outline outline;
+
+    filter_outline(filter, &outline);
+    const char *end = p + outline.owner_len;
+    while (n != NULL && p <= end) {
+        const struct slice level = next_level(&p, end);
+        n = node_child(ix, n, level, edge_hash(ix, n, level));
+    }
+    return filter_shapes_take(n == NULL ? NULL : &n->shapes, &outline);
+}
+
 bool subscription_index_add(struct subscription_index *ix, struct slice filter,
                             const struct subscriber *s,
                             struct subscription *where)
 {
     const char *p = filter.data, *end = p + filter.len;
-    struct index_node *n = ix->root;
+    struct index_node *n = ix->root, *owner = NULL;
     struct subscriber entry = *s;
+    struct filter_shape *shape = NULL;
+    struct filter_outline outline;
     bool multi = false;
 
+    filter_outline(filter, &outline);
     while (p <= end) {
-        const char *slash =
-            p == end ? NULL : memchr(p, '/', (size_t)(end - p));
-        const char *stop = slash == NULL ? end : slash;
-        const struct slice level = slice_of(p, (size_t)(stop - p));
-        if (level.len == 1 && *p == '#') {
+        const struct slice level = next_level(&p, end);
+        if (level.len == 1 && *(const char *)level.data == '#') {
             multi = true;
             break;
         }
@@ -251,16 +285,25 @@ bool subscription_index_add(struct subscription_index *ix, struct slice filter,
             return false;
         }
         n = child;
-        p = stop + 1;
+        if ((size_t)(p - 1 - (const char *)filter.data) == outline.owner_len)
+            owner = n;
     }
-
+    if (outline.has_plus) {
+        shape = filter_shape_get(&owner->shapes, &outline);
+        if (shape == NULL) {
+            node_prune(ix, n);
+            return false;
+        }
+    }
     struct subscribers *v = multi ? &n->below : &n->here;
     entry.subscription = where;
     if (!vector_put(ix, v, &entry)) {
+        filter_shape_put(shape);
         node_prune(ix, n);
         return false;
     }
     where->node = n;
+    where->shape = shape;
     where->slot = v->count - 1;
     where->multi = multi;
     ix->count++;
@@ -286,6 +329,8 @@ void subscription_index_remove(struct subscription_index *ix,
         ix->vectors--;
     }
     ix->count--;
+    filter_shape_put(where->shape);
+    where->shape = NULL;
     node_prune(ix, where->node);
     where->node = NULL;
 }
@@ -312,6 +357,7 @@ static void match_below(struct subscription_index *ix,
                         const char *end, bool wildcards)
 {
     for (;;) {
+        ix->visited++;
         if (wildcards)
             matched(ix, &n->below); /* `a/#` matches `a`: MQTT 5 §4.7.1.2 */
         if (p > end) {
@@ -320,18 +366,14 @@ static void match_below(struct subscription_index *ix,
         }
         if (n->children == 0)
             return;
-        const char *slash =
-            p == end ? NULL : memchr(p, '/', (size_t)(end - p));
-        const char *stop = slash == NULL ? end : slash;
-        const struct slice level = slice_of(p, (size_t)(stop - p));
+        const struct slice level = next_level(&p, end);
 
         if (wildcards && n->plus != NULL)
-            match_below(ix, n->plus, stop + 1, end, true);
+            match_below(ix, n->plus, p, end, true);
         n = node_child(ix, n, level, edge_hash(ix, n, level));
         if (n == NULL)
             return;
         wildcards = true;
-        p = stop + 1;
     }
 }
 
@@ -342,8 +384,14 @@ size_t subscription_index_match(struct subscription_index *ix,
     const char *p = topic.data;
 
     ix->match_count = 0;
+    ix->visited = 0;
     /* MQTT-4.7.2-1: `$…` is not matched by a wildcard at the first level */
     match_below(ix, ix->root, p, p + topic.len, *p != '$');
     *ret_matches = ix->matches;
     return ix->match_count;
+}
+
+size_t subscription_index_visited(const struct subscription_index *ix)
+{
+    return ix->visited;
 }

@@ -4,7 +4,8 @@
 #include <string.h>
 
 struct topic_aliases {
-    uint16_t count; /* aliases 1…count are set, or were skipped by the client */
+    uint16_t
+        count; /* aliases 1…count are set, or were skipped by the client */
     int64_t bytes;
     struct {
         char *data; /* NULL: not set */
@@ -70,7 +71,7 @@ uint16_t topic_alias_offer(const struct topic_aliases *t, struct slice topic,
     const uint16_t count = t == NULL ? 0 : t->count;
 
     if (count >= max || count >= TOPIC_ALIAS_MAX ||
-        topic.len > TOPIC_ALIAS_OUT_LEN)
+        topic.len < TOPIC_ALIAS_OUT_MIN || topic.len > TOPIC_ALIAS_OUT_LEN)
         return 0;
     return (uint16_t)(count + 1);
 }

@@ -18,6 +18,9 @@
 #define TOPIC_ALIAS_MAX 16
 /* Longer topics get no alias of ours: few send many messages to them. */
 #define TOPIC_ALIAS_OUT_LEN 1024
+/* An alias takes three bytes, and one more where it makes the length of the
+ * properties longer: a packet must not grow beyond what its client takes. */
+#define TOPIC_ALIAS_OUT_MIN 4
 
 struct topic_aliases;
 

@@ -14,6 +14,18 @@
 #include "broker/token_connections.h"
 #include "test/unit/broker_fixture.h"
 
+static _Atomic int64_t behind_us;
+
+static int64_t writers_clock_us(void)
+{
+    return clock_real_us() - atomic_load(&behind_us);
+}
+
+void by_hand_writer_behind(int64_t by_us)
+{
+    atomic_store(&behind_us, by_us);
+}
+
 static void on_batch(void *arg, struct batch *batch)
 {
     struct hub *hub = arg;
@@ -35,6 +47,7 @@ void by_hand_begin(struct by_hand *h, unsigned workers)
     const struct store_opts store = {.map_size = 256 << 20};
 
     assert_in_range(workers, 1, BY_HAND_WORKERS_MAX);
+    by_hand_writer_behind(0);
     *h = (struct by_hand){.dir = "/tmp/confab-hand-XXXXXX"};
     assert_non_null(mkdtemp(h->dir));
     config_defaults(&h->config);
@@ -52,6 +65,7 @@ void by_hand_begin(struct by_hand *h, unsigned workers)
     }
     const struct writer_opts opts = {.config = &h->config,
                                      .on_batch = on_batch,
+                                     .now_us = writers_clock_us,
                                      .arg = &h->hub};
     assert_int_equal(writer_start(h->store, &opts, &h->hub.writer), STORE_OK);
 }

@@ -22,6 +22,10 @@ struct by_hand {
 void by_hand_begin(struct by_hand *h, unsigned workers);
 void by_hand_end(struct by_hand *h);
 
+/* The writer's clock, which says when a message was stored, is that much behind
+ * the workers': what is stored now has waited. 0 at the beginning. */
+void by_hand_writer_behind(int64_t by_us);
+
 /* A turn of every worker; `h` as peer.meanwhile wants it. */
 void by_hand_turn(void *h);
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/topic.h"
+#include "broker/filter_shape.h"
 
 /* A subscription with a number, which is its `who`. */
 struct entry {
@@ -218,6 +219,128 @@ static void agrees_with_matching_one_by_one(void **state)
     free(e);
 }
 
+/* A filter or topic of `levels` levels below `token`: where `mask` has a bit,
+ * `yes`, else `no`. */
+static void by_mask(char *to, const char *token, unsigned levels,
+                    unsigned mask, char yes, char no)
+{
+    size_t at = (size_t)sprintf(to, "%s", token);
+
+    for (unsigned i = 0; i < levels; i++) {
+        to[at++] = '/';
+        to[at++] = mask >> i & 1 ? yes : no;
+    }
+    to[at] = '\0';
+}
+
+static size_t cost_of_match(struct subscription_index *ix, const char *topic)
+{
+    (void)count_hits(ix, topic, NULL);
+    return subscription_index_visited(ix);
+}
+
+static void a_topic_costs_the_same_among_100000_filters(void **state)
+{
+    enum { FEW = 100, MANY = 100000 };
+    static const char *const forms[] = {
+        "t/%d/+/x", "t/+/%d/x", "t/%d/#",   "t/+/+/%d",
+        "u%d/+/x",  "t/a/b/%d", "+/%d/b/#",
+    };
+    struct subscription_index *ix = subscription_index_new();
+    struct entry *e = calloc(MANY, sizeof(*e));
+    size_t cost = 0;
+    char filter[64];
+    (void)state;
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(filter, sizeof(filter), forms[i % 7], i / 7);
+        add(ix, &e[i], filter);
+        if (i + 1 == FEW)
+            cost = cost_of_match(ix, "t/3/3/3");
+    }
+    assert_int_equal(count_hits(ix, "t/3/3/3", NULL), 2);
+    assert_int_equal(cost_of_match(ix, "t/3/3/3"), cost);
+    assert_true(cost_of_match(ix, "t/9999/9999/9999") <= cost);
+    assert_true(cost_of_match(ix, "nobody/9999/9999/9999") <= cost);
+    subscription_index_free(ix);
+    free(e);
+}
+
+/* a/+/a/+, +/a/+/a and all the others: a tree in which one topic would visit
+ * every node. */
+static void filters_made_to_branch_are_bounded(void **state)
+{
+    enum { LEVELS = 14, MASKS = 1 << LEVELS };
+    struct subscription_index *ix = subscription_index_new();
+    struct entry *e = calloc(MASKS, sizeof(*e));
+    struct subscriber s = {0};
+    char filter[64], topic[64];
+    unsigned taken = 0;
+    (void)state;
+
+    by_mask(topic, "t", LEVELS, 0, 'a', 'a');
+    for (unsigned i = 0; i < MASKS; i++) {
+        by_mask(filter, "t", LEVELS, i, '+', 'a');
+        s.who = &e[i];
+        e[i].in =
+            subscription_index_add(ix, slice_str(filter), &s, &e[i].where);
+        taken += e[i].in;
+        assert_int_equal(e[i].in, i <= FILTER_SHAPES_MAX);
+        assert_true(e[i].in ||
+                    !subscription_index_takes(ix, slice_str(filter)));
+    }
+    /* and the one without `+`, which is no shape */
+    assert_int_equal(taken, FILTER_SHAPES_MAX + 1);
+    assert_int_equal(count_hits(ix, topic, NULL), taken);
+    assert_true(subscription_index_visited(ix) <=
+                (LEVELS + 1) * (FILTER_SHAPES_MAX + 1));
+
+    /* more of a shape that is there, and other owners, are not concerned */
+    struct entry more[3] = {0};
+    by_mask(filter, "t", LEVELS, 1, '+', 'b');
+    add(ix, &more[0], filter);
+    by_mask(filter, "u", LEVELS, MASKS - 1, '+', 'a');
+    add(ix, &more[1], filter);
+    by_mask(filter, "$events/u", LEVELS, MASKS - 1, '+', 'a');
+    add(ix, &more[2], filter);
+
+    /* one that is free again may be another one */
+    by_mask(filter, "t", LEVELS, MASKS - 1, '+', 'a');
+    assert_false(subscription_index_takes(ix, slice_str(filter)));
+    take_out(ix, &e[2]);
+    assert_true(subscription_index_takes(ix, slice_str(filter)));
+    add(ix, &e[MASKS - 1], filter);
+
+    for (unsigned i = 0; i < MASKS; i++)
+        if (e[i].in)
+            take_out(ix, &e[i]);
+    for (int i = 0; i < 3; i++)
+        take_out(ix, &more[i]);
+    assert_int_equal(cost_of_match(ix, topic), 1);
+    subscription_index_free(ix);
+    free(e);
+}
+
+static void no_tenant_uses_up_the_events_of_another(void **state)
+{
+    struct subscription_index *ix = subscription_index_new();
+    struct entry *e = calloc(FILTER_SHAPES_MAX + 1, sizeof(*e));
+    char filter[64];
+    (void)state;
+
+    for (unsigned i = 1; i <= FILTER_SHAPES_MAX; i++) {
+        by_mask(filter, "$events/t", 8, i, '+', 'a');
+        add(ix, &e[i], filter);
+    }
+    assert_false(
+        subscription_index_takes(ix, slice_str("$events/t/+/+/+/+/+/+/+/+")));
+    assert_true(
+        subscription_index_takes(ix, slice_str("$events/u/+/+/+/+/+/+/+/+")));
+    assert_true(subscription_index_takes(ix, slice_str("$events/t/a/#")));
+    subscription_index_free(ix);
+    free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +350,9 @@ int main(void)
         cmocka_unit_test(removing_from_a_crowd_takes_the_right_one),
         cmocka_unit_test(hundreds_of_levels_are_walked),
         cmocka_unit_test(agrees_with_matching_one_by_one),
+        cmocka_unit_test(a_topic_costs_the_same_among_100000_filters),
+        cmocka_unit_test(filters_made_to_branch_are_bounded),
+        cmocka_unit_test(no_tenant_uses_up_the_events_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,373 @@
+/* What a PUBLISH carries besides its payload, on every way to a subscriber: by
+ * the shared image, alone, from the log, retained; and what stays unsaid. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "test/unit/broker_fixture.h"
+#include "test/unit/by_hand.h"
+
+static struct broker_fixture b;
+
+/* v5 with these properties in CONNECT, as token t; CONNACK is heard. */
+static struct peer with(const char *properties, const char *id)
+{
+    struct peer p = peer_tcp(broker_mqtt_port(b.broker));
+    char text[256];
+    uint8_t body[64];
+    size_t len;
+
+    snprintf(text, sizeof(text),
+             "10[ ('MQTT') 05 82 0000 [ %s ] ('%s') ('t') ]", properties, id);
+    says(&p, text);
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
+    assert_int_equal(body[1], 0);
+    return p;
+}
+
+/* ---- unaltered ---------------------------------------------------------- */
+
+/* In the order of our images; user properties in the publisher's. */
+#define ALL "01 01 02 000003e8 08 ('r/t') 09 (00ff) 03 ('text/x') "
+#define USER "26 ('b') ('2') 26 ('a') ('1') 26 ('b') ('1') 26 () ()"
+
+static void properties_are_the_same_on_every_way(void **state)
+{
+    struct peer s = with("21 0001", "s"), q = with("", "q");
+    struct peer shared = with("", "shared"), aliased = with("22 0001", "al");
+    (void)state;
+
+    says(&s, "82[ 0001 [ 0b 05 ] ('t/pp') 01 ]");
+    hears(&s, "90[ 0001 [] 01 ]");
+    says(&shared, "82[ 0001 [] ('t/pp') 00 ]");
+    hears(&shared, "90[ 0001 [] 00 ]");
+    says(&aliased, "82[ 0001 [] ('t/pp') 00 ]");
+    hears(&aliased, "90[ 0001 [] 00 ]");
+    for (int i = 0; i < 2; i++)
+        says(&q, "33[ ('t/pp') 0001 [ 26 ('b') ('2') 03 ('text/x') "
+                 "26 ('a') ('1') 09 (00ff) 26 ('b') ('1') 08 ('r/t') "
+                 "02 000003e8 26 () () 01 01 ] 'x' ]");
+    hears(&q, "40 02 0001 40 02 0001");
+    hears(&s, "32[ ('t/pp') 0001 [" ALL "0b 05" USER "] 'x' ]");
+    hears(&shared, "30[ ('t/pp') [" ALL USER "] 'x' ]");
+    hears(&shared, "30[ ('t/pp') [" ALL USER "] 'x' ]");
+    hears(&aliased, "30[ ('t/pp') [ 01 01 02 000003e8 23 0001 08 ('r/t') "
+                    "09 (00ff) 03 ('text/x') " USER "] 'x' ]");
+    says(&s, "40 02 0001"); /* the second one comes from the log */
+    hears(&s, "32[ ('t/pp') 0002 [" ALL "0b 05" USER "] 'x' ]");
+    says(&s, "40 02 0002 82[ 0002 [ 0b 06 ] ('t/+') 01 ]");
+    hears(&s,
+          "90[ 0002 [] 01 ] 33[ ('t/pp') 0003 [" ALL "0b 06" USER "] 'x' ]");
+    says(&s, "40 02 0003");
+    says(&q, "33[ ('t/pp') 0001 [] ]");
+    hears(&q, "40 02 0001");
+    peer_close(&s);
+    peer_close(&q);
+    peer_close(&shared);
+    peer_close(&aliased);
+}
+
+static void empty_properties_are_forwarded_and_absent_ones_are_not(
+    void **state)
+{
+    struct peer s = with("", "s"), q = with("", "q");
+    (void)state;
+
+    says(&s, "82[ 0001 [] ('t/e') 00 ]");
+    hears(&s, "90[ 0001 [] 00 ]");
+    says(&q, "30[ ('t/e') [ 03 () 09 () 01 00 02 00000000 ] ]"
+             "30[ ('t/e') [ 03 () 09 () 01 00 ] ]");
+    /* the first has expired as soon as it is there */
+    hears(&s, "30[ ('t/e') [ 01 00 09 () 03 () ] ]");
+    peer_close(&s);
+    peer_close(&q);
+}
+
+/* ---- one fan-out, many shapes ------------------------------------------- */
+
+static void a_client_that_takes_less_does_not_spoil_it_for_others(void **state)
+{
+    /* The same shape for two of them, the packet is 28 bytes. */
+    struct peer all = with("", "all"), few = with("27 0000001b", "few");
+    struct peer known = with("", "known");
+    struct peer known_few = with("27 0000001d", "known-few");
+    struct peer aliased = with("22 0001 27 0000001b", "aliased");
+    struct peer *const everybody[] = {&all, &few, &known, &known_few,
+                                      &aliased};
+    struct peer q = with("", "q");
+    (void)state;
+
+    for (size_t i = 0; i < 5; i++) {
+        says(everybody[i], i == 2 || i == 3
+                               ? "82[ 0001 [ 0b 05 ] ('t/shared') 01 ]"
+                               : "82[ 0001 [] ('t/shared') 01 ]");
+        hears(everybody[i], "90[ 0001 [] 01 ]");
+    }
+    const uint64_t before = status_number(&b, "\"packet_size\":");
+    says(&q, "32[ ('t/shared') 0001 [] '0' ]"
+             "32[ ('t/shared') 0002 [] '0123456789012' ]"
+             "32[ ('t/shared') 0003 [] '2' ]");
+    hears(&q, "40 02 0001 40 02 0002 40 02 0003");
+    hears(&all, "32[ ('t/shared') 0001 [] '0' ]"
+                "32[ ('t/shared') 0002 [] '0123456789012' ]"
+                "32[ ('t/shared') 0003 [] '2' ]");
+    hears(&few, "32[ ('t/shared') 0001 [] '0' ]"
+                "32[ ('t/shared') 0002 [] '2' ]"); /* no id was used up */
+    hears(&known, "32[ ('t/shared') 0001 [ 0b 05 ] '0' ]"
+                  "32[ ('t/shared') 0002 [ 0b 05 ] '0123456789012' ]"
+                  "32[ ('t/shared') 0003 [ 0b 05 ] '2' ]");
+    hears(&known_few, "32[ ('t/shared') 0001 [ 0b 05 ] '0' ]"
+                      "32[ ('t/shared') 0002 [ 0b 05 ] '2' ]");
+    /* the alias makes room for it */
+    hears(&aliased, "32[ ('t/shared') 0001 [ 23 0001 ] '0' ]"
+                    "32[ () 0002 [ 23 0001 ] '0123456789012' ]"
+                    "32[ () 0003 [ 23 0001 ] '2' ]");
+    assert_int_equal(status_number(&b, "\"packet_size\":") - before, 2);
+    for (size_t i = 0; i < 5; i++)
+        peer_close(everybody[i]);
+    peer_close(&q);
+}
+
+/* MQTT-3.3.4-2 to -4, when it comes from the log. */
+static void catching_up_gives_one_message_with_all_identifiers(void **state)
+{
+    struct peer s = with("21 0001 22 0004", "s"), q = with("", "q");
+    uint8_t body[64];
+    size_t len;
+    (void)state;
+
+    says(&s, "82[ 0001 [ 0b 05 ] ('t/c/#') 00 ] 82[ 0002 [ 0b 06 ] "
+             "('t/c/+') 01 ] 82[ 0003 [] ('t/c/x') 00 ]");
+    hears(&s, "90[ 0001 [] 00 ] 90[ 0002 [] 01 ] 90[ 0003 [] 00 ]");
+    says(&q, "32[ ('t/c/x') 0001 [] '1' ] 32[ ('t/c/x') 0002 [] '2' ]"
+             "32[ ('t/c/y/z') 0003 [] '3' ] 32[ ('t/c/x') 0004 [] '4' ]");
+    hears(&q, "40 02 0001 40 02 0002 40 02 0003 40 02 0004");
+    assert_int_equal(hears_packet(&s, body, sizeof(body), &len), 0x32);
+    assert_int_equal(len, 2 + 5 + 2 + 1 + 3 + 4 + 1);
+    assert_memory_equal(body, "\0\5t/c/x\0\1\7\x23\0\1", 13);
+    assert_int_equal(body[14] + body[16], 5 + 6);
+    says(&s, "40 02 0001");
+    /* the alias that was set live is used for what is read from the log */
+    assert_int_equal(hears_packet(&s, body, sizeof(body), &len), 0x32);
+    assert_memory_equal(body, "\0\0\0\2\7\x23\0\1", 8);
+    assert_int_equal(body[9] + body[11], 5 + 6);
+    says(&s, "40 02 0002");
+    hears(&s, "30[ ('t/c/y/z') [ 23 0002 0b 05 ] '3' ]");
+    assert_int_equal(hears_packet(&s, body, sizeof(body), &len), 0x32);
+    assert_memory_equal(body, "\0\0\0\3\7\x23\0\1", 8);
+    says(&s, "40 02 0003");
+    peer_close(&s);
+    peer_close(&q);
+}
+
+/* MQTT-3.1.2-27: 16 of ours at most, whatever the client would take. */
+static void no_more_than_16_topics_have_an_alias(void **state)
+{
+    struct peer s = with("22 ffff", "s"), q = with("", "q");
+    char text[128];
+    (void)state;
+
+    says(&s, "82[ 0001 [] ('t/n/#') 00 ]");
+    hears(&s, "90[ 0001 [] 00 ]");
+    for (int round = 0; round < 2; round++)
+        for (int i = 1; i <= 17; i++) {
+            snprintf(text, sizeof(text), "30[ ('t/n/%02d') [] 'x' ]", i);
+            says(&q, text);
+            if (i > 16)
+                (void)0; /* as it was published */
+            else if (round == 0)
+                snprintf(text, sizeof(text),
+                         "30[ ('t/n/%02d') [ 23 00%02x ] 'x' ]", i,
+                         (unsigned)i);
+            else
+                snprintf(text, sizeof(text), "30[ () [ 23 00%02x ] 'x' ]",
+                         (unsigned)i);
+            hears(&s, text);
+        }
+    /* and none where it could make the packet longer */
+    peer_close(&s);
+    s = peer_tcp(broker_mqtt_port(b.broker));
+    says(&s, "10[ ('MQTT') 05 02 0000 [ 22 0004 ] ('nameless') ]");
+    uint8_t body[64];
+    size_t len;
+    assert_int_equal(hears_packet(&s, body, sizeof(body), &len), 0x20);
+    says(&s, "82[ 0001 [] ('a/b') 00 ('a/bc') 00 ]");
+    hears(&s, "90[ 0001 [] 00 00 ]");
+    says(&s, "30[ ('a/b') [] 'x' ] 30[ ('a/bc') [] 'x' ]");
+    hears(&s, "30[ ('a/b') [] 'x' ] 30[ ('a/bc') [ 23 0001 ] 'x' ]");
+    peer_close(&s);
+    peer_close(&q);
+}
+
+/* ---- what stays unsaid -------------------------------------------------- */
+
+static void without_request_problem_information_no_reason_is_given(
+    void **state)
+{
+    struct peer p = with("17 00 26 ('confab') ('receipts')", "p");
+    struct peer q = with("17 01", "q");
+    uint8_t body[256];
+    size_t len;
+    (void)state;
+
+    /* MQTT-3.1.2-29: not in PUBACK, PUBREC, SUBACK, UNSUBACK … */
+    says(&p, "32[ ('o/x') 0001 [] 'x' ] 34[ ('o/x') 0002 [] 'x' ] "
+             "82[ 0003 [] ('o/#') 00 ] a2[ 0004 [] ('o/#') ]");
+    hears(&p, "40 03 0001 87 50 03 0002 87 90[ 0003 [] 87 ] b0[ 0004 [] 11 ]");
+    says(&p, "32[ ('t/x') 0005 [] 'x' ]");
+    hears(&p, "40 02 0005"); /* nor a receipt */
+    says(&q, "32[ ('o/x') 0001 [] 'x' ]");
+    assert_int_equal(hears_packet(&q, body, sizeof(body), &len), 0x40);
+    assert_true(len > 4 && body[4] == 0x1f);
+    /* … but in PUBLISH, and in DISCONNECT, where it may be */
+    says(&p, "82[ 0006 [] ('t/u') 00 ]");
+    hears(&p, "90[ 0006 [] 00 ]");
+    says(&p, "30[ ('t/u') [ 26 ('a') ('1') ] 'x' ]");
+    hears(&p, "30[ ('t/u') [ 26 ('a') ('1') ] 'x' ]");
+    says(&p, "30[ ('t/x') [ 23 0011 ] 'x' ]");
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0xe0);
+    assert_int_equal(body[0], 0x94);
+    assert_int_equal(body[2], 0x1f);
+    peer_close(&p);
+    peer_close(&q);
+}
+
+static void response_information_is_asked_for_and_not_given(void **state)
+{
+    struct peer p = peer_tcp(broker_mqtt_port(b.broker));
+    (void)state;
+
+    says(&p, "10[ ('MQTT') 05 82 0000 [ 19 01 ] ('r') ('t') ]");
+    hears(&p, "20[ 00 00 [ 27 00120000 22 0010 ] ]"); /* §3.2.2.3.15: may */
+    peer_close(&p);
+}
+
+/* ---- expiry ------------------------------------------------------------- */
+
+/* Published `ago_s` before now, QoS 1, retained. */
+static void append_expiring(struct by_hand *h, const char *topic,
+                            int64_t ago_s, uint32_t expiry_s)
+{
+    const struct message from = {.topic = slice_str(topic),
+                                 .qos = 1,
+                                 .retain = true,
+                                 .has_expiry = true,
+                                 .expiry_s = expiry_s,
+                                 .payload = slice_str("m")};
+    struct command c = {.kind = COMMAND_APPEND, .message = message_new(&from)};
+
+    by_hand_writer_behind(ago_s * 1000000);
+    by_hand_run(h, &c);
+    message_unref(c.message);
+}
+
+/* A PUBLISH of that topic with a Message Expiry Interval of about left_s. */
+static void hears_expiring(struct peer *p, unsigned first, const char *topic,
+                           uint32_t left_s)
+{
+    uint8_t body[64];
+    size_t len;
+    const size_t n = strlen(topic);
+
+    assert_int_equal(hears_packet(p, body, sizeof(body), &len), first);
+    assert_memory_equal(body + 2, topic, n);
+    const uint8_t *at = body + 2 + n + (first & 6 ? 2 : 0);
+    assert_int_equal(at[0], 5);
+    assert_int_equal(at[1], 2);
+    const uint32_t left = (uint32_t)at[2] << 24 | (uint32_t)at[3] << 16 |
+                          (uint32_t)at[4] << 8 | at[5];
+    assert_in_range(left, left_s - 30, left_s); /* slow machines */
+}
+
+static struct peer joins(struct by_hand *h, const char *properties,
+                         const char *subscribe)
+{
+    struct peer p = by_hand_stranger(h);
+    char text[128];
+    uint8_t body[64];
+    size_t len;
+
+    snprintf(text, sizeof(text), "10[ ('MQTT') 05 82 0000 [%s] ('s') ('t') ]",
+             properties);
+    says(&p, text);
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
+    says(&p, subscribe);
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x90);
+    return p;
+}
+
+/* MQTT-3.3.2-5 and -6, for what has waited as retained or in the log. */
+static void what_waited_has_less_time_left(void **state)
+{
+    struct by_hand h;
+    struct peer p, q;
+    (void)state;
+
+    by_hand_begin(&h, 1);
+    append_expiring(&h, "t/gone", 100, 99);
+    append_expiring(&h, "t/here", 100, 1100);
+    p = joins(&h, "", "82[ 0001 [] ('t/+') 01 ]");
+    hears_expiring(&p, 0x33, "t/here", 1000);
+    says(&p, "40 02 0001 e0 00");
+    hears_end(&p);
+    peer_close(&p);
+
+    /* live and behind: the same */
+    p = joins(&h, "21 0001", "82[ 0001 [] ('t/w') 21 ]");
+    append_expiring(&h, "t/w", 50, 1050);
+    append_expiring(&h, "t/w", 50, 49);
+    append_expiring(&h, "t/w", 40, 2040);
+    hears_expiring(&p, 0x32, "t/w", 1000);
+    says(&p, "40 02 0001");
+    hears_expiring(&p, 0x32, "t/w", 2000);
+    says(&p, "40 02 0002");
+
+    /* an old client is not told, and gets no expired one either */
+    q = by_hand_guest(&h, "old", "t");
+    says(&q, "82[ 0001 ('t/+') 00 ]");
+    hears(&q, "90[ 0001 00 ] 31[ ('t/here') 'm' ] 31[ ('t/w') 'm' ] ");
+    says(&q, "c0 00");
+    hears(&q, "d0 00");
+    peer_close(&q);
+    peer_close(&p);
+    by_hand_end(&h);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    broker_fixture_prepare(&b);
+    broker_fixture_start(&b);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    broker_fixture_stop(&b);
+    broker_fixture_remove(&b);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(properties_are_the_same_on_every_way),
+        cmocka_unit_test(
+            empty_properties_are_forwarded_and_absent_ones_are_not),
+        cmocka_unit_test(
+            a_client_that_takes_less_does_not_spoil_it_for_others),
+        cmocka_unit_test(catching_up_gives_one_message_with_all_identifiers),
+        cmocka_unit_test(no_more_than_16_topics_have_an_alias),
+        cmocka_unit_test(
+            without_request_problem_information_no_reason_is_given),
+        cmocka_unit_test(response_information_is_asked_for_and_not_given),
+        cmocka_unit_test(what_waited_has_less_time_left),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
