@@ -173,6 +173,18 @@ chapter('Maximum Packet Size', (world) => {
     const again = await world.peer({ ...wide, properties: { ...wide.properties, maximumPacketSize: 200 } })
     await again.receivesPublish({ topic, payload: 'next', qos: 1 })
   })
+  for (const size of [1, 5, 12, 13, 20]) {
+    for (const clientId of ['given', '']) {
+      it(`[MQTT-3.1.2-24] a CONNACK that would be too long is not sent either: ${size}, client id ${JSON.stringify(clientId)}`, async () => {
+        const client = await world.open()
+        client.send(p.connect({ ...world.identity(), clientId: clientId && unique(), properties: { maximumPacketSize: size } }))
+        const data = await client.arrivals.next().catch((error) => {
+          if (!/was closed/.test(error.message)) throw error
+        })
+        assert.ok(!data || data.length <= size, `${data?.length}`)
+      })
+    }
+  }
   it('[MQTT-3.2.2-15] [MQTT-4.13.1-1] a packet longer than the server announced closes, 0x95', async () => {
     const client = await world.peer()
     const { maximumPacketSize } = client.connack.properties

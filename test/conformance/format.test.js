@@ -348,6 +348,34 @@ chapter('Integers, flags and identifiers', (world) => {
     }
   }
 
+  // Sixty-six thousand messages are enough once.
+  if (world.access === 'open') {
+    it('[MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT311-2.3.1-4] identifiers begin again after 65535, without 0 and without those in use', async () => {
+      const topic = `${world.space()}/x`
+      const client = await world.peer()
+      await client.subscribe([[topic, 1]])
+      const publisher = await world.peer()
+      const inUse = new Set()
+      const BURST = 200 // below what the server sends unacknowledged
+      let id = 0
+      for (let sent = 0; sent < 66000; sent += BURST) {
+        publisher.send(...Array.from({ length: BURST }, () => {
+          id = id % 65535 + 1
+          return p.publish({ topic, qos: 1, id })
+        }))
+        const acknowledged = []
+        for (let n = 0; n < BURST; n++) {
+          const got = await client.expect('PUBLISH')
+          assert.ok(!inUse.has(got.id), `${got.id} is in use`)
+          if (sent === 0 && n % 50 === 0) inUse.add(got.id) // never acknowledged
+          else acknowledged.push(p.puback({ id: got.id }))
+          await publisher.expect('PUBACK')
+        }
+        client.send(...acknowledged)
+      }
+    })
+  }
+
   it('[MQTT-2.2.2-1] no properties are a property length of 0', async () => {
     const topic = `${world.space()}/x`
     const client = await world.peer()

@@ -149,6 +149,23 @@ chapter('Sessions', (world) => {
       }
     })
 
+    it(`[MQTT-3.1.4-3] [MQTT-3.1.2-5] [MQTT-4.4.0-1] [MQTT311-3.1.4-2] [MQTT311-3.1.2-4] [MQTT311-4.4.0-1] who takes over with Clean Start 0 gets the session as it stands, and what is under way again (MQTT ${v})`, async () => {
+      const topic = `${world.space()}/x`
+      const fields = staying(v)
+      const first = await world.peer(fields)
+      await first.subscribe([[topic, 2]])
+      const publisher = await world.peer({ v })
+      await publisher.publish(topic, 'under way', { qos: 2 })
+      const { id } = await first.receivesPublish({ topic, payload: 'under way', qos: 2 })
+      const second = await world.peer(fields)
+      await first.closes(0x8e)
+      assert.equal(second.connack.sessionPresent, true)
+      await second.receives(p.publish({ v, topic, payload: 'under way', qos: 2, dup: true, id }))
+      await second.complete({ id })
+      await publisher.publish(topic, 'new', { qos: 2 })
+      await second.receivesPublish({ topic, payload: 'new', qos: 2 })
+    })
+
     it(`[MQTT-3.1.3-2] [MQTT311-3.1.3-2] sessions of two clients are two (MQTT ${v})`, async () => {
       const space = world.space()
       const one = staying(v)
@@ -199,6 +216,18 @@ chapter('Sessions', (world) => {
     const again = await world.peer({ v: 4, clientId, cleanStart: false })
     assert.equal(again.connack.sessionPresent, false)
     await again.publish(`${space}/x`, 'x')
+    await again.silence(space)
+  })
+
+  it('[MQTT-3.3.1-10] Retain Handling 1 knows the subscriptions of a resumed session', async () => {
+    const space = world.space()
+    const fields = staying(5)
+    const first = await world.peer(fields)
+    await first.publish(`${space}/x`, 'kept', { retain: true })
+    await first.subscribe([[`${space}/x`, 0x20]])
+    await first.disconnect()
+    const again = await world.peer(fields)
+    await again.subscribe([[`${space}/x`, 0x10]])
     await again.silence(space)
   })
 
