@@ -2,7 +2,7 @@
 // mosquitto_pub, mosquitto_sub and mosquitto_rr, as they are typed in a shell.
 const assert = require('node:assert/strict')
 const { it, before, after } = require('node:test')
-const { Server, group, suite, newToken } = require('./harness/server')
+const { Server, group, suite, newToken, until } = require('./harness/server')
 const { run } = require('./harness/process')
 const { scaled } = require('./harness/waits')
 
@@ -120,7 +120,7 @@ for (const v of Object.keys(VERSIONS)) {
       }
       for (let n = 0; n < 20; n++) await shell.pub('work', `job ${n}`, '-q', '1')
       const jobs = () => crew.flatMap(({ text }) => text.match(/^got .*$/gm) ?? [])
-      while (jobs().length < 20) await Promise.race(crew.map(({ lines }) => lines.next()))
+      await until(() => jobs().length >= 20, 'all jobs done')
       assert.deepEqual(jobs().sort(), Array.from({ length: 20 }, (_, n) => `got job ${n}`).sort())
     })
   })
