@@ -150,4 +150,7 @@ void by_hand_append(struct by_hand *h, const char *topic, uint8_t qos,
 
     by_hand_run(h, &c);
     message_unref(c.message);
+    /* done() comes before the batch is offered: one more command, and it was. */
+    struct command after = {.kind = COMMAND_PING};
+    by_hand_run(h, &after);
 }
