@@ -138,6 +138,18 @@ void connection_finish(struct connection *c)
         SLIST_INSERT_HEAD(&w->dead, c, dead);
 }
 
+/* Administrators are nobody's clients. */
+static void count_client(struct connection *c, int change)
+{
+    struct worker *w = c->worker;
+
+    if (c->role == ROLE_ADMIN)
+        return;
+    counter_add(&w->clients, (uint64_t)change);
+    if (c->stored != NULL)
+        counter_add(&w->clients_stored, (uint64_t)change);
+}
+
 /* ---- closing ------------------------------------------------------------ */
 
 enum close_reason connection_reason_of(uint8_t code)
@@ -171,8 +183,7 @@ static void say_goodbye(struct connection *c, enum close_reason reason,
                                  slice_of(NULL, 0), &detail, packet,
                                  sizeof(packet));
     if (size > 0)
-        (void)out_queue_copy(&c->out, &c->worker->pool,
-                             slice_of(packet, size));
+        (void)connection_answer(c, packet, size);
 }
 
 void connection_end(struct connection *c)
@@ -226,6 +237,8 @@ void connection_close(struct connection *c, enum close_reason reason,
     lobby_leave(c);
     connection_forget_starving(c);
     backlog_forget(c);
+    if (was_open)
+        count_client(c, -1);
     session_end(c, was_open && close_reasons[reason].will);
     if (is_worth_lingering(reason))
         linger(c);
@@ -237,6 +250,10 @@ void connection_close(struct connection *c, enum close_reason reason,
 
 void connection_opened(struct connection *c)
 {
+    if (c->state != CONNECTION_OPEN) {
+        c->opened_us = c->worker->real_us;
+        count_client(c, 1);
+    }
     c->state = CONNECTION_OPEN;
     if (c->keep_alive_s > 0)
         start_timer(c, c->keep_alive_s);

@@ -321,6 +321,7 @@ void publish_received(struct connection *c, struct packet_publish *p)
         return;
 
     counter_add(&w->counters.received, 1);
+    counter_add(&w->counters.payload_received, p->payload.len);
     if (p->qos == 2 && inbound_has(c->inbound, p->packet_id)) {
         publish_again(c, p);
         return;

@@ -63,6 +63,26 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
 }
 
+static void on_sys_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *w = timer->data;
+
+    (void)loop;
+    (void)events;
+    sys_sample(w->hub, clock_mono_us());
+}
+
+/* Figures of the whole server, taken where devices cannot get in the way. */
+static void start_sampling(struct worker *w)
+{
+    const double every_s = (double)w->hub->config->mqtt_sys_interval;
+
+    w->sys_tick.data = w;
+    ev_timer_init(&w->sys_tick, on_sys_tick, every_s, every_s);
+    if (w->number == w->hub->count && every_s > 0)
+        ev_timer_start(w->loop, &w->sys_tick);
+}
+
 static void tell_time(struct worker *w)
 {
     w->real_us = clock_real_us();
@@ -283,6 +303,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     resume_starving(w);
     more = share_take(w);
     more |= fan_out_turn(w, FAN_OUT_US);
+    sys_turn(w);
     more |= share_feed_turn(w);
     more |= backlog_turn(w);
     save_sessions(w);
@@ -352,6 +373,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     ev_async_start(w->loop, &w->wake);
     ev_prepare_start(w->loop, &w->turn);
     ev_check_start(w->loop, &w->check);
+    start_sampling(w);
     tell_time(w);
     return w;
 }

@@ -19,9 +19,10 @@
 #include "broker/image.h"
 #include "broker/listener.h"
 #include "broker/publish.h"
-#include "broker/stored_session.h"
 #include "broker/share.h"
+#include "broker/stored_session.h"
 #include "broker/subscription_index.h"
+#include "broker/sys.h"
 
 /* Credits of all connections of a worker together. */
 #define WORKER_COMMANDS_MAX 32768
@@ -92,6 +93,9 @@ struct worker {
     struct connection_list feeding;  /* have a backlog and room for it */
     struct unsaved_sessions unsaved; /* stored sessions */
     ev_timer save_tick;
+    ev_timer sys_tick;        /* the admin worker's */
+    struct sys_values sys;    /* as last fanned out */
+    size_t sys_subscriptions; /* filters here that concern it */
     bool save_all;
     unsigned openings; /* CONNECTs that wait for the store */
     struct pending_will *wills; /* by identity */
@@ -125,7 +129,9 @@ struct worker {
 
     int64_t real_us, mono_us; /* of this turn */
     struct counters counters;
-    _Atomic uint64_t subscriptions;
+    _Atomic uint64_t subscriptions, shared_subscriptions;
+    _Atomic uint64_t clients; /* connected; administrators do not count */
+    _Atomic uint64_t clients_stored; /* those whose session outlives them */
     _Atomic uint64_t closed[CLOSE_REASON_COUNT];
 };
 
