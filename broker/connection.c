@@ -6,6 +6,7 @@
 #include "broker/connection_private.h"
 #include "broker/lobby.h"
 #include "broker/packet_encode.h"
+#include "broker/roll_call.h"
 #include "broker/session.h"
 #include "broker/stored_session.h"
 #include "broker/topic_alias.h"
@@ -83,6 +84,7 @@ void connection_attach(struct connection *c, struct worker *w)
 {
     c->worker = w;
     w->held_bytes += c->in.cap;
+    c->number = atomic_fetch_add(&w->hub->attached, 1) + 1;
     TAILQ_INSERT_TAIL(&w->connections, c, all);
     const bool room = have_room_for_hit(w);
     w->connection_count++;
@@ -105,6 +107,7 @@ static void take_off(struct connection *c)
     ev_io_stop(w->loop, &c->writable);
     ev_timer_stop(w->loop, &c->timer);
     w->held_bytes -= c->in.cap;
+    roll_call_forget(w, c);
     TAILQ_REMOVE(&w->connections, c, all);
     w->connection_count--;
 }

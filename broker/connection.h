@@ -113,6 +113,7 @@ struct connection {
     struct message *will;
     UT_hash_handle session; /* in worker.sessions by identity */
     char peer[56];
+    uint64_t number;   /* ascending in worker.connections, never used again */
     int64_t opened_us; /* real time of its CONNACK */
 
     /* what it published and has no answer for yet */

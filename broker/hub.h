@@ -36,6 +36,7 @@ struct hub {
     struct sys sys;                              /* this too */
     uint64_t connection_limit;
     atomic_uint_fast64_t connections; /* open sockets, all workers */
+    atomic_uint_fast64_t attached;    /* connection.number given last */
     atomic_int phase;                 /* enum hub_phase */
     atomic_uint busy; /* workers that are not done with the phase yet */
     /* Appends what `$confab/status` answers; any thread. */

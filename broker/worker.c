@@ -9,9 +9,10 @@
 #include "broker/handover_listener.h"
 #include "broker/listener.h"
 #include "broker/lobby.h"
+#include "broker/roll_call.h"
 #include "broker/session.h"
-#include "broker/will.h"
 #include "broker/share_feed.h"
+#include "broker/will.h"
 
 #define RESULTS_AT_ONCE 256
 #define FAN_OUT_US 5000 /* then sockets are looked at again */
@@ -306,6 +307,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     sys_turn(w);
     more |= share_feed_turn(w);
     more |= backlog_turn(w);
+    more |= roll_call_turn(w);
     save_sessions(w);
     worker_flush(w);
     follow_phase(w);
@@ -331,12 +333,13 @@ static bool make_parts(struct worker *w)
     w->results = mailbox_new(WORKER_COMMANDS_MAX, wake_worker, w);
     w->batches = mailbox_new(WORKER_BATCHES_MAX, wake_worker, w);
     w->moves = mailbox_new(WORKER_MOVES_MAX, wake_worker, w);
+    w->questions = mailbox_new(WORKER_QUESTIONS_MAX, wake_worker, w);
     w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     w->index = subscription_index_new();
     w->read_buffer = malloc(2 * WORKER_READ_SIZE);
     return w->results != NULL && w->batches != NULL && w->moves != NULL &&
-           w->loop != NULL && w->index != NULL && w->read_buffer != NULL &&
-           lobby_open(w) && share_init(w);
+           w->questions != NULL && w->loop != NULL && w->index != NULL &&
+           w->read_buffer != NULL && lobby_open(w) && share_init(w);
 }
 
 struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
@@ -432,6 +435,7 @@ void worker_free(struct worker *w)
 {
     if (w == NULL)
         return;
+    roll_call_release(w); /* the admin worker, who asked, is the last to go */
     empty_mailboxes(w);
     share_release(w);
     free_dead(w);

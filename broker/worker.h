@@ -34,6 +34,7 @@
 #define WORKER_FILTER_COST_MAX (512U * 1024 * 1024)
 #define WORKER_BATCHES_MAX 1024
 #define WORKER_MOVES_MAX 4096
+#define WORKER_QUESTIONS_MAX 64
 #define WORKER_READ_SIZE 65536
 /* Bytes encoded between two flushes: no live reader gets more at once, so one
  * whose socket takes everything is never taken for a slow one. */
@@ -62,6 +63,8 @@ struct worker {
     struct mailbox *results; /* struct command, bounded by the credits */
     struct mailbox *batches; /* struct batch, a reference each */
     struct mailbox *moves;   /* struct connection */
+    struct mailbox
+        *questions; /* struct publish, another worker's (roll_call.h) */
     struct share share;      /* has another one */
     /* Not 0: batches had no room in the mailbox; 1 + the head of the last one.
      * While it is set the writer sends none, so that order is kept. */
@@ -88,6 +91,10 @@ struct worker {
 
     struct connection_list connections;
     size_t connection_count;
+    struct {
+        uint64_t after;
+        struct connection *next;
+    } called;                        /* where the last roll call stopped */
     struct connection *sessions;     /* by identity */
     struct session_filter *filters;  /* by connection and filter */
     struct connection_list feeding;  /* have a backlog and room for it */
