@@ -32,6 +32,10 @@
     NUMBER(mqtt, keep_alive_max, mqtt_keep_alive_max, 0, 0, 65535, "seconds", \
            "longest keep-alive of MQTT 5 clients (Server Keep Alive); 0: "    \
            "theirs holds")                                                    \
+    NUMBER(                                                                   \
+        mqtt, sys_interval, mqtt_sys_interval, 10, 0, 86400, "seconds",       \
+        "how often the server's figures are published as $SYS/broker/...; "   \
+        "0: never")                                                           \
     TEXT(store, path, store_path, "data", "folder",                           \
          "the data folder, created when missing (also --data)")               \
     NUMBER(store, map_size, store_map_size, UINT64_C(17179869184), 1048576,   \

@@ -45,6 +45,19 @@
  *  ping          {} → {} ; a real write of a row of `meta` and its commit
  *  trim          {topic: str, through: int id} remove messages up to that id,
  *                whole chunks → {"removed":n}
+ *  clients       {token: str, client: str in which * is any text, address: str,
+ *                full: 1 (whole tokens), from: str; all may be missing} →
+ *                {"clients":[…],"next":…}: those who are connected, in pages.
+ *                With `next` as `from` it goes on; null: that was the end. A
+ *                client: {"token":… (null: nameless),"client":…,"client_bytes":
+ *                n (only where the id is longer than shown),"address":…,
+ *                "version":"5.0","transport":"tcp","since":ISO time,
+ *                "keep_alive_s":n,"subscriptions":n,"inflight":n,
+ *                "queued_bytes":n,"catching_up":bool,
+ *                "expiry_s":n (null: never)}
+ *  kick          {token: str, client: str (exactly), address: str, all: 1, from}
+ *                client and token, address, or all and token; token "": the
+ *                nameless. Disconnects them → {"kicked":n,"next":…} likewise
  *  status        {} → the broker's counters as JSON (not through the writer) */
 #define COMMAND_PREFIX "$confab/"
 

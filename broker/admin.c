@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/topic.h"
 #include "broker/reason.h"
+#include "broker/roll_call.h"
 #include "store/unpack.h"
 
 /* A value of the map: text or a number that is not negative. */
@@ -16,7 +17,8 @@ struct value {
 
 /* What the map may hold; each command looks at its own. */
 struct order {
-    struct slice token, plan, topic;
+    struct slice token, plan, topic, client, address, from;
+    bool all, full;
     bool has_start, has_reads, has_through;
     uint64_t start, reads, through;
 };
@@ -64,6 +66,12 @@ static bool take_number(const struct value *v, bool *ret_has, uint64_t *ret)
     return !v->is_text;
 }
 
+static bool take_yes(const struct value *v, bool *ret)
+{
+    *ret = v->number != 0;
+    return !v->is_text;
+}
+
 static bool take_field(struct slice key, const struct value *v,
                        struct order *o)
 {
@@ -73,6 +81,16 @@ static bool take_field(struct slice key, const struct value *v,
         return take_text(v, &o->plan);
     if (slice_eq(key, slice_str("topic")))
         return take_text(v, &o->topic);
+    if (slice_eq(key, slice_str("client")))
+        return take_text(v, &o->client);
+    if (slice_eq(key, slice_str("address")))
+        return take_text(v, &o->address);
+    if (slice_eq(key, slice_str("from")))
+        return take_text(v, &o->from);
+    if (slice_eq(key, slice_str("all")))
+        return take_yes(v, &o->all);
+    if (slice_eq(key, slice_str("full")))
+        return take_yes(v, &o->full);
     if (slice_eq(key, slice_str("start")))
         return take_number(v, &o->has_start, &o->start) &&
                o->start <= INT64_MAX;
@@ -192,6 +210,49 @@ static bool order_trim(struct publish *q, const struct hub *hub,
     return true;
 }
 
+static bool call_roll(struct publish *q, const struct hub *hub,
+                      const struct order *o, bool kicks)
+{
+    struct roll_call *r = malloc(sizeof(*r));
+
+    if (r == NULL)
+        return refused(q, command_status(RESULT_IO),
+                       REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
+    *r = (struct roll_call){
+        .kicks = kicks,
+        .is_exact = kicks,
+        .full = o->full,
+        .token = o->token,
+        .client = o->client,
+        .address = o->address,
+    };
+    if (!roll_call_begin(r, hub, o->from)) {
+        free(r);
+        return bad(q, "from: what an answer gave as next expected");
+    }
+    q->roll_call = r;
+    return true;
+}
+
+static bool order_clients(struct publish *q, const struct hub *hub,
+                          const struct order *o)
+{
+    return call_roll(q, hub, o, false);
+}
+
+/* Everybody is never meant by leaving something out. */
+static bool order_kick(struct publish *q, const struct hub *hub,
+                       const struct order *o)
+{
+    const bool one = o->client.data != NULL && o->token.data != NULL;
+    const bool all = o->all && o->token.data != NULL;
+
+    if (!one && !all && o->address.data == NULL)
+        return bad(q,
+                   "kick needs client and token, address, or all and token");
+    return call_roll(q, hub, o, true);
+}
+
 static const struct {
     const char *name;
     bool (*make)(struct publish *q, const struct hub *hub,
@@ -202,6 +263,8 @@ static const struct {
     {"usage", order_usage},
     {"ping", order_ping},
     {"trim", order_trim},
+    {"clients", order_clients},
+    {"kick", order_kick},
 };
 
 bool admin_order(struct publish *q, const struct hub *hub, struct slice name,
@@ -237,7 +300,7 @@ void admin_answer(struct publish *q)
     const struct command *c = &q->command;
     struct buffer b = BUFFER_INIT;
 
-    if (c->result != RESULT_OK)
+    if (c->result != RESULT_OK || q->result != NULL)
         return;
     switch (c->kind) {
     case COMMAND_TOKEN_CREATE:

@@ -10,8 +10,8 @@
 #include "broker/hub.h"
 #include "broker/publish.h"
 
-/* Makes q->command of the PUBLISH. true: submit it. false: it is answered at
- * once, by q->status, q->text and q->result. `name` is what follows the
+/* Makes q->command of the PUBLISH. true: submit it, or, where it has become
+ * q->roll_call, ask the worker that names. false: it is answered at once, by q->status, q->text and q->result. `name` is what follows the
  * prefix; both are borrowed for the call. */
 bool admin_order(struct publish *q, const struct hub *hub, struct slice name,
                  struct slice body, int64_t now_us);

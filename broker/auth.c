@@ -3,6 +3,7 @@
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/reason.h"
+#include "broker/sys_topics.h"
 
 #define PLAN_OF_OPEN_MODE "local"
 
@@ -120,6 +121,8 @@ enum publish_verdict auth_publish(enum role role, struct slice token,
 {
     if (topic.len == 0)
         return PUBLISH_INVALID;
+    if (slice_eq(topic_first_level(topic), slice_str(SYS_LEVEL)))
+        return PUBLISH_FOREIGN; /* the server's own */
     switch (role) {
     case ROLE_TOKEN: return publish_of_token(token, topic);
     case ROLE_ADMIN: return publish_of_admin(topic);

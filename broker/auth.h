@@ -39,7 +39,7 @@ enum publish_verdict {
     PUBLISH_EVENT,   /* administrators: `$events/…`, not stored */
     PUBLISH_COMMAND, /* administrators: `$confab/<command>` */
     PUBLISH_DROP,    /* nameless, `$…`: acknowledge and forget */
-    PUBLISH_FOREIGN, /* 0x87 */
+    PUBLISH_FOREIGN, /* 0x87: somebody else's, or `$SYS` */
     PUBLISH_INVALID  /* 0x90: not a thing of this client's, not a topic */
 };
 enum publish_verdict auth_publish(enum role role, struct slice token,

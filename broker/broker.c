@@ -177,11 +177,18 @@ static bool load_wills(struct broker *b, struct config_error *ret_error)
     return wills_load(&b->hub) || fail(ret_error, "cannot read the sessions");
 }
 
+static bool first_sample(struct broker *b)
+{
+    if (b->hub.config->mqtt_sys_interval > 0)
+        sys_sample(&b->hub, clock_mono_us());
+    return true;
+}
+
 static bool start_all(struct broker *b, struct config_error *ret_error)
 {
     return make_workers(b, ret_error) && open_listeners(b, ret_error) &&
            start_writer(b, ret_error) && load_wills(b, ret_error) &&
-           start_workers(b, ret_error);
+           first_sample(b) && start_workers(b, ret_error);
 }
 
 bool broker_start(const struct config *config, struct store *store,
@@ -202,6 +209,11 @@ bool broker_start(const struct config *config, struct store *store,
     b->hub.connection_limit = connection_limit(config);
     b->hub.status = put_status;
     b->hub.arg = b;
+    if (!sys_init(&b->hub.sys, b->started_us)) {
+        free(b->data_dir);
+        free(b);
+        return fail(ret_error, "out of memory");
+    }
     const bool good = b->data_dir == NULL ? fail(ret_error, "out of memory")
                                           : start_all(b, ret_error);
     if (!good) {
@@ -314,6 +326,7 @@ void broker_stop(struct broker *b)
     close_local(b, b->local_fd, SOCKET_NAME);
     close_local(b, b->clients_fd, CLIENTS_NAME);
     tls_current_release(&hub->tls);
+    sys_release(&hub->sys);
     free(b->data_dir);
     free(b);
 }

@@ -55,15 +55,21 @@ enum broker_reload broker_reload(struct broker *b,
  *  {"uptime_s":…, "mqtt_port":…, "workers":…,
  *   "connections":{"now":…,"accepted":…,"limit":…,
  *                  "refused_connection_limit":…,"refused_plan_limit":…},
+ *   "clients":{"connected":…,"connected_stored":…},
+ *   "packets":{"received":…,"sent":…},
  *   "messages":{"received":…,"delivered":…},
  *   "bytes":{"received":…,"sent":…}, "subscriptions":…,
+ *   "shared_subscriptions":…,
  *   "catchup":{"switched":…,"records":…}, "batches_dropped":…,
  *   "dropped":{CAUSE:n,…}, "closed":{REASON:n,…},
  *   "writer":{"accepting":…,"last_commit":ISO time or null,"commits":…,
  *             "appended":…,"events":…,"refused":…,"trimmed":…,
- *             "commit_p50_us":…,"commit_p99_us":…},
- *   "store":{"head":…,"entries":…,"things":…,"tokens":…,"map_size":…,
- *            "map_used":…}}
+ *             "sessions_expired":…,"commit_p50_us":…,"commit_p99_us":…},
+ *   "store":{"head":…,"entries":…,"things":…,"tokens":…,"retained":…,
+ *            "sessions":…,"map_size":…,"map_used":…}}
+ *
+ * `connections` are sockets, administrators' too; `clients` those whose CONNECT
+ * was accepted, administrators not among them.
  *
  * Counters are sums over the workers, each a moment old. Opens a short read
  * transaction. `$confab/status` answers with the same text. */

@@ -108,8 +108,7 @@ static void refuse(struct connection *c, uint8_t reason, const char *text)
         packet_encode_connack(&c->terms, &connack, packet, sizeof(packet));
 
     if (size > 0)
-        (void)out_queue_copy(&c->out, &c->worker->pool,
-                             slice_of(packet, size));
+        (void)connection_answer(c, packet, size);
     connection_close(c, CLOSE_REFUSED, text);
 }
 
@@ -301,7 +300,7 @@ static void send_connack(struct connection *c, bool session_present)
                          "its Maximum Packet Size has no room for CONNACK");
         return;
     }
-    if (!out_queue_copy(&c->out, &c->worker->pool, slice_of(packet, size))) {
+    if (!connection_answer(c, packet, size)) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
@@ -324,6 +323,7 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     struct packet_error error;
     const bool good = packet_decode_connect(f, MAXIMUM_QOS, &p, &error);
 
+    counter_add(&c->worker->counters.connects, 1);
     if (!good && p.version == 0) {
         connection_close(c, CLOSE_MALFORMED, error.text);
         return;

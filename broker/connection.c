@@ -6,6 +6,7 @@
 #include "broker/connection_private.h"
 #include "broker/lobby.h"
 #include "broker/packet_encode.h"
+#include "broker/roll_call.h"
 #include "broker/session.h"
 #include "broker/stored_session.h"
 #include "broker/topic_alias.h"
@@ -83,6 +84,7 @@ void connection_attach(struct connection *c, struct worker *w)
 {
     c->worker = w;
     w->held_bytes += c->in.cap;
+    c->number = atomic_fetch_add(&w->hub->attached, 1) + 1;
     TAILQ_INSERT_TAIL(&w->connections, c, all);
     const bool room = have_room_for_hit(w);
     w->connection_count++;
@@ -105,6 +107,7 @@ static void take_off(struct connection *c)
     ev_io_stop(w->loop, &c->writable);
     ev_timer_stop(w->loop, &c->timer);
     w->held_bytes -= c->in.cap;
+    roll_call_forget(w, c);
     TAILQ_REMOVE(&w->connections, c, all);
     w->connection_count--;
 }
@@ -136,6 +139,18 @@ void connection_finish(struct connection *c)
     atomic_fetch_sub(&w->hub->connections, 1);
     if (c->commands == 0)
         SLIST_INSERT_HEAD(&w->dead, c, dead);
+}
+
+/* Administrators are nobody's clients. */
+static void count_client(struct connection *c, int change)
+{
+    struct worker *w = c->worker;
+
+    if (c->role == ROLE_ADMIN)
+        return;
+    counter_add(&w->clients, (uint64_t)change);
+    if (c->stored != NULL)
+        counter_add(&w->clients_stored, (uint64_t)change);
 }
 
 /* ---- closing ------------------------------------------------------------ */
@@ -171,8 +186,7 @@ static void say_goodbye(struct connection *c, enum close_reason reason,
                                  slice_of(NULL, 0), &detail, packet,
                                  sizeof(packet));
     if (size > 0)
-        (void)out_queue_copy(&c->out, &c->worker->pool,
-                             slice_of(packet, size));
+        (void)connection_answer(c, packet, size);
 }
 
 void connection_end(struct connection *c)
@@ -229,6 +243,8 @@ void connection_close(struct connection *c, enum close_reason reason,
     lobby_leave(c);
     connection_forget_starving(c);
     backlog_forget(c);
+    if (was_open)
+        count_client(c, -1);
     session_end(c, was_open && close_reasons[reason].will);
     if (is_worth_lingering(c, reason))
         linger(c);
@@ -240,6 +256,10 @@ void connection_close(struct connection *c, enum close_reason reason,
 
 void connection_opened(struct connection *c)
 {
+    if (c->state != CONNECTION_OPEN) {
+        c->opened_us = c->worker->real_us;
+        count_client(c, 1);
+    }
     c->state = CONNECTION_OPEN;
     if (c->keep_alive_s > 0)
         start_timer(c, c->keep_alive_s);

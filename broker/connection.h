@@ -113,6 +113,8 @@ struct connection {
     struct message *will;
     UT_hash_handle session; /* in worker.sessions by identity */
     char peer[56];
+    uint64_t number;   /* ascending in worker.connections, never used again */
+    int64_t opened_us; /* real time of its CONNACK */
 
     /* what it published and has no answer for yet */
     STAILQ_HEAD(, publish) unacked; /* QoS 1 and 2, in order of arrival */
@@ -175,6 +177,10 @@ void connection_opened(struct connection *c);
 void connection_flush(struct connection *c);
 /* Something was added to `out`: flush it at the end of the turn. */
 void connection_touch(struct connection *c);
+
+/* Queues a packet that is no PUBLISH, an answer or a goodbye. false: out of
+ * memory. */
+bool connection_answer(struct connection *c, const void *packet, size_t size);
 
 /* Its socket can be read; only for lobby.h to call. */
 void connection_readable(struct connection *c);

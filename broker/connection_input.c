@@ -144,6 +144,8 @@ static enum feeding take_packets(struct connection *c, const char *data,
             }
         }
         session_packet(c, &frame);
+        if (c->joining == 0) /* else it is read again */
+            counter_add(&c->worker->counters.packets, 1);
         if (c->state >= CONNECTION_LINGERING)
             return FEED_ENDED;
         if (c->joining > 0)

@@ -14,6 +14,16 @@ void connection_touch(struct connection *c)
     c->worker->touched = c;
 }
 
+bool connection_answer(struct connection *c, const void *packet, size_t size)
+{
+    struct worker *w = c->worker;
+
+    if (!out_queue_copy(&c->out, &w->pool, slice_of(packet, size)))
+        return false;
+    counter_add(&w->counters.answers, 1);
+    return true;
+}
+
 static void write_failed(struct connection *c)
 {
     if (c->state == CONNECTION_LINGERING)

@@ -8,9 +8,14 @@
 
 /* X(name): totals since start */
 #define COUNTERS_TOTAL(X)                                                     \
-    X(accepted)  /* connections */                                            \
-    X(received)  /* PUBLISH packets */                                        \
-    X(delivered) /* PUBLISH packets */                                        \
+    X(accepted)          /* connections */                                    \
+    X(connects)          /* CONNECT packets */                                \
+    X(packets)           /* received, of any kind */                          \
+    X(received)          /* PUBLISH packets */                                \
+    X(delivered)         /* PUBLISH packets */                                \
+    X(answers)           /* packets sent that are no PUBLISH */               \
+    X(payload_received)  /* bytes, of PUBLISH packets */                      \
+    X(payload_delivered) /* likewise */                                       \
     X(bytes_received)                                                         \
     X(bytes_sent)                                                             \
     X(catchup_switched) /* a live subscriber became a catch-up reader */      \

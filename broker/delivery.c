@@ -152,6 +152,12 @@ static bool give_with_id(struct connection *c, const struct message *m,
     return out_queue_share(delivery_queue(c), pool, &payload);
 }
 
+static void count_delivery(struct worker *w, const struct message *m)
+{
+    counter_add(&w->counters.delivered, 1);
+    counter_add(&w->counters.payload_delivered, m->payload.len);
+}
+
 static void give_image(struct connection *c, struct images *set,
                        unsigned shape)
 {
@@ -179,7 +185,7 @@ static void give_image(struct connection *c, struct images *set,
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    counter_add(&w->counters.delivered, 1);
+    count_delivery(w, set->message);
     connection_touch(c);
 }
 
@@ -249,7 +255,7 @@ static bool give_own(struct connection *c, const struct message *m,
     if (to == NULL)
         return false;
     image_write(m, shape, left_s, &own, to);
-    counter_add(&w->counters.delivered, 1);
+    count_delivery(w, m);
     connection_touch(c);
     return true;
 }
@@ -406,7 +412,7 @@ bool delivery_resend(struct connection *c, const struct message *m,
     if (to == NULL)
         return false;
     image_write(m, shape, left_s, &own, to);
-    counter_add(&w->counters.delivered, 1);
+    count_delivery(w, m);
     connection_touch(c);
     return true;
 }

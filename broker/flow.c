@@ -18,7 +18,7 @@ static void send_ack(struct connection *c, enum packet_type type,
 
     if (size == 0)
         return; /* the client's Maximum Packet Size has no room for it */
-    if (out_queue_copy(&c->out, &c->worker->pool, slice_of(packet, size)))
+    if (connection_answer(c, packet, size))
         connection_touch(c);
     else
         connection_close(c, CLOSE_NO_MEMORY, NULL);

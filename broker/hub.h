@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/config.h"
+#include "broker/sys.h"
 #include "broker/tls.h"
 #include "store/store.h"
 #include "store/writer.h"
@@ -32,8 +33,10 @@ struct hub {
     unsigned count;
     struct token_connections *token_connections; /* has a lock of its own */
     struct tls_current tls;                      /* so has this */
+    struct sys sys;                              /* this too */
     uint64_t connection_limit;
     atomic_uint_fast64_t connections; /* open sockets, all workers */
+    atomic_uint_fast64_t attached;    /* connection.number given last */
     atomic_int phase;                 /* enum hub_phase */
     atomic_uint busy; /* workers that are not done with the phase yet */
     /* Appends what `$confab/status` answers; any thread. */

@@ -58,6 +58,7 @@ void publish_free(struct worker *w, struct publish *q)
 
     message_unref(q->command.message);
     free(q->result);
+    free(q->roll_call);
     free(q->memory);
     if (pool->idle_count >= IDLE_KEPT) {
         free(q);
@@ -69,7 +70,7 @@ void publish_free(struct worker *w, struct publish *q)
 
 /* ---- to the writer and back --------------------------------------------- */
 
-/* The writer's thread. The credits bound what may be in the mailbox. */
+/* The writer's thread, or another worker's. The credits bound what may be in the mailbox. */
 static void on_done(struct command *command)
 {
     const struct publish *q = command->owner;
@@ -104,6 +105,29 @@ void publish_submit(struct worker *w, struct publish *q)
     }
     if (!STAILQ_EMPTY(&pool->waiting) || !submit_now(w, q))
         STAILQ_INSERT_TAIL(&pool->waiting, q, waiting);
+}
+
+bool publish_ask(struct worker *w, struct publish *q, struct worker *whom)
+{
+    struct connection *c = q->connection;
+
+    q->worker = w;
+    q->command.done = on_done;
+    /* It counts as a command until it is back: the mailbox has room for it, and
+     * the connection and this worker wait for it. */
+    if (!publish_pool_has_room(&w->publishes) ||
+        !mailbox_send(whom->questions, q))
+        return false;
+    w->publishes.commands++;
+    w->publishes.bytes += q->bytes;
+    c->commands++;
+    c->command_bytes += q->bytes;
+    return true;
+}
+
+void publish_ask_answered(struct publish *q)
+{
+    on_done(&q->command);
 }
 
 void publish_submit_waiting(struct worker *w)

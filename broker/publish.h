@@ -12,6 +12,7 @@
 #include "store/writer.h"
 
 struct connection;
+struct roll_call;
 struct worker;
 
 #define PUBLISH_OPERATION_MAX 64
@@ -40,6 +41,7 @@ struct publish {
     void (*finished)(struct worker *w, struct publish *q);
     void *waiting_for; /* finished's; inside memory */
     void *memory; /* what slices of `command` point into; freed with this */
+    struct roll_call *roll_call; /* a question to a worker; freed with this */
     char operation[PUBLISH_OPERATION_MAX];
 };
 
@@ -86,6 +88,10 @@ void publish_drop_will(struct connection *c);
 void publish_finished(struct worker *w, struct command *command);
 /* Results have made room: submits what waits. */
 void publish_submit_waiting(struct worker *w);
+
+/* The worker that was asked (publish_private.h) has its answer: q->result and
+ * q->command.result. That worker's thread; q is not its own any more. */
+void publish_ask_answered(struct publish *q);
 
 /* The hold of a 3.1.1 client over its limit has ended. */
 void publish_hold_over(struct connection *c);

@@ -7,6 +7,7 @@
 #include "broker/inbound.h"
 #include "broker/publish_private.h"
 #include "broker/reason.h"
+#include "broker/roll_call.h"
 #include "broker/stored_session.h"
 #include "broker/topic_alias.h"
 
@@ -251,8 +252,15 @@ static void publish_command(struct connection *c,
         q->reason = REASON_IMPLEMENTATION_SPECIFIC;
         q->text = "confab-op is too long";
     } else if (admin_order(q, w->hub, name, p->payload, w->real_us)) {
-        publish_submit(w, q);
-        return;
+        if (q->roll_call == NULL) {
+            publish_submit(w, q);
+            return;
+        }
+        if (publish_ask(w, q, w->hub->workers[q->roll_call->worker]))
+            return;
+        q->status = 503;
+        q->reason = REASON_IMPLEMENTATION_SPECIFIC;
+        q->text = "too many questions at once: ask again";
     }
     if (p->qos > 0) {
         q->answered = true;
@@ -321,6 +329,7 @@ void publish_received(struct connection *c, struct packet_publish *p)
         return;
 
     counter_add(&w->counters.received, 1);
+    counter_add(&w->counters.payload_received, p->payload.len);
     if (p->qos == 2 && inbound_has(c->inbound, p->packet_id)) {
         publish_again(c, p);
         return;

@@ -13,6 +13,10 @@ void publish_free(struct worker *w, struct publish *q);
 /* Hands it to the writer, or lets it wait for room there. */
 void publish_submit(struct worker *w, struct publish *q);
 
+/* The same with another worker, who answers q->roll_call. false: it has no room
+ * for the question, nothing happened. */
+bool publish_ask(struct worker *w, struct publish *q, struct worker *whom);
+
 /* Acknowledges what has its answer, in order; may close the connection. */
 void publish_settle(struct connection *c);
 

@@ -89,7 +89,7 @@ bool receipt_send(struct connection *c, const struct publish *q)
                           q->packet_id, q->reason, &detail, to, cap);
     if (size == 0)
         return true; /* the client's Maximum Packet Size has no room for it */
-    if (!out_queue_copy(&c->out, &w->pool, slice_of(to, size)))
+    if (!connection_answer(c, to, size))
         return false;
     connection_touch(c);
     return true;

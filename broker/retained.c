@@ -16,7 +16,9 @@ struct retained_scan {
     uint32_t identifier;
     uint8_t qos;
     bool no_local;
-    bool exact;          /* no wildcard: one look-up */
+    bool exact;  /* no wildcard: one look-up */
+    bool is_sys; /* the server's own figures, from sys_at on */
+    unsigned sys_at;
     struct buffer after; /* topic to go on after; empty: from the start */
     size_t len;
     char filter[];
@@ -60,8 +62,10 @@ void retained_forget(struct connection *c)
 bool retained_scan_add(struct connection *c, struct slice filter,
                        uint64_t as_of, const struct subscriber *s)
 {
+    const bool is_sys = sys_concerns(filter);
+
     /* Events are never retained, and `$` topics are never stored. */
-    if (*(const char *)filter.data == '$')
+    if (*(const char *)filter.data == '$' && !is_sys)
         return true;
     retained_scan_cancel(c, filter);
     struct retained_scan *scan = calloc(1, sizeof(*scan) + filter.len);
@@ -72,6 +76,7 @@ bool retained_scan_add(struct connection *c, struct slice filter,
     scan->identifier = s->identifier;
     scan->no_local = s->no_local;
     scan->exact = !filter_has_wildcard(filter);
+    scan->is_sys = is_sys;
     scan->len = filter.len;
     memcpy(scan->filter, filter.data, filter.len);
     TAILQ_INSERT_TAIL(&c->scans, scan, entry);
@@ -108,11 +113,35 @@ static enum store_err scan_next(struct retained_scan *s,
     return err;
 }
 
+static struct grant grant_of(const struct retained_scan *s)
+{
+    return (struct grant){
+        .qos = s->qos,
+        .retain = true,
+        .identifiers = &s->identifier,
+        .identifier_count = s->identifier != 0,
+    };
+}
+
+static void sys_step(struct connection *c, struct retained_scan *s)
+{
+    const struct grant grant = grant_of(s);
+
+    if (!sys_give(c, filter_of(s), &grant, &s->sys_at))
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+    else if (s->sys_at == SYS_TOPIC_COUNT)
+        scan_done(c, s);
+}
+
 bool retained_step(struct connection *c, struct store_reader *r)
 {
     struct retained_scan *s = TAILQ_FIRST(&c->scans);
     struct record record;
 
+    if (s->is_sys) {
+        sys_step(c, s);
+        return true;
+    }
     for (unsigned rows = 0; rows < ROWS_PER_STEP && delivery_has_room(c);
          rows++) {
         const enum store_err err =
@@ -125,12 +154,7 @@ bool retained_step(struct connection *c, struct store_reader *r)
         }
         if (err != STORE_OK)
             return false;
-        const struct grant grant = {
-            .qos = s->qos,
-            .retain = true,
-            .identifiers = &s->identifier,
-            .identifier_count = s->identifier != 0,
-        };
+        const struct grant grant = grant_of(s);
         if (is_wanted(c, s, &record.m) &&
             !delivery_give(c, &record.m, &grant)) {
             connection_close(c, CLOSE_NO_MEMORY, NULL);

@@ -24,7 +24,7 @@ static void answer(struct connection *c, const uint8_t *packet, size_t size)
 {
     if (size == 0)
         return; /* the client's Maximum Packet Size has no room for it */
-    if (out_queue_copy(&c->out, &c->worker->pool, slice_of(packet, size)))
+    if (connection_answer(c, packet, size))
         connection_touch(c);
     else
         connection_close(c, CLOSE_NO_MEMORY, NULL);

@@ -4,7 +4,7 @@
 
 #include "broker/worker.h"
 
-static uint64_t sum(const struct hub *hub, size_t offset_in_worker)
+uint64_t status_sum(const struct hub *hub, size_t offset_in_worker)
 {
     uint64_t total = 0;
 
@@ -16,7 +16,7 @@ static uint64_t sum(const struct hub *hub, size_t offset_in_worker)
     return total;
 }
 
-#define SUM(hub, field) sum(hub, offsetof(struct worker, field))
+#define SUM STATUS_SUM
 
 static void put_member(struct buffer *out, const char *name, uint64_t v)
 {
@@ -44,6 +44,17 @@ static void put_traffic(const struct hub *hub, struct buffer *out)
 #undef X
     buffer_put_char(out, '}');
 
+    put_object(out, "clients");
+    put_member(out, "connected", SUM(hub, clients));
+    put_member(out, "connected_stored", SUM(hub, clients_stored));
+    buffer_put_char(out, '}');
+
+    put_object(out, "packets");
+    put_member(out, "received", SUM(hub, counters.packets));
+    put_member(out, "sent",
+               SUM(hub, counters.delivered) + SUM(hub, counters.answers));
+    buffer_put_char(out, '}');
+
     put_object(out, "messages");
     put_member(out, "received", SUM(hub, counters.received));
     put_member(out, "delivered", SUM(hub, counters.delivered));
@@ -55,6 +66,7 @@ static void put_traffic(const struct hub *hub, struct buffer *out)
     buffer_put_char(out, '}');
 
     put_member(out, "subscriptions", SUM(hub, subscriptions));
+    put_member(out, "shared_subscriptions", SUM(hub, shared_subscriptions));
     put_object(out, "catchup");
     put_member(out, "switched", SUM(hub, counters.catchup_switched));
     put_member(out, "records", SUM(hub, counters.catchup_records));
@@ -102,6 +114,7 @@ static void put_writer(const struct hub *hub, struct buffer *out)
     put_member(out, "events", s.events);
     put_member(out, "refused", s.refused);
     put_member(out, "trimmed", s.trimmed);
+    put_member(out, "sessions_expired", s.sessions_expired);
     put_member(out, "commit_p50_us", s.commit_p50_us);
     put_member(out, "commit_p99_us", s.commit_p99_us);
     buffer_put_char(out, '}');
@@ -118,6 +131,8 @@ static void put_store(const struct hub *hub, struct buffer *out)
     put_member(out, "entries", s.log_entries);
     put_member(out, "things", s.things);
     put_member(out, "tokens", s.tokens);
+    put_member(out, "retained", s.retained);
+    put_member(out, "sessions", s.sessions);
     put_member(out, "map_size", s.map_size);
     put_member(out, "map_used", s.map_used);
     buffer_put_char(out, '}');

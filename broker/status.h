@@ -2,6 +2,7 @@
 #ifndef CONFAB_BROKER_STATUS_H
 #define CONFAB_BROKER_STATUS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -11,5 +12,9 @@
  * transaction. */
 void status_put(const struct hub *hub, int64_t uptime_us, uint16_t mqtt_port,
                 struct buffer *out);
+
+/* The sum over all workers of a field of struct worker, an _Atomic uint64_t. */
+uint64_t status_sum(const struct hub *hub, size_t offset_in_worker);
+#define STATUS_SUM(hub, field) status_sum(hub, offsetof(struct worker, field))
 
 #endif

@@ -67,6 +67,8 @@ static void count_filters(struct worker *w)
                           subscription_index_count(w->index) +
                               w->share.subscribed,
                           memory_order_relaxed);
+    atomic_store_explicit(&w->shared_subscriptions, w->share.subscribed,
+                          memory_order_relaxed);
 }
 
 static bool enlist(struct connection *c, struct session_filter *f,
@@ -96,7 +98,11 @@ static struct session_filter *add(struct connection *c, struct slice filter,
         free(f);
         return NULL;
     }
+    if (sys_concerns(filter))
+        sys_subscribing(w);
     if (!enlist(c, f, s)) {
+        if (sys_concerns(filter))
+            sys_unsubscribed(w);
         HASH_DEL(w->filters, f);
         free(f);
         return NULL;
@@ -117,6 +123,8 @@ static void drop(struct connection *c, struct session_filter *f)
         share_member_leave(f->share);
     else
         subscription_index_remove(w->index, &f->where);
+    if (sys_concerns(session_filter_slice(f)))
+        sys_unsubscribed(w);
     HASH_DEL(w->filters, f);
     LIST_REMOVE(f, entry);
     c->filter_count--;
@@ -266,7 +274,7 @@ void subscribe_answer(struct connection *c, enum packet_type type,
                                      to, cap);
     if (size == 0)
         return; /* the client's Maximum Packet Size has no room for it */
-    if (out_queue_copy(&c->out, &w->pool, slice_of(to, size)))
+    if (connection_answer(c, to, size))
         connection_touch(c);
     else
         connection_close(c, CLOSE_NO_MEMORY, NULL);

@@ -9,10 +9,11 @@
 #include "broker/handover_listener.h"
 #include "broker/listener.h"
 #include "broker/lobby.h"
+#include "broker/roll_call.h"
 #include "broker/session.h"
-#include "broker/will.h"
 #include "broker/share_feed.h"
 #include "broker/share_save.h"
+#include "broker/will.h"
 
 #define RESULTS_AT_ONCE 256
 #define FAN_OUT_US 5000 /* then sockets are looked at again */
@@ -62,6 +63,26 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)timer;
     (void)events;
+}
+
+static void on_sys_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *w = timer->data;
+
+    (void)loop;
+    (void)events;
+    sys_sample(w->hub, clock_mono_us());
+}
+
+/* Figures of the whole server, taken where devices cannot get in the way. */
+static void start_sampling(struct worker *w)
+{
+    const double every_s = (double)w->hub->config->mqtt_sys_interval;
+
+    w->sys_tick.data = w;
+    ev_timer_init(&w->sys_tick, on_sys_tick, every_s, every_s);
+    if (w->number == w->hub->count && every_s > 0)
+        ev_timer_start(w->loop, &w->sys_tick);
 }
 
 static void tell_time(struct worker *w)
@@ -288,8 +309,10 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     resume_starving(w);
     more = share_take(w);
     more |= fan_out_turn(w, FAN_OUT_US);
+    sys_turn(w);
     more |= share_feed_turn(w);
     more |= backlog_turn(w);
+    more |= roll_call_turn(w);
     save_sessions(w);
     worker_flush(w);
     follow_phase(w);
@@ -315,12 +338,13 @@ static bool make_parts(struct worker *w)
     w->results = mailbox_new(WORKER_COMMANDS_MAX, wake_worker, w);
     w->batches = mailbox_new(WORKER_BATCHES_MAX, wake_worker, w);
     w->moves = mailbox_new(WORKER_MOVES_MAX, wake_worker, w);
+    w->questions = mailbox_new(WORKER_QUESTIONS_MAX, wake_worker, w);
     w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     w->index = subscription_index_new();
     w->read_buffer = malloc(2 * WORKER_READ_SIZE);
     return w->results != NULL && w->batches != NULL && w->moves != NULL &&
-           w->loop != NULL && w->index != NULL && w->read_buffer != NULL &&
-           lobby_open(w) && share_init(w);
+           w->questions != NULL && w->loop != NULL && w->index != NULL &&
+           w->read_buffer != NULL && lobby_open(w) && share_init(w);
 }
 
 struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
@@ -357,6 +381,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     ev_async_start(w->loop, &w->wake);
     ev_prepare_start(w->loop, &w->turn);
     ev_check_start(w->loop, &w->check);
+    start_sampling(w);
     tell_time(w);
     return w;
 }
@@ -415,6 +440,7 @@ void worker_free(struct worker *w)
 {
     if (w == NULL)
         return;
+    roll_call_release(w); /* the admin worker, who asked, is the last to go */
     empty_mailboxes(w);
     share_release(w);
     free_dead(w);

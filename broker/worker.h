@@ -19,9 +19,10 @@
 #include "broker/image.h"
 #include "broker/listener.h"
 #include "broker/publish.h"
-#include "broker/stored_session.h"
 #include "broker/share.h"
+#include "broker/stored_session.h"
 #include "broker/subscription_index.h"
+#include "broker/sys.h"
 
 /* Credits of all connections of a worker together. */
 #define WORKER_COMMANDS_MAX 32768
@@ -33,6 +34,7 @@
 #define WORKER_FILTER_COST_MAX (512U * 1024 * 1024)
 #define WORKER_BATCHES_MAX 1024
 #define WORKER_MOVES_MAX 4096
+#define WORKER_QUESTIONS_MAX 64
 #define WORKER_READ_SIZE 65536
 /* Bytes encoded between two flushes: no live reader gets more at once, so one
  * whose socket takes everything is never taken for a slow one. */
@@ -61,6 +63,8 @@ struct worker {
     struct mailbox *results; /* struct command, bounded by the credits */
     struct mailbox *batches; /* struct batch, a reference each */
     struct mailbox *moves;   /* struct connection */
+    struct mailbox
+        *questions; /* struct publish, another worker's (roll_call.h) */
     struct share share;      /* has another one */
     /* Not 0: batches had no room in the mailbox; 1 + the head of the last one.
      * While it is set the writer sends none, so that order is kept. */
@@ -87,11 +91,18 @@ struct worker {
 
     struct connection_list connections;
     size_t connection_count;
+    struct {
+        uint64_t after;
+        struct connection *next;
+    } called;                        /* where the last roll call stopped */
     struct connection *sessions;     /* by identity */
     struct session_filter *filters;  /* by connection and filter */
     struct connection_list feeding;  /* have a backlog and room for it */
     struct unsaved_sessions unsaved; /* stored sessions */
     ev_timer save_tick;
+    ev_timer sys_tick;        /* the admin worker's */
+    struct sys_values sys;    /* as last fanned out */
+    size_t sys_subscriptions; /* filters here that concern it */
     bool save_all;
     unsigned openings; /* CONNECTs that wait for the store */
     struct pending_will *wills; /* by identity */
@@ -125,7 +136,9 @@ struct worker {
 
     int64_t real_us, mono_us; /* of this turn */
     struct counters counters;
-    _Atomic uint64_t subscriptions;
+    _Atomic uint64_t subscriptions, shared_subscriptions;
+    _Atomic uint64_t clients; /* connected; administrators do not count */
+    _Atomic uint64_t clients_stored; /* those whose session outlives them */
     _Atomic uint64_t closed[CLOSE_REASON_COUNT];
 };
 

@@ -16,6 +16,8 @@ int cli_pub(int argc, char **argv);
 int cli_sub(int argc, char **argv);
 int cli_history(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_clients(int argc, char **argv);
+int cli_kick(int argc, char **argv);
 int cli_check(int argc, char **argv);
 
 /* ---- options every command takes: -c, --data, -s, --help ---------------- */

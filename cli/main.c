@@ -21,6 +21,8 @@ static const struct {
     {"sub", cli_sub, "print messages as they arrive"},
     {"history", cli_history, "print stored messages"},
     {"status", cli_status, "what a running server does"},
+    {"clients", cli_clients, "who is connected"},
+    {"kick", cli_kick, "end a client's connection"},
     {"check", cli_check, "check and print the settings"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

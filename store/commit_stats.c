@@ -24,6 +24,7 @@ void commit_stats_add(struct commit_stats *s, const struct writer_stats *more,
     sums->events += more->events;
     sums->refused += more->refused;
     sums->trimmed += more->trimmed;
+    sums->sessions_expired += more->sessions_expired;
     if (more->last_commit_us != 0) {
         sums->last_commit_us = more->last_commit_us;
         s->latency_us[sums->commits++ % COMMIT_LATENCIES] =

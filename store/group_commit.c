@@ -194,6 +194,7 @@ static void count(struct group_commit *g, int64_t commit_us, uint64_t refused)
         .events = g->t.events,
         .refused = refused,
         .trimmed = g->t.trimmed,
+        .sessions_expired = g->t.sessions_expired,
     };
     commit_stats_add(g->stats, &more, commit_us);
 }
@@ -257,7 +258,7 @@ static void refuse(struct group_commit *g, struct command *c,
         t->paused_until_mono_us = clock_mono_us() + PAUSE_US;
         t->paused_result = c->result;
     }
-    t->appended = t->events = t->trimmed = 0;
+    t->appended = t->events = t->trimmed = t->sessions_expired = 0;
     count(g, -1, 1);
     c->done(c);
 }

@@ -100,6 +100,7 @@ enum store_err session_sweep_step(struct session_sweep *s,
         if (err != STORE_OK)
             return err;
         deleted++;
+        t->sessions_expired++;
     }
     return STORE_OK;
 }

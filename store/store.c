@@ -257,6 +257,10 @@ static enum store_err read_stats(struct store_reader *r,
     if (err == STORE_OK)
         err = count_rows(r->txn, e->db.tokens, &s.tokens);
     if (err == STORE_OK)
+        err = count_rows(r->txn, e->db.retained, &s.retained);
+    if (err == STORE_OK)
+        err = count_rows(r->txn, e->db.sessions, &s.sessions);
+    if (err == STORE_OK)
         *ret_stats = s;
     return err;
 }

@@ -82,6 +82,8 @@ struct store_stats {
     uint64_t head; /* id of the last committed entry, 0: none */
     uint64_t map_size, map_used; /* soft limit; bytes not free for reuse */
     uint64_t log_entries, things, tokens;
+    uint64_t retained; /* messages */
+    uint64_t sessions; /* that outlive their connection, connected or not */
 };
 enum store_err store_stats(struct store *st, struct store_stats *ret_stats);
 

@@ -48,7 +48,7 @@ enum store_err transaction_begin(struct transaction *t, size_t messages,
     t->deletions = TRANSACTION_DELETIONS + 2 * (unsigned)messages;
     memset(t->remembered, 0, sizeof(t->remembered));
     t->put = t->deleted = false;
-    t->appended = t->events = t->trimmed = 0;
+    t->appended = t->events = t->trimmed = t->sessions_expired = 0;
     space_begin(&t->space);
     return STORE_OK;
 }

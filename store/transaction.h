@@ -44,7 +44,7 @@ struct transaction {
     bool put;     /* something was written besides the changed rows */
     bool deleted; /* log entries or chunk rows */
     struct batch *batch;
-    uint64_t appended, events, trimmed;
+    uint64_t appended, events, trimmed, sessions_expired;
 };
 
 enum store_err transaction_init(struct transaction *t, struct store *st,

@@ -149,6 +149,7 @@ struct writer_stats {
     int64_t last_commit_us; /* real time; 0: none since start */
     bool accepting;         /* appends are not refused for space or I/O */
     uint64_t commits, appended, events, refused, trimmed;
+    uint64_t sessions_expired; /* and removed, or their token was revoked */
     uint64_t commit_p50_us, commit_p99_us; /* of the last 1024 commits */
 };
 void writer_stats(struct writer *w, struct writer_stats *ret_stats);

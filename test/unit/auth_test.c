@@ -45,8 +45,10 @@ static void nameless_clients_have_all_topics_but_dollar(void **state)
                      PUBLISH_STORE);
     assert_int_equal(auth_publish(ROLE_NAMELESS, none, slice_str("any/thing")),
                      PUBLISH_STORE);
-    assert_int_equal(auth_publish(ROLE_NAMELESS, none, slice_str("$SYS/x")),
+    assert_int_equal(auth_publish(ROLE_NAMELESS, none, slice_str("$other/x")),
                      PUBLISH_DROP);
+    assert_int_equal(auth_publish(ROLE_NAMELESS, none, slice_str("$SYS/x")),
+                     PUBLISH_FOREIGN);
     assert_int_equal(auth_publish(ROLE_NAMELESS, none,
                                   slice_str("$confab/ping")),
                      PUBLISH_DROP);
@@ -65,6 +67,8 @@ static void administrators_order_and_tell_events(void **state)
         {"$events/tok", PUBLISH_INVALID},
         {"$events/not a token/x", PUBLISH_INVALID},
         {"$other/x", PUBLISH_INVALID},
+        {"$SYS/broker/uptime", PUBLISH_FOREIGN},
+        {"$SYS", PUBLISH_FOREIGN},
     };
     (void)state;
 

@@ -58,6 +58,7 @@ void by_hand_begin(struct by_hand *h, unsigned workers)
                           .workers = h->workers,
                           .count = workers,
                           .connection_limit = 100};
+    assert_true(sys_init(&h->hub.sys, clock_mono_us()));
     h->hub.token_connections = token_connections_new();
     for (unsigned i = 0; i <= workers; i++) {
         h->workers[i] = worker_new(&h->hub, i, 0);
@@ -86,6 +87,7 @@ void by_hand_end(struct by_hand *h)
         worker_free(h->workers[i]);
     writer_free(h->hub.writer);
     token_connections_free(h->hub.token_connections);
+    sys_release(&h->hub.sys);
     store_close(h->store);
     memcpy(folder.dir, h->dir, sizeof(h->dir));
     snprintf(folder.socket, sizeof(folder.socket), "%s/confab.sock", h->dir);

@@ -170,9 +170,9 @@ static void dollar_topics_of_the_nameless_are_forgotten(void **state)
     struct peer p = device311(&b, NULL, "p");
     (void)state;
 
-    says(&p, "32[ ('$SYS/x') 0001 'x' ] 30[ ('$SYS/x') 'x' ] c000");
+    says(&p, "32[ ('$other/x') 0001 'x' ] 30[ ('$other/x') 'x' ] c000");
     hears(&p, "40 02 0001 d0 00");
-    assert_int_equal(count_of("$SYS/x"), 0);
+    assert_int_equal(count_of("$other/x"), 0);
     peer_close(&p);
 }
 

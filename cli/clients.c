@@ -1,0 +1,170 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/flat_json.h"
+#include "cli/cli.h"
+#include "cli/roll_call.h"
+
+#define NAME "clients"
+
+static const char usage[] =
+    "Usage: confab clients [-j] [--full] [-t TOKEN] [-a ADDRESS] [CLIENT_ID]\n\n"
+    "Lists the MQTT clients that are connected to the running server of the data\n"
+    "folder; administrators are not among them. In CLIENT_ID a * stands for any\n"
+    "text. Tokens are shortened, and '(none)' is a client without one.\n"
+    "QUEUED is bytes; STATE says whether it reads what is new or what it missed;\n"
+    "KEPT is how many seconds its session outlives the connection.\n\n"
+    "  -t, --token TOKEN      clients of that token; '' for those without one\n"
+    "  -a, --address ADDRESS  the client at that address:port\n"
+    "  -f, --full             whole tokens\n"
+    "  -j, --json             a JSON object per line\n";
+
+static const struct option own[] = {
+    {"token", required_argument, NULL, 't'},
+    {"address", required_argument, NULL, 'a'},
+    {"full", no_argument, NULL, 'f'},
+    {"json", no_argument, NULL, 'j'},
+    {0},
+};
+
+struct listing {
+    struct roll_call call;
+    bool json;
+    bool has_head;
+    struct buffer line;
+};
+
+static bool take_option(void *arg, int option, const char *value)
+{
+    struct listing *l = arg;
+
+    switch (option) {
+    case 't': l->call.token = value; return true;
+    case 'a': l->call.address = value; return true;
+    case 'f': l->call.full = true; return true;
+    case 'j': l->json = true; return true;
+    default: return false;
+    }
+}
+
+/* The narrow columns first, so that a long id pushes nothing out of its own. */
+static const struct {
+    const char *head, *member;
+    int width;
+} columns[] = {
+    {"TOKEN", "token", 8},         {"ADDRESS", "address", 21},
+    {"VERSION", "version", 7},     {"BY", "transport", 9},
+    {"SINCE", "since", 24},        {"ALIVE", "keep_alive_s", 5},
+    {"SUBS", "subscriptions", 5},  {"FLIGHT", "inflight", 6},
+    {"QUEUED", "queued_bytes", 7}, {"STATE", "catching_up", 6},
+    {"KEPT", "expiry_s", 6},       {"CLIENT ID", "client", 0},
+};
+#define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
+
+/* Characters, not bytes: the ellipsis of a token is one. */
+static int width_of(const struct buffer *b, size_t from)
+{
+    int width = 0;
+
+    for (size_t i = from; i < b->len; i++)
+        width += ((unsigned char)b->data[i] & 0xc0) != 0x80;
+    return width;
+}
+
+static void put_cell(struct buffer *line, const char *member,
+                     struct slice value)
+{
+    const bool is_null = slice_eq(value, slice_str("null"));
+
+    if (strcmp(member, "catching_up") == 0)
+        buffer_put_str(line,
+                       slice_eq(value, slice_str("true")) ? "behind" : "live");
+    else if (strcmp(member, "expiry_s") == 0 && is_null)
+        buffer_put_str(line, "ever");
+    else if (strcmp(member, "token") == 0 && is_null)
+        buffer_put_str(line, "(none)");
+    else
+        flat_json_show(line, value);
+}
+
+static void pad(struct buffer *line, size_t from, int width)
+{
+    for (int at = width_of(line, from); at < width; at++)
+        buffer_put_char(line, ' ');
+    if (width > 0)
+        buffer_put_char(line, ' ');
+}
+
+static void end_line(struct buffer *line)
+{
+    buffer_put_char(line, '\n');
+    fwrite(line->data, 1, line->len, stdout);
+    buffer_clear(line);
+}
+
+static void print_head(struct listing *l)
+{
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        const size_t from = l->line.len;
+        buffer_put_str(&l->line, columns[i].head);
+        pad(&l->line, from, columns[i].width);
+    }
+    end_line(&l->line);
+    l->has_head = true;
+}
+
+static void print_row(struct listing *l, struct slice client)
+{
+    struct slice value;
+
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        const size_t from = l->line.len;
+        if (flat_json_member(client, columns[i].member, &value))
+            put_cell(&l->line, columns[i].member, value);
+        pad(&l->line, from, columns[i].width);
+    }
+    if (flat_json_member(client, "client_bytes", &value))
+        buffer_put_str(&l->line, "\xe2\x80\xa6"); /* it is longer */
+    end_line(&l->line);
+}
+
+static void print_answer(void *arg, struct slice answer)
+{
+    struct listing *l = arg;
+    struct slice clients, client;
+    size_t at = 0;
+
+    if (!l->json && !l->has_head)
+        print_head(l);
+    if (!flat_json_member(answer, "clients", &clients))
+        return;
+    while (flat_json_next(clients, &at, &client)) {
+        if (!l->json) {
+            print_row(l, client);
+            continue;
+        }
+        buffer_put_slice(&l->line, client);
+        end_line(&l->line);
+    }
+}
+
+int cli_clients(int argc, char **argv)
+{
+    static struct settings s;
+    struct listing l = {.call = {.command = NAME}};
+    int end =
+        settings_parse(&s, argc, argv, "t:a:fj", own, take_option, &l, usage);
+
+    if (end >= 0)
+        return end;
+    if (argc - s.first > 1)
+        return usage_error(NAME, "unexpected '%s'", argv[s.first + 1]);
+    if (s.first < argc)
+        l.call.client = argv[s.first];
+    end = roll_call(&s, &l.call, print_answer, &l);
+    buffer_release(&l.line);
+    return end;
+}
