@@ -37,10 +37,10 @@
     X(SUBSCRIPTION_ID, subscription_id, 0xa1, 1,                              \
       "subscription identifiers are not supported")                           \
     X(AUTH_METHOD, auth_method, 0x82, 1,                                      \
-      "AUTH without authentication method")                                   \
-    X(SHUTDOWN, shutdown, 0x8b, 1, "server is shutting down")                 \
-    X(BUSY, busy, 0x89, 1, "server is busy")                                  \
-    X(NO_MEMORY, no_memory, 0x83, 1, "out of memory")                         \
+      "AUTH, but CONNECT had no Authentication Method")                       \
+    X(SHUTDOWN, shutdown, 0x8b, 1, "server is shutting down: come back")      \
+    X(BUSY, busy, 0x89, 1, "server is busy: retry later")                     \
+    X(NO_MEMORY, no_memory, 0x89, 1, "server is out of memory: retry later")  \
     X(KICKED, kicked, 0x98, 1, "an administrator ended the connection")       \
     X(TRANSPORT, transport, 0x00, 1, "TLS or WebSocket error")
 

@@ -137,15 +137,17 @@ static bool authenticate(struct connection *c, const struct packet_connect *p)
     switch (auth_connect(hub->config, hub->store, p->user_name, &c->plan)) {
     case AUTH_OK: return true;
     case AUTH_BAD:
-        refuse(c, REASON_BAD_CREDENTIALS, "unknown token");
+        refuse(c, REASON_BAD_CREDENTIALS,
+               "unknown token: the user name must be one that was made here");
         return false;
     case AUTH_REVOKED:
-        refuse(c, REASON_BAD_CREDENTIALS, "token was revoked");
+        refuse(c, REASON_BAD_CREDENTIALS,
+               "token was revoked: use another one");
         return false;
     case AUTH_NAMELESS: return refuse_nameless(c);
     case AUTH_STORE: break;
     }
-    refuse(c, REASON_SERVER_UNAVAILABLE, "store cannot be read");
+    refuse(c, REASON_SERVER_UNAVAILABLE, "store cannot be read: retry later");
     return false;
 }
 
@@ -181,17 +183,32 @@ static bool admit(struct connection *c)
                                    c->plan->connections)) {
             counter_add(&w->counters.plan_limit, 1);
             refuse(c, REASON_QUOTA_EXCEEDED,
-                   "the token's plan allows no more connections");
+                   "the token's plan allows no more connections: end one of "
+                   "them first");
             return false;
         }
         c->plan_counted = true;
     }
     HASH_ADD_KEYPTR(session, w->sessions, c->identity, c->identity_len, c);
     if (c->session.tbl == NULL) { /* out of memory in the table */
-        refuse(c, REASON_SERVER_BUSY, "out of memory");
+        refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
         return false;
     }
     return true;
+}
+
+static const char *will_text(uint8_t reason)
+{
+    switch (reason) {
+    case REASON_NOT_AUTHORIZED:
+        return "the will's topic must begin with your token";
+    case REASON_TOPIC_NAME_INVALID:
+        return "the will's topic is not <token>/<thing> with a valid thing";
+    case REASON_IMPLEMENTATION_SPECIFIC:
+        return "the will has user properties " RESERVED_PREFIX
+               "*, which are reserved";
+    default: return "the will is larger than is allowed or kept here";
+    }
 }
 
 static bool accept_will(struct connection *c, const struct packet_connect *p)
@@ -200,7 +217,7 @@ static bool accept_will(struct connection *c, const struct packet_connect *p)
         return true;
     const uint8_t reason = publish_accept_will(c, &p->will, &c->will);
     if (reason != 0)
-        refuse(c, reason, "the will may not be published");
+        refuse(c, reason, will_text(reason));
     return reason == 0;
 }
 
@@ -339,19 +356,23 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     c->terms.problem_information = p.request_problem;
     c->terms.topic_alias_maximum = p.version == PACKET_V5 ? TOPIC_ALIAS_MAX : 0;
     if (p.auth_method.data != NULL) {
-        refuse(c, REASON_BAD_AUTHENTICATION_METHOD,
-               "no extended authentication here");
+        refuse(
+            c, REASON_BAD_AUTHENTICATION_METHOD,
+            "no extended authentication here: leave the Authentication Method "
+            "out");
         return;
     }
     if (!authenticate(c, &p))
         return;
     if (!c->pinned) {
-        refuse(c, REASON_SERVER_BUSY, "out of memory");
+        refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
         return;
     }
     if (is_throttled(c)) {
-        refuse(c, REASON_QUOTA_EXCEEDED,
-               "hourly write limit of the token's plan reached");
+        refuse(
+            c, REASON_QUOTA_EXCEEDED,
+            "hourly write limit of the token's plan reached: come back when "
+            "the hour is over");
         return;
     }
     if (!accept_will(c, &p))

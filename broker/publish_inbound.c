@@ -365,7 +365,9 @@ void publish_received(struct connection *c, struct packet_publish *p)
         break;
     case PUBLISH_FOREIGN:
         refuse(c, p, REASON_NOT_AUTHORIZED,
-               "topic does not start with the client's token",
+               c->role == ROLE_TOKEN
+                   ? "topic does not start with the client's token"
+                   : "$SYS is the server's own",
                &w->counters.dropped.forbidden);
         break;
     case PUBLISH_INVALID:

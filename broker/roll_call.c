@@ -148,17 +148,51 @@ static void put_token(struct buffer *b, const struct connection *c, bool full)
             b, slice_str(log_token(c->identity, c->token_len).text));
 }
 
+/* What may stand in an MQTT string, but not in libmosquitto's, which
+ * administrators use: control characters and noncharacters. */
+static bool is_unwelcome(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) ||
+           (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
+}
+
+static void put_escaped(struct buffer *b, uint32_t c)
+{
+    if (c > 0xffff) {
+        buffer_printf(b, "\\u%04x", 0xd800 + ((c - 0x10000) >> 10));
+        c = 0xdc00 + (c & 0x3ff);
+    }
+    buffer_printf(b, "\\u%04x", c);
+}
+
+static uint32_t code_point(const unsigned char *p, size_t len)
+{
+    uint32_t c = len == 1 ? p[0] : p[0] & (0xffU >> (len + 1));
+
+    for (size_t i = 1; i < len; i++)
+        c = c << 6 | (p[i] & 0x3f);
+    return c;
+}
+
 static void put_client_id(struct buffer *b, struct slice id)
 {
-    size_t shown = 0, next;
+    const unsigned char *p = id.data;
+    size_t at = 0, len;
 
-    while (shown < id.len &&
-           (next = utf8_sequence((const char *)id.data + shown,
-                                 id.len - shown)) > 0 &&
-           shown + next <= ROLL_CALL_ID_MAX)
-        shown += next;
-    buffer_put_json_string(b, slice_of(id.data, shown));
-    if (shown < id.len)
+    buffer_put_char(b, '"');
+    while (at < id.len && (len = utf8_sequence(p + at, id.len - at)) > 0 &&
+           at + len <= ROLL_CALL_ID_MAX) {
+        const uint32_t c = code_point(p + at, len);
+        if (c == '"' || c == '\\')
+            buffer_put_char(b, '\\');
+        if (is_unwelcome(c))
+            put_escaped(b, c);
+        else
+            buffer_put(b, p + at, len);
+        at += len;
+    }
+    buffer_put_char(b, '"');
+    if (at < id.len)
         buffer_printf(b, ",\"client_bytes\":%zu", id.len);
 }
 

@@ -145,7 +145,8 @@ static void refuse(struct connection *c, const struct session_open_calls *calls,
     if (result == RESULT_SESSIONS || result == RESULT_FULL)
         calls->refuse(c, REASON_QUOTA_EXCEEDED, command_text(result));
     else
-        calls->refuse(c, REASON_SERVER_UNAVAILABLE, "session cannot be stored");
+        calls->refuse(c, REASON_SERVER_UNAVAILABLE,
+                      "session cannot be stored: retry later");
 }
 
 static bool adopt(struct connection *c, const struct session_open *o)
@@ -171,7 +172,7 @@ static void finished(struct worker *w, struct publish *q)
         refuse(c, o->calls, q->command.result);
     } else if (o->open.number != 0 && !adopt(c, &o->open)) {
         o->calls->refuse(c, REASON_SERVER_UNAVAILABLE,
-                         "session cannot be read");
+                         "session cannot be read: retry later");
     } else {
         c->resume_at = o->open.position;
         o->calls->ready(c, o->open.present);
@@ -236,7 +237,8 @@ void session_open(struct connection *c, bool clean, bool had_stored,
         return;
     }
     if (!stored && is_stored(c, &stored) != STORE_OK) {
-        calls->refuse(c, REASON_SERVER_UNAVAILABLE, "store cannot be read");
+        calls->refuse(c, REASON_SERVER_UNAVAILABLE,
+                      "store cannot be read: retry later");
         return;
     }
     if (!stored) {
@@ -248,7 +250,7 @@ void session_open(struct connection *c, bool clean, bool had_stored,
     if (o == NULL) {
         if (q != NULL)
             publish_free(w, q);
-        calls->refuse(c, REASON_SERVER_BUSY, "out of memory");
+        calls->refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
         return;
     }
     o->calls = calls;

@@ -4,7 +4,6 @@
 
 #include "base/topic.h"
 #include "broker/catch_up.h"
-#include "broker/packet_encode.h"
 #include "broker/reason.h"
 #include "broker/retained.h"
 #include "broker/share_member.h"
@@ -252,32 +251,6 @@ static uint8_t subscribe_one(struct connection *c,
     f->greeted = false;
     *ret_new = is_new;
     return s.qos;
-}
-
-void subscribe_answer(struct connection *c, enum packet_type type,
-                      uint16_t packet_id, const uint8_t *reasons, size_t count)
-{
-    struct worker *w = c->worker;
-    const size_t cap = PACKET_SUBACK_SIZE_MAX(count);
-
-    buffer_clear(&w->scratch);
-    if (!buffer_reserve(&w->scratch, cap)) {
-        connection_close(c, CLOSE_NO_MEMORY, NULL);
-        return;
-    }
-    uint8_t *to = (uint8_t *)w->scratch.data;
-    const size_t size =
-        type == PACKET_SUBACK
-            ? packet_encode_suback(&c->terms, packet_id, reasons, count, NULL,
-                                   to, cap)
-            : packet_encode_unsuback(&c->terms, packet_id, reasons, count, NULL,
-                                     to, cap);
-    if (size == 0)
-        return; /* the client's Maximum Packet Size has no room for it */
-    if (connection_answer(c, to, size))
-        connection_touch(c);
-    else
-        connection_close(c, CLOSE_NO_MEMORY, NULL);
 }
 
 static uint8_t *reasons_new(struct connection *c, size_t count)

@@ -71,12 +71,14 @@ static struct waiting *waiting_new(struct connection *c, struct publish *q,
     return wait;
 }
 
-/* SUBACK does not say what is not so: 0x97 for lack of room, else 0x80. */
+/* SUBACK does not say what is not so: 0x97 for lack of room, which UNSUBACK
+ * cannot say (MQTT 5 §3.11.3), else 0x80. */
 static void take_back(struct connection *c, struct waiting *wait,
                       enum command_result result)
 {
-    const uint8_t reason = result == RESULT_FULL ? REASON_QUOTA_EXCEEDED
-                                                 : REASON_UNSPECIFIED_ERROR;
+    const uint8_t reason = result == RESULT_FULL && wait->type == PACKET_SUBACK
+                               ? REASON_QUOTA_EXCEEDED
+                               : REASON_UNSPECIFIED_ERROR;
 
     for (size_t i = 0; i < wait->row_count; i++) {
         wait->reasons[wait->answers[i]] = reason;

@@ -10,7 +10,7 @@ const { Server, suite, group, confab, BINARY, STOP_LIMIT, temporaryFolder, newTo
 const { run, follow, start, plainEnvironment } = require('./harness/process')
 const { scaled, within, FACTOR } = require('./harness/waits')
 
-const COMMANDS = ['run', 'broker', 'bridge', 'token', 'pub', 'sub', 'history', 'status', 'check']
+const COMMANDS = ['run', 'broker', 'bridge', 'token', 'pub', 'sub', 'history', 'status', 'clients', 'kick', 'check']
 const lines = (text) => text.split('\n').filter((line) => line !== '')
 
 group('Help, version and usage', () => {
@@ -63,6 +63,9 @@ group('Help, version and usage', () => {
     'history without a thing': ['history'],
     'history with a bad number': ['history', '-n', 'many', 'token/thing'],
     'status with an operand': ['status', 'now'],
+    'clients with two operands': ['clients', 'a', 'b'],
+    'kick without a client': ['kick'],
+    'kick of all, but whose': ['kick', '--all'],
     'pub to a wildcard': ['pub', 'token/#', 'x']
   }
   for (const [what, args] of Object.entries(wrong)) {

@@ -9,6 +9,7 @@
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 
+#include "broker/close_reason.h"
 #include "broker/packet.h"
 
 /* libmosquitto's table is the other copy of table 2-6. */
@@ -75,12 +76,34 @@ static void a_code_is_allowed_where_its_table_lists_it(void **state)
         }
 }
 
+/* 0: nothing is sent. What is sent says in words what to do. */
+static void connections_end_with_codes_a_disconnect_may_carry(void **state)
+{
+    static const struct {
+        const char *name;
+        uint8_t code;
+        const char *text;
+    } rows[] = {
+#define X(name, metric, code, will, text) {#name, code, text},
+        CLOSE_REASONS(X)
+#undef X
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if ((rows[i].code != 0 &&
+             !reason_allowed(rows[i].code, PACKET_DISCONNECT)) ||
+            strlen(rows[i].text) < 10)
+            fail_msg("%s", rows[i].name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_codes_are_those_libmosquitto_has_a_text_for),
         cmocka_unit_test(names_stand_for_the_values_of_the_standard),
         cmocka_unit_test(a_code_is_allowed_where_its_table_lists_it),
+        cmocka_unit_test(connections_end_with_codes_a_disconnect_may_carry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

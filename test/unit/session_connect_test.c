@@ -182,6 +182,8 @@ static void a_bad_connect_is_told_why(void **state)
         says(&p, rows[i].says);
         assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
         assert_int_equal(body[1], rows[i].code);
+        assert_int_equal(body[3], 0x1f); /* Reason String */
+        assert_in_range(body[5], 10, 255);
         hears_end(&p);
         peer_close(&p);
     }

@@ -20,6 +20,7 @@ static void hears_disconnect(struct peer *p, unsigned code)
 
     assert_int_equal(hears_packet(p, body, sizeof(body), &len), 0xe0);
     assert_int_equal(body[0], code);
+    assert_int_equal(body[2], 0x1f); /* Reason String */
     hears_end(p);
     peer_close(p);
 }
@@ -33,6 +34,8 @@ static void hears_puback(struct peer *p, unsigned packet_id, unsigned code)
     assert_int_equal(hears_packet(p, body, sizeof(body), &len), 0x40);
     assert_int_equal(body[0] << 8 | body[1], packet_id);
     assert_int_equal(len > 2 ? body[2] : 0, code);
+    if (code >= 0x80)
+        assert_int_equal(body[4], 0x1f); /* Reason String */
 }
 
 static uint64_t count_of(const char *topic)

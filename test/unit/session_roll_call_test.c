@@ -321,6 +321,28 @@ static void a_huge_id_is_shortened_and_says_so(void **state)
     peer_close(&a);
 }
 
+/* libmosquitto ends a connection over a control character or a noncharacter. */
+static void no_id_can_break_the_answer(void **state)
+{
+    struct peer a = administrator(&b, "a");
+    struct peer p = peer_tcp(broker_mqtt_port(b.broker));
+    bool first = true, found = false;
+    (void)state;
+
+    says(&p, "10[ ('MQTT') 04 82 0000 ( 'a\"\\' 0a 7f c285 efb790 efbfbf "
+             "f09fbfbf c3bc f09f9880 ) ('odd') ]");
+    hears(&p, "20 02 00 00");
+    while (order_next(&a, "clients", 1, "a5 'token' a3 'odd'", first)) {
+        first = false;
+        found |= strstr(result, "\"a\\\"\\\\\\u000a\\u007f\\u0085\\ufdd0"
+                                "\\uffff\\ud83f\\udfff\xc3\xbc"
+                                "\xf0\x9f\x98\x80\"") != NULL;
+    }
+    assert_true(found);
+    peer_close(&p);
+    peer_close(&a);
+}
+
 static void unclear_orders_do_nothing(void **state)
 {
     static const char *const bodies[] = {
@@ -402,6 +424,7 @@ int main(void)
         cmocka_unit_test(an_address_names_one_client),
         cmocka_unit_test(who_comes_back_is_not_kicked_again),
         cmocka_unit_test(a_huge_id_is_shortened_and_says_so),
+        cmocka_unit_test(no_id_can_break_the_answer),
         cmocka_unit_test(unclear_orders_do_nothing),
         cmocka_unit_test(a_star_stands_for_any_text),
     };

@@ -307,7 +307,10 @@ static void names_and_rights_are_checked(void **state)
              "('$share/g+/ask/x') 00 ('$share/g#/ask/x') 00 ('$share/g') 00 "
              "('$share/g/') 00 ('$share/g/ask/#/x') 00 "
              "('$share/g/other/x') 00 ('$share/g/#') 00 ('ask/y') 01 ]");
-    hears(&p, "90[ 0001 [] 00 8f 8f 8f 8f 8f 8f 87 87 01 ]");
+    hears(&p,
+          "90[ 0001 [ 1f ('filter 2: + and # stand for whole levels, # for "
+          "the last one only, and shared ones are "
+          "$share/<group>/<filter>') ] 00 8f 8f 8f 8f 8f 8f 87 87 01 ]");
     says(&p, "a2[ 0002 [] ('$share/g/ask/#') ('$share/g/ask/#') "
              "('$share/h/ask/#') ]");
     hears(&p, "b0[ 0002 [] 00 11 11 ]");

@@ -19,7 +19,8 @@ static void granted_is_what_is_asked(void **state)
 
     says(&p, "82[ 0001 [] ('t/0') 00 ('t/1') 01 ('t/2') 02 ('o/#') 00 "
              "('t/#/x') 00 ('$share/g/t/#') 02 ]");
-    hears(&p, "90[ 0001 [] 00 01 02 87 8f 02 ]");
+    hears(&p, "90[ 0001 [ 1f ('filter 4: topic filters must begin with your "
+              "token, or $events/ and it') ] 00 01 02 87 8f 02 ]");
     says(&q,
          "82[ 0001 ('t/0') 00 ('t/2') 02 ('o/#') 00 ('$share/g/o/#') 00 ]");
     hears(&q, "90[ 0001 00 02 80 80 ]");
@@ -260,7 +261,7 @@ static void large_payloads_go_by_reference_with_their_packet_id(void **state)
 static void filters_have_a_bound(void **state)
 {
     struct peer p = device5(&b, "t", "s");
-    uint8_t body[64];
+    uint8_t body[256];
     size_t len;
     char text[512], deep[256] = "t";
     int refused = 0;
@@ -273,9 +274,20 @@ static void filters_have_a_bound(void **state)
         snprintf(text, sizeof(text), "82[ 0001 [] ('%s/%d') 20 ]", deep, i);
         says(&p, text);
         assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x90);
-        refused = body[3] == 0x97 ? i : 0;
+        refused = body[len - 1] == 0x97 ? i : 0;
     }
     assert_in_range(refused, 100, 399);
+    assert_int_equal(body[3], 0x1f); /* Reason String */
+    says(&p, "e000");
+    hears_end(&p);
+    peer_close(&p);
+
+    /* who wants no words gets none */
+    p = peer_tcp(broker_mqtt_port(b.broker));
+    says(&p, "10[ ('MQTT') 05 82 0000 [ 17 00 ] ('s') ('t') ]");
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
+    says(&p, "82[ 0001 [] ('o/#') 00 ]");
+    hears(&p, "90[ 0001 [] 87 ]");
     peer_close(&p);
 }
 

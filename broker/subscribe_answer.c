@@ -1,0 +1,76 @@
+/* SUBACK and UNSUBACK: reason codes, and words for the first refusal. */
+#include <stdio.h>
+
+#include "broker/packet_encode.h"
+#include "broker/reason.h"
+#include "broker/subscribe_private.h"
+#include "broker/worker.h"
+
+#define TEXT_SIZE 160
+#define DETAIL_MAX (TEXT_SIZE + 8) /* a Reason String with what leads it */
+
+static const char *text_of(uint8_t reason)
+{
+    switch (reason) {
+    case REASON_NOT_AUTHORIZED:
+        return "topic filters must begin with your token, or $events/ and it";
+    case REASON_TOPIC_FILTER_INVALID:
+        return "+ and # stand for whole levels, # for the last one only, and "
+               "shared ones are $share/<group>/<filter>";
+    case REASON_QUOTA_EXCEEDED:
+        return "too many subscriptions, or the store is full: unsubscribe "
+               "from some, or retry later";
+    case REASON_UNSPECIFIED_ERROR:
+        return "store or memory failed: retry later";
+    default: return reason_text(reason);
+    }
+}
+
+/* One packet has one Reason String: it says whose it is. "": nothing was
+ * refused. */
+static void explain(const uint8_t *reasons, size_t count, char *text)
+{
+    size_t i = 0;
+
+    text[0] = '\0';
+    while (i < count && reasons[i] < 0x80)
+        i++;
+    if (i == count)
+        return;
+    if (count == 1)
+        snprintf(text, TEXT_SIZE, "%s", text_of(reasons[i]));
+    else
+        snprintf(text, TEXT_SIZE, "filter %zu: %s", i + 1,
+                 text_of(reasons[i]));
+}
+
+void subscribe_answer(struct connection *c, enum packet_type type,
+                      uint16_t packet_id, const uint8_t *reasons, size_t count)
+{
+    struct worker *w = c->worker;
+    const size_t cap = PACKET_SUBACK_SIZE_MAX(count) + DETAIL_MAX;
+    struct packet_detail detail = {0};
+    char text[TEXT_SIZE];
+
+    buffer_clear(&w->scratch);
+    if (!buffer_reserve(&w->scratch, cap)) {
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+        return;
+    }
+    explain(reasons, count, text);
+    if (text[0] != '\0')
+        detail.reason_string = slice_str(text);
+    uint8_t *to = (uint8_t *)w->scratch.data;
+    const size_t size =
+        type == PACKET_SUBACK
+            ? packet_encode_suback(&c->terms, packet_id, reasons, count,
+                                   &detail, to, cap)
+            : packet_encode_unsuback(&c->terms, packet_id, reasons, count,
+                                     &detail, to, cap);
+    if (size == 0)
+        return; /* the client's Maximum Packet Size has no room for it */
+    if (connection_answer(c, to, size))
+        connection_touch(c);
+    else
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+}
