@@ -176,7 +176,8 @@ static void topics_may_have_200_levels_and_not_one_more(void **state)
     assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x40);
     assert_int_equal(body[2], 0x90);
     says_packet(&p, subscribe_to(deep_name(TOPIC_LEVELS_MAX + 1), "00"));
-    hears(&p, "90[ 0001 [] 8f ]");
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x90);
+    assert_int_equal(body[len - 1], 0x8f); /* behind the Reason String */
     peer_close(&p);
 }
 
@@ -269,7 +270,7 @@ static void mqtt_3_1_has_all_of_3_1_1(void **state)
 static void filters_may_not_branch_without_bound(void **state)
 {
     struct peer p = device5(&b, "branch", "p");
-    uint8_t body[64];
+    uint8_t body[256];
     size_t len;
     unsigned taken = 0;
     (void)state;
@@ -281,10 +282,10 @@ static void filters_may_not_branch_without_bound(void **state)
         snprintf(text, sizeof(text), "82[ 0001 [] ('branch%s') 20 ]", filter);
         says(&p, text);
         assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x90);
-        taken += body[3] == 0;
+        taken += body[len - 1] < 0x80;
     }
     assert_int_equal(taken, FILTER_SHAPES_MAX);
-    assert_int_equal(body[3], 0x97);
+    assert_int_equal(body[len - 1], 0x97);
     /* what is there may be subscribed to again, and many more of its kind */
     says(&p, "82[ 0002 [] ('branch/+/a/a/a/a/a/a/a') 21 ('branch/+/b') 20 ]");
     hears(&p, "90[ 0002 [] 01 00 ]");
