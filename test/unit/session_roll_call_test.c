@@ -356,8 +356,8 @@ static void unclear_orders_do_nothing(void **state)
         "83 a5 'token' a3 'tok' a3 'all' 01 a4 'from' a5 '0.1.x'",
         "83 a5 'token' a3 'tok' a3 'all' 01 a4 'from' a3 '0.1'",
         "83 a5 'token' a3 'tok' a3 'all' 01 a4 'from' a6 '0.1.1 '",
-        "83 a5 'token' a3 'tok' a3 'all' 01 a4 'from' d9 18 "
-        "'0.99999999999999999999.1'",
+        ("83 a5 'token' a3 'tok' a3 'all' 01 a4 'from' d9 18 "
+         "'0.99999999999999999999.1'"),
     };
     struct peer a = administrator(&b, "a"), p = device311(&b, "tok", "c");
     char packet[256];

@@ -270,10 +270,10 @@ class Server {
   // ---- other programs
 
   // Followed line by line, ended with the server. stdbuf: mosquitto_sub keeps its
-  // lines back when nobody seems to watch. Not for our own binary, which must
-  // not, and whose sanitizer wants to be loaded first.
+  // lines back when nobody seems to watch. Not for what we built ourselves, which
+  // must not, and whose sanitizer wants to be loaded first.
   follow (command, args, options) {
-    const followed = command === BINARY || command === process.execPath
+    const followed = command.startsWith(path.dirname(BINARY)) || command === process.execPath
       ? follow(command, args, options)
       : follow('stdbuf', ['-oL', command, ...args], options)
     this.clients.push(() => followed.child.kill('SIGKILL'))
