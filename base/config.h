@@ -34,7 +34,7 @@ struct plan {
     uint64_t reads_per_hour;
     uint64_t payload_max;  /* bytes of one message */
     uint64_t connections;  /* MQTT connections and open streams per token */
-    uint64_t inflight;     /* unacknowledged QoS 1 publishes per connection:
+    uint64_t inflight;     /* unacknowledged publishes per connection:
                               the Receive Maximum we announce */
     uint64_t sessions_max;   /* stored sessions per token */
     uint64_t session_expiry; /* s; longest a client may ask for */

@@ -64,7 +64,7 @@
     X(connections, "connections", 0, 0, 0,                                    \
       "MQTT connections, and live streams, of a token at the same time")      \
     X(inflight, "messages", 0, 0, 0,                                          \
-      "unacknowledged QoS 1 publishes per connection (Receive Maximum)")      \
+      "unacknowledged publishes per connection (Receive Maximum)")      \
     X(sessions_max, "sessions", 0, 0, 0,                                      \
       "MQTT sessions of a token that outlive their connection")               \
     X(session_expiry, "seconds", 0, 0, 0,                                     \

@@ -49,7 +49,10 @@ static bool has_room(const struct connection *c, struct slice filter)
 {
     const bool admin = c->role == ROLE_ADMIN;
 
-    if (!admin && c->worker->filter_cost > WORKER_FILTER_COST_MAX)
+    /* A few filters are always granted: who has many must not keep everybody
+     * else from having any. */
+    if (!admin && c->worker->filter_cost > WORKER_FILTER_COST_MAX &&
+        c->filter_cost + cost_of(filter) > FILTER_COST_SHORT)
         return false;
     if (filter_is_shared(filter)
             ? c->shares >= SHARES_MAX
