@@ -76,11 +76,16 @@ bool backlog_turn(struct worker *w)
     do {
         c = TAILQ_FIRST(&w->feeding);
         backlog_forget(c); /* those who wait for their client come back */
+        /* Filled in this turn, and not written yet: nobody would wake it. */
+        if (c->state == CONNECTION_OPEN && !c->out.blocked)
+            connection_flush(c);
         if (can_be_fed(c)) {
             good = step(c, r);
             connection_flush(c);
             if (can_be_fed(c))
                 backlog_wake(c);
+            else
+                share_member_wake(c);
         }
     } while (good && !TAILQ_EMPTY(&w->feeding) &&
              clock_mono_us() < deadline_us);

@@ -155,7 +155,18 @@ static bool adopt(struct connection *c, const struct session_open *o)
     if (c->stored == NULL)
         return false;
     c->stored->offline_head = c->worker->head;
+    c->stored->placed = !o->present;
     return !o->present || load(c, o->number);
+}
+
+/* Another connection has the session by now, or has asked for it behind this
+ * one: it is not to be ended under its feet. */
+static bool is_back(const struct connection *c)
+{
+    struct connection *now;
+
+    HASH_FIND(session, c->worker->sessions, c->identity, c->identity_len, now);
+    return now != NULL;
 }
 
 static void finished(struct worker *w, struct publish *q)
@@ -166,7 +177,8 @@ static void finished(struct worker *w, struct publish *q)
     w->openings--;
     c->opening = false;
     if (c->state != CONNECTION_NEW) {
-        if (q->command.result == RESULT_OK && o->open.number != 0)
+        if (q->command.result == RESULT_OK && o->open.number != 0 &&
+            !is_back(c))
             end_unwanted(w, q);
     } else if (q->command.result != RESULT_OK) {
         refuse(c, o->calls, q->command.result);
@@ -264,4 +276,6 @@ void session_resume(struct connection *c)
 {
     counter_add(&c->worker->counters.sessions_resumed, 1);
     catch_up_begin(c, c->resume_at);
+    if (c->stored != NULL)
+        c->stored->placed = true;
 }

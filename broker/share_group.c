@@ -306,7 +306,18 @@ static void leave(struct worker *w, struct share_place *p)
         return;
     if (g->stored)
         share_save(w, g, true);
-    group_free(w, g);
+    if (g->saves == 0)
+        group_free(w, g);
+}
+
+void share_group_saved(struct worker *w, struct share_group *g)
+{
+    if (--g->saves > 0 || g->members > 0)
+        return;
+    if (g->stored && g->changed) /* something came back late */
+        share_save(w, g, true);
+    if (g->saves == 0)
+        group_free(w, g);
 }
 
 static void take_back(struct worker *w, struct share_place *p,

@@ -21,6 +21,7 @@ struct share_group {
     size_t members;                  /* that have not left */
     bool stored;  /* some member's session is: see share_save.h */
     bool changed; /* something was given or came back since the last save */
+    unsigned saves; /* with the writer: until then the row is not to be read */
     unsigned settling;  /* ticks until the saved position is the real one */
     uint64_t before[2]; /* position one and two ticks ago */
     uint64_t final;     /* position when the server began to end; 0: it has not */
@@ -39,6 +40,9 @@ static inline bool share_group_owes(const struct share_group *g)
 {
     return g->reader != NULL || g->returned.count > 0;
 }
+
+/* A save is back. */
+void share_group_saved(struct worker *w, struct share_group *g);
 
 /* To the member whose turn it is, which takes a reference; false: nobody has
  * credit, or no letter has room. */

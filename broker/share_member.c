@@ -256,7 +256,8 @@ void share_member_return_all(struct connection *c)
 
 static bool connection_has_room(struct connection *c)
 {
-    return c->state == CONNECTION_OPEN && !c->out.blocked &&
+    /* c->resend counts from the newest: nothing may be put behind it. */
+    return c->state == CONNECTION_OPEN && !c->out.blocked && c->resend == 0 &&
            delivery_has_room(c);
 }
 

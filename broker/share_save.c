@@ -45,7 +45,17 @@ struct saving {
     uint64_t ids[];
 };
 
-static void submit(struct worker *w, struct slice name,
+static void saved(struct worker *w, struct publish *q)
+{
+    struct share_group *g = q->waiting_for;
+
+    publish_free(w, q);
+    if (g != NULL)
+        share_group_saved(w, g);
+}
+
+/* g: NULL when it has ended. */
+static void submit(struct worker *w, struct share_group *g, struct slice name,
                    const struct group_save *save)
 {
     struct publish *q = publish_new(w, NULL);
@@ -71,7 +81,10 @@ static void submit(struct worker *w, struct slice name,
     q->command.group = &s->save;
     q->bytes = sizeof(*q) + sizeof(*s) + name.len +
                save->id_count * sizeof(uint64_t);
-    q->finished = publish_free;
+    q->finished = saved;
+    q->waiting_for = g;
+    if (g != NULL)
+        g->saves++;
     publish_submit(w, q);
 }
 
@@ -111,7 +124,7 @@ void share_save(struct worker *w, struct share_group *g, bool exact)
     g->before[0] = now;
     g->settling = exact ? 0 : g->changed ? 2 : g->settling - 1;
     g->changed = false;
-    submit(w, slice_of(g->name, g->len), &save);
+    submit(w, g, slice_of(g->name, g->len), &save);
 }
 
 void share_save_all(struct worker *w, bool exact)
@@ -129,5 +142,5 @@ void share_save_late(struct worker *w, struct slice name, const uint64_t *ids,
     const struct group_save save = {
         .adds = true, .ids = ids, .id_count = count};
 
-    submit(w, name, &save);
+    submit(w, NULL, name, &save);
 }

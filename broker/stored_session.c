@@ -246,6 +246,11 @@ static void put_forgotten(struct snapshot *to, struct stored_session *s)
     to->save.forgotten_count = count;
 }
 
+static bool has_greeted(const struct stored_session *s)
+{
+    return s->greeted || s->greeting;
+}
+
 /* Filters whose retained messages are given: their rows say so from now on. */
 static void put_greeted(struct snapshot *to, struct connection *c)
 {
@@ -253,19 +258,24 @@ static void put_greeted(struct snapshot *to, struct connection *c)
     struct session_filter *f;
     size_t count = 0;
 
-    if (!c->stored->greeted)
+    if (!has_greeted(c->stored))
         return;
     rows = take(to, c->filter_count * sizeof(*rows));
     LIST_FOREACH (f, &c->filters, entry)
-        if (f->greeted)
+        if (f->greeted || f->greeting) {
             subscribe_describe(f, take(to, f->len), &rows[count++]);
+            f->greeting = true;
+            f->greeted = false;
+        }
+    c->stored->greeting = true;
+    c->stored->greeted = false;
     to->save.subscriptions = rows;
     to->save.subscription_count = count;
 }
 
 static size_t greeted_size(const struct connection *c)
 {
-    return c->stored->greeted
+    return has_greeted(c->stored)
                ? c->filter_count * (sizeof(struct session_subscription) + 16) +
                      c->filter_cost
                : 0;
@@ -288,7 +298,7 @@ static struct publish *snapshot(struct connection *c, bool last)
     put_entries(to, c, last);
     put_forgotten(to, c->stored);
     put_greeted(to, c);
-    to->save.has_position = true;
+    to->save.has_position = c->stored->placed;
     to->save.position = position_of(c);
     return q;
 }
@@ -313,12 +323,14 @@ static void all_saved(struct connection *c)
          i++)
         if (inflight_at(&c->inflight, i)->saving)
             entry_saved(c, inflight_at(&c->inflight, i));
+    if (c->state != CONNECTION_OPEN)
+        return; /* s is gone */
     for (int i = 0; i < 4; i++)
         s->forgetting[i] = 0;
-    if (s->greeted)
+    if (s->greeting)
         LIST_FOREACH (f, &c->filters, entry)
-            f->greeted = false;
-    s->greeted = false;
+            f->greeting = false;
+    s->greeting = false;
     if (!s->barred)
         return;
     s->barred = false;
@@ -326,7 +338,8 @@ static void all_saved(struct connection *c)
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    connection_touch(c);
+    /* At once: connection_credit() looks at it, and may be the last to. */
+    connection_flush(c);
     backlog_wake(c);
 }
 

@@ -43,7 +43,9 @@ struct stored_session {
                       until it is back */
     bool withholding; /* deliveries go to `withheld` */
     bool greeted;  /* some retained_as_of is worked off */
+    bool greeting; /* … and the save under way says so */
     bool ended;    /* its last save is made */
+    bool placed;   /* it is where position_of() says; before, on disk only */
     struct out_queue withheld;
 };
 

@@ -30,6 +30,7 @@ struct session_filter {
     uint64_t retained_as_of; /* stored sessions: retained messages up to this
                                 id are owed; 0: none */
     bool greeted; /* … and have been given, which is not on disk yet */
+    bool greeting; /* … which the save under way says */
     bool fresh; /* a share the SUBSCRIBE at hand has joined */
     struct share_member *share; /* `$share/…`: then it is not in the index */
     size_t len;

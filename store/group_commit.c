@@ -25,6 +25,8 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
         .told_accepting = true,
     };
     sweep_init(&g->sweep, opts->config);
+    /* Wills that became due meanwhile are published first. */
+    g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;
     enum store_err err = transaction_init(&g->t, st, opts->config);
     if (err == STORE_OK) {
         /* A full store must open all the same: they end at the next start. */

@@ -1,5 +1,6 @@
 /* Sessions that outlive their connection, against a real broker that is stopped
  * and started again on the same folder. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "store/session.h"
 #include "test/unit/broker_fixture.h"
 
 static struct broker_fixture b;
@@ -512,6 +514,147 @@ static void what_was_given_when_the_server_stopped_is_not_lost(void **state)
     peer_close(&p);
 }
 
+/* ---- found by a review ---------------------------------------------------- */
+
+static bool is_connected_on_disk(const char *client_id)
+{
+    char identity[32];
+    const int len =
+        snprintf(identity, sizeof(identity), "t%c%s", 0, client_id);
+    struct store_reader *r = store_reader_acquire(b.store);
+    struct session_row row;
+
+    assert_int_equal(store_reader_begin(r), STORE_OK);
+    const enum store_err err =
+        store_session(r, slice_of(identity, (size_t)len), &row);
+    const bool connected = err == STORE_OK && row.ended_us == 0;
+    store_reader_release(r);
+    return connected;
+}
+
+/* Something else through the writer, behind all that was submitted before. */
+static void let_the_writer_pass(struct peer *p)
+{
+    says(p, "32[ ('t/pass') 0001 [] 'x' ]");
+    hears(p, "40 02 0001");
+}
+
+static void two_connects_at_once_leave_the_session_connected(void **state)
+{
+    struct peer other = device5(&b, "t", "other");
+    char connect[128], id[16];
+    (void)state;
+
+    for (int i = 0; i < 50; i++) {
+        struct peer p = peer_tcp(broker_mqtt_port(b.broker));
+        struct peer q = peer_tcp(broker_mqtt_port(b.broker));
+        struct pollfd both[] = {{.fd = p.fd, .events = POLLIN},
+                                {.fd = q.fd, .events = POLLIN}};
+        bool connected = false;
+        snprintf(id, sizeof(id), "st%d", i);
+        snprintf(connect, sizeof(connect),
+                 "10[ ('MQTT') 05 80 0000 [ 11 00000e10 ] ('%s') ('t') ]", id);
+        says(&p, connect);
+        says(&q, connect);
+        assert_true(poll(both, 2, 5000) > 0);
+        /* One takes over from the other, sooner or later: it has it then. */
+        for (int tries = 0; tries < 200 && !connected; tries++) {
+            let_the_writer_pass(&other);
+            let_the_writer_pass(&other);
+            connected = is_connected_on_disk(id);
+        }
+        assert_true(connected);
+        let_the_writer_pass(&other);
+        assert_true(is_connected_on_disk(id));
+        peer_close(&p);
+        peer_close(&q);
+    }
+    peer_close(&other);
+}
+
+static void a_resume_that_fails_loses_nothing(void **state)
+{
+    struct peer p = joins(KEPT("pp"), NEW), q = device5(&b, "t", "q");
+    (void)state;
+
+    says(&p, "82[ 0001 [] ('t/pp') 01 ]");
+    hears(&p, "90[ 0001 [] 01 ]");
+    leaves(&p);
+    says(&q, "32[ ('t/pp') 0001 [] '1' ]");
+    hears(&q, "40 02 0001");
+    /* CONNACK does not fit in 4 bytes */
+    p = peer_tcp(broker_mqtt_port(b.broker));
+    says(&p, "10[ ('MQTT') 05 80 0000 [ 11 00000e10 27 00000004 ] ('pp') "
+             "('t') ]");
+    hears_end(&p);
+    peer_close(&p);
+    p = joins(KEPT("pp"), PRESENT);
+    hears(&p, "32[ ('t/pp') 0001 [] '1' ]");
+    peer_close(&p);
+    peer_close(&q);
+}
+
+static void what_fills_the_queue_in_one_turn_still_comes(void **state)
+{
+    enum { COUNT = 60, LEN = 20000 };
+    struct peer p = peer_tcp(broker_mqtt_port(b.broker)),
+                q = device5(&b, "t", "q");
+    static char packet[LEN + 10], body[LEN + 64];
+    size_t len;
+    (void)state;
+
+    says(&p, "10[ ('MQTT') 05 82 0000 [ 22 000a ] ('stuck') ('t') ]");
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
+    says(&p, "82[ 0001 [] ('t/s') 00 ]");
+    hears(&p, "90[ 0001 [] 00 ]");
+    /* 0x30, 20,006 in three bytes, topic, no properties */
+    memcpy(packet, "\x30\xa6\x9c\x01\0\3t/s\0", 10);
+    memset(packet + 10, 'x', LEN);
+    for (int i = 0; i < COUNT; i++)
+        says_bytes(&q, packet, sizeof(packet));
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x30);
+        assert_true(len >= LEN);
+    }
+    peer_close(&p);
+    peer_close(&q);
+}
+
+static void a_groups_last_member_that_returns_gets_what_it_had(void **state)
+{
+    enum { MEMBERS = 20 };
+    struct peer p[MEMBERS], q = device5(&b, "t", "q");
+    char connect[128], text[128];
+    (void)state;
+
+    for (int i = 0; i < MEMBERS; i++) {
+        snprintf(connect, sizeof(connect),
+                 "10[ ('MQTT') 05 80 0000 [ 11 00000e10 ] ('sh%02d') ('t') ]",
+                 i);
+        p[i] = joins(connect, NEW);
+        snprintf(text, sizeof(text),
+                 "82[ 0001 [] ('$share/k%02d/t/k%02d') 01 ]", i, i);
+        says(&p[i], text);
+        hears(&p[i], "90[ 0001 [] 01 ]");
+        snprintf(text, sizeof(text), "32[ ('t/k%02d') 0001 [] '1' ]", i);
+        says(&q, text);
+        hears(&q, "40 02 0001");
+        hears(&p[i], text);
+    }
+    sleep(4); /* until the groups' places on disk are beyond those messages */
+    for (int i = 0; i < MEMBERS; i++) {
+        snprintf(connect, sizeof(connect),
+                 "10[ ('MQTT') 05 80 0000 [ 11 00000e10 ] ('sh%02d') ('t') ]",
+                 i);
+        struct peer again = joins(connect, PRESENT);
+        snprintf(text, sizeof(text), "32[ ('t/k%02d') 0001 [] '1' ]", i);
+        hears(&again, text);
+        peer_close(&p[i]);
+        peer_close(&again);
+    }
+    peer_close(&q);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -549,6 +692,10 @@ int main(void)
         cmocka_unit_test(retained_messages_that_were_owed_still_come),
         cmocka_unit_test(a_group_waits_for_its_members),
         cmocka_unit_test(what_was_given_when_the_server_stopped_is_not_lost),
+        cmocka_unit_test(two_connects_at_once_leave_the_session_connected),
+        cmocka_unit_test(a_resume_that_fails_loses_nothing),
+        cmocka_unit_test(what_fills_the_queue_in_one_turn_still_comes),
+        cmocka_unit_test(a_groups_last_member_that_returns_gets_what_it_had),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
