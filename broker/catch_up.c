@@ -132,6 +132,8 @@ bool catch_up_step(struct connection *c, struct store_reader *r)
                              &record)) {
         case CATCHUP_RECORD:
             if (!give(c, &record.m)) {
+                if (c->stored != NULL) /* it is past a message not given */
+                    c->stored->placed = false;
                 connection_close(c, CLOSE_NO_MEMORY, NULL);
                 return true;
             }

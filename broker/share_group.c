@@ -277,6 +277,8 @@ static void enter(struct worker *w, struct share_place *p,
 {
     p->good = true;
     p->group = g;
+    /* The row begins at the head of the log; the group may be behind it. */
+    g->changed |= p->stored && !g->stored;
     g->stored |= p->stored;
     LIST_INSERT_HEAD(&g->places, p, entry);
     g->members++;
@@ -326,12 +328,18 @@ static void take_back(struct worker *w, struct share_place *p,
     if (ids == NULL)
         return;
     p->given -= ids->count;
-    if (p->group == NULL)
+    /* Its group may have ended, and have begun anew. */
+    struct share_group *g =
+        p->group != NULL ? p->group
+                         : share_group_find(w, slice_of(p->name, p->len));
+    if (g == NULL) {
         share_save_late(w, slice_of(p->name, p->len), ids->ids, ids->count);
-    else if (!share_returned_add(&p->group->returned, ids->ids, ids->count))
+    } else if (!share_returned_add(&g->returned, ids->ids, ids->count)) {
         counter_add(&w->counters.dropped.memory, ids->count);
-    else
-        p->group->changed = true;
+    } else {
+        g->changed = true;
+        share_feed_wake(w, g);
+    }
     free(ids);
 }
 

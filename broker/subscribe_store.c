@@ -97,6 +97,14 @@ static void finished(struct worker *w, struct publish *q)
             take_back(c, wait, q->command.result);
         if (wait->type == PACKET_SUBACK)
             c->subacks_due--;
+        if (q->command.result != RESULT_OK && wait->type == PACKET_UNSUBACK &&
+            c->terms.version < PACKET_V5) {
+            /* Its UNSUBACK has no words for it. */
+            connection_close(c, CLOSE_NOT_STORED,
+                             command_text(q->command.result));
+            publish_free(w, q);
+            return;
+        }
         subscribe_answer(c, wait->type, wait->packet_id, wait->reasons,
                          wait->count);
         backlog_wake(c);

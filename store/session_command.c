@@ -46,7 +46,7 @@ static enum store_err delete_parts(struct transaction *t, MDB_dbi dbi,
                                    uint64_t number)
 {
     struct schema_key first;
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
 
     schema_part_key(number, &first);
     int rc = mdb_cursor_open(t->txn, dbi, &cursor);
@@ -59,7 +59,8 @@ static enum store_err delete_parts(struct transaction *t, MDB_dbi dbi,
         rc = mdb_cursor_del(cursor, 0);
         t->put = true;
     }
-    mdb_cursor_close(cursor);
+    if (cursor != NULL) /* opening it may have failed */
+        mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
 }
 
@@ -69,7 +70,7 @@ static enum store_err leave_groups(struct transaction *t,
                                    const struct session_row *s)
 {
     struct schema_key at;
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     enum store_err err = STORE_OK;
     MDB_val k, v;
 
@@ -86,7 +87,8 @@ static enum store_err leave_groups(struct transaction *t,
             err = group_count(t, s->identity, sub.filter, false);
         rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
     }
-    mdb_cursor_close(cursor);
+    if (cursor != NULL) /* opening it may have failed */
+        mdb_cursor_close(cursor);
     return err != STORE_OK || rc == 0 || rc == MDB_NOTFOUND
                ? err
                : store_from_mdb(rc);
