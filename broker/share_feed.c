@@ -6,6 +6,9 @@
 #define TURN_US 1000
 #define STEP_BYTES (64 * 1024)
 #define LOOKED_AT_PER_STEP 1024
+/* Messages that came back and are given again between two saves of a stored
+ * group's place: each is remembered until it is on disk at its new member. */
+#define AGAIN_MAX 1024
 
 enum feeding {
     FEED_ON,   /* this step is over */
@@ -56,11 +59,20 @@ static bool give_record(struct worker *w, struct share_group *g,
     return given;
 }
 
+static void given_again(struct worker *w, struct share_group *g, uint64_t id)
+{
+    if (g->stored && !share_returned_has(&g->again[0], id) &&
+        !share_returned_add(&g->again[0], &id, 1))
+        counter_add(&w->counters.dropped.memory, 1);
+}
+
 static enum feeding give_returned(struct worker *w, struct share_group *g,
                                   struct store_reader *r, size_t *bytes)
 {
     struct record record;
 
+    if (g->again[0].count >= AGAIN_MAX)
+        return FEED_ROOM;
     switch (store_get(r, share_returned_first(&g->returned), &record)) {
     case STORE_NOTFOUND: break; /* retention was faster */
     case STORE_OK:
@@ -70,6 +82,7 @@ static enum feeding give_returned(struct worker *w, struct share_group *g,
         break;
     default: return FEED_FAILED;
     }
+    given_again(w, g, share_returned_first(&g->returned));
     share_returned_pop(&g->returned);
     g->changed = true;
     return FEED_ON;

@@ -212,6 +212,8 @@ static void group_free(struct worker *w, struct share_group *g)
     HASH_DEL(w->share.groups, g);
     catchup_free(g->reader);
     share_returned_release(&g->returned);
+    share_returned_release(&g->again[0]);
+    share_returned_release(&g->again[1]);
     free(g);
 }
 

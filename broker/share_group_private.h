@@ -24,6 +24,9 @@ struct share_group {
     unsigned saves; /* with the writer: until then the row is not to be read */
     unsigned settling;  /* ticks until the saved position is the real one */
     uint64_t before[2]; /* position one and two ticks ago */
+    /* Ids that came back and were given again since, and a tick before: like the
+     * position, on disk for two ticks longer. */
+    struct share_returned again[2];
     uint64_t final;     /* position when the server began to end; 0: it has not */
     bool feeding;                    /* in share.feeding */
     TAILQ_ENTRY(share_group) feed;

@@ -22,6 +22,15 @@ static inline uint64_t share_returned_first(const struct share_returned *r)
     return r->ids[r->first];
 }
 
+static inline bool share_returned_has(const struct share_returned *r,
+                                      uint64_t id)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->ids[r->first + i] == id)
+            return true;
+    return false;
+}
+
 void share_returned_pop(struct share_returned *r);
 
 #endif

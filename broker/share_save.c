@@ -99,32 +99,50 @@ static uint64_t position_to_save(struct worker *w, struct share_group *g,
     return g->final != 0 ? g->final : exact ? now : g->before[1];
 }
 
-/* The list grows, so those are its beginning. */
-static size_t count_up_to(const struct share_returned *back, uint64_t id)
+/* Appends those up to the position, which what is beyond is read from again,
+ * and which are not in `but` as well. Returns how many there are then. */
+static size_t put_ids(uint64_t *to, size_t n, const struct share_returned *from,
+                      uint64_t position, const struct share_returned *but)
 {
-    size_t n = 0;
-
-    while (n < back->count && back->ids[back->first + n] <= id)
-        n++;
+    for (size_t i = 0; i < from->count; i++) {
+        const uint64_t id = from->ids[from->first + i];
+        if (id <= position && (but == NULL || !share_returned_has(but, id)))
+            to[n++] = id;
+    }
     return n;
+}
+
+static void age(struct share_group *g, uint64_t now)
+{
+    g->before[1] = g->before[0];
+    g->before[0] = now;
+    share_returned_release(&g->again[1]);
+    g->again[1] = g->again[0];
+    g->again[0] = (struct share_returned){0};
 }
 
 void share_save(struct worker *w, struct share_group *g, bool exact)
 {
     const uint64_t now = share_group_position(w, g);
-    const struct share_returned *back = &g->returned;
     const uint64_t position = position_to_save(w, g, now, exact);
-    const struct group_save save = {
-        .position = position,
-        .ids = back->ids == NULL ? NULL : back->ids + back->first,
-        .id_count = count_up_to(back, position),
-    };
+    const size_t most =
+        g->returned.count + g->again[0].count + g->again[1].count;
+    uint64_t *ids = malloc((most + 1) * sizeof(*ids));
 
-    g->before[1] = g->before[0];
-    g->before[0] = now;
+    if (ids == NULL)
+        return; /* the next tick tries again */
+    size_t count = put_ids(ids, 0, &g->returned, position, NULL);
+    if (!exact) {
+        count = put_ids(ids, count, &g->again[0], position, &g->returned);
+        count = put_ids(ids, count, &g->again[1], position, &g->returned);
+    }
+    const struct group_save save = {
+        .position = position, .ids = ids, .id_count = count};
+    age(g, now);
     g->settling = exact ? 0 : g->changed ? 2 : g->settling - 1;
     g->changed = false;
     submit(w, g, slice_of(g->name, g->len), &save);
+    free(ids);
 }
 
 void share_save_all(struct worker *w, bool exact)

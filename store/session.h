@@ -37,6 +37,7 @@ struct session_row {
     int64_t ended_us;  /* 0: connected, as far as the store knows */
     uint64_t position; /* everything up to this id was given to it */
     int64_t created_us;
+    bool counted; /* in the sessions of its token's usage */
     bool has_will;
     uint32_t will_delay_s;
     int64_t will_due_us; /* once ended: when to publish it */

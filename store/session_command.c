@@ -127,16 +127,17 @@ static enum store_err token_of(struct transaction *t, struct slice identity,
 }
 
 /* Tokens that exist by their first write only (open mode) have no row yet for a
- * count to stand in: those sessions are not counted. */
-static void count(struct transaction *t, struct token *token, bool more)
+ * count to stand in: those sessions are not counted (false). */
+static bool count(struct transaction *t, struct token *token, bool more)
 {
     if (token == NULL || !token->exists)
-        return;
+        return false;
     if (more)
         token->usage.sessions++;
     else if (token->usage.sessions > 0)
         token->usage.sessions--;
     token_changed(&t->tokens, token);
+    return true;
 }
 
 enum store_err session_delete(struct transaction *t,
@@ -156,7 +157,8 @@ enum store_err session_delete(struct transaction *t,
         err = token_of(t, s->identity, &token);
     if (err != STORE_OK)
         return err;
-    count(t, token, false);
+    if (s->counted)
+        (void)count(t, token, false);
     schema_name_key(s->identity, &key);
     return delete_row(t, t->e->db.sessions, &key);
 }
@@ -204,7 +206,7 @@ static enum store_err create(struct transaction *t, struct command *c)
     c->result = creation_verdict(t, token);
     if (c->result != RESULT_OK)
         return STORE_OK;
-    count(t, token, true);
+    row.counted = count(t, token, true);
     o->number = row.number;
     o->position = row.position;
     return put_opened(t, o, &row);

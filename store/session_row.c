@@ -1,6 +1,6 @@
 /* Rows of stored sessions:
  *   sessions       [version, identity, number, expiry, ended_us, position,
- *                   created_us, will delay or nil, will_due_us]
+ *                   created_us, will delay or nil, will_due_us, counted]
  *   subscriptions  [version, filter, options, identifier, since_id,
  *                   retained_as_of]
  *   inflight       outbound: [version, log id, order, qos, state, retain,
@@ -92,7 +92,7 @@ void schema_put_session(struct buffer *b, const struct session_row *s)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_head(&p, 9);
+    pack_head(&p, 10);
     pack_name(&p, s->identity);
     msgpack_pack_uint64(&p, s->number);
     msgpack_pack_uint32(&p, s->expiry_s);
@@ -104,11 +104,12 @@ void schema_put_session(struct buffer *b, const struct session_row *s)
     else
         msgpack_pack_nil(&p);
     msgpack_pack_int64(&p, s->will_due_us);
+    msgpack_pack_uint8(&p, s->counted);
 }
 
 bool schema_get_session(MDB_val key, MDB_val v, struct session_row *ret_row)
 {
-    struct unpack u = unpack_head(v, 9);
+    struct unpack u = unpack_head(v, 10);
     struct session_row s = {0};
 
     s.identity = unpack_name(&u, key, 0);
@@ -121,6 +122,7 @@ bool schema_get_session(MDB_val key, MDB_val v, struct session_row *ret_row)
     if (s.has_will)
         s.will_delay_s = (uint32_t)unpack_uint_max(&u, UINT32_MAX);
     s.will_due_us = unpack_int(&u);
+    s.counted = unpack_uint_max(&u, 1) != 0;
     if (u.failed || s.number == 0)
         return false;
     *ret_row = s;

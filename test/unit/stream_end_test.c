@@ -246,6 +246,7 @@ static void stopping_lets_a_reader_finish_the_event(void **state)
     say("tok/a", payload);
     usleep(50000);
     assert_int_equal(pthread_create(&stopper, NULL, stop_streams, NULL), 0);
+    usleep(200000); /* stopping has begun before the first byte is taken */
     const int64_t until_us = clock_mono_us() + PATIENCE_US;
     while (!r.ended && clock_mono_us() < until_us) {
         read_some(&r);
