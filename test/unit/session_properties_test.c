@@ -204,6 +204,183 @@ static void no_more_than_16_topics_have_an_alias(void **state)
     peer_close(&q);
 }
 
+/* An alias is set by the packet that carries it, whatever becomes of that. */
+static void a_refused_publish_sets_its_alias_too(void **state)
+{
+    struct peer p = with("17 00", "p");
+    (void)state;
+
+    says(&p,
+         "32[ ('o/x') 0001 [ 23 0001 ] 'x' ] 32[ () 0002 [ 23 0001 ] 'x' ] "
+         "32[ ('t/ok') 0003 [ 23 0001 ] 'x' ] 32[ () 0004 [ 23 0001 ] ]");
+    hears(&p, "40 03 0001 87 40 03 0002 87 40 02 0003 40 02 0004");
+    peer_close(&p);
+}
+
+static void shared_subscriptions_have_identifiers_and_aliases(void **state)
+{
+    struct peer s = with("22 0004", "s"), q = with("", "q");
+    (void)state;
+
+    says(&s, "82[ 0001 [ 0b 07 ] ('$share/g/t/sh/+') 01 ]");
+    hears(&s, "90[ 0001 [] 01 ]");
+    says(&q, "32[ ('t/sh/1') 0001 [] '1' ] 30[ ('t/sh/1') [] '2' ]");
+    hears(&q, "40 02 0001");
+    hears(&s, "32[ ('t/sh/1') 0001 [ 23 0001 0b 07 ] '1' ]"
+              "30[ () [ 23 0001 0b 07 ] '2' ]");
+    says(&s, "40 02 0001");
+    peer_close(&s);
+    peer_close(&q);
+}
+
+/* Aliases end with their connection (MQTT-3.3.2-7), what is in flight does not;
+ * and a PUBLISH that waits for the disk keeps its place before those which use
+ * the alias it sets. */
+static void what_comes_again_has_its_topic(void **state)
+{
+    struct peer s = with("11 00000e10 22 0004", "again"), q = with("", "q");
+    uint8_t body[64];
+    size_t len;
+    (void)state;
+
+    says(&s, "82[ 0001 [ 0b 07 ] ('t/again') 02 ]");
+    hears(&s, "90[ 0001 [] 02 ]");
+    says(&q, "34[ ('t/again') 0001 [] '1' ] 32[ ('t/again') 0002 [] '2' ] "
+             "30[ ('t/again') [] '3' ]");
+    hears(&q, "50 02 0001 40 02 0002");
+    hears(&s, "34[ ('t/again') 0001 [ 23 0001 0b 07 ] '1' ]"
+              "32[ () 0002 [ 23 0001 0b 07 ] '2' ]"
+              "30[ () [ 23 0001 0b 07 ] '3' ]");
+    peer_close(&s);
+    s = peer_tcp(broker_mqtt_port(b.broker));
+    says(&s, "10[ ('MQTT') 05 80 0000 [ 22 0004 ] ('again') ('t') ]");
+    assert_int_equal(hears_packet(&s, body, sizeof(body), &len), 0x20);
+    assert_int_equal(body[0], 1);
+    hears(&s, "3c[ ('t/again') 0001 [ 0b 07 ] '1' ]"
+              "3a[ ('t/again') 0002 [ 0b 07 ] '2' ]");
+    says(&s, "50 02 0001 40 02 0002");
+    hears(&s, "62 02 0001");
+    says(&s, "70 02 0001");
+    says(&q, "34[ ('t/again') 0003 [] '4' ]");
+    hears(&s, "34[ ('t/again') 0003 [ 23 0001 0b 07 ] '4' ]");
+    says(&s, "e0 00");
+    hears_end(&s);
+    peer_close(&s);
+    peer_close(&q);
+}
+
+static void says_alias(struct peer *p, uint8_t alias, size_t topic_len)
+{
+    static uint8_t packet[70000];
+    const size_t body = 2 + topic_len + 1 + 3;
+    const uint8_t head[] = {0x30,
+                            (uint8_t)((body & 127) | 128),
+                            (uint8_t)((body >> 7 & 127) | 128),
+                            (uint8_t)(body >> 14),
+                            (uint8_t)(topic_len >> 8),
+                            (uint8_t)topic_len};
+    const uint8_t tail[] = {3, 0x23, 0, alias};
+
+    memcpy(packet, head, sizeof(head));
+    memset(packet + sizeof(head), 'n', topic_len);
+    memcpy(packet + sizeof(head) + topic_len, tail, sizeof(tail));
+    says_bytes(p, packet, sizeof(head) + topic_len + sizeof(tail));
+}
+
+static void hears_pong(struct peer *p)
+{
+    says(p, "c0 00");
+    hears(p, "d0 00");
+}
+
+static void aliases_are_counted_with_what_a_worker_holds(void **state)
+{
+    struct by_hand h;
+    struct peer p;
+    uint8_t body[64];
+    size_t len;
+    (void)state;
+
+    by_hand_begin(&h, 1);
+    const uint64_t *held = &h.workers[0]->held_bytes;
+    p = by_hand_stranger(&h);
+    says(&p, "10[ ('MQTT') 05 82 0000 [] ('p') ('t') ]");
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
+    hears_pong(&p);
+    const uint64_t before = *held;
+    says_alias(&p, 1, 30000);
+    hears_pong(&p);
+    assert_int_equal(*held, before + 30000);
+    says_alias(&p, 1, 20000); /* in the place of the other one */
+    says_alias(&p, 16, 17000);
+    hears_pong(&p);
+    assert_int_equal(*held, before + 37000);
+
+    /* no room: the client has to go, and what it held is free again */
+    h.workers[0]->held_bytes += WORKER_HELD_MAX;
+    says_alias(&p, 2, 17000);
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0xe0);
+    assert_int_equal(body[0], 0x89);
+    hears_end(&p);
+    assert_int_equal(*held, WORKER_HELD_MAX);
+    h.workers[0]->held_bytes = 0;
+    peer_close(&p);
+    by_hand_end(&h);
+}
+
+/* MQTT-3.3.1-9 to -13 and MQTT-3.8.3-3, filter by filter. */
+static void options_are_those_of_each_filter(void **state)
+{
+    struct peer s = with("", "s"), q = with("", "q");
+    (void)state;
+
+    says(&q, "33[ ('t/opt/a') 0001 [] 'q' ]");
+    hears(&q, "40 02 0001");
+    says(&s, "33[ ('t/opt/b') 0001 [] 's' ]");
+    hears(&s, "40 02 0001");
+    /* Retain Handling 2, then 1 to a filter that is there, then 0 */
+    says(&s, "82[ 0001 [] ('t/opt/a') 20 ('t/opt/a') 10 ]"
+             "82[ 0002 [] ('t/opt/a') 00 ]");
+    hears(&s, "90[ 0001 [] 00 00 ] 90[ 0002 [] 00 ] 31[ ('t/opt/a') [] 'q' ]");
+    /* 1 to one that was unsubscribed is a new one */
+    says(&s, "a2[ 0003 [] ('t/opt/a') ] 82[ 0004 [] ('t/opt/a') 10 ]");
+    hears(&s, "b0[ 0003 [] 00 ] 90[ 0004 [] 00 ] 31[ ('t/opt/a') [] 'q' ]");
+    /* No Local: nor one's own retained ones; Retain As Published changes
+     * nothing about those that are retained */
+    says(&s, "82[ 0005 [] ('t/opt/+') 04 ('t/opt/a') 08 ]");
+    hears(&s, "90[ 0005 [] 00 00 ] 31[ ('t/opt/a') [] 'q' ]"
+              "31[ ('t/opt/a') [] 'q' ]");
+    /* live: as published if one of the filters says so */
+    says(&q, "31[ ('t/opt/a') [] '1' ] 31[ ('t/opt/b') [] '2' ]");
+    hears(&s, "31[ ('t/opt/a') [] '1' ] 30[ ('t/opt/b') [] '2' ]");
+    says(&s, "30[ ('t/opt/b') [] '3' ] 30[ ('t/opt/a') [] '4' ]");
+    hears(&s, "30[ ('t/opt/a') [] '4' ]");
+    peer_close(&s);
+    peer_close(&q);
+}
+
+/* MQTT-4.7.2-1, and who is asked about `$…` at all. */
+static void wildcards_do_not_reach_dollar_topics(void **state)
+{
+    struct peer s = device5(&b, NULL, "s"), a = administrator(&b, "a");
+    uint8_t body[256];
+    size_t len;
+    (void)state;
+
+    says(&s, "82[ 0001 [] ('#') 20 ('+/#') 20 ('+/t/#') 20 ('$events/t/#') 20 "
+             "('$confab/#') 20 ('$SYS/#') 20 ('$events/+/x') 20 ]");
+    assert_int_equal(hears_packet(&s, body, sizeof(body), &len), 0x90);
+    assert_memory_equal(body + len - 7, "\0\0\0\0\x87\0\x87", 7);
+    says(&a, "30[ ('$events/t/x') [] 'event' ] 30[ ('t/y') [] 'message' ]");
+    hears(&s, "30[ ('$events/t/x') [] 'event' ] 30[ ('t/y') [] 'message' ]");
+    says(&s, "a2[ 0002 [] ('$events/t/#') ]");
+    hears(&s, "b0[ 0002 [] 00 ]");
+    says(&a, "30[ ('$events/t/x') [] 'event' ] 30[ ('t/y') [] 'message' ]");
+    hears(&s, "30[ ('t/y') [] 'message' ]");
+    peer_close(&s);
+    peer_close(&a);
+}
+
 /* ---- what stays unsaid -------------------------------------------------- */
 
 static void without_request_problem_information_no_reason_is_given(
@@ -364,6 +541,12 @@ int main(void)
             a_client_that_takes_less_does_not_spoil_it_for_others),
         cmocka_unit_test(catching_up_gives_one_message_with_all_identifiers),
         cmocka_unit_test(no_more_than_16_topics_have_an_alias),
+        cmocka_unit_test(a_refused_publish_sets_its_alias_too),
+        cmocka_unit_test(options_are_those_of_each_filter),
+        cmocka_unit_test(wildcards_do_not_reach_dollar_topics),
+        cmocka_unit_test(shared_subscriptions_have_identifiers_and_aliases),
+        cmocka_unit_test(what_comes_again_has_its_topic),
+        cmocka_unit_test(aliases_are_counted_with_what_a_worker_holds),
         cmocka_unit_test(
             without_request_problem_information_no_reason_is_given),
         cmocka_unit_test(response_information_is_asked_for_and_not_given),
