@@ -63,7 +63,8 @@ struct connection {
     uint64_t stamp; /* the worker's number of the last topic that matched */
     uint8_t hit_qos;
     bool hit_retain; /* some matching subscription is Retain As Published */
-    bool hit_identified; /* some has a Subscription Identifier */
+    uint32_t hit_identifier; /* some match's Subscription Identifier */
+    bool hit_identifiers;    /* several have one */
     bool stamped;    /* wants confab-id, -seq, -at */
     bool receipts;   /* and in PUBACKs */
     bool touched;    /* has something to flush this turn */
@@ -181,6 +182,10 @@ void connection_touch(struct connection *c);
 /* Queues a packet that is no PUBLISH, an answer or a goodbye. false: out of
  * memory. */
 bool connection_answer(struct connection *c, const void *packet, size_t size);
+/* The same for the answers of a session, to be flushed at the end of the turn;
+ * closes the connection where that cannot be. size 0: the client's Maximum Packet
+ * Size had no room for it, nothing happens. */
+void connection_say(struct connection *c, const void *packet, size_t size);
 
 /* Its socket can be read; only for lobby.h to call. */
 void connection_readable(struct connection *c);

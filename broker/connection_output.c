@@ -24,6 +24,16 @@ bool connection_answer(struct connection *c, const void *packet, size_t size)
     return true;
 }
 
+void connection_say(struct connection *c, const void *packet, size_t size)
+{
+    if (size == 0)
+        return;
+    if (connection_answer(c, packet, size))
+        connection_touch(c);
+    else
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+}
+
 static void write_failed(struct connection *c)
 {
     if (c->state == CONNECTION_LINGERING)

@@ -26,14 +26,18 @@ static void hit(struct worker *w, const struct subscriber *s)
         c->stamp = w->stamp;
         c->hit_qos = s->qos;
         c->hit_retain = s->retain_as_published;
-        c->hit_identified = s->identifier != 0;
+        c->hit_identifier = s->identifier;
+        c->hit_identifiers = false;
         w->hits[w->hit_count++] = c;
         return;
     }
     if (s->qos > c->hit_qos)
         c->hit_qos = s->qos;
     c->hit_retain |= s->retain_as_published;
-    c->hit_identified |= s->identifier != 0;
+    if (s->identifier == 0)
+        return;
+    c->hit_identifiers |= c->hit_identifier != 0;
+    c->hit_identifier = s->identifier;
 }
 
 static void collect(struct worker *w, const struct message *m)
@@ -260,13 +264,17 @@ static bool give_own(struct connection *c, const struct message *m,
     return true;
 }
 
-static void give_identified(struct connection *c, const struct message *m,
-                            uint8_t qos, uint32_t left_s)
+static void give_alone(struct connection *c, const struct message *m,
+                       uint8_t qos, uint32_t left_s)
 {
     struct matched matched = {0};
-    struct grant g = {.qos = qos, .retain = m->retain && c->hit_retain};
+    struct grant g = {.qos = qos,
+                      .retain = m->retain && c->hit_retain,
+                      .identifiers = &c->hit_identifier,
+                      .identifier_count = c->hit_identifier != 0};
 
-    if (c->hit_identified && subscribe_match(c, m, &matched)) {
+    /* Several are rare enough to be collected by matching once more. */
+    if (c->hit_identifiers && subscribe_match(c, m, &matched)) {
         g.identifiers = matched.identifiers;
         g.identifier_count = matched.identifier_count;
     }
@@ -291,8 +299,8 @@ static void give_live(struct connection *c, const struct message *m,
     if (c->state != CONNECTION_OPEN)
         return;
     if (may_give_live(c, qos)) {
-        if (c->hit_identified || c->alias_maximum > 0)
-            give_identified(c, m, qos, set->expiry_left_s);
+        if (c->hit_identifier != 0 || c->alias_maximum > 0)
+            give_alone(c, m, qos, set->expiry_left_s);
         else
             give_image(c, set,
                        shape_for(c, m, qos, m->retain && c->hit_retain));

@@ -13,15 +13,10 @@ static void send_ack(struct connection *c, enum packet_type type,
                      uint16_t packet_id, uint8_t reason)
 {
     uint8_t packet[8];
-    const size_t size = packet_encode_ack(&c->terms, type, packet_id, reason,
-                                          NULL, packet, sizeof(packet));
 
-    if (size == 0)
-        return; /* the client's Maximum Packet Size has no room for it */
-    if (connection_answer(c, packet, size))
-        connection_touch(c);
-    else
-        connection_close(c, CLOSE_NO_MEMORY, NULL);
+    connection_say(c, packet,
+                   packet_encode_ack(&c->terms, type, packet_id, reason, NULL,
+                                     packet, sizeof(packet)));
 }
 
 void flow_send_pubrel(struct connection *c, uint16_t packet_id)

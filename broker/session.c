@@ -20,16 +20,6 @@ void session_broken(struct connection *c, const struct packet_error *error)
     connection_close(c, connection_reason_of(error->reason), error->text);
 }
 
-static void answer(struct connection *c, const uint8_t *packet, size_t size)
-{
-    if (size == 0)
-        return; /* the client's Maximum Packet Size has no room for it */
-    if (connection_answer(c, packet, size))
-        connection_touch(c);
-    else
-        connection_close(c, CLOSE_NO_MEMORY, NULL);
-}
-
 static void on_publish(struct connection *c, const struct packet_frame *f)
 {
     struct packet_publish p;
@@ -80,7 +70,7 @@ static void on_pingreq(struct connection *c, const struct packet_frame *f)
     uint8_t packet[2];
 
     if (packet_decode_pingreq(f, &c->terms, &error))
-        answer(c, packet, packet_encode_pingresp(packet, sizeof(packet)));
+        connection_say(c, packet, packet_encode_pingresp(packet, sizeof(packet)));
     else
         session_broken(c, &error);
 }

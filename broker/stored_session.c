@@ -51,11 +51,16 @@ static void touch(struct connection *c, bool urgent)
 
     if (s->ended)
         return;
-    s->urgent |= urgent;
-    if (s->changed)
+    if (s->changed && (s->urgent || !urgent))
         return;
+    if (s->changed)
+        TAILQ_REMOVE(&c->worker->unsaved, s, entry);
     s->changed = true;
-    TAILQ_INSERT_TAIL(&c->worker->unsaved, s, entry);
+    s->urgent |= urgent;
+    if (urgent)
+        TAILQ_INSERT_HEAD(&c->worker->unsaved, s, entry);
+    else
+        TAILQ_INSERT_TAIL(&c->worker->unsaved, s, entry);
 }
 
 struct out_queue *delivery_queue(struct connection *c)
@@ -397,9 +402,10 @@ void stored_sessions_save(struct worker *w, bool all)
 {
     struct stored_session *s, *next;
 
-    for (s = TAILQ_FIRST(&w->unsaved); s != NULL; s = next) {
+    for (s = TAILQ_FIRST(&w->unsaved); s != NULL && (s->urgent || all);
+         s = next) {
         next = TAILQ_NEXT(s, entry);
-        if ((s->urgent || all) && !s->saving)
+        if (!s->saving)
             save(s->connection);
     }
 }

@@ -67,10 +67,5 @@ void subscribe_answer(struct connection *c, enum packet_type type,
                                    &detail, to, cap)
             : packet_encode_unsuback(&c->terms, packet_id, reasons, count,
                                      &detail, to, cap);
-    if (size == 0)
-        return; /* the client's Maximum Packet Size has no room for it */
-    if (connection_answer(c, to, size))
-        connection_touch(c);
-    else
-        connection_close(c, CLOSE_NO_MEMORY, NULL);
+    connection_say(c, to, size);
 }

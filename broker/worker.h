@@ -98,7 +98,7 @@ struct worker {
     struct connection *sessions;     /* by identity */
     struct session_filter *filters;  /* by connection and filter */
     struct connection_list feeding;  /* have a backlog and room for it */
-    struct unsaved_sessions unsaved; /* stored sessions */
+    struct unsaved_sessions unsaved; /* stored ones, urgent first */
     ev_timer save_tick;
     ev_timer sys_tick;        /* the admin worker's */
     struct sys_values sys;    /* as last fanned out */

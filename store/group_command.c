@@ -87,13 +87,11 @@ static enum store_err recount(struct transaction *t, struct slice name,
 enum store_err group_count(struct transaction *t, struct slice identity,
                            struct slice filter, bool more)
 {
-    const void *nul = memchr(identity.data, '\0', identity.len);
+    const size_t token = session_token(identity).len;
     struct slice group, inner;
 
-    if (nul == NULL || !filter_share(filter, &group, &inner))
+    if (!filter_share(filter, &group, &inner))
         return STORE_OK;
-    const size_t token =
-        (size_t)((const char *)nul - (const char *)identity.data);
     const size_t len = token + 1 + group.len + 1 + inner.len;
     char *name = malloc(len);
     if (name == NULL)

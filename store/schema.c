@@ -6,7 +6,8 @@
  *   trims     [version, name]
  *   retained  [version, name, id, copy: a row of `log`, or nil]
  *   tokens    [version, plan, created_us, revoked_us, implied]
- *   usage     [version, window_start_us, writes, reads, things, bytes, retained]
+ *   usage     [version, window_start_us, writes, reads, things, bytes, retained,
+ *              sessions]
  *   meta      [version, number]
  * ids: an array, the first as it is, each further one as its distance from the
  * one before, which keeps 16 of them around 40 bytes. name: nil when the key is
@@ -16,8 +17,7 @@
 #include <assert.h>
 #include <sodium.h>
 
-#include "store/pack.h"
-#include "store/unpack.h"
+#include "store/row.h"
 
 #define HASH_BYTES 32
 #define HASH_MARK 0xff
@@ -44,41 +44,6 @@ void schema_chunk_key(struct slice topic, uint64_t first_id,
     ret_key->bytes[ret_key->len++] = 0;
     for (int shift = 56; shift >= 0; shift -= 8)
         ret_key->bytes[ret_key->len++] = (unsigned char)(first_id >> shift);
-}
-
-/* ---- names ------------------------------------------------------------- */
-
-static void pack_name(msgpack_packer *p, struct slice name)
-{
-    if (name.len > SCHEMA_KEY_MAX)
-        pack_str(p, name);
-    else
-        msgpack_pack_nil(p);
-}
-
-static struct slice unpack_name(struct unpack *u, MDB_val key)
-{
-    if (!unpack_nil(u))
-        return unpack_str(u);
-    if (key.mv_size == 0 || key.mv_size > SCHEMA_KEY_MAX)
-        u->failed = true; /* a hash says nothing */
-    return slice_of(key.mv_data, key.mv_size);
-}
-
-/* Every row starts like this. */
-static void pack_row(msgpack_packer *p, size_t elements)
-{
-    msgpack_pack_array(p, elements);
-    msgpack_pack_uint8(p, SCHEMA_VERSION);
-}
-
-static struct unpack unpack_row(MDB_val v, uint32_t elements)
-{
-    struct unpack u = unpack_of(v.mv_data, v.mv_size);
-
-    if (unpack_array(&u) < elements || unpack_uint(&u) != SCHEMA_VERSION)
-        u.failed = true;
-    return u;
 }
 
 /* ---- chunks ------------------------------------------------------------ */
@@ -177,7 +142,7 @@ bool schema_get_thing(MDB_val key, MDB_val v, struct thing_state *ret_thing)
     struct unpack u = unpack_row(v, 13);
     struct thing_state t = {0};
 
-    t.row.topic = unpack_name(&u, key);
+    t.row.topic = unpack_name(&u, key, 0);
     t.row.first_id = unpack_uint(&u);
     t.row.last_id = unpack_uint(&u);
     t.row.first_seq = unpack_uint(&u);
@@ -241,7 +206,7 @@ bool schema_get_retained(MDB_val key, MDB_val v, struct slice *ret_topic,
                          struct record *ret_copy)
 {
     struct unpack u = unpack_row(v, 4);
-    const struct slice topic = unpack_name(&u, key);
+    const struct slice topic = unpack_name(&u, key, 0);
     const uint64_t id = unpack_uint(&u);
     const bool has_copy = !unpack_nil(&u);
     struct record record;

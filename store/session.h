@@ -43,6 +43,8 @@ struct session_row {
     int64_t will_due_us; /* once ended: when to publish it */
 };
 
+/* The token of an identity; empty: of a client without one. */
+struct slice session_token(struct slice identity);
 /* Whether it is over at `now_us`. */
 bool session_is_over(const struct session_row *s, int64_t now_us);
 

@@ -113,11 +113,7 @@ static enum store_err put_will(struct transaction *t, uint64_t number,
 static enum store_err token_of(struct transaction *t, struct slice identity,
                                struct token **ret_token)
 {
-    const void *nul = memchr(identity.data, '\0', identity.len);
-    const struct slice name = slice_of(
-        identity.data,
-        nul == NULL ? 0
-                    : (size_t)((const char *)nul - (const char *)identity.data));
+    const struct slice name = session_token(identity);
 
     *ret_token = NULL;
     if (!token_valid(name))

@@ -9,13 +9,22 @@
  *   groups         [version, name, members, position, ids]
  * identity and filter: nil when the key has them. options: QoS, 4 No Local, 8
  * Retain As Published, as MQTT 5 §3.8.3.1 has them. */
-#include "store/pack.h"
 #include "store/reader.h"
-#include "store/unpack.h"
+#include "store/row.h"
 
 #define NUMBER_BYTES 8
 enum { OUTBOUND = 0, INBOUND = 1 };
 enum { OPTION_NO_LOCAL = 4, OPTION_AS_PUBLISHED = 8, OPTION_QOS = 3 };
+
+struct slice session_token(struct slice identity)
+{
+    const void *nul = memchr(identity.data, '\0', identity.len);
+
+    return slice_of(identity.data,
+                    nul == NULL ? 0
+                                : (size_t)((const char *)nul -
+                                           (const char *)identity.data));
+}
 
 bool session_is_over(const struct session_row *s, int64_t now_us)
 {
@@ -54,45 +63,11 @@ void schema_inflight_key(uint64_t number, bool inbound, uint16_t packet_id,
 
 /* ---- rows -------------------------------------------------------------- */
 
-static void pack_head(msgpack_packer *p, size_t elements)
-{
-    msgpack_pack_array(p, elements);
-    msgpack_pack_uint8(p, SCHEMA_VERSION);
-}
-
-static struct unpack unpack_head(MDB_val v, uint32_t elements)
-{
-    struct unpack u = unpack_of(v.mv_data, v.mv_size);
-
-    if (unpack_array(&u) < elements || unpack_uint(&u) != SCHEMA_VERSION)
-        u.failed = true;
-    return u;
-}
-
-static void pack_name(msgpack_packer *p, struct slice name)
-{
-    if (name.len > SCHEMA_KEY_MAX)
-        pack_bin(p, name); /* an identity has a NUL */
-    else
-        msgpack_pack_nil(p);
-}
-
-static struct slice unpack_name(struct unpack *u, MDB_val key, size_t skip)
-{
-    if (!unpack_nil(u))
-        return unpack_bin(u);
-    if (key.mv_size <= skip || key.mv_size > skip + SCHEMA_KEY_MAX) {
-        u->failed = true; /* a hash says nothing */
-        return slice_of(NULL, 0);
-    }
-    return slice_of((const char *)key.mv_data + skip, key.mv_size - skip);
-}
-
 void schema_put_session(struct buffer *b, const struct session_row *s)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_head(&p, 10);
+    pack_row(&p, 10);
     pack_name(&p, s->identity);
     msgpack_pack_uint64(&p, s->number);
     msgpack_pack_uint32(&p, s->expiry_s);
@@ -109,7 +84,7 @@ void schema_put_session(struct buffer *b, const struct session_row *s)
 
 bool schema_get_session(MDB_val key, MDB_val v, struct session_row *ret_row)
 {
-    struct unpack u = unpack_head(v, 10);
+    struct unpack u = unpack_row(v, 10);
     struct session_row s = {0};
 
     s.identity = unpack_name(&u, key, 0);
@@ -134,7 +109,7 @@ void schema_put_subscription(struct buffer *b,
 {
     msgpack_packer p = packer_of(b);
 
-    pack_head(&p, 6);
+    pack_row(&p, 6);
     pack_name(&p, s->filter);
     msgpack_pack_uint8(
         &p, (uint8_t)((s->qos & OPTION_QOS) |
@@ -148,7 +123,7 @@ void schema_put_subscription(struct buffer *b,
 bool schema_get_subscription(MDB_val key, MDB_val v,
                              struct session_subscription *ret_row)
 {
-    struct unpack u = unpack_head(v, 6);
+    struct unpack u = unpack_row(v, 6);
     struct session_subscription s = {0};
 
     s.filter = unpack_name(&u, key, NUMBER_BYTES);
@@ -170,10 +145,10 @@ void schema_put_inflight(struct buffer *b, const struct session_inflight *i)
     msgpack_packer p = packer_of(b);
 
     if (i->inbound) {
-        pack_head(&p, 1);
+        pack_row(&p, 1);
         return;
     }
-    pack_head(&p, 7);
+    pack_row(&p, 7);
     msgpack_pack_uint64(&p, i->log_id);
     msgpack_pack_uint32(&p, i->order);
     msgpack_pack_uint8(&p, i->qos);
@@ -202,7 +177,7 @@ bool schema_get_inflight(MDB_val key, MDB_val v,
 
     if (!read_inflight_key(key, &i))
         return false;
-    struct unpack u = unpack_head(v, i.inbound ? 1 : 7);
+    struct unpack u = unpack_row(v, i.inbound ? 1 : 7);
     if (!i.inbound) {
         i.log_id = unpack_uint(&u);
         i.order = (uint32_t)unpack_uint_max(&u, UINT32_MAX);
@@ -237,7 +212,7 @@ void schema_put_group(struct buffer *b, const struct group_row *g,
 {
     msgpack_packer p = packer_of(b);
 
-    pack_head(&p, 5);
+    pack_row(&p, 5);
     pack_name(&p, g->name);
     msgpack_pack_uint64(&p, g->members);
     msgpack_pack_uint64(&p, g->position);
@@ -248,7 +223,7 @@ void schema_put_group(struct buffer *b, const struct group_row *g,
 
 bool schema_get_group(MDB_val key, MDB_val v, struct group_row *ret_row)
 {
-    struct unpack u = unpack_head(v, 5);
+    struct unpack u = unpack_row(v, 5);
     struct group_row g = {0};
 
     g.name = unpack_name(&u, key, 0);

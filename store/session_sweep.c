@@ -42,10 +42,7 @@ bool session_sweep_due(const struct session_sweep *s, int64_t now_us)
 
 static bool is_revoked(struct transaction *t, struct slice identity)
 {
-    const char *nul = memchr(identity.data, '\0', identity.len);
-    const size_t len =
-        nul == NULL ? 0 : (size_t)(nul - (const char *)identity.data);
-    const struct slice name = slice_of(identity.data, len);
+    const struct slice name = session_token(identity);
     struct token *token;
 
     return token_valid(name) && transaction_token(t, name, &token) == STORE_OK &&
