@@ -223,8 +223,8 @@ suite('Packet ids', {}, (server) => {
     for (let n = 0; n < window; n++) {
       const { body } = await device.expect('PUBLISH')
       ids.push(body.readUInt16BE(2 + `${token}/half`.length))
-      device.send(ack(PUBREC, ids[n]))
     }
+    for (const id of ids) device.send(ack(PUBREC, id))
     for (const id of ids) assert.equal(idOf(await device.expect('PUBREL')), id)
     device.send(wire.PINGREQ)
     await device.expect('PINGRESP') // and no PUBLISH before it
