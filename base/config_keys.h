@@ -28,7 +28,7 @@
            "whether clients are asked for a certificate; one that is shown "  \
            "must be good")                                                    \
     NUMBER(mqtt, workers, mqtt_workers, 0, 0, 256, "threads",                 \
-           "broker threads; 0: one per core")                                 \
+           "broker threads; 0: one per core but one, which is the writer's")                                 \
     NUMBER(mqtt, keep_alive_max, mqtt_keep_alive_max, 0, 0, 65535, "seconds", \
            "longest keep-alive of MQTT 5 clients (Server Keep Alive); 0: "    \
            "theirs holds")                                                    \

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/handover.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/vocabulary.h"
 #include "broker/hub.h"
 #include "broker/listener.h"
@@ -21,6 +22,7 @@
 #define DESCRIPTORS_KEPT 128 /* not for clients: store, sockets, HTTP */
 #define DRAIN_US 2000000     /* for what is in flight when stopping */
 #define POLL_NS 2000000
+#define WORKERS_MAX 256 /* of mqtt.workers */
 
 /* What one setting opened. */
 struct addresses {
@@ -72,8 +74,9 @@ static unsigned worker_count(const struct config *config)
 {
     if (config->mqtt_workers != 0)
         return (unsigned)config->mqtt_workers;
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
+    /* One core is the writer's: all workers wait for what it commits. */
+    const unsigned cores = thread_cores();
+    return cores <= 2 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : cores - 1;
 }
 
 /* ---- starting ----------------------------------------------------------- */

@@ -1,9 +1,10 @@
 #include "broker/worker.h"
 
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "broker/backlog.h"
 #include "broker/fan_out.h"
 #include "broker/handover_listener.h"
@@ -398,13 +399,11 @@ void worker_listen(struct worker *w, int fd, enum listener_kind kind)
 
 bool worker_start(struct worker *w)
 {
-    sigset_t all, before;
+    char name[24] = "admin";
 
-    /* Signals are main's. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    w->started = pthread_create(&w->thread, NULL, serve, w) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (w->number != w->hub->count)
+        (void)snprintf(name, sizeof(name), "worker-%u", w->number);
+    w->started = thread_start(&w->thread, name, serve, w);
     return w->started;
 }
 

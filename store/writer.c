@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "store/commit_stats.h"
 #include "store/group_commit.h"
 
@@ -167,7 +168,7 @@ enum store_err writer_start(struct store *st, const struct writer_opts *opts,
     w->queue_bound = opts->queue_bound != 0 ? opts->queue_bound : QUEUE_BOUND;
     enum store_err err = group_commit_init(&w->commit, st, opts, &w->stats);
     if (err == STORE_OK &&
-        pthread_create(&w->thread, NULL, write_until_stopped, w) != 0)
+        !thread_start(&w->thread, "writer", write_until_stopped, w))
         err = STORE_NOMEM;
     if (err != STORE_OK) {
         free_all(w);

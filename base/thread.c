@@ -1,0 +1,34 @@
+#include "base/thread.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+bool thread_start(pthread_t *ret_thread, const char *name,
+                  void *(*run)(void *), void *argument)
+{
+    sigset_t all, before;
+    char kept[16];
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const bool started = pthread_create(ret_thread, NULL, run, argument) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!started)
+        return false;
+    (void)snprintf(kept, sizeof(kept), "%s", name);
+    (void)pthread_setname_np(*ret_thread, kept); /* only a name */
+    return true;
+}
+
+unsigned thread_cores(void)
+{
+    cpu_set_t set;
+
+    /* Fails on machines with more than 1,024 cores: then all that are on. */
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        return (unsigned)CPU_COUNT(&set);
+    const long on = sysconf(_SC_NPROCESSORS_ONLN);
+    return on < 1 ? 1 : (unsigned)on;
+}
