@@ -47,14 +47,6 @@ bool buffer_reserve(struct buffer *b, size_t more)
     return true;
 }
 
-void buffer_put(struct buffer *b, const void *data, size_t len)
-{
-    if (len == 0 || !buffer_reserve(b, len))
-        return;
-    memcpy(b->data + b->len, data, len);
-    b->len += len;
-}
-
 void buffer_put_slice(struct buffer *b, struct slice s)
 {
     buffer_put(b, s.data, s.len);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/slice.h"
 
@@ -26,7 +27,14 @@ void buffer_release(struct buffer *b); /* free; usable again afterwards */
 void buffer_clear(struct buffer *b);   /* len = 0, failed = false; keeps memory */
 bool buffer_reserve(struct buffer *b, size_t more); /* room for `more` bytes */
 
-void buffer_put(struct buffer *b, const void *data, size_t len);
+static inline void buffer_put(struct buffer *b, const void *data, size_t len)
+{
+    if (len == 0 || b->failed ||
+        (len > b->cap - b->len && !buffer_reserve(b, len)))
+        return;
+    memcpy(b->data + b->len, data, len);
+    b->len += len;
+}
 void buffer_put_slice(struct buffer *b, struct slice s);
 void buffer_put_str(struct buffer *b, const char *s);
 void buffer_put_char(struct buffer *b, char c);

@@ -24,7 +24,7 @@ static enum store_err look_up(struct transaction *t, struct slice topic,
 
     *ret_token = NULL;
     if (err == STORE_OK && (*ret_thing)->token_len > 0)
-        err = transaction_token(t, thing_token(*ret_thing), ret_token);
+        err = transaction_token_of(t, *ret_thing, ret_token);
     return err;
 }
 
@@ -99,11 +99,9 @@ static enum store_err idempotency_find(struct transaction *t,
 static enum store_err put_record(struct transaction *t,
                                  const struct message *m)
 {
-    MDB_val key = {sizeof(m->id), (void *)&m->id};
-
     buffer_clear(&t->row);
     schema_put_record(&t->row, m);
-    return transaction_put_row(t, t->e->db.log, key, MDB_APPEND);
+    return transaction_append_row(t, m->id);
 }
 
 static enum store_err close_chunk(struct transaction *t, struct thing *thing)

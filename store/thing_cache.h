@@ -14,6 +14,8 @@
 #define THING_CACHE_ENTRIES 65536
 #define THING_CACHE_BYTES (64u << 20) /* names may have 65,535 bytes */
 
+struct token;
+
 struct thing {
     struct thing_state state; /* row.topic is the name below */
     uint64_t keep;            /* plan's retention_count; 0: all */
@@ -23,6 +25,9 @@ struct thing {
     bool pending_known;       /* pending was looked up */
     bool dirty;
     uint16_t token_len; /* bytes of the token; 0: no <token>/<thing> */
+    struct token *token; /* its token's entry, as long as the token cache is of
+                            `token_generation`; see transaction_token_of() */
+    uint64_t token_generation;
     UT_hash_handle hh;
     TAILQ_ENTRY(thing) age;
     STAILQ_ENTRY(thing) change;

@@ -10,7 +10,7 @@
 
 void token_cache_init(struct token_cache *c, const struct config *config)
 {
-    *c = (struct token_cache){.config = config};
+    *c = (struct token_cache){.config = config, .generation = 1};
     TAILQ_INIT(&c->by_age);
     STAILQ_INIT(&c->changed);
 }
@@ -20,6 +20,7 @@ static void forget(struct token_cache *c, struct token *t)
     HASH_DEL(c->by_name, t);
     TAILQ_REMOVE(&c->by_age, t, age);
     c->entries--;
+    c->generation++;
     free(t);
 }
 
@@ -97,6 +98,14 @@ static enum store_err load(struct token_cache *c, struct token *t,
     return load_usage(t, e, txn);
 }
 
+void token_cache_used(struct token_cache *c, struct token *t)
+{
+    if (t == TAILQ_FIRST(&c->by_age))
+        return;
+    TAILQ_REMOVE(&c->by_age, t, age);
+    TAILQ_INSERT_HEAD(&c->by_age, t, age);
+}
+
 enum store_err token_cache_get(struct token_cache *c, struct store_env *e,
                                MDB_txn *txn, struct slice name,
                                struct token **ret_token)
@@ -105,10 +114,7 @@ enum store_err token_cache_get(struct token_cache *c, struct store_env *e,
 
     HASH_FIND(hh, c->by_name, name.data, name.len, t);
     if (t != NULL) {
-        if (t != TAILQ_FIRST(&c->by_age)) {
-            TAILQ_REMOVE(&c->by_age, t, age);
-            TAILQ_INSERT_HEAD(&c->by_age, t, age);
-        }
+        token_cache_used(c, t);
         *ret_token = t;
         return STORE_OK;
     }

@@ -31,6 +31,7 @@ struct token_cache {
     TAILQ_HEAD(token_ages, token) by_age;
     STAILQ_HEAD(token_changes, token) changed;
     size_t entries;
+    uint64_t generation; /* grows when an entry is forgotten; from 1 */
     unsigned told; /* plans missing from the configuration, logged so far */
     char told_names[16][CONFIG_NAME_MAX];
 };
@@ -45,6 +46,9 @@ void token_cache_release(struct token_cache *c);
 enum store_err token_cache_get(struct token_cache *c, struct store_env *e,
                                MDB_txn *txn, struct slice name,
                                struct token **ret_token);
+
+/* Tells that an entry got by other means than token_cache_get() is in use. */
+void token_cache_used(struct token_cache *c, struct token *t);
 
 void token_changed(struct token_cache *c, struct token *t);
 

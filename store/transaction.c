@@ -42,6 +42,7 @@ enum store_err transaction_begin(struct transaction *t, size_t messages,
     if (t->batch == NULL)
         return STORE_NOMEM;
     t->txn = NULL;
+    t->log_end = NULL;
     t->now_us = now_us;
     t->mono_us = mono_us;
     t->head = t->committed_head;
@@ -76,6 +77,31 @@ enum store_err transaction_put_row(struct transaction *t, MDB_dbi dbi,
                            flags);
 }
 
+/* With one cursor for all appends of a transaction LMDB need not begin at the
+ * root each time: a third of what an append cost there. */
+enum store_err transaction_append_row(struct transaction *t, uint64_t id)
+{
+    MDB_val key = {sizeof(id), &id};
+    MDB_val value = {t->row.len, t->row.data};
+
+    if (!buffer_ok(&t->row))
+        return STORE_NOMEM;
+    t->put = true;
+    int rc = 0;
+    if (t->log_end == NULL)
+        rc = mdb_cursor_open(t->txn, t->e->db.log, &t->log_end);
+    if (rc == 0)
+        rc = mdb_cursor_put(t->log_end, &key, &value, MDB_APPEND);
+    return store_from_mdb(rc);
+}
+
+void transaction_log_changes(struct transaction *t)
+{
+    if (t->log_end != NULL)
+        mdb_cursor_close(t->log_end);
+    t->log_end = NULL;
+}
+
 bool transaction_changed(const struct transaction *t)
 {
     return t->put || !STAILQ_EMPTY(&t->things.changed) ||
@@ -98,6 +124,7 @@ enum store_err transaction_commit(struct transaction *t)
     if (!transaction_changed(t)) {
         mdb_txn_abort(t->txn);
         t->txn = NULL;
+        t->log_end = NULL;
         t->batch->head = t->committed_head;
         /* Refusals, too, bring entries into memory: keep to the bounds. */
         thing_cache_committed(&t->things);
@@ -112,6 +139,7 @@ enum store_err transaction_commit(struct transaction *t)
     if (err == STORE_OK) {
         err = store_from_mdb(mdb_txn_commit(t->txn));
         t->txn = NULL; /* gone even when it failed */
+        t->log_end = NULL;
     }
     if (err != STORE_OK) {
         transaction_abort(t);
@@ -129,6 +157,7 @@ void transaction_abort(struct transaction *t)
 {
     mdb_txn_abort(t->txn); /* no-op on NULL */
     t->txn = NULL;
+    t->log_end = NULL;
     thing_cache_aborted(&t->things);
     token_cache_aborted(&t->tokens);
     batch_unref(t->batch);
@@ -145,4 +174,21 @@ enum store_err transaction_token(struct transaction *t, struct slice name,
                                  struct token **ret_token)
 {
     return token_cache_get(&t->tokens, t->e, t->txn, name, ret_token);
+}
+
+enum store_err transaction_token_of(struct transaction *t, struct thing *thing,
+                                    struct token **ret_token)
+{
+    if (thing->token_generation == t->tokens.generation) {
+        token_cache_used(&t->tokens, thing->token);
+        *ret_token = thing->token;
+        return STORE_OK;
+    }
+    const enum store_err err =
+        transaction_token(t, thing_token(thing), ret_token);
+    if (err == STORE_OK) {
+        thing->token = *ret_token;
+        thing->token_generation = t->tokens.generation;
+    }
+    return err;
 }

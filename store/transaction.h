@@ -37,6 +37,8 @@ struct transaction {
 
     /* Of the open one: */
     MDB_txn *txn; /* NULL: nothing needed one yet */
+    MDB_cursor *log_end; /* where `log` is appended to; NULL: not open. LMDB
+                            closes it with the transaction */
     int64_t now_us, mono_us;
     uint64_t head;      /* last id given */
     unsigned deletions; /* log entries it may still delete */
@@ -62,6 +64,12 @@ enum store_err transaction_put(struct transaction *t, MDB_dbi dbi, MDB_val key,
 enum store_err transaction_put_row(struct transaction *t, MDB_dbi dbi,
                                    MDB_val key, unsigned flags);
 
+/* t->row as the last row of `log`. */
+enum store_err transaction_append_row(struct transaction *t, uint64_t id);
+/* Before anything else changes `log` in this transaction: LMDB would have to
+ * keep the cursor of the appends up with it. */
+void transaction_log_changes(struct transaction *t);
+
 /* Whether a commit would write anything. */
 bool transaction_changed(const struct transaction *t);
 /* Writes back and commits if anything changed, else aborts, which costs no
@@ -75,6 +83,9 @@ enum store_err transaction_thing(struct transaction *t, struct slice topic,
                                  struct thing **ret_thing);
 enum store_err transaction_token(struct transaction *t, struct slice name,
                                  struct token **ret_token);
+/* The token of a thing that has one: without hashing its name each time. */
+enum store_err transaction_token_of(struct transaction *t, struct thing *thing,
+                                    struct token **ret_token);
 
 /* ---- apply functions -------------------------------------------------- */
 

@@ -53,6 +53,7 @@ static enum store_err log_delete(struct transaction *t,
     t->put = t->deleted = true;
     if (t->deletions > 0)
         t->deletions--;
+    transaction_log_changes(t);
     const int rc = mdb_del(t->txn, t->e->db.log, &k, NULL);
     return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
 }

@@ -55,6 +55,37 @@ static void what_rfc_8259_forbids_is_refused_at_its_byte(void **state)
     }
 }
 
+/* Strings are looked at several bytes at a time: each kind of special byte at
+ * each place of such a step, and behind what interrupts one. */
+static void special_bytes_are_seen_wherever_they_stand(void **state)
+{
+    static const struct {
+        const char *bytes;
+        bool passes;
+    } specials[] = {
+        {"\"", false}, {"\x01", false}, {"\x1f", false}, {"\xff", false},
+        {"\x80", false}, {"\xc3", false}, {"\\x", false}, {"\\\"", true},
+        {"\xc3\xa9", true}, {" ", true}, {"!", true}, {"#", true}, {"[", true},
+        {"]", true}, {"\x7f", true}, {"\xf4\x8f\xbf\xbf", true},
+    };
+    char text[64];
+    struct json_error e;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
+        for (size_t at = 0; at < 40; at++) {
+            const size_t len = strlen(specials[i].bytes);
+            memset(text, 'x', sizeof(text));
+            text[0] = '"';
+            text[63] = '"';
+            memcpy(text + 1 + at, specials[i].bytes, len);
+            if (json_check(text, 64, NULL, &e) != specials[i].passes)
+                fail_msg("special %zu at %zu: wrong", i, at);
+            if (!specials[i].passes && (e.at < 1 + at || e.at > 2 + at))
+                fail_msg("special %zu at %zu: refused at %zu", i, at, e.at);
+        }
+}
+
 static void a_nul_byte_is_refused_wherever_it_stands(void **state)
 {
     (void)state;
@@ -117,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_rfc_8259_allows_passes),
         cmocka_unit_test(what_rfc_8259_forbids_is_refused_at_its_byte),
+        cmocka_unit_test(special_bytes_are_seen_wherever_they_stand),
         cmocka_unit_test(a_nul_byte_is_refused_wherever_it_stands),
         cmocka_unit_test(the_outermost_type_is_told),
         cmocka_unit_test(nesting_ends_at_512),
