@@ -181,6 +181,8 @@ static void feed(struct connection *c, struct kept own, const char *data,
         free(own.data);
         return;
     }
+    if (publish_should_flush(&c->worker->publishes))
+        publish_flush(c->worker);
     keep_rest(c, own, data + used, len - used);
     if (c->state >= CONNECTION_LINGERING)
         return;

@@ -16,6 +16,7 @@ void publish_pool_init(struct publish_pool *p)
     *p = (struct publish_pool){0};
     STAILQ_INIT(&p->idle);
     STAILQ_INIT(&p->waiting);
+    STAILQ_INIT(&p->outbox);
 }
 
 void publish_pool_release(struct publish_pool *p)
@@ -80,13 +81,12 @@ static void on_done(struct command *command)
         abort(); /* a credit was lost: no answer would ever come */
 }
 
-static bool submit_now(struct worker *w, struct publish *q)
+static bool put_into_outbox(struct publish_pool *pool, struct publish *q)
 {
-    struct publish_pool *pool = &w->publishes;
-
-    if (pool->commands >= WORKER_COMMANDS_MAX ||
-        !writer_submit(w->hub->writer, &q->command))
+    if (pool->commands >= WORKER_COMMANDS_MAX)
         return false;
+    STAILQ_INSERT_TAIL(&pool->outbox, &q->command, entry);
+    pool->outbox_count++;
     pool->commands++;
     pool->bytes += q->bytes;
     return true;
@@ -103,7 +103,7 @@ void publish_submit(struct worker *w, struct publish *q)
         c->commands++;
         c->command_bytes += q->bytes;
     }
-    if (!STAILQ_EMPTY(&pool->waiting) || !submit_now(w, q))
+    if (!STAILQ_EMPTY(&pool->waiting) || !put_into_outbox(pool, q))
         STAILQ_INSERT_TAIL(&pool->waiting, q, waiting);
 }
 
@@ -132,17 +132,25 @@ void publish_ask_answered(struct publish *q)
 
 void publish_submit_waiting(struct worker *w)
 {
+    struct publish_pool *pool = &w->publishes;
     struct publish *q;
 
-    while ((q = STAILQ_FIRST(&w->publishes.waiting)) != NULL) {
-        if (!submit_now(w, q)) {
-            /* Full with other workers' commands: nobody will wake us. */
-            if (w->publishes.commands == 0)
-                worker_again(w);
-            return;
-        }
-        STAILQ_REMOVE_HEAD(&w->publishes.waiting, waiting);
-    }
+    while ((q = STAILQ_FIRST(&pool->waiting)) != NULL &&
+           put_into_outbox(pool, q))
+        STAILQ_REMOVE_HEAD(&pool->waiting, waiting);
+}
+
+void publish_flush(struct worker *w)
+{
+    struct publish_pool *pool = &w->publishes;
+
+    if (pool->outbox_count == 0)
+        return;
+    pool->outbox_count -= writer_submit_all(w->hub->writer, &pool->outbox,
+                                            pool->outbox_count);
+    /* Full with other workers' commands: nobody will wake us. */
+    if (pool->outbox_count > 0 && pool->outbox_count == pool->commands)
+        worker_again(w);
 }
 
 static uint8_t reason_of(enum command_result r)

@@ -17,6 +17,7 @@ struct worker;
 
 #define PUBLISH_OPERATION_MAX 64
 #define PUBLISH_IDEMPOTENCY_MAX 256
+#define PUBLISH_OUTBOX_ENOUGH 64
 
 /* One PUBLISH under way. */
 struct publish {
@@ -45,13 +46,16 @@ struct publish {
     char operation[PUBLISH_OPERATION_MAX];
 };
 
-/* Publishes are kept and used again; and those the writer has no room for yet
- * (wills of many clients at once) wait here. */
+/* Publishes are kept and used again; those the worker has no credit for yet
+ * (wills of many clients at once) wait here, and the others until the writer is
+ * given all of them at once. */
 struct publish_pool {
     STAILQ_HEAD(, publish) idle;
     STAILQ_HEAD(, publish) waiting;
+    struct command_list outbox;
     size_t idle_count;
-    uint32_t commands; /* with the writer */
+    size_t outbox_count;
+    uint32_t commands; /* with the writer, or in the outbox */
     uint64_t bytes;    /* their messages */
 };
 
@@ -86,8 +90,17 @@ void publish_drop_will(struct connection *c);
 /* A result came back from the writer; the command is freed or waits for its
  * turn to be acknowledged. */
 void publish_finished(struct worker *w, struct command *command);
-/* Results have made room: submits what waits. */
+/* Results have made room: what waits for it goes into the outbox. */
 void publish_submit_waiting(struct worker *w);
+
+/* Gives the writer what is in the outbox: one lock and one wake-up for all, and
+ * one commit. Called when a worker's turn begins and ends, and in between once
+ * there is enough that the writer may begin. */
+void publish_flush(struct worker *w);
+static inline bool publish_should_flush(const struct publish_pool *p)
+{
+    return p->outbox_count >= PUBLISH_OUTBOX_ENOUGH;
+}
 
 /* The worker that was asked (publish_private.h) has its answer: q->result and
  * q->command.result. That worker's thread; q is not its own any more. */

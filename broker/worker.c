@@ -304,6 +304,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     (void)events;
     tell_time(w);
     ev_idle_stop(loop, &w->again);
+    publish_flush(w); /* the writer works while this turn does the rest */
     take_moves(w);
     take_results(w);
     publish_submit_waiting(w);
@@ -318,6 +319,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     worker_flush(w);
     follow_phase(w);
     worker_flush(w);
+    publish_flush(w);
     share_send(w);
     free_dead(w);
     if (more)
@@ -426,7 +428,8 @@ static void empty_mailboxes(struct worker *w)
     }
     while (w->results != NULL && w->hub->writer != NULL &&
            !publish_pool_is_quiet(&w->publishes)) {
-        publish_submit_waiting(w); /* answered at once: the writer has ended */
+        publish_submit_waiting(w);
+        publish_flush(w); /* answered at once: the writer has ended */
         take_results(w);
     }
     while (w->batches != NULL && mailbox_receive(w->batches, &item, 1) == 1)

@@ -18,13 +18,11 @@
 /* A reading process that was killed keeps its slot, and with it old pages. */
 #define READERS_US INT64_C(60000000)
 
-STAILQ_HEAD(commands, command);
-
 struct writer {
     pthread_t thread;
     pthread_mutex_t mutex; /* of what is above the line */
     pthread_cond_t wake;
-    struct commands queue;
+    struct command_list queue;
     size_t queued; /* submitted and not yet in a group */
     bool waiting;  /* the thread sleeps: somebody must signal */
     bool stopping;
@@ -34,7 +32,7 @@ struct writer {
     /* The thread's own: */
     struct store *store;
     int64_t readers_checked_us; /* mono */
-    struct commands taken; /* off the queue, not yet in a group */
+    struct command_list taken; /* off the queue, not yet in a group */
     struct command *group[GROUP_COMMANDS];
     size_t grouped;
     struct group_commit commit;
@@ -178,29 +176,64 @@ enum store_err writer_start(struct store *st, const struct writer_opts *opts,
     return STORE_OK;
 }
 
-bool writer_submit(struct writer *w, struct command *c)
+static void answer_stopped(struct command_list *list)
 {
-    pthread_mutex_lock(&w->mutex);
-    if (w->stopping) {
-        pthread_mutex_unlock(&w->mutex);
+    struct command *c;
+
+    while ((c = STAILQ_FIRST(list)) != NULL) {
+        STAILQ_REMOVE_HEAD(list, entry);
         c->result = RESULT_STOPPED;
         c->repeated = false;
         c->id = c->seq = c->remaining = 0;
         c->done(c);
-        return true;
     }
-    const bool fits = w->queued < w->queue_bound;
-    bool wake = false;
-    if (fits) {
-        STAILQ_INSERT_TAIL(&w->queue, c, entry);
-        w->queued++;
-        wake = w->waiting;
+}
+
+/* What fits of `count` commands goes to the end of the queue. With the mutex. */
+static size_t enqueue(struct writer *w, struct command_list *list,
+                      size_t count)
+{
+    const size_t room = w->queue_bound - w->queued;
+    size_t taken = count;
+
+    if (count <= room) {
+        STAILQ_CONCAT(&w->queue, list);
+    } else {
+        for (taken = 0; taken < room; taken++) {
+            struct command *c = STAILQ_FIRST(list);
+            STAILQ_REMOVE_HEAD(list, entry);
+            STAILQ_INSERT_TAIL(&w->queue, c, entry);
+        }
+    }
+    w->queued += taken;
+    return taken;
+}
+
+size_t writer_submit_all(struct writer *w, struct command_list *list,
+                         size_t count)
+{
+    pthread_mutex_lock(&w->mutex);
+    if (w->stopping) {
+        pthread_mutex_unlock(&w->mutex);
+        answer_stopped(list);
+        return count;
+    }
+    const size_t taken = enqueue(w, list, count);
+    const bool wake = w->waiting && taken > 0;
+    if (wake)
         w->waiting = false; /* one signal per sleep, not per command */
-    }
     pthread_mutex_unlock(&w->mutex);
     if (wake)
         pthread_cond_signal(&w->wake);
-    return fits;
+    return taken;
+}
+
+bool writer_submit(struct writer *w, struct command *c)
+{
+    struct command_list one = STAILQ_HEAD_INITIALIZER(one);
+
+    STAILQ_INSERT_TAIL(&one, c, entry);
+    return writer_submit_all(w, &one, 1) == 1;
 }
 
 void writer_stop(struct writer *w)

@@ -101,8 +101,10 @@ struct command {
     uint32_t retry_after_s; /* RATE: until the window ends, ≥ 1 */
     uint64_t removed;       /* TRIM; of the first time when repeated */
 
-    STAILQ_ENTRY(command) entry; /* the writer's */
+    STAILQ_ENTRY(command) entry; /* the writer's; before, in a command_list */
 };
+
+STAILQ_HEAD(command_list, command);
 
 /* What became durable in one commit, in order: stored messages with growing
  * ids and events between them. Reference counted, atomically; immutable. */
@@ -137,9 +139,14 @@ enum store_err writer_start(struct store *st, const struct writer_opts *opts,
  * under way by credits, so this means a bug or a flood): c stays the caller's. */
 bool writer_submit(struct writer *w, struct command *c);
 
+/* The same for `count` commands, in order, under one lock and with one wake-up:
+ * what fits is taken off the list; returns how many that were. */
+size_t writer_submit_all(struct writer *w, struct command_list *list,
+                         size_t count);
+
 /* Commits what waits, answers everything, joins the thread; once. Commands
  * submitted from now on are answered STOPPED, by calling done() within
- * writer_submit(). */
+ * writer_submit() or writer_submit_all(). */
 void writer_stop(struct writer *w);
 /* After writer_stop(), when nobody can submit any more. NULL is fine. */
 void writer_free(struct writer *w);
