@@ -71,10 +71,12 @@ static inline bool has_special(uint64_t eight)
             high) != 0;
 }
 
-static inline bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
+/* Bytes that stand for themselves within a string. */
+static const bool plain[256] = {
+    [0x20 ... 0x21] = true, /* '"' is 0x22 */
+    [0x23 ... 0x5b] = true, /* '\\' is 0x5c */
+    [0x5d ... 0x7f] = true,
+};
 
 /* Long runs eight bytes at a time; names are shorter than that. */
 static inline place skip_plain(const struct scan *s, place p)
@@ -87,7 +89,7 @@ static inline place skip_plain(const struct scan *s, place p)
             break;
         p += sizeof(eight);
     }
-    while (p < s->end && is_plain(*p))
+    while (p < s->end && plain[*p])
         p++;
     return p;
 }
@@ -138,10 +140,29 @@ static place scan_string(struct scan *s, place p)
 
 /* ---- other scalars ------------------------------------------------------ */
 
+/* All eight bytes are '0' (0x30) to '9' (0x39). */
+static inline bool are_digits(uint64_t eight)
+{
+    const uint64_t high = EACH_BYTE(UINT64_C(0xf0));
+
+    return (eight & high) == EACH_BYTE(UINT64_C(0x30)) &&
+           ((eight + EACH_BYTE(UINT64_C(6))) & high) ==
+               EACH_BYTE(UINT64_C(0x30));
+}
+
+/* Times in microseconds have sixteen. */
 static inline place scan_digits(struct scan *s, place p)
 {
+    uint64_t eight;
+
     if (!is_digit(peek(s, p)))
         return fail(s, p, "expected a digit");
+    while (s->end - p >= (ptrdiff_t)sizeof(eight)) {
+        memcpy(&eight, p, sizeof(eight));
+        if (!are_digits(eight))
+            break;
+        p += sizeof(eight);
+    }
     while (p < s->end && is_digit(*p))
         p++;
     return p;

@@ -40,16 +40,26 @@ void mailbox_free(struct mailbox *mb)
 
 bool mailbox_send(struct mailbox *mb, void *item)
 {
-    bool was_empty = false, sent = false;
+    return mailbox_send_all(mb, &item, 1);
+}
+
+bool mailbox_send_all(struct mailbox *mb, void *const *items, size_t n)
+{
+    bool was_empty = false;
 
     pthread_mutex_lock(&mb->mutex);
-    if (mb->count < mb->bound) {
+    const bool sent = n <= mb->bound - mb->count;
+    if (sent) {
         size_t at = mb->first + mb->count;
         if (at >= mb->bound)
             at -= mb->bound;
-        mb->items[at] = item;
-        was_empty = mb->count++ == 0;
-        sent = true;
+        for (size_t i = 0; i < n; i++) {
+            mb->items[at] = items[i];
+            if (++at == mb->bound)
+                at = 0;
+        }
+        was_empty = mb->count == 0 && n > 0;
+        mb->count += n;
     }
     pthread_mutex_unlock(&mb->mutex);
     /* Outside the lock, so that the receiver does not wake up into it. */

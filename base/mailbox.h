@@ -19,6 +19,8 @@ void mailbox_free(struct mailbox *mb); /* NULL is fine; must be empty */
 
 /* Any thread. false: full, the item stays the caller's. */
 bool mailbox_send(struct mailbox *mb, void *item);
+/* All n items in order, or none of them. */
+bool mailbox_send_all(struct mailbox *mb, void *const *items, size_t n);
 
 /* Receiver only: takes up to `max` items in order into items[]; 0: empty.
  * A receiver that leaves items behind must come back by itself: the next send

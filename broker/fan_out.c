@@ -7,6 +7,15 @@
 
 #define MESSAGES_PER_LOOK 64 /* between two looks at the clock */
 
+/* Without subscriptions only events (`revoked`) concern a worker; the admin
+ * worker has, as a rule, none but the bridge's to events. Then the messages are
+ * not even looked at: they are in another core's cache. */
+static bool concerns(const struct worker *w, const struct batch *b)
+{
+    return b->events > 0 || w->share.groups != NULL ||
+           subscription_index_has_plain(w->index);
+}
+
 /* The next batch, or what has to be read from the log instead of batches that
  * found no room. false: nothing is waiting. */
 static bool next_batch(struct worker *w)
@@ -16,7 +25,7 @@ static bool next_batch(struct worker *w)
 
     if (mailbox_receive(w->batches, &b, 1) == 1) {
         w->current = b;
-        w->current_at = 0;
+        w->current_at = concerns(w, b) ? 0 : w->current->count;
         return true;
     }
     if (missed == 0)

@@ -1,6 +1,8 @@
 #include "broker/publish_private.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "broker/admin.h"
 #include "broker/inbound.h"
@@ -48,7 +50,8 @@ struct publish *publish_new(struct worker *w, struct connection *c)
         if (q == NULL)
             return NULL;
     }
-    *q = (struct publish){.connection = c};
+    memset(q, 0, offsetof(struct publish, operation)); /* which has a length */
+    q->connection = c;
     q->command.owner = q;
     return q;
 }
@@ -72,13 +75,23 @@ void publish_free(struct worker *w, struct publish *q)
 /* ---- to the writer and back --------------------------------------------- */
 
 /* The writer's thread, or another worker's. The credits bound what may be in the mailbox. */
-static void on_done(struct command *command)
+static struct worker *worker_of(const struct command *command)
 {
     const struct publish *q = command->owner;
-    struct worker *w = q->worker;
 
-    if (!mailbox_send(w->results, command))
-        abort(); /* a credit was lost: no answer would ever come */
+    return q->worker;
+}
+
+static void on_done(struct command **c, size_t n)
+{
+    for (size_t i = 0, end; i < n; i = end) {
+        struct worker *w = worker_of(c[i]);
+
+        for (end = i + 1; end < n && worker_of(c[end]) == w; end++)
+            ;
+        if (!mailbox_send_all(w->results, (void *const *)(c + i), end - i))
+            abort(); /* a credit was lost: no answer would ever come */
+    }
 }
 
 static bool put_into_outbox(struct publish_pool *pool, struct publish *q)
@@ -127,7 +140,9 @@ bool publish_ask(struct worker *w, struct publish *q, struct worker *whom)
 
 void publish_ask_answered(struct publish *q)
 {
-    on_done(&q->command);
+    struct command *command = &q->command;
+
+    on_done(&command, 1);
 }
 
 void publish_submit_waiting(struct worker *w)

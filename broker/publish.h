@@ -8,6 +8,7 @@
 
 #include <sys/queue.h>
 
+#include "broker/auth.h"
 #include "broker/packet.h"
 #include "store/writer.h"
 
@@ -18,6 +19,7 @@ struct worker;
 #define PUBLISH_OPERATION_MAX 64
 #define PUBLISH_IDEMPOTENCY_MAX 256
 #define PUBLISH_OUTBOX_ENOUGH 64
+#define PUBLISH_JUDGED_MAX 512 /* longer topics are judged each time */
 
 /* One PUBLISH under way. */
 struct publish {
@@ -44,6 +46,14 @@ struct publish {
     void *memory; /* what slices of `command` point into; freed with this */
     struct roll_call *roll_call; /* a question to a worker; freed with this */
     char operation[PUBLISH_OPERATION_MAX];
+};
+
+/* The topic last judged by auth_publish(), and for whom. */
+struct publish_judged {
+    uint64_t connection; /* its number; 0: nothing */
+    enum publish_verdict verdict;
+    size_t topic_len;
+    char topic[PUBLISH_JUDGED_MAX];
 };
 
 /* Publishes are kept and used again; those the worker has no credit for yet

@@ -321,6 +321,29 @@ static bool follow_alias(struct connection *c, struct packet_publish *p)
     return true;
 }
 
+/* What may be done with a topic is asked once for all messages of a connection
+ * that follow each other: as a rule they have one topic. */
+static enum publish_verdict verdict_of(struct connection *c,
+                                       struct slice topic)
+{
+    struct publish_judged *last = &c->worker->judged;
+
+    if (last->connection == c->number &&
+        slice_eq(slice_of(last->topic, last->topic_len), topic))
+        return last->verdict;
+
+    const enum publish_verdict verdict =
+        auth_publish(c->role, connection_token(c), topic);
+    last->connection = 0;
+    if (topic.len > 0 && topic.len <= sizeof(last->topic)) {
+        memcpy(last->topic, topic.data, topic.len);
+        last->topic_len = topic.len;
+        last->connection = c->number;
+        last->verdict = verdict;
+    }
+    return verdict;
+}
+
 void publish_received(struct connection *c, struct packet_publish *p)
 {
     struct worker *w = c->worker;
@@ -356,7 +379,7 @@ void publish_received(struct connection *c, struct packet_publish *p)
                &w->counters.dropped.reserved);
         return;
     }
-    switch (auth_publish(c->role, connection_token(c), p->topic)) {
+    switch (verdict_of(c, p->topic)) {
     case PUBLISH_STORE: publish_message(c, p, false); break;
     case PUBLISH_EVENT: publish_message(c, p, true); break;
     case PUBLISH_COMMAND: publish_command(c, p); break;

@@ -5,6 +5,7 @@
 #include "broker/worker.h"
 
 #define PAIRS_MAX 8
+#define PLAIN_ACK_SIZE 4                 /* of one that says it is done */
 #define PLAIN_SIZE 16                    /* of a PUBACK without detail */
 #define DETAILED_SIZE (16 * 1024 + 1024) /* with a result of 16 KiB */
 
@@ -61,7 +62,7 @@ static void add_details(struct details *d, const struct connection *c,
         add_number(d, PROP_RETRY_AFTER, command->retry_after_s);
 }
 
-bool receipt_send(struct connection *c, const struct publish *q)
+static bool send_detailed(struct connection *c, const struct publish *q)
 {
     struct worker *w = c->worker;
     struct details d = {.count = 0};
@@ -93,4 +94,36 @@ bool receipt_send(struct connection *c, const struct publish *q)
         return false;
     connection_touch(c);
     return true;
+}
+
+/* Success, and nothing to add. */
+static bool is_plain(const struct connection *c, const struct publish *q)
+{
+    if (q->reason != 0 || q->text != NULL)
+        return false;
+    return c->terms.version < PACKET_V5 ||
+           (c->role != ROLE_ADMIN && !c->receipts &&
+            c->terms.maximum_packet_size >= PLAIN_ACK_SIZE);
+}
+
+/* Four bytes in all versions (MQTT 5 §3.4.2.1): what nearly every message gets.
+ */
+static bool send_plain(struct connection *c, const struct publish *q)
+{
+    char *to = out_queue_reserve(&c->out, &c->worker->pool, PLAIN_ACK_SIZE);
+
+    if (to == NULL)
+        return false;
+    to[0] = (char)((q->qos == 2 ? PACKET_PUBREC : PACKET_PUBACK) << 4);
+    to[1] = PLAIN_ACK_SIZE - 2;
+    to[2] = (char)(q->packet_id >> 8);
+    to[3] = (char)q->packet_id;
+    counter_add(&c->worker->counters.answers, 1);
+    connection_touch(c);
+    return true;
+}
+
+bool receipt_send(struct connection *c, const struct publish *q)
+{
+    return is_plain(c, q) ? send_plain(c, q) : send_detailed(c, q);
 }

@@ -34,6 +34,7 @@ struct subscription_index {
     size_t bucket_count; /* a power of two */
     size_t node_count;
     size_t count; /* subscriptions */
+    size_t dollar_count; /* of these, to filters that begin with `$` */
     struct index_match *matches;
     size_t match_count, match_cap;
     size_t visited; /* nodes, by the last match */
@@ -306,7 +307,9 @@ bool subscription_index_add(struct subscription_index *ix, struct slice filter,
     where->shape = shape;
     where->slot = v->count - 1;
     where->multi = multi;
+    where->dollar = *(const char *)filter.data == '$';
     ix->count++;
+    ix->dollar_count += where->dollar;
     return true;
 }
 
@@ -329,6 +332,7 @@ void subscription_index_remove(struct subscription_index *ix,
         ix->vectors--;
     }
     ix->count--;
+    ix->dollar_count -= where->dollar;
     filter_shape_put(where->shape);
     where->shape = NULL;
     node_prune(ix, where->node);
@@ -338,6 +342,11 @@ void subscription_index_remove(struct subscription_index *ix,
 size_t subscription_index_count(const struct subscription_index *ix)
 {
     return ix->count;
+}
+
+bool subscription_index_has_plain(const struct subscription_index *ix)
+{
+    return ix->count > ix->dollar_count;
 }
 
 /* ---- matching ----------------------------------------------------------- */

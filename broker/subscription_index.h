@@ -39,7 +39,8 @@ struct subscription {
     struct index_node *node; /* NULL: not in the index */
     struct filter_shape *shape;
     uint32_t slot;
-    bool multi; /* the filter ends in `#` */
+    bool multi;  /* the filter ends in `#` */
+    bool dollar; /* it begins with `$` */
 };
 
 struct subscription_index;
@@ -65,6 +66,8 @@ void subscription_index_remove(struct subscription_index *ix,
                                struct subscription *where);
 
 size_t subscription_index_count(const struct subscription_index *ix);
+/* false: no topic but one that begins with `$` can match. */
+bool subscription_index_has_plain(const struct subscription_index *ix);
 
 /* One filter that matches, and everybody who subscribed to it. */
 struct index_match {

@@ -125,10 +125,7 @@ void worker_offer(struct worker *w, struct batch *b)
             return;
         batch_unref(b);
     }
-    uint64_t events = 0;
-    for (size_t i = 0; i < b->count; i++)
-        events += b->messages[i]->kind == MESSAGE_EVENT;
-    counter_add(&w->counters.dropped.event_batch, events);
+    counter_add(&w->counters.dropped.event_batch, b->events);
     counter_add(&w->counters.batches_dropped, 1);
     atomic_store(&w->missed, b->head + 1);
     worker_wake(w);

@@ -127,6 +127,7 @@ struct worker {
     struct block_pool pool;
     struct arena arenas[IMAGE_SHAPES];
     struct publish_pool publishes;
+    struct publish_judged judged;
     struct buffer scratch; /* for one packet being built */
     char *read_buffer;     /* 2 * WORKER_READ_SIZE */
     uint64_t held_bytes;   /* of WORKER_HELD_MAX */

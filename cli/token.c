@@ -91,10 +91,11 @@ struct wait {
     bool is_answered;
 };
 
-static void on_done(struct command *c)
+static void on_done(struct command **c, size_t n)
 {
-    struct wait *w = c->owner;
+    struct wait *w = (*c)->owner;
 
+    (void)n; /* there is one */
     pthread_mutex_lock(&w->mutex);
     w->is_answered = true;
     pthread_cond_signal(&w->answered);

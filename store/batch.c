@@ -10,13 +10,14 @@ struct batch *batch_new(size_t capacity)
         return NULL;
     atomic_init(&b->refs, 1);
     b->head = 0;
-    b->count = 0;
+    b->count = b->events = 0;
     return b;
 }
 
 void batch_add(struct batch *b, struct message *m)
 {
     b->messages[b->count++] = m;
+    b->events += m->kind == MESSAGE_EVENT;
 }
 
 void batch_ref(struct batch *b)

@@ -239,8 +239,11 @@ static void answer(struct group_commit *g, struct command **c, size_t n,
     for (size_t i = 0; i < n; i++)
         refused += c[i]->result != RESULT_OK;
     count(g, commit_us, refused);
-    for (size_t i = 0; i < n; i++)
-        c[i]->done(c[i]);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && c[end]->done == c[i]->done; end++)
+            ;
+        c[i]->done(c + i, end - i);
+    }
     if (b->count > 0 && g->on_batch != NULL)
         g->on_batch(g->arg, b);
     batch_unref(b);
@@ -262,7 +265,7 @@ static void refuse(struct group_commit *g, struct command *c,
     }
     t->appended = t->events = t->trimmed = t->sessions_expired = 0;
     count(g, -1, 1);
-    c->done(c);
+    c->done(&c, 1);
 }
 
 static void run(struct group_commit *g, struct command **c, size_t n,

@@ -11,8 +11,23 @@ void thing_cache_init(struct thing_cache *c)
     STAILQ_INIT(&c->changed);
 }
 
+static struct thing **recent_place(struct thing_cache *c, struct slice topic)
+{
+    const char *p = topic.data;
+    uint64_t end = 0; /* the last bytes are what differs most */
+    const size_t n = topic.len < sizeof(end) ? topic.len : sizeof(end);
+
+    memcpy(&end, p + topic.len - n, n);
+    end = (end ^ topic.len) * UINT64_C(0x9e3779b97f4a7c15);
+    return &c->recent[(end >> 32) % THING_CACHE_RECENT];
+}
+
 static void forget(struct thing_cache *c, struct thing *t)
 {
+    struct thing **recent = recent_place(c, thing_topic(t));
+
+    if (*recent == t)
+        *recent = NULL;
     HASH_DEL(c->by_name, t);
     TAILQ_REMOVE(&c->by_age, t, age);
     c->entries--;
@@ -59,10 +74,15 @@ enum store_err thing_cache_get(struct thing_cache *c, struct store_env *e,
                                MDB_txn *txn, struct slice topic,
                                struct thing **ret_thing)
 {
-    struct thing *t = NULL;
+    struct thing **recent = recent_place(c, topic);
+    struct thing *t = *recent;
 
-    HASH_FIND(hh, c->by_name, topic.data, topic.len, t);
+    if (t == NULL || !slice_eq(thing_topic(t), topic)) {
+        t = NULL;
+        HASH_FIND(hh, c->by_name, topic.data, topic.len, t);
+    }
     if (t != NULL) {
+        *recent = t;
         if (t != TAILQ_FIRST(&c->by_age)) {
             TAILQ_REMOVE(&c->by_age, t, age);
             TAILQ_INSERT_HEAD(&c->by_age, t, age);
@@ -84,6 +104,7 @@ enum store_err thing_cache_get(struct thing_cache *c, struct store_env *e,
         return STORE_NOMEM;
     }
     TAILQ_INSERT_HEAD(&c->by_age, t, age);
+    *recent = t;
     c->entries++;
     c->bytes += t->name_len;
     *ret_thing = t;

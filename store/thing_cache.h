@@ -37,8 +37,14 @@ struct thing {
 
 STAILQ_HEAD(thing_changes, thing);
 
+/* Found last, by a cheap hash of their names: most topics are published to again
+ * soon, and SipHash would be a tenth of what their message costs here. Whoever
+ * picks names that collide in it only gets SipHash back. */
+#define THING_CACHE_RECENT 1024
+
 struct thing_cache {
     struct thing *by_name;
+    struct thing *recent[THING_CACHE_RECENT];
     TAILQ_HEAD(thing_ages, thing) by_age; /* most recently used first */
     struct thing_changes changed;
     size_t entries, bytes;

@@ -185,7 +185,7 @@ static void answer_stopped(struct command_list *list)
         c->result = RESULT_STOPPED;
         c->repeated = false;
         c->id = c->seq = c->remaining = 0;
-        c->done(c);
+        c->done(&c, 1);
     }
 }
 

@@ -87,7 +87,9 @@ struct command {
     const struct session_save *save; /* SESSION_SAVE */
     const struct group_save *group;  /* GROUP_SAVE */
     struct session_mark mark;        /* APPEND */
-    void (*done)(struct command *c);
+    /* Commands of one commit that follow each other and share this function
+     * come together, n of them (≥ 1) in order; c[] is borrowed. */
+    void (*done)(struct command **c, size_t n);
     void *owner; /* the submitter's, untouched */
 
     /* results, valid from done() on */
@@ -112,6 +114,7 @@ struct batch {
     atomic_uint refs;
     uint64_t head; /* last id of the log after this batch */
     size_t count;
+    size_t events; /* how many of the messages are events, not stored */
     struct message *messages[]; /* a reference each */
 };
 void batch_ref(struct batch *b);

@@ -122,9 +122,10 @@ struct peer by_hand_guest(struct by_hand *h, const char *client_id,
     return p;
 }
 
-static void on_done(struct command *c)
+static void on_done(struct command **c, size_t n)
 {
-    sem_post(c->owner);
+    for (size_t i = 0; i < n; i++)
+        sem_post(c[i]->owner);
 }
 
 void by_hand_run(struct by_hand *h, struct command *c)

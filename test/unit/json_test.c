@@ -86,6 +86,28 @@ static void special_bytes_are_seen_wherever_they_stand(void **state)
         }
 }
 
+/* So are digits. */
+static void digits_end_where_they_end(void **state)
+{
+    static const char others[] = {'/', ':', ';', '?', '@', 'a', ' ' - 1, 'p',
+                                  '\x80', '\xb5', '\xff', '\0', '-', '+'};
+    char text[64];
+    struct json_error e;
+
+    (void)state;
+    for (size_t len = 1; len < 40; len++) {
+        memset(text, '7', sizeof(text));
+        assert_true(json_check(text, len, NULL, NULL));
+        for (size_t i = 0; i < sizeof(others); i++)
+            for (size_t at = 1; at < len; at++) {
+                memset(text, '7', sizeof(text));
+                text[at] = others[i];
+                assert_false(json_check(text, len, NULL, &e));
+                assert_int_equal(e.at, at);
+            }
+    }
+}
+
 static void a_nul_byte_is_refused_wherever_it_stands(void **state)
 {
     (void)state;
@@ -149,6 +171,7 @@ int main(void)
         cmocka_unit_test(what_rfc_8259_allows_passes),
         cmocka_unit_test(what_rfc_8259_forbids_is_refused_at_its_byte),
         cmocka_unit_test(special_bytes_are_seen_wherever_they_stand),
+        cmocka_unit_test(digits_end_where_they_end),
         cmocka_unit_test(a_nul_byte_is_refused_wherever_it_stands),
         cmocka_unit_test(the_outermost_type_is_told),
         cmocka_unit_test(nesting_ends_at_512),

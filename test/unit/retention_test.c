@@ -121,10 +121,11 @@ struct follow_up {
 };
 
 /* Writer's thread: queued before it looks for leftovers. */
-static void submit_next(struct command *c)
+static void submit_next(struct command **c, size_t n)
 {
-    struct follow_up *f = c->owner;
+    struct follow_up *f = (*c)->owner;
 
+    assert_int_equal(n, 1);
     submit(f->w, f->next);
     sem_post(&f->done);
 }

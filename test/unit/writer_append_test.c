@@ -368,10 +368,11 @@ struct hold {
     sem_t reached, open;
 };
 
-static void on_hold(struct command *c)
+static void on_hold(struct command **c, size_t n)
 {
-    struct hold *h = c->owner;
+    struct hold *h = (*c)->owner;
 
+    assert_int_equal(n, 1);
     sem_post(&h->reached);
     sem_wait(&h->open);
 }

@@ -58,7 +58,7 @@ static void publish(struct publisher *p, uint64_t number)
 }
 
 /* Writer's thread: the only one that is left running in the child. */
-static void on_done(struct command *c)
+static void one_done(struct command *c)
 {
     struct publisher *p = c->owner;
     struct acknowledged a = {.thing = p->thing};
@@ -78,6 +78,12 @@ static void on_done(struct command *c)
     if (write(p->acks, &a, sizeof(a)) != sizeof(a)) /* < PIPE_BUF: whole */
         _exit(1);
     publish(p, (*p->next_number)++);
+}
+
+static void on_done(struct command **c, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        one_done(c[i]);
 }
 
 _Noreturn static void publish_until_killed(const char *dir, int acks,

@@ -130,9 +130,10 @@ struct plan *writing_plan(struct writing *w, const char *name)
 
 /* ---- commands --------------------------------------------------------- */
 
-static void on_done(struct command *c)
+static void on_done(struct command **c, size_t n)
 {
-    sem_post(&((struct sent *)c->owner)->done);
+    for (size_t i = 0; i < n; i++)
+        sem_post(&((struct sent *)c[i]->owner)->done);
 }
 
 struct sent *new_command(enum command_kind kind)
@@ -269,10 +270,11 @@ struct gate {
     sem_t reached, open;
 };
 
-static void on_gate(struct command *c)
+static void on_gate(struct command **c, size_t n)
 {
-    struct gate *g = c->owner;
+    struct gate *g = (*c)->owner;
 
+    assert_int_equal(n, 1);
     sem_post(&g->reached);
     while (sem_wait(&g->open) != 0)
         ;
