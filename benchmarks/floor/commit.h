@@ -17,7 +17,7 @@ struct topic;
 struct entry {
     STAILQ_ENTRY(entry) next;
     struct topic *topic;
-    void *from; /* who wants an answer; NULL: nobody */
+    void *from; /* who wants an answer; NULL: nobody (QoS 0) */
     unsigned packet_id;
     uint64_t id;        /* from here on the writer's: 1, 2, 3, ... */
     int64_t created_us; /* since 1970 */

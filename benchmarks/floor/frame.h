@@ -15,7 +15,8 @@ void frame_time_set(struct frame_time *t, int64_t created_us);
 void frame_put_object(struct bytes *to, const struct entry *e,
                       const struct frame_time *at);
 
-/* The object as an event, or the payload as a PUBLISH of QoS 0. */
+/* The object as an event, or the payload as a PUBLISH. A message published
+ * with QoS 0 goes out with QoS 0 always (MQTT §4.3: the lower of the two). */
 void frame_put(struct bytes *to, enum framing framing, const struct entry *e,
                const struct frame_time *at);
 

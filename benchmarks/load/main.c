@@ -18,7 +18,9 @@ static const struct mode {
     } defaults; /* 0: as in options_default */
 } modes[] = {
     {"mqtt-fanout",
-     "one MQTT publisher, W messages under way to all subscribers",
+     "MQTT publishers to one topic, W messages under way to all subscribers:\n"
+     "                at QoS 1 until publisher and subscribers have their "
+     "acknowledgements",
      mode_mqtt_fanout,
      {.readers = 1000}},
     {"sse-fanout",

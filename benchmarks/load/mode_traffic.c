@@ -4,14 +4,19 @@
 
 void mode_mqtt_fanout(const struct options *o)
 {
+    const unsigned publishers = (unsigned)o->publishers;
+    const unsigned window = (unsigned)o->window;
+    const bool enough = window >= publishers; /* for one each */
+
     traffic_run(
         &(struct traffic_plan){
             .mode = "mqtt-fanout",
             .readers_by = PROTOCOL_MQTT,
             .readers = (unsigned)o->readers,
             .publishers_by = PROTOCOL_MQTT,
-            .publishers = 1,
-            .window = (unsigned)o->window,
+            .publishers = publishers,
+            .window = enough ? window / publishers : 1,
+            .wider = enough ? window % publishers : 0,
             .await_deliveries = true,
             .count_deliveries = true,
             .unit = "deliveries/s",

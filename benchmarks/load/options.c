@@ -53,7 +53,7 @@ static const struct option {
      "publishing (get: reading) connections"},
     {"--things", WHOLE, AT(things), 1, 1e6, "things the work is spread over"},
     {"--window", WHOLE, AT(window), 1, 65535,
-     "W, messages under way; mqtt-ingest: of each publisher"},
+     "W, messages under way; mqtt-ingest, mqtt-pairs: of each publisher"},
     {"--qos", WHOLE, AT(qos), 0, 1, "of MQTT publishers and subscribers"},
     {"--size", WHOLE, AT(size), PAYLOAD_MIN, PAYLOAD_MAX, "payload bytes"},
     {"--count", WHOLE, AT(count), 0, 1e9,

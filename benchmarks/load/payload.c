@@ -7,14 +7,14 @@
 
 /* Where the numbers stand. Each begins with a fixed 1, because JSON forbids
  * leading zeros and the size must not depend on the value. */
-#define HEAD "{\"c\":10000,\"n\":1000000000,\"t\":1000000000000000,\"p\":\""
+#define HEAD "{\"c\":100000,\"n\":1000000000,\"t\":1000000000000000,\"p\":\""
 #define TAIL "\"}"
 enum {
     SOURCE_AT = 6,
-    SOURCE_DIGITS = 4,
-    NUMBER_AT = 16,
+    SOURCE_DIGITS = 5,
+    NUMBER_AT = 17,
     NUMBER_DIGITS = 9,
-    TIME_AT = 31,
+    TIME_AT = 32,
     TIME_DIGITS = 15,
     HEAD_LEN = sizeof(HEAD) - 1,
     TAIL_LEN = sizeof(TAIL) - 1

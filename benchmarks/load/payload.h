@@ -2,7 +2,7 @@
  * padding up to the size asked for. All bytes but the three numbers are the
  * same in every payload, so a reader can check every byte of what it gets.
  *
- *     {"c":10003,"n":1000000042,"t":1000000123456789,"p":"xxxx"}
+ *     {"c":100003,"n":1000000042,"t":1000000123456789,"p":"xxxx"}
  */
 #ifndef CONFAB_BENCHMARKS_LOAD_PAYLOAD_H
 #define CONFAB_BENCHMARKS_LOAD_PAYLOAD_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PAYLOAD_MIN = 54, PAYLOAD_MAX = 60000, PAYLOAD_SOURCES_MAX = 10000 };
+enum { PAYLOAD_MIN = 55, PAYLOAD_MAX = 60000, PAYLOAD_SOURCES_MAX = 100000 };
 
 #define PAYLOAD_START "{\"c\":1" /* what every payload begins with */
 

@@ -16,6 +16,7 @@ struct traffic_plan {
     enum protocol publishers_by;
     unsigned publishers;
     unsigned window; /* messages under way per publisher */
+    unsigned wider;  /* so many publishers may have one more */
     bool rotate;     /* a publisher takes the things in turn, else its own */
     bool await_deliveries; /* under way until all readers have it, else until
                               answered */
