@@ -23,6 +23,11 @@ static const struct mode {
      "acknowledgements",
      mode_mqtt_fanout,
      {.readers = 1000}},
+    {"mqtt-pairs",
+     "a publisher and a subscriber for each thing, W messages under way for\n"
+     "                each pair",
+     mode_mqtt_pairs,
+     {.things = 1000}},
     {"sse-fanout",
      "W connections with one POST outstanding each, published again when all\n"
      "                SSE readers have it",

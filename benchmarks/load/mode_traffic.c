@@ -25,6 +25,24 @@ void mode_mqtt_fanout(const struct options *o)
         o);
 }
 
+void mode_mqtt_pairs(const struct options *o)
+{
+    traffic_run(
+        &(struct traffic_plan){
+            .mode = "mqtt-pairs",
+            .readers_by = PROTOCOL_MQTT,
+            .readers = (unsigned)o->things,
+            .publishers_by = PROTOCOL_MQTT,
+            .publishers = (unsigned)o->things,
+            .window = (unsigned)o->window,
+            .await_deliveries = true,
+            .count_deliveries = true,
+            .unit = "deliveries/s",
+            .rate = o->rate,
+        },
+        o);
+}
+
 /* HTTP/1.1 has no window of its own: W connections with one POST each. */
 void mode_sse_fanout(const struct options *o)
 {

@@ -6,6 +6,7 @@
 #include "benchmarks/load/options.h"
 
 void mode_mqtt_fanout(const struct options *o);
+void mode_mqtt_pairs(const struct options *o);
 void mode_sse_fanout(const struct options *o);
 void mode_post(const struct options *o);
 void mode_mqtt_ingest(const struct options *o);
