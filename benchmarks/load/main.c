@@ -51,6 +51,11 @@ static const struct mode {
      "POSTs at a fixed rate to one thing with many SSE readers",
      mode_latency,
      {.readers = 1000, .publishers = 8, .rate = 50}},
+    {"preload",
+     "stores --count messages, spread over the things, for what is measured\n"
+     "                on the same server afterwards",
+     mode_preload,
+     {0}},
     {"idle",
      "opens idle readers and prints the server's memory for each",
      mode_idle,

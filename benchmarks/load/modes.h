@@ -12,6 +12,7 @@ void mode_post(const struct options *o);
 void mode_mqtt_ingest(const struct options *o);
 void mode_latency(const struct options *o);
 void mode_get(const struct options *o);
+void mode_preload(const struct options *o);
 void mode_idle(const struct options *o);
 
 #endif

@@ -1,5 +1,6 @@
 #include "benchmarks/load/naming.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "benchmarks/measure/fatal.h"
@@ -44,4 +45,11 @@ char **naming_expand_all(const char *template, const struct options *o)
     for (unsigned i = 0; i < o->things; i++)
         list[i] = naming_expand(template, o, i);
     return list;
+}
+
+void naming_free_all(char **list, const struct options *o)
+{
+    for (unsigned i = 0; i < o->things; i++)
+        free(list[i]);
+    free(list);
 }

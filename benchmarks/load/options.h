@@ -25,6 +25,8 @@ struct options {
     uint64_t size;
     uint64_t count;
     uint64_t pid;
+    uint64_t idle_connections;
+    uint64_t foreign_subscriptions;
     double rate;
     double duration;
     double warmup;

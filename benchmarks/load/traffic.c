@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "benchmarks/load/audience.h"
+#include "benchmarks/load/bystanders.h"
 #include "benchmarks/load/ledger.h"
 #include "benchmarks/load/press.h"
 #include "benchmarks/load/stopwatch.h"
@@ -185,6 +186,7 @@ void traffic_run(const struct traffic_plan *plan, const struct options *o)
     t.options = o;
     loop_init(&t.loop);
     ledger_init(&t.ledger, &shape);
+    bystanders_open(o, &t.loop);
     if (plan->readers > 0) {
         audience_init(&t.audience, o, plan->readers_by, &t.loop, &t.ledger);
         audience_open(&t.audience, plan->readers);
