@@ -10,7 +10,8 @@
 #define WHAT "bystander"
 
 enum {
-    SUBSCRIBERS = 10, /* the foreign subscriptions are spread over so many */
+    SUBSCRIBERS = 10, /* the foreign subscriptions are spread over so many, */
+    SHARE_MAX = 2500, /* or more: brokers bound what one connection has */
     AT_A_TIME = 100,  /* SUBSCRIBEs of one connection under way */
     OPENING_MAX = 64, /* as in audience.c */
     PATIENCE_S = 30
@@ -21,8 +22,8 @@ struct bystander {
     const char *token;
     unsigned *ready; /* counts those that have all their answers */
     unsigned first;  /* number of its first subscription */
-    unsigned count;  /* of its subscriptions, each SUBSCRIBERS after the one
-                         before; 0: it is idle */
+    unsigned step;   /* from one of its subscriptions to the next */
+    unsigned count;  /* of them; 0: it is idle */
     unsigned asked, granted;
 };
 
@@ -42,7 +43,7 @@ static void subscribe_some(struct bystander *b)
 
     for (unsigned i = 0; i < AT_A_TIME && b->asked < b->count; i++) {
         write_filter(filter, sizeof(filter), b->token,
-                     b->first + b->asked * SUBSCRIBERS);
+                     b->first + b->asked * b->step);
         b->asked++;
         mqtt_put_subscribe(&b->conn.out, 1 + i, filter, 0);
     }
@@ -106,16 +107,25 @@ static void open_one(struct bystander *b, unsigned number, struct loop *loop,
     conn_open(&b->conn, loop, to, &events);
 }
 
-/* How many of 0, 1, ... total - 1 are `number` modulo SUBSCRIBERS. */
-static unsigned share(unsigned total, unsigned number)
+/* How many connections share so many subscriptions. */
+static unsigned subscribers_for(unsigned foreign)
 {
-    return (total + SUBSCRIBERS - 1 - number) / SUBSCRIBERS;
+    const unsigned needed = (foreign + SHARE_MAX - 1) / SHARE_MAX;
+    const unsigned wanted = needed > SUBSCRIBERS ? needed : SUBSCRIBERS;
+
+    return foreign < wanted ? foreign : wanted;
+}
+
+/* How many of 0, 1, ... total - 1 are `number` modulo `step`. */
+static unsigned share(unsigned total, unsigned number, unsigned step)
+{
+    return (total + step - 1 - number) / step;
 }
 
 void bystanders_open(const struct options *o, struct loop *loop)
 {
     const unsigned foreign = (unsigned)o->foreign_subscriptions;
-    const unsigned subscribers = foreign < SUBSCRIBERS ? foreign : SUBSCRIBERS;
+    const unsigned subscribers = subscribers_for(foreign);
     const unsigned all = subscribers + (unsigned)o->idle_connections;
     int64_t give_up_ns = instant_ns() + PATIENCE_S * NS_PER_S;
     unsigned ready = 0;
@@ -135,7 +145,9 @@ void bystanders_open(const struct options *o, struct loop *loop)
             b->token = o->token;
             b->ready = &ready;
             b->first = opened;
-            b->count = opened < subscribers ? share(foreign, opened) : 0;
+            b->step = subscribers;
+            b->count =
+                opened < subscribers ? share(foreign, opened, subscribers) : 0;
             open_one(b, opened, loop, &to);
         }
         loop_turn(loop, instant_ns() + 100 * NS_PER_MS);
