@@ -47,6 +47,12 @@ static const struct mode {
      "                not yet seen by the thing's one subscriber (QoS 0)",
      mode_mqtt_ingest,
      {.publishers = 8, .window = 128}},
+    {"own-readers",
+     "a thing for each reader, published in turn, in whole rounds of together\n"
+     "                20,000 messages or more (or --count); sse: --publishers\n"
+     "                POST connections, mqtt: one publisher",
+     mode_own_readers,
+     {.readers = 9000, .publishers = 64, .window = 128}},
     {"latency",
      "POSTs at a fixed rate to one thing with many SSE readers",
      mode_latency,
