@@ -13,9 +13,10 @@ static const struct mode {
     const char *help;
     void (*run)(const struct options *o);
     struct {
-        uint64_t readers, publishers, things, window;
+        const char *thing, *protocol;
+        uint64_t readers, publishers, things, window, count;
         double rate;
-    } defaults; /* 0: as in options_default */
+    } defaults; /* 0 and NULL: as in options_default */
 } modes[] = {
     {"mqtt-fanout",
      "MQTT publishers to one topic, W messages under way to all subscribers:\n"
@@ -61,7 +62,12 @@ static const struct mode {
      "stores --count messages, spread over the things, for what is measured\n"
      "                on the same server afterwards",
      mode_preload,
-     {0}},
+     {.window = 4096}},
+    {"replay",
+     "stores --count messages of one thing over MQTT, then one reader reads\n"
+     "                them all; --protocol ndjson or sse",
+     mode_replay,
+     {.thing = "replay", .protocol = "ndjson", .count = 200000}},
     {"idle",
      "opens idle readers and prints the server's memory for each",
      mode_idle,
@@ -85,6 +91,10 @@ static struct options options_of(const struct mode *mode)
 {
     struct options o = options_default;
 
+    if (mode->defaults.thing != NULL)
+        o.thing = mode->defaults.thing;
+    if (mode->defaults.protocol != NULL)
+        o.protocol = mode->defaults.protocol;
     if (mode->defaults.readers > 0)
         o.readers = mode->defaults.readers;
     if (mode->defaults.publishers > 0)
@@ -93,6 +103,8 @@ static struct options options_of(const struct mode *mode)
         o.things = mode->defaults.things;
     if (mode->defaults.window > 0)
         o.window = mode->defaults.window;
+    if (mode->defaults.count > 0)
+        o.count = mode->defaults.count;
     if (mode->defaults.rate > 0)
         o.rate = mode->defaults.rate;
     return o;

@@ -1,6 +1,7 @@
 /* The modes that publish, each a plan for traffic.c. */
 #include "benchmarks/load/modes.h"
 #include "benchmarks/load/traffic.h"
+#include "benchmarks/measure/fatal.h"
 
 void mode_mqtt_fanout(const struct options *o)
 {
@@ -101,6 +102,26 @@ void mode_mqtt_ingest(const struct options *o)
             .rate = o->rate,
         },
         &own_things);
+}
+
+/* The growth rows' first step: a server with so many messages and things. */
+void mode_preload(const struct options *o)
+{
+    struct options stored = *o;
+
+    if (o->count == 0)
+        fatal("--count: how many messages?");
+    stored.qos = 1;
+    traffic_run(
+        &(struct traffic_plan){
+            .mode = "preload",
+            .publishers_by = PROTOCOL_MQTT,
+            .publishers = 1,
+            .window = (unsigned)o->window,
+            .rotate = true, /* by one: all things get as many */
+            .unit = "messages/s",
+        },
+        &stored);
 }
 
 void mode_latency(const struct options *o)

@@ -14,6 +14,7 @@ struct options {
     const char *post_url;
     const char *listen_url;
     const char *latest_url;
+    const char *history_url;
     const char *topic;
     const char *ready;
     const char *protocol;

@@ -82,6 +82,22 @@ static bool same_frame(const struct payload_format *f, const char *text)
     return memcmp(text + rest, f->text + rest, f->size - rest) == 0;
 }
 
+const char *payload_find(const struct payload_format *f, const char *text,
+                         size_t len, size_t *at)
+{
+    const size_t start_len = strlen(PAYLOAD_START);
+
+    if (*at + f->size > len ||
+        memcmp(text + *at, PAYLOAD_START, start_len) != 0) {
+        const char *found = memmem(text, len, PAYLOAD_START, start_len);
+
+        if (found == NULL || (size_t)(text + len - found) < f->size)
+            return NULL;
+        *at = (size_t)(found - text);
+    }
+    return text + *at;
+}
+
 bool payload_read(const struct payload_format *f, const char *text,
                   struct payload *ret_p)
 {

@@ -32,6 +32,11 @@ void payload_format_init(struct payload_format *f, size_t size);
 /* The bytes of `p`, f->size of them: valid until the next call. */
 const char *payload_write(struct payload_format *f, const struct payload *p);
 
+/* Where in `text` a payload begins, as a rule where it began in the text
+ * before (*at, which is kept up to date). NULL: it has none, or not all. */
+const char *payload_find(const struct payload_format *f, const char *text,
+                         size_t len, size_t *at);
+
 /* `text` is f->size bytes. false: it is not a payload written with `f`. */
 bool payload_read(const struct payload_format *f, const char *text,
                   struct payload *ret_p);
