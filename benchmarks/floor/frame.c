@@ -48,6 +48,23 @@ void frame_put_object(struct bytes *to, const struct entry *e,
     bytes_put_str(to, "}");
 }
 
+void frame_put_row(struct bytes *to, const struct record *r,
+                   const struct frame_time *at)
+{
+    const char *slash = memchr(r->topic, '/', r->topic_len);
+    const char *thing = slash != NULL ? slash + 1 : r->topic;
+
+    bytes_put_str(to, "{\"id\":");
+    bytes_put_decimal(to, r->id);
+    bytes_put_str(to, ",\"thing\":\"");
+    bytes_put(to, thing, (size_t)(r->topic + r->topic_len - thing));
+    bytes_put_str(to, "\",\"chat\":");
+    bytes_put(to, r->payload, r->len);
+    bytes_put_str(to, ",\"createdAt\":\"");
+    bytes_put_str(to, at->text);
+    bytes_put_str(to, "\"}");
+}
+
 /* Ids need only differ from those a subscriber has not acknowledged yet. */
 static uint16_t next_packet_id(struct topic *t)
 {

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "benchmarks/load/payload.h"
 #include "benchmarks/measure/histogram.h"
+#include "benchmarks/wire/payload.h"
 
 struct ledger_shape {
     unsigned sources;

@@ -5,11 +5,11 @@
 #include "benchmarks/load/http_client.h"
 #include "benchmarks/load/modes.h"
 #include "benchmarks/load/naming.h"
-#include "benchmarks/load/payload.h"
 #include "benchmarks/load/stopwatch.h"
 #include "benchmarks/measure/fatal.h"
 #include "benchmarks/measure/histogram.h"
 #include "benchmarks/measure/instant.h"
+#include "benchmarks/wire/payload.h"
 
 enum { PATIENCE_S = 10 };
 

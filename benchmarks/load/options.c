@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "benchmarks/load/payload.h"
+#include "benchmarks/wire/payload.h"
 
 const struct options options_default = {
     .token = "bench",

@@ -1,4 +1,4 @@
-#include "benchmarks/load/payload.h"
+#include "benchmarks/wire/payload.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  *
  *     {"c":100003,"n":1000000042,"t":1000000123456789,"p":"xxxx"}
  */
-#ifndef CONFAB_BENCHMARKS_LOAD_PAYLOAD_H
-#define CONFAB_BENCHMARKS_LOAD_PAYLOAD_H
+#ifndef CONFAB_BENCHMARKS_WIRE_PAYLOAD_H
+#define CONFAB_BENCHMARKS_WIRE_PAYLOAD_H
 
 #include <stdbool.h>
 #include <stddef.h>
