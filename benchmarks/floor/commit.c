@@ -132,6 +132,11 @@ void committer_submit(struct committer *c, struct entry_list *list)
         pthread_cond_signal(&c->filled);
 }
 
+struct log *committer_log(const struct committer *c)
+{
+    return c->log;
+}
+
 void committer_stop(struct committer *c, FILE *to)
 {
     pthread_mutex_lock(&c->lock);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/queue.h>
 
+struct log;
 struct topic;
 
 /* One message. Made with entry_new(), ended with free() by who has it last. */
@@ -39,6 +40,9 @@ struct committer *committer_start(const char *dir,
 
 /* Takes all entries; `list` is empty afterwards. */
 void committer_submit(struct committer *c, struct entry_list *list);
+
+/* What it appends to; NULL: nothing is stored. Walking is allowed. */
+struct log *committer_log(const struct committer *c);
 
 /* Finishes what waits, ends the thread, prints one line of JSON about the
  * commits to `to`. */

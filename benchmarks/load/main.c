@@ -40,7 +40,8 @@ static const struct mode {
      mode_post,
      {.publishers = 64, .things = 100}},
     {"get",
-     "connections read the last message of the things in turn",
+     "connections read the last message of the things in turn (--what latest),\n"
+     "                or the last --limit of the 1,000 each then has (history)",
      mode_get,
      {.publishers = 64}},
     {"mqtt-ingest",

@@ -21,6 +21,7 @@ char *naming_expand(const char *template, const struct options *o,
 {
     static const char token_mark[] = "{token}";
     static const char thing_mark[] = "{thing}";
+    static const char limit_mark[] = "{limit}";
     struct bytes b = {0};
 
     while (*template != '\0') {
@@ -30,6 +31,9 @@ char *naming_expand(const char *template, const struct options *o,
         } else if (strncmp(template, thing_mark, strlen(thing_mark)) == 0) {
             put_thing(&b, o, thing);
             template += strlen(thing_mark);
+        } else if (strncmp(template, limit_mark, strlen(limit_mark)) == 0) {
+            bytes_put_decimal(&b, o->limit);
+            template += strlen(limit_mark);
         } else {
             bytes_put(&b, template ++, 1);
         }

@@ -4,7 +4,7 @@
 
 #include "benchmarks/load/options.h"
 
-/* `template` with {token} and {thing} filled in for thing number `thing`; the
+/* `template` with {token}, {thing} and {limit} filled in for thing number `thing`; the
  * caller owns the result. */
 char *naming_expand(const char *template, const struct options *o,
                     unsigned thing);

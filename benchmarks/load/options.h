@@ -14,10 +14,12 @@ struct options {
     const char *post_url;
     const char *listen_url;
     const char *latest_url;
+    const char *last_url;
     const char *history_url;
     const char *topic;
     const char *ready;
     const char *protocol;
+    const char *what;
     uint64_t readers;
     uint64_t publishers;
     uint64_t things;
@@ -25,6 +27,7 @@ struct options {
     uint64_t qos;
     uint64_t size;
     uint64_t count;
+    uint64_t limit;
     uint64_t pid;
     uint64_t idle_connections;
     uint64_t foreign_subscriptions;
