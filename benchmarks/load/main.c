@@ -59,6 +59,11 @@ static const struct mode {
      "POSTs at a fixed rate to one thing with many SSE readers",
      mode_latency,
      {.readers = 1000, .publishers = 8, .rate = 50}},
+    {"connect",
+     "opens connections, --concurrency at a time, up to CONNACK or the first\n"
+     "                bytes of an SSE stream, and closes them",
+     mode_connect,
+     {0}},
     {"preload",
      "stores --count messages, spread over the things, for what is measured\n"
      "                on the same server afterwards",

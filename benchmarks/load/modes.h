@@ -13,6 +13,7 @@ void mode_mqtt_ingest(const struct options *o);
 void mode_own_readers(const struct options *o);
 void mode_latency(const struct options *o);
 void mode_get(const struct options *o);
+void mode_connect(const struct options *o);
 void mode_preload(const struct options *o);
 void mode_replay(const struct options *o);
 void mode_idle(const struct options *o);

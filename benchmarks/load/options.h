@@ -27,6 +27,7 @@ struct options {
     uint64_t qos;
     uint64_t size;
     uint64_t count;
+    uint64_t concurrency;
     uint64_t limit;
     uint64_t pid;
     uint64_t idle_connections;
