@@ -56,7 +56,7 @@ static const struct mode {
      mode_own_readers,
      {.readers = 9000, .publishers = 64, .window = 128}},
     {"latency",
-     "POSTs at a fixed rate to one thing with many SSE readers",
+     "messages at a fixed rate to one thing with many readers",
      mode_latency,
      {.readers = 1000, .publishers = 8, .rate = 50}},
     {"connect",
