@@ -1,18 +1,15 @@
 #include "benchmarks/floor/commit.h"
 
-#include <lmdb.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "benchmarks/floor/topic.h"
+#include "benchmarks/floor/log.h"
 #include "benchmarks/measure/fatal.h"
 #include "benchmarks/measure/histogram.h"
 #include "benchmarks/measure/instant.h"
 
 enum { BATCH_MAX = 4096 }; /* messages in one transaction */
-
-#define MAP_SIZE ((size_t)16 << 30) /* address space, not disk */
 
 struct committer {
     pthread_t thread;
@@ -23,8 +20,7 @@ struct committer {
 
     /* the writer's alone */
     void (*committed)(struct entry_list *batch);
-    MDB_env *env; /* NULL: nothing is stored */
-    MDB_dbi log;
+    struct log *log; /* NULL: nothing is stored */
     uint64_t last_id;
     uint64_t commits;
     struct histogram durations;
@@ -43,52 +39,11 @@ struct entry *entry_new(struct topic *topic, void *from, unsigned packet_id,
     return e;
 }
 
-static void check(int rc, const char *what)
-{
-    if (rc != 0)
-        fatal("%s: %s", what, mdb_strerror(rc));
-}
-
-static void open_log(struct committer *c, const char *dir)
-{
-    MDB_txn *txn;
-
-    check(mdb_env_create(&c->env), "mdb_env_create");
-    check(mdb_env_set_mapsize(c->env, MAP_SIZE), "mdb_env_set_mapsize");
-    check(mdb_env_open(c->env, dir, 0, 0640), dir);
-    check(mdb_txn_begin(c->env, NULL, 0, &txn), "mdb_txn_begin");
-    check(mdb_dbi_open(txn, NULL, MDB_INTEGERKEY, &c->log), "mdb_dbi_open");
-    check(mdb_txn_commit(txn), "mdb_txn_commit");
-}
-
-/* Value: time, topic, NUL, payload, written straight into the page. */
-static void put(struct committer *c, MDB_txn *txn, const struct entry *e)
-{
-    const size_t topic_len = e->topic->len + 1; /* with its NUL */
-    uint64_t id = e->id;
-    MDB_val key = {sizeof(id), &id};
-    MDB_val value = {sizeof(e->created_us) + topic_len + e->len, NULL};
-
-    check(mdb_put(txn, c->log, &key, &value, MDB_APPEND | MDB_RESERVE),
-          "mdb_put");
-    char *at = value.mv_data;
-
-    memcpy(at, &e->created_us, sizeof(e->created_us));
-    at += sizeof(e->created_us);
-    memcpy(at, e->topic->name, topic_len);
-    memcpy(at + topic_len, e->payload, e->len);
-}
-
 static void store(struct committer *c, const struct entry_list *batch)
 {
     const int64_t begin_ns = instant_ns();
-    const struct entry *e;
-    MDB_txn *txn;
 
-    check(mdb_txn_begin(c->env, NULL, 0, &txn), "mdb_txn_begin");
-    STAILQ_FOREACH (e, batch, next)
-        put(c, txn, e);
-    check(mdb_txn_commit(txn), "mdb_txn_commit");
+    log_append(c->log, batch);
     c->commits++;
     histogram_add(&c->durations, instant_ns() - begin_ns);
 }
@@ -124,7 +79,7 @@ static void finish(struct committer *c, struct entry_list *all)
     while (!STAILQ_EMPTY(all)) {
         split(all, &batch);
         number(c, &batch);
-        if (c->env != NULL)
+        if (c->log != NULL)
             store(c, &batch);
         c->committed(&batch);
     }
@@ -158,7 +113,7 @@ struct committer *committer_start(const char *dir,
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->filled, NULL);
     if (dir != NULL)
-        open_log(c, dir);
+        c->log = log_open(dir);
     if (pthread_create(&c->thread, NULL, run, c) != 0)
         fatal("no thread for the writer");
     return c;
@@ -177,6 +132,11 @@ void committer_submit(struct committer *c, struct entry_list *list)
         pthread_cond_signal(&c->filled);
 }
 
+struct log *committer_log(const struct committer *c)
+{
+    return c->log;
+}
+
 void committer_stop(struct committer *c, FILE *to)
 {
     pthread_mutex_lock(&c->lock);
@@ -184,8 +144,8 @@ void committer_stop(struct committer *c, FILE *to)
     pthread_mutex_unlock(&c->lock);
     pthread_cond_signal(&c->filled);
     pthread_join(c->thread, NULL);
-    if (c->env != NULL)
-        mdb_env_close(c->env);
+    if (c->log != NULL)
+        log_close(c->log);
     fprintf(to,
             "{\"commits\":%llu,\"messages\":%llu,\"commit_p50_us\":%.0f,"
             "\"commit_p99_us\":%.0f}\n",

@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <sys/queue.h>
 
+struct log;
 struct topic;
 
 /* One message. Made with entry_new(), ended with free() by who has it last. */
 struct entry {
     STAILQ_ENTRY(entry) next;
     struct topic *topic;
-    void *from; /* who wants an answer; NULL: nobody */
+    void *from; /* who wants an answer; NULL: nobody (QoS 0) */
     unsigned packet_id;
     uint64_t id;        /* from here on the writer's: 1, 2, 3, ... */
     int64_t created_us; /* since 1970 */
@@ -39,6 +40,9 @@ struct committer *committer_start(const char *dir,
 
 /* Takes all entries; `list` is empty afterwards. */
 void committer_submit(struct committer *c, struct entry_list *list);
+
+/* What it appends to; NULL: nothing is stored. Walking is allowed. */
+struct log *committer_log(const struct committer *c);
 
 /* Finishes what waits, ends the thread, prints one line of JSON about the
  * commits to `to`. */

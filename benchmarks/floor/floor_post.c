@@ -1,8 +1,9 @@
 /* bench_floor_post: the floor behind libmicrohttpd, which Confab's HTTP side
  * is built on: POST is suspended until its commit, streams are taken from the
- * library as Confab does, GET answers a constant. */
+ * library as Confab does, GET answers a constant, made once. */
 #include <errno.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,12 @@
 static struct worker *streamer;
 static struct committer *committer;
 
-/* What every GET is answered: the first message this process was given. */
-static _Atomic(struct MHD_Response *) constant;
+/* What GET latest is answered: the first message this process was given. */
+static _Atomic(struct MHD_Response *) latest;
+
+/* What GET history is answered: the last messages at the first such GET. */
+static _Atomic(struct MHD_Response *) history;
+static pthread_mutex_t history_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct request {
     struct MHD_Connection *connection;
@@ -36,26 +41,60 @@ static void add_headers(struct MHD_Response *r)
 #undef ADD
 }
 
-static void make_constant(const struct entry *e)
+static struct MHD_Response *json(struct bytes *takes)
+{
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(takes->len, takes->data,
+                                        MHD_RESPMEM_MUST_FREE);
+
+    add_headers(r);
+    return r;
+}
+
+static void make_latest(const struct entry *e)
 {
     struct bytes body = {0};
     struct frame_time at;
-    struct MHD_Response *r;
 
     frame_time_set(&at, e->created_us);
     frame_put_object(&body, e, &at);
-    r = MHD_create_response_from_buffer(body.len, body.data,
-                                        MHD_RESPMEM_MUST_FREE);
-    add_headers(r);
-    atomic_store(&constant, r);
+    atomic_store(&latest, json(&body));
+}
+
+static void put_row(void *arg, const struct record *r)
+{
+    struct bytes *body = arg;
+    struct frame_time at;
+
+    bytes_put_str(body, body->len == 0 ? "[" : ",");
+    frame_time_set(&at, r->created_us);
+    frame_put_row(body, r, &at);
+}
+
+/* The last `limit` of all messages: the load generator uses one thing. */
+static struct MHD_Response *history_of(uint64_t limit)
+{
+    struct bytes body = {0};
+
+    if (committer_log(committer) == NULL)
+        return NULL;
+    pthread_mutex_lock(&history_lock);
+    if (atomic_load(&history) == NULL) {
+        log_walk(committer_log(committer), LOG_NEWEST_FIRST, limit, put_row,
+                 &body);
+        bytes_put_str(&body, body.len == 0 ? "[]" : "]");
+        atomic_store(&history, json(&body));
+    }
+    pthread_mutex_unlock(&history_lock);
+    return atomic_load(&history);
 }
 
 /* The writer's thread. */
 static void on_committed(struct entry_list *batch)
 {
     fanout(&streamer, 1, batch);
-    if (atomic_load(&constant) == NULL)
-        make_constant(STAILQ_FIRST(batch));
+    if (atomic_load(&latest) == NULL)
+        make_latest(STAILQ_FIRST(batch));
     while (!STAILQ_EMPTY(batch)) {
         struct entry *e = STAILQ_FIRST(batch);
         struct request *r = e->from;
@@ -84,9 +123,7 @@ static enum MHD_Result answer(const struct request *r)
     enum MHD_Result result;
 
     frame_put_receipt(&receipt, r->id);
-    response = MHD_create_response_from_buffer(receipt.len, receipt.data,
-                                               MHD_RESPMEM_MUST_FREE);
-    add_headers(response);
+    response = json(&receipt);
     result = MHD_queue_response(r->connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);
     return result;
@@ -123,10 +160,14 @@ static enum MHD_Result hand_over(struct MHD_Connection *c, struct topic *topic)
 static enum MHD_Result on_get(struct MHD_Connection *c, const char *path)
 {
     struct topic *topic = topic_of_path(path, strlen(path), "/listen");
-    struct MHD_Response *r = atomic_load(&constant);
+    const char *limit =
+        MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "limit");
+    struct MHD_Response *r = atomic_load(limit != NULL ? &history : &latest);
 
     if (topic != NULL)
         return hand_over(c, topic);
+    if (r == NULL && limit != NULL)
+        r = history_of(strtoull(limit, NULL, 10));
     return r != NULL ? MHD_queue_response(c, MHD_HTTP_OK, r) : MHD_NO;
 }
 

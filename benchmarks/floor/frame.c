@@ -48,16 +48,48 @@ void frame_put_object(struct bytes *to, const struct entry *e,
     bytes_put_str(to, "}");
 }
 
+void frame_put_row(struct bytes *to, const struct record *r,
+                   const struct frame_time *at)
+{
+    const char *slash = memchr(r->topic, '/', r->topic_len);
+    const char *thing = slash != NULL ? slash + 1 : r->topic;
+
+    bytes_put_str(to, "{\"id\":");
+    bytes_put_decimal(to, r->id);
+    bytes_put_str(to, ",\"thing\":\"");
+    bytes_put(to, thing, (size_t)(r->topic + r->topic_len - thing));
+    bytes_put_str(to, "\",\"chat\":");
+    bytes_put(to, r->payload, r->len);
+    bytes_put_str(to, ",\"createdAt\":\"");
+    bytes_put_str(to, at->text);
+    bytes_put_str(to, "\"}");
+}
+
+/* Ids need only differ from those a subscriber has not acknowledged yet. */
+static uint16_t next_packet_id(struct topic *t)
+{
+    if (++t->last_packet_id == 0)
+        t->last_packet_id = 1;
+    return t->last_packet_id;
+}
+
+static void put_publish(struct bytes *to, bool qos1, const struct entry *e)
+{
+    mqtt_put_publish(to, &(struct mqtt_publish){
+                             .qos = qos1 ? 1 : 0,
+                             .packet_id = qos1 ? next_packet_id(e->topic) : 0,
+                             .topic = e->topic->name,
+                             .topic_len = e->topic->len,
+                             .payload = e->payload,
+                             .payload_len = e->len,
+                         });
+}
+
 void frame_put(struct bytes *to, enum framing framing, const struct entry *e,
                const struct frame_time *at)
 {
-    if (framing == FRAMING_MQTT) {
-        mqtt_put_publish(to, &(struct mqtt_publish){
-                                 .topic = e->topic->name,
-                                 .topic_len = e->topic->len,
-                                 .payload = e->payload,
-                                 .payload_len = e->len,
-                             });
+    if (framing != FRAMING_SSE) {
+        put_publish(to, framing == FRAMING_MQTT_QOS1 && e->from != NULL, e);
         return;
     }
     bytes_put_str(to, "id: ");

@@ -3,6 +3,7 @@
 #define CONFAB_BENCHMARKS_FLOOR_FRAME_H
 
 #include "benchmarks/floor/commit.h"
+#include "benchmarks/floor/log.h"
 #include "benchmarks/floor/topic.h"
 
 /* `2026-11-21T06:32:17.123Z`, made once per batch. */
@@ -15,7 +16,12 @@ void frame_time_set(struct frame_time *t, int64_t created_us);
 void frame_put_object(struct bytes *to, const struct entry *e,
                       const struct frame_time *at);
 
-/* The object as an event, or the payload as a PUBLISH of QoS 0. */
+/* {"id":...,"thing":...,"chat":...,"createdAt":...}: a row of history */
+void frame_put_row(struct bytes *to, const struct record *r,
+                   const struct frame_time *at);
+
+/* The object as an event, or the payload as a PUBLISH. A message published
+ * with QoS 0 goes out with QoS 0 always (MQTT §4.3: the lower of the two). */
 void frame_put(struct bytes *to, enum framing framing, const struct entry *e,
                const struct frame_time *at);
 

@@ -48,7 +48,7 @@ static bool take_request(struct conn *c, const char *head, size_t len,
     } else {
         topic = topic_of_path(path, path_len, "/listen");
         if (topic != NULL)
-            conn_follow(c, topic);
+            conn_follow(c, topic, FRAMING_SSE);
     }
     return topic != NULL;
 }
@@ -96,4 +96,4 @@ static void welcome(struct conn *c)
     bytes_put_str(&c->out, frame_stream_start);
 }
 
-const struct door http_door = {FRAMING_SSE, take, answer, welcome};
+const struct door http_door = {take, answer, welcome};

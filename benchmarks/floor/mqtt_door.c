@@ -1,5 +1,6 @@
 /* CONNECT, SUBSCRIBE to one topic, PUBLISH with QoS 0 or 1, for the load
- * generator and nobody else. Subscribers are granted QoS 0. */
+ * generator and nobody else. What subscribers have not acknowledged is not
+ * kept: the load generator's window bounds it, and nobody comes back. */
 #include "benchmarks/floor/worker.h"
 #include "benchmarks/wire/mqtt_packet.h"
 
@@ -20,8 +21,27 @@ static bool take_subscribe(struct conn *c, const struct mqtt_packet *p)
 
     if (p->len != 5 + topic_len)
         return false;
+    const unsigned qos = p->body[4 + topic_len];
+
+    if (qos > 1)
+        return false;
     c->subscribe_id = mqtt_u16(p->body);
-    conn_follow(c, topic_of((const char *)p->body + 4, topic_len));
+    c->granted_qos = qos;
+    conn_follow(c, topic_of((const char *)p->body + 4, topic_len),
+                qos == 1 ? FRAMING_MQTT_QOS1 : FRAMING_MQTT);
+    return true;
+}
+
+/* In the order of the PUBLISHes [MQTT-4.6.0-2]; any first one will do. */
+static bool take_puback(struct conn *c, const struct mqtt_packet *p)
+{
+    if (p->len != 2 || c->granted_qos != 1)
+        return false;
+    const uint16_t id = (uint16_t)mqtt_u16(p->body);
+
+    if (c->next_ack != 0 && id != c->next_ack)
+        return false;
+    c->next_ack = id == UINT16_MAX ? 1 : (uint16_t)(id + 1);
     return true;
 }
 
@@ -46,6 +66,7 @@ static bool take_packet(struct conn *c, const struct mqtt_packet *p)
     case MQTT_CONNECT: return take_connect(c);
     case MQTT_SUBSCRIBE: return take_subscribe(c, p);
     case MQTT_PUBLISH: return take_publish(c, p);
+    case MQTT_PUBACK: return take_puback(c, p);
     default: return false;
     }
 }
@@ -73,9 +94,10 @@ static void welcome(struct conn *c)
 {
     const char suback[] = {(char)(MQTT_SUBACK << 4), 3,
                            (char)(c->subscribe_id >> 8),
-                           (char)(c->subscribe_id & 0xff), 0};
+                           (char)(c->subscribe_id & 0xff),
+                           (char)c->granted_qos};
 
     bytes_put(&c->out, suback, sizeof(suback));
 }
 
-const struct door mqtt_door = {FRAMING_MQTT, take, answer, welcome};
+const struct door mqtt_door = {take, answer, welcome};

@@ -5,12 +5,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uthash.h>
 
 #include "benchmarks/wire/bytes.h"
 
-/* The two ways a message is framed for readers. */
-enum framing { FRAMING_SSE, FRAMING_MQTT, FRAMINGS };
+/* How a message is framed for readers: as an event, or as a PUBLISH for
+ * subscribers of QoS 0 or 1. */
+enum framing { FRAMING_SSE, FRAMING_MQTT, FRAMING_MQTT_QOS1, FRAMINGS };
 
 struct topic {
     char *name; /* NUL-terminated */
@@ -20,6 +22,8 @@ struct topic {
 
     /* the writer's alone: frames of the batch in hand */
     struct bytes frames[FRAMINGS];
+    uint16_t last_packet_id; /* of QoS 1: all subscribers get the same bytes,
+                                so they count together */
     bool touched;
     struct topic *next_touched;
 

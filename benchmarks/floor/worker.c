@@ -175,10 +175,8 @@ void conn_publish(struct conn *c, struct topic *topic, bool wants_answer,
     STAILQ_INSERT_TAIL(&c->worker->published, e, next);
 }
 
-void conn_follow(struct conn *c, struct topic *topic)
+void conn_follow(struct conn *c, struct topic *topic, enum framing framing)
 {
-    const enum framing framing = c->door->framing;
-
     if (c->receiver.stream != NULL)
         fatal("the floor's readers follow one topic each");
     stream_join(stream_of(c->worker, topic, framing), &c->receiver, c->fd);
@@ -201,7 +199,7 @@ static void adopt(struct worker *w, const struct parcel *p)
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     watch(c, EPOLL_CTL_ADD, EPOLLIN);
     if (p->topic != NULL)
-        conn_follow(c, p->topic);
+        conn_follow(c, p->topic, FRAMING_SSE);
 }
 
 static void take_chunk(struct worker *w, const struct parcel *p)

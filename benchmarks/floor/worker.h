@@ -14,7 +14,6 @@ struct worker;
 
 /* A protocol: http_door.c, mqtt_door.c. All calls in the worker's thread. */
 struct door {
-    enum framing framing; /* of what its readers get */
     /* Handles the requests at the beginning of `data` and returns how many
      * bytes they were; -1: close the connection. */
     ssize_t (*take)(struct conn *c, const char *data, size_t len);
@@ -38,13 +37,18 @@ struct conn {
     unsigned unanswered; /* messages the writer still has */
     struct conn *next_queued;
     struct topic *last_topic; /* of the last publish, to look it up once */
-    unsigned subscribe_id;    /* MQTT: packet id of its SUBSCRIBE */
+
+    /* MQTT's */
+    unsigned subscribe_id; /* packet id of its SUBSCRIBE */
+    unsigned granted_qos;
+    uint16_t next_ack; /* the PUBACK that must come next; 0: any */
 };
 
 struct worker *worker_start(struct committer *const *committer);
 
 /* Any thread. The worker takes the non-blocking descriptor; with a `topic` the
- * connection is a reader of it from now on, its request being answered. */
+ * connection is an SSE reader of it from now on, its request being answered.
+ */
 void worker_adopt(struct worker *w, int fd, const struct door *door,
                   struct topic *topic);
 /* Any thread. Takes the chunk's reference. */
@@ -58,7 +62,7 @@ void worker_give_answers(struct worker *w, struct entry_list *answers);
 void conn_publish(struct conn *c, struct topic *topic, bool wants_answer,
                   unsigned packet_id, const char *payload, size_t len);
 /* Makes c a reader of the topic; one topic per connection. */
-void conn_follow(struct conn *c, struct topic *topic);
+void conn_follow(struct conn *c, struct topic *topic, enum framing framing);
 /* c->out has something to write when the turn ends. */
 void conn_queue(struct conn *c);
 

@@ -2,45 +2,53 @@
 
 #include "benchmarks/measure/fatal.h"
 
-#define NEVER                                                                 \
-    UINT32_MAX /* this source does not publish on the reader's thing */
-
 void ledger_init(struct ledger *l, const struct ledger_shape *shape)
 {
     *l = (struct ledger){.shape = *shape};
     payload_format_init(&l->format, shape->payload_size);
     l->sources = must_zalloc(shape->sources, sizeof(*l->sources));
-    l->slots =
-        must_zalloc((size_t)shape->sources * shape->window, sizeof(*l->slots));
+    l->slots = must_zalloc((size_t)shape->sources * (shape->window + 1),
+                           sizeof(*l->slots));
     l->readers_on = must_zalloc(shape->things, sizeof(*l->readers_on));
-}
-
-static uint32_t first_number(const struct ledger *l, unsigned source,
-                             unsigned thing)
-{
-    const unsigned things = l->shape.things;
-    const unsigned own = source % things;
-
-    if (l->shape.rotate)
-        return (thing + things - own) % things;
-    return own == thing ? 0 : NEVER;
 }
 
 void ledger_add_reader(struct ledger *l, struct reader_book *b, unsigned thing)
 {
+    const unsigned sources = l->shape.sources;
+    const unsigned things = l->shape.things;
+
     b->thing = thing;
-    b->next = must_zalloc(l->shape.sources, sizeof(*b->next));
-    for (unsigned i = 0; i < l->shape.sources; i++)
-        b->next[i] = first_number(l, i, thing);
+    if (l->shape.rotate) {
+        b->next = must_zalloc(sources, sizeof(*b->next));
+        for (unsigned i = 0; i < sources; i++)
+            b->next[i] = (thing + things - i % things) % things;
+    } else {
+        /* Only its own: a thousand readers with a book about a thousand
+         * sources each would be more than the caches hold. */
+        b->next = must_zalloc(sources / things + 1, sizeof(*b->next));
+    }
     l->readers_on[thing]++;
+}
+
+/* NULL: the source does not publish on the reader's thing. */
+static uint32_t *next_of(const struct ledger *l, const struct reader_book *b,
+                         unsigned source)
+{
+    const unsigned things = l->shape.things;
+
+    if (l->shape.rotate)
+        return &b->next[source];
+    return source % things == b->thing ? &b->next[source / things] : NULL;
 }
 
 static struct slot *slot_of(const struct ledger *l, unsigned source,
                             uint32_t number)
 {
-    const unsigned window = l->shape.window;
+    const unsigned window =
+        l->shape.window + (source < l->shape.wider ? 1 : 0);
+    const size_t row = (size_t)source * (l->shape.window + 1);
 
-    return &l->slots[(size_t)source * window + number % window];
+    return &l->slots[row + number % window];
 }
 
 bool ledger_may_publish(const struct ledger *l, unsigned source)
@@ -88,20 +96,19 @@ void ledger_answer(struct ledger *l, unsigned source, int64_t now_ns)
     histogram_add(&l->answer_latency, now_ns - slot->sent_ns);
 }
 
-static void refuse(const struct reader_book *b, const struct payload *p)
+static void refuse(const struct reader_book *b, const struct payload *p,
+                   const uint32_t *next)
 {
-    const uint32_t next = b->next[p->source];
-
-    if (next == NEVER)
+    if (next == NULL)
         fatal("reader of thing %u got message %u of publisher %u, which is "
               "not for it",
               b->thing, p->number, p->source);
-    if (p->number < next)
+    if (p->number < *next)
         fatal("reader of thing %u got message %u of publisher %u twice",
               b->thing, p->number, p->source);
     fatal("reader of thing %u got message %u of publisher %u instead of %u: "
           "lost or out of order",
-          b->thing, p->number, p->source, next);
+          b->thing, p->number, p->source, *next);
 }
 
 void ledger_deliver(struct ledger *l, struct reader_book *b, const char *text,
@@ -113,14 +120,16 @@ void ledger_deliver(struct ledger *l, struct reader_book *b, const char *text,
         p.source >= l->shape.sources)
         fatal("reader of thing %u got a payload nobody sent: %.*s", b->thing,
               (int)(len < 200 ? len : 200), text);
-    if (p.number != b->next[p.source])
-        refuse(b, &p);
+    uint32_t *next = next_of(l, b, p.source);
+
+    if (next == NULL || p.number != *next)
+        refuse(b, &p, next);
     if (p.number >= l->sources[p.source].published)
         fatal("reader of thing %u got message %u of publisher %u before it "
               "was sent",
               b->thing, p.number, p.source);
 
-    b->next[p.source] += l->shape.rotate ? l->shape.things : 1;
+    *next += l->shape.rotate ? l->shape.things : 1;
     if (l->shape.await_deliveries)
         slot_of(l, p.source, p.number)->awaited--;
     l->deliveries++;

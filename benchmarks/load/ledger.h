@@ -13,12 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "benchmarks/load/payload.h"
 #include "benchmarks/measure/histogram.h"
+#include "benchmarks/wire/payload.h"
 
 struct ledger_shape {
     unsigned sources;
     unsigned window; /* messages of one source under way at most */
+    unsigned wider;  /* so many of the first sources may have one more: a
+                        window of 64 over 10 sources */
     unsigned things;
     bool rotate;   /* a source publishes to all things in turn, else to the one
                       of its own number (modulo things) */
@@ -43,7 +45,7 @@ struct ledger {
     struct ledger_shape shape;
     struct payload_format format;
     struct source_book *sources;
-    struct slot *slots;   /* window of them for each source */
+    struct slot *slots;   /* window + 1 of them for each source */
     unsigned *readers_on; /* for each thing */
 
     uint64_t published;
@@ -58,7 +60,8 @@ struct ledger {
 /* Per reader. */
 struct reader_book {
     unsigned thing;
-    uint32_t *next; /* for each source the number that must come next */
+    uint32_t *next; /* for each source that publishes on the thing the number
+                       that must come next */
 };
 
 void ledger_init(struct ledger *l, const struct ledger_shape *shape);

@@ -29,8 +29,27 @@ static void watch(struct conn *c, int operation, uint32_t events)
         fatal("epoll_ctl: %s", strerror(errno));
 }
 
+static void bind_to(struct conn *c, struct in_addr from)
+{
+    const struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr = from};
+    const int on = 1;
+
+    /* The port is picked when the other end is known: it only has to differ
+     * from those used towards that one. */
+    setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    if (bind(c->fd, (const struct sockaddr *)&local, sizeof(local)) != 0)
+        fatal("%s: bind: %s", c->events->what, strerror(errno));
+}
+
 void conn_open(struct conn *c, struct loop *l, const struct sockaddr_in *to,
                const struct conn_events *events)
+{
+    conn_open_from(c, l, (struct in_addr){INADDR_ANY}, to, events);
+}
+
+void conn_open_from(struct conn *c, struct loop *l, struct in_addr from,
+                    const struct sockaddr_in *to,
+                    const struct conn_events *events)
 {
     const int on = 1;
 
@@ -41,6 +60,8 @@ void conn_open(struct conn *c, struct loop *l, const struct sockaddr_in *to,
     if (c->fd < 0)
         fatal("%s: socket: %s", events->what, strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (from.s_addr != INADDR_ANY)
+        bind_to(c, from);
     if (connect(c->fd, (const struct sockaddr *)to, sizeof(*to)) != 0 &&
         errno != EINPROGRESS)
         fatal("%s: connect: %s", events->what, strerror(errno));

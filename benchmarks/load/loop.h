@@ -48,6 +48,12 @@ void loop_init(struct loop *l);
 void conn_open(struct conn *c, struct loop *l, const struct sockaddr_in *to,
                const struct conn_events *events);
 
+/* The same from an address of this machine. */
+void conn_open_from(struct conn *c, struct loop *l, struct in_addr from,
+                    const struct sockaddr_in *to,
+                    const struct conn_events *events);
+
+/* Not from within its own `data`. */
 void conn_close(struct conn *c);
 
 /* What was appended to c->out since goes out when this turn ends, together

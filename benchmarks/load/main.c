@@ -1,4 +1,5 @@
-/* bench_load: publishers and readers for SSE, HTTP and MQTT servers, which
+/* bench_load: publishers and readers for SSE, HTTP, MQTT and NATS
+ * servers, which
  * check every message and print one line of figures. */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,14 +14,22 @@ static const struct mode {
     const char *help;
     void (*run)(const struct options *o);
     struct {
-        uint64_t readers, publishers, things, window;
+        const char *thing, *protocol;
+        uint64_t readers, publishers, things, window, count;
         double rate;
-    } defaults; /* 0: as in options_default */
+    } defaults; /* 0 and NULL: as in options_default */
 } modes[] = {
     {"mqtt-fanout",
-     "one MQTT publisher, W messages under way to all subscribers",
+     "MQTT publishers to one topic, W messages under way to all subscribers:\n"
+     "                at QoS 1 until publisher and subscribers have their "
+     "acknowledgements",
      mode_mqtt_fanout,
      {.readers = 1000}},
+    {"mqtt-pairs",
+     "a publisher and a subscriber for each thing, W messages under way for\n"
+     "                each pair",
+     mode_mqtt_pairs,
+     {.things = 1000}},
     {"sse-fanout",
      "W connections with one POST outstanding each, published again when all\n"
      "                SSE readers have it",
@@ -32,7 +41,8 @@ static const struct mode {
      mode_post,
      {.publishers = 64, .things = 100}},
     {"get",
-     "connections read the last message of the things in turn",
+     "connections read the last message of the things in turn (--what latest),\n"
+     "                or the last --limit of the 1,000 each then has (history)",
      mode_get,
      {.publishers = 64}},
     {"mqtt-ingest",
@@ -40,10 +50,35 @@ static const struct mode {
      "                not yet seen by the thing's one subscriber (QoS 0)",
      mode_mqtt_ingest,
      {.publishers = 8, .window = 128}},
+    {"nats-ingest",
+     "publishers to one JetStream stream in files, W unacknowledged each",
+     mode_nats_ingest,
+     {.publishers = 8, .window = 128}},
+    {"own-readers",
+     "a thing for each reader, published in turn, in whole rounds of together\n"
+     "                20,000 messages or more (or --count); sse: --publishers\n"
+     "                POST connections, mqtt: one publisher",
+     mode_own_readers,
+     {.readers = 9000, .publishers = 64, .window = 128}},
     {"latency",
-     "POSTs at a fixed rate to one thing with many SSE readers",
+     "messages at a fixed rate to one thing with many readers",
      mode_latency,
      {.readers = 1000, .publishers = 8, .rate = 50}},
+    {"connect",
+     "opens connections, --concurrency at a time, up to CONNACK or the first\n"
+     "                bytes of an SSE stream, and closes them",
+     mode_connect,
+     {0}},
+    {"preload",
+     "stores --count messages, spread over the things, for what is measured\n"
+     "                on the same server afterwards",
+     mode_preload,
+     {.window = 4096}},
+    {"replay",
+     "stores --count messages of one thing, then one reader reads them all;\n"
+     "                --protocol ndjson or sse (stored over MQTT), or nats",
+     mode_replay,
+     {.thing = "replay", .protocol = "ndjson", .count = 200000}},
     {"idle",
      "opens idle readers and prints the server's memory for each",
      mode_idle,
@@ -67,6 +102,10 @@ static struct options options_of(const struct mode *mode)
 {
     struct options o = options_default;
 
+    if (mode->defaults.thing != NULL)
+        o.thing = mode->defaults.thing;
+    if (mode->defaults.protocol != NULL)
+        o.protocol = mode->defaults.protocol;
     if (mode->defaults.readers > 0)
         o.readers = mode->defaults.readers;
     if (mode->defaults.publishers > 0)
@@ -75,6 +114,8 @@ static struct options options_of(const struct mode *mode)
         o.things = mode->defaults.things;
     if (mode->defaults.window > 0)
         o.window = mode->defaults.window;
+    if (mode->defaults.count > 0)
+        o.count = mode->defaults.count;
     if (mode->defaults.rate > 0)
         o.rate = mode->defaults.rate;
     return o;

@@ -1,20 +1,24 @@
-/* Reading the last message: one is posted to each thing, then every answer
- * must carry exactly that one. */
+/* Reading what is stored: messages are posted to each thing, then every answer
+ * must carry exactly the last one, or the last --limit of them. */
 #include <stdio.h>
+#include <string.h>
 
+#include "benchmarks/load/history_body.h"
 #include "benchmarks/load/http_client.h"
 #include "benchmarks/load/modes.h"
 #include "benchmarks/load/naming.h"
-#include "benchmarks/load/payload.h"
 #include "benchmarks/load/stopwatch.h"
 #include "benchmarks/measure/fatal.h"
 #include "benchmarks/measure/histogram.h"
 #include "benchmarks/measure/instant.h"
+#include "benchmarks/wire/payload.h"
 
-enum { PATIENCE_S = 10 };
+enum { PATIENCE_S = 10, HISTORY = 1000 /* messages a thing has */ };
 
 struct reading {
     const struct options *options;
+    bool history;
+    unsigned stored; /* messages each thing gets */
     struct loop loop;
     struct payload_format format;
     struct bytes *heads; /* GET requests, one for each thing */
@@ -29,12 +33,20 @@ struct getter {
     struct http_client client;
     unsigned thing; /* asked for last */
     int64_t sent_ns;
+    size_t payload_at; /* history_body.h */
 };
 
-/* Message `thing` of source 0, dated 0, is the one each thing has. */
-static const char *expected(struct reading *r, unsigned thing)
+/* The messages a thing has, from 0 to stored - 1, are of source 0, dated 0, and
+ * numbered through all things. */
+static uint32_t number_of(const struct reading *r, unsigned thing, unsigned i)
 {
-    return payload_write(&r->format, &(struct payload){.number = thing});
+    return thing * r->stored + i;
+}
+
+static const char *payload_of(struct reading *r, unsigned thing, unsigned i)
+{
+    return payload_write(&r->format,
+                         &(struct payload){.number = number_of(r, thing, i)});
 }
 
 static void ask(struct reading *r, struct getter *g)
@@ -44,16 +56,29 @@ static void ask(struct reading *r, struct getter *g)
     http_request(&g->client, &r->heads[g->thing], NULL, 0);
 }
 
-static void on_latest(struct http_client *h, const struct http_answer *a)
+static void check_latest(struct reading *r, const struct getter *g,
+                         const struct http_answer *a)
+{
+    const char *payload = payload_of(r, g->thing, r->stored - 1);
+
+    if (memmem(a->body, a->len, payload, r->format.size) == NULL)
+        fatal("GET answered without the last message: %.*s", (int)a->len,
+              a->body);
+}
+
+static void on_answer(struct http_client *h, const struct http_answer *a)
 {
     struct getter *g = (struct getter *)h;
     struct reading *r = h->owner;
-    const char *payload = expected(r, g->thing);
 
-    if (a->status != 200 ||
-        memmem(a->body, a->len, payload, r->format.size) == NULL)
-        fatal("GET answered %u without the last message: %.*s", a->status,
-              (int)a->len, a->body);
+    if (a->status != 200)
+        fatal("GET answered %u: %.*s", a->status, (int)a->len, a->body);
+    if (r->history)
+        history_body_check(&r->format, a->body, a->len,
+                           number_of(r, g->thing, r->stored - 1),
+                           (unsigned)r->options->limit, &g->payload_at);
+    else
+        check_latest(r, g, a);
     r->answers++;
     r->progress_ns = a->now_ns;
     histogram_add(&r->latency, a->now_ns - g->sent_ns);
@@ -77,7 +102,7 @@ static void turn(struct reading *r)
         fatal("no answer for %d s", PATIENCE_S);
 }
 
-static void post_one_each(struct reading *r, const struct sockaddr_in *to)
+static void post_all(struct reading *r, const struct sockaddr_in *to)
 {
     const struct options *o = r->options;
     char **paths = naming_expand_all(o->post_url, o);
@@ -90,9 +115,11 @@ static void post_one_each(struct reading *r, const struct sockaddr_in *to)
         struct bytes head = {0};
 
         http_put_head(&head, "POST", paths[i], options_host(o->http), o->size);
-        http_request(&poster, &head, expected(r, i), o->size);
-        while (poster.busy)
-            turn(r);
+        for (unsigned k = 0; k < r->stored; k++) {
+            http_request(&poster, &head, payload_of(r, i, k), o->size);
+            while (poster.busy)
+                turn(r);
+        }
         bytes_release(&head);
     }
     conn_close(&poster.conn);
@@ -101,7 +128,8 @@ static void post_one_each(struct reading *r, const struct sockaddr_in *to)
 static void open_getters(struct reading *r, const struct sockaddr_in *to)
 {
     const struct options *o = r->options;
-    char **paths = naming_expand_all(o->latest_url, o);
+    char **paths =
+        naming_expand_all(r->history ? o->last_url : o->latest_url, o);
 
     r->heads = must_zalloc(o->things, sizeof(*r->heads));
     for (unsigned i = 0; i < o->things; i++)
@@ -110,7 +138,7 @@ static void open_getters(struct reading *r, const struct sockaddr_in *to)
     for (unsigned i = 0; i < o->publishers; i++) {
         struct getter *g = &r->getters[i];
 
-        g->client.answered = on_latest;
+        g->client.answered = on_answer;
         g->client.owner = r;
         g->thing = i % (unsigned)o->things;
         http_client_open(&g->client, &r->loop, to);
@@ -156,11 +184,15 @@ void mode_get(const struct options *o)
     const struct sockaddr_in to = options_address("--http", o->http);
     struct stopwatch watch;
 
+    if (strcmp(o->what, "latest") != 0 && strcmp(o->what, "history") != 0)
+        fatal("--what: latest or history");
     r.options = o;
+    r.history = strcmp(o->what, "history") == 0;
+    r.stored = r.history ? HISTORY : 1;
     r.progress_ns = instant_ns();
     loop_init(&r.loop);
     payload_format_init(&r.format, o->size);
-    post_one_each(&r, &to);
+    post_all(&r, &to);
     open_getters(&r, &to);
     measure(&r, &watch);
 
@@ -172,11 +204,12 @@ void mode_get(const struct options *o)
     printf("{\"mode\":\"get\",\"ok\":true,\"unit\":\"gets/s\",\"rate\":%.0f,"
            "\"p50_us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f,\"count\":%llu,"
            "\"seconds\":%.3f,\"publishers\":%llu,\"things\":%llu,"
-           "\"size\":%llu,\"load_cpu\":%.2f}\n",
+           "\"size\":%llu,\"what\":\"%s\",\"limit\":%llu,\"load_cpu\":%.2f}\n",
            (double)answers / stopwatch_seconds(&watch),
            histogram_us(&latency, 0.5), histogram_us(&latency, 0.99),
            (double)latency.max_ns / 1e3, (unsigned long long)answers,
            stopwatch_seconds(&watch), (unsigned long long)o->publishers,
-           (unsigned long long)o->things, (unsigned long long)o->size,
+           (unsigned long long)o->things, (unsigned long long)o->size, o->what,
+           (unsigned long long)(r.history ? o->limit : 1),
            stopwatch_cpu(&watch));
 }

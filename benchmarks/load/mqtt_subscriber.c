@@ -20,9 +20,9 @@ static void take_connack(struct mqtt_subscriber *s,
 
 static void take_suback(struct mqtt_subscriber *s, const struct mqtt_packet *p)
 {
-    if (p->len != 3 || p->body[2] > 2)
-        fatal(WHAT ": subscription to %s refused, code %d", s->topic,
-              p->len == 3 ? p->body[2] : -1);
+    if (p->len != 3 || p->body[2] != s->target->qos)
+        fatal(WHAT ": subscription to %s with QoS %u answered with code %d",
+              s->topic, s->target->qos, p->len == 3 ? p->body[2] : -1);
     ++*s->target->ready;
 }
 
@@ -36,8 +36,10 @@ static void take_publish(struct mqtt_subscriber *s,
         fatal(WHAT ": a PUBLISH that is not for %s", s->topic);
     if (s->target->ledger == NULL)
         fatal(WHAT ": a message nobody sent on %s", s->topic);
-    if (m.qos > 1)
-        fatal(WHAT ": QoS 2 was not asked for");
+    if (m.qos != s->target->qos) /* publishers use the same */
+        fatal(WHAT ": QoS %u instead of %u", m.qos, s->target->qos);
+    if (m.qos > 0 && m.packet_id == 0)
+        fatal(WHAT ": a PUBLISH of QoS 1 without packet id");
     ledger_deliver(s->target->ledger, &s->book, m.payload, m.payload_len,
                    now_ns);
     if (m.qos == 1) {

@@ -7,7 +7,8 @@
 
 struct mqtt_target {
     const struct sockaddr_in *to;
-    unsigned qos;          /* asked for when subscribing */
+    unsigned qos; /* asked for when subscribing, and what messages must have:
+                     publishers use the same */
     struct ledger *ledger; /* NULL: nobody publishes, a message is an error */
     unsigned *ready;       /* counts the subscribers that have their SUBACK */
 };

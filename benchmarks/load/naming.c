@@ -1,5 +1,6 @@
 #include "benchmarks/load/naming.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "benchmarks/measure/fatal.h"
@@ -20,6 +21,7 @@ char *naming_expand(const char *template, const struct options *o,
 {
     static const char token_mark[] = "{token}";
     static const char thing_mark[] = "{thing}";
+    static const char limit_mark[] = "{limit}";
     struct bytes b = {0};
 
     while (*template != '\0') {
@@ -29,6 +31,9 @@ char *naming_expand(const char *template, const struct options *o,
         } else if (strncmp(template, thing_mark, strlen(thing_mark)) == 0) {
             put_thing(&b, o, thing);
             template += strlen(thing_mark);
+        } else if (strncmp(template, limit_mark, strlen(limit_mark)) == 0) {
+            bytes_put_decimal(&b, o->limit);
+            template += strlen(limit_mark);
         } else {
             bytes_put(&b, template ++, 1);
         }
@@ -44,4 +49,11 @@ char **naming_expand_all(const char *template, const struct options *o)
     for (unsigned i = 0; i < o->things; i++)
         list[i] = naming_expand(template, o, i);
     return list;
+}
+
+void naming_free_all(char **list, const struct options *o)
+{
+    for (unsigned i = 0; i < o->things; i++)
+        free(list[i]);
+    free(list);
 }

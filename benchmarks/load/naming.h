@@ -4,12 +4,14 @@
 
 #include "benchmarks/load/options.h"
 
-/* `template` with {token} and {thing} filled in for thing number `thing`; the
+/* `template` with {token}, {thing} and {limit} filled in for thing number `thing`; the
  * caller owns the result. */
 char *naming_expand(const char *template, const struct options *o,
                     unsigned thing);
 
-/* That for each of o->things; the caller owns list and texts. */
+/* That for each of o->things; the caller owns list and texts, which
+ * naming_free_all() ends together. */
 char **naming_expand_all(const char *template, const struct options *o);
+void naming_free_all(char **list, const struct options *o);
 
 #endif

@@ -9,14 +9,19 @@
 struct options {
     const char *http; /* HOST:PORT, a leading http:// is skipped */
     const char *mqtt; /* HOST:PORT, a leading mqtt:// is skipped */
+    const char *nats; /* HOST:PORT, a leading nats:// is skipped */
     const char *token;
     const char *thing; /* several things are named THING-0, THING-1, … */
     const char *post_url;
     const char *listen_url;
     const char *latest_url;
+    const char *last_url;
+    const char *history_url;
     const char *topic;
+    const char *subject;
     const char *ready;
     const char *protocol;
+    const char *what;
     uint64_t readers;
     uint64_t publishers;
     uint64_t things;
@@ -24,7 +29,11 @@ struct options {
     uint64_t qos;
     uint64_t size;
     uint64_t count;
+    uint64_t concurrency;
+    uint64_t limit;
     uint64_t pid;
+    uint64_t idle_connections;
+    uint64_t foreign_subscriptions;
     double rate;
     double duration;
     double warmup;

@@ -26,24 +26,6 @@ static bool is(const char *text, size_t len, const char *word)
     return len == strlen(word) && memcmp(text, word, len) == 0;
 }
 
-/* Where the payload begins: as a rule where it began in the event before. */
-static const char *find_payload(struct sse_reader *r, const struct event *e)
-{
-    const size_t size = r->target->ledger->format.size;
-    const size_t start_len = strlen(PAYLOAD_START);
-
-    if (r->payload_at + size > e->data_len ||
-        memcmp(e->data + r->payload_at, PAYLOAD_START, start_len) != 0) {
-        const char *at =
-            memmem(e->data, e->data_len, PAYLOAD_START, start_len);
-
-        if (at == NULL || (size_t)(e->data + e->data_len - at) < size)
-            fatal(WHAT ": no payload in: %.*s", (int)e->data_len, e->data);
-        r->payload_at = (size_t)(at - e->data);
-    }
-    return e->data + r->payload_at;
-}
-
 static void dispatch(struct sse_reader *r, const struct event *e,
                      int64_t now_ns)
 {
@@ -60,8 +42,12 @@ static void dispatch(struct sse_reader *r, const struct event *e,
               (int)e->data_len, e->data);
     if (ledger == NULL)
         fatal(WHAT ": a message nobody sent: %.*s", (int)e->data_len, e->data);
-    ledger_deliver(ledger, &r->book, find_payload(r, e), ledger->format.size,
-                   now_ns);
+    const char *payload =
+        payload_find(&ledger->format, e->data, e->data_len, &r->payload_at);
+
+    if (payload == NULL)
+        fatal(WHAT ": no payload in: %.*s", (int)e->data_len, e->data);
+    ledger_deliver(ledger, &r->book, payload, ledger->format.size, now_ns);
 }
 
 static void take_line(struct event *e, const char *line, size_t len)
@@ -163,6 +149,9 @@ void sse_reader_open(struct sse_reader *r, struct loop *l,
     bytes_put_str(out, path);
     bytes_put_str(out, " HTTP/1.1\r\nHost: ");
     bytes_put_str(out, target->host);
-    bytes_put_str(out, "\r\nAccept: text/event-stream\r\n\r\n");
+    bytes_put_str(out, "\r\nAccept: text/event-stream");
+    if (target->from_start)
+        bytes_put_str(out, "\r\nLast-Event-ID: 0");
+    bytes_put_str(out, "\r\n\r\n");
     conn_open(&r->conn, l, target->to, &events);
 }

@@ -17,6 +17,7 @@ struct sse_target {
     bool ready_on_status;  /* ready with `event: status` (Confab promises that
                               a POST started after it is delivered), else with
                               the first bytes of the stream */
+    bool from_start;       /* asks for everything stored, too */
     struct ledger *ledger; /* NULL: nobody publishes, a message is an error */
     unsigned *ready;       /* counts the readers that are */
 };

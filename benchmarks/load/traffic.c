@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "benchmarks/load/audience.h"
+#include "benchmarks/load/bystanders.h"
 #include "benchmarks/load/ledger.h"
 #include "benchmarks/load/press.h"
 #include "benchmarks/load/stopwatch.h"
@@ -148,10 +149,11 @@ static void report(const struct traffic *t)
            (double)t->latency.max_ns / 1e3, (unsigned long long)counted,
            seconds);
     printf("\"deliveries_per_s\":%.0f,\"readers\":%u,\"publishers\":%u,"
-           "\"window\":%u,\"things\":%llu,\"qos\":%llu,\"size\":%llu,"
+           "\"window\":%llu,\"things\":%llu,\"qos\":%llu,\"size\":%llu,"
            "\"published\":%llu,\"verified\":%llu,\"load_cpu\":%.2f}\n",
            (double)t->deliveries / seconds, plan->readers, plan->publishers,
-           plan->window, (unsigned long long)t->options->things,
+           (unsigned long long)t->options->window,
+           (unsigned long long)t->options->things,
            (unsigned long long)t->options->qos,
            (unsigned long long)t->options->size,
            (unsigned long long)t->ledger.published,
@@ -170,9 +172,10 @@ void traffic_run(const struct traffic_plan *plan, const struct options *o)
     const struct ledger_shape shape = {
         .sources = plan->publishers,
         .window = plan->window,
+        .wider = plan->wider,
         .things = (unsigned)o->things,
         .rotate = plan->rotate,
-        .answered = plan->publishers_by == PROTOCOL_HTTP || o->qos > 0,
+        .answered = plan->publishers_by != PROTOCOL_MQTT || o->qos > 0,
         .await_deliveries = plan->await_deliveries,
         .payload_size = o->size,
     };
@@ -183,6 +186,7 @@ void traffic_run(const struct traffic_plan *plan, const struct options *o)
     t.options = o;
     loop_init(&t.loop);
     ledger_init(&t.ledger, &shape);
+    bystanders_open(o, &t.loop);
     if (plan->readers > 0) {
         audience_init(&t.audience, o, plan->readers_by, &t.loop, &t.ledger);
         audience_open(&t.audience, plan->readers);

@@ -7,15 +7,16 @@
 
 #include "benchmarks/load/options.h"
 
-enum protocol { PROTOCOL_HTTP, PROTOCOL_MQTT };
+enum protocol { PROTOCOL_HTTP, PROTOCOL_MQTT, PROTOCOL_NATS };
 
 struct traffic_plan {
     const char *mode;
-    enum protocol readers_by; /* PROTOCOL_HTTP: SSE */
+    enum protocol readers_by; /* PROTOCOL_HTTP: SSE; not PROTOCOL_NATS */
     unsigned readers;         /* spread over the things in turn */
     enum protocol publishers_by;
     unsigned publishers;
     unsigned window; /* messages under way per publisher */
+    unsigned wider;  /* so many publishers may have one more */
     bool rotate;     /* a publisher takes the things in turn, else its own */
     bool await_deliveries; /* under way until all readers have it, else until
                               answered */

@@ -112,6 +112,11 @@ void mqtt_put_publish(struct bytes *to, const struct mqtt_publish *publish)
     bytes_put(to, publish->payload, publish->payload_len);
 }
 
+void mqtt_put_disconnect(struct bytes *to)
+{
+    put_header(to, MQTT_DISCONNECT, 0, 0);
+}
+
 void mqtt_put_ack(struct bytes *to, enum mqtt_type type, unsigned packet_id)
 {
     put_header(to, type, 0, 2);

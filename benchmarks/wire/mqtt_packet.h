@@ -51,6 +51,7 @@ void mqtt_put_connect(struct bytes *to, const char *client_id);
 void mqtt_put_subscribe(struct bytes *to, unsigned packet_id,
                         const char *filter, unsigned qos);
 void mqtt_put_publish(struct bytes *to, const struct mqtt_publish *publish);
+void mqtt_put_disconnect(struct bytes *to);
 /* PUBACK and everything else that is a packet id and no more. */
 void mqtt_put_ack(struct bytes *to, enum mqtt_type type, unsigned packet_id);
 

@@ -1,4 +1,4 @@
-#include "benchmarks/load/payload.h"
+#include "benchmarks/wire/payload.h"
 
 #include <string.h>
 
@@ -7,14 +7,14 @@
 
 /* Where the numbers stand. Each begins with a fixed 1, because JSON forbids
  * leading zeros and the size must not depend on the value. */
-#define HEAD "{\"c\":10000,\"n\":1000000000,\"t\":1000000000000000,\"p\":\""
+#define HEAD "{\"c\":100000,\"n\":1000000000,\"t\":1000000000000000,\"p\":\""
 #define TAIL "\"}"
 enum {
     SOURCE_AT = 6,
-    SOURCE_DIGITS = 4,
-    NUMBER_AT = 16,
+    SOURCE_DIGITS = 5,
+    NUMBER_AT = 17,
     NUMBER_DIGITS = 9,
-    TIME_AT = 31,
+    TIME_AT = 32,
     TIME_DIGITS = 15,
     HEAD_LEN = sizeof(HEAD) - 1,
     TAIL_LEN = sizeof(TAIL) - 1
@@ -80,6 +80,22 @@ static bool same_frame(const struct payload_format *f, const char *text)
                    fixed[i].to - fixed[i].from) != 0)
             return false;
     return memcmp(text + rest, f->text + rest, f->size - rest) == 0;
+}
+
+const char *payload_find(const struct payload_format *f, const char *text,
+                         size_t len, size_t *at)
+{
+    const size_t start_len = strlen(PAYLOAD_START);
+
+    if (*at + f->size > len ||
+        memcmp(text + *at, PAYLOAD_START, start_len) != 0) {
+        const char *found = memmem(text, len, PAYLOAD_START, start_len);
+
+        if (found == NULL || (size_t)(text + len - found) < f->size)
+            return NULL;
+        *at = (size_t)(found - text);
+    }
+    return text + *at;
 }
 
 bool payload_read(const struct payload_format *f, const char *text,
