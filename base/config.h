@@ -55,7 +55,7 @@ struct config {
     char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];
     char mqtt_tls_client_ca[CONFIG_VALUE_MAX]; /* files, or empty */
     enum config_client_cert mqtt_tls_client_cert;
-    uint64_t mqtt_workers;              /* 0: one per core */
+    uint64_t mqtt_workers;              /* 0: one per core but one */
     uint64_t mqtt_sys_interval;         /* s; 0: never */
     uint64_t mqtt_keep_alive_max;       /* s; 0: no limit */
     char store_path[CONFIG_VALUE_MAX];  /* the data folder; default ./data */

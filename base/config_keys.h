@@ -10,7 +10,8 @@
     TEXT(http, listen, http_listen, "127.0.0.1:8080", "address:port",         \
          "where HTTP is served; port 0 picks a free one")                     \
     NUMBER(http, workers, http_workers, 0, 0, 256, "threads",                 \
-           "HTTP threads; 0: one per core")                                   \
+           "HTTP threads; 0: one per core but one, which is the "             \
+           "writer's")                                                        \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
          "where MQTT is served; port 0 picks a free one")                     \
     TEXT(mqtt, tls_listen, mqtt_tls_listen, "", "address:port",               \
@@ -28,7 +29,8 @@
            "whether clients are asked for a certificate; one that is shown "  \
            "must be good")                                                    \
     NUMBER(mqtt, workers, mqtt_workers, 0, 0, 256, "threads",                 \
-           "broker threads; 0: one per core but one, which is the writer's")                                 \
+           "broker threads; 0: one per core but one, which is the "           \
+           "writer's")                                                        \
     NUMBER(mqtt, keep_alive_max, mqtt_keep_alive_max, 0, 0, 65535, "seconds", \
            "longest keep-alive of MQTT 5 clients (Server Keep Alive); 0: "    \
            "theirs holds")                                                    \

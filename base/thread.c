@@ -32,3 +32,10 @@ unsigned thread_cores(void)
     const long on = sysconf(_SC_NPROCESSORS_ONLN);
     return on < 1 ? 1 : (unsigned)on;
 }
+
+unsigned thread_cores_for_many(void)
+{
+    const unsigned cores = thread_cores();
+
+    return cores > 2 ? cores - 1 : 1;
+}

@@ -13,4 +13,8 @@ bool thread_start(pthread_t *ret_thread, const char *name,
 /* Cores this process may run on (taskset, cpusets), at least 1. */
 unsigned thread_cores(void);
 
+/* How many threads of one kind to start where one per core would do: one less,
+ * because one core is the writer's, for whom all of them wait. At least 1. */
+unsigned thread_cores_for_many(void);
+
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "base/vocabulary.h"
 #include "bridge/creations.h"
 #include "bridge/front.h"
@@ -61,7 +62,7 @@ static bool start_reporter(struct bridge *b)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&b->stop_asked, &attr);
     pthread_condattr_destroy(&attr);
-    b->has_reporter = pthread_create(&b->reporter, NULL, report, b) == 0;
+    b->has_reporter = thread_start(&b->reporter, "reporter", report, b);
     return b->has_reporter;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "bridge/url.h"
 
 #define AREA "http"
@@ -538,11 +539,8 @@ static int listen_on(const char *where, struct config_error *ret_error)
 
 static unsigned worker_count(const struct config *c)
 {
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (c->http_workers != 0)
-        return (unsigned)c->http_workers;
-    return cores > 0 ? (unsigned)cores : 1;
+    return c->http_workers != 0 ? (unsigned)c->http_workers
+                                : thread_cores_for_many();
 }
 
 struct http_server *http_bind(const struct config *config,

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "bridge/link_properties.h"
 
 #define DEADLINES_S 0.1 /* how exact a deadline is */
@@ -229,20 +229,6 @@ static void release(struct link *l)
     mosquitto_lib_cleanup();
 }
 
-/* Signals are main's business; SIGPIPE nobody's: libmosquitto write()s. */
-static bool start_thread(struct link *l)
-{
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int rc = pthread_create(&l->thread, NULL, run, l);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0)
-        pthread_setname_np(l->thread, "confab-link");
-    return rc == 0;
-}
-
 struct link *link_start(const struct link_opts *opts)
 {
     struct link *l = calloc(1, sizeof(*l));
@@ -250,7 +236,8 @@ struct link *link_start(const struct link_opts *opts)
     if (l == NULL)
         return NULL;
     mosquitto_lib_init();
-    if (make_link(l, opts) && start_thread(l))
+    /* It gets no signals, SIGPIPE neither: libmosquitto write()s. */
+    if (make_link(l, opts) && thread_start(&l->thread, "link", run, l))
         return l;
     release(l);
     return NULL;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "bridge/stream_private.h"
@@ -59,10 +60,8 @@ static uint64_t connection_limit(const struct config *config)
 
 static unsigned streamer_count(unsigned wanted)
 {
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
     if (wanted == 0)
-        wanted = cores > 0 ? (unsigned)cores : 1;
+        wanted = thread_cores_for_many();
     return wanted < SUBSCRIPTIONS_STREAMERS_MAX ? wanted
                                                 : SUBSCRIPTIONS_STREAMERS_MAX;
 }

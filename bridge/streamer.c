@@ -1,11 +1,12 @@
 #include "bridge/streamer.h"
 
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "bridge/stream_private.h"
 
 #define STARTS_BOUND 8192
@@ -281,30 +282,18 @@ static bool make_streamer(struct streamer *st)
     return true;
 }
 
-/* Signals are main's business. */
-static bool start_thread(struct streamer *st)
-{
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int rc = pthread_create(&st->thread, NULL, run, st);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0)
-        pthread_setname_np(st->thread, "confab-stream");
-    return rc == 0;
-}
-
 struct streamer *streamer_start(const struct streamer_env *env,
                                 unsigned number)
 {
     struct streamer *st = calloc(1, sizeof(*st));
+    char name[24];
 
     if (st == NULL)
         return NULL;
     st->env = *env;
     st->number = number;
-    if (make_streamer(st) && start_thread(st))
+    (void)snprintf(name, sizeof(name), "streamer-%u", number);
+    if (make_streamer(st) && thread_start(&st->thread, name, run, st))
         return st;
     streamer_free(st);
     return NULL;

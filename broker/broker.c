@@ -74,9 +74,8 @@ static unsigned worker_count(const struct config *config)
 {
     if (config->mqtt_workers != 0)
         return (unsigned)config->mqtt_workers;
-    /* One core is the writer's: all workers wait for what it commits. */
-    const unsigned cores = thread_cores();
-    return cores <= 2 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : cores - 1;
+    const unsigned wanted = thread_cores_for_many();
+    return wanted < WORKERS_MAX ? wanted : WORKERS_MAX;
 }
 
 /* ---- starting ----------------------------------------------------------- */

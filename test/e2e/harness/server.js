@@ -33,7 +33,7 @@ class Server {
   // set: { 'plan:free.idle_timeout': 2, … }, given with -s; env: added to ours;
   // command: run, broker or bridge; config: text of a file given with -c
   constructor ({ set = {}, env = {}, command = 'run', data, config } = {}) {
-    this.set = { 'http.listen': '127.0.0.1:0', 'mqtt.listen': '127.0.0.1:0', 'mqtt.workers': 2, 'tokens.create_per_hour': 1000000, ...set }
+    this.set = { 'http.listen': '127.0.0.1:0', 'mqtt.listen': '127.0.0.1:0', 'mqtt.workers': 2, 'http.workers': 2, 'tokens.create_per_hour': 1000000, ...set }
     this.env = env
     this.command = command
     this.config = config
