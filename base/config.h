@@ -49,7 +49,7 @@ struct plan {
 
 struct config {
     char http_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:8080 */
-    uint64_t http_workers;              /* 0: one per core but one */
+    uint64_t http_workers;              /* 0: one per core */
     char mqtt_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:1883 */
     char mqtt_tls_listen[CONFIG_VALUE_MAX]; /* empty: no TLS */
     char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];

@@ -10,8 +10,7 @@
     TEXT(http, listen, http_listen, "127.0.0.1:8080", "address:port",         \
          "where HTTP is served; port 0 picks a free one")                     \
     NUMBER(http, workers, http_workers, 0, 0, 256, "threads",                 \
-           "HTTP threads; 0: one per core but one, which is the "             \
-           "writer's")                                                        \
+           "HTTP threads; 0: one per core")                                   \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
          "where MQTT is served; port 0 picks a free one")                     \
     TEXT(mqtt, tls_listen, mqtt_tls_listen, "", "address:port",               \

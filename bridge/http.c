@@ -539,8 +539,8 @@ static int listen_on(const char *where, struct config_error *ret_error)
 
 static unsigned worker_count(const struct config *c)
 {
-    return c->http_workers != 0 ? (unsigned)c->http_workers
-                                : thread_cores_for_many();
+    /* One per core: a GET waits for nobody, and is answered here. */
+    return c->http_workers != 0 ? (unsigned)c->http_workers : thread_cores();
 }
 
 struct http_server *http_bind(const struct config *config,
