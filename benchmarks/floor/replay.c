@@ -17,7 +17,6 @@
 enum { CHUNK_SIZE = 1 << 16, SIZE_LEN = 8, SIZE_LINE_LEN = SIZE_LEN + 2 };
 
 struct replay {
-    pthread_t thread;
     int fd;
     struct log *log;
     const struct topic *topic;
@@ -110,14 +109,15 @@ static void *run(void *arg)
 
 void replay_start(int fd, struct log *log, const struct topic *topic)
 {
-    struct replay *r = must_zalloc(1, sizeof(*r));
+    struct replay *r = must_zalloc(1, sizeof(*r)); /* the thread's, then */
+    pthread_t thread;
 
     r->fd = dup(fd);
     if (r->fd < 0)
         fatal("dup: %s", strerror(errno));
     r->log = log;
     r->topic = topic;
-    if (pthread_create(&r->thread, NULL, run, r) != 0)
+    if (pthread_create(&thread, NULL, run, r) != 0)
         fatal("no thread for a replay");
-    pthread_detach(r->thread);
+    pthread_detach(thread);
 }
