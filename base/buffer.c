@@ -221,11 +221,14 @@ void buffer_put_time(struct buffer *b, int64_t at_us, int digits)
     put_two(text + 11, seconds / 3600);
     put_two(text + 14, seconds / 60 % 60);
     put_two(text + 17, seconds % 60);
-    for (int i = 25; i >= 20; i--) {
+    const int places = digits > 6 ? 6 : digits;
+    for (int i = places; i < 6; i++)
+        fraction /= 10;
+    for (int i = 19 + places; i >= 20; i--) {
         text[i] = (char)('0' + fraction % 10);
         fraction /= 10;
     }
-    const size_t len = 20 + (size_t)(digits > 6 ? 6 : digits);
+    const size_t len = 20 + (size_t)places;
     text[len] = 'Z';
     buffer_put(b, text, len + 1);
 }

@@ -4,14 +4,18 @@
 
 static void put_on_one_line(struct buffer *b, struct slice json)
 {
+    static const char breaks[] = {'\r', '\n'};
     const size_t start = b->len;
 
     buffer_put_slice(b, json);
     if (!buffer_ok(b))
         return;
-    for (size_t i = start; i < b->len; i++)
-        if (b->data[i] == '\r' || b->data[i] == '\n')
-            b->data[i] = ' ';
+    /* Hardly any has one: memchr() looks at many bytes at once. */
+    char *const end = b->data + b->len;
+    for (size_t i = 0; i < sizeof(breaks); i++)
+        for (char *at = b->data + start;
+             (at = memchr(at, breaks[i], (size_t)(end - at))) != NULL;)
+            *at++ = ' ';
 }
 
 void payload_put_json(struct buffer *b, struct slice payload,

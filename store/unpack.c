@@ -1,6 +1,9 @@
 /* https://github.com/msgpack/msgpack/blob/master/spec.md */
 #include "store/unpack.h"
 
+#include <endian.h>
+#include <string.h>
+
 static const unsigned char *take(struct unpack *u, size_t len)
 {
     const unsigned char *at = u->at;
@@ -21,14 +24,22 @@ static unsigned char take_type(struct unpack *u)
     return p == NULL ? 0xc1 : *p;
 }
 
+/* `len` is 1, 2, 4 or 8. */
 static uint64_t take_number(struct unpack *u, size_t len)
 {
     const unsigned char *p = take(u, len);
-    uint64_t n = 0;
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
 
-    for (size_t i = 0; p != NULL && i < len; i++)
-        n = n << 8 | p[i];
-    return n;
+    if (p == NULL)
+        return 0;
+    switch (len) {
+    case 1: return *p;
+    case 2: memcpy(&two, p, sizeof(two)); return be16toh(two);
+    case 4: memcpy(&four, p, sizeof(four)); return be32toh(four);
+    default: memcpy(&eight, p, sizeof(eight)); return be64toh(eight);
+    }
 }
 
 uint32_t unpack_array(struct unpack *u)
