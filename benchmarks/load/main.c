@@ -1,4 +1,5 @@
-/* bench_load: publishers and readers for SSE, HTTP and MQTT servers, which
+/* bench_load: publishers and readers for SSE, HTTP, MQTT and NATS
+ * servers, which
  * check every message and print one line of figures. */
 #include <errno.h>
 #include <stdlib.h>
@@ -49,6 +50,10 @@ static const struct mode {
      "                not yet seen by the thing's one subscriber (QoS 0)",
      mode_mqtt_ingest,
      {.publishers = 8, .window = 128}},
+    {"nats-ingest",
+     "publishers to one JetStream stream in files, W unacknowledged each",
+     mode_nats_ingest,
+     {.publishers = 8, .window = 128}},
     {"own-readers",
      "a thing for each reader, published in turn, in whole rounds of together\n"
      "                20,000 messages or more (or --count); sse: --publishers\n"
@@ -56,7 +61,7 @@ static const struct mode {
      mode_own_readers,
      {.readers = 9000, .publishers = 64, .window = 128}},
     {"latency",
-     "POSTs at a fixed rate to one thing with many SSE readers",
+     "messages at a fixed rate to one thing with many readers",
      mode_latency,
      {.readers = 1000, .publishers = 8, .rate = 50}},
     {"connect",
@@ -70,8 +75,8 @@ static const struct mode {
      mode_preload,
      {.window = 4096}},
     {"replay",
-     "stores --count messages of one thing over MQTT, then one reader reads\n"
-     "                them all; --protocol ndjson or sse",
+     "stores --count messages of one thing, then one reader reads them all;\n"
+     "                --protocol ndjson or sse (stored over MQTT), or nats",
      mode_replay,
      {.thing = "replay", .protocol = "ndjson", .count = 200000}},
     {"idle",

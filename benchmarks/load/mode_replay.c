@@ -4,11 +4,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "benchmarks/load/jetstream.h"
 #include "benchmarks/load/ledger.h"
 #include "benchmarks/load/modes.h"
-#include "benchmarks/load/mqtt_publisher.h"
 #include "benchmarks/load/naming.h"
 #include "benchmarks/load/ndjson_reader.h"
+#include "benchmarks/load/press.h"
 #include "benchmarks/load/sse_reader.h"
 #include "benchmarks/load/stopwatch.h"
 #include "benchmarks/measure/fatal.h"
@@ -23,13 +24,6 @@ struct replay {
     struct reader_book book;
 };
 
-static void on_acknowledged(struct mqtt_publisher *p, int64_t now_ns)
-{
-    struct replay *r = p->owner;
-
-    ledger_answer(&r->ledger, 0, now_ns);
-}
-
 static void turn(struct replay *r)
 {
     loop_turn(&r->loop, instant_ns() + 100 * NS_PER_MS);
@@ -37,24 +31,19 @@ static void turn(struct replay *r)
         ledger_give_up(&r->ledger);
 }
 
-static void store(struct replay *r)
+static void store(struct replay *r, enum protocol by)
 {
-    const struct options *o = r->options;
-    const struct sockaddr_in to = options_address("--mqtt", o->mqtt);
-    struct mqtt_publisher p = {.acknowledged = on_acknowledged, .owner = r};
-    char *topic = naming_expand(o->topic, o, 0);
+    static struct press press; /* must not move */
+    const struct traffic_plan plan = {.publishers_by = by, .publishers = 1};
+    const uint64_t count = r->options->count;
     struct ledger *l = &r->ledger;
 
-    mqtt_publisher_open(&p, &r->loop, &to, 1, 0);
-    while (!p.connected)
-        turn(r);
-    while (l->answers < o->count) {
-        while (l->published < o->count && ledger_may_publish(l, 0))
-            mqtt_publisher_send(&p, topic, ledger_publish(l, 0, instant_ns()),
-                                o->size);
+    press_open(&press, &plan, r->options, &r->loop, l);
+    while (l->answers < count) {
+        while (l->published < count && ledger_may_publish(l, 0))
+            press_publish(&press, 0, instant_ns());
         turn(r);
     }
-    conn_close(&p.conn);
 }
 
 static void read_all(struct replay *r, struct stopwatch *watch)
@@ -107,8 +96,46 @@ static void read_sse(struct replay *r, struct stopwatch *watch)
     read_all(r, watch);
 }
 
+static void create_stream(struct replay *r)
+{
+    const struct sockaddr_in to = options_address("--nats", r->options->nats);
+
+    jetstream_create(&r->loop, &to, r->options->thing);
+}
+
+static void read_nats(struct replay *r, struct stopwatch *watch)
+{
+    static struct jetstream_reader reader;
+    const struct options *o = r->options;
+    const struct sockaddr_in to = options_address("--nats", o->nats);
+
+    reader.book = r->book;
+    stopwatch_start(watch, instant_ns());
+    jetstream_reader_open(&reader, &r->loop, &to, o->thing, &r->ledger);
+    read_all(r, watch);
+}
+
+static const struct way {
+    const char *protocol;
+    enum protocol stored_by;
+    void (*read)(struct replay *r, struct stopwatch *watch);
+} ways[] = {
+    {"ndjson", PROTOCOL_MQTT, read_ndjson},
+    {"sse", PROTOCOL_MQTT, read_sse},
+    {"nats", PROTOCOL_NATS, read_nats},
+};
+
+static const struct way *find_way(const char *protocol)
+{
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+        if (strcmp(ways[i].protocol, protocol) == 0)
+            return &ways[i];
+    fatal("--protocol: ndjson, sse or nats");
+}
+
 void mode_replay(const struct options *given)
 {
+    const struct way *way = find_way(given->protocol);
     static struct replay r; /* its parts must not move */
     struct options o = *given;
     struct stopwatch watch = {0};
@@ -119,6 +146,8 @@ void mode_replay(const struct options *given)
              (long long)time(NULL) * 1000 + instant_ns() / NS_PER_MS % 1000);
     o.thing = thing;
     o.things = 1;
+    o.qos = 1;
+    o.subject = "{thing}.messages"; /* each stream has one thing */
     r.options = &o;
     loop_init(&r.loop);
     ledger_init(&r.ledger, &(struct ledger_shape){
@@ -130,14 +159,11 @@ void mode_replay(const struct options *given)
                            });
     ledger_add_reader(&r.ledger, &r.book, 0);
     r.ledger.progress_ns = instant_ns();
-    store(&r);
+    if (way->stored_by == PROTOCOL_NATS)
+        create_stream(&r);
+    store(&r, way->stored_by);
     r.ledger.progress_ns = instant_ns();
-    if (strcmp(o.protocol, "ndjson") == 0)
-        read_ndjson(&r, &watch);
-    else if (strcmp(o.protocol, "sse") == 0)
-        read_sse(&r, &watch);
-    else
-        fatal("--protocol: ndjson or sse");
+    way->read(&r, &watch);
     printf("{\"mode\":\"replay\",\"ok\":true,\"unit\":\"messages/s\","
            "\"rate\":%.0f,\"count\":%llu,\"seconds\":%.4f,"
            "\"protocol\":\"%s\",\"size\":%llu,\"verified\":%llu,"

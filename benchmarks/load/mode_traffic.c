@@ -1,4 +1,6 @@
 /* The modes that publish, each a plan for traffic.c. */
+#include <string.h>
+
 #include "benchmarks/load/modes.h"
 #include "benchmarks/load/traffic.h"
 #include "benchmarks/measure/fatal.h"
@@ -42,6 +44,15 @@ void mode_mqtt_pairs(const struct options *o)
             .rate = o->rate,
         },
         o);
+}
+
+static bool protocol_is_sse(const struct options *o)
+{
+    const bool sse = strcmp(o->protocol, "sse") == 0;
+
+    if (!sse && strcmp(o->protocol, "mqtt") != 0)
+        fatal("--protocol: sse or mqtt");
+    return sse;
 }
 
 /* HTTP/1.1 has no window of its own: W connections with one POST each. */
@@ -124,17 +135,22 @@ void mode_preload(const struct options *o)
         &stored);
 }
 
+/* An MQTT publisher needs no answer before its next message: only a server
+ * that is far behind makes it wait. */
 void mode_latency(const struct options *o)
 {
+    const bool sse = protocol_is_sse(o);
+
     traffic_run(
         &(struct traffic_plan){
             .mode = "latency",
-            .readers_by = PROTOCOL_HTTP,
+            .readers_by = sse ? PROTOCOL_HTTP : PROTOCOL_MQTT,
             .readers = (unsigned)o->readers,
-            .publishers_by = PROTOCOL_HTTP,
+            .publishers_by = sse ? PROTOCOL_HTTP : PROTOCOL_MQTT,
             .publishers = (unsigned)o->publishers,
-            .window = 1,
+            .window = sse ? 1 : 1000,
             .rotate = true,
+            .await_deliveries = !sse,
             .count_deliveries = true,
             .unit = "deliveries/s",
             .rate = o->rate,

@@ -10,6 +10,7 @@ void mode_mqtt_pairs(const struct options *o);
 void mode_sse_fanout(const struct options *o);
 void mode_post(const struct options *o);
 void mode_mqtt_ingest(const struct options *o);
+void mode_nats_ingest(const struct options *o);
 void mode_own_readers(const struct options *o);
 void mode_latency(const struct options *o);
 void mode_get(const struct options *o);

@@ -9,6 +9,7 @@
 struct options {
     const char *http; /* HOST:PORT, a leading http:// is skipped */
     const char *mqtt; /* HOST:PORT, a leading mqtt:// is skipped */
+    const char *nats; /* HOST:PORT, a leading nats:// is skipped */
     const char *token;
     const char *thing; /* several things are named THING-0, THING-1, … */
     const char *post_url;
@@ -17,6 +18,7 @@ struct options {
     const char *last_url;
     const char *history_url;
     const char *topic;
+    const char *subject;
     const char *ready;
     const char *protocol;
     const char *what;

@@ -48,6 +48,13 @@ static void on_acknowledged(struct mqtt_publisher *m, int64_t now_ns)
     ledger_answer(p->ledger, m->tag, now_ns);
 }
 
+static void on_stored(struct jetstream_publisher *n, int64_t now_ns)
+{
+    struct press *p = n->owner;
+
+    ledger_answer(p->ledger, n->tag, now_ns);
+}
+
 static void prepare_http(struct press *p, const struct options *o)
 {
     char **paths = naming_expand_all(o->post_url, o);
@@ -59,34 +66,58 @@ static void prepare_http(struct press *p, const struct options *o)
                       o->size);
     p->last_ids = must_zalloc(p->count, sizeof(*p->last_ids));
     p->http = must_zalloc(p->count, sizeof(*p->http));
+    naming_free_all(paths, o);
 }
 
-static void prepare_mqtt(struct press *p, const struct options *o)
+static void prepare(struct press *p, const struct options *o)
 {
-    p->address = options_address("--mqtt", o->mqtt);
-    p->topics = naming_expand_all(o->topic, o);
-    p->mqtt = must_zalloc(p->count, sizeof(*p->mqtt));
+    switch (p->protocol) {
+    case PROTOCOL_HTTP: prepare_http(p, o); break;
+    case PROTOCOL_MQTT:
+        p->address = options_address("--mqtt", o->mqtt);
+        p->topics = naming_expand_all(o->topic, o);
+        p->mqtt = must_zalloc(p->count, sizeof(*p->mqtt));
+        break;
+    case PROTOCOL_NATS:
+        p->address = options_address("--nats", o->nats);
+        p->topics = naming_expand_all(o->subject, o);
+        p->nats = must_zalloc(p->count, sizeof(*p->nats));
+        break;
+    }
 }
 
 static void open_one(struct press *p, unsigned i, unsigned qos)
 {
-    if (p->protocol == PROTOCOL_HTTP) {
+    switch (p->protocol) {
+    case PROTOCOL_HTTP:
         p->http[i].answered = on_answer;
         p->http[i].owner = p;
         p->http[i].tag = i;
         http_client_open(&p->http[i], p->loop, &p->address);
-    } else {
+        break;
+    case PROTOCOL_MQTT:
         p->mqtt[i].acknowledged = on_acknowledged;
         p->mqtt[i].owner = p;
         p->mqtt[i].tag = i;
         mqtt_publisher_open(&p->mqtt[i], p->loop, &p->address, qos, i);
+        break;
+    case PROTOCOL_NATS:
+        p->nats[i].on_acknowledged = on_stored;
+        p->nats[i].owner = p;
+        p->nats[i].tag = i;
+        jetstream_publisher_open(&p->nats[i], p->loop, &p->address, i);
+        break;
     }
 }
 
 static bool connected(const struct press *p, unsigned i)
 {
-    return p->protocol == PROTOCOL_HTTP ? p->http[i].connected
-                                        : p->mqtt[i].connected;
+    switch (p->protocol) {
+    case PROTOCOL_HTTP: return p->http[i].connected;
+    case PROTOCOL_MQTT: return p->mqtt[i].connected;
+    case PROTOCOL_NATS: return p->nats[i].client.connected;
+    }
+    return false;
 }
 
 void press_open(struct press *p, const struct traffic_plan *plan,
@@ -103,10 +134,7 @@ void press_open(struct press *p, const struct traffic_plan *plan,
         .protocol = plan->publishers_by,
         .count = plan->publishers,
     };
-    if (p->protocol == PROTOCOL_HTTP)
-        prepare_http(p, o);
-    else
-        prepare_mqtt(p, o);
+    prepare(p, o);
     while (done < p->count) {
         while (opened < p->count && opened - done < OPENING_MAX)
             open_one(p, opened++, (unsigned)o->qos);
@@ -124,8 +152,15 @@ void press_publish(struct press *p, unsigned source, int64_t sent_ns)
     const char *payload = ledger_publish(p->ledger, source, sent_ns);
     const size_t size = p->ledger->format.size;
 
-    if (p->protocol == PROTOCOL_HTTP)
+    switch (p->protocol) {
+    case PROTOCOL_HTTP:
         http_request(&p->http[source], &p->heads[thing], payload, size);
-    else
+        break;
+    case PROTOCOL_MQTT:
         mqtt_publisher_send(&p->mqtt[source], p->topics[thing], payload, size);
+        break;
+    case PROTOCOL_NATS:
+        jetstream_publish(&p->nats[source], p->topics[thing], payload, size);
+        break;
+    }
 }

@@ -1,9 +1,10 @@
-/* All publishers of a run, HTTP or MQTT: source n of the ledger is connection
+/* All publishers of a run, HTTP, MQTT or NATS: source n of the ledger is connection
  * n here. */
 #ifndef CONFAB_BENCHMARKS_LOAD_PRESS_H
 #define CONFAB_BENCHMARKS_LOAD_PRESS_H
 
 #include "benchmarks/load/http_client.h"
+#include "benchmarks/load/jetstream.h"
 #include "benchmarks/load/ledger.h"
 #include "benchmarks/load/mqtt_publisher.h"
 #include "benchmarks/load/options.h"
@@ -15,11 +16,12 @@ struct press {
     enum protocol protocol;
     unsigned count;
     struct sockaddr_in address;
-    char **topics;       /* MQTT: one for each thing */
+    char **topics; /* MQTT, NATS: topics or subjects, one for each thing */
     struct bytes *heads; /* HTTP: request heads, one for each thing */
     uint64_t *last_ids;  /* HTTP: for each publisher, the id answered last */
     struct http_client *http;
     struct mqtt_publisher *mqtt;
+    struct jetstream_publisher *nats;
 };
 
 /* Opens all connections and returns when they can publish. `p` must stay where

@@ -175,7 +175,7 @@ void traffic_run(const struct traffic_plan *plan, const struct options *o)
         .wider = plan->wider,
         .things = (unsigned)o->things,
         .rotate = plan->rotate,
-        .answered = plan->publishers_by == PROTOCOL_HTTP || o->qos > 0,
+        .answered = plan->publishers_by != PROTOCOL_MQTT || o->qos > 0,
         .await_deliveries = plan->await_deliveries,
         .payload_size = o->size,
     };

@@ -7,11 +7,11 @@
 
 #include "benchmarks/load/options.h"
 
-enum protocol { PROTOCOL_HTTP, PROTOCOL_MQTT };
+enum protocol { PROTOCOL_HTTP, PROTOCOL_MQTT, PROTOCOL_NATS };
 
 struct traffic_plan {
     const char *mode;
-    enum protocol readers_by; /* PROTOCOL_HTTP: SSE */
+    enum protocol readers_by; /* PROTOCOL_HTTP: SSE; not PROTOCOL_NATS */
     unsigned readers;         /* spread over the things in turn */
     enum protocol publishers_by;
     unsigned publishers;
