@@ -144,8 +144,6 @@ void committer_stop(struct committer *c, FILE *to)
     pthread_mutex_unlock(&c->lock);
     pthread_cond_signal(&c->filled);
     pthread_join(c->thread, NULL);
-    if (c->log != NULL)
-        log_close(c->log);
     fprintf(to,
             "{\"commits\":%llu,\"messages\":%llu,\"commit_p50_us\":%.0f,"
             "\"commit_p99_us\":%.0f}\n",

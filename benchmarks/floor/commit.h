@@ -45,7 +45,7 @@ void committer_submit(struct committer *c, struct entry_list *list);
 struct log *committer_log(const struct committer *c);
 
 /* Finishes what waits, ends the thread, prints one line of JSON about the
- * commits to `to`. */
+ * commits to `to`. The log stays open: somebody may still walk it. */
 void committer_stop(struct committer *c, FILE *to);
 
 #endif

@@ -1,7 +1,8 @@
 /* bench_floor: the smallest honest server. Every message is on disk (LMDB,
  * group commit, default flags) before it is acknowledged and sent to readers;
- * there are no limits, sessions, history or errors. What it reaches is what
- * this machine and disk allow, and what Confab's figures are a share of. */
+ * there are no limits, sessions or errors, and history is all there is. What it
+ * reaches is what this machine and disk allow, and what Confab's figures are a
+ * share of. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

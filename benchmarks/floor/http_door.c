@@ -1,6 +1,7 @@
-/* POST and listen, for the load generator and nobody else: no decoding, no
+/* POST, listen and history from the beginning, for the load generator and nobody else: no decoding, no
  * limits, no second opinion about what a request may look like. */
 #include "benchmarks/floor/frame.h"
+#include "benchmarks/floor/replay.h"
 #include "benchmarks/floor/worker.h"
 
 static size_t content_length(const char *head, size_t len)
@@ -32,6 +33,17 @@ static const char *path_of(const char *head, size_t len, size_t *ret_len)
     return path;
 }
 
+static bool take_history(struct conn *c, const char *path, size_t len)
+{
+    const struct topic *topic = topic_of_path(path, len, "/history?order=asc");
+    struct log *log = conn_log(c);
+
+    if (topic == NULL || log == NULL)
+        return false;
+    replay_start(c->fd, log, topic);
+    return true;
+}
+
 static bool take_request(struct conn *c, const char *head, size_t len,
                          const char *body, size_t body_len)
 {
@@ -47,8 +59,9 @@ static bool take_request(struct conn *c, const char *head, size_t len,
             conn_publish(c, topic, true, 0, body, body_len);
     } else {
         topic = topic_of_path(path, path_len, "/listen");
-        if (topic != NULL)
-            conn_follow(c, topic, FRAMING_SSE);
+        if (topic == NULL)
+            return take_history(c, path, path_len);
+        conn_follow(c, topic, FRAMING_SSE);
     }
     return topic != NULL;
 }

@@ -188,6 +188,11 @@ void conn_follow(struct conn *c, struct topic *topic, enum framing framing)
         fatal("a new connection takes no bytes");
 }
 
+struct log *conn_log(const struct conn *c)
+{
+    return committer_log(*c->worker->committer);
+}
+
 static void adopt(struct worker *w, const struct parcel *p)
 {
     const int on = 1;

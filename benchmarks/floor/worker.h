@@ -63,6 +63,8 @@ void conn_publish(struct conn *c, struct topic *topic, bool wants_answer,
                   unsigned packet_id, const char *payload, size_t len);
 /* Makes c a reader of the topic; one topic per connection. */
 void conn_follow(struct conn *c, struct topic *topic, enum framing framing);
+/* Where messages are stored; NULL: nowhere. */
+struct log *conn_log(const struct conn *c);
 /* c->out has something to write when the turn ends. */
 void conn_queue(struct conn *c);
 

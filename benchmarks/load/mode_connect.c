@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "benchmarks/load/bystanders.h"
 #include "benchmarks/load/loop.h"
 #include "benchmarks/load/modes.h"
 #include "benchmarks/load/naming.h"
@@ -179,6 +180,7 @@ void mode_connect(const struct options *o)
     } else {
         fatal("--protocol: mqtt or sse");
     }
+    bystanders_open(o, &all.loop);
     measure(&all, &watch);
     printf("{\"mode\":\"connect\",\"ok\":true,\"unit\":\"connections/s\","
            "\"rate\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f,"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "benchmarks/load/bystanders.h"
 #include "benchmarks/load/history_body.h"
 #include "benchmarks/load/http_client.h"
 #include "benchmarks/load/modes.h"
@@ -192,6 +193,7 @@ void mode_get(const struct options *o)
     r.progress_ns = instant_ns();
     loop_init(&r.loop);
     payload_format_init(&r.format, o->size);
+    bystanders_open(o, &r.loop);
     post_all(&r, &to);
     open_getters(&r, &to);
     measure(&r, &watch);

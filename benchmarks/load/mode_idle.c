@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "benchmarks/load/audience.h"
+#include "benchmarks/load/bystanders.h"
 #include "benchmarks/load/memory.h"
 #include "benchmarks/load/modes.h"
 #include "benchmarks/measure/fatal.h"
@@ -33,6 +34,7 @@ void mode_idle(const struct options *o)
     if (o->readers == 0)
         fatal("--readers: at least one");
     loop_init(&loop);
+    bystanders_open(o, &loop);
     audience_init(&a, o, sse ? PROTOCOL_HTTP : PROTOCOL_MQTT, &loop, NULL);
     audience_open(&a, FIRST);
     const uint64_t before = memory_at_rest(&loop, o);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "benchmarks/load/bystanders.h"
 #include "benchmarks/load/jetstream.h"
 #include "benchmarks/load/ledger.h"
 #include "benchmarks/load/modes.h"
@@ -157,6 +158,7 @@ void mode_replay(const struct options *given)
                                .answered = true,
                                .payload_size = o.size,
                            });
+    bystanders_open(&o, &r.loop);
     ledger_add_reader(&r.ledger, &r.book, 0);
     r.ledger.progress_ns = instant_ns();
     if (way->stored_by == PROTOCOL_NATS)
