@@ -78,6 +78,7 @@ class Bench:
         self.confab = options.confab
         self.data = options.data
         self.problems = []
+        self.repeated = []  # attempts that failed and were made again
         self.skipped = set()  # servers that cannot be measured at all
         # {row name: {server: [figures or None for each round]}}
         self.results = {row.name: {} for row in rows}
@@ -144,11 +145,7 @@ class Bench:
     def turn(self, progress, still, number, row, name):
         started = time.monotonic()
         where = f"{row.name}, {SERVERS[name].label}, round {number + 1}"
-        try:
-            figures = self.measure(row, name)
-        except Failed as problem:
-            figures = None
-            self.problem(f"{where}: {problem}")
+        figures = self.attempt(row, name, where)
         progress.took_so_long(row, name, time.monotonic() - started)
         if figures is not None:
             shown = "  ".join(f"{m.key} {m.text(figures[m.key])}"
@@ -157,6 +154,17 @@ class Bench:
             print(f"[{progress.done}/{progress.turns}, {left}] {where}: "
                   f"{shown}", file=sys.stderr)
         self.results[row.name].setdefault(name, []).append(figures)
+
+    def attempt(self, row, name, where):
+        """The figures, or None when every attempt failed."""
+        for again in range(SERVERS[name].attempts, 0, -1):
+            try:
+                return self.measure(row, name)
+            except Failed as problem:
+                if again == 1:
+                    self.problem(f"{where}: {problem}")
+                    return None
+                self.repeated.append(f"{where}: {problem}")
 
     def measure(self, row, name):
         with Turn(self, row, name) as turn:

@@ -21,7 +21,9 @@ def tenth_of_maximum(protocol):
 
     def load(turn):
         top = turn.run(f"{protocol}-fanout --readers {readers} --window 64")
-        at = f"latency --protocol {protocol} --readers {readers} --rate"
+        # Enough of them that none waits for its connection to be free.
+        at = (f"latency --protocol {protocol} --readers {readers} "
+              f"--publishers {64 if protocol == 'sse' else 1} --rate")
         messages = top["rate"] / readers / 10
         idle = turn.run(f"{at} 10")
         busy = turn.run(f"{at} {messages:.1f}")

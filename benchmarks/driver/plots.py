@@ -84,7 +84,7 @@ def plain_numbers(axis, xs=None):
     if xs is not None:
         axis.set_major_locator(ticker.FixedLocator(xs))
         axis.set_minor_locator(ticker.NullLocator())
-    axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:,g}"))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:,.0f}" if v >= 1 else f"{v:g}"))
 
 
 def draw(rows, plot):

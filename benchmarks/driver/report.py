@@ -28,6 +28,20 @@ FLUSHES = [
     "told otherwise; `sync_interval` came later.",
 ]
 
+PEERS = [
+    "mosquitto, nchan, pushpin: Debian's packages with the settings of "
+    "benchmarks/peers/, which say why.",
+    "pushpin holds what its back-end tells it to hold; the back-end here "
+    "(benchmarks/peers/pushpin-backend) does no more than that and passes "
+    "publishers' messages to pushpin's control port. Readers connect to "
+    "pushpin, publishers to the back-end. This version (1.36) at times drops "
+    "streams when thousands open one upon the other (its log: \"received "
+    "message out of sequence, canceling\"): such a run has no figure and is "
+    "made again, up to twice.",
+    "NATS is measured where it offers the same: acknowledged publishes to a "
+    "stream in files, and its replay to one consumer.",
+]
+
 
 def figure_cell(metric, results, server, rounds):
     if server not in results:
@@ -121,18 +135,26 @@ def judged(row, results, target):
 
 def targets_table(bench, targets_of):
     lines = []
-    met = 0
+    met = count = 0
+    before = None
     for row in bench.rows:
-        for i, target in enumerate(targets_of(row)):
+        for target in targets_of(row):
             label = next(m.label for m in row.metrics if m.key == target.key)
             title = row.title if not label else f"{row.title}: {label}"
             measured, verdict = judged(row, bench.results[row.name], target)
             met += verdict == "met"
-            lines.append([title, target.text(), measured, verdict])
+            count += 1
+            lines.append(["" if title == before else title, target.text(),
+                          measured, verdict])
+            before = title
     if not lines:
         return "None of the rows measured has one."
     return (table(["row", "target", "measured", ""], lines)
-            + f"\n\n{met} of {len(lines)} met.")
+            + f"\n\n{met} of {count} met.")
+
+
+def ahead_of_measured(bench, row):
+    return [t for t in ahead(row) if t.against in bench.results[row.name]]
 
 
 def published_table(bench):
@@ -201,7 +223,7 @@ def report(bench, repository, started, load_before, plots):
 
 Ahead of every other peer measured:
 
-{targets_table(bench, ahead)}
+{targets_table(bench, lambda row: ahead_of_measured(bench, row))}
 
 ## Figures
 
@@ -222,6 +244,9 @@ mapped files and without the kernel's socket buffers.
 
 {bullets(bench.problems) if bench.problems else "None."}
 
+Made again (a peer's, see its notes): {len(bench.repeated)}.
+{bullets(bench.repeated)}
+
 ## Versions
 
 {bullets(versions(bench, repository))}
@@ -237,6 +262,10 @@ mapped files and without the kernel's socket buffers.
 ## What is flushed to disk, and when
 
 {bullets(FLUSHES)}
+
+## Notes on peers
+
+{bullets(PEERS)}
 
 ## Published by others, not measured here
 

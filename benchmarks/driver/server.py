@@ -40,6 +40,18 @@ def free_port():
         return s.getsockname()[1]
 
 
+def free_offset(ports):
+    """A number that makes free ports of all of `ports` when added."""
+    while True:
+        offset = free_port() - ports[0]
+        with contextlib.suppress(OSError, OverflowError), \
+                contextlib.ExitStack() as all_bound:
+            for port in ports:
+                s = all_bound.enter_context(socket.socket())
+                s.bind(("127.0.0.1", port + offset))
+            return offset
+
+
 def fill_in(template, to, values):
     text = (PEERS / template).read_text()
     for name, value in values.items():
@@ -55,6 +67,7 @@ class Server:
     role = "peer"  # or floor, confab
     packages = ()  # Debian's, of a peer
     load_options = ()
+    attempts = 1  # at a measurement, before it counts as failed
 
     @classmethod
     def problem(cls):
@@ -223,4 +236,8 @@ class Server:
         if load.returncode != 0:
             lines = (complaint.strip() or told.strip()).splitlines()
             raise Failed(lines[0] if lines else "no reason given")
-        return json.loads(told)
+        figures = json.loads(told)
+        if figures.get("count") == 0:
+            # Or a server that keeps up with nothing would have a p99 of 0.
+            raise Failed("nothing arrived within the time measured")
+        return figures
