@@ -1,46 +1,71 @@
-"""The report: one table, and all that is needed to read it."""
+"""The report: what was asked and whether it was met, all figures, and what is
+needed to read them."""
 
-import os
-import pathlib
-import re
 import statistics
-import subprocess
 
-from .servers import SERVERS, Failed, find_program
+from .markdown import bullets, table
+from .published import FIGURES, SOURCES
+from .servers import SERVERS, of_role
+from .targets import ahead, ratios, values
+from .versions import commit_of, first_line, load_average, package_version
+from .versions import machine
 
-REPO = pathlib.Path(__file__).resolve().parent.parent.parent
 # From this share of a core on, the load generator may be what limits a figure.
 LOAD_IS_BUSY = 0.95
 
+FLUSHES = [
+    "floor and Confab: LMDB with default flags. A message is acknowledged and "
+    "sent to readers after the commit it is part of: two flushes to disk "
+    "(fdatasync), shared by all messages that waited.",
+    "the floor of latencies is the bare send loop, which stores nothing; that "
+    "of GET answers a constant; that of replay walks a log of the floor's kind"
+    " within one process, without any network.",
+    "mosquitto: nothing is written to disk (`persistence false`). nchan: "
+    "messages are kept in shared memory. pushpin: messages are kept nowhere.",
+    "NATS JetStream: file storage. A message is acknowledged when it has been "
+    "written to the file, which is flushed every two minutes: a power cut "
+    "takes back what was acknowledged meanwhile. This version (2.9) cannot be "
+    "told otherwise; `sync_interval` came later.",
+]
 
-def values(results, column, key):
-    return [f[key] for f in results.get(column, []) if f is not None]
+PEERS = [
+    "mosquitto, nchan, pushpin: Debian's packages with the settings of "
+    "benchmarks/peers/, which say why.",
+    "pushpin holds what its back-end tells it to hold; the back-end here "
+    "(benchmarks/peers/pushpin-backend) does no more than that and passes "
+    "publishers' messages to pushpin's control port. Readers connect to "
+    "pushpin, publishers to the back-end. This version (1.36) at times drops "
+    "streams when thousands open one upon the other (its log: \"received "
+    "message out of sequence, canceling\"): such a run has no figure and is "
+    "made again, up to twice.",
+    "NATS is measured where it offers the same: acknowledged publishes to a "
+    "stream in files, and its replay to one consumer.",
+]
 
 
-def figure_cell(results, column, key):
-    got = values(results, column, key)
-    if column not in results:
+def figure_cell(metric, results, server, rounds):
+    if server not in results:
         return "–"
+    got = values(results, server, metric.key)
     if not got:
         return "failed"
-    busy = any(f is not None and f.get("load_cpu", 0) >= LOAD_IS_BUSY
-               for f in results[column])
-    text = f"{statistics.median(got):,.0f}"
+    text = metric.text(statistics.median(got))
     if len(got) > 1:
-        text += f" ({min(got):,.0f}–{max(got):,.0f})"
+        text += f" ({metric.text(min(got))}–{metric.text(max(got))})"
+    if len(got) < rounds:
+        text += f" n={len(got)}"
+    busy = any(f is not None and f.get("load_cpu", 0) >= LOAD_IS_BUSY
+               for f in results[server])
     return text + ("\\*" if busy else "")
 
 
 def ratio_cell(results, other, key):
-    """Median of the rounds' own ratios: neighbours in time, same noise."""
-    pairs = zip(results.get("confab", []), results.get(other, []))
-    ratios = [a[key] / b[key] for a, b in pairs
-              if a is not None and b is not None and b[key] != 0]
-    return f"{statistics.median(ratios):.2f}" if ratios else "–"
+    got = ratios(results, other, key)
+    return f"{statistics.median(got):.2f}" if got else "–"
 
 
-def commit_cell(results, column):
-    told = [f["commits"] for f in results.get(column, [])
+def commit_cell(results, server):
+    told = [f["commits"] for f in results.get(server, [])
             if f is not None and f["commits"] is not None]
     if not told:
         return "–"
@@ -49,163 +74,200 @@ def commit_cell(results, column):
     return f"{p50:,.0f} / {p99:,.0f}"
 
 
-def table(measured):
-    lines = [["row", "floor", "peer", "", "Confab", "Confab / floor",
-              "Confab / peer", "commits of floor, µs p50 / p99",
-              "commits of Confab"]]
-    for row, results in measured:
+def metric_title(row, i):
+    metric = row.metrics[i]
+    if not metric.label:
+        title = row.title
+    elif i == 0:
+        title = f"{row.title}: {metric.label}"
+    else:
+        title = f"  its {metric.label}"
+    return title + (" ↓" if metric.lower_is_better else "")
+
+
+def figures_table(bench):
+    """A line for each metric of a row; peers after the first have lines of
+    their own below it."""
+    lines = []
+    for row in bench.rows:
+        results = bench.results[row.name]
+        if not results:
+            continue
+        floor = next(iter(of_role(results, "floor")), None)
+        peers = of_role(results, "peer") or [None]
         for i, metric in enumerate(row.metrics):
-            title = row.title if not metric.label else (
-                f"{row.title}: {metric.label}" if i == 0
-                else f"  its {metric.label}")
-            if metric.lower_is_better:
-                title += " ↓"
-            lines.append([
-                title,
-                figure_cell(results, "floor", metric.key),
-                figure_cell(results, "peer", metric.key),
-                SERVERS[row.peer].label if row.peer else "",
-                figure_cell(results, "confab", metric.key),
-                ratio_cell(results, "floor", metric.key),
-                ratio_cell(results, "peer", metric.key),
-                commit_cell(results, "floor") if i == 0 else "",
-                commit_cell(results, "confab") if i == 0 else "",
-            ])
-    widths = [max(len(line[c]) for line in lines)
-              for c in range(len(lines[0]))]
-    text = [f"| {' | '.join(cell.ljust(w) for cell, w in zip(line, widths))} |"
-            for line in lines]
-    text.insert(1, f"|{'|'.join('-' * (w + 2) for w in widths)}|")
-    return "\n".join(text)
+            for peer in peers:
+                first = peer == peers[0]
+                if not first and not any(metric.key in f for f in
+                                         results[peer] if f is not None):
+                    continue
+                rounds = bench.options.rounds
+                lines.append([
+                    metric_title(row, i) if first else "",
+                    figure_cell(metric, results, floor, rounds)
+                    if first else "",
+                    figure_cell(metric, results, "confab", rounds)
+                    if first else "",
+                    ratio_cell(results, floor, metric.key) if first else "",
+                    SERVERS[peer].label if peer else "",
+                    figure_cell(metric, results, peer, rounds)
+                    if peer else "–",
+                    ratio_cell(results, peer, metric.key),
+                    commit_cell(results, floor) if first and i == 0 else "",
+                    commit_cell(results, "confab")
+                    if first and i == 0 else "",
+                ])
+    return table(["row", "floor", "Confab", "Confab / floor", "peer",
+                  "the peer's", "Confab / peer",
+                  "commits of floor, µs p50 / p99", "commits of Confab"],
+                 lines)
 
 
-def first_line(argv):
-    try:
-        told = subprocess.run(argv, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    text = (told.stdout + told.stderr).strip()
-    return text.splitlines()[0] if text else "unknown"
+def judged(row, results, target):
+    """(measured, verdict) as texts."""
+    measured = target.measured(results)
+    if measured is None:
+        return "–", "not measured"
+    plain = target.against is None and measured >= 100
+    text = f"{measured:,.0f}" if plain else f"{measured:,.2f}"
+    return text, "met" if target.met(measured) else "**missed**"
 
 
-def package_version(name):
-    told = first_line(["dpkg-query", "-W", "-f", "${Version}", name])
-    return told if re.match(r"\d", told) else "unknown"
+def targets_table(bench, targets_of):
+    lines = []
+    met = count = 0
+    before = None
+    for row in bench.rows:
+        for target in targets_of(row):
+            label = next(m.label for m in row.metrics if m.key == target.key)
+            title = row.title if not label else f"{row.title}: {label}"
+            measured, verdict = judged(row, bench.results[row.name], target)
+            met += verdict == "met"
+            count += 1
+            lines.append(["" if title == before else title, target.text(),
+                          measured, verdict])
+            before = title
+    if not lines:
+        return "None of the rows measured has one."
+    return (table(["row", "target", "measured", ""], lines)
+            + f"\n\n{met} of {count} met.")
 
 
-def peer_version(name, *arguments):
-    try:
-        return first_line([find_program(name), *arguments])
-    except Failed:
-        return f"{name}: not installed"
+def ahead_of_measured(bench, row):
+    return [t for t in ahead(row) if t.against in bench.results[row.name]]
 
 
-def versions(bench):
+def published_table(bench):
+    rows = {row.name: row for row in bench.rows}
+    lines = []
+    for work, server, figure, source, name, key in FIGURES:
+        got = values(bench.results.get(name, {}), "confab", key)
+        here = "–"
+        if got:
+            here = f"{statistics.median(got):,.0f}"
+            here += {"p99_us": " µs"}.get(key, "")
+            here += " bytes" if name.startswith("idle") else ""
+        ours = name if name in rows else "–"
+        lines.append([work, server, figure, source, f"{here} ({ours})"])
+    return (table(["work", "server", "published", "source",
+                   "Confab, this run (row)"], lines) + "\n\n"
+            + bullets(f"{name}: {where}" for name, where in SOURCES.items()))
+
+
+def versions(bench, repository):
     confab = "not built"
     if bench.confab.exists():
-        commit = first_line(["git", "-C", str(REPO), "describe", "--always",
-                             "--dirty", "--abbrev=12"])
-        confab = f"{first_line([str(bench.confab), '--version'])} ({commit})"
-    return [
-        f"Confab: {confab}",
-        peer_version("mosquitto", "-h"),
-        f"{peer_version('nginx', '-v')}, nchan "
-        f"{package_version('libnginx-mod-nchan')}",
-        f"LMDB {package_version('liblmdb0')}, libmicrohttpd "
-        f"{package_version('libmicrohttpd12')}",
-    ]
+        confab = (f"{first_line([str(bench.confab), '--version'])} "
+                  f"({commit_of(repository)})")
+    peers = dict.fromkeys(name for row in bench.rows
+                          for name in of_role(row.servers, "peer"))
+    lines = [f"Confab: {confab}"]
+    for name in peers:
+        if SERVERS[name].problem() is None:
+            lines.append(SERVERS[name].version())
+        else:
+            lines.append(f"{SERVERS[name].label}: not installed")
+    lines.append(f"LMDB {package_version('liblmdb0')}, libmicrohttpd "
+                 f"{package_version('libmicrohttpd12')}")
+    return lines
 
 
-def machine(bench):
-    cpu = re.search(r"model name\s*:\s*(.*)",
-                    pathlib.Path("/proc/cpuinfo").read_text())
-    memory = re.search(r"MemTotal:\s*(\d+)",
-                       pathlib.Path("/proc/meminfo").read_text())
-    model = cpu.group(1) if cpu else os.uname().machine
-    gib = int(memory.group(1)) // 1048576 if memory else "?"
-    kind, device = filesystem(bench.data)
-    return [
-        f"{os.cpu_count()} cores, {model}, {gib} GiB",
-        f"Linux {os.uname().release}",
-        f"data on {kind} ({device})"
-        + (": memory, so a flush costs nothing here and no figure of a durable"
-           " server means anything" if kind == "tmpfs" else ""),
-    ]
-
-
-def filesystem(path):
-    best = ("", "unknown", "unknown")
-    for line in pathlib.Path("/proc/self/mounts").read_text().splitlines():
-        device, mount, kind = line.split()[:3]
-        inside = str(path) == mount or str(path).startswith(
-            mount.rstrip("/") + "/")
-        if inside and len(mount) >= len(best[0]):
-            best = (mount, kind, device)
-    return best[1], best[2]
-
-
-def load_average():
-    return " ".join(f"{x:.2f}" for x in os.getloadavg())
-
-
-def bullets(lines):
-    return "\n".join(f"* {line}" for line in lines)
-
-
-FLUSHES = """\
-* floor and Confab: LMDB with default flags. A message is acknowledged and sent
-  to readers after the commit it is part of: two flushes to disk (fdatasync),
-  shared by all messages that waited.
-* "1→1000 SSE at 50/s": the floor there is the bare send loop, which stores
-  nothing.
-* mosquitto: nothing is written to disk (`persistence false`). nchan: messages
-  are kept in shared memory."""
-
-
-def report(bench, measured, started, load_before):
+def settings(bench, load_before):
     o = bench.options
-    settings = [
+    lines = [
         f"{o.rounds} round(s), servers in turn, each freshly started; "
         f"{o.duration:g} s measured after {o.warmup:g} s of warm-up",
-        f"payload {o.size} bytes of JSON; load generator on the same cores; "
-        f"{o.idle_readers:,} idle readers",
+        f"payload {o.size} bytes of JSON; load generator on the same cores",
+        f"limit of open files {bench.limits.open_files:,}",
         "peers' settings: benchmarks/peers/; Confab: defaults",
         f"load average before {load_before}, after {load_average()}",
     ]
-    problems = bullets(bench.problems) if bench.problems else "None."
+    if bench.limits.notice():
+        lines.append(bench.limits.notice())
+    if bench.interrupted:
+        lines.append(f"interrupted after {bench.done} of {bench.planned} "
+                     "measurements: rows have the rounds that were complete")
+    return lines
+
+
+def report(bench, repository, started, load_before, plots):
+    """`plots` are (title, path relative to the report), or a text that says
+    why there are none."""
+    pictures = plots if isinstance(plots, str) else "\n\n".join(
+        f"![{title}]({path})" for title, path in plots)
     return f"""# Benchmarks of {started:%Y-%m-%d %H:%M}
 
-{table(measured)}
+## Targets
+
+{targets_table(bench, lambda row: row.targets)}
+
+Ahead of every other peer measured:
+
+{targets_table(bench, lambda row: ahead_of_measured(bench, row))}
+
+## Figures
+
+{figures_table(bench)}
 
 Median (lowest–highest) of all rounds; ratios are medians of each round's own
 ratio. ↓ lower is better. \\* the load generator used {LOAD_IS_BUSY:.0%} of a
-core or more: the server may be faster than this figure.
+core or more: the server may be faster than this figure. n= rounds that have a
+figure, where others failed or are missing.
 Memory: heap, stacks and shared memory of all processes of the server; without
 mapped files and without the kernel's socket buffers.
 
+## Plots
+
+{pictures}
+
 ## Failures
-{problems}
+
+{bullets(bench.problems) if bench.problems else "None."}
+
+Made again (a peer's, see its notes): {len(bench.repeated)}.
+{bullets(bench.repeated)}
 
 ## Versions
-{bullets(versions(bench))}
+
+{bullets(versions(bench, repository))}
 
 ## Settings
-{bullets(settings)}
+
+{bullets(settings(bench, load_before))}
 
 ## Machine
-{bullets(machine(bench))}
+
+{bullets(machine(bench.data))}
 
 ## What is flushed to disk, and when
-{FLUSHES}
+
+{bullets(FLUSHES)}
+
+## Notes on peers
+
+{bullets(PEERS)}
+
+## Published by others, not measured here
+
+{published_table(bench)}
 """
-
-
-def write_report(text, started, folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{started:%Y-%m-%d}.md"
-    number = 2
-    while path.exists():
-        path = folder / f"{started:%Y-%m-%d}-{number}.md"
-        number += 1
-    path.write_text(text)
-    return path

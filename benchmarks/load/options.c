@@ -45,6 +45,8 @@ static const struct option {
     {"--http", TEXT, AT(http), 0, 0, "HOST:PORT of the HTTP server"},
     {"--mqtt", TEXT, AT(mqtt), 0, 0, "HOST:PORT of the MQTT server"},
     {"--nats", TEXT, AT(nats), 0, 0, "HOST:PORT of the NATS server"},
+    {"--post-http", TEXT, AT(post_http), 0, 0,
+     "HOST:PORT for publishers, where it is another than the readers'"},
     {"--token", TEXT, AT(token), 0, 0, "first part of topics and paths"},
     {"--thing", TEXT, AT(thing), 0, 0,
      "name; several are NAME-0, NAME-1, ..."},

@@ -58,12 +58,12 @@ static void on_stored(struct jetstream_publisher *n, int64_t now_ns)
 static void prepare_http(struct press *p, const struct options *o)
 {
     char **paths = naming_expand_all(o->post_url, o);
+    const char *to = o->post_http != NULL ? o->post_http : o->http;
 
-    p->address = options_address("--http", o->http);
+    p->address = options_address("--http", to);
     p->heads = must_zalloc(o->things, sizeof(*p->heads));
     for (unsigned i = 0; i < o->things; i++)
-        http_put_head(&p->heads[i], "POST", paths[i], options_host(o->http),
-                      o->size);
+        http_put_head(&p->heads[i], "POST", paths[i], options_host(to), o->size);
     p->last_ids = must_zalloc(p->count, sizeof(*p->last_ids));
     p->http = must_zalloc(p->count, sizeof(*p->http));
     naming_free_all(paths, o);

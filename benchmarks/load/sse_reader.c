@@ -116,10 +116,55 @@ static size_t take_head(struct sse_reader *r, const char *data, size_t len)
     if (memcmp(data, "HTTP/1.1 200", 12) != 0 || got == NULL ||
         memcmp(got, type, sizeof(type) - 1) != 0)
         fatal(WHAT ": not an event stream: %.*s", (int)len, data);
-    if (http_header(data, head_len, "Transfer-Encoding: ") != NULL)
-        fatal(WHAT ": chunked streams are not understood");
+    r->chunked = http_header(data, head_len, "Transfer-Encoding: ") != NULL;
     r->past_head = true;
     return head_len;
+}
+
+static size_t take_events(struct sse_reader *r, const char *data, size_t len,
+                          int64_t now_ns)
+{
+    size_t used = 0;
+    size_t step;
+
+    while ((step = take_event(r, data + used, len - used, now_ns)) > 0)
+        used += step;
+    return used;
+}
+
+/* Chunks need not end where events do. */
+static void take_piece(struct sse_reader *r, const char *piece, size_t len,
+                       int64_t now_ns)
+{
+    if (r->event.len == 0) {
+        const size_t used = take_events(r, piece, len, now_ns);
+
+        bytes_put(&r->event, piece + used, len - used);
+        return;
+    }
+    bytes_put(&r->event, piece, len);
+    bytes_drop(&r->event,
+               take_events(r, r->event.data, r->event.len, now_ns));
+}
+
+static size_t take_chunks(struct sse_reader *r, const char *data, size_t len,
+                          int64_t now_ns)
+{
+    size_t used = 0;
+    size_t step;
+    const char *piece;
+    size_t piece_len;
+
+    while (used < len &&
+           (step = chunks_take(&r->chunks, data + used, len - used, &piece,
+                               &piece_len)) > 0) {
+        used += step;
+        if (r->chunks.ended)
+            fatal(WHAT ": the server ended the stream");
+        if (piece != NULL)
+            take_piece(r, piece, piece_len, now_ns);
+    }
+    return used;
 }
 
 static size_t on_data(struct conn *c, const char *data, size_t len,
@@ -127,15 +172,13 @@ static size_t on_data(struct conn *c, const char *data, size_t len,
 {
     struct sse_reader *r = (struct sse_reader *)c;
     size_t used = 0;
-    size_t step;
 
     if (!r->past_head && (used = take_head(r, data, len)) == 0)
         return 0;
     if (!r->target->ready_on_status)
         become_ready(r);
-    while ((step = take_event(r, data + used, len - used, now_ns)) > 0)
-        used += step;
-    return used;
+    return used + (r->chunked ? take_chunks : take_events)(
+                      r, data + used, len - used, now_ns);
 }
 
 void sse_reader_open(struct sse_reader *r, struct loop *l,

@@ -7,6 +7,7 @@
 #ifndef CONFAB_BENCHMARKS_LOAD_SSE_READER_H
 #define CONFAB_BENCHMARKS_LOAD_SSE_READER_H
 
+#include "benchmarks/load/chunks.h"
 #include "benchmarks/load/ledger.h"
 #include "benchmarks/load/loop.h"
 
@@ -28,6 +29,9 @@ struct sse_reader {
     struct reader_book book; /* the caller's to prepare */
     bool past_head;
     bool ready;
+    bool chunked;
+    struct chunks chunks;
+    struct bytes event; /* the beginning of one that came in several chunks */
     size_t payload_at; /* where in the data line the last payload began */
 };
 
