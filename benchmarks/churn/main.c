@@ -153,9 +153,9 @@ static void parse(struct run *run, int argc, char **argv)
     if (w->rooms == 0 || w->rooms % 4 != 0 || w->room_things == 0 ||
         run->readers == 0 || run->publishers == 0 || w->rate <= 0)
         fatal("rooms come in fours, and there must be some of everything");
-    if (w->keep_s + 2 > LANE_MARKS ||
+    if (w->keep_s < 5 || w->keep_s + 2 > LANE_MARKS ||
         w->patience_s + w->away_max_s + 2 > LANE_MARKS)
-        fatal("--keep and --patience + --away-max: at most %d s",
+        fatal("--keep (at least 5) and --patience + --away-max: at most %d s",
               LANE_MARKS - 2);
 }
 

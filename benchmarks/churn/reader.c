@@ -162,10 +162,13 @@ static void come(struct reader *r, int64_t now_ns)
         socket_pause(&r->socket);
 }
 
-/* For how long the server owes what it stores, if time decides. */
+/* For how long the server owes what it stores, if time decides. We know the
+ * second of the acknowledgement, the server counts from when it was stored. */
 static unsigned kept_s(const struct reader *r)
 {
-    return world_keeps_by_age(r->room) ? r->world->keep_s : 0;
+    enum { ANSWER_S = 3 };
+
+    return world_keeps_by_age(r->room) ? r->world->keep_s - ANSWER_S : 0;
 }
 
 void reader_gap(struct reader *r)
