@@ -1,6 +1,7 @@
 #include "benchmarks/churn/group.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "benchmarks/churn/report.h"
 #include "benchmarks/measure/fatal.h"
@@ -21,9 +22,9 @@ void group_follow(struct group *g, int64_t now_ns)
     for (unsigned i = 0; i < g->count; i++) {
         const uint32_t from = g->lanes[i].sent;
 
-        g->lines[i] =
-            (struct group_line){.from = from, .base = from,
-                                .before = {from, from}};
+        g->lines[i] = (struct group_line){.from = from, .base = from};
+        for (unsigned k = 0; k < GROUP_TAKEN_BACK_S; k++)
+            g->lines[i].before[k] = from;
     }
 }
 
@@ -90,15 +91,18 @@ void group_tick(struct group *g)
 {
     for (unsigned i = 0; i < g->count; i++) {
         advance(&g->lanes[i], &g->lines[i]);
-        g->lines[i].before[1] = g->lines[i].before[0];
-        g->lines[i].before[0] = g->lines[i].base;
+        uint32_t *before = g->lines[i].before;
+
+        memmove(before + 1, before,
+                (GROUP_TAKEN_BACK_S - 1) * sizeof(*before));
+        before[0] = g->lines[i].base;
     }
 }
 
 void group_killed(struct group *g)
 {
     for (unsigned i = 0; i < g->count; i++) {
-        g->lines[i].again_from = g->lines[i].before[1];
+        g->lines[i].again_from = g->lines[i].before[GROUP_TAKEN_BACK_S - 1];
         g->lines[i].again_to = g->lanes[i].sent;
     }
 }

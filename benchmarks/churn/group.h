@@ -9,12 +9,18 @@
 #include "benchmarks/churn/lane.h"
 #include "benchmarks/churn/payload.h"
 
-enum { GROUP_WINDOW = 4096 }; /* messages of a lane under way at most */
+enum {
+    GROUP_WINDOW = 4096, /* messages of a lane under way at most */
+    /* How far back a kill of the server may take a group: the place that is
+     * saved every second is the one of two seconds ago, so that what members
+     * have in flight is not taken for settled. */
+    GROUP_TAKEN_BACK_S = 4
+};
 
 struct group_line {
     uint32_t from;  /* earlier ones are of no interest */
     uint32_t base;  /* all of [from, base) came */
-    uint32_t before[2]; /* `base` one and two seconds ago, about */
+    uint32_t before[GROUP_TAKEN_BACK_S]; /* `base`, each second; newest first */
     uint32_t again_from, again_to; /* may come twice: the server was killed */
     uint64_t came[GROUP_WINDOW / 64]; /* bits, by number modulo the window */
 };
