@@ -20,8 +20,10 @@ void audit_begin(struct audit *a, struct world *w, int64_t now_ns)
     /* Their connections were not cut since: QoS 0 messages, too, are there. */
     for (unsigned i = 0; i < w->lane_count; i++)
         w->lanes[i].owed = w->lanes[i].sent;
-    *a = (struct audit){.world = w, .things = w->rooms * w->room_things,
-                        .begun_ns = now_ns, .changed_ns = now_ns};
+    *a = (struct audit){.world = w,
+                        .things = w->rooms * w->room_things,
+                        .begun_ns = now_ns,
+                        .changed_ns = now_ns};
     a->readers = must_zalloc(a->things, sizeof(*a->readers));
     for (unsigned i = 0; i < a->things; i++)
         reader_init_audit(&a->readers[i], w, i);

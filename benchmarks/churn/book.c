@@ -6,8 +6,8 @@
 void book_init(struct book *b, const char *who, const struct lane *lanes,
                unsigned first, unsigned count)
 {
-    *b = (struct book){.who = who, .lanes = lanes + first, .first = first,
-                       .count = count};
+    *b = (struct book){
+        .who = who, .lanes = lanes + first, .first = first, .count = count};
     b->lines = must_zalloc(count, sizeof(*b->lines));
 }
 

@@ -21,7 +21,7 @@ struct line {
 };
 
 struct book {
-    const char *who; /* for errors */
+    const char *who;          /* for errors */
     const struct lane *lanes; /* of the filter */
     unsigned first;           /* number of lanes[0] */
     unsigned count;

@@ -9,8 +9,8 @@
 void group_init(struct group *g, const char *name, const struct lane *lanes,
                 unsigned first, unsigned count)
 {
-    *g = (struct group){.lanes = lanes + first, .first = first,
-                        .count = count};
+    *g =
+        (struct group){.lanes = lanes + first, .first = first, .count = count};
     snprintf(g->name, sizeof(g->name), "%s", name);
     g->lines = must_zalloc(count, sizeof(*g->lines));
 }

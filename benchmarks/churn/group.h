@@ -18,10 +18,11 @@ enum {
 };
 
 struct group_line {
-    uint32_t from;  /* earlier ones are of no interest */
-    uint32_t base;  /* all of [from, base) came */
-    uint32_t before[GROUP_TAKEN_BACK_S]; /* `base`, each second; newest first */
-    uint32_t again_from, again_to; /* may come twice: the server was killed */
+    uint32_t from; /* earlier ones are of no interest */
+    uint32_t base; /* all of [from, base) came */
+    uint32_t
+        before[GROUP_TAKEN_BACK_S]; /* `base`, each second; newest first */
+    uint32_t again_from, again_to;  /* may come twice: the server was killed */
     uint64_t came[GROUP_WINDOW / 64]; /* bits, by number modulo the window */
 };
 

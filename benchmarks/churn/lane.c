@@ -21,8 +21,8 @@ void lane_give_up(struct lane *l)
 {
     if (l->owed == l->sent)
         return;
-    l->doubtful = must_realloc(
-        l->doubtful, (l->doubtful_count + 1) * sizeof(*l->doubtful));
+    l->doubtful = must_realloc(l->doubtful,
+                               (l->doubtful_count + 1) * sizeof(*l->doubtful));
     l->doubtful[l->doubtful_count++] = (struct range){l->owed, l->sent};
     l->owed = l->sent;
 }

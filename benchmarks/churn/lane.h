@@ -34,7 +34,7 @@ struct lane {
     uint32_t marks[LANE_MARKS]; /* `owed` at the end of each second */
 };
 
-void lane_acknowledge(struct lane *l); /* the oldest one under way */
+void lane_acknowledge(struct lane *l);           /* the oldest one under way */
 void lane_seen(struct lane *l, uint32_t number); /* by a reader */
 /* All that is under way is doubtful. */
 void lane_give_up(struct lane *l);

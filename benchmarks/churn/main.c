@@ -37,7 +37,7 @@ struct run {
     double interval_s;
     unsigned readers, publishers;
     int64_t begun_ns, interval_ns, second_ns;
-    const char *waits;    /* the command under way; NULL: none */
+    const char *waits; /* the command under way; NULL: none */
     int64_t waits_since_ns;
     char input[256];
     size_t input_len;
@@ -137,7 +137,8 @@ static void parse(struct run *run, int argc, char **argv)
         case 'P': w->patience_s = (unsigned)number(optarg); break;
         case 'i': run->interval_s = number(optarg); break;
         case 'K': w->keys = true; break;
-        case 'd': w->random ^= (uint64_t)number(optarg) * 0x2545f4914f6cdd1d;
+        case 'd':
+            w->random ^= (uint64_t)number(optarg) * 0x2545f4914f6cdd1d;
             break;
         case 'f': fault = optarg; break;
         case 'F': fault_in = optarg; break;
@@ -201,12 +202,21 @@ static void obey(struct run *run, const char *word, int64_t now_ns)
         fatal("%s: unknown command", word);
     run->waits_since_ns = now_ns;
     switch (word[0]) {
-    case 'd': w->down = true; done(run); break;
-    case 'u': server_is_back(run, now_ns); done(run); break;
+    case 'd':
+        w->down = true;
+        done(run);
+        break;
+    case 'u':
+        server_is_back(run, now_ns);
+        done(run);
+        break;
     case 's': w->phase = PHASE_SETTLE; break;
     case 'l': w->phase = PHASE_LEAVE; break;
     case 'a': audit_begin(&run->audit, w, now_ns); break;
-    case 'e': run->over = true; done(run); break;
+    case 'e':
+        run->over = true;
+        done(run);
+        break;
     }
 }
 
@@ -256,8 +266,7 @@ static void look_after_command(struct run *run, int64_t now_ns)
     case 'a':
         if (audit_step(&run->audit, now_ns)) {
             printf("{\"event\":\"audited\",\"things\":%u,\"messages\":%llu}\n",
-                   run->audit.things,
-                   (unsigned long long)run->audit.messages);
+                   run->audit.things, (unsigned long long)run->audit.messages);
             done(run);
         }
         break;
@@ -281,11 +290,18 @@ static void each_second(struct run *run, int64_t now_ns)
 
 int main(int argc, char **argv)
 {
-    static struct run run = {
-        .world = {.rooms = 8, .room_things = 12, .rate = 500, .keep_s = 60,
-                  .patience_s = 30, .away_max_s = 15, .stay_min_s = 5,
-                  .stay_max_s = 90, .random = 0x9e3779b97f4a7c15},
-        .readers = 2000, .publishers = 480, .interval_s = 10};
+    static struct run run = {.world = {.rooms = 8,
+                                       .room_things = 12,
+                                       .rate = 500,
+                                       .keep_s = 60,
+                                       .patience_s = 30,
+                                       .away_max_s = 15,
+                                       .stay_min_s = 5,
+                                       .stay_max_s = 90,
+                                       .random = 0x9e3779b97f4a7c15},
+                             .readers = 2000,
+                             .publishers = 480,
+                             .interval_s = 10};
 
     parse(&run, argc, argv);
     raise_open_files();

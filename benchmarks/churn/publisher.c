@@ -34,9 +34,8 @@ static void go_away(struct publisher *p, int64_t now_ns)
 /* The connection ended and took along what was under way. */
 static void cut(struct publisher *p, int64_t now_ns)
 {
-    const bool comes_again =
-        p->lane->kind == LANE_QOS2 ||
-        (p->lane->kind == LANE_HTTP && p->world->keys);
+    const bool comes_again = p->lane->kind == LANE_QOS2 ||
+                             (p->lane->kind == LANE_HTTP && p->world->keys);
 
     if (!comes_again) {
         p->pending_count = 0;
@@ -70,8 +69,8 @@ void publisher_fail(struct publisher *p, const char *what)
 
 void publisher_init(struct publisher *p, struct world *w, unsigned number)
 {
-    *p = (struct publisher){.world = w, .lane = &w->lanes[number],
-                            .number = number, .next_id = 1};
+    *p = (struct publisher){
+        .world = w, .lane = &w->lanes[number], .number = number, .next_id = 1};
     p->due_ns = instant_ns() + world_between(w, 1, LONGEST_AWAY_S);
 }
 
@@ -164,9 +163,9 @@ static bool comes(const struct publisher *p, int64_t now_ns)
 {
     if (p->world->down)
         return false;
-    return p->pending_count > 0 ? now_ns >= p->due_ns
-                                : now_ns >= p->due_ns &&
-                                      p->world->phase == PHASE_CHURN;
+    return p->pending_count > 0
+               ? now_ns >= p->due_ns
+               : now_ns >= p->due_ns && p->world->phase == PHASE_CHURN;
 }
 
 static void check_patience(struct publisher *p, int64_t now_ns)

@@ -37,7 +37,7 @@ struct publisher {
     int64_t publish_ns; /* when its next message is due */
     int64_t answer_ns;  /* when the last answer came, or waiting began */
     uint16_t next_id;
-    bool session; /* the server keeps one for it */
+    bool session;                             /* the server keeps one for it */
     struct pending pending[PUBLISHER_WINDOW]; /* oldest first */
     unsigned pending_count;
 };

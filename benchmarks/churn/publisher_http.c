@@ -13,8 +13,8 @@ void publisher_http_send(struct publisher *p, const struct pending *m)
 
     payload_put(&body, &(struct payload){p->number, m->number, m->sent_ns});
     bytes_put_str(out, "POST /");
-    bytes_put_str(out,
-                  world_token(p->world, p->lane->thing / p->world->room_things));
+    bytes_put_str(out, world_token(p->world,
+                                   p->lane->thing / p->world->room_things));
     bytes_put_str(out, "/chat/");
     world_put_thing(out, p->world, p->lane->thing, "%2F");
     bytes_put_str(out, " HTTP/1.1\r\nHost: ");

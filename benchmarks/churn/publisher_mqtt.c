@@ -21,8 +21,8 @@ void publisher_mqtt_send(struct publisher *p, const struct pending *m,
 {
     struct bytes topic = {0}, payload = {0};
 
-    bytes_put_str(&topic,
-                  world_token(p->world, p->lane->thing / p->world->room_things));
+    bytes_put_str(&topic, world_token(p->world,
+                                      p->lane->thing / p->world->room_things));
     bytes_put_str(&topic, "/");
     world_put_thing(&topic, p->world, p->lane->thing, "/");
     payload_put(&payload, &(struct payload){p->number, m->number, m->sent_ns});
@@ -103,8 +103,7 @@ static void take_answer(struct publisher *p, const struct mqtt_packet *k)
         m->received = true;
         mqtt_put_pubrel(&p->socket.out, m->packet_id);
         socket_send_later(&p->socket);
-    } else if (m != p->pending ||
-               m->received != (k->type == MQTT_PUBCOMP)) {
+    } else if (m != p->pending || m->received != (k->type == MQTT_PUBCOMP)) {
         publisher_fail(p, "PUBACK or PUBCOMP out of order");
     } else {
         if (k->type == MQTT_PUBACK)

@@ -240,9 +240,9 @@ static void leave(struct reader *r, int64_t now_ns)
 {
     /* What a member got and acknowledged must not be in doubt: nobody could
      * tell a double from a message that is given to the next one. */
-    const bool with_a_word =
-        r->kind == READER_SHARE || r->world->phase != PHASE_CHURN ||
-        world_random(r->world) >= WITHOUT_A_WORD;
+    const bool with_a_word = r->kind == READER_SHARE ||
+                             r->world->phase != PHASE_CHURN ||
+                             world_random(r->world) >= WITHOUT_A_WORD;
 
     if (!reader_is_mqtt(r) || reader_is_slow(r) || !with_a_word) {
         socket_close(&r->socket, reader_is_mqtt(r) || !with_a_word);
@@ -263,8 +263,7 @@ static bool comes(const struct reader *r, int64_t now_ns)
     if (r->group != NULL && !r->anchor && !r->group->follows)
         return false;
     /* At the end only who is still owed something comes back for it. */
-    return w->phase == PHASE_CHURN ||
-           (w->phase == PHASE_SETTLE && r->session);
+    return w->phase == PHASE_CHURN || (w->phase == PHASE_SETTLE && r->session);
 }
 
 static void read_slowly(struct reader *r, int64_t now_ns)
@@ -341,10 +340,9 @@ bool reader_complete(const struct reader *r)
 static void judge(struct reader *r, const struct payload *p, bool marked,
                   int64_t now_ns)
 {
-    const bool is_new =
-        r->group != NULL
-            ? group_take(r->group, p)
-            : book_take(&r->book, p, r->repeat, marked) == BOOK_NEW;
+    const bool is_new = r->group != NULL ? group_take(r->group, p)
+                                         : book_take(&r->book, p, r->repeat,
+                                                     marked) == BOOK_NEW;
 
     if (!is_new) {
         report.repeated++;

@@ -19,8 +19,8 @@
     X(MQTT0, "mqtt-0", 22)     /* QoS 0, one thing */                         \
     X(MQTT1, "mqtt-1", 20)     /* QoS 1, one thing */                         \
     X(MQTT_ROOM, "mqtt-room", 3)                                              \
-    X(SESSION, "session", 7) /* QoS 1, a stored session, one thing */         \
-    X(SHARE, "share", 6)     /* QoS 1, member of a group on a room */         \
+    X(SESSION, "session", 7)     /* QoS 1, a stored session, one thing */     \
+    X(SHARE, "share", 6)         /* QoS 1, member of a group on a room */     \
     X(SLOW_MQTT, "slow-mqtt", 2) /* QoS 1, reads a few bytes a second */      \
     X(SLOW_SSE, "slow-sse", 1)                                                \
     X(NEVER_MQTT, "never-mqtt", 1) /* QoS 0, a room, never reads */           \
@@ -30,7 +30,7 @@ enum reader_kind {
 #define X(name, value, percent) READER_##name,
     READER_KINDS(X)
 #undef X
-    READER_KIND_COUNT
+        READER_KIND_COUNT
 };
 
 enum reader_state {

@@ -20,8 +20,8 @@ static bool is(const char *text, size_t len, const char *word)
 static void take_message(struct reader *r, const struct event *e,
                          int64_t now_ns)
 {
-    const char *at = memmem(e->data, e->data_len, PAYLOAD_START,
-                            strlen(PAYLOAD_START));
+    const char *at =
+        memmem(e->data, e->data_len, PAYLOAD_START, strlen(PAYLOAD_START));
     struct payload p;
 
     if (at != NULL && fault_strikes(FAULT_CORRUPT, reader_kind_name(r->kind)))

@@ -49,13 +49,13 @@ void report_interval(double at_s, double seconds, unsigned readers,
     printf("{\"event\":\"interval\",\"at_s\":%.1f,\"seconds\":%.2f,"
            "\"readers\":%u,\"publishers\":%u,\"slow\":%u,"
            "\"published\":%" PRIu64 ",\"acknowledged\":%" PRIu64
-           ",\"posts\":%" PRIu64 ",\"delivered\":%" PRIu64 ",\"replayed\":%" PRIu64
-           ",\"repeated\":%" PRIu64 ",\"joined\":%" PRIu64 ",\"cut\":%" PRIu64
-           ",\"errors\":%" PRIu64
+           ",\"posts\":%" PRIu64 ",\"delivered\":%" PRIu64
+           ",\"replayed\":%" PRIu64 ",\"repeated\":%" PRIu64
+           ",\"joined\":%" PRIu64 ",\"cut\":%" PRIu64 ",\"errors\":%" PRIu64
            ",\"p50_us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f}\n",
            at_s, seconds, readers, publishers, slow, report.published,
-           report.acknowledged, report.posts, report.delivered, report.replayed,
-           report.repeated, report.joined, report.cut, errors,
+           report.acknowledged, report.posts, report.delivered,
+           report.replayed, report.repeated, report.joined, report.cut, errors,
            histogram_us(h, 0.5), histogram_us(h, 0.99),
            (double)h->max_ns / 1e3);
     fflush(stdout);

@@ -10,7 +10,7 @@
 struct report {
     uint64_t published;
     uint64_t acknowledged;
-    uint64_t posts; /* of these, over HTTP */
+    uint64_t posts;     /* of these, over HTTP */
     uint64_t delivered; /* to all readers */
     uint64_t repeated;  /* allowed ones: after a lost connection */
     uint64_t replayed;  /* messages older than the reader's connection */
@@ -23,8 +23,7 @@ struct report {
 extern struct report report; /* of the interval; errors are of the run */
 
 /* Something the server must not do. Prints the first hundred of the run. */
-void report_error(const char *fmt, ...)
-    __attribute__((format(printf, 1, 2)));
+void report_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Prints {"event":"interval",…} and begins the next one. */
 void report_interval(double at_s, double seconds, unsigned readers,

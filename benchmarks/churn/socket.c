@@ -22,8 +22,7 @@ void poll_init(struct poll *p)
 
 static void watch(struct socket *s, int operation)
 {
-    const uint32_t write =
-        s->connecting || s->waits_to_write ? EPOLLOUT : 0;
+    const uint32_t write = s->connecting || s->waits_to_write ? EPOLLOUT : 0;
     struct epoll_event e = {.events = write | (s->paused ? 0 : EPOLLIN),
                             .data.ptr = s};
 
