@@ -245,8 +245,8 @@ static void read_commands(struct run *run, int64_t now_ns)
 static void look_after_command(struct run *run, int64_t now_ns)
 {
     const struct world *w = &run->world;
-    const bool late = now_ns - run->waits_since_ns >
-                      (2 * w->patience_s + w->away_max_s) * 1e9;
+    const double waited_s = (double)(now_ns - run->waits_since_ns) / 1e9;
+    const bool late = waited_s > 2 * w->patience_s + w->away_max_s;
 
     if (run->waits == NULL)
         return;
