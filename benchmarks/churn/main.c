@@ -29,6 +29,7 @@
 #include "benchmarks/measure/instant.h"
 
 #define TICK_NS (10 * NS_PER_MS)
+#define UNSTEADY_NS (5 * NS_PER_S) /* without a turn of ours */
 
 struct run {
     struct world world;
@@ -316,6 +317,8 @@ int main(int argc, char **argv)
 
         read_commands(&run, now_ns);
         population_tick(&run.population, now_ns);
+        if (now_ns - run.second_ns > UNSTEADY_NS)
+            run.world.steady_ns = now_ns;
         while (now_ns - run.second_ns >= NS_PER_S) {
             run.second_ns += NS_PER_S;
             each_second(&run, now_ns);

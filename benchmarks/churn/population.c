@@ -71,7 +71,7 @@ static void check_groups(struct population *p, int64_t now_ns)
         if (!g->follows)
             continue;
         group_tick(g);
-        if (now_ns - g->since_ns > patience_s * NS_PER_S)
+        if (world_patience_ends(w, g->since_ns, now_ns, patience_s))
             group_check(g, w->second, patience_s);
     }
 }

@@ -8,9 +8,9 @@ import sys
 
 SMALL = ["--duration", "15", "--interval", "2", "--patience", "6",
          "--readers", "400", "--publishers", "192", "--rate", "300",
-         "--stay-max", "30", "--keep", "10"]
+         "--stay-max", "30", "--keep", "10", "--show-errors", "100"]
 
-# fault, more options, what one FAILED line must say
+# fault, more options, what one line about an error or a failure must say
 FAULTS = (
     ("lose", [], r"errors of delivery.*lost or out of order"),
     ("lose", ["--fault-in", "session"], r"session-\d+ got .*lost"),
@@ -23,10 +23,14 @@ FAULTS = (
     ("forge", [], r"errors of delivery.*before it was sent"),
     ("deaf", ["--fault-in", "sse"], r"sse-\d+ has not got .*missing"),
     ("claim", [], r"errors of delivery.*(lost|missing|are stored)"),
+    ("forget", ["--restart-every", "6"], r"its session is gone"),
     ("forget", ["--restart-every", "6"], r"errors of delivery"),
     ("keep", ["--duration", "40"], r"errors of delivery.*retention does not work"),
     ("small", [], r"the server dropped \d+ messages: refused"),
+    ("small", [], r"publisher \d+: connection lost"),
     ("stall", [], r"nothing was delivered in the "),
+    ("stall", ["--patience", "3"], r"a message is not answered"),
+    ("stall", ["--patience", "3"], r"waits in vain to follow"),
     ("stubborn", [], r"still there 10 s after SIGTERM"),
     ("leak-memory", ["--duration", "30"], r"memory .*it grows"),
     ("leak-descriptor", [], r"descriptors: \d+ at the start, \d+ when"),
@@ -46,7 +50,7 @@ def prove(soak, arguments):
             [sys.executable, soak, *SMALL, "--fault", fault, *options,
              *arguments], capture_output=True, text=True)
         reasons = [line for line in done.stdout.splitlines()
-                   if line.startswith("FAILED: ")]
+                   if line.startswith(("FAILED: ", "  ! "))]
         if wanted is None:
             good = done.returncode == 0
             seen = reasons[0] if reasons else "all of it holds"

@@ -170,17 +170,18 @@ static bool comes(const struct publisher *p, int64_t now_ns)
 
 static void check_patience(struct publisher *p, int64_t now_ns)
 {
-    const int64_t patience_ns = p->world->patience_s * NS_PER_S;
+    const struct world *w = p->world;
+    const bool waits =
+        p->state == PUBLISHER_COMING || p->state == PUBLISHER_LEAVING;
 
-    if (p->world->down)
+    if (w->down || p->state == PUBLISHER_AWAY)
         return;
-    if ((p->state == PUBLISHER_COMING || p->state == PUBLISHER_LEAVING) &&
-        now_ns - p->since_ns > patience_ns)
+    if (waits && world_patience_ends(w, p->since_ns, now_ns, w->patience_s))
         publisher_fail(p, p->state == PUBLISHER_COMING
                               ? "no answer to CONNECT"
                               : "not let go after DISCONNECT");
-    else if (p->pending_count > 0 && p->state != PUBLISHER_AWAY &&
-             now_ns - p->answer_ns > patience_ns)
+    else if (p->pending_count > 0 &&
+             world_patience_ends(w, p->answer_ns, now_ns, w->patience_s))
         publisher_fail(p, "a message is not answered");
 }
 

@@ -284,7 +284,7 @@ static void read_slowly(struct reader *r, int64_t now_ns)
 
 void reader_tick(struct reader *r, int64_t now_ns)
 {
-    const int64_t patience_ns = r->world->patience_s * NS_PER_S;
+    const struct world *w = r->world;
 
     if (r->state == READER_AWAY) {
         if (comes(r, now_ns))
@@ -294,11 +294,11 @@ void reader_tick(struct reader *r, int64_t now_ns)
     if (reader_is_slow(r) && r->state != READER_LEAVING)
         read_slowly(r, now_ns);
     if (r->state == READER_HERE &&
-        (r->world->phase == PHASE_LEAVE ||
-         (r->world->phase == PHASE_CHURN && now_ns >= r->due_ns)))
+        (w->phase == PHASE_LEAVE ||
+         (w->phase == PHASE_CHURN && now_ns >= r->due_ns)))
         leave(r, now_ns);
     if ((r->state == READER_COMING || r->state == READER_LEAVING) &&
-        !r->world->down && now_ns - r->since_ns > patience_ns)
+        !w->down && world_patience_ends(w, r->since_ns, now_ns, w->patience_s))
         reader_fail(r, r->state == READER_COMING
                            ? "waits in vain to follow"
                            : "not let go after DISCONNECT");
@@ -311,7 +311,7 @@ void reader_second(struct reader *r, int64_t now_ns)
     if (r->state != READER_HERE || r->group != NULL || r->book.slow)
         return;
     book_tick(&r->book);
-    if (now_ns - r->since_ns > w->patience_s * NS_PER_S)
+    if (world_patience_ends(w, r->since_ns, now_ns, w->patience_s))
         book_check(&r->book, w->second, w->patience_s);
 }
 

@@ -1,6 +1,7 @@
 #include "benchmarks/churn/world.h"
 
 #include "benchmarks/measure/fatal.h"
+#include "benchmarks/measure/instant.h"
 
 double world_random(struct world *w)
 {
@@ -13,6 +14,14 @@ double world_random(struct world *w)
 int64_t world_between(struct world *w, double min_s, double max_s)
 {
     return (int64_t)((min_s + (max_s - min_s) * world_random(w)) * 1e9);
+}
+
+bool world_patience_ends(const struct world *w, int64_t since_ns,
+                         int64_t now_ns, unsigned patience_s)
+{
+    if (since_ns < w->steady_ns)
+        since_ns = w->steady_ns;
+    return now_ns - since_ns > patience_s * NS_PER_S;
 }
 
 const char *world_token(const struct world *w, unsigned room)

@@ -40,13 +40,19 @@ struct world {
     bool keys; /* POSTs carry an Idempotency-Key: the server may be killed */
 
     enum phase phase;
-    bool down;       /* the server is away, and we were told */
-    unsigned second; /* of the run */
+    bool down;         /* the server is away, and we were told */
+    unsigned second;   /* of the run */
+    int64_t steady_ns; /* since when we have had the processor, too: nobody
+                          may be blamed for what we did not look at */
     uint64_t random;
 };
 
 double world_random(struct world *w); /* [0, 1) */
 int64_t world_between(struct world *w, double min_s, double max_s); /* ns */
+
+/* Has somebody waited longer than `patience_s` since `since_ns`? */
+bool world_patience_ends(const struct world *w, int64_t since_ns,
+                         int64_t now_ns, unsigned patience_s);
 
 const char *world_token(const struct world *w, unsigned room);
 static inline bool world_keeps_by_age(unsigned room)
