@@ -122,6 +122,11 @@ bench: build ## fan-out, POST, ingest, memory against floor and peers
 	@$(compile) release --target benchmarks/all
 	CONFAB_BIN='$(CURDIR)/$(BIN)' benchmarks/run $(ARGS)
 
+soak: build ## thousands of clients come and go, ten minutes: ARGS='--duration 60'
+	@scripts/apt-install python3=python3
+	@$(compile) release --target benchmarks/all
+	CONFAB_BIN='$(CURDIR)/$(BIN)' benchmarks/soak $(ARGS)
+
 format: ## clang-format over all C files
 	@scripts/apt-install clang-format=clang-format
 	git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | \
@@ -131,4 +136,4 @@ clean: ## remove build/ (test/e2e/node_modules stays)
 	rm -rf build
 
 .PHONY: help deps build run test test-deps test-unit test-e2e test-conformance \
-	test-fault test-asan test-tsan fuzz fuzz-deps coverage bench format clean
+	test-fault test-asan test-tsan fuzz fuzz-deps coverage bench soak format clean
