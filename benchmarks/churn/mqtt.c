@@ -45,12 +45,6 @@ void mqtt_put_pubrel(struct bytes *to, unsigned packet_id)
     to->data[at] |= 2; /* §3.6.1 */
 }
 
-void mqtt_put_disconnect(struct bytes *to)
-{
-    bytes_put_u8(to, (unsigned)MQTT_DISCONNECT << 4);
-    bytes_put_u8(to, 0);
-}
-
 bool mqtt_let_in(const struct mqtt_packet *connack, bool *ret_stayed)
 {
     if (connack->type != MQTT_CONNACK || connack->len != 2 ||

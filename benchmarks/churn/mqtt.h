@@ -18,7 +18,6 @@ void mqtt_put_login(struct bytes *to, const char *client_id, const char *token,
 void mqtt_put_message(struct bytes *to, const struct mqtt_publish *publish,
                       bool again);
 void mqtt_put_pubrel(struct bytes *to, unsigned packet_id);
-void mqtt_put_disconnect(struct bytes *to);
 
 static inline bool mqtt_is_again(const struct mqtt_packet *publish)
 {
