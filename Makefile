@@ -25,7 +25,10 @@ BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
 	mosquitto_pub=mosquitto-clients curl=curl python3=python3 \
 	python3-paho-mqtt openssl=openssl
-BENCH_PACKAGES := mosquitto nginx-core libnginx-mod-nchan python3=python3
+# The peers (nginx-common because apt-install stops services of what it is asked
+# for, and nginx's is in there) and what draws the plots.
+BENCH_PACKAGES := mosquitto nginx-core nginx-common libnginx-mod-nchan \
+	nats-server pushpin condure zurl python3-matplotlib python3=python3
 FUZZ_PACKAGES := clang llvm libclang-rt-14-dev
 COVERAGE_PACKAGES := gcovr
 
@@ -117,7 +120,7 @@ coverage: build-all-coverage $(NODE_MODULES) ## unit and e2e; lines not covered 
 
 # ---- the rest
 
-bench: build ## fan-out, POST, ingest, memory against floor and peers
+bench: build ## all rows against floor and peers, with plots; an hour or two: ARGS=--quick
 	@scripts/apt-install $(BENCH_PACKAGES)
 	@$(compile) release --target benchmarks/all
 	CONFAB_BIN='$(CURDIR)/$(BIN)' benchmarks/run $(ARGS)

@@ -32,61 +32,22 @@ def tenth_of_maximum(protocol):
     return load
 
 
-def cost(figures):
-    """Microseconds per publish."""
-    return 1e6 / figures["rate"]
-
-
-def costs(measured):
-    """Figures of a ladder of sizes, smallest first."""
-    by_size = [cost(figures) for figures in measured]
-    return {**measured[-1],
-            **{f"cost_{i}": c for i, c in enumerate(by_size)},
-            **{f"growth_{i}": by_size[i] / by_size[i - 1]
-               for i in range(1, len(by_size))}}
-
-
-def growth(command):
-    """A fresh server for each size, which is the last word of `command`."""
-    def of(ladder):
-        def load(turn):
-            measured = []
-            for size in ladder:
-                if measured:
-                    turn.restart()
-                measured.append(turn.run(f"{command} {size}"))
-            return costs(measured)
-        return load
-    return of
-
-
-def growth_of_stored(command, spread):
-    """One server that grows. What a measurement stores itself counts for the
-    next size, but at the smallest it may be as much as what was there."""
-    def of(ladder):
-        def load(turn):
-            measured = []
-            stored = 0
-            for size in ladder:
-                turn.run(f"preload --count {max(size - stored, 1)} {spread}")
-                stored = max(size, stored)
-                figures = turn.run(command)
-                stored += figures["count"]
-                measured.append(figures)
-            return costs(measured)
-        return load
-    return of
-
-
-def growth_of_things(command):
-    def of(ladder):
-        def load(turn):
-            measured = []
-            for things in ladder:
-                if measured:
-                    turn.restart()
-                turn.run(f"preload --count {things} --things {things}")
-                measured.append(turn.run(f"{command} --things {things}"))
-            return costs(measured)
-        return load
-    return of
+def growth(ladder, command, preload=None):
+    """What a publish costs at each size of `ladder`, smallest first, each with
+    a fresh server. {n} in `command`, and in what fills the server before it,
+    is the size."""
+    def load(turn):
+        costs = []
+        for n in ladder:
+            if costs:
+                turn.restart()
+            if preload is not None:
+                turn.run(preload.format(n=n))
+            figures = turn.run(command.format(n=n))
+            costs.append(1e6 / figures["rate"])
+        steps = zip(costs, costs[1:])
+        return {**figures,
+                **{f"cost_{i}": cost for i, cost in enumerate(costs)},
+                **{f"growth_{i}": after / before
+                   for i, (before, after) in enumerate(steps, 1)}}
+    return load

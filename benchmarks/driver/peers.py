@@ -64,7 +64,7 @@ class Mosquitto(Server):
 
 class Nchan(Server):
     label = "nchan"
-    packages = ("nginx-core", "libnginx-mod-nchan")
+    packages = ("nginx-core", "nginx-common", "libnginx-mod-nchan")
     # Its stream begins before the reader is known to all workers: without the
     # pause the first message is lost to some, and the run fails.
     load_options = ("--post-url", "/pub/{thing}",
@@ -127,7 +127,7 @@ class Nats(Server):
 class Pushpin(Server):
     """Readers speak to pushpin, publishers to its back-end."""
     label = "pushpin"
-    packages = ("pushpin",)
+    packages = ("pushpin", "condure", "zurl")
     load_options = ("--post-url", "/pub/{thing}",
                     "--listen-url", "/sub/{thing}", "--ready", "head")
     attempts = 3  # see wait_for_stream() and the report's notes on peers

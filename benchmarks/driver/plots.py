@@ -126,7 +126,7 @@ def draw_growth(rows):
         axes.plot(xs, [statistics.median(f[f"cost_{i}"] / f["cost_0"]
                                          for f in rounds)
                        for i in range(len(xs))],
-                  "o-", markersize=4, label=row["title"])
+                  "o-", markersize=4, label=row["title"].removeprefix("cost of "))
     axes.plot(xs, [1.25 ** math.log10(x) for x in xs], "k:", linewidth=1,
               label="target: at most 1.25 per factor 10")
     axes.set(title=title, xlabel=x_name, ylabel=y_name, xscale="log")

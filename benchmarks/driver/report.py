@@ -19,7 +19,8 @@ FLUSHES = [
     "(fdatasync), shared by all messages that waited.",
     "the floor of latencies is the bare send loop, which stores nothing; that "
     "of GET answers a constant; that of replay walks a log of the floor's kind"
-    " within one process, without any network.",
+    " within one process, without any network: the line below it is the floor "
+    "that sends it to a reader.",
     "mosquitto: nothing is written to disk (`persistence false`). nchan: "
     "messages are kept in shared memory. pushpin: messages are kept nowhere.",
     "NATS JetStream: file storage. A message is acknowledged when it has been "
@@ -39,7 +40,7 @@ PEERS = [
     "message out of sequence, canceling\"): such a run has no figure and is "
     "made again, up to twice.",
     "NATS is measured where it offers the same: acknowledged publishes to a "
-    "stream in files, and its replay to one consumer.",
+    "stream in files, and the replay of that to one consumer.",
 ]
 
 
@@ -74,6 +75,11 @@ def commit_cell(results, server):
     return f"{p50:,.0f} / {p99:,.0f}"
 
 
+def name_of(other):
+    server = SERVERS[other]
+    return "floor as a server" if server.role == "floor" else server.label
+
+
 def metric_title(row, i):
     metric = row.metrics[i]
     if not metric.label:
@@ -94,7 +100,9 @@ def figures_table(bench):
         if not results:
             continue
         floor = next(iter(of_role(results, "floor")), None)
-        peers = of_role(results, "peer") or [None]
+        # A second floor stands where peers do.
+        others = of_role(results, "floor")[1:] + of_role(results, "peer")
+        peers = others or [None]
         for i, metric in enumerate(row.metrics):
             for peer in peers:
                 first = peer == peers[0]
@@ -109,7 +117,7 @@ def figures_table(bench):
                     figure_cell(metric, results, "confab", rounds)
                     if first else "",
                     ratio_cell(results, floor, metric.key) if first else "",
-                    SERVERS[peer].label if peer else "",
+                    name_of(peer) if peer else "",
                     figure_cell(metric, results, peer, rounds)
                     if peer else "–",
                     ratio_cell(results, peer, metric.key),
@@ -129,7 +137,7 @@ def judged(row, results, target):
     if measured is None:
         return "–", "not measured"
     plain = target.against is None and measured >= 100
-    text = f"{measured:,.0f}" if plain else f"{measured:,.2f}"
+    text = f"{measured:,.0f}" if plain else f"{measured:,.3f}"
     return text, "met" if target.met(measured) else "**missed**"
 
 
@@ -210,6 +218,13 @@ def settings(bench, load_before):
     return lines
 
 
+def made_again(bench):
+    if not bench.repeated:
+        return ""
+    return ("Measurements that failed and were made again (see the notes on "
+            f"peers):\n\n{bullets(bench.repeated)}\n\n")
+
+
 def report(bench, repository, started, load_before, plots):
     """`plots` are (title, path relative to the report), or a text that says
     why there are none."""
@@ -244,10 +259,7 @@ mapped files and without the kernel's socket buffers.
 
 {bullets(bench.problems) if bench.problems else "None."}
 
-Made again (a peer's, see its notes): {len(bench.repeated)}.
-{bullets(bench.repeated)}
-
-## Versions
+{made_again(bench)}## Versions
 
 {bullets(versions(bench, repository))}
 

@@ -62,12 +62,10 @@ def draw_plots(folder):
     return plots or "None of the rows measured are in a plot."
 
 
-def write(folder, bench, started, text_of):
+def write(folder, name, bench, started, text_of):
     """Writes all of it. `text_of` makes the report of the plots; returns it
     and its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = free_name(folder, started)
-    (folder / name).mkdir()
+    (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / name / "figures.json").write_text(
         json.dumps(figures(bench, started), indent=1))
     plots = draw_plots(folder / name)
