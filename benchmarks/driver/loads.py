@@ -25,7 +25,7 @@ def tenth_of_maximum(protocol):
         at = (f"latency --protocol {protocol} --readers {readers} "
               f"--publishers {64 if protocol == 'sse' else 1} --rate")
         messages = top["rate"] / readers / 10
-        idle = turn.run(f"{at} 10")
+        idle = turn.run(f"{at} 50")
         busy = turn.run(f"{at} {messages:.1f}")
         return {**busy, "idle_p99_us": idle["p99_us"], "messages": messages,
                 "by_idle": busy["p99_us"] / idle["p99_us"]}
@@ -46,7 +46,7 @@ def growth(ladder, command, preload=None):
             figures = turn.run(command.format(n=n))
             costs.append(1e6 / figures["rate"])
         steps = zip(costs, costs[1:])
-        return {**figures,
+        return {**figures, "sizes": ladder,
                 **{f"cost_{i}": cost for i, cost in enumerate(costs)},
                 **{f"growth_{i}": after / before
                    for i, (before, after) in enumerate(steps, 1)}}

@@ -170,9 +170,9 @@ class Pushpin(Server):
         self.wait_for_stream()
 
     def wait_for_stream(self):
-        """Its processes find each other some time after they listen; for about
-        a second more, 1,000 readers at once lose some of their streams to
-        "message out of sequence" in its log."""
+        """Its processes find each other some time after they listen. For about
+        a second more, some of 1,000 streams opened at once were closed again
+        ("message out of sequence" in its log), nearly every time."""
         end = time.monotonic() + START_PATIENCE_S
         url = f"http://{self.http}/sub/is-it-there"
         while time.monotonic() < end:

@@ -37,7 +37,7 @@ PLOTS = {
                "deliveries/s", [("rate", "-", "")]),
     "subscribers": ("Throughput by subscribers (W = 8)", "subscribers",
                     "deliveries/s", [("rate", "-", "")]),
-    "latency": ("Latency at fixed rates", "messages/s to 1,000 subscribers",
+    "latency": ("Latency at fixed rates", "messages/s",
                 "publish to arrival, µs",
                 [("p99_us", "-", "p99"), ("p50_us", ":", "p50")]),
     "memory": ("Memory by connections", "idle connections",
@@ -93,7 +93,7 @@ def draw(rows, plot):
     if not panels:
         return None
     figure, all_axes = pyplot.subplots(
-        1, len(panels), figsize=(4 * len(panels) + 0.6, 3.6), sharey=True,
+        1, len(panels), figsize=(4 * len(panels) + 0.6, 4.4), sharey=True,
         squeeze=False, layout="constrained")
     for axes, panel in zip(all_axes[0], panels):
         xs = set()
@@ -105,7 +105,8 @@ def draw(rows, plot):
         axes.set(title=panel, xlabel=x_name, xscale="log", yscale="log")
         plain_numbers(axes.xaxis, sorted(xs))
         plain_numbers(axes.yaxis)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, ncol=len(metrics), frameon=False,
+                    loc="upper center", bbox_to_anchor=(0.5, -0.17))
     all_axes[0][0].set_ylabel(y_name)
     figure.suptitle(title)
     return figure
@@ -120,13 +121,15 @@ def draw_growth(rows):
     if not rows:
         return None
     figure, axes = pyplot.subplots(figsize=(5.6, 3.8), layout="constrained")
-    xs = [1, 10, 100]
     for row in rows:
         rounds = [f for f in row["results"]["Confab"] if f is not None]
-        axes.plot(xs, [statistics.median(f[f"cost_{i}"] / f["cost_0"]
-                                         for f in rounds)
-                       for i in range(len(xs))],
+        sizes = rounds[0]["sizes"]
+        axes.plot([size / sizes[0] for size in sizes],
+                  [statistics.median(f[f"cost_{i}"] / f["cost_0"]
+                                     for f in rounds)
+                   for i in range(len(sizes))],
                   "o-", markersize=4, label=row["title"].removeprefix("cost of "))
+    xs = [1, 10, 100]
     axes.plot(xs, [1.25 ** math.log10(x) for x in xs], "k:", linewidth=1,
               label="target: at most 1.25 per factor 10")
     axes.set(title=title, xlabel=x_name, ylabel=y_name, xscale="log")

@@ -25,8 +25,8 @@ FLUSHES = [
     "messages are kept in shared memory. pushpin: messages are kept nowhere.",
     "NATS JetStream: file storage. A message is acknowledged when it has been "
     "written to the file, which is flushed every two minutes: a power cut "
-    "takes back what was acknowledged meanwhile. This version (2.9) cannot be "
-    "told otherwise; `sync_interval` came later.",
+    "takes back what was acknowledged meanwhile. Debian 12's version "
+    "cannot be told otherwise: 2.9.10 does not know `sync_interval`.",
 ]
 
 PEERS = [
@@ -35,10 +35,10 @@ PEERS = [
     "pushpin holds what its back-end tells it to hold; the back-end here "
     "(benchmarks/peers/pushpin-backend) does no more than that and passes "
     "publishers' messages to pushpin's control port. Readers connect to "
-    "pushpin, publishers to the back-end. This version (1.36) at times drops "
-    "streams when thousands open one upon the other (its log: \"received "
-    "message out of sequence, canceling\"): such a run has no figure and is "
-    "made again, up to twice.",
+    "pushpin, publishers to the back-end. Version 1.36 at times closes "
+    "streams while thousands are opened one upon the other (in its log, as a "
+    "rule: \"received message out of sequence, canceling\"): such a run has "
+    "no figure and is made again, up to twice.",
     "NATS is measured where it offers the same: acknowledged publishes to a "
     "stream in files, and the replay of that to one consumer.",
 ]
