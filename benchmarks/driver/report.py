@@ -18,7 +18,7 @@ FLUSHES = [
     "sent to readers after the commit it is part of: two flushes to disk "
     "(fdatasync), shared by all messages that waited.",
     "the floor of latencies is the bare send loop, which stores nothing; that "
-    "of GET answers a constant; that of replay walks a log of the floor's kind"
+    "of GET answers a constant; that of replay walks one of four things in a log"
     " within one process, without any network: the line below it is the floor "
     "that sends it to a reader.",
     "mosquitto: nothing is written to disk (`persistence false`). nchan: "
