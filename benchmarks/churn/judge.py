@@ -11,7 +11,7 @@ SWEEP_S = 60  # how often the server looks for messages that are too old
 
 # The bridge's operation ids are kept for ten minutes, keys of clients for a
 # day: two rows each, of at most so many bytes with their share of a page.
-OPERATION_BYTES = 400
+OPERATION_BYTES = 250
 OPERATIONS_KEPT_S = 600
 
 # Messages that are not for who is slow, or that no client here sends.
