@@ -37,8 +37,9 @@ PEERS = [
     "publishers' messages to pushpin's control port. Readers connect to "
     "pushpin, publishers to the back-end. Version 1.36 at times closes "
     "streams while thousands are opened one upon the other (in its log, as a "
-    "rule: \"received message out of sequence, canceling\"): such a run has "
-    "no figure and is made again, up to twice.",
+    "rule: \"received message out of sequence, canceling\") or answers one of "
+    "them with 502: such a run has no figure and is made again, up to twice. "
+    "No other server has more than one attempt.",
     "NATS is measured where it offers the same: acknowledged publishes to a "
     "stream in files, and the replay of that to one consumer.",
 ]

@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 struct options {
-    const char *http; /* HOST:PORT, a leading http:// is skipped */
-    const char *mqtt; /* HOST:PORT, a leading mqtt:// is skipped */
-    const char *nats; /* HOST:PORT, a leading nats:// is skipped */
+    const char *http;      /* HOST:PORT, a leading http:// is skipped */
+    const char *mqtt;      /* HOST:PORT, a leading mqtt:// is skipped */
+    const char *nats;      /* HOST:PORT, a leading nats:// is skipped */
     const char *post_http; /* NULL: as `http` */
     const char *token;
     const char *thing; /* several things are named THING-0, THING-1, … */

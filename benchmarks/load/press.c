@@ -63,7 +63,8 @@ static void prepare_http(struct press *p, const struct options *o)
     p->address = options_address("--http", to);
     p->heads = must_zalloc(o->things, sizeof(*p->heads));
     for (unsigned i = 0; i < o->things; i++)
-        http_put_head(&p->heads[i], "POST", paths[i], options_host(to), o->size);
+        http_put_head(&p->heads[i], "POST", paths[i], options_host(to),
+                      o->size);
     p->last_ids = must_zalloc(p->count, sizeof(*p->last_ids));
     p->http = must_zalloc(p->count, sizeof(*p->http));
     naming_free_all(paths, o);

@@ -143,8 +143,7 @@ static void take_piece(struct sse_reader *r, const char *piece, size_t len,
         return;
     }
     bytes_put(&r->event, piece, len);
-    bytes_drop(&r->event,
-               take_events(r, r->event.data, r->event.len, now_ns));
+    bytes_drop(&r->event, take_events(r, r->event.data, r->event.len, now_ns));
 }
 
 static size_t take_chunks(struct sse_reader *r, const char *data, size_t len,
@@ -177,8 +176,8 @@ static size_t on_data(struct conn *c, const char *data, size_t len,
         return 0;
     if (!r->target->ready_on_status)
         become_ready(r);
-    return used + (r->chunked ? take_chunks : take_events)(
-                      r, data + used, len - used, now_ns);
+    return used + (r->chunked ? take_chunks : take_events)(r, data + used,
+                                                           len - used, now_ns);
 }
 
 void sse_reader_open(struct sse_reader *r, struct loop *l,

@@ -32,7 +32,7 @@ struct sse_reader {
     bool chunked;
     struct chunks chunks;
     struct bytes event; /* the beginning of one that came in several chunks */
-    size_t payload_at; /* where in the data line the last payload began */
+    size_t payload_at;  /* where in the data line the last payload began */
 };
 
 /* `path` is copied. */
