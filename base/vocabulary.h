@@ -10,7 +10,7 @@
 
 /* CONNECT user property `confab` = one of these; may be given several times. */
 #define PROP_ASK "confab"
-#define ASK_STAMP "stamp"       /* each delivered PUBLISH carries id, seq, at */
+#define ASK_STAMP "stamp" /* each delivered PUBLISH carries id, seq, at */
 #define ASK_RECEIPTS "receipts" /* each PUBACK carries them too */
 
 /* On a delivered PUBLISH (stamp) and on a PUBACK (receipts), decimal. */
@@ -19,19 +19,23 @@
 #define PROP_AT "confab-at" /* microseconds since 1970 */
 
 /* On a PUBLISH of an administrator (the bridge's link). */
-#define PROP_OP "confab-op"     /* operation id: repeated => first result again */
+#define PROP_OP "confab-op" /* operation id: repeated => first result again */
 #define PROP_IDEMPOTENCY "confab-idempotency" /* the HTTP Idempotency-Key */
-#define PROP_CLASS "confab-class" /* "json": already checked, do not parse again */
-#define PROP_CHARGE "confab-charge" /* token's read window as the bridge knows it:
+#define PROP_CLASS                                                            \
+    "confab-class" /* "json": already checked, do not parse again */
+#define PROP_CHARGE                                                           \
+    "confab-charge" /* token's read window as the bridge knows it:
                                      * start, microseconds since 1970 */
 
 /* On the PUBACK to an administrator. */
-#define PROP_STATUS "confab-status"       /* HTTP-like: 200 400 401 413 429 507 */
-#define PROP_RESULT "confab-result"       /* JSON, at most 16 KiB (commands) */
+#define PROP_STATUS "confab-status" /* HTTP-like: 200 400 401 413 429 507 */
+#define PROP_RESULT "confab-result" /* JSON, at most 16 KiB (commands) */
 #define PROP_REMAINING "confab-remaining" /* writes left in this window */
-#define PROP_RETRY_AFTER "confab-retry-after" /* seconds; with 429. Also to
+#define PROP_RETRY_AFTER                                                      \
+    "confab-retry-after" /* seconds; with 429. Also to
                                                * ordinary v5 clients (0x97) */
-#define PROP_REPEAT "confab-repeat" /* "1": answered from an earlier result,
+#define PROP_REPEAT                                                           \
+    "confab-repeat" /* "1": answered from an earlier result,
                                      * nothing was stored, nothing counted */
 
 /* Commands: PUBLISH, QoS 1, administrators only; body a msgpack map. The
@@ -58,8 +62,20 @@
  *  kick          {token: str, client: str (exactly), address: str, all: 1, from}
  *                client and token, address, or all and token; token "": the
  *                nameless. Disconnects them → {"kicked":n,"next":…} likewise
- *  status        {} → the broker's counters as JSON (not through the writer) */
+ *  status        {} → the broker's counters as JSON (not through the writer)
+ *  append        1 to APPEND_MAX messages, each as if published by itself with
+ *                QoS 1. Body: an array of arrays of APPEND_FIELDS: operation id
+ *                (str, PROP_OP), topic (str), payload (bin), flags (uint,
+ *                APPEND_*), window (int, PROP_CHARGE; 0: none), idempotency key
+ *                (str, empty: none). → an array in the same order of
+ *                [status, id, seq, at, remaining (null: unlimited), retry_after,
+ *                repeat, reason] */
 #define COMMAND_PREFIX "$confab/"
+#define COMMAND_APPEND_NAME "append"
+#define APPEND_MAX 64 /* so that their answers stay below 16 KiB */
+#define APPEND_FIELDS 6
+#define APPEND_RETAIN 1U /* flags */
+#define APPEND_JSON 2U   /* PROP_CLASS json */
 
 /* What is not stored: `$events/<token>/<kind>/<thing>`. Kind `revoked` (empty
  * thing) is published by the server when a token has been revoked. */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "bridge/link_bundle.h"
 #include "bridge/link_properties.h"
 
 #define DEADLINES_S 0.1 /* how exact a deadline is */
@@ -224,6 +225,7 @@ static void release(struct link *l)
     if (l->dir_fd >= 0)
         close(l->dir_fd);
     buffer_release(&l->topic);
+    buffer_release(&l->bundle);
     free(l->path);
     free(l);
     mosquitto_lib_cleanup();
@@ -298,6 +300,7 @@ bool link_publish(struct link *l, struct link_request *q)
         return false;
     link_clear_answer(q);
     q->operation = 0;
+    q->may_share = link_bundle_takes(q);
     if (!is_away(l)) {
         ok = atomic_fetch_add(&l->accepted, 1) < l->queue_bound &&
              mailbox_send(l->requests, q);

@@ -1,7 +1,8 @@
 /* The bridge's one MQTT connection to the broker: libmosquitto over
  * <data>/confab.sock, driven by a libev loop in a thread of its own, the only
  * one that touches it. In front a bounded FIFO, at most 512 PUBLISHes under
- * way (each costs libmosquitto a walk of its in-flight list).
+ * way (each costs libmosquitto a walk of its in-flight list). Messages that wait
+ * behind others share a PUBLISH (link_bundle.h).
  *
  * Every PUBLISH carries an operation id (boot id and counter, PROP_OP). When
  * the connection is lost the mosquitto instance is destroyed and everything
@@ -17,6 +18,8 @@
 #include "base/slice.h"
 
 struct link;
+
+#define LINK_ALONE (-1)
 
 /* One PUBLISH of the bridge's, and its answer. The caller's memory; the link's
  * from link_publish() until done(). */
@@ -55,6 +58,8 @@ struct link_request {
     LIST_ENTRY(link_request) by_packet;
     uint64_t operation; /* counter of the operation id; 0: not given yet */
     int packet_id;      /* while under way */
+    int place;          /* then: in a bundle, from 0; LINK_ALONE */
+    bool may_share;     /* link_bundle_takes() */
     bool sent;          /* at least once: the broker may have applied it */
 };
 

@@ -11,7 +11,7 @@ void link_books_init(struct link_books *b)
     TAILQ_INIT(&b->under_way);
     for (size_t i = 0; i < LINK_PACKET_SLOTS; i++)
         LIST_INIT(&b->by_packet[i]);
-    b->count = 0;
+    b->count = b->waiting_count = 0;
 }
 
 void link_books_accept(struct link_books *b, struct link_request *q)
@@ -19,6 +19,7 @@ void link_books_accept(struct link_books *b, struct link_request *q)
     q->sent = false;
     q->packet_id = 0;
     TAILQ_INSERT_TAIL(&b->waiting, q, entry);
+    b->waiting_count++;
     b->count++;
 }
 
@@ -31,6 +32,7 @@ void link_books_sent(struct link_books *b, struct link_request *q,
                      int packet_id)
 {
     TAILQ_REMOVE(&b->waiting, q, entry);
+    b->waiting_count--;
     q->sent = true;
     q->packet_id = packet_id;
     TAILQ_INSERT_TAIL(&b->under_way, q, entry);
@@ -44,6 +46,7 @@ void link_books_remove(struct link_books *b, struct link_request *q)
         TAILQ_REMOVE(&b->under_way, q, entry);
     } else {
         TAILQ_REMOVE(&b->waiting, q, entry);
+        b->waiting_count--;
     }
     b->count--;
 }
@@ -71,6 +74,7 @@ void link_books_lost(struct link_books *b)
     }
     TAILQ_CONCAT(&b->under_way, &b->waiting, entry);
     TAILQ_CONCAT(&b->waiting, &b->under_way, entry);
+    b->waiting_count = b->count;
 }
 
 static void expire_in(struct link_books *b, struct link_request_queue *queue,

@@ -18,7 +18,8 @@ struct link_books {
     struct link_request_queue waiting;   /* to be published, in order */
     struct link_request_queue under_way; /* published, in order */
     struct link_request_slot by_packet[LINK_PACKET_SLOTS];
-    size_t count; /* in both queues */
+    size_t count;         /* in both queues */
+    size_t waiting_count; /* in the first */
 };
 
 void link_books_init(struct link_books *b);
@@ -29,11 +30,13 @@ void link_books_accept(struct link_books *b, struct link_request *q);
 /* The one to publish next; stays in the books. NULL: none waits. */
 struct link_request *link_books_next(const struct link_books *b);
 
-/* q, which waited, has been published with this packet id. */
+/* q, which waited, has been published in the packet with this id, its `place`
+ * in there set. */
 void link_books_sent(struct link_books *b, struct link_request *q,
                      int packet_id);
 
-/* Takes the one with this packet id out. NULL: none (its deadline passed). */
+/* Takes out one that was in this packet. NULL: none is left (or never was: its
+ * deadline passed). */
 struct link_request *link_books_answered(struct link_books *b, int packet_id);
 
 /* Takes q out, wherever it is. */

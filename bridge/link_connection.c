@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <mqtt_protocol.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bridge/link_bundle.h"
 #include "bridge/link_private.h"
 #include "bridge/link_properties.h"
 
@@ -46,6 +48,31 @@ static void on_disconnect(struct mosquitto *m, void *arg, int reason,
         l->reason = reason;
 }
 
+/* The others of q's bundle, which are still in the books, and q. */
+static void take_bundle(struct link *l, struct link_request *q,
+                        struct link_request **ret_requests)
+{
+    const int packet_id = q->packet_id;
+
+    for (; q != NULL; q = link_books_answered(&l->books, packet_id))
+        ret_requests[q->place] = q;
+}
+
+static void answer_bundle(struct link *l, struct link_request *first,
+                          int reason, const mosquitto_property *list)
+{
+    struct link_request *requests[LINK_BUNDLE_MAX] = {NULL};
+    struct link_request whole;
+
+    take_bundle(l, first, requests);
+    link_read_answer(&whole, reason, list);
+    link_bundle_read(&whole, requests);
+    free(whole.result);
+    for (size_t i = 0; i < LINK_BUNDLE_MAX; i++)
+        if (requests[i] != NULL)
+            link_answer(l, requests[i]);
+}
+
 static void on_puback(struct mosquitto *m, void *arg, int packet_id,
                       int reason, const mosquitto_property *list)
 {
@@ -57,6 +84,10 @@ static void on_puback(struct mosquitto *m, void *arg, int packet_id,
         l->under_way--;
     if (q == NULL)
         return; /* its deadline passed */
+    if (q->place != LINK_ALONE) {
+        answer_bundle(l, q, reason, list);
+        return;
+    }
     link_read_answer(q, reason, list);
     link_answer(l, q);
 }
@@ -270,16 +301,16 @@ static const char *c_string(struct link *l, struct slice s)
     return buffer_ok(&l->topic) ? l->topic.data : NULL;
 }
 
-static int send_publish(struct link *l, const struct link_request *q,
-                        int *ret_packet_id)
+static int send_alone(struct link *l, struct link_request *q,
+                      int *ret_packet_id)
 {
     char operation[64];
     mosquitto_property *list = NULL;
     const char *topic = c_string(l, q->topic);
     int rc = MOSQ_ERR_INVAL;
 
-    snprintf(operation, sizeof(operation), "%s-%llx", l->boot,
-             (unsigned long long)q->operation);
+    link_operation(operation, sizeof(operation), l->boot, q->operation);
+    q->place = LINK_ALONE;
     if (topic == NULL || q->payload.len > INT32_MAX)
         return MOSQ_ERR_PAYLOAD_SIZE;
     /* A NUL would publish to another topic than the one that was meant. */
@@ -290,6 +321,17 @@ static int send_publish(struct link *l, const struct link_request *q,
                                   q->retain, list);
     mosquitto_property_free_all(&list);
     return rc;
+}
+
+static int send_bundle(struct link *l, struct link_request *const *requests,
+                       size_t count, int *ret_packet_id)
+{
+    for (size_t i = 0; i < count; i++)
+        requests[i]->place = (int)i;
+    if (!link_bundle_write(&l->bundle, l->boot, requests, count))
+        return MOSQ_ERR_NOMEM;
+    return mosquitto_publish(l->mosq, ret_packet_id, LINK_BUNDLE_TOPIC,
+                             (int)l->bundle.len, l->bundle.data, 1, false);
 }
 
 static void refuse(struct link *l, struct link_request *q, int rc)
@@ -305,24 +347,63 @@ static void refuse(struct link *l, struct link_request *q, int rc)
     link_answer(l, q);
 }
 
+/* Few messages wait, and others are before them: they will be more. */
+static bool should_wait(const struct link *l)
+{
+    return l->under_way >= LINK_PIPELINE &&
+           l->books.waiting_count < LINK_BUNDLE_MAX &&
+           link_books_next(&l->books)->may_share;
+}
+
+/* The requests that go next, together: as many as may share a PUBLISH, or
+ * one. */
+static size_t gather(const struct link *l, struct link_request **ret_requests)
+{
+    struct link_request *q = link_books_next(&l->books);
+    size_t count = 0, bytes = 0;
+
+    do {
+        ret_requests[count++] = q;
+        bytes += q->payload.len;
+    } while (q->may_share && (q = TAILQ_NEXT(q, entry)) != NULL &&
+             q->may_share && count < LINK_BUNDLE_MAX &&
+             bytes < LINK_BUNDLE_BYTES_MAX);
+    return count;
+}
+
+/* false: the connection is broken. */
+static bool publish(struct link *l, struct link_request **requests,
+                    size_t count)
+{
+    int packet_id = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (requests[i]->operation == 0)
+            requests[i]->operation = ++l->operations;
+    const int rc = count == 1 ? send_alone(l, requests[0], &packet_id)
+                              : send_bundle(l, requests, count, &packet_id);
+    if (is_connection_error(rc)) {
+        for (size_t i = 0; i < count; i++)
+            requests[i]->sent = true; /* some of it may have got through */
+        take_down(l, rc);
+        return false;
+    }
+    l->under_way += rc == MOSQ_ERR_SUCCESS;
+    for (size_t i = 0; i < count; i++) {
+        if (rc == MOSQ_ERR_SUCCESS)
+            link_books_sent(&l->books, requests[i], packet_id);
+        else
+            refuse(l, requests[i], rc);
+    }
+    return true;
+}
+
 void link_publish_waiting(struct link *l)
 {
-    struct link_request *q;
+    struct link_request *requests[LINK_BUNDLE_MAX];
 
     while (atomic_load(&l->generation) != 0 && l->under_way < l->window &&
-           (q = link_books_next(&l->books)) != NULL) {
-        int packet_id = 0;
-        if (q->operation == 0)
-            q->operation = ++l->operations;
-        const int rc = send_publish(l, q, &packet_id);
-        if (rc == MOSQ_ERR_SUCCESS) {
-            link_books_sent(&l->books, q, packet_id);
-            l->under_way++;
-        } else if (is_connection_error(rc)) {
-            q->sent = true; /* some of it may have got through */
-            take_down(l, rc);
-        } else {
-            refuse(l, q, rc);
-        }
-    }
+           link_books_next(&l->books) != NULL && !should_wait(l))
+        if (!publish(l, requests, gather(l, requests)))
+            return;
 }

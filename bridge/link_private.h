@@ -12,7 +12,11 @@
 #include "base/mailbox.h"
 #include "bridge/link_books.h"
 
-#define LINK_WINDOW 512          /* PUBLISHes under way */
+#define LINK_WINDOW 512 /* PUBLISHes under way */
+/* With that many PUBLISHes on their way, others wait until they fill a bundle or
+ * one is answered. The broker has one to write and one to write next: more
+ * would only make bundles smaller. */
+#define LINK_PIPELINE 2
 #define LINK_FILTER_WINDOW 512   /* SUBSCRIBEs under way */
 #define LINK_QUEUE_BOUND 16384   /* requests */
 #define LINK_FILTERS_BOUND 16384 /* filters waiting to be asked for */
@@ -60,8 +64,9 @@ struct link {
     struct link_books books;
     struct link_filter_slot filters_under_way[LINK_FILTER_SLOTS];
     unsigned filters_under_way_count;
-    struct buffer topic; /* scratch: names as C strings */
-    int64_t stop_at_us;  /* 0: not stopping */
+    struct buffer topic;  /* scratch: names as C strings */
+    struct buffer bundle; /* scratch */
+    int64_t stop_at_us;   /* 0: not stopping */
     unsigned grace_ms;
 };
 

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "base/vocabulary.h"
 
+#define IDEMPOTENCY_MAX 256
 #define REFUSED 0x80 /* reason codes from here on are failures, MQTT 5 §2.4 */
 
 static bool add(mosquitto_property **list, const char *name, const char *value)
@@ -24,21 +25,35 @@ bool link_connect_properties(mosquitto_property **ret_list)
            add(ret_list, PROP_ASK, ASK_RECEIPTS);
 }
 
+void link_operation(char *ret_text, size_t size, const char *boot,
+                    uint64_t counter)
+{
+    snprintf(ret_text, size, "%s-%" PRIx64, boot, counter);
+}
+
 /* The key comes from an HTTP header. What MQTT discourages in strings (§1.5.4)
  * a broker may answer by closing the connection, again and again as the request
  * is repeated: control characters do not leave here, nor what is not UTF-8 (the
  * library does not look). */
-static bool add_idempotency(mosquitto_property **list, struct slice key)
+bool link_idempotency_valid(struct slice key)
 {
     const unsigned char *p = key.data;
-    char text[257];
 
-    if (key.len >= sizeof(text) || !utf8_valid(key.data, key.len))
+    if (key.len > IDEMPOTENCY_MAX || !utf8_valid(key.data, key.len))
         return false;
     for (size_t i = 0; i < key.len; i++)
         if (p[i] < 0x20 || p[i] == 0x7f ||
             (p[i] == 0xc2 && i + 1 < key.len && p[i + 1] < 0xa0))
             return false;
+    return true;
+}
+
+static bool add_idempotency(mosquitto_property **list, struct slice key)
+{
+    char text[IDEMPOTENCY_MAX + 1];
+
+    if (!link_idempotency_valid(key))
+        return false;
     memcpy(text, key.data, key.len);
     text[key.len] = 0;
     return add(list, PROP_IDEMPOTENCY, text);
@@ -64,7 +79,7 @@ bool link_publish_properties(const struct link_request *q,
     return true;
 }
 
-static bool read_u64(const char *text, uint64_t *ret_value)
+bool link_read_u64(const char *text, uint64_t *ret_value)
 {
     uint64_t v = 0;
 
@@ -131,7 +146,7 @@ static void read_answer_property(void *arg, const char *name, char **value)
         *value = NULL;
         return;
     }
-    if (!read_u64(*value, &v))
+    if (!link_read_u64(*value, &v))
         return;
     if (strcmp(name, PROP_STATUS) == 0 && v >= 100 && v <= 599)
         q->status = (int)v;
@@ -192,7 +207,7 @@ static void read_stamp_property(void *arg, const char *name, char **value)
     struct link_message *m = arg;
     uint64_t v = 0;
 
-    if (!read_u64(*value, &v))
+    if (!link_read_u64(*value, &v))
         return;
     if (strcmp(name, PROP_ID) == 0)
         m->id = v;

@@ -11,6 +11,17 @@
  * *ret_list with mosquitto_property_free_all(), after a failure too. */
 bool link_connect_properties(mosquitto_property **ret_list);
 
+/* The operation id of this boot's request number `counter`; 64 bytes are
+ * enough. */
+void link_operation(char *ret_text, size_t size, const char *boot,
+                    uint64_t counter);
+
+/* Can MQTT carry it? UTF-8 without control characters, ≤ 256 bytes. */
+bool link_idempotency_valid(struct slice key);
+
+/* Decimal digits only, up to 2^64 - 1. */
+bool link_read_u64(const char *text, uint64_t *ret_value);
+
 /* PUBLISH of q under operation id `operation`. false: out of memory, or q's
  * idempotency key is not a string MQTT can carry. Freed as above. */
 bool link_publish_properties(const struct link_request *q,

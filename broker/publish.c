@@ -50,7 +50,8 @@ struct publish *publish_new(struct worker *w, struct connection *c)
         if (q == NULL)
             return NULL;
     }
-    memset(q, 0, offsetof(struct publish, operation)); /* which has a length */
+    /* Not the operation, which stands last for that and has a length. */
+    memset(q, 0, offsetof(struct publish, operation));
     q->connection = c;
     q->command.owner = q;
     return q;
@@ -74,7 +75,6 @@ void publish_free(struct worker *w, struct publish *q)
 
 /* ---- to the writer and back --------------------------------------------- */
 
-/* The writer's thread, or another worker's. The credits bound what may be in the mailbox. */
 static struct worker *worker_of(const struct command *command)
 {
     const struct publish *q = command->owner;
@@ -82,6 +82,8 @@ static struct worker *worker_of(const struct command *command)
     return q->worker;
 }
 
+/* The writer's thread, or another worker's. The credits bound what may be in
+ * the mailbox. */
 static void on_done(struct command **c, size_t n)
 {
     for (size_t i = 0, end; i < n; i = end) {
@@ -161,8 +163,8 @@ void publish_flush(struct worker *w)
 
     if (pool->outbox_count == 0)
         return;
-    pool->outbox_count -= writer_submit_all(w->hub->writer, &pool->outbox,
-                                            pool->outbox_count);
+    pool->outbox_count -=
+        writer_submit_all(w->hub->writer, &pool->outbox, pool->outbox_count);
     /* Full with other workers' commands: nobody will wake us. */
     if (pool->outbox_count > 0 && pool->outbox_count == pool->commands)
         worker_again(w);
@@ -247,13 +249,24 @@ void publish_settle(struct connection *c)
             connection_close(c, CLOSE_NO_MEMORY, NULL);
             return;
         }
-        if (q->qos == 2 && q->reason >= 0x80) /* §4.3.3: the id is free again */
+        if (q->qos == 2 &&
+            q->reason >= 0x80) /* §4.3.3: the id is free again */
             inbound_remove(c->inbound, q->packet_id);
         STAILQ_REMOVE_HEAD(&c->unacked, entry);
         c->unacked_count--;
         c->unacked_qos2 -= q->qos == 2;
         publish_free(c->worker, q);
     }
+}
+
+void publish_answered(struct worker *w, struct publish *q)
+{
+    if (!q->acknowledge) {
+        publish_free(w, q);
+        return;
+    }
+    q->answered = true;
+    publish_settle(q->connection);
 }
 
 static void will_finished(struct worker *w, struct publish *q)

@@ -45,7 +45,7 @@ struct publish {
     void *waiting_for; /* finished's; inside memory */
     void *memory; /* what slices of `command` point into; freed with this */
     struct roll_call *roll_call; /* a question to a worker; freed with this */
-    char operation[PUBLISH_OPERATION_MAX];
+    char operation[PUBLISH_OPERATION_MAX]; /* last: publish_new() leaves it */
 };
 
 /* The topic last judged by auth_publish(), and for whom. */

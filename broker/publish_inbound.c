@@ -4,6 +4,7 @@
 
 #include "base/vocabulary.h"
 #include "broker/admin.h"
+#include "broker/bundle.h"
 #include "broker/inbound.h"
 #include "broker/publish_private.h"
 #include "broker/reason.h"
@@ -83,14 +84,7 @@ static int64_t number_of(struct slice s)
     return v;
 }
 
-/* What an administrator says about its PUBLISH in confab-* properties. */
-struct instructions {
-    struct slice operation, idempotency;
-    int64_t window_start_us;
-    bool is_json;
-};
-
-static void follow(struct instructions *ret,
+static void follow(struct publish_instructions *ret,
                    const struct packet_user_property *p)
 {
     if (slice_eq(p->name, slice_str(PROP_OP)))
@@ -106,8 +100,8 @@ static void follow(struct instructions *ret,
 /* User properties to forward, as one encoded block: the client's own bytes
  * where they are one, else gathered in `scratch`. */
 static bool forwarded(const struct packet_user_block *user,
-                      struct instructions *take, struct buffer *scratch,
-                      struct slice *ret)
+                      struct publish_instructions *take,
+                      struct buffer *scratch, struct slice *ret)
 {
     struct packet_user_cursor at = packet_user_props(user->span);
     struct packet_user_property property;
@@ -144,7 +138,7 @@ static void fill_properties(struct message *m,
     m->correlation = p->correlation;
 }
 
-static bool keep_instructions(struct publish *q, const struct instructions *in)
+bool publish_follow(struct publish *q, const struct publish_instructions *in)
 {
     struct command *command = &q->command;
 
@@ -169,7 +163,8 @@ static bool keep_instructions(struct publish *q, const struct instructions *in)
 
 static struct message *message_of(struct connection *c,
                                   const struct packet_publish *p,
-                                  bool is_event, struct instructions *take)
+                                  bool is_event,
+                                  struct publish_instructions *take)
 {
     struct message m = {
         .kind = is_event ? MESSAGE_EVENT : MESSAGE_MESSAGE,
@@ -194,7 +189,7 @@ static void publish_message(struct connection *c,
 {
     struct worker *w = c->worker;
     const bool is_admin = c->role == ROLE_ADMIN;
-    struct instructions in = {0};
+    struct publish_instructions in = {0};
     struct publish *q = publish_new(w, c);
 
     if (q != NULL)
@@ -205,7 +200,7 @@ static void publish_message(struct connection *c,
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    if (is_admin && !keep_instructions(q, &in)) {
+    if (is_admin && !publish_follow(q, &in)) {
         publish_free(w, q);
         refuse(c, p, REASON_IMPLEMENTATION_SPECIFIC,
                "confab-op or confab-idempotency is too long",
@@ -232,7 +227,7 @@ static void publish_command(struct connection *c,
     const struct slice name =
         slice_of((const char *)p->topic.data + prefix, p->topic.len - prefix);
     struct worker *w = c->worker;
-    struct instructions in = {0};
+    struct publish_instructions in = {0};
     struct packet_user_cursor at = packet_user_props(p->user.span);
     struct packet_user_property property;
     struct publish *q = publish_new(w, c);
@@ -247,7 +242,11 @@ static void publish_command(struct connection *c,
     while (p->user.size > 0 && packet_user_props_next(&at, &property))
         follow(&in, &property);
     in.idempotency = slice_of(NULL, 0); /* that is a matter of messages */
-    if (!keep_instructions(q, &in)) {
+    if (slice_eq(name, slice_str(COMMAND_APPEND_NAME))) {
+        bundle_received(c, q, p->payload);
+        return;
+    }
+    if (!publish_follow(q, &in)) {
         q->status = command_status(RESULT_INVALID);
         q->reason = REASON_IMPLEMENTATION_SPECIFIC;
         q->text = "confab-op is too long";
@@ -262,12 +261,7 @@ static void publish_command(struct connection *c,
         q->reason = REASON_IMPLEMENTATION_SPECIFIC;
         q->text = "too many questions at once: ask again";
     }
-    if (p->qos > 0) {
-        q->answered = true;
-        publish_settle(c);
-    } else {
-        publish_free(w, q);
-    }
+    publish_answered(w, q);
 }
 
 /* MQTT 5 §3.3.4, §4.9: a client that has more unacknowledged than it was told.

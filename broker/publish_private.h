@@ -17,6 +17,21 @@ void publish_submit(struct worker *w, struct publish *q);
  * for the question, nothing happened. */
 bool publish_ask(struct worker *w, struct publish *q, struct worker *whom);
 
+/* What an administrator's PUBLISH says in confab-* properties. */
+struct publish_instructions {
+    struct slice operation, idempotency; /* len 0: none */
+    int64_t window_start_us;
+    bool is_json;
+};
+/* Makes them q's; copied. false: one is too long, or out of memory. */
+bool publish_follow(struct publish *q,
+                    const struct publish_instructions *instructions);
+
+/* q, which was never submitted, has its answer in status, reason, text and
+ * result: it is sent in its turn, or q freed where nobody waits for it (QoS 0,
+ * or the connection has ended). May close the connection. */
+void publish_answered(struct worker *w, struct publish *q);
+
 /* Acknowledges what has its answer, in order; may close the connection. */
 void publish_settle(struct connection *c);
 

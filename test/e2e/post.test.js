@@ -43,6 +43,52 @@ suite('POST /{token}/chat/{thing}', {}, (server) => {
     for (let i = 1; i < ids.length; i++) assert.ok(ids[i] > ids[i - 1], `${ids}`)
   })
 
+  // Those that wait for others share a PUBLISH between bridge and broker.
+  it('in a crowd each request gets its own answer', async () => {
+    const [limited, free] = [await server.freeToken(), newToken()]
+    const asked = []
+    for (let i = 0; i < 300; i++) {
+      if (i % 5 === 0) asked.push({ kind: 'limited', path: chat(limited, 'x'), body: { i } })
+      else if (i % 5 === 1) asked.push({ kind: 'invalid', path: chat(free, 'x'), body: 'nonsense' })
+      else if (i % 5 === 2) asked.push({ kind: 'twin', path: chat(free, 'twin'), body: { i }, headers: { 'Idempotency-Key': `k${i % 4}` } })
+      else if (i % 5 === 3) asked.push({ kind: 'large', path: chat(free, `big${i}`), body: { i, fill: 'x'.repeat(20000) } })
+      else asked.push({ kind: 'free', path: chat(free, `t${i}`), body: { i } })
+    }
+    // The limited plan has 100 writes; these are gone before.
+    for (let n = 0; n < 60; n++) assert.equal((await server.post(chat(limited, 'y'), {})).status, 200)
+    const answers = await Promise.all(asked.map(({ path, body, headers }) => server.post(path, body, headers)))
+    const ids = new Set()
+    const firstOfKey = new Map()
+    const remaining = []
+    for (const [n, { kind, path, body, headers }] of asked.entries()) {
+      const answer = answers[n]
+      if (kind === 'invalid') {
+        assert.equal(answer.status, 400)
+      } else if (kind === 'limited') {
+        assert.ok(answer.status === 200 || answer.status === 429, answer.text)
+        if (answer.status === 200) remaining.push(answer.remaining)
+        else assert.match(answer.headers['retry-after'], /^\d+$/)
+      } else {
+        assert.equal(answer.status, 200, answer.text)
+        const { id } = answer.json()
+        if (kind === 'twin') {
+          const key = headers['Idempotency-Key']
+          if (!firstOfKey.has(key)) firstOfKey.set(key, id)
+          assert.equal(id, firstOfKey.get(key))
+        } else {
+          ids.add(id)
+          const stored = await server.latest(...path.match(/^\/([^/]+)\/chat\/(.+)$/).slice(1))
+          assert.equal(stored.id, id)
+          assert.equal(stored.chat.i, body.i)
+        }
+      }
+    }
+    assert.deepEqual(remaining.sort((a, b) => a - b), Array.from({ length: 40 }, (_, n) => n))
+    assert.equal(ids.size, 120)
+    assert.equal(firstOfKey.size, 4)
+    assert.equal(new Set(firstOfKey.values()).size, 4)
+  })
+
   it('Token in the path, no Authorization header', async () => {
     const token = newToken()
     await server.say(token, 'lamp', { n: 1 })

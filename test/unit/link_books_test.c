@@ -42,6 +42,27 @@ static void requests_leave_in_order_and_return_by_packet(void **state)
     assert_int_equal(b.count, COUNT - 2);
 }
 
+static void a_packet_may_hold_several(void **state)
+{
+    struct link_books b;
+
+    (void)state;
+    fill(&b);
+    assert_int_equal(b.waiting_count, COUNT);
+    send_next(&b, 7);
+    send_next(&b, 8);
+    send_next(&b, 7);
+    assert_int_equal(b.waiting_count, COUNT - 3);
+    link_books_remove(&b, &requests[5]);
+    assert_int_equal(b.waiting_count, COUNT - 4);
+    assert_ptr_equal(link_books_answered(&b, 7), &requests[2]);
+    assert_ptr_equal(link_books_answered(&b, 7), &requests[0]);
+    assert_null(link_books_answered(&b, 7));
+    link_books_lost(&b);
+    assert_int_equal(b.waiting_count, 3);
+    assert_ptr_equal(link_books_next(&b), &requests[1]);
+}
+
 static void after_a_loss_the_unanswered_come_first_in_order(void **state)
 {
     struct link_books b;
@@ -111,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_leave_in_order_and_return_by_packet),
+        cmocka_unit_test(a_packet_may_hold_several),
         cmocka_unit_test(after_a_loss_the_unanswered_come_first_in_order),
         cmocka_unit_test(only_what_was_never_sent_is_known_not_to_be_stored),
         cmocka_unit_test(a_deadline_ends_waiting_too),

@@ -180,36 +180,118 @@ static void an_answer_carries_what_the_broker_says(void **state)
     scripted_broker_stop(b);
 }
 
+/* Posts to t/0, t/1 … until `lines` lines are logged; nothing is answered yet. */
+static void post_unanswered(struct link *l, struct scripted_broker *b,
+                            struct post *posts, int from, int to, size_t lines)
+{
+    static const char *const topics[] = {"t/0", "t/1", "t/2",
+                                         "t/3", "t/4", "t/5"};
+
+    for (int i = from; i < to; i++) {
+        make_post(&posts[i], topics[i], 5 * SECOND);
+        assert_true(link_publish(l, &posts[i].q));
+    }
+    free(scripted_broker_log(b, lines));
+}
+
+static void expect_answers(struct post *posts, int count, int first_id)
+{
+    for (int i = 0; i < count; i++) {
+        wait_done(&posts[i]);
+        assert_int_equal(posts[i].q.outcome, LINK_ANSWERED);
+        assert_int_equal(posts[i].q.status, 200);
+        assert_int_equal(posts[i].q.id, first_id + i);
+        assert_int_equal(posts[i].q.at_us, INT64_C(1795242737123456));
+        assert_true(posts[i].q.seq == UINT64_MAX);
+        assert_int_equal(posts[i].q.remaining, 99);
+        assert_int_equal(posts[i].q.retry_after_s, 17);
+        assert_true(posts[i].q.repeated);
+        assert_string_equal(posts[i].q.reason, "as you wish");
+        free(posts[i].q.result);
+    }
+}
+
+static void messages_that_wait_share_a_publish(void **state)
+{
+    struct scripted_broker *b = scripted_broker_start(path, 0);
+    struct link *l = start(0);
+    struct post posts[6], command;
+
+    (void)state;
+    wait_up(l);
+    scripted_broker_do(b, SCRIPT_IGNORE, 0);
+    post_unanswered(l, b, posts, 0, 1, 2);
+    post_unanswered(l, b, posts, 1, 2, 3);
+    post_unanswered(l, b, posts, 2, 5, 3); /* behind these two */
+    make_post(&command, "$confab/ping", 5 * SECOND);
+    assert_true(link_publish(l, &command.q));
+    scripted_broker_do(b, SCRIPT_ACK, 0);
+    scripted_broker_ack_ignored(b);
+    expect_answers(posts, 5, 1);
+    wait_done(&command);
+    free(command.q.result);
+    expect_log(b, 5,
+               "connect 1\npublish t/0 1\npublish t/1 2\n"
+               "bundle t/2 3 t/3 4 t/4 5\npublish $confab/ping 6\n");
+    stop(l);
+    scripted_broker_stop(b);
+}
+
 static void after_a_loss_the_unanswered_is_sent_again_as_it_was(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
     struct link *l = start(0);
-    struct post posts[4];
-    static const char *const topics[] = {"t/0", "t/1", "t/2", "t/3"};
+    struct post posts[6];
 
     (void)state;
     wait_up(l);
-    scripted_broker_do(b, SCRIPT_IGNORE, 3);
-    for (int i = 0; i < 3; i++) {
-        make_post(&posts[i], topics[i], 5 * SECOND);
-        assert_true(link_publish(l, &posts[i].q));
-    }
-    free(scripted_broker_log(b, 4));
-    scripted_broker_do(b, SCRIPT_CUT, 1);
-    make_post(&posts[3], topics[3], 5 * SECOND);
+    scripted_broker_do(b, SCRIPT_IGNORE, 0);
+    post_unanswered(l, b, posts, 0, 1, 2);
+    post_unanswered(l, b, posts, 1, 2, 3);
+    post_unanswered(l, b, posts, 2, 4, 3);
+    scripted_broker_cut(b);
+    free(scripted_broker_log(b, 5)); /* all in one now */
+    post_unanswered(l, b, posts, 4, 5, 6);
+    post_unanswered(l, b, posts, 5, 6, 6);
+    scripted_broker_do(b, SCRIPT_ACK, 0);
+    scripted_broker_cut(b);
+    expect_answers(posts, 6, 1);
+    expect_log(b, 8,
+               "connect 1\npublish t/0 1\npublish t/1 2\n"
+               "connect 2\nbundle t/0 1 t/1 2 t/2 3 t/3 4\npublish t/4 5\n"
+               "connect 3\nbundle t/0 1 t/1 2 t/2 3 t/3 4 t/4 5 t/5 6\n");
+    expect_seen("up 1\ndown\nup 2\ndown\nup 3\n");
+    stop(l);
+    scripted_broker_stop(b);
+}
+
+static void one_of_a_bundle_may_end_before_the_others(void **state)
+{
+    struct scripted_broker *b = scripted_broker_start(path, 0);
+    struct link *l = start(0);
+    struct post posts[5];
+
+    (void)state;
+    wait_up(l);
+    scripted_broker_do(b, SCRIPT_IGNORE, 0);
+    post_unanswered(l, b, posts, 0, 1, 2);
+    post_unanswered(l, b, posts, 1, 2, 3);
+    post_unanswered(l, b, posts, 2, 3, 3);
+    make_post(&posts[3], "t/late", SECOND / 2);
     assert_true(link_publish(l, &posts[3].q));
-    for (int i = 0; i < 4; i++) {
-        wait_done(&posts[i]);
-        assert_int_equal(posts[i].q.outcome, LINK_ANSWERED);
-        assert_int_equal(posts[i].q.id, i + 1);
-        free(posts[i].q.result);
-    }
-    expect_log(b, 10,
-               "connect 1\n"
-               "publish t/0 1\npublish t/1 2\npublish t/2 3\npublish t/3 4\n"
-               "connect 2\n"
-               "publish t/0 1\npublish t/1 2\npublish t/2 3\npublish t/3 4\n");
-    expect_seen("up 1\ndown\nup 2\n");
+    make_post(&posts[4], "t/4", 5 * SECOND);
+    assert_true(link_publish(l, &posts[4].q));
+    scripted_broker_ack_ignored(b);
+    expect_answers(posts, 2, 1);
+    wait_done(&posts[3]);
+    assert_int_equal(posts[3].q.outcome, LINK_TIMEOUT);
+    scripted_broker_ack_ignored(b);
+    expect_answers(posts + 2, 1, 3);
+    expect_answers(posts + 4, 1, 5);
+    assert_int_equal(atomic_load(&posts[3].done), 1);
+    expect_log(b, 4,
+               "connect 1\npublish t/0 1\npublish t/1 2\n"
+               "bundle t/2 3 t/late 4 t/4 5\n");
     stop(l);
     scripted_broker_stop(b);
 }
@@ -284,16 +366,16 @@ static void no_more_are_under_way_than_the_broker_takes(void **state)
     (void)state;
     scripted_broker_do(b, SCRIPT_IGNORE, 5);
     for (int i = 0; i < 5; i++) {
-        make_post(&posts[i], "t/a", 30 * SECOND);
+        make_post(&posts[i], "$confab/ping", 30 * SECOND);
         assert_true(link_publish(l, &posts[i].q));
     }
     expect_log(b, 4,
-               "connect 1\npublish t/a 1\npublish t/a 2\n"
-               "publish t/a 3\n");
+               "connect 1\npublish $confab/ping 1\npublish $confab/ping 2\n"
+               "publish $confab/ping 3\n");
     usleep(50000);
     expect_log(b, 4,
-               "connect 1\npublish t/a 1\npublish t/a 2\n"
-               "publish t/a 3\n");
+               "connect 1\npublish $confab/ping 1\npublish $confab/ping 2\n"
+               "publish $confab/ping 3\n");
     scripted_broker_ack_ignored(b);
     free(scripted_broker_log(b, 6));
     scripted_broker_ack_ignored(b);
@@ -317,8 +399,9 @@ static void a_full_queue_refuses(void **state)
     for (int i = 0; i < 3; i++) {
         make_post(&posts[i], "t/a", 30 * SECOND);
         assert_int_equal(link_publish(l, &posts[i].q), i < 2);
+        if (i < 2)
+            free(scripted_broker_log(b, 2 + (size_t)i)); /* one at a time */
     }
-    free(scripted_broker_log(b, 3));
     scripted_broker_ack_ignored(b);
     wait_done(&posts[0]);
     wait_done(&posts[1]);
@@ -394,8 +477,8 @@ static void stopping_answers_everything_once(void **state)
     make_post(&waiting, "t/waiting", 30 * SECOND);
     make_post(&after, "t/after", 30 * SECOND);
     assert_true(link_publish(l, &sent.q));
-    assert_true(link_publish(l, &waiting.q));
     free(scripted_broker_log(b, 2));
+    assert_true(link_publish(l, &waiting.q));
     link_stop(l, 150);
     assert_int_equal(atomic_load(&sent.done), 1);
     assert_int_equal(atomic_load(&waiting.done), 1);
@@ -480,6 +563,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_answer_carries_what_the_broker_says),
+        TEST(messages_that_wait_share_a_publish),
+        TEST(one_of_a_bundle_may_end_before_the_others),
         TEST(after_a_loss_the_unanswered_is_sent_again_as_it_was),
         TEST(past_its_deadline_the_outcome_is_unknown),
         TEST(without_a_broker_requests_end_after_two_seconds),

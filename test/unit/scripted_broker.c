@@ -13,8 +13,14 @@
 
 #include "base/buffer.h"
 #include "base/vocabulary.h"
+#include "store/unpack.h"
 
 #define IGNORED_MAX 4096
+
+struct ignored {
+    uint16_t packet_id;
+    unsigned count; /* messages; 0: one by itself */
+};
 
 struct scripted_broker {
     pthread_t thread;
@@ -25,7 +31,7 @@ struct scripted_broker {
     unsigned times;
     unsigned connects;
     uint64_t id;
-    uint16_t ignored[IGNORED_MAX];
+    struct ignored ignored[IGNORED_MAX];
     size_t ignored_count;
     size_t lines;
     struct buffer log;
@@ -142,13 +148,32 @@ static void on_connect(struct scripted_broker *b, const unsigned char *p)
     buffer_release(&properties);
 }
 
-static void send_puback(struct scripted_broker *b, uint16_t packet_id)
+/* Answers to `count` messages, or, with 0, to one that came by itself. */
+static void send_puback(struct scripted_broker *b, uint16_t packet_id,
+                        unsigned count)
 {
     struct buffer head = BUFFER_INIT, properties = BUFFER_INIT;
     const struct buffer none = BUFFER_INIT;
+    struct buffer result = BUFFER_INIT;
 
     put_u16(&head, packet_id);
-    buffer_put_char(&head, 0x10);
+    buffer_put_char(&head, count == 0 ? 0x10 : 0);
+    for (unsigned i = 0; i < count; i++)
+        buffer_printf(&result,
+                      "%c[200,%u,18446744073709551615,1795242737123456,99,17,"
+                      "1,\"as you wish\"]",
+                      i == 0 ? '[' : ',', (unsigned)++b->id);
+    if (count > 0) {
+        buffer_put_str(&result, "]");
+        buffer_put_char(&result, 0);
+        put_user(&properties, PROP_STATUS, "200");
+        put_user(&properties, PROP_RESULT, result.data);
+        send_packet(b, 0x40, &head, &properties, &none);
+        buffer_release(&head);
+        buffer_release(&properties);
+        buffer_release(&result);
+        return;
+    }
     buffer_put_char(&properties, 0x1f);
     put_string(&properties, "as you wish");
     put_user(&properties, PROP_STATUS, "200");
@@ -186,28 +211,68 @@ static void get_operation(const unsigned char *p, const unsigned char *end,
     }
 }
 
-static void on_publish(struct scripted_broker *b, const unsigned char *p)
+/* The counter only: the boot id differs from run to run. */
+static const char *counter_of(const char *operation)
+{
+    assert(strlen(operation) > 17 && operation[16] == '-');
+    return operation + 17;
+}
+
+/* Notes `bundle TOPIC OP TOPIC OP…`; returns how many there were. */
+static unsigned note_bundle(struct scripted_broker *b, const void *body,
+                            size_t len)
+{
+    struct unpack u = unpack_of(body, len);
+    const unsigned count = unpack_array(&u);
+
+    buffer_put_str(&b->log, "bundle");
+    for (unsigned i = 0; i < count; i++) {
+        char op[64];
+        const uint32_t fields = unpack_array(&u);
+        const struct slice operation = unpack_str(&u), topic = unpack_str(&u),
+                           payload = unpack_bin(&u);
+        const uint64_t flags = unpack_uint(&u), window = unpack_uint(&u);
+        const struct slice key = unpack_str(&u);
+        assert(!u.failed && fields == APPEND_FIELDS);
+        assert(flags == APPEND_JSON && window == 5);
+        assert(slice_eq(payload, slice_str("{\"n\":1}")));
+        assert(slice_eq(key, slice_str("key")));
+        snprintf(op, sizeof(op), "%.*s", (int)operation.len,
+                 (const char *)operation.data);
+        buffer_printf(&b->log, " %.*s %s", (int)topic.len,
+                      (const char *)topic.data, counter_of(op));
+    }
+    assert(u.at == u.end && count > 0);
+    buffer_put_char(&b->log, '\n');
+    b->lines++;
+    return count;
+}
+
+static void on_publish(struct scripted_broker *b, const unsigned char *p,
+                       const unsigned char *end)
 {
     char topic[512], op[64];
     size_t len;
+    unsigned count = 0;
 
     p = get_string(p, topic, sizeof(topic));
     const uint16_t packet_id = (uint16_t)(p[0] << 8 | p[1]);
     p = get_length(p + 2, &len);
     get_operation(p, p + len, op);
-    /* The counter only: the boot id differs from run to run. */
-    assert(strlen(op) > 17 && op[16] == '-');
-    note(b, "publish", topic, op + 17);
+    if (strcmp(topic, COMMAND_PREFIX COMMAND_APPEND_NAME) == 0)
+        count = note_bundle(b, p + len, (size_t)(end - p) - len);
+    else
+        note(b, "publish", topic, counter_of(op));
     const enum scripted_answer answer = b->answer;
     if (b->times > 0 && --b->times == 0)
         b->answer = SCRIPT_ACK;
     if (answer == SCRIPT_ACK) {
-        send_puback(b, packet_id);
+        send_puback(b, packet_id, count);
     } else if (answer == SCRIPT_CUT) {
         cut(b);
     } else {
         assert(b->ignored_count < IGNORED_MAX);
-        b->ignored[b->ignored_count++] = packet_id;
+        b->ignored[b->ignored_count++] = (struct ignored){packet_id, count};
     }
 }
 
@@ -230,12 +295,12 @@ static void on_filter(struct scripted_broker *b, const char *what, int type,
 }
 
 static void on_packet(struct scripted_broker *b, unsigned char type,
-                      const unsigned char *body)
+                      const unsigned char *body, size_t len)
 {
     pthread_mutex_lock(&b->mutex);
     switch (type >> 4) {
     case 1: on_connect(b, body); break;
-    case 3: on_publish(b, body); break;
+    case 3: on_publish(b, body, body + len); break;
     case 8: on_filter(b, "subscribe", 0x90, body); break;
     case 10: on_filter(b, "unsubscribe", 0xb0, body); break;
     case 12: (void)!send(b->connection, "\xd0\0", 2, MSG_NOSIGNAL); break;
@@ -249,7 +314,7 @@ static void on_packet(struct scripted_broker *b, unsigned char type,
 
 /* One whole packet, waiting for it; false: the connection has ended. */
 static bool read_packet(int fd, unsigned char *ret_type, unsigned char *body,
-                        size_t size)
+                        size_t size, size_t *ret_len)
 {
     unsigned char byte;
     size_t len = 0, got = 0;
@@ -270,6 +335,7 @@ static bool read_packet(int fd, unsigned char *ret_type, unsigned char *body,
             return false;
         got += (size_t)n;
     }
+    *ret_len = len;
     return true;
 }
 
@@ -277,13 +343,14 @@ static void serve(struct scripted_broker *b, int fd)
 {
     static unsigned char body[65536];
     unsigned char type;
+    size_t len;
 
     pthread_mutex_lock(&b->mutex);
     b->connection = fd;
     b->ignored_count = 0;
     pthread_mutex_unlock(&b->mutex);
-    while (read_packet(fd, &type, body, sizeof(body)))
-        on_packet(b, type, body);
+    while (read_packet(fd, &type, body, sizeof(body), &len))
+        on_packet(b, type, body, len);
     pthread_mutex_lock(&b->mutex);
     b->connection = -1;
     close(fd);
@@ -383,7 +450,7 @@ void scripted_broker_ack_ignored(struct scripted_broker *b)
 {
     pthread_mutex_lock(&b->mutex);
     for (size_t i = 0; i < b->ignored_count; i++)
-        send_puback(b, b->ignored[i]);
+        send_puback(b, b->ignored[i].packet_id, b->ignored[i].count);
     b->ignored_count = 0;
     pthread_mutex_unlock(&b->mutex);
 }

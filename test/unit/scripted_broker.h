@@ -34,6 +34,7 @@ void scripted_broker_send(struct scripted_broker *b, const char *topic,
 void scripted_broker_ack_ignored(struct scripted_broker *b);
 
 /* What arrived, one line each and in order: `connect N`, `publish TOPIC OP`,
+ * `bundle TOPIC OP TOPIC OP…` (what shared a PUBLISH, all made as in link_test),
  * `subscribe FILTER`, `unsubscribe FILTER`. Waits (5 s) until there are at least
  * `lines`; the text is the caller's to free. */
 char *scripted_broker_log(struct scripted_broker *b, size_t lines);

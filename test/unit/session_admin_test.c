@@ -175,6 +175,147 @@ static void an_operation_is_done_once(void **state)
     peer_close(&p);
 }
 
+/* An element of `$confab/append`. */
+#define ELEMENT(op, topic, payload, flags)                                    \
+    "96 " op " " topic " " payload " " flags " 00 a0 "
+
+static void a_bundle_is_appended_in_order_and_answered_at_once(void **state)
+{
+    struct peer a = administrator(&b, "a"), p = device5(&b, "tok-b", "p");
+    struct store_stats before, after;
+    const char *answer;
+    char expected[256];
+    (void)state;
+
+    says(&p, "82[ 0001 [] ('tok-b/#') 28 ]"); /* Retain As Published */
+    hears(&p, "90[ 0001 [] 00 ]");
+    store_stats(b.store, &before);
+    answer = order(
+        &a,
+        "32[ ('$confab/append') 0001 [] 94 " ELEMENT("a2 'b1'", "a7 'tok-b/x'",
+                                                     "c4 02 '{}'", "02")
+            ELEMENT("a2 'b2'", "a7 'tok-b/y'", "c4 00", "01")
+                ELEMENT("a2 'b3'", "a7 'tok-b/#'", "c4 01 '3'", "00")
+                    ELEMENT("a2 'b4'", "a7 'tok-b/x'", "c4 01 '4'", "00") "]",
+        0);
+    assert_says(answer, "confab-status..200");
+    hears(&p, "30[ ('tok-b/x') [] '{}' ] 31[ ('tok-b/y') [] ]"
+              "30[ ('tok-b/x') [] '4' ]");
+    hears_nothing(&p, 20);
+    store_stats(b.store, &after);
+    assert_int_equal(after.head, before.head + 3);
+    snprintf(expected, sizeof(expected), "[[200,%u,1,",
+             (unsigned)before.head + 1);
+    assert_says(answer, expected);
+    snprintf(expected, sizeof(expected), ",null,0,0,\"\"],[200,%u,1,",
+             (unsigned)before.head + 2);
+    assert_says(answer, expected);
+    assert_says(answer, "[400,0,0,0,null,0,0,\"topic is not <token>/<thing> "
+                        "with a valid thing\"]");
+    snprintf(expected, sizeof(expected), ",[200,%u,2,",
+             (unsigned)before.head + 3);
+    assert_says(answer, expected);
+    peer_close(&a);
+    peer_close(&p);
+}
+
+static void an_operation_is_done_once_in_whichever_bundle(void **state)
+{
+    struct peer a = administrator(&b, "a");
+    struct store_stats before, after;
+    const char *answer;
+    char expected[128];
+    (void)state;
+
+    store_stats(b.store, &before);
+    order(&a, "32[ ('tok-b/once') 0001 [ 26 ('confab-op') ('once-1') ] 'x' ]",
+          0);
+    order(&a,
+          "32[ ('$confab/append') 0001 [] 92 " ELEMENT(
+              "a6 'once-1'", "aa 'tok-b/once'", "c4 01 'x'", "00")
+              ELEMENT("a6 'once-2'", "aa 'tok-b/once'", "c4 01 'y'", "00") "]",
+          0);
+    answer =
+        order(&a,
+              "32[ ('$confab/append') 0001 [] 91 " ELEMENT(
+                  "a6 'once-2'", "aa 'tok-b/once'", "c4 01 'y'", "00") "]",
+              0);
+    snprintf(expected, sizeof(expected), "[[200,%u,2,",
+             (unsigned)before.head + 2);
+    assert_says(answer, expected);
+    assert_says(answer, ",0,1,\"\"]]");
+    store_stats(b.store, &after);
+    assert_int_equal(after.head, before.head + 2);
+    peer_close(&a);
+}
+
+static void what_is_no_bundle_stores_nothing(void **state)
+{
+    static const char *const bodies[] = {
+        "",
+        "80",
+        "90",
+        "91 90",
+        "91 96 a1 'o' a3 't/x' c4 01 'x' 00 00",
+        "92 " ELEMENT("a1 'o'", "a3 't/x'", "c4 01 'x'", "00"), /* one only */
+        "91 " ELEMENT("a1 'o'", "a3 't/x'", "c4 01 'x'", "00") "00",
+        "91 " ELEMENT("a1 'o'", "a3 't/x'", "c4 ff 'x'", "00"),
+        "91 " ELEMENT("a1 'o'", "a3 't/x'", "a1 'x'", "00"), /* no bin */
+        "91 96 a1 'o' a3 't/x' c4 01 'x' 00 ff a0",          /* window -1 */
+        "dd ffffffff",
+        "dc 0041"};
+    struct peer a = administrator(&b, "a");
+    struct store_stats before, after;
+    char packet[256];
+    (void)state;
+
+    store_stats(b.store, &before);
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        snprintf(packet, sizeof(packet), "32[ ('$confab/append') 0001 [] %s ]",
+                 bodies[i]);
+        assert_says(order(&a, packet, 0x83), "messages to append expected");
+    }
+    store_stats(b.store, &after);
+    assert_int_equal(after.head, before.head);
+    peer_close(&a);
+}
+
+/* Answers come in the order of the PUBLISHes, whatever they are (MQTT-4.6.0-2),
+ * and a bundle whose sender has left is stored all the same. */
+static void bundles_keep_their_place_and_outlive_their_sender(void **state)
+{
+    struct peer a = administrator(&b, "a");
+    struct store_stats before, after;
+    const int64_t until = clock_mono_us() + 5000000;
+    (void)state;
+
+    store_stats(b.store, &before);
+    says(&a, "32[ ('$confab/append') 0001 [] 91 " ELEMENT(
+                 "a2 'p1'", "a7 'tok-b/p'", "c4 01 '1'",
+                 "00") "]"
+                       "32[ ('$confab/nonsense') 0002 [] 80 ]"
+                       "32[ ('$confab/append') 0003 [] 80 ]");
+    for (unsigned i = 1; i <= 3; i++) {
+        uint8_t body[1024];
+        size_t len;
+        assert_int_equal(hears_packet(&a, body, sizeof(body), &len), 0x40);
+        assert_int_equal(body[0] << 8 | body[1], i);
+    }
+    says(&a, "32[ ('$confab/append') 0001 [] 92 " ELEMENT(
+                 "a2 'p2'", "a7 'tok-b/p'", "c4 01 '2'", "00")
+                 ELEMENT("a2 'p3'", "a7 'tok-b/p'", "c4 01 '3'",
+                         "00") "]"
+                               "30[ ('$confab/append') [] 91 " ELEMENT(
+                                   "a2 'p4'", "a7 'tok-b/p'", "c4 01 '4'",
+                                   "00") "]");
+    peer_close(&a);
+    do {
+        usleep(1000);
+        store_stats(b.store, &after);
+    } while (after.head < before.head + 4 && clock_mono_us() < until);
+    assert_int_equal(after.head, before.head + 4);
+}
+
 static void reserved_properties_never_reach_a_client(void **state)
 {
     struct peer a = administrator(&b, "a"), p = device5(&b, "tok-6", "p");
@@ -282,6 +423,10 @@ int main(void)
         cmocka_unit_test(status_counts),
         cmocka_unit_test(a_message_is_answered_with_its_place),
         cmocka_unit_test(an_operation_is_done_once),
+        cmocka_unit_test(a_bundle_is_appended_in_order_and_answered_at_once),
+        cmocka_unit_test(an_operation_is_done_once_in_whichever_bundle),
+        cmocka_unit_test(what_is_no_bundle_stores_nothing),
+        cmocka_unit_test(bundles_keep_their_place_and_outlive_their_sender),
         cmocka_unit_test(reserved_properties_never_reach_a_client),
         cmocka_unit_test(events_reach_their_token_in_order_and_are_not_stored),
         cmocka_unit_test(with_a_user_name_one_is_a_client_there_too),
