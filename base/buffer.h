@@ -24,7 +24,8 @@ struct buffer {
 #define BUFFER_INIT ((struct buffer){0})
 
 void buffer_release(struct buffer *b); /* free; usable again afterwards */
-void buffer_clear(struct buffer *b);   /* len = 0, failed = false; keeps memory */
+void buffer_clear(
+    struct buffer *b); /* len = 0, failed = false; keeps memory */
 bool buffer_reserve(struct buffer *b, size_t more); /* room for `more` bytes */
 
 static inline void buffer_put(struct buffer *b, const void *data, size_t len)
@@ -35,6 +36,7 @@ static inline void buffer_put(struct buffer *b, const void *data, size_t len)
     memcpy(b->data + b->len, data, len);
     b->len += len;
 }
+
 void buffer_put_slice(struct buffer *b, struct slice s);
 void buffer_put_str(struct buffer *b, const char *s);
 void buffer_put_char(struct buffer *b, char c);

@@ -19,21 +19,21 @@ struct scan {
     uint64_t nesting[JSON_DEPTH_MAX / 64];
 };
 
-typedef const unsigned char *place;
-
-static place fail(struct scan *s, place p, const char *text)
+static const unsigned char *fail(struct scan *s, const unsigned char *p,
+                                 const char *text)
 {
     s->stopped = p;
     s->error = text;
     return NULL;
 }
 
-static inline int peek(const struct scan *s, place p)
+static inline int peek(const struct scan *s, const unsigned char *p)
 {
     return p < s->end ? *p : -1;
 }
 
-static inline place skip_space(const struct scan *s, place p)
+static inline const unsigned char *skip_space(const struct scan *s,
+                                              const unsigned char *p)
 {
     while (p < s->end && *p <= ' ' &&
            (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
@@ -72,14 +72,21 @@ static inline bool has_special(uint64_t eight)
 }
 
 /* Bytes that stand for themselves within a string. */
-static const bool plain[256] = {
-    [0x20 ... 0x21] = true, /* '"' is 0x22 */
-    [0x23 ... 0x5b] = true, /* '\\' is 0x5c */
-    [0x5d ... 0x7f] = true,
+static const bool plain[256] =
+    {
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* not '"' */
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, /* nor '\\' */
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 };
 
 /* Long runs eight bytes at a time; names are shorter than that. */
-static inline place skip_plain(const struct scan *s, place p)
+static inline const unsigned char *skip_plain(const struct scan *s,
+                                              const unsigned char *p)
 {
     uint64_t eight;
 
@@ -95,13 +102,18 @@ static inline place skip_plain(const struct scan *s, place p)
 }
 
 /* p: the backslash. */
-static place scan_escape(struct scan *s, place p)
+static const unsigned char *scan_escape(struct scan *s, const unsigned char *p)
 {
     p++;
     switch (peek(s, p)) {
-    case '"': case '\\': case '/': case 'b':
-    case 'f': case 'n': case 'r': case 't':
-        return p + 1;
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't': return p + 1;
     case 'u':
         p++;
         for (int i = 0; i < 4; i++, p++)
@@ -109,13 +121,13 @@ static place scan_escape(struct scan *s, place p)
                 return fail(s, p,
                             "expected four hexadecimal digits after \\u");
         return p;
-    default:
-        return fail(s, p, "unknown escape in a string");
+    default: return fail(s, p, "unknown escape in a string");
     }
 }
 
 /* p: a byte that is not plain. */
-static place scan_special(struct scan *s, place p)
+static const unsigned char *scan_special(struct scan *s,
+                                         const unsigned char *p)
 {
     if (*p == '\\')
         return scan_escape(s, p);
@@ -126,7 +138,7 @@ static place scan_special(struct scan *s, place p)
 }
 
 /* p: the opening quote. */
-static place scan_string(struct scan *s, place p)
+static const unsigned char *scan_string(struct scan *s, const unsigned char *p)
 {
     p = skip_plain(s, p + 1);
     while (p < s->end && *p != '"') {
@@ -151,7 +163,8 @@ static inline bool are_digits(uint64_t eight)
 }
 
 /* Times in microseconds have sixteen. */
-static inline place scan_digits(struct scan *s, place p)
+static inline const unsigned char *scan_digits(struct scan *s,
+                                               const unsigned char *p)
 {
     uint64_t eight;
 
@@ -169,7 +182,8 @@ static inline place scan_digits(struct scan *s, place p)
 }
 
 /* p: behind the digits of the integer part. */
-static place scan_fraction_and_exponent(struct scan *s, place p)
+static const unsigned char *scan_fraction_and_exponent(struct scan *s,
+                                                       const unsigned char *p)
 {
     if (peek(s, p) == '.') {
         p = scan_digits(s, p + 1);
@@ -185,7 +199,7 @@ static place scan_fraction_and_exponent(struct scan *s, place p)
     return p;
 }
 
-static place scan_number(struct scan *s, place p)
+static const unsigned char *scan_number(struct scan *s, const unsigned char *p)
 {
     if (peek(s, p) == '-')
         p++;
@@ -196,7 +210,8 @@ static place scan_number(struct scan *s, place p)
     return p == NULL ? NULL : scan_fraction_and_exponent(s, p);
 }
 
-static place scan_word(struct scan *s, place p, const char *word)
+static const unsigned char *scan_word(struct scan *s, const unsigned char *p,
+                                      const char *word)
 {
     for (; *word != '\0'; word++, p++)
         if (peek(s, p) != (unsigned char)*word)
@@ -214,7 +229,8 @@ static bool in_object(const struct scan *s)
 }
 
 /* p: the bracket. */
-static place push(struct scan *s, place p, bool object)
+static const unsigned char *push(struct scan *s, const unsigned char *p,
+                                 bool object)
 {
     if (s->depth == JSON_DEPTH_MAX)
         return fail(s, p, "nested more than 512 deep");
@@ -226,7 +242,7 @@ static place push(struct scan *s, place p, bool object)
 }
 
 /* A name, its colon, and the white space before the value. */
-static place scan_name(struct scan *s, place p)
+static const unsigned char *scan_name(struct scan *s, const unsigned char *p)
 {
     if (peek(s, p) != '"')
         return fail(s, p, "expected a name in double quotes");
@@ -240,7 +256,9 @@ static place scan_name(struct scan *s, place p)
 }
 
 /* *ret_opened: a value must follow inside it (it is not empty). */
-static place scan_opening(struct scan *s, place p, bool *ret_opened)
+static const unsigned char *scan_opening(struct scan *s,
+                                         const unsigned char *p,
+                                         bool *ret_opened)
 {
     const bool object = *p == '{';
 
@@ -257,25 +275,20 @@ static place scan_opening(struct scan *s, place p, bool *ret_opened)
 }
 
 /* A scalar, or the opening of a container. */
-static place scan_value(struct scan *s, place p, bool *ret_opened)
+static const unsigned char *scan_value(struct scan *s, const unsigned char *p,
+                                       bool *ret_opened)
 {
     const int c = peek(s, p);
 
     *ret_opened = false;
     switch (c) {
-    case '"':
-        return scan_string(s, p);
-    case 't':
-        return scan_word(s, p, "true");
-    case 'f':
-        return scan_word(s, p, "false");
-    case 'n':
-        return scan_word(s, p, "null");
+    case '"': return scan_string(s, p);
+    case 't': return scan_word(s, p, "true");
+    case 'f': return scan_word(s, p, "false");
+    case 'n': return scan_word(s, p, "null");
     case '{':
-    case '[':
-        return scan_opening(s, p, ret_opened);
-    case -1:
-        return fail(s, p, "unexpected end");
+    case '[': return scan_opening(s, p, ret_opened);
+    case -1: return fail(s, p, "unexpected end");
     default:
         if (c == '-' || is_digit(c))
             return scan_number(s, p);
@@ -285,7 +298,9 @@ static place scan_value(struct scan *s, place p, bool *ret_opened)
 
 /* After a value inside containers: closes what ends here. *ret_more: a comma
  * was read and the next value follows. */
-static place scan_after_value(struct scan *s, place p, bool *ret_more)
+static const unsigned char *scan_after_value(struct scan *s,
+                                             const unsigned char *p,
+                                             bool *ret_more)
 {
     *ret_more = false;
     while (s->depth > 0) {
@@ -298,9 +313,10 @@ static place scan_after_value(struct scan *s, place p, bool *ret_more)
             return object ? scan_name(s, p) : p;
         }
         if (c != (object ? '}' : ']'))
-            return fail(s, p, c == -1  ? "unexpected end"
-                              : object ? "expected ',' or '}'"
-                                       : "expected ',' or ']'");
+            return fail(s, p,
+                        c == -1  ? "unexpected end"
+                        : object ? "expected ',' or '}'"
+                                 : "expected ',' or ']'");
         p++;
         s->depth--;
     }
@@ -320,7 +336,7 @@ static enum json_type type_of(int c)
     }
 }
 
-static bool scan_document(struct scan *s, place p)
+static bool scan_document(struct scan *s, const unsigned char *p)
 {
     bool value_follows = true;
 
@@ -340,7 +356,7 @@ bool json_check(const void *data, size_t len, enum json_type *ret_type,
                 struct json_error *ret_error)
 {
     struct scan s; /* its nesting is written before it is read */
-    place p = len == 0 ? (place)"" : data;
+    const unsigned char *p = len == 0 ? (const unsigned char *)"" : data;
 
     s.end = p + len;
     s.depth = 0;
@@ -352,7 +368,7 @@ bool json_check(const void *data, size_t len, enum json_type *ret_type,
         return true;
     }
     if (ret_error != NULL)
-        *ret_error = (struct json_error){
-            (size_t)(s.stopped - (s.end - len)), s.error};
+        *ret_error =
+            (struct json_error){(size_t)(s.stopped - (s.end - len)), s.error};
     return false;
 }

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 
 /* Starts `run(argument)` under a name for top(1), gdb and perf (the kernel
- * keeps 15 characters). The thread gets no signals: those are main's. */
+ * keeps 15 characters). The thread gets no signals but those that its own faults
+ * raise: they are main's. */
 bool thread_start(pthread_t *ret_thread, const char *name,
                   void *(*run)(void *), void *argument);
 

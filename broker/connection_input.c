@@ -293,8 +293,15 @@ void connection_on_readable(struct ev_loop *loop, ev_io *io, int events)
 
 void connection_resume(struct connection *c)
 {
-    if (!c->stalled || !may_read(c))
+    if (!c->stalled)
         return;
+    if (!may_read(c)) {
+        /* Stalled for one reason and now for another: where that is the
+         * worker's credits, nothing of its own will come back to resume it. */
+        if (is_serving(c))
+            connection_stall(c);
+        return;
+    }
     c->stalled = false;
     connection_forget_starving(c);
     if (c->in.len > 0) {

@@ -16,6 +16,14 @@ static bool concerns(const struct worker *w, const struct batch *b)
            subscription_index_has_plain(w->index);
 }
 
+/* All of the batch was, or none of it concerns anybody here. */
+static void fanned_out(struct worker *w, struct batch *b)
+{
+    if (b->head > w->head)
+        w->head = b->head;
+    batch_unref(b);
+}
+
 /* The next batch, or what has to be read from the log instead of batches that
  * found no room. false: nothing is waiting. */
 static bool next_batch(struct worker *w)
@@ -24,8 +32,15 @@ static bool next_batch(struct worker *w)
     void *b;
 
     if (mailbox_receive(w->batches, &b, 1) == 1) {
-        w->current = b;
-        w->current_at = concerns(w, b) ? 0 : w->current->count;
+        if (concerns(w, b)) {
+            w->current = b;
+            w->current_at = 0;
+        } else {
+            /* At once, because the turn may end here: a group that joins in the
+             * next one reads the log up to the head, and waits for batches
+             * with what is above. */
+            fanned_out(w, b);
+        }
         return true;
     }
     if (missed == 0)
@@ -50,10 +65,8 @@ static void fan_out_batch(struct worker *w)
     }
     if (w->current_at < b->count)
         return;
-    if (b->head > w->head)
-        w->head = b->head;
     w->current = NULL;
-    batch_unref(b);
+    fanned_out(w, b);
 }
 
 bool fan_out_turn(struct worker *w, int64_t limit_us)

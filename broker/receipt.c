@@ -86,7 +86,8 @@ static bool send_detailed(struct connection *c, const struct publish *q)
         cap = w->scratch.cap;
     }
     const size_t size =
-        packet_encode_ack(&c->terms, q->qos == 2 ? PACKET_PUBREC : PACKET_PUBACK,
+        packet_encode_ack(&c->terms,
+                          q->qos == 2 ? PACKET_PUBREC : PACKET_PUBACK,
                           q->packet_id, q->reason, &detail, to, cap);
     if (size == 0)
         return true; /* the client's Maximum Packet Size has no room for it */
@@ -106,8 +107,7 @@ static bool is_plain(const struct connection *c, const struct publish *q)
             c->terms.maximum_packet_size >= PLAIN_ACK_SIZE);
 }
 
-/* Four bytes in all versions (MQTT 5 §3.4.2.1): what nearly every message gets.
- */
+/* Four bytes in all versions (MQTT 5 §3.4.2.1); nearly every message gets it. */
 static bool send_plain(struct connection *c, const struct publish *q)
 {
     char *to = out_queue_reserve(&c->out, &c->worker->pool, PLAIN_ACK_SIZE);

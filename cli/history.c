@@ -117,7 +117,7 @@ static enum store_err print_all(struct store *store, const struct wanted *w,
 
     while (err == STORE_OK) {
         err = read_page(r, &h, &left, w->raw, &out);
-        if (fwrite(out.data, 1, out.len, stdout) != out.len)
+        if (out.len > 0 && fwrite(out.data, 1, out.len, stdout) != out.len)
             break; /* nobody reads any more */
         buffer_clear(&out);
     }
@@ -133,7 +133,8 @@ int cli_history(int argc, char **argv)
     struct wanted w = {.limit = 50};
     struct store *store = NULL;
     int detail = 0;
-    const int end = settings_parse(&s, argc, argv, "n:ar", own, take, &w, usage);
+    const int end =
+        settings_parse(&s, argc, argv, "n:ar", own, take, &w, usage);
 
     if (end >= 0)
         return end;

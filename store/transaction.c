@@ -77,8 +77,10 @@ enum store_err transaction_put_row(struct transaction *t, MDB_dbi dbi,
                            flags);
 }
 
-/* With one cursor for all appends of a transaction LMDB need not begin at the
- * root each time: a third of what an append cost there. */
+/* One cursor for all appends of a transaction: after the first one it stands at
+ * the end, and LMDB only looks whether the pages it holds, from the root down, may
+ * be written. mdb_put() sets up a cursor of its own and searches the tree with it
+ * each time: a third of what an append cost there. */
 enum store_err transaction_append_row(struct transaction *t, uint64_t id)
 {
     MDB_val key = {sizeof(id), &id};

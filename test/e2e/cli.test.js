@@ -630,6 +630,13 @@ suite('confab pub, sub, history, status', {}, (server) => {
     assert.deepEqual(await history('-r', '-n', '1'), ['{"n":59}'])
   })
 
+  it('`confab history` of a thing without messages prints nothing', async () => {
+    const token = newToken()
+    await server.say(token, 'x', { n: 1 })
+    const { code, stdout, stderr } = await server.cli('history', '--', `${token}/none`)
+    assert.deepEqual([code, stdout, stderr], [0, '', ''])
+  })
+
   it('`confab status` is one JSON object', async () => {
     const { code, stdout, stderr } = await server.cli('status')
     assert.equal(code, 0, stderr)

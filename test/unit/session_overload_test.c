@@ -320,6 +320,97 @@ static void a_will_is_paid_back(void **state)
     assert_int_equal(w->held_bytes, 0);
 }
 
+/* ---- the worker's credits are used up ----------------------------------- */
+
+/* As if so many commands of others were with the writer. */
+static void use_up_credits(void)
+{
+    h.workers[0]->publishes.commands += WORKER_COMMANDS_MAX;
+}
+
+static void give_credits_back(void)
+{
+    h.workers[0]->publishes.commands -= WORKER_COMMANDS_MAX;
+}
+
+static void who_arrives_then_is_served_later(void **state)
+{
+    (void)state;
+
+    use_up_credits();
+    struct peer p = by_hand_stranger(&h);
+    says(&p, "10[ ('MQTT') 04 82 0000 ('late') ('t') ]");
+    hears_nothing(&p, 20);
+    give_credits_back();
+    hears(&p, "20 02 00 00");
+    peer_close(&p);
+    turn_some(3);
+}
+
+static void so_is_who_opens_its_stored_session(void **state)
+{
+    const struct worker *w = h.workers[0];
+    struct peer p = by_hand_stranger(&h);
+    (void)state;
+
+    says(&p, "10[ ('MQTT') 04 80 0000 ('stored') ('t') ]");
+    while (w->openings == 0)
+        by_hand_turn(&h);
+    use_up_credits();
+    hears(&p, "20 02 00 00"); /* the store answers all the same */
+    says(&p, "c000");
+    hears_nothing(&p, 20);
+    give_credits_back();
+    hears(&p, "d0 00");
+    peer_close(&p);
+    turn_some(3);
+}
+
+static void so_is_who_joins_a_group(void **state)
+{
+    const struct worker *w = h.workers[0];
+    struct peer p = by_hand_guest(&h, "member", "t");
+    (void)state;
+
+    says(&p, "82[ 0001 ('$share/g/t/#') 00 ]");
+    while (w->share.groups == NULL)
+        by_hand_turn(&h);
+    use_up_credits();
+    hears_nothing(&p, 20); /* JOINED comes meanwhile */
+    give_credits_back();
+    hears(&p, "90 03 0001 00");
+    peer_close(&p);
+    turn_some(10);
+    assert_null(w->share.groups);
+}
+
+static void so_is_who_gets_its_own_credits_back(void **state)
+{
+    enum { MANY = CONNECTION_COMMANDS_MAX + 76, SIZE = 10 };
+    static char packets[MANY * SIZE];
+    const struct worker *w = h.workers[0];
+    struct peer p = by_hand_guest(&h, "hog", "t");
+    uint8_t acks[MANY * 4];
+    (void)state;
+
+    for (int i = 0; i < MANY; i++) {
+        const char packet[SIZE] = {
+            0x32,          8,  0, 3, 't', '/', 'x', (char)((i + 1) >> 8),
+            (char)(i + 1), '1'};
+        memcpy(packets + i * SIZE, packet, SIZE);
+    }
+    says_bytes(&p, packets, sizeof(packets));
+    while (w->publishes.commands < CONNECTION_COMMANDS_MAX)
+        by_hand_turn(&h);
+    use_up_credits();
+    while (w->publishes.commands > WORKER_COMMANDS_MAX)
+        by_hand_turn(&h);
+    give_credits_back();
+    assert_true(hears_bytes(&p, acks, sizeof(acks)));
+    peer_close(&p);
+    turn_some(3);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -349,6 +440,10 @@ int main(void)
         cmocka_unit_test(a_revocation_in_a_lost_batch_is_made_up_for),
         cmocka_unit_test(a_packet_costs_what_has_arrived_of_it),
         cmocka_unit_test(a_will_is_paid_back),
+        cmocka_unit_test(who_arrives_then_is_served_later),
+        cmocka_unit_test(so_is_who_opens_its_stored_session),
+        cmocka_unit_test(so_is_who_joins_a_group),
+        cmocka_unit_test(so_is_who_gets_its_own_credits_back),
     };
     return cmocka_run_group_tests(whole, begin, end) +
            cmocka_run_group_tests(by_hand, begin_by_hand, end_by_hand);

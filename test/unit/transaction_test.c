@@ -156,6 +156,95 @@ static void least_recently_used_entries_go_first(void **state)
     close_all(&w, &t);
 }
 
+/* Each in a transaction of its own would be slow. */
+static void push_tokens_out(struct transaction *t)
+{
+    struct token *token;
+    char name[32];
+
+    begin(t);
+    for (int i = 0; i < TOKEN_CACHE_ENTRIES; i++) {
+        snprintf(name, sizeof(name), "other-%d", i);
+        assert_int_equal(transaction_token(t, slice_str(name), &token),
+                         STORE_OK);
+    }
+    commit(t);
+}
+
+static void a_thing_finds_its_token_again_after_it_was_forgotten(void **state)
+{
+    struct token *token, *found = NULL;
+    struct transaction t;
+    struct thing *thing;
+    struct writing w;
+    (void)state;
+
+    open_without_writer(&w, &t);
+    begin(&t);
+    assert_int_equal(apply(&t, "t/x"), RESULT_OK);
+    assert_int_equal(transaction_thing(&t, slice_str("t/x"), &thing),
+                     STORE_OK);
+    assert_int_equal(transaction_token_of(&t, thing, &token), STORE_OK);
+    assert_ptr_equal(token, thing->token);
+    commit(&t);
+    push_tokens_out(&t);
+    HASH_FIND(hh, t.tokens.by_name, "t", 1, found);
+    assert_null(found);
+
+    begin(&t);
+    assert_int_equal(transaction_thing(&t, slice_str("t/x"), &thing),
+                     STORE_OK);
+    assert_int_not_equal(thing->token_generation, t.tokens.generation);
+    assert_int_equal(transaction_token_of(&t, thing, &token), STORE_OK);
+    HASH_FIND(hh, t.tokens.by_name, "t", 1, found);
+    assert_non_null(found);
+    assert_ptr_equal(token, found);
+    assert_ptr_equal(thing->token, found);
+    assert_int_equal(thing->token_generation, t.tokens.generation);
+    assert_int_equal(token->usage.writes, 1);
+    assert_int_equal(apply(&t, "t/x"), RESULT_OK);
+    assert_int_equal(token->usage.writes, 2);
+    commit(&t);
+    close_all(&w, &t);
+}
+
+/* Appends use one cursor, which may not be there while others delete. */
+static void appends_go_on_after_a_trim_in_the_same_transaction(void **state)
+{
+    struct sent *cut = new_command(COMMAND_TRIM);
+    struct transaction t;
+    struct writing w;
+    (void)state;
+
+    open_without_writer(&w, &t);
+    begin(&t);
+    for (int i = 0; i < 40; i++) /* two chunks and an open one */
+        assert_int_equal(apply(&t, "t/x"), RESULT_OK);
+    commit(&t);
+    cut->c.topic = slice_str("t/x");
+    for (int round = 0; round < 2; round++) {
+        begin(&t);
+        for (int i = 0; i < 20; i++) {
+            assert_int_equal(apply(&t, "t/x"), RESULT_OK);
+            assert_int_equal(apply(&t, "t/y"), RESULT_OK);
+        }
+        assert_non_null(t.log_end);
+        cut->c.through = UINT64_MAX; /* the last row of `log` but one, too */
+        assert_int_equal(trim_apply(&t, &cut->c), STORE_OK);
+        assert_int_equal(cut->c.removed, round == 0 ? 60 : 23);
+        assert_null(t.log_end);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(apply(&t, "t/x"), RESULT_OK);
+        assert_int_equal(apply(&t, "t/y"), RESULT_OK);
+        assert_non_null(t.log_end);
+        commit(&t);
+        assert_null(t.log_end);
+        assert_int_equal(check_store(&w), 3 + 21 * (round + 1));
+    }
+    sent_free(cut);
+    close_all(&w, &t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +252,8 @@ int main(void)
         cmocka_unit_test(long_names_are_bounded_in_bytes),
         cmocka_unit_test(an_abort_forgets_what_changed_and_nothing_else),
         cmocka_unit_test(least_recently_used_entries_go_first),
+        cmocka_unit_test(a_thing_finds_its_token_again_after_it_was_forgotten),
+        cmocka_unit_test(appends_go_on_after_a_trim_in_the_same_transaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

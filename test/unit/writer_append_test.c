@@ -362,53 +362,6 @@ static void stopping_commits_what_waits(void **state)
     writing_close(&w);
 }
 
-/* ---- a queue with a bound --------------------------------------------- */
-
-struct hold {
-    sem_t reached, open;
-};
-
-static void on_hold(struct command **c, size_t n)
-{
-    struct hold *h = (*c)->owner;
-
-    assert_int_equal(n, 1);
-    sem_post(&h->reached);
-    sem_wait(&h->open);
-}
-
-static void a_full_queue_leaves_the_command_with_its_submitter(void **state)
-{
-    struct sent *held = new_event("$events/t/held/"), *in[4];
-    struct sent *out = new_append("t/x", "v");
-    struct hold hold;
-    struct writing w;
-    (void)state;
-
-    writing_open(&w, 0);
-    writer_stop(w.writer);
-    writer_free(w.writer);
-    const struct writer_opts opts = {.config = &w.config, .queue_bound = 5};
-    assert_int_equal(writer_start(w.store, &opts, &w.writer), STORE_OK);
-    sem_init(&hold.reached, 0, 0);
-    sem_init(&hold.open, 0, 0);
-    held->c.done = on_hold;
-    held->c.owner = &hold;
-    submit(&w, held);
-    sem_wait(&hold.reached); /* the one in hand counts until it is answered */
-    for (int i = 0; i < 4; i++)
-        submit(&w, in[i] = new_append("t/x", "v"));
-    assert_false(writer_submit(w.writer, &out->c));
-    sem_post(&hold.open);
-    for (int i = 0; i < 4; i++) {
-        wait_for(in[i]);
-        sent_free(in[i]);
-    }
-    assert_result(run(&w, out), OK);
-    sent_free(held);
-    writing_close(&w);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,7 +379,6 @@ int main(void)
         cmocka_unit_test(malformed_commands_are_refused),
         cmocka_unit_test(a_stopped_writer_answers_stopped),
         cmocka_unit_test(stopping_commits_what_waits),
-        cmocka_unit_test(a_full_queue_leaves_the_command_with_its_submitter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

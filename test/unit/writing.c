@@ -67,6 +67,7 @@ void writing_start(struct writing *w)
         .on_batch = on_batch,
         .arg = w,
         .now_us = clock_now,
+        .queue_bound = w->queue_bound,
     };
     assert_int_equal(store_open(w->dir, &opts, &w->store, NULL), STORE_OK);
     assert_int_equal(writer_start(w->store, &writer_opts, &w->writer),
@@ -264,42 +265,51 @@ struct command tell_usage(struct writing *w, const char *token,
     return run(w, s);
 }
 
-/* The writer's thread waits in here until the group is queued behind it. */
-struct gate {
-    struct sent *held;
-    sem_t reached, open;
-};
-
-static void on_gate(struct command **c, size_t n)
+static void on_hold(struct command **c, size_t n)
 {
-    struct gate *g = (*c)->owner;
+    struct hold *h = (*c)->owner;
 
     assert_int_equal(n, 1);
-    sem_post(&g->reached);
-    while (sem_wait(&g->open) != 0)
+    sem_post(&h->reached);
+    while (sem_wait(&h->over) != 0)
         ;
+}
+
+void writer_hold(struct writing *w, struct hold *h)
+{
+    h->command = new_event("$events/hold/held/");
+    sem_init(&h->reached, 0, 0);
+    sem_init(&h->over, 0, 0);
+    h->command->c.done = on_hold;
+    h->command->c.owner = h;
+    submit(w, h->command);
+    while (sem_wait(&h->reached) != 0)
+        ;
+}
+
+void writer_let_go(struct hold *h)
+{
+    sem_post(&h->over);
+}
+
+void hold_release(struct hold *h)
+{
+    sent_free(h->command);
+    sem_destroy(&h->reached);
+    sem_destroy(&h->over);
 }
 
 void run_together(struct writing *w, struct sent *const *all, size_t n)
 {
-    struct gate g = {.held = new_event("$events/gate/held/")};
+    struct hold h;
 
-    sem_init(&g.reached, 0, 0);
-    sem_init(&g.open, 0, 0);
-    g.held->c.done = on_gate;
-    g.held->c.owner = &g;
-    submit(w, g.held);
-    while (sem_wait(&g.reached) != 0)
-        ;
+    writer_hold(w, &h);
     for (size_t i = 0; i < n; i++)
         submit(w, all[i]);
-    sem_post(&g.open);
+    writer_let_go(&h);
     for (size_t i = 0; i < n; i++)
         wait_for(all[i]);
-    /* done() of the gate returned before the group was even begun */
-    sent_free(g.held);
-    sem_destroy(&g.reached);
-    sem_destroy(&g.open);
+    hold_release(&h);
 }
 
 const char *result_name(enum command_result r)

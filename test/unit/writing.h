@@ -23,7 +23,8 @@ struct offered {
 struct writing {
     char dir[64];
     struct config config;
-    uint64_t map_size; /* 0: the default */
+    uint64_t map_size;  /* 0: the default */
+    size_t queue_bound; /* of a writer started from now on; 0: the default */
     struct store *store;
     struct writer *writer;
     pthread_mutex_t mutex; /* of what follows; the writer's thread fills it */
@@ -79,6 +80,16 @@ struct command trim(struct writing *w, const char *topic, uint64_t through);
 struct command ping(struct writing *w);
 struct command tell_usage(struct writing *w, const char *token,
                           int64_t start_us, uint64_t reads);
+
+/* The writer's thread waits in a command until it is let go; what is submitted
+ * meanwhile stays in its queue, where that command has its place, too. */
+struct hold {
+    struct sent *command;
+    sem_t reached, over;
+};
+void writer_hold(struct writing *w, struct hold *h);
+void writer_let_go(struct hold *h);
+void hold_release(struct hold *h); /* once something later was answered */
 
 /* Submits all while the writer is held, so that they are one group, and waits
  * for all. They stay the caller's. */
