@@ -308,7 +308,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     switch (c->state) {
     case CONNECTION_NEW:
-        if (c->opening) /* the disk is slow, not the client */
+        if (c->opening || c->starving) /* we are slow, not the client */
             start_timer(c, CONNECT_WITHIN_S);
         else
             connection_close(c, CLOSE_NO_CONNECT, NULL);

@@ -63,8 +63,8 @@ struct worker {
     struct mailbox *results; /* struct command, bounded by the credits */
     struct mailbox *batches; /* struct batch, a reference each */
     struct mailbox *moves;   /* struct connection */
-    struct mailbox
-        *questions; /* struct publish, another worker's (roll_call.h) */
+    /* struct publish, another worker's (roll_call.h) */
+    struct mailbox *questions;
     struct share share;      /* has another one */
     /* Not 0: batches had no room in the mailbox; 1 + the head of the last one.
      * While it is set the writer sends none, so that order is kept. */

@@ -23,7 +23,7 @@ struct writer {
     pthread_mutex_t mutex; /* of what is above the line */
     pthread_cond_t wake;
     struct command_list queue;
-    size_t queued; /* submitted and not yet in a group */
+    size_t queued; /* submitted; the group in hand counts until the next */
     bool waiting;  /* the thread sleeps: somebody must signal */
     bool stopping;
     /* ---- */

@@ -347,6 +347,25 @@ static void who_arrives_then_is_served_later(void **state)
     turn_some(3);
 }
 
+/* It has said CONNECT in time; it is us who do not read it. */
+static void who_is_not_read_is_not_sent_away_for_silence(void **state)
+{
+    struct worker *w = h.workers[0];
+    (void)state;
+
+    use_up_credits();
+    struct peer p = by_hand_stranger(&h);
+    says(&p, "10[ ('MQTT') 04 82 0000 ('late') ('t') ]");
+    turn_some(3);
+    struct connection *c = TAILQ_FIRST(&w->starving);
+    assert_non_null(c);
+    ev_invoke(w->loop, &c->timer, EV_TIMER);
+    give_credits_back();
+    hears(&p, "20 02 00 00");
+    peer_close(&p);
+    turn_some(3);
+}
+
 static void so_is_who_opens_its_stored_session(void **state)
 {
     const struct worker *w = h.workers[0];
@@ -441,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_packet_costs_what_has_arrived_of_it),
         cmocka_unit_test(a_will_is_paid_back),
         cmocka_unit_test(who_arrives_then_is_served_later),
+        cmocka_unit_test(who_is_not_read_is_not_sent_away_for_silence),
         cmocka_unit_test(so_is_who_opens_its_stored_session),
         cmocka_unit_test(so_is_who_joins_a_group),
         cmocka_unit_test(so_is_who_gets_its_own_credits_back),
