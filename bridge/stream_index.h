@@ -39,7 +39,8 @@ struct audience {
     LIST_HEAD(, stream) streams;
     unsigned live;   /* streams that are given messages as they come */
     struct run *run; /* messages of this turn */
-    STAILQ_ENTRY(audience) touched; /* in a list while run != NULL */
+    /* in a list while run != NULL, but for the one being flushed */
+    STAILQ_ENTRY(audience) touched;
     bool has_pattern;
     uint64_t
         trimmed_id; /* greatest id retention removed, as of `trimmed_at` */

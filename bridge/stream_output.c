@@ -1,6 +1,5 @@
 #include "bridge/stream_output.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +72,6 @@ static bool reserve_mark(struct run *r)
 
 bool run_append(struct run *r, uint64_t id, struct slice event)
 {
-    assert(r->refs == 1);
     if (!reserve_mark(r) || !reserve_bytes(r, event.len))
         return false;
     if (event.len > 0)
@@ -85,11 +83,12 @@ bool run_append(struct run *r, uint64_t id, struct slice event)
 
 size_t run_offset_after(const struct run *r, uint64_t id)
 {
-    size_t offset = 0;
+    size_t i = r->count;
 
-    for (size_t i = 0; i < r->count && r->marks[i].id <= id; i++)
-        offset = r->marks[i].end;
-    return offset;
+    /* From the end: who asks is new here or lacks the last few. */
+    while (i > 0 && r->marks[i - 1].id > id)
+        i--;
+    return i == 0 ? 0 : r->marks[i - 1].end;
 }
 
 /* ---- outputs ------------------------------------------------------------- */
@@ -135,6 +134,14 @@ static bool grow(struct output *o)
 
 bool output_push(struct output *o, struct run *run, size_t from, size_t to)
 {
+    if (o->count > 0) {
+        struct output_segment *last = segment(o, o->count - 1);
+        if (last->run == run && last->to == from) { /* the run has grown */
+            last->to = to;
+            o->bytes += to - from;
+            return true;
+        }
+    }
     if (o->count == o->cap && !grow(o))
         return false;
     o->count++;
@@ -196,7 +203,7 @@ static bool first_droppable(const struct output_segment *s, size_t *ret_start,
 {
     size_t start = 0;
 
-    for (size_t i = 0; i < s->run->count; i++) {
+    for (size_t i = 0; i < s->run->count && start < s->to; i++) {
         const struct run_mark *m = &s->run->marks[i];
         const bool sent = m->end <= s->from;
         const bool begun = !sent && s->from > start;

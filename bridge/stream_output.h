@@ -1,6 +1,7 @@
 /* What a stream still has to send: pieces of runs, and runs are whole events
  * one after the other in one piece of memory, shared by every stream that is
- * given the same events in the same turn of the loop.
+ * given the same events in the same turn of the loop. A run may grow while it is
+ * being given: segments say how far each stream was given it.
  *
  * Threads: one streamer's. References are counted, not atomically. */
 #ifndef CONFAB_BRIDGE_STREAM_OUTPUT_H
@@ -34,9 +35,11 @@ struct run {
 struct run *run_new(size_t *held);
 struct run *run_ref(struct run *r);
 void run_unref(struct run *r); /* NULL is fine */
-/* Adds one event. false: out of memory, r unchanged. Only before r is shared. */
+/* Adds one event; ids ascend but for RUN_KEPT. r->bytes and r->marks may move.
+ * false: out of memory, r unchanged. */
 bool run_append(struct run *r, uint64_t id, struct slice event);
-/* Offset of the first event whose id is greater than `id`; r->len: none. */
+/* Offset of the first event whose id is greater than `id`; r->len: none. In a
+ * run without RUN_KEPT. */
 size_t run_offset_after(const struct run *r, uint64_t id);
 
 struct output_segment {
@@ -57,7 +60,8 @@ static inline bool output_empty(const struct output *o)
     return o->count == 0;
 }
 
-/* Adds run[from, to), taking a reference of its own. false: out of memory. */
+/* Adds run[from, to), taking a reference of its own where it does not go on from
+ * the end of the last segment. false: out of memory. */
 bool output_push(struct output *o, struct run *run, size_t from, size_t to);
 
 enum output_result {

@@ -19,6 +19,7 @@
 #include "store/catchup.h"
 
 #define STREAM_PENDING_MAX 262144 /* bytes a live stream may owe its reader */
+#define STREAMER_RECEIVED_MAX 256
 #define STREAMER_HELD_MAX (64UL * 1024 * 1024) /* bytes owed to all readers */
 
 /* A stream on its way from the HTTP side; one allocation, freed when its first
@@ -98,10 +99,14 @@ struct streamer {
     struct stream_index index;
     struct stream_list all, runnable, waiting;
     size_t count;
-    STAILQ_HEAD(, audience) touched; /* with messages of this turn */
-    uint64_t last_id;                /* of the last message seen */
-    uint64_t snapshot;               /* number of the last snapshot */
-    size_t held;                     /* bytes in runs */
+    void *received[STREAMER_RECEIVED_MAX]; /* struct frame, from `frames` */
+    size_t received_at, received_count;    /* to be looked at */
+    STAILQ_HEAD(, audience) touched;       /* with messages of this turn */
+    struct audience *flushing; /* not in `touched`, but has a run */
+    int64_t flush_until_us;    /* until then a flush may take in more */
+    uint64_t last_id;          /* of the last message seen */
+    uint64_t snapshot;         /* number of the last snapshot */
+    size_t held;               /* bytes in runs */
     size_t copied;  /* bytes put into runs since they were last sent */
     size_t dropped; /* readers that were too slow, not yet logged */
     int64_t now_ms; /* monotonic, as of this callback */

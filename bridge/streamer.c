@@ -15,6 +15,9 @@
 #define TURN_BYTES 1048576  /* of messages taken before they are sent */
 #define COPIES_MAX 16777216 /* bytes put together for all audiences */
 #define LARGE_EVENT 4096    /* sent alone, so that it need not be copied */
+#define RUN_MOST 262144     /* no longer by what comes while it is sent */
+#define FLUSH_US 50000      /* no such additions after that */
+#define VISITS_PER_LOOK 32  /* streams served between two looks for them */
 #define BATCH 256
 #define SWEEP_S 0.5
 #define STOP_S 0.05
@@ -24,20 +27,60 @@ void streamer_clock(struct streamer *st)
     st->now_ms = clock_mono_us() / 1000;
 }
 
+/* ---- what has arrived ---------------------------------------------------- */
+
+/* st->received holds what was taken from the mailbox and not yet looked at.
+ * false: nothing. */
+static bool receive(struct streamer *st)
+{
+    if (st->received_at < st->received_count)
+        return true;
+    st->received_at = 0;
+    st->received_count =
+        mailbox_receive(st->frames, st->received, STREAMER_RECEIVED_MAX);
+    return st->received_count > 0;
+}
+
+static struct frame *take_received(struct streamer *st)
+{
+    struct frame *f = st->received[st->received_at++];
+
+    atomic_fetch_sub(&st->frame_bytes, frame_size(f));
+    return f;
+}
+
 /* ---- live messages ------------------------------------------------------- */
 
+static bool take_in(struct streamer *st, const struct run *run);
+
+/* All of the audience's streams are sent what they lack of its run, again and
+ * again as long as messages came in between. So a message begins to be sent
+ * where the sender happens to be, and goes out together with those before it to
+ * whoever has not got these yet: with many readers that is nearly all the
+ * messages under way in each send. Were they to wait for the pass to end, it
+ * would be half of them. */
 static void flush_audience(struct streamer *st, struct audience *a)
 {
-    struct run *run = a->run;
+    struct run *run = run_ref(a->run); /* replay_audience() may let it go */
     struct stream *s, *next;
+    bool more;
+    unsigned visits = 0;
 
-    a->run = NULL;
     a->refs++; /* its last stream may go */
-    for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
-        next = LIST_NEXT(s, in_audience);
-        if (s->state == STREAM_LIVE)
-            stream_deliver(s, run);
-    }
+    st->flushing = a;
+    do {
+        more = false;
+        for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
+            next = LIST_NEXT(s, in_audience);
+            if (s->state == STREAM_LIVE)
+                stream_deliver(s, run);
+            if (++visits % VISITS_PER_LOOK == 0)
+                more = take_in(st, run) || more;
+        }
+    } while (more);
+    st->flushing = NULL;
+    run_unref(a->run);
+    a->run = NULL;
     run_unref(run);
     stream_leave_audience(st, a);
 }
@@ -60,7 +103,8 @@ static void replay_audience(struct streamer *st, struct audience *a)
 
     log_error("stream", "out of memory: streams read on from the log");
     if (a->run != NULL) {
-        STAILQ_REMOVE(&st->touched, a, audience, touched);
+        if (a != st->flushing)
+            STAILQ_REMOVE(&st->touched, a, audience, touched);
         run_unref(a->run);
         a->run = NULL;
     }
@@ -107,23 +151,25 @@ static void give_large(void *arg, struct audience *a)
         touch(d->st, a, run_ref(d->run));
 }
 
-/* Events are copied to each audience's run, so that a socket gets all of a turn
- * in one piece. What a client can make us hold that way is bounded: large ones
- * are not copied, and small ones are sent before they become too many. */
-static void take_message(struct streamer *st, const struct frame *f)
+static bool is_small(const struct frame *f)
+{
+    return f->kind == FRAME_MESSAGE && f->event.len < LARGE_EVENT;
+}
+
+static void take_small(struct streamer *st, const struct frame *f)
 {
     struct delivery d = {.st = st, .frame = f};
 
-    if (f->event.len < LARGE_EVENT) {
-        st->last_id = f->id;
-        stream_index_match(&st->index, f->name, give, &d);
-        if (st->copied >= COPIES_MAX)
-            flush_touched(st);
-        return;
-    }
+    st->last_id = f->id;
+    stream_index_match(&st->index, f->name, give, &d);
+}
+
+static void take_large(struct streamer *st, const struct frame *f)
+{
+    struct delivery d = {.st = st, .frame = f, .run = run_new(&st->held)};
+
     flush_touched(st);
     st->last_id = f->id;
-    d.run = run_new(&st->held);
     if (d.run != NULL && !run_append(d.run, f->id, f->event)) {
         run_unref(d.run);
         d.run = NULL;
@@ -131,6 +177,39 @@ static void take_message(struct streamer *st, const struct frame *f)
     stream_index_match(&st->index, f->name, give_large, &d);
     flush_touched(st);
     run_unref(d.run);
+}
+
+/* Events are copied to each audience's run, so that a socket gets all of a turn
+ * in one piece. What a client can make us hold that way is bounded: large ones
+ * are not copied, and small ones are sent before they become too many. */
+static void take_message(struct streamer *st, const struct frame *f)
+{
+    if (!is_small(f)) {
+        take_large(st, f);
+        return;
+    }
+    take_small(st, f);
+    if (st->copied >= COPIES_MAX)
+        flush_touched(st);
+}
+
+/* Amid the last flush of a turn: takes what came meanwhile, as long as it is
+ * nothing but small messages, and for the audience that is being served.
+ * Everything else, and everybody else, would wait for them. true: `run` has
+ * grown. */
+static bool take_in(struct streamer *st, const struct run *run)
+{
+    const size_t before = run->count;
+
+    while (clock_mono_us() < st->flush_until_us && run->len < RUN_MOST &&
+           STAILQ_EMPTY(&st->touched) && receive(st) &&
+           atomic_load_explicit(&st->flags, memory_order_relaxed) == 0 &&
+           is_small(st->received[st->received_at])) {
+        struct frame *f = take_received(st);
+        take_small(st, f);
+        frame_unref(f);
+    }
+    return run->count > before;
 }
 
 static void take_frame(struct streamer *st, const struct frame *f)
@@ -177,23 +256,24 @@ static void take_flags(struct streamer *st)
 /* Everything that waits, up to TURN_BYTES; then each touched socket once. */
 static void take_frames(struct streamer *st)
 {
-    void *items[BATCH];
-    size_t n, bytes = 0;
+    size_t bytes = 0;
+    bool some;
 
     do {
-        n = mailbox_receive(st->frames, items, BATCH);
+        some = receive(st);
         take_flags(st);
-        for (size_t i = 0; i < n; i++) {
-            struct frame *f = items[i];
+        while (st->received_at < st->received_count) {
+            struct frame *f = take_received(st);
             bytes += frame_size(f);
             take_frame(st, f);
-            atomic_fetch_sub(&st->frame_bytes, frame_size(f));
             frame_unref(f);
         }
-    } while (n == BATCH && bytes < TURN_BYTES);
+    } while (some && bytes < TURN_BYTES);
+    st->flush_until_us = clock_mono_us() + FLUSH_US;
     flush_touched(st);
-    if (n == BATCH)
-        ev_async_send(st->loop, &st->wake); /* there may be more */
+    st->flush_until_us = 0;
+    if (receive(st))
+        ev_async_send(st->loop, &st->wake);
 }
 
 static void on_wake(struct ev_loop *loop, ev_async *w, int events)
@@ -312,10 +392,8 @@ void streamer_join(struct streamer *st)
 
 static void drop_frames(struct streamer *st)
 {
-    void *item;
-
-    while (mailbox_receive(st->frames, &item, 1) == 1)
-        frame_unref(item);
+    while (receive(st))
+        frame_unref(take_received(st));
 }
 
 void streamer_free(struct streamer *st)

@@ -137,6 +137,35 @@ static void a_cut_ends_at_an_event_and_says_where(void **state)
     }
 }
 
+static void a_segment_ends_where_it_was_given_though_the_run_grows(
+    void **state)
+{
+    static const uint64_t ids[] = {10, 11};
+    static const char *const events[] = {"aaaa", "bbbb", NULL};
+    struct output o = {0}, begun = {0};
+    struct run *r = run_of(ids, events);
+    uint64_t position = 0;
+
+    (void)state;
+    assert_true(output_push(&o, r, 4, 8));
+    assert_true(output_push(&begun, r, 5, 8));
+    assert_true(run_append(r, 15, slice_str("cccc")));
+    assert_int_equal(run_offset_after(r, 11), 8);
+    /* 11 has begun to be sent, 15 is not in it */
+    assert_false(output_cut(&begun, &position));
+    assert_int_equal(begun.bytes, 3);
+    assert_true(output_push(&o, r, 8, 12));
+    assert_int_equal(o.count, 1);
+    assert_int_equal(o.bytes, 8);
+    assert_true(output_cut(&o, &position));
+    assert_int_equal(position, 10);
+    assert_int_equal(o.bytes, 0);
+    run_unref(r);
+    output_release(&o);
+    output_release(&begun);
+    assert_int_equal(held, 0);
+}
+
 static void a_cut_drops_later_segments_and_keeps_what_is_no_message(
     void **state)
 {
@@ -168,6 +197,8 @@ int main(void)
         cmocka_unit_test(what_was_pushed_arrives_in_order),
         cmocka_unit_test(a_full_socket_keeps_the_rest),
         cmocka_unit_test(a_cut_ends_at_an_event_and_says_where),
+        cmocka_unit_test(
+            a_segment_ends_where_it_was_given_though_the_run_grows),
         cmocka_unit_test(
             a_cut_drops_later_segments_and_keeps_what_is_no_message),
     };

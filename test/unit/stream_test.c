@@ -262,6 +262,70 @@ static void a_slow_reader_gets_everything_once_in_order(void **state)
     hang_up(&quick);
 }
 
+/* ---- messages that come while others are being sent ----------------------- */
+
+#define CROWD 150
+#define MANY 700
+
+/* What message n is of: a, for the crowd; b, for one other reader; and some of a
+ * are large, which are sent in another way. */
+static const char *crowd_thing(int n)
+{
+    return n % 97 == 96 ? "b" : "a";
+}
+
+static const char *payload_of(int n)
+{
+    static char text[6000];
+
+    snprintf(text, sizeof(text), "[%d]", n);
+    if (n % 211 == 210)
+        snprintf(text, sizeof(text), "\"%d %5000s\"", n, "");
+    return text;
+}
+
+static void what_comes_while_others_are_sent_comes_once_in_order(void **state)
+{
+    static struct command c[MANY];
+    static struct reader readers[CROWD + 1];
+    char topic[16];
+
+    (void)state;
+    for (int i = 0; i <= CROWD; i++) {
+        const struct stream_opts o = options("paid", i < CROWD ? "a" : "b a");
+        assert_true(adopt(&readers[i], &o));
+        expect(&readers[i], HEAD CONNECTED);
+    }
+    c[0] = say("tok/a", payload_of(0)); /* all of them are live after it */
+    for (int i = 0; i <= CROWD; i++)
+        expect_message(&readers[i], &c[0], "a", payload_of(0));
+    for (int n = 1; n < MANY; n++) {
+        snprintf(topic, sizeof(topic), "tok/%s", crowd_thing(n));
+        c[n] = store(topic, payload_of(n));
+    }
+    /* About as fast as one is sent to all. */
+    for (int n = 1; n < MANY; n++) {
+        snprintf(topic, sizeof(topic), "tok/%s", crowd_thing(n));
+        link_opts.on_message(link_opts.arg,
+                             &(struct link_message){.topic = slice_str(topic),
+                                                    .payload = slice_str(
+                                                        payload_of(n)),
+                                                    .id = c[n].id,
+                                                    .seq = c[n].seq,
+                                                    .at_us = c[n].at_us});
+        if (n % 2 == 0)
+            usleep(20);
+    }
+    for (int i = 0; i <= CROWD; i++) {
+        for (int n = 1; n < MANY; n++)
+            if (i == CROWD || *crowd_thing(n) == 'a')
+                expect_message(&readers[i], &c[n], crowd_thing(n),
+                               payload_of(n));
+        expect_nothing(&readers[i], 0);
+        hang_up(&readers[i]);
+    }
+}
+
 /* ---- everything at once -------------------------------------------------- */
 
 #define READERS 24
@@ -335,6 +399,7 @@ int main(void)
         TEST(a_cursor_from_the_future_is_a_gap),
         TEST(several_filters_give_each_message_once_in_order),
         TEST(a_slow_reader_gets_everything_once_in_order),
+        TEST(what_comes_while_others_are_sent_comes_once_in_order),
         TEST(nothing_is_lost_or_doubled_whatever_the_link_does),
     };
 
