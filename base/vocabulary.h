@@ -38,8 +38,8 @@
     "confab-repeat" /* "1": answered from an earlier result,
                                      * nothing was stored, nothing counted */
 
-/* Commands: PUBLISH, QoS 1, administrators only; body a msgpack map. The
- * PUBACK has PROP_STATUS and PROP_RESULT.
+/* Commands: PUBLISH, QoS 1, administrators only; body a msgpack map, but for
+ * `append`. The PUBACK has PROP_STATUS and PROP_RESULT.
  *
  *  token_create  {token: str (chosen by the caller from a CSPRNG), plan: str}
  *                → {"token":…,"plan":…}; 409 when it exists

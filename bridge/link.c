@@ -94,6 +94,16 @@ static void on_deadlines(struct ev_loop *loop, ev_timer *w, int events)
     stop_when_done(l);
 }
 
+static void on_gather(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct link *l = w->data;
+
+    (void)loop;
+    (void)events;
+    l->gathered = true;
+    link_go_on(l);
+}
+
 static void on_misc(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct link *l = w->data;
@@ -185,7 +195,9 @@ static void make_watchers(struct link *l)
     ev_timer_init(&l->misc, on_misc, 1.0, 1.0);
     ev_timer_init(&l->deadlines, on_deadlines, 0, DEADLINES_S);
     ev_timer_init(&l->reconnect, on_reconnect, 0, 0);
-    l->wake.data = l->misc.data = l->deadlines.data = l->reconnect.data = l;
+    ev_timer_init(&l->gather, on_gather, 0, 0);
+    l->wake.data = l->misc.data = l->deadlines.data = l->reconnect.data =
+        l->gather.data = l;
     ev_async_start(l->loop, &l->wake);
     ev_timer_start(l->loop, &l->misc);
 }
@@ -200,6 +212,8 @@ static bool make_link(struct link *l, const struct link_opts *opts)
     if (l->path == NULL || !make_address(l) || !make_boot_id(l))
         return false;
     l->opts.socket_path = l->path;
+    if (l->opts.gather_s <= 0)
+        l->opts.gather_s = LINK_GATHER_S;
     link_books_init(&l->books);
     for (size_t i = 0; i < LINK_FILTER_SLOTS; i++)
         LIST_INIT(&l->filters_under_way[i]);

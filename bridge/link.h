@@ -74,6 +74,8 @@ struct link_message {
 struct link_opts {
     const char *socket_path; /* copied */
     size_t queue_bound;      /* requests waiting or under way; 0: 16384 */
+    double gather_s; /* messages wait so long, at most, to share a PUBLISH; 0:
+                        0.001 */
     void *arg;
     /* All in the link's thread, must not block. Messages come in id order. */
     void (*on_message)(void *arg, const struct link_message *m);

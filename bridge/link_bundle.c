@@ -10,12 +10,19 @@
 #include "store/pack.h"
 
 #define OPERATION_SIZE 64
+#define NUMBERS_SIZE 32 /* flags, window, and the heads of all fields */
 
 bool link_bundle_takes(const struct link_request *q)
 {
     return q->payload.len <= LINK_BUNDLE_PAYLOAD_MAX &&
            topic_split(q->topic, &(struct slice){0}, &(struct slice){0}) &&
            link_idempotency_valid(q->idempotency);
+}
+
+size_t link_bundle_size(const struct link_request *q)
+{
+    return OPERATION_SIZE + NUMBERS_SIZE + q->topic.len + q->payload.len +
+           q->idempotency.len;
 }
 
 bool link_bundle_write(struct buffer *b, const char *boot,

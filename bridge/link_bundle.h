@@ -10,11 +10,16 @@
 #define LINK_BUNDLE_TOPIC COMMAND_PREFIX COMMAND_APPEND_NAME
 #define LINK_BUNDLE_MAX APPEND_MAX
 #define LINK_BUNDLE_PAYLOAD_MAX (16U * 1024) /* what is larger goes alone */
-#define LINK_BUNDLE_BYTES_MAX (128U * 1024)  /* a bundle closes above it */
+/* Of a body. The broker takes packets of at least 128 KiB from administrators,
+ * however small the payloads it allows. */
+#define LINK_BUNDLE_BYTES_MAX (120U * 1024)
 
 /* May q travel in a bundle? What the broker would refuse for its form may not:
  * a PUBLISH of its own gets the answer it always had. */
 bool link_bundle_takes(const struct link_request *q);
+
+/* Bytes it adds to a body, or a little more. */
+size_t link_bundle_size(const struct link_request *q);
 
 /* Writes the body: `count` requests with operations given, ≤ LINK_BUNDLE_MAX.
  * `boot` is the first part of their operation ids. b is cleared first. false:

@@ -54,8 +54,14 @@ static void take_bundle(struct link *l, struct link_request *q,
 {
     const int packet_id = q->packet_id;
 
-    for (; q != NULL; q = link_books_answered(&l->books, packet_id))
-        ret_requests[q->place] = q;
+    for (; q != NULL; q = link_books_answered(&l->books, packet_id)) {
+        if (q->place != LINK_ALONE) {
+            ret_requests[q->place] = q;
+        } else { /* the library has gone once round all packet ids */
+            q->outcome = LINK_TIMEOUT;
+            link_answer(l, q);
+        }
+    }
 }
 
 static void answer_bundle(struct link *l, struct link_request *first,
@@ -347,28 +353,35 @@ static void refuse(struct link *l, struct link_request *q, int rc)
     link_answer(l, q);
 }
 
-/* Few messages wait, and others are before them: they will be more. */
-static bool should_wait(const struct link *l)
-{
-    return l->under_way >= LINK_PIPELINE &&
-           l->books.waiting_count < LINK_BUNDLE_MAX &&
-           link_books_next(&l->books)->may_share;
-}
-
-/* The requests that go next, together: as many as may share a PUBLISH, or
- * one. */
-static size_t gather(const struct link *l, struct link_request **ret_requests)
+/* The requests that go next, together: as many as may share a PUBLISH, or one.
+ * *ret_open: another one could have joined them. */
+static size_t gather(const struct link *l, struct link_request **ret_requests,
+                     bool *ret_open)
 {
     struct link_request *q = link_books_next(&l->books);
     size_t count = 0, bytes = 0;
 
     do {
         ret_requests[count++] = q;
-        bytes += q->payload.len;
-    } while (q->may_share && (q = TAILQ_NEXT(q, entry)) != NULL &&
-             q->may_share && count < LINK_BUNDLE_MAX &&
-             bytes < LINK_BUNDLE_BYTES_MAX);
+        bytes += link_bundle_size(q);
+        *ret_open = q->may_share && count < LINK_BUNDLE_MAX;
+        q = TAILQ_NEXT(q, entry);
+    } while (*ret_open && q != NULL && q->may_share &&
+             bytes + link_bundle_size(q) <= LINK_BUNDLE_BYTES_MAX);
+    *ret_open = *ret_open && q == NULL;
     return count;
+}
+
+/* They should wait for others to join them. */
+static bool should_wait(struct link *l)
+{
+    if (l->under_way < LINK_PIPELINE || l->gathered)
+        return false;
+    if (!ev_is_active(&l->gather)) {
+        ev_timer_set(&l->gather, l->opts.gather_s, 0.);
+        ev_timer_start(l->loop, &l->gather);
+    }
+    return true;
 }
 
 /* false: the connection is broken. */
@@ -392,18 +405,32 @@ static bool publish(struct link *l, struct link_request **requests,
     for (size_t i = 0; i < count; i++) {
         if (rc == MOSQ_ERR_SUCCESS)
             link_books_sent(&l->books, requests[i], packet_id);
+        else if (count > 1)
+            requests[i]->may_share = false; /* alone, each gets its answer */
         else
             refuse(l, requests[i], rc);
     }
     return true;
 }
 
+static bool has_room(const struct link *l)
+{
+    return atomic_load(&l->generation) != 0 && l->under_way < l->window &&
+           l->books.count - l->books.waiting_count < LINK_MESSAGES;
+}
+
 void link_publish_waiting(struct link *l)
 {
     struct link_request *requests[LINK_BUNDLE_MAX];
 
-    while (atomic_load(&l->generation) != 0 && l->under_way < l->window &&
-           link_books_next(&l->books) != NULL && !should_wait(l))
-        if (!publish(l, requests, gather(l, requests)))
+    while (has_room(l) && link_books_next(&l->books) != NULL) {
+        bool open;
+        const size_t count = gather(l, requests, &open);
+        if (open && should_wait(l))
             return;
+        if (!publish(l, requests, count))
+            return;
+    }
+    ev_timer_stop(l->loop, &l->gather);
+    l->gathered = false;
 }

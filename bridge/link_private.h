@@ -13,10 +13,15 @@
 #include "bridge/link_books.h"
 
 #define LINK_WINDOW 512 /* PUBLISHes under way */
-/* With that many PUBLISHes on their way, others wait until they fill a bundle or
- * one is answered. The broker has one to write and one to write next: more
- * would only make bundles smaller. */
+/* With that many PUBLISHes on their way, others wait until no more fit into
+ * their bundle, one is answered, or some time has passed. The broker has one to
+ * write and one to write next: on a fast disk, more would only make bundles
+ * smaller. On a slow one they belong into the next commit, so they go. */
 #define LINK_PIPELINE 2
+#define LINK_GATHER_S 0.001
+/* Messages under way: below the commands the broker takes from one connection,
+ * so that it goes on reading, PINGREQ too. */
+#define LINK_MESSAGES 768
 #define LINK_FILTER_WINDOW 512   /* SUBSCRIBEs under way */
 #define LINK_QUEUE_BOUND 16384   /* requests */
 #define LINK_FILTERS_BOUND 16384 /* filters waiting to be asked for */
@@ -51,6 +56,7 @@ struct link {
     ev_io io;
     ev_timer misc;      /* 1 s: keep-alive */
     ev_timer deadlines; /* runs while there are requests */
+    ev_timer gather;    /* runs while messages wait to share a PUBLISH */
     ev_timer reconnect; /* next attempt, or the end of patience with CONNACK */
     struct mosquitto *mosq;  /* NULL between two attempts */
     bool accepted_by_broker; /* CONNACK 0 seen */
@@ -58,6 +64,7 @@ struct link {
     int reason;              /* of CONNACK or DISCONNECT, for the log */
     uint64_t generations;    /* given so far */
     double backoff_s;
+    bool gathered;      /* they have waited long enough */
     unsigned window;    /* LINK_WINDOW or the broker's Receive Maximum */
     unsigned under_way; /* PUBLISHes not answered, abandoned ones included */
     uint64_t operations;

@@ -86,7 +86,7 @@ struct streamer {
     /* any thread */
     struct mailbox *starts;    /* struct stream_start */
     struct mailbox *frames;    /* struct frame, a reference each */
-    atomic_size_t frame_bytes; /* in `frames` */
+    atomic_size_t frame_bytes; /* in `frames` and `received` */
     atomic_size_t load;
     atomic_uint flags; /* enum streamer_flag */
 

@@ -16,7 +16,8 @@
 #define COPIES_MAX 16777216 /* bytes put together for all audiences */
 #define LARGE_EVENT 4096    /* sent alone, so that it need not be copied */
 #define RUN_MOST 262144     /* no longer by what comes while it is sent */
-#define FLUSH_US 50000      /* no such additions after that */
+#define FLUSH_US 20000      /* no such additions after that… */
+#define SHORT_FLUSH_US 4000 /* …or that, when streams wait to read the log */
 #define VISITS_PER_LOOK 32  /* streams served between two looks for them */
 #define BATCH 256
 #define SWEEP_S 0.5
@@ -202,7 +203,8 @@ static bool take_in(struct streamer *st, const struct run *run)
     const size_t before = run->count;
 
     while (clock_mono_us() < st->flush_until_us && run->len < RUN_MOST &&
-           STAILQ_EMPTY(&st->touched) && receive(st) &&
+           STAILQ_EMPTY(&st->touched) && mailbox_count(st->starts) == 0 &&
+           receive(st) &&
            atomic_load_explicit(&st->flags, memory_order_relaxed) == 0 &&
            is_small(st->received[st->received_at])) {
         struct frame *f = take_received(st);
@@ -269,7 +271,9 @@ static void take_frames(struct streamer *st)
             frame_unref(f);
         }
     } while (some && bytes < TURN_BYTES);
-    st->flush_until_us = clock_mono_us() + FLUSH_US;
+    st->flush_until_us =
+        clock_mono_us() +
+        (TAILQ_EMPTY(&st->runnable) ? FLUSH_US : SHORT_FLUSH_US);
     flush_touched(st);
     st->flush_until_us = 0;
     if (receive(st))

@@ -91,16 +91,13 @@ static void finish(struct worker *w, struct bundle *bundle)
         publish_free(w, bundle->messages[i]);
     }
     buffer_put_char(&b, ']');
-    if (buffer_ok(&b)) {
-        answer->status = command_status(RESULT_OK);
-        answer->result = buffer_take(&b, &answer->result_len);
-    } else {
-        answer->status = command_status(RESULT_IO);
-        answer->reason = REASON_IMPLEMENTATION_SPECIFIC;
-        answer->text = "out of memory";
-    }
-    buffer_release(&b);
     free(bundle);
+    if (!buffer_ok(&b) && answer->acknowledge)
+        /* No refusal: they are stored. What is published again after a loss is
+         * answered as a repeat. */
+        connection_close(answer->connection, CLOSE_NO_MEMORY, NULL);
+    answer->status = command_status(RESULT_OK);
+    answer->result = buffer_take(&b, &answer->result_len);
     publish_answered(w, answer);
 }
 
@@ -157,8 +154,6 @@ static bool add(struct connection *c, struct bundle *bundle,
         q->waiting_for = bundle;
     }
     bundle->messages[bundle->count++] = q;
-    counter_add(&w->counters.received, 1);
-    counter_add(&w->counters.payload_received, e->payload.len);
     if (q->finished == NULL)
         return true;
     bundle->left++;
@@ -191,6 +186,7 @@ void bundle_received(struct connection *c, struct publish *answer,
     bundle->answer = answer;
     bundle->count = 0;
     bundle->left = 1;
+    counter_add(&w->counters.received, count - 1); /* one was counted */
     for (unsigned i = 0; i < count; i++) {
         if (!add(c, bundle, &elements[i])) {
             connection_close(c, CLOSE_NO_MEMORY, NULL); /* no answer will go */

@@ -39,10 +39,10 @@ struct publish {
     const char *text; /* static reason string, or NULL */
     char *result;     /* confab-result; freed with this */
     size_t result_len;
-    /* Not NULL: no PUBLISH, but another command of the session's. Called with
-     * the result, and frees it. */
+    /* Not NULL: not answered by a PUBACK of its own (another command of the
+     * session's, or one of a bundle). Called with the result, and frees it. */
     void (*finished)(struct worker *w, struct publish *q);
-    void *waiting_for; /* finished's; inside memory */
+    void *waiting_for; /* finished's */
     void *memory; /* what slices of `command` point into; freed with this */
     struct roll_call *roll_call; /* a question to a worker; freed with this */
     char operation[PUBLISH_OPERATION_MAX]; /* last: publish_new() leaves it */

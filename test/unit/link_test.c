@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "bridge/link_bundle.h"
 #include "scripted_broker.h"
 
 #define SECOND INT64_C(1000000)
@@ -81,11 +82,15 @@ static void expect_seen(const char *expected)
     }
 }
 
-static struct link *start(size_t queue_bound)
+/* Longer than any test: messages wait for an answer, not for time to pass. */
+#define PATIENT 60.
+
+static struct link *start_with(size_t queue_bound, double gather_s)
 {
     const struct link_opts opts = {
         .socket_path = path,
         .queue_bound = queue_bound,
+        .gather_s = gather_s,
         .on_up = on_up,
         .on_down = on_down,
         .on_message = on_message,
@@ -97,6 +102,11 @@ static struct link *start(size_t queue_bound)
     l = link_start(&opts);
     assert_non_null(l);
     return l;
+}
+
+static struct link *start(size_t queue_bound)
+{
+    return start_with(queue_bound, PATIENT);
 }
 
 static void wait_up(const struct link *l)
@@ -235,6 +245,141 @@ static void messages_that_wait_share_a_publish(void **state)
                "bundle t/2 3 t/3 4 t/4 5\npublish $confab/ping 6\n");
     stop(l);
     scripted_broker_stop(b);
+}
+
+#define CROWD 70
+static struct post crowd[CROWD];
+static char names[CROWD][300];
+static char large[20000];
+
+/* Posts number i, with a topic of `topic_len` and a payload of `size` bytes. */
+static void post_sized(struct link *l, int i, size_t topic_len, size_t size)
+{
+    memset(large, '1', sizeof(large));
+    memset(names[i], 'x', topic_len);
+    names[i][topic_len] = 0;
+    memcpy(names[i], "t/", 2);
+    make_post(&crowd[i], names[i], 5 * SECOND);
+    crowd[i].q.payload = slice_of(large, size);
+    assert_true(link_publish(l, &crowd[i].q));
+}
+
+/* Two of them are under way after this. */
+static void post_two(struct link *l, struct scripted_broker *b)
+{
+    post_sized(l, 0, 3, 1);
+    free(scripted_broker_log(b, 2));
+    post_sized(l, 1, 3, 1);
+    free(scripted_broker_log(b, 3));
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+
+    while ((text = strstr(text, part)) != NULL)
+        n++, text++;
+    return n;
+}
+
+/* Waits for the line and returns how many messages it says. */
+static size_t messages_in_line(struct scripted_broker *b, size_t line)
+{
+    char *log = scripted_broker_log(b, line);
+    const char *at = log;
+
+    for (size_t i = 1; i < line; i++)
+        at = strchr(at, '\n') + 1;
+    const size_t n = count_of(at, "t/");
+    free(log);
+    return n;
+}
+
+static void a_full_bundle_does_not_wait(void **state)
+{
+    static const struct {
+        size_t size;
+        int posts;
+        size_t bundled;
+    } cases[] = {
+        {1, LINK_BUNDLE_MAX + 1, LINK_BUNDLE_MAX}, {16384, 8, 7}, /* 120 KiB */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct scripted_broker *b = scripted_broker_start(path, 0);
+        struct link *l = start(0);
+        wait_up(l);
+        scripted_broker_do(b, SCRIPT_IGNORE, 0);
+        post_two(l, b);
+        for (int k = 0; k < cases[i].posts; k++)
+            post_sized(l, 2 + k, 3, cases[i].size);
+        assert_int_equal(messages_in_line(b, 4), cases[i].bundled);
+        stop(l);
+        scripted_broker_stop(b);
+    }
+}
+
+static void what_the_next_cannot_join_does_not_wait(void **state)
+{
+    struct scripted_broker *b = scripted_broker_start(path, 0);
+    struct link *l = start(0);
+
+    (void)state;
+    wait_up(l);
+    scripted_broker_do(b, SCRIPT_IGNORE, 0);
+    post_two(l, b);
+    for (int i = 2; i < 10; i++)
+        post_sized(l, i, 3, i % 2 == 0 ? 1 : LINK_BUNDLE_PAYLOAD_MAX + 1);
+    assert_int_equal(messages_in_line(b, 11), 1);
+    stop(l);
+    scripted_broker_stop(b);
+}
+
+static void without_an_answer_messages_go_on_their_way_soon(void **state)
+{
+    struct scripted_broker *b = scripted_broker_start(path, 0);
+    struct link *l = start_with(0, 0.002);
+
+    (void)state;
+    wait_up(l);
+    scripted_broker_do(b, SCRIPT_IGNORE, 0);
+    post_two(l, b);
+    post_sized(l, 2, 3, 1);
+    assert_int_equal(messages_in_line(b, 4), 1);
+    post_sized(l, 3, 3, 1); /* and again */
+    assert_int_equal(messages_in_line(b, 5), 1);
+    stop(l);
+    scripted_broker_stop(b);
+}
+
+/* 135,168: the broker's limit for administrators where no plan allows payloads
+ * above 4 KiB. 65,536: no such broker, but what is too large together is not
+ * too large alone. */
+static void a_bundle_is_not_refused_for_its_size(void **state)
+{
+    static const uint32_t limits[] = {135168, 65536};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct scripted_broker *b = scripted_broker_start(path, 0);
+        scripted_broker_limit_packets(b, limits[i]);
+        struct link *l = start(0);
+        wait_up(l);
+        scripted_broker_do(b, SCRIPT_IGNORE, 0);
+        post_two(l, b);
+        for (int k = 2; k < 40; k++)
+            post_sized(l, k, 250, k == 5 ? 10 : 4096);
+        scripted_broker_do(b, SCRIPT_ACK, 0);
+        scripted_broker_ack_ignored(b);
+        for (int k = 0; k < 40; k++) {
+            wait_done(&crowd[k]);
+            assert_int_equal(crowd[k].q.status, 200);
+            free(crowd[k].q.result);
+        }
+        stop(l);
+        scripted_broker_stop(b);
+    }
 }
 
 static void after_a_loss_the_unanswered_is_sent_again_as_it_was(void **state)
@@ -564,6 +709,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_answer_carries_what_the_broker_says),
         TEST(messages_that_wait_share_a_publish),
+        TEST(a_full_bundle_does_not_wait),
+        TEST(what_the_next_cannot_join_does_not_wait),
+        TEST(without_an_answer_messages_go_on_their_way_soon),
+        TEST(a_bundle_is_not_refused_for_its_size),
         TEST(one_of_a_bundle_may_end_before_the_others),
         TEST(after_a_loss_the_unanswered_is_sent_again_as_it_was),
         TEST(past_its_deadline_the_outcome_is_unknown),

@@ -27,6 +27,7 @@ struct scripted_broker {
     pthread_mutex_t mutex; /* everything below */
     int listener, connection, stop[2];
     uint16_t receive_maximum;
+    uint32_t packet_maximum;
     enum scripted_answer answer;
     unsigned times;
     unsigned connects;
@@ -143,6 +144,11 @@ static void on_connect(struct scripted_broker *b, const unsigned char *p)
         buffer_put_char(&properties, 0x21);
         put_u16(&properties, b->receive_maximum);
     }
+    if (b->packet_maximum != 0) {
+        buffer_put_char(&properties, 0x27);
+        put_u16(&properties, b->packet_maximum >> 16);
+        put_u16(&properties, b->packet_maximum & 0xffff);
+    }
     send_packet(b, 0x20, &flags, &properties, &none);
     buffer_release(&flags);
     buffer_release(&properties);
@@ -235,7 +241,7 @@ static unsigned note_bundle(struct scripted_broker *b, const void *body,
         const struct slice key = unpack_str(&u);
         assert(!u.failed && fields == APPEND_FIELDS);
         assert(flags == APPEND_JSON && window == 5);
-        assert(slice_eq(payload, slice_str("{\"n\":1}")));
+        assert(payload.len > 0);
         assert(slice_eq(key, slice_str("key")));
         snprintf(op, sizeof(op), "%.*s", (int)operation.len,
                  (const char *)operation.data);
@@ -341,7 +347,7 @@ static bool read_packet(int fd, unsigned char *ret_type, unsigned char *body,
 
 static void serve(struct scripted_broker *b, int fd)
 {
-    static unsigned char body[65536];
+    static unsigned char body[1 << 20];
     unsigned char type;
     size_t len;
 
@@ -409,6 +415,14 @@ void scripted_broker_stop(struct scripted_broker *b)
 }
 
 /* ---- the test's side ----------------------------------------------------- */
+
+void scripted_broker_limit_packets(struct scripted_broker *b,
+                                   uint32_t packet_maximum)
+{
+    pthread_mutex_lock(&b->mutex);
+    b->packet_maximum = packet_maximum;
+    pthread_mutex_unlock(&b->mutex);
+}
 
 void scripted_broker_do(struct scripted_broker *b, enum scripted_answer answer,
                         unsigned times)

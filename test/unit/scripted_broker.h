@@ -19,6 +19,9 @@ struct scripted_broker;
 /* Listens on `path`. receive_maximum 0: not announced. */
 struct scripted_broker *scripted_broker_start(const char *path,
                                               uint16_t receive_maximum);
+/* Announces that Maximum Packet Size to who connects from now on. */
+void scripted_broker_limit_packets(struct scripted_broker *b,
+                                   uint32_t packet_maximum);
 void scripted_broker_stop(struct scripted_broker *b); /* frees it */
 
 /* What to do with PUBLISHes from now on; after `times` of them (0: no end)
