@@ -375,7 +375,7 @@ static size_t gather(const struct link *l, struct link_request **ret_requests,
 /* They should wait for others to join them. */
 static bool should_wait(struct link *l)
 {
-    if (l->under_way < LINK_PIPELINE || l->gathered)
+    if (l->under_way == 0 || l->gathered)
         return false;
     if (!ev_is_active(&l->gather)) {
         ev_timer_set(&l->gather, l->opts.gather_s, 0.);

@@ -13,11 +13,10 @@
 #include "bridge/link_books.h"
 
 #define LINK_WINDOW 512 /* PUBLISHes under way */
-/* With that many PUBLISHes on their way, others wait until no more fit into
- * their bundle, one is answered, or some time has passed. The broker has one to
- * write and one to write next: on a fast disk, more would only make bundles
- * smaller. On a slow one they belong into the next commit, so they go. */
-#define LINK_PIPELINE 2
+/* While a PUBLISH is under way, messages wait until no more fit into their
+ * bundle, it is answered, or so long. On a fast disk the answer comes first, and
+ * all who wait share the next commit. On a slow one they share it anyway, if
+ * they reach the broker before it begins: so they go. */
 #define LINK_GATHER_S 0.001
 /* Messages under way: below the commands the broker takes from one connection,
  * so that it goes on reading, PINGREQ too. */
