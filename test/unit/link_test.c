@@ -254,7 +254,6 @@ static char large[20000];
 /* Posts number i, with a topic of `topic_len` and a payload of `size` bytes. */
 static void post_sized(struct link *l, int i, size_t topic_len, size_t size)
 {
-    memset(large, '1', sizeof(large));
     memset(names[i], 'x', topic_len);
     names[i][topic_len] = 0;
     memcpy(names[i], "t/", 2);
@@ -677,6 +676,7 @@ static int make_folder(void **state)
     if (mkdtemp(folder) == NULL)
         return -1;
     snprintf(path, sizeof(path), "%s/sock", folder);
+    memset(large, '1', sizeof(large));
     return 0;
 }
 

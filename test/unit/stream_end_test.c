@@ -5,11 +5,12 @@
 
 static void an_idle_stream_is_told_and_closed(void **state)
 {
-    struct plan plan = *writing_plan(&w, "paid");
+    static struct plan plan; /* until close_all() streams look at it */
     struct stream_opts o = options("paid", "a");
     struct reader r;
 
     (void)state;
+    plan = *writing_plan(&w, "paid");
     plan.idle_timeout = 2;
     plan.keepalive = 1; /* comments are not activity */
     o.plan = &plan;
@@ -26,11 +27,12 @@ static void an_idle_stream_is_told_and_closed(void **state)
 
 static void messages_put_comments_off(void **state)
 {
-    struct plan plan = *writing_plan(&w, "paid");
+    static struct plan plan; /* until close_all() streams look at it */
     struct stream_opts o = options("paid", "a");
     struct reader r;
 
     (void)state;
+    plan = *writing_plan(&w, "paid");
     plan.keepalive = 2;
     o.plan = &plan;
     assert_true(adopt(&r, &o));
@@ -98,11 +100,12 @@ static void what_a_reader_sends_is_read_and_thrown_away(void **state)
 
 static void a_plan_bounds_the_streams_of_a_token(void **state)
 {
-    struct plan plan = *writing_plan(&w, "paid");
+    static struct plan plan; /* until close_all() streams look at it */
     struct stream_opts o = options("paid", "a");
     struct reader r[3];
 
     (void)state;
+    plan = *writing_plan(&w, "paid");
     plan.connections = 2;
     o.plan = &plan;
     assert_true(adopt(&r[0], &o));
