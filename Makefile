@@ -120,7 +120,7 @@ coverage: build-all-coverage $(NODE_MODULES) ## unit and e2e; lines not covered 
 
 # ---- the rest
 
-bench: build ## all rows against floor and peers, with plots; an hour or two: ARGS=--quick
+bench: build ## all rows against floor and peers, with plots; about an hour: ARGS=--quick
 	@scripts/apt-install $(BENCH_PACKAGES)
 	@$(compile) release --target benchmarks/all
 	CONFAB_BIN='$(CURDIR)/$(BIN)' benchmarks/run $(ARGS)

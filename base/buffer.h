@@ -24,8 +24,8 @@ struct buffer {
 #define BUFFER_INIT ((struct buffer){0})
 
 void buffer_release(struct buffer *b); /* free; usable again afterwards */
-void buffer_clear(
-    struct buffer *b); /* len = 0, failed = false; keeps memory */
+/* len = 0, failed = false; keeps memory */
+void buffer_clear(struct buffer *b);
 bool buffer_reserve(struct buffer *b, size_t more); /* room for `more` bytes */
 
 static inline void buffer_put(struct buffer *b, const void *data, size_t len)

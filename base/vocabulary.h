@@ -21,22 +21,19 @@
 /* On a PUBLISH of an administrator (the bridge's link). */
 #define PROP_OP "confab-op" /* operation id: repeated => first result again */
 #define PROP_IDEMPOTENCY "confab-idempotency" /* the HTTP Idempotency-Key */
-#define PROP_CLASS                                                            \
-    "confab-class" /* "json": already checked, do not parse again */
-#define PROP_CHARGE                                                           \
-    "confab-charge" /* token's read window as the bridge knows it:
-                                     * start, microseconds since 1970 */
+/* "json": already checked, do not parse again */
+#define PROP_CLASS "confab-class"
+/* token's read window as the bridge knows it: start, microseconds since 1970 */
+#define PROP_CHARGE "confab-charge"
 
 /* On the PUBACK to an administrator. */
 #define PROP_STATUS "confab-status" /* HTTP-like: 200 400 401 413 429 507 */
 #define PROP_RESULT "confab-result" /* JSON, at most 16 KiB (commands) */
 #define PROP_REMAINING "confab-remaining" /* writes left in this window */
-#define PROP_RETRY_AFTER                                                      \
-    "confab-retry-after" /* seconds; with 429. Also to
-                                               * ordinary v5 clients (0x97) */
-#define PROP_REPEAT                                                           \
-    "confab-repeat" /* "1": answered from an earlier result,
-                                     * nothing was stored, nothing counted */
+/* seconds; with 429. Also to ordinary v5 clients (0x97) */
+#define PROP_RETRY_AFTER "confab-retry-after"
+/* "1": answered from an earlier result, nothing was stored, nothing counted */
+#define PROP_REPEAT "confab-repeat"
 
 /* Commands: PUBLISH, QoS 1, administrators only; body a msgpack map, but for
  * `append`. The PUBACK has PROP_STATUS and PROP_RESULT.

@@ -9,7 +9,6 @@
 #include "bridge/link_properties.h"
 #include "store/pack.h"
 
-#define OPERATION_SIZE 64
 #define NUMBERS_SIZE 32 /* flags, window, and the heads of all fields */
 
 bool link_bundle_takes(const struct link_request *q)
@@ -21,7 +20,7 @@ bool link_bundle_takes(const struct link_request *q)
 
 size_t link_bundle_size(const struct link_request *q)
 {
-    return OPERATION_SIZE + NUMBERS_SIZE + q->topic.len + q->payload.len +
+    return LINK_OPERATION_SIZE + NUMBERS_SIZE + q->topic.len + q->payload.len +
            q->idempotency.len;
 }
 
@@ -29,13 +28,13 @@ bool link_bundle_write(struct buffer *b, const char *boot,
                        struct link_request *const *requests, size_t count)
 {
     msgpack_packer pk = packer_of(b);
-    char operation[OPERATION_SIZE];
+    char operation[LINK_OPERATION_SIZE];
 
     buffer_clear(b);
     msgpack_pack_array(&pk, count);
     for (size_t i = 0; i < count; i++) {
         const struct link_request *q = requests[i];
-        link_operation(operation, sizeof(operation), boot, q->operation);
+        link_operation(operation, boot, q->operation);
         msgpack_pack_array(&pk, APPEND_FIELDS);
         pack_str(&pk, slice_str(operation));
         pack_str(&pk, q->topic);

@@ -310,12 +310,12 @@ static const char *c_string(struct link *l, struct slice s)
 static int send_alone(struct link *l, struct link_request *q,
                       int *ret_packet_id)
 {
-    char operation[64];
+    char operation[LINK_OPERATION_SIZE];
     mosquitto_property *list = NULL;
     const char *topic = c_string(l, q->topic);
     int rc = MOSQ_ERR_INVAL;
 
-    link_operation(operation, sizeof(operation), l->boot, q->operation);
+    link_operation(operation, l->boot, q->operation);
     q->place = LINK_ALONE;
     if (topic == NULL || q->payload.len > INT32_MAX)
         return MOSQ_ERR_PAYLOAD_SIZE;

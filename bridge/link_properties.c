@@ -25,10 +25,10 @@ bool link_connect_properties(mosquitto_property **ret_list)
            add(ret_list, PROP_ASK, ASK_RECEIPTS);
 }
 
-void link_operation(char *ret_text, size_t size, const char *boot,
+void link_operation(char ret_text[LINK_OPERATION_SIZE], const char *boot,
                     uint64_t counter)
 {
-    snprintf(ret_text, size, "%s-%" PRIx64, boot, counter);
+    snprintf(ret_text, LINK_OPERATION_SIZE, "%s-%" PRIx64, boot, counter);
 }
 
 /* The key comes from an HTTP header. What MQTT discourages in strings (§1.5.4)

@@ -11,9 +11,9 @@
  * *ret_list with mosquitto_property_free_all(), after a failure too. */
 bool link_connect_properties(mosquitto_property **ret_list);
 
-/* The operation id of this boot's request number `counter`; 64 bytes are
- * enough. */
-void link_operation(char *ret_text, size_t size, const char *boot,
+/* The operation id of this boot's request number `counter`. */
+#define LINK_OPERATION_SIZE 64
+void link_operation(char ret_text[LINK_OPERATION_SIZE], const char *boot,
                     uint64_t counter);
 
 /* Can MQTT carry it? UTF-8 without control characters, ≤ 256 bytes. */

@@ -276,7 +276,7 @@ static void take_frames(struct streamer *st)
         (TAILQ_EMPTY(&st->runnable) ? FLUSH_US : SHORT_FLUSH_US);
     flush_touched(st);
     st->flush_until_us = 0;
-    if (receive(st))
+    if (receive(st)) /* what was there before this turn woke us once */
         ev_async_send(st->loop, &st->wake);
 }
 

@@ -105,9 +105,7 @@ static void take_back(struct worker *w, struct publish *q)
 {
     struct bundle *bundle = q->waiting_for;
 
-    q->status = command_status(q->command.result);
-    if (q->command.result != RESULT_OK)
-        q->text = command_text(q->command.result);
+    publish_take_answer(q);
     if (--bundle->left == 0)
         finish(w, bundle);
 }

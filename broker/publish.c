@@ -191,7 +191,7 @@ static uint8_t reason_of(enum command_result r)
     return REASON_IMPLEMENTATION_SPECIFIC;
 }
 
-static void take_answer(struct publish *q)
+void publish_take_answer(struct publish *q)
 {
     const struct command *command = &q->command;
 
@@ -297,7 +297,7 @@ void publish_finished(struct worker *w, struct command *command)
             counter_add(&w->counters.dropped.refused, 1);
         publish_free(w, q);
     } else {
-        take_answer(q);
+        publish_take_answer(q);
         publish_settle(c);
     }
     if (c == NULL)

@@ -27,6 +27,10 @@ struct publish_instructions {
 bool publish_follow(struct publish *q,
                     const struct publish_instructions *instructions);
 
+/* Makes status, reason and text of what the writer said to q's command, and the
+ * result where it was an administrator's. */
+void publish_take_answer(struct publish *q);
+
 /* q, which was never submitted, has its answer in status, reason, text and
  * result: it is sent in its turn, or q freed where nobody waits for it (QoS 0,
  * or the connection has ended). May close the connection. */
