@@ -38,19 +38,21 @@ struct plan_key {
     const char *name;
     size_t offset;
     const char *unit;
-    uint64_t initial[3]; /* free, paid, local */
+    uint64_t initial[4]; /* free, home, paid, local */
     const char *meaning;
 };
 
-#define X(k, unit, free_, paid, local, meaning)                               \
-    {#k, offsetof(struct plan, k), unit, {free_, paid, local}, meaning},
+#define X(k, unit, free_, home, paid, local, meaning)                         \
+    {#k, offsetof(struct plan, k), unit, {free_, home, paid, local}, meaning},
 static const struct plan_key plan_keys[] = {CONFIG_PLAN_KEYS(X)};
 #undef X
 
-static const char *const first_plans[] = {"free", "paid", "local"};
+static const char *const first_plans[] = {"free", "home", "paid", "local"};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define PLAN_SECTION "plan:"
+#define PLAN_OF_OPERATORS "home"
+#define SOURCE_DEFAULT "default"
 
 static bool refuse(struct config_error *ret, const char *source,
                    const char *key, const char *value, const char *want)
@@ -172,6 +174,9 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
         if (k->offset == offsetof(struct config, tokens_default_plan))
             snprintf(c->default_plan_source, sizeof(c->default_plan_source),
                      "%s", source);
+        if (k->offset == offsetof(struct config, tokens_operator_plan))
+            snprintf(c->operator_plan_source, sizeof(c->operator_plan_source),
+                     "%s", source);
         return true;
     case KEY_NUMBER:
         if (parse_number(value, &number) && number >= k->min &&
@@ -292,7 +297,7 @@ void config_defaults(struct config *ret_config)
             store_number((char *)ret_config + k->offset, k->size,
                          k->initial_number);
         else
-            set_key(ret_config, k, k->initial, "default", &ignored);
+            set_key(ret_config, k, k->initial, SOURCE_DEFAULT, &ignored);
     }
     for (size_t i = 0; i < COUNT(first_plans); i++) {
         struct plan *p = &ret_config->plans[ret_config->plan_count++];
@@ -476,12 +481,37 @@ static bool all_loopback(const struct config *c)
             config_is_loopback(c->mqtt_tls_listen));
 }
 
-bool config_finish(struct config *c, struct config_error *ret_error)
+/* Whoever set the one plan there used to be meant it for all tokens. */
+static void settle_operator_plan(struct config *c)
 {
+    const bool was_set = strcmp(c->default_plan_source, SOURCE_DEFAULT) != 0;
+    const char *plan = was_set ? c->tokens_default_plan : PLAN_OF_OPERATORS;
+
+    if (c->tokens_operator_plan[0] != '\0')
+        return;
+    memmove(c->tokens_operator_plan, plan, strlen(plan) + 1);
+    memcpy(c->operator_plan_source, c->default_plan_source,
+           sizeof(c->operator_plan_source));
+}
+
+static bool check_plans(struct config *c, struct config_error *ret_error)
+{
+    static const char want[] = "no such plan: add a section [plan:NAME]";
+
     if (config_plan(c, slice_str(c->tokens_default_plan)) == NULL)
         return refuse(ret_error, c->default_plan_source, "tokens.default_plan",
-                      c->tokens_default_plan,
-                      "no such plan: add a section [plan:NAME]");
+                      c->tokens_default_plan, want);
+    settle_operator_plan(c);
+    if (config_plan(c, slice_str(c->tokens_operator_plan)) == NULL)
+        return refuse(ret_error, c->operator_plan_source,
+                      "tokens.operator_plan", c->tokens_operator_plan, want);
+    return true;
+}
+
+bool config_finish(struct config *c, struct config_error *ret_error)
+{
+    if (!check_plans(c, ret_error))
+        return false;
     if (!check_tls(c, ret_error))
         return false;
     if (c->tokens_access == ACCESS_AUTO)
@@ -502,19 +532,23 @@ static void print_plan_keys(FILE *out, bool markdown)
     if (markdown)
         fputs("\n## Plans: sections `[plan:NAME]`\n\n"
               "0 means no limit, not sent, or keep all.\n\n"
-              "| key | free | paid | local | unit | meaning |\n"
-              "|---|---|---|---|---|---|\n", out);
+              "| key | free | home | paid | local | unit | meaning |\n"
+              "|---|---|---|---|---|---|---|\n",
+              out);
     else
         fputs("\nEach plan, section [plan:NAME] or -s plan:NAME.key=value "
-              "(0: none); free, paid, local:\n", out);
+              "(0: none); free, home, paid, local:\n",
+              out);
     for (size_t i = 0; i < COUNT(plan_keys); i++) {
         const struct plan_key *k = &plan_keys[i];
         fprintf(out,
-                markdown ? "| `%s` | %llu | %llu | %llu | %s | %s |\n"
-                         : "  %-18s %llu, %llu, %llu  (%s)\n      %s\n",
+                markdown ? "| `%s` | %llu | %llu | %llu | %llu | %s | %s |\n"
+                         : "  %-18s %llu, %llu, %llu, %llu  (%s)\n"
+                           "      %s\n",
                 k->name, (unsigned long long)k->initial[0],
                 (unsigned long long)k->initial[1],
-                (unsigned long long)k->initial[2], k->unit, k->meaning);
+                (unsigned long long)k->initial[2],
+                (unsigned long long)k->initial[3], k->unit, k->meaning);
     }
 }
 

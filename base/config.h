@@ -62,15 +62,17 @@ struct config {
     uint64_t store_map_size; /* bytes; soft limit; default 16 GiB */
     enum config_access tokens_access; /* never AUTO after config_finish():
                                          open iff every listener is loopback */
-    char tokens_default_plan[CONFIG_NAME_MAX]; /* free */
+    char tokens_default_plan[CONFIG_NAME_MAX];  /* free */
+    char tokens_operator_plan[CONFIG_NAME_MAX]; /* never empty after
+                                                   config_finish() */
     uint64_t tokens_create_per_hour; /* per client address; default 10 */
     uint64_t limits_connections;     /* 0: RLIMIT_NOFILE less 128 */
     uint64_t log_level;              /* enum log_level */
-    struct plan plans[CONFIG_PLANS_MAX]; /* free, paid, local first */
+    struct plan plans[CONFIG_PLANS_MAX]; /* free, home, paid, local first */
     size_t plan_count;
-    /* Where tokens.default_plan was set: whether there is such a plan is known
-     * only at the end. */
-    char default_plan_source[512];
+    /* Where the two plans were set: whether there is such a plan is known only
+     * at the end. */
+    char default_plan_source[512], operator_plan_source[512];
 };
 
 /* An error text for the user names the file and line, or -s, or the variable,

@@ -46,7 +46,11 @@
            "open: any token works; registered: only created ones; auto: "     \
            "open while every listener is on loopback")                        \
     TEXT(tokens, default_plan, tokens_default_plan, "free", "plan",           \
-         "plan of created tokens")                                            \
+         "plan of tokens that POST /tokens and the home page create, and of " \
+         "those whose plan has gone")                                         \
+    TEXT(tokens, operator_plan, tokens_operator_plan, "", "plan",             \
+         "plan of tokens that confab token create makes; empty: "             \
+         "tokens.default_plan where that is set, else home")                  \
     NUMBER(tokens, create_per_hour, tokens_create_per_hour, 10, 0,            \
            UINT32_MAX, "tokens",                                              \
            "most tokens one client address may create per hour; 0: no limit") \
@@ -56,28 +60,29 @@
     CHOICE(log, level, log_level, "info", "error warn info debug",            \
            "least severe line that is written")
 
-/* Section [plan:NAME]; X(key, unit, free, paid, local, meaning). */
+/* Section [plan:NAME]; X(key, unit, free, home, paid, local, meaning). */
 #define CONFIG_PLAN_KEYS(X)                                                   \
-    X(writes_per_hour, "messages", 100, 0, 0, "writes per token and hour")    \
-    X(reads_per_hour, "requests", 60, 0, 0,                                   \
+    X(writes_per_hour, "messages", 100, 0, 0, 0, "writes per token and hour") \
+    X(reads_per_hour, "requests", 60, 0, 0, 0,                                \
       "reads per token and hour; a live stream counts 5")                     \
-    X(payload_max, "bytes", 10240, 10240, 1048576, "largest message")         \
-    X(connections, "connections", 0, 0, 0,                                    \
+    X(payload_max, "bytes", 10240, 1048576, 10240, 1048576,                   \
+      "largest message")                                                      \
+    X(connections, "connections", 0, 0, 0, 0,                                 \
       "MQTT connections, and live streams, of a token at the same time")      \
-    X(inflight, "messages", 0, 0, 0,                                          \
-      "unacknowledged publishes per connection (Receive Maximum)")      \
-    X(sessions_max, "sessions", 0, 0, 0,                                      \
+    X(inflight, "messages", 0, 0, 0, 0,                                       \
+      "unacknowledged publishes per connection (Receive Maximum)")            \
+    X(sessions_max, "sessions", 0, 0, 0, 0,                                   \
       "MQTT sessions of a token that outlive their connection")               \
-    X(session_expiry, "seconds", 0, 0, 0,                                     \
+    X(session_expiry, "seconds", 0, 0, 0, 0,                                  \
       "longest time such a session is kept without a connection")             \
-    X(things_max, "things", 0, 0, 0, "things per token")                      \
-    X(bytes_max, "bytes", 0, 0, 0, "stored payload per token")                \
-    X(idle_timeout, "seconds", 180, 0, 0,                                     \
+    X(things_max, "things", 0, 0, 0, 0, "things per token")                   \
+    X(bytes_max, "bytes", 0, 0, 0, 0, "stored payload per token")             \
+    X(idle_timeout, "seconds", 180, 0, 0, 0,                                  \
       "a live stream to which nothing was sent is ended")                     \
-    X(retry_ms, "milliseconds", 60000, 0, 3000,                               \
+    X(retry_ms, "milliseconds", 60000, 3000, 0, 3000,                         \
       "how long EventSource waits before it connects again")                  \
-    X(keepalive, "seconds", 0, 20, 15, "comment on a quiet live stream")      \
-    X(retention_count, "messages", 0, 0, 0, "messages kept per thing")        \
-    X(retention_age, "seconds", 0, 0, 0, "how long a message is kept")
+    X(keepalive, "seconds", 0, 20, 20, 15, "comment on a quiet live stream")  \
+    X(retention_count, "messages", 0, 0, 0, 0, "messages kept per thing")     \
+    X(retention_age, "seconds", 0, 0, 0, 0, "how long a message is kept")
 
 #endif

@@ -29,7 +29,8 @@ static const char usage[] =
     "list prints token, plan, creation time and state, tab separated.\n"
     "revoke closes the token's connections within a second; its data stays.\n"
     "Works on the running server of the data folder, or without one.\n\n"
-    "  -p, --plan NAME        plan of the new token (tokens.default_plan)\n";
+    "  -p, --plan NAME        plan of the new token (tokens.operator_plan, which\n"
+    "                         is home unless set)\n";
 
 static const struct option own[] = {
     {"plan", required_argument, NULL, 'p'},
@@ -140,6 +141,13 @@ static int change_by_hand(const struct settings *s, struct change *ch)
     struct store *store = NULL;
     struct writer *writer = NULL;
     int detail = 0;
+
+    if (ch->kind == COMMAND_TOKEN_CREATE && ch->plan == NULL)
+        ch->plan = s->config.tokens_operator_plan;
+    if (ch->plan != NULL &&
+        config_plan(&s->config, slice_str(ch->plan)) == NULL)
+        return failure(NAME, "no such plan: %s (add a section [plan:%s])",
+                       ch->plan, ch->plan);
     enum store_err err = store_open(s->data_dir, &opts, &store, &detail);
 
     if (err == STORE_OK)
@@ -174,6 +182,8 @@ static int change(const struct settings *s, struct change *ch)
     }
     if (ch->status >= 200 && ch->status < 300)
         return EXIT_SUCCESS;
+    if (ch->status == 400 && ch->plan != NULL)
+        return failure(NAME, "--plan %s: %s", ch->plan, ch->reason);
     const struct log_token shown = log_token(ch->token, strlen(ch->token));
     return failure(NAME, "%s: %s", shown.text,
                    ch->reason[0] != '\0' ? ch->reason : "no answer");
@@ -183,11 +193,6 @@ static int create(const struct settings *s, const char *token, const char *plan)
 {
     char made[TOKEN_MADE + 1];
 
-    if (plan == NULL)
-        plan = s->config.tokens_default_plan;
-    if (config_plan(&s->config, slice_str(plan)) == NULL)
-        return failure(NAME, "no such plan: %s (add a section [plan:%s])", plan,
-                       plan);
     if (token == NULL) {
         if (sodium_init() < 0)
             return failure(NAME, "no source of random numbers");

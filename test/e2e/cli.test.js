@@ -41,7 +41,7 @@ group('Help, version and usage', () => {
   it('one table drives `--help`: every key is in it', async () => {
     const { stdout } = await confab(['check', '--help'])
     const keys = ['http.listen', 'http.workers', 'mqtt.listen', 'mqtt.workers', 'store.path', 'store.map_size', 'tokens.access',
-      'tokens.default_plan', 'tokens.create_per_hour', 'limits.connections', 'log.level', 'writes_per_hour', 'reads_per_hour',
+      'tokens.default_plan', 'tokens.operator_plan', 'tokens.create_per_hour', 'limits.connections', 'log.level', 'writes_per_hour', 'reads_per_hour',
       'payload_max', 'connections', 'inflight', 'things_max', 'bytes_max', 'idle_timeout', 'retry_ms', 'keepalive',
       'retention_count', 'retention_age']
     for (const key of keys) assert.ok(stdout.includes(key), key)
@@ -173,6 +173,7 @@ group('Settings', () => {
     const expected = {
       free: { writes_per_hour: 100, reads_per_hour: 60, payload_max: 10240, idle_timeout: 180, retry_ms: 60000, keepalive: 0 },
       paid: { writes_per_hour: 0, reads_per_hour: 0, payload_max: 10240, idle_timeout: 0, retry_ms: 0, keepalive: 20 },
+      home: { writes_per_hour: 0, reads_per_hour: 0, payload_max: 1048576, idle_timeout: 0, retry_ms: 3000, keepalive: 20 },
       local: { writes_per_hour: 0, reads_per_hour: 0, payload_max: 1048576, idle_timeout: 0, retry_ms: 3000, keepalive: 15 }
     }
     for (const [plan, figures] of Object.entries(expected)) {
@@ -182,6 +183,7 @@ group('Settings', () => {
     }
     assert.equal(found['tokens.create_per_hour'], '10')
     assert.equal(found['tokens.default_plan'], 'free')
+    assert.equal(found['tokens.operator_plan'], 'home')
     assert.equal(found['http.listen'], '127.0.0.1:8080')
     assert.equal(found['mqtt.listen'], '127.0.0.1:1883')
   })
@@ -435,7 +437,9 @@ suite('confab token', {}, (server) => {
     assert.equal(made.stderr, '')
     assert.match(made.stdout, /^[A-Za-z0-9_-]{22,64}\n$/)
     const token = secret(made.stdout.trim())
-    assert.equal((await server.post(chat(token, 'x'), {})).remaining, 99, 'plan free')
+    assert.equal((await server.post(chat(token, 'x'), {})).remaining, 2147483647, 'plan home has no hourly limit')
+    const { stdout } = await server.cli('token', 'list')
+    assert.match(lines(stdout).find((line) => line.startsWith(token.slice(0, 4))), /\thome\t/)
   })
 
   it('`--plan NAME`', async () => {

@@ -107,6 +107,15 @@ suite('plan = `tokens.default_plan`', {
   })
 })
 
+suite('tokens.operator_plan', { set: { 'tokens.operator_plan': 'gold', 'plan:gold.writes_per_hour': 7 } }, (server) => {
+  it('is what `confab token create` gives, as the server is told it, while `POST /tokens` goes on giving `free`', async () => {
+    const made = await server.cli('token', 'create')
+    assert.equal(made.code, 0, made.stderr)
+    assert.equal((await server.post(chat(secret(made.stdout.trim()), 'x'), {})).remaining, 6)
+    assert.equal((await server.post('/tokens')).json().plan, 'free')
+  })
+})
+
 suite('tokens.access = registered', { set: { 'tokens.access': 'registered', 'log.level': 'debug' } }, (server) => {
   it('401 unknown token', async () => {
     const token = newToken()

@@ -62,7 +62,34 @@ static void the_defaults_are_the_documented_ones(void **state)
     assert_int_equal(local->payload_max, 1048576);
     assert_int_equal(local->retry_ms, 3000);
     assert_int_equal(local->keepalive, 15);
+    const struct plan *home = config_plan(&config, slice_str("home"));
+    assert_int_equal(home->writes_per_hour, 0);
+    assert_int_equal(home->reads_per_hour, 0);
+    assert_int_equal(home->payload_max, 1048576);
     assert_null(config_plan(&config, slice_str("nope")));
+}
+
+static void operators_make_home_tokens_and_the_public_free_ones(void **state)
+{
+    (void)state;
+    assert_true(config_finish(&config, &error));
+    assert_string_equal(config.tokens_default_plan, "free");
+    assert_string_equal(config.tokens_operator_plan, "home");
+    config_set(&config, "tokens.operator_plan=none", &error);
+    assert_false(config_finish(&config, &error));
+    check_error("-s: tokens.operator_plan");
+}
+
+static void a_default_plan_that_was_set_is_for_all_tokens(void **state)
+{
+    (void)state;
+    assert_true(config_set(&config, "tokens.default_plan=paid", &error));
+    assert_true(config_finish(&config, &error));
+    assert_string_equal(config.tokens_operator_plan, "paid");
+    assert_true(config_set(&config, "tokens.operator_plan=home", &error));
+    assert_true(config_finish(&config, &error));
+    assert_string_equal(config.tokens_default_plan, "paid");
+    assert_string_equal(config.tokens_operator_plan, "home");
 }
 
 static void a_file_sets_keys_and_plans(void **state)
@@ -219,6 +246,9 @@ static void what_is_printed_reads_back_the_same(void **state)
     assert_true(config_finish(&config, &error));
     memset(config.default_plan_source, 0, sizeof(config.default_plan_source));
     memset(again.default_plan_source, 0, sizeof(again.default_plan_source));
+    memset(config.operator_plan_source, 0,
+           sizeof(config.operator_plan_source));
+    memset(again.operator_plan_source, 0, sizeof(again.operator_plan_source));
     assert_memory_equal(&config, &again, sizeof(config));
     free(text);
 }
@@ -227,11 +257,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_defaults_are_the_documented_ones, fresh),
+        cmocka_unit_test_setup(
+            operators_make_home_tokens_and_the_public_free_ones, fresh),
+        cmocka_unit_test_setup(a_default_plan_that_was_set_is_for_all_tokens,
+                               fresh),
         cmocka_unit_test_setup(a_file_sets_keys_and_plans, fresh),
         cmocka_unit_test_setup(an_error_names_file_line_and_key, fresh),
         cmocka_unit_test_setup(the_environment_and_set_are_read, fresh),
         cmocka_unit_test_setup(open_is_the_default_only_on_loopback, fresh),
-        cmocka_unit_test_setup(what_needs_the_whole_is_checked_at_the_end, fresh),
+        cmocka_unit_test_setup(what_needs_the_whole_is_checked_at_the_end,
+                               fresh),
         cmocka_unit_test_setup(tls_is_said_in_whole_or_not_at_all, fresh),
         cmocka_unit_test_setup(an_address_is_checked_where_it_is_set, fresh),
         cmocka_unit_test_setup(what_is_printed_reads_back_the_same, fresh),
