@@ -14,6 +14,7 @@ struct pending_will {
     ev_timer timer;
     struct worker *worker;
     uint64_t number; /* of the session */
+    bool overdue;    /* was so when it began to wait */
     size_t len;
     char identity[];
 };
@@ -82,6 +83,7 @@ static bool wait_for(struct worker *w, struct slice identity, uint64_t number,
         return false;
     p->worker = w;
     p->number = number;
+    p->overdue = wait_us <= 0;
     p->len = identity.len;
     memcpy(p->identity, identity.data, identity.len);
     HASH_ADD_KEYPTR(hh, w->wills, p->identity, p->len, p);
@@ -115,6 +117,13 @@ int64_t will_connection_ended(struct connection *c)
     return w->real_us + wait_s * SECOND_US;
 }
 
+/* Its time has come, whether or not the loop has got to its timer yet: after a
+ * start clients may be served before any timer is. */
+static bool is_due(struct pending_will *p)
+{
+    return p->overdue || ev_timer_remaining(p->worker->loop, &p->timer) <= 0.;
+}
+
 void will_client_returned(struct connection *c, bool clean)
 {
     struct pending_will *p;
@@ -122,7 +131,7 @@ void will_client_returned(struct connection *c, bool clean)
     HASH_FIND(hh, c->worker->wills, c->identity, c->identity_len, p);
     if (p == NULL)
         return;
-    if (clean)
+    if (clean || is_due(p))
         publish_pending(p);
     else
         forget(p);

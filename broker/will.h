@@ -4,6 +4,10 @@
  * will itself is in the store, here is when it is due. It is cancelled when the
  * client comes back to its session in time (MQTT-3.1.3-9), and published at once
  * when it comes back to a clean one: the old session ends with that.
+ * In time means before it was due, not before it was published: a will without a
+ * delay whose connection a crash ended is due at the start (MQTT-3.1.2-8), and so
+ * is one whose delay ran out while the server was down, however soon the client
+ * is back.
  * Threads: one worker's, which is the session's. */
 #ifndef CONFAB_BROKER_WILL_H
 #define CONFAB_BROKER_WILL_H

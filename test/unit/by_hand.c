@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "broker/token_connections.h"
+#include "broker/will.h"
 #include "test/unit/broker_fixture.h"
 
 static _Atomic int64_t behind_us;
@@ -42,14 +44,12 @@ void by_hand_turn(void *arg)
         ev_run(h->workers[i]->loop, EVRUN_NOWAIT);
 }
 
-void by_hand_begin(struct by_hand *h, unsigned workers)
+static void begin(struct by_hand *h, unsigned workers)
 {
     const struct store_opts store = {.map_size = 256 << 20};
+    struct store_stats stats;
 
     assert_in_range(workers, 1, BY_HAND_WORKERS_MAX);
-    by_hand_writer_behind(0);
-    *h = (struct by_hand){.dir = "/tmp/confab-hand-XXXXXX"};
-    assert_non_null(mkdtemp(h->dir));
     config_defaults(&h->config);
     h->config.tokens_access = ACCESS_OPEN;
     assert_int_equal(store_open(h->dir, &store, &h->store, NULL), STORE_OK);
@@ -60,8 +60,9 @@ void by_hand_begin(struct by_hand *h, unsigned workers)
                           .connection_limit = 100};
     assert_true(sys_init(&h->hub.sys, clock_mono_us()));
     h->hub.token_connections = token_connections_new();
+    assert_int_equal(store_stats(h->store, &stats), STORE_OK);
     for (unsigned i = 0; i <= workers; i++) {
-        h->workers[i] = worker_new(&h->hub, i, 0);
+        h->workers[i] = worker_new(&h->hub, i, stats.head);
         assert_non_null(h->workers[i]);
     }
     const struct writer_opts opts = {.config = &h->config,
@@ -69,6 +70,50 @@ void by_hand_begin(struct by_hand *h, unsigned workers)
                                      .now_us = writers_clock_us,
                                      .arg = &h->hub};
     assert_int_equal(writer_start(h->store, &opts, &h->hub.writer), STORE_OK);
+    assert_true(wills_load(&h->hub));
+}
+
+static void make_folder(struct by_hand *h)
+{
+    *h = (struct by_hand){.dir = "/tmp/confab-hand-XXXXXX"};
+    assert_non_null(mkdtemp(h->dir));
+}
+
+void by_hand_begin(struct by_hand *h, unsigned workers)
+{
+    by_hand_writer_behind(0);
+    make_folder(h);
+    begin(h, workers);
+}
+
+/* The writer may not commit meanwhile: its queue is empty, and it is told
+ * nothing. */
+static void copy_data(const struct by_hand *from, const struct by_hand *to)
+{
+    char path[96], block[65536];
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "%s/data.mdb", from->dir);
+    const int in = open(path, O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof(path), "%s/data.mdb", to->dir);
+    const int out = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(in >= 0 && out >= 0);
+    while ((n = read(in, block, sizeof(block))) > 0)
+        assert_int_equal(write(out, block, (size_t)n), n);
+    assert_int_equal(n, 0);
+    close(in);
+    close(out);
+}
+
+void by_hand_after_crash(struct by_hand *h, struct by_hand *after,
+                         unsigned workers)
+{
+    struct command last = {.kind = COMMAND_PING};
+
+    by_hand_run(h, &last);
+    make_folder(after);
+    copy_data(h, after);
+    begin(after, workers);
 }
 
 void by_hand_end(struct by_hand *h)
@@ -77,8 +122,8 @@ void by_hand_end(struct by_hand *h)
 
     atomic_store(&h->hub.busy, h->hub.count + 1);
     atomic_store(&h->hub.phase, HUB_DRAINING);
-    by_hand_turn(h);
-    assert_int_equal(atomic_load(&h->hub.busy), 0);
+    while (atomic_load(&h->hub.busy) > 0) /* the last saves of sessions */
+        by_hand_turn(h);
     writer_stop(h->hub.writer);
     atomic_store(&h->hub.phase, HUB_CLOSING);
     while (atomic_load(&h->hub.connections) > 0)

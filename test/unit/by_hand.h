@@ -22,6 +22,12 @@ struct by_hand {
 void by_hand_begin(struct by_hand *h, unsigned workers);
 void by_hand_end(struct by_hand *h);
 
+/* What a server finds that starts after this one was killed now (`kill -9`):
+ * exactly what is committed. `after` has a folder and workers of its own, of
+ * which none has made a turn yet; `h` goes on as if nothing had happened. */
+void by_hand_after_crash(struct by_hand *h, struct by_hand *after,
+                         unsigned workers);
+
 /* The writer's clock, which says when a message was stored, is that much behind
  * the workers': what is stored now has waited. 0 at the beginning. */
 void by_hand_writer_behind(int64_t by_us);
