@@ -77,6 +77,11 @@ bool topic_valid(struct slice topic)
            utf8_valid(topic.data, topic.len);
 }
 
+bool name_publishable(struct slice name)
+{
+    return !utf8_has_disallowed(name.data, name.len);
+}
+
 bool filter_valid(struct slice filter)
 {
     return filter.len >= 1 && filter.len <= 65535 &&

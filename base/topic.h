@@ -12,16 +12,28 @@
 #define THING_MAX 256        /* bytes of UTF-8 */
 #define TOPIC_LEVELS_MAX 200 /* MQTT has no such bound; deep topics cost us */
 
+/* What names may be, as they stand in a store: topics of earlier versions may
+ * have characters that are refused now, and stay readable. What may be published
+ * asks name_publishable() on top. */
+
 /* token: [A-Za-z0-9_-]{1,64} */
 bool token_valid(struct slice token);
 
 /* thing: 1-256 bytes of UTF-8, no control characters (U+0000-001F, U+007F-009F),
- * no + #, no empty level, not starting with $. */
+ * no + #, no empty level, not starting with $. To publish to it:
+ * name_publishable(). */
 bool thing_valid(struct slice thing);
 
 /* A topic one may publish to: UTF-8 without NUL, 1-65535 bytes, no wildcard,
- * at most TOPIC_LEVELS_MAX levels (MQTT 5 §4.7). */
+ * at most TOPIC_LEVELS_MAX levels (MQTT 5 §4.7). As above. */
 bool topic_valid(struct slice topic);
+
+/* Of a thing or topic that is valid: has it only characters that any client can
+ * receive? None that MQTT calls disallowed (MQTT 5 §1.5.4: control characters
+ * and non-characters): receivers may close the connection for one, and many do.
+ * Every door through which messages come in refuses the others: MQTT, whoever
+ * publishes, HTTP and the command line. */
+bool name_publishable(struct slice name);
 
 /* A filter one may subscribe to: as above, with + and # where MQTT §4.7.1
  * allows them. Of `$share/…` it sees only names: filter_share(). */

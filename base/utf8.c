@@ -91,3 +91,34 @@ bool utf8_valid_without_nul(const void *data, size_t len)
 {
     return valid(data, len, false);
 }
+
+bool utf8_disallowed(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) ||
+           (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
+}
+
+/* By bytes, without decoding: U+0080-009F are C2 80 … C2 9F, the non-characters
+ * are EF B7 90 … EF B7 AF, EF BF BE, EF BF BF, and above the first plane what
+ * ends in [89AB]F BF BE or BF. */
+bool utf8_has_disallowed(const void *data, size_t len)
+{
+    const unsigned char *p = data;
+
+    for (size_t i = 0; i < len; i++) {
+        if (p[i] >= 0x20 && p[i] < 0x7f)
+            continue;
+        if (p[i] < 0x20 || p[i] == 0x7f)
+            return true;
+        if (p[i] == 0xc2 && i + 1 < len && p[i + 1] < 0xa0)
+            return true;
+        if (p[i] == 0xef && i + 2 < len &&
+            ((p[i + 1] == 0xb7 && p[i + 2] >= 0x90 && p[i + 2] <= 0xaf) ||
+             (p[i + 1] == 0xbf && p[i + 2] >= 0xbe)))
+            return true;
+        if (p[i] >= 0xf0 && i + 3 < len && (p[i + 1] & 0x0f) == 0x0f &&
+            p[i + 2] == 0xbf && p[i + 3] >= 0xbe)
+            return true;
+    }
+    return false;
+}

@@ -12,6 +12,12 @@
 #define PROP_ASK "confab"
 #define ASK_STAMP "stamp" /* each delivered PUBLISH carries id, seq, at */
 #define ASK_RECEIPTS "receipts" /* each PUBACK carries them too */
+/* Each delivered PUBLISH has its topic, its payload and the stamp, and none of
+ * its publisher's properties; a topic that is not printable ASCII comes in an
+ * envelope (base/envelope.h). So there is nothing in it that a publisher chose
+ * and a library may refuse: libmosquitto, for one, closes the connection for a
+ * control character in any string. The link and the command line ask for it. */
+#define ASK_BARE "bare"
 
 /* On a delivered PUBLISH (stamp) and on a PUBACK (receipts), decimal. */
 #define PROP_ID "confab-id"
@@ -73,6 +79,9 @@
 #define APPEND_FIELDS 6
 #define APPEND_RETAIN 1U /* flags */
 #define APPEND_JSON 2U   /* PROP_CLASS json */
+
+/* Topic of an envelope. */
+#define ENVELOPE_TOPIC COMMAND_PREFIX "message"
 
 /* What is not stored: `$events/<token>/<kind>/<thing>`. Kind `revoked` (empty
  * thing) is published by the server when a token has been revoked. */

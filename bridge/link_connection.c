@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/envelope.h"
 #include "base/log.h"
 #include "bridge/link_bundle.h"
 #include "bridge/link_private.h"
@@ -109,6 +110,8 @@ static void on_publish(struct mosquitto *m, void *arg,
     };
 
     (void)m;
+    if (!envelope_open(&given.topic, &given.payload))
+        return;
     link_read_stamp(list, &given);
     if (l->opts.on_message != NULL)
         l->opts.on_message(l->opts.arg, &given);

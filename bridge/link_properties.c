@@ -22,6 +22,7 @@ bool link_connect_properties(mosquitto_property **ret_list)
 {
     *ret_list = NULL;
     return add(ret_list, PROP_ASK, ASK_STAMP) &&
+           add(ret_list, PROP_ASK, ASK_BARE) &&
            add(ret_list, PROP_ASK, ASK_RECEIPTS);
 }
 
@@ -33,19 +34,12 @@ void link_operation(char ret_text[LINK_OPERATION_SIZE], const char *boot,
 
 /* The key comes from an HTTP header. What MQTT discourages in strings (§1.5.4)
  * a broker may answer by closing the connection, again and again as the request
- * is repeated: control characters do not leave here, nor what is not UTF-8 (the
- * library does not look). */
+ * is repeated: control characters and non-characters do not leave here, nor what
+ * is not UTF-8 (the library does not look). */
 bool link_idempotency_valid(struct slice key)
 {
-    const unsigned char *p = key.data;
-
-    if (key.len > IDEMPOTENCY_MAX || !utf8_valid(key.data, key.len))
-        return false;
-    for (size_t i = 0; i < key.len; i++)
-        if (p[i] < 0x20 || p[i] == 0x7f ||
-            (p[i] == 0xc2 && i + 1 < key.len && p[i + 1] < 0xa0))
-            return false;
-    return true;
+    return key.len <= IDEMPOTENCY_MAX && utf8_valid(key.data, key.len) &&
+           !utf8_has_disallowed(key.data, key.len);
 }
 
 static bool add_idempotency(mosquitto_property **list, struct slice key)

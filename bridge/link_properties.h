@@ -7,7 +7,7 @@
 
 #include "bridge/link.h"
 
-/* CONNECT: asks for stamps and receipts. false: out of memory. The caller frees
+/* CONNECT: asks for bare messages, stamps and receipts. false: out of memory. The caller frees
  * *ret_list with mosquitto_property_free_all(), after a failure too. */
 bool link_connect_properties(mosquitto_property **ret_list);
 
@@ -16,7 +16,7 @@ bool link_connect_properties(mosquitto_property **ret_list);
 void link_operation(char ret_text[LINK_OPERATION_SIZE], const char *boot,
                     uint64_t counter);
 
-/* Can MQTT carry it? UTF-8 without control characters, ≤ 256 bytes. */
+/* Can MQTT carry it? UTF-8 without control and non-characters, ≤ 256 bytes. */
 bool link_idempotency_valid(struct slice key);
 
 /* Decimal digits only, up to 2^64 - 1. */

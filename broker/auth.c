@@ -102,14 +102,16 @@ static enum publish_verdict publish_of_token(struct slice token,
 
     if (!slice_eq(level, token))
         return PUBLISH_FOREIGN;
-    return topic_split(topic, &own, &thing) ? PUBLISH_STORE : PUBLISH_INVALID;
+    return topic_split(topic, &own, &thing) && name_publishable(topic)
+               ? PUBLISH_STORE
+               : PUBLISH_INVALID;
 }
 
 static enum publish_verdict publish_of_admin(struct slice topic)
 {
     if (starts_with(topic, COMMAND_PREFIX))
         return PUBLISH_COMMAND;
-    if (!topic_valid(topic))
+    if (!topic_valid(topic) || !name_publishable(topic))
         return PUBLISH_INVALID;
     if (is_event_of(topic, slice_of(NULL, 0)))
         return PUBLISH_EVENT;
@@ -130,7 +132,8 @@ enum publish_verdict auth_publish(enum role role, struct slice token,
     }
     if (*(const char *)topic.data == '$')
         return PUBLISH_DROP;
-    return topic_valid(topic) ? PUBLISH_STORE : PUBLISH_INVALID;
+    return topic_valid(topic) && name_publishable(topic) ? PUBLISH_STORE
+                                                         : PUBLISH_INVALID;
 }
 
 uint8_t auth_subscribe(enum role role, struct slice token, struct slice filter)

@@ -66,6 +66,7 @@ struct connection {
     uint32_t hit_identifier; /* some match's Subscription Identifier */
     bool hit_identifiers;    /* several have one */
     bool stamped;    /* wants confab-id, -seq, -at */
+    bool bare;       /* and nothing else but topic and payload */
     bool receipts;   /* and in PUBACKs */
     bool touched;    /* has something to flush this turn */
     struct connection *next_touched;

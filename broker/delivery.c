@@ -67,12 +67,12 @@ static void collect(struct worker *w, const struct message *m)
 static unsigned shape_for(const struct connection *c, const struct message *m,
                           uint8_t qos, bool retain)
 {
-    unsigned shape = 0;
+    unsigned shape = IMAGE_V3;
 
     if (c->terms.version == PACKET_V5)
-        shape |= IMAGE_V5;
-    if (c->stamped && m->id != 0)
-        shape |= IMAGE_STAMPED;
+        shape = c->bare                     ? IMAGE_BARE
+                : c->stamped && m->id != 0 ? IMAGE_STAMPED
+                                           : IMAGE_V5;
     if (retain)
         shape |= IMAGE_RETAIN;
     if (qos > 0)
@@ -172,8 +172,8 @@ static void give_image(struct connection *c, struct images *set,
 
     /* The stamp is a courtesy: without it rather than not at all. */
     if (image != NULL && image->range.len > c->terms.maximum_packet_size &&
-        shape & IMAGE_STAMPED)
-        image = image_for(w, set, shape &= ~(unsigned)IMAGE_STAMPED);
+        image_unstamp(&shape))
+        image = image_for(w, set, shape);
     if (image == NULL) {
         counter_add(&w->counters.dropped.memory, 1);
         return;
@@ -222,10 +222,8 @@ static size_t fit(const struct connection *c, const struct message *m,
         own->topic_alias = 0;
         size = image_size(m, *shape, left_s, own);
     }
-    if (size > most && *shape & IMAGE_STAMPED) {
-        *shape &= ~(unsigned)IMAGE_STAMPED;
+    if (size > most && image_unstamp(shape))
         size = image_size(m, *shape, left_s, own);
-    }
     return size > most ? 0 : size; /* MQTT-3.1.2-25 */
 }
 

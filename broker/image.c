@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/envelope.h"
 #include "base/vocabulary.h"
 #include "broker/packet_encode.h"
 
@@ -57,8 +58,10 @@ static void describe(const struct message *m, unsigned shape,
                      uint32_t expiry_left_s, const struct image_own *own,
                      struct stamp *stamp, struct publish_image *ret_image)
 {
+    const unsigned carries = shape & IMAGE_CARRIES;
+
     *ret_image = (struct publish_image){
-        .version = shape & IMAGE_V5 ? PACKET_V5 : PACKET_V311,
+        .version = carries == IMAGE_V3 ? PACKET_V311 : PACKET_V5,
         .qos = shape & IMAGE_QOS2 ? 2 : shape & IMAGE_QOS1 ? 1 : 0,
         .retain = shape & IMAGE_RETAIN,
         .packet_id = own->packet_id,
@@ -66,8 +69,22 @@ static void describe(const struct message *m, unsigned shape,
         .topic = m->topic,
         .payload = m->payload,
     };
-    if (!(shape & IMAGE_V5))
+    if (carries == IMAGE_V3)
         return;
+    ret_image->subscription_ids = own->identifiers;
+    ret_image->subscription_id_count = own->identifier_count;
+    if (carries != IMAGE_V5 && m->id != 0) {
+        fill_stamp(stamp, m);
+        ret_image->extra = stamp->pairs;
+        ret_image->extra_count = 3;
+    }
+    if (carries == IMAGE_BARE) {
+        if (envelope_needed(m->topic)) {
+            ret_image->topic = slice_str(ENVELOPE_TOPIC);
+            ret_image->enclosed = m->topic;
+        }
+        return;
+    }
     ret_image->properties = (struct packet_message_properties){
         .has_payload_format = m->has_payload_format,
         .payload_format = m->payload_format,
@@ -77,17 +94,10 @@ static void describe(const struct message *m, unsigned shape,
         .response_topic = m->response_topic,
         .correlation = m->correlation,
     };
+    ret_image->user = m->user_properties;
     ret_image->topic_alias = own->topic_alias;
     if (own->without_topic)
         ret_image->topic = slice_of("", 0);
-    ret_image->subscription_ids = own->identifiers;
-    ret_image->subscription_id_count = own->identifier_count;
-    ret_image->user = m->user_properties;
-    if (shape & IMAGE_STAMPED && m->id != 0) {
-        fill_stamp(stamp, m);
-        ret_image->extra = stamp->pairs;
-        ret_image->extra_count = 3;
-    }
 }
 
 void images_begin(struct images *set, const struct message *m,

@@ -1,5 +1,5 @@
 /* A message as PUBLISH packets: encoded once for all receivers to whom it looks
- * the same, by protocol version, stamping, retain flag and QoS. */
+ * the same, by what it carries, retain flag and QoS. */
 #ifndef CONFAB_BROKER_IMAGE_H
 #define CONFAB_BROKER_IMAGE_H
 
@@ -10,10 +10,14 @@
 #include "broker/block.h"
 #include "store/message.h"
 
-/* A shape is a sum of these. */
+/* A shape is one of the first four and a sum of the others. */
 enum {
-    IMAGE_V5 = 1,      /* else 3.1.1 and 3.1, which look the same */
-    IMAGE_STAMPED = 2, /* confab-id, confab-seq, confab-at appended; v5 only */
+    IMAGE_V3 = 0, /* 3.1.1 and 3.1, which look the same */
+    IMAGE_V5 = 1,
+    IMAGE_STAMPED = 2, /* v5; confab-id, confab-seq, confab-at appended */
+    IMAGE_BARE = 3,    /* v5; the stamp, but no property of the publisher's, and
+                          a topic that cannot be refused (ASK_BARE) */
+    IMAGE_CARRIES = 3, /* mask of these */
     IMAGE_RETAIN = 4,
     IMAGE_QOS1 = 8, /* a pattern: each receiver puts its packet id in */
     IMAGE_QOS2 = 16,
@@ -44,6 +48,16 @@ bool image_expiry_left(const struct message *m, int64_t now_us,
 void images_begin(struct images *set, const struct message *m,
                   uint32_t expiry_left_s);
 void images_end(struct images *set, struct block_pool *pool);
+
+/* The same as IMAGE_V5, where it is IMAGE_STAMPED: the stamp is a courtesy, and
+ * left out where the packet would be too large. false: untouched. */
+static inline bool image_unstamp(unsigned *shape)
+{
+    if ((*shape & IMAGE_CARRIES) != IMAGE_STAMPED)
+        return false;
+    *shape ^= IMAGE_STAMPED ^ IMAGE_V5;
+    return true;
+}
 
 /* The message in that shape, made at the first call; NULL: no memory, or more
  * than MQTT can express. Borrowed until images_end(). */

@@ -49,6 +49,8 @@ static size_t body_size(const struct publish_image *image,
 {
     size_t size = wire_string_size(image->topic) + image->payload.len;
 
+    if (image->enclosed.data)
+        size += wire_string_size(image->enclosed);
     if (image->qos > 0)
         size += 2;
     *ret_properties = 0;
@@ -87,6 +89,8 @@ size_t publish_image_write(const struct publish_image *image, uint8_t *to,
         to = wire_put_varint(to, properties);
         to = put_properties(to, image);
     }
+    if (image->enclosed.data)
+        to = wire_put_string(to, image->enclosed);
     to = wire_put_bytes(to, image->payload);
 
     if (ret_packet_id_at)

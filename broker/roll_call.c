@@ -148,14 +148,8 @@ static void put_token(struct buffer *b, const struct connection *c, bool full)
             b, slice_str(log_token(c->identity, c->token_len).text));
 }
 
-/* What may stand in an MQTT string, but not in libmosquitto's, which
- * administrators use: control characters and noncharacters. */
-static bool is_unwelcome(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) ||
-           (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
-}
-
+/* For what may stand in an MQTT string, but not in libmosquitto's, which
+ * administrators use. */
 static void put_escaped(struct buffer *b, uint32_t c)
 {
     if (c > 0xffff) {
@@ -185,7 +179,7 @@ static void put_client_id(struct buffer *b, struct slice id)
         const uint32_t c = code_point(p + at, len);
         if (c == '"' || c == '\\')
             buffer_put_char(b, '\\');
-        if (is_unwelcome(c))
+        if (utf8_disallowed(c))
             put_escaped(b, c);
         else
             buffer_put(b, p + at, len);

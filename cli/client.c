@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/envelope.h"
 #include "base/vocabulary.h"
 
 #define ANSWER_WAIT_US INT64_C(10000000)
@@ -117,6 +118,8 @@ static void on_message(struct mosquitto *m, void *arg,
     char *name, *value;
 
     (void)m;
+    if (!envelope_open(&out.topic, &out.payload))
+        return;
     for (const mosquitto_property *p = props; p != NULL;
          p = mosquitto_property_next(p)) {
         if (mosquitto_property_identifier(p) != MQTT_PROP_USER_PROPERTY ||
@@ -169,6 +172,8 @@ static bool say_hello(struct client *c, const char *path)
                                        ASK_STAMP);
     mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, PROP_ASK,
                                        ASK_RECEIPTS);
+    mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, PROP_ASK,
+                                       ASK_BARE);
     const int rc =
         mosquitto_connect_bind_v5(c->mosq, path, 0, 30, NULL, props);
     mosquitto_property_free_all(&props);

@@ -104,7 +104,8 @@ int cli_pub(int argc, char **argv)
     if (operands < 1 || operands > 2 || (f.lines && operands != 1))
         return usage_error(NAME, "expected TOKEN/THING and a message");
     const char *topic = argv[s.first];
-    if (!topic_valid(slice_str(topic)) || topic[0] == '$')
+    if (!topic_valid(slice_str(topic)) ||
+        !name_publishable(slice_str(topic)) || topic[0] == '$')
         return usage_error(NAME, "not a topic to publish to: %s", topic);
     struct client *c = client_open(s.data_dir, &error);
     if (c == NULL)

@@ -95,6 +95,10 @@ int cli_sub(int argc, char **argv)
     for (int i = s.first; i < argc; i++)
         if (!filter_valid(slice_str(argv[i])))
             return usage_error(NAME, "not a filter: %s", argv[i]);
+    for (int i = s.first; i < argc; i++)
+        if (!name_publishable(slice_str(argv[i])))
+            return usage_error(NAME, "a filter with control or non-characters "
+                                     "cannot be sent: use + for that level");
     struct client *c = client_open(s.data_dir, &error);
     if (c == NULL)
         return failure(NAME, "%s: %s", s.data_dir,

@@ -191,10 +191,11 @@ enum http_next chat_post(struct call *c)
         return answer_error(c, 500, "out of memory");
     if (access_refused(c, &p->access))
         return HTTP_ANSWERED;
-    if (!thing_valid(thing))
+    if (!thing_valid(thing) || !name_publishable(thing))
         return answer_error(c, 400, "thing: 1 to 256 bytes of UTF-8 without "
-                                    "control characters, + or #, without empty "
-                                    "levels, not starting with $");
+                                    "control characters, non-characters, + or "
+                                    "#, without empty levels, not starting "
+                                    "with $");
     if (!take_payload(p, &payload) || !take_idempotency_key(p))
         return HTTP_ANSWERED;
     memcpy(p->topic, token.data, token.len);

@@ -169,7 +169,7 @@ chapter('Strings', (world) => {
     await client.receivesPublish({ topic: `${space}/x`, payload: '', properties })
   })
 
-  for (const text of ['\u00e9', '\u20ac', '\u{1f4a1}', '\u{10ffff}', '\ud7ff', '\ue000', '\ufffd', '\uffff']) {
+  for (const text of ['\u00e9', '\u20ac', '\u{1f4a1}', '\u{10fffd}', '\ud7ff', '\ue000', '\ufffd']) {
     it(`[MQTT-1.5.4-1] [MQTT311-1.5.3-1] well-formed UTF-8 passes: U+${text.codePointAt(0).toString(16)}`, async () => {
       const space = world.space()
       for (const v of [5, 4]) {
@@ -178,6 +178,21 @@ chapter('Strings', (world) => {
         client.send(p.publish({ v, topic: `${space}/${text}`, payload: text }))
         await client.receivesPublish({ topic: `${space}/${text}`, payload: text })
       }
+    })
+  }
+
+  // "SHOULD NOT include", and who receives them MAY treat them as malformed: a
+  // topic with them is refused, in other strings they pass.
+  for (const text of ['\u0001', '\u009f', '\ufdd0', '\uffff', '\u{10ffff}']) {
+    it(`[MQTT-1.5.4-1] no topic has a control character or non-character, other strings may: U+${text.codePointAt(0).toString(16)}`, async () => {
+      const space = world.space()
+      const properties = { contentType: text, responseTopic: `${space}/${text}`, userProperty: [[text, text]] }
+      const client = await world.peer()
+      await client.subscribe(`${space}/x`)
+      client.send(p.publish({ topic: `${space}/${text}`, qos: 1, id: 7 }))
+      await client.expect('PUBACK', { id: 7, code: 0x90 })
+      client.send(p.publish({ topic: `${space}/x`, payload: '', properties }))
+      await client.receivesPublish({ topic: `${space}/x`, payload: '', properties })
     })
   }
 })

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/vocabulary.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -601,6 +602,43 @@ static void messages_arrive_stamped_after_the_suback(void **state)
                                       "hello 42 3 1795242737123456\n"));
 }
 
+/* The topic comes out as it went in, whatever it is; what is no envelope after
+ * all is dropped, and the link goes on. */
+static void messages_come_out_of_their_envelopes(void **state)
+{
+    struct scripted_broker *b = scripted_broker_start(path, 0);
+    struct link *l = start(0);
+
+    (void)state;
+    wait_up(l);
+    scripted_broker_send_bytes(b, ENVELOPE_TOPIC, slice_of("\0\3t/\1hello", 10),
+                               42);
+    scripted_broker_send_bytes(b, ENVELOPE_TOPIC, slice_of("\0\x9t/\1", 5), 43);
+    scripted_broker_send(b, "t/a", "on", 44);
+    expect_seen("up 1\nmessage t/\1 hello 42 3 1795242737123456\n"
+                "message t/a on 44 3 1795242737123456\n");
+    stop(l);
+    scripted_broker_stop(b);
+}
+
+/* libmosquitto would not send them, nobody can publish what they match. */
+static void filters_with_disallowed_characters_are_granted_here(void **state)
+{
+    struct scripted_broker *b = scripted_broker_start(path, 0);
+    struct link *l = start(0);
+
+    (void)state;
+    wait_up(l);
+    assert_true(link_subscribe(l, slice_str("t/\xef\xbf\xbf")));
+    assert_true(link_subscribe(l, slice_str("t/a")));
+    expect_seen("up 1\nsubscribed t/\xef\xbf\xbf 1\nsubscribed t/a 1\n");
+    assert_true(link_unsubscribe(l, slice_str("t/\xef\xbf\xbf")));
+    assert_true(link_unsubscribe(l, slice_str("t/a")));
+    expect_log(b, 3, "connect 1\nsubscribe t/a\nunsubscribe t/a\n");
+    stop(l);
+    scripted_broker_stop(b);
+}
+
 static void stopping_answers_everything_once(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 1);
@@ -715,6 +753,8 @@ int main(void)
         TEST(a_full_queue_refuses),
         TEST(what_mqtt_cannot_carry_is_refused_here),
         TEST(messages_arrive_stamped_after_the_suback),
+        TEST(messages_come_out_of_their_envelopes),
+        TEST(filters_with_disallowed_characters_are_granted_here),
         TEST(stopping_answers_everything_once),
         TEST(stopping_waits_for_answers_under_way),
         TEST(a_deep_folder_is_reached_too),

@@ -443,6 +443,12 @@ void scripted_broker_cut(struct scripted_broker *b)
 void scripted_broker_send(struct scripted_broker *b, const char *topic,
                           const char *payload, uint64_t id)
 {
+    scripted_broker_send_bytes(b, topic, slice_str(payload), id);
+}
+
+void scripted_broker_send_bytes(struct scripted_broker *b, const char *topic,
+                                struct slice payload, uint64_t id)
+{
     struct buffer name = BUFFER_INIT, properties = BUFFER_INIT;
     struct buffer body = BUFFER_INIT;
 
@@ -452,7 +458,7 @@ void scripted_broker_send(struct scripted_broker *b, const char *topic,
     put_user_u64(&properties, PROP_ID, id);
     put_user(&properties, PROP_SEQ, "3");
     put_user(&properties, PROP_AT, "1795242737123456");
-    buffer_put_str(&body, payload);
+    buffer_put_slice(&body, payload);
     send_packet(b, 0x30, &name, &properties, &body);
     pthread_mutex_unlock(&b->mutex);
     buffer_release(&name);

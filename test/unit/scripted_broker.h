@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
+
 enum scripted_answer {
     SCRIPT_ACK,    /* PUBACK with a full receipt; id counts from 1 */
     SCRIPT_IGNORE, /* say nothing */
@@ -33,6 +35,9 @@ void scripted_broker_cut(struct scripted_broker *b);
 /* Sends a PUBLISH, QoS 0, with a stamp. */
 void scripted_broker_send(struct scripted_broker *b, const char *topic,
                           const char *payload, uint64_t id);
+/* The same of any payload. */
+void scripted_broker_send_bytes(struct scripted_broker *b, const char *topic,
+                                struct slice payload, uint64_t id);
 /* PUBACKs everything ignored on this connection. */
 void scripted_broker_ack_ignored(struct scripted_broker *b);
 

@@ -9,8 +9,11 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/vocabulary.h"
+#include "broker/packet.h"
 #include "test/unit/broker_fixture.h"
 #include "test/unit/by_hand.h"
+#include "test/unit/packet_notation.h"
 
 static struct broker_fixture b;
 
@@ -85,6 +88,74 @@ static void empty_properties_are_forwarded_and_absent_ones_are_not(
     /* the first has expired as soon as it is there */
     hears(&s, "30[ ('t/e') [ 01 00 09 () 03 () ] ]");
     peer_close(&s);
+    peer_close(&q);
+}
+
+/* ---- bare --------------------------------------------------------------- */
+
+#define BARE "26 ('confab') ('bare') "
+
+/* A PUBLISH with that payload to `sent_to`, whose user properties are the stamp,
+ * and which has no other properties than a Subscription Identifier. */
+static void hears_bare(struct peer *p, uint8_t first, struct slice sent_to,
+                       struct slice payload)
+{
+    static const char *const stamp[] = {"confab-id", "confab-seq",
+                                        "confab-at"};
+    uint8_t body[512];
+    struct packet_frame f = {.type = PACKET_PUBLISH, .flags = first & 0xf};
+    struct packet_publish got;
+    struct packet_error error;
+    struct packet_user_property property;
+
+    assert_int_equal(hears_packet(p, body, sizeof(body), &f.size), first);
+    assert_true(f.size <= sizeof(body));
+    f.body = slice_of(body, f.size);
+    assert_true(packet_decode_publish(&f, &terms_5, &got, &error));
+    assert_true(slice_eq(got.topic, sent_to));
+    assert_true(slice_eq(got.payload, payload));
+    assert_false(got.properties.has_expiry);
+    assert_false(got.properties.has_payload_format);
+    assert_null(got.properties.content_type.data);
+    assert_null(got.properties.response_topic.data);
+    assert_null(got.properties.correlation.data);
+    assert_int_equal(got.topic_alias, 0);
+    struct packet_user_cursor at = packet_user_props(got.user.span);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(packet_user_props_next(&at, &property));
+        assert_true(slice_eq(property.name, slice_str(stamp[i])));
+    }
+    assert_false(packet_user_props_next(&at, &property));
+}
+
+/* On every way: by the shared image, alone (from the log as well), retained. */
+static void a_bare_message_has_nothing_a_library_could_refuse(void **state)
+{
+    static const char envelope[] = "\0\5t/b\xc3\xa9x";
+    const struct slice wrapped = slice_of(envelope, sizeof(envelope) - 1);
+    const struct slice topic = slice_str(ENVELOPE_TOPIC);
+    struct peer s = with(BARE, "s"), own = with(BARE "22 0004", "own");
+    struct peer q = with("", "q");
+    (void)state;
+
+    says(&s, "82[ 0001 [] ('t/#') 00 ]");
+    hears(&s, "90[ 0001 [] 00 ]");
+    says(&own, "82[ 0001 [] ('t/#') 01 ]");
+    hears(&own, "90[ 0001 [] 01 ]");
+    says(&q, "33[ ('t/b') 0001 [ " ALL USER " 26 ('a' 0a) ('1' 01) ] 'x' ]"
+             "33[ ('t/b' c3a9) 0002 [ " ALL " 26 ('a' 0a) ('1' 01) ] 'x' ]");
+    hears(&q, "40 02 0001 40 02 0002");
+    hears_bare(&s, 0x30, slice_str("t/b"), slice_str("x"));
+    hears_bare(&s, 0x30, topic, wrapped);
+    hears_bare(&own, 0x32, slice_str("t/b"), slice_str("x"));
+    hears_bare(&own, 0x32, topic, wrapped);
+    says(&s, "82[ 0002 [] ('t/b' c3a9) 00 ]");
+    hears(&s, "90[ 0002 [] 00 ]");
+    hears_bare(&s, 0x31, topic, wrapped);
+    says(&q, "31[ ('t/b') [] ] 33[ ('t/b' c3a9) 0001 [] ]");
+    hears(&q, "40 02 0001");
+    peer_close(&s);
+    peer_close(&own);
     peer_close(&q);
 }
 
@@ -537,6 +608,7 @@ int main(void)
         cmocka_unit_test(properties_are_the_same_on_every_way),
         cmocka_unit_test(
             empty_properties_are_forwarded_and_absent_ones_are_not),
+        cmocka_unit_test(a_bare_message_has_nothing_a_library_could_refuse),
         cmocka_unit_test(
             a_client_that_takes_less_does_not_spoil_it_for_others),
         cmocka_unit_test(catching_up_gives_one_message_with_all_identifiers),

@@ -168,6 +168,26 @@ static void a_topic_splits_into_token_and_thing(void **state)
     assert_false(topic_split(slice_str("$SYS/a"), &token, &thing));
 }
 
+/* What was stored before the rule stays a thing that can be read. */
+static void what_may_be_read_is_more_than_what_may_be_published(void **state)
+{
+    static const char *const old[] = {"a\xef\xbf\xbf", "\xef\xb7\x90",
+                                      "a/\xf0\x9f\xbf\xbe/b"};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+        assert_true(thing_valid(slice_str(old[i])));
+        assert_true(topic_valid(slice_str(old[i])));
+        assert_true(filter_valid(slice_str(old[i])));
+        assert_false(name_publishable(slice_str(old[i])));
+    }
+    assert_true(topic_valid(slice_str("a\x01")));
+    assert_false(name_publishable(slice_str("a\x01")));
+    assert_false(name_publishable(slice_str("a\xc2\x80")));
+    assert_true(name_publishable(slice_str("k\xc3\xbc"
+                                           "che/\xe6\xb8\xa9\xe5\xba\xa6")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +198,7 @@ int main(void)
         cmocka_unit_test(a_shared_filter_has_a_group_and_a_filter),
         cmocka_unit_test(matching_agrees_with_libmosquitto_on_all_short_names),
         cmocka_unit_test(a_topic_splits_into_token_and_thing),
+        cmocka_unit_test(what_may_be_read_is_more_than_what_may_be_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

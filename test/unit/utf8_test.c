@@ -77,6 +77,31 @@ static void every_character_is_accepted_and_every_surrogate_refused(
     }
 }
 
+/* MQTT 5 §1.5.4, next to ordinary characters, for which it is no excuse that
+ * their bytes look alike. */
+static void what_mqtt_calls_disallowed_is_found_wherever_it_stands(
+    void **state)
+{
+    (void)state;
+    for (uint32_t c = 0; c <= 0x10ffff; c++) {
+        unsigned char p[8] = {'a'};
+        const bool control = c <= 0x1f || (c >= 0x7f && c <= 0x9f);
+        const bool non_character = (c >= 0xfdd0 && c <= 0xfdef) ||
+                                   (c & 0xffff) == 0xfffe ||
+                                   (c & 0xffff) == 0xffff;
+
+        if (c >= 0xd800 && c <= 0xdfff)
+            continue;
+        const size_t n = encode(c, p + 1);
+        const size_t after = encode(0x3ffd, p + 1 + n);
+        const bool wanted = control || non_character;
+        assert_int_equal(utf8_disallowed(c), wanted);
+        assert_int_equal(utf8_has_disallowed(p + 1, n), wanted);
+        assert_int_equal(utf8_has_disallowed(p, 1 + n + after), wanted);
+    }
+    assert_false(utf8_has_disallowed("", 0));
+}
+
 /* `bad` at every place of texts of every short length, so that word and byte
  * steps both meet it. */
 static void check_everywhere(const char *bad, size_t bad_len, bool valid,
@@ -133,6 +158,8 @@ int main(void)
         cmocka_unit_test(every_start_of_a_text_agrees_with_decoding_it),
         cmocka_unit_test(
             every_character_is_accepted_and_every_surrogate_refused),
+        cmocka_unit_test(
+            what_mqtt_calls_disallowed_is_found_wherever_it_stands),
         cmocka_unit_test(a_fault_is_seen_wherever_it_stands),
         cmocka_unit_test(correct_text_passes_wherever_it_stands),
         cmocka_unit_test(the_empty_text_is_valid),
