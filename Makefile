@@ -24,7 +24,7 @@ BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 # node=, chromium= and the like: a command that is there already is good enough.
 TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
 	mosquitto_pub=mosquitto-clients curl=curl python3=python3 \
-	python3-paho-mqtt openssl=openssl
+	python3-paho-mqtt python3-requests openssl=openssl
 # The peers (nginx-common because apt-install stops services of what it is asked
 # for, and nginx's is in there) and what draws the plots.
 BENCH_PACKAGES := mosquitto nginx-core nginx-common libnginx-mod-nchan \

@@ -5,9 +5,9 @@
 #include "bridge/sse.h"
 
 static struct frame *frame_new(enum frame_kind kind, uint64_t id,
-                               struct slice name, struct slice event)
+                               struct slice name, struct slice chunk)
 {
-    struct frame *f = malloc(sizeof(*f) + name.len + event.len);
+    struct frame *f = malloc(sizeof(*f) + name.len + chunk.len);
 
     if (f == NULL)
         return NULL;
@@ -15,10 +15,11 @@ static struct frame *frame_new(enum frame_kind kind, uint64_t id,
     f->kind = kind;
     f->id = id;
     f->name = slice_of(f->data, name.len);
-    f->event = slice_of(f->data + name.len, event.len);
+    f->chunk = slice_of(f->data + name.len, chunk.len);
+    f->event = f->chunk;
     memcpy(f->data, name.data, name.len);
-    if (event.len > 0)
-        memcpy(f->data + name.len, event.data, event.len);
+    if (chunk.len > 0)
+        memcpy(f->data + name.len, chunk.data, chunk.len);
     return f;
 }
 
@@ -31,9 +32,15 @@ struct frame *frame_of_message(struct buffer *scratch,
      * it did in the writer. */
     sse_put_message(scratch, token, thing, m->payload,
                     payload_classify(m->payload), m->id, m->at_us);
+    const size_t head_len = chunk_wrap(scratch, 0);
     if (!buffer_ok(scratch))
         return NULL;
-    return frame_new(FRAME_MESSAGE, m->id, m->topic, buffer_slice(scratch));
+    struct frame *f =
+        frame_new(FRAME_MESSAGE, m->id, m->topic, buffer_slice(scratch));
+    if (f != NULL)
+        f->event = slice_of((const char *)f->chunk.data + head_len,
+                            f->chunk.len - head_len - CHUNK_TAIL);
+    return f;
 }
 
 struct frame *frame_of_name(enum frame_kind kind, struct slice name)

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "bridge/framing.h"
 #include "bridge/link.h"
 
 enum frame_kind {
@@ -21,7 +22,8 @@ struct frame {
     enum frame_kind kind;
     uint64_t id;
     struct slice name; /* topic, filter or token */
-    struct slice event;
+    struct slice chunk; /* the event as a chunk… */
+    struct slice event; /* …and the event alone, a part of it */
     char data[];
 };
 
@@ -35,10 +37,17 @@ struct frame *frame_of_name(enum frame_kind kind, struct slice name);
 void frame_ref(struct frame *f);
 void frame_unref(struct frame *f);
 
+/* The event as streams of that framing are sent it. */
+static inline struct slice frame_bytes(const struct frame *f,
+                                       enum framing framing)
+{
+    return framing == FRAMING_CHUNKED ? f->chunk : f->event;
+}
+
 /* What it costs to keep it. */
 static inline size_t frame_size(const struct frame *f)
 {
-    return sizeof(*f) + f->name.len + f->event.len;
+    return sizeof(*f) + f->name.len + f->chunk.len;
 }
 
 #endif

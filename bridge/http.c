@@ -57,6 +57,7 @@ struct http_request {
     size_t body_max, body_seen;
     int64_t discard_until;
     bool too_long;
+    bool takes_chunks;
     bool begun, suspended, detached;
     struct header headers[HEADERS_MAX];
     size_t header_count;
@@ -141,6 +142,11 @@ static void request_free(struct http_request *q)
 enum http_method http_method(const struct http_request *q)
 {
     return q->method;
+}
+
+bool http_takes_chunks(const struct http_request *q)
+{
+    return q->takes_chunks;
 }
 
 struct slice http_path(const struct http_request *q)
@@ -416,7 +422,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
     struct http_server *s = arg;
     struct http_request *q = *state;
 
-    (void)connection, (void)url, (void)version;
+    (void)connection, (void)url;
     if (q == NULL)
         return MHD_NO;
     if (!q->begun) {
@@ -424,6 +430,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
             return MHD_NO;
         q->begun = true;
         q->method = method_of(method);
+        q->takes_chunks = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
         q->body_max = s->handler.begin(s->handler.arg, q);
         return MHD_YES;
     }

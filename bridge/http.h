@@ -71,6 +71,8 @@ void http_stop(struct http_server *s);
 /* ---- the request: all borrowed until it ends ---------------------------- */
 
 enum http_method http_method(const struct http_request *q);
+/* HTTP/1.1 and later ones of its kind: an answer may be chunked. */
+bool http_takes_chunks(const struct http_request *q);
 /* The path without the query, as sent. */
 struct slice http_path(const struct http_request *q);
 /* Decoded segments; false: bad percent-encoding (any of them). */

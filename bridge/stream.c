@@ -305,6 +305,7 @@ static struct stream_start *make_start(int fd, const struct stream_opts *o)
     stream->fd = fd;
     start->stream = stream;
     start->plan = o->plan;
+    start->framing = o->framing;
     start->is_local_plan = o->is_local_plan;
     start->has_cursor = o->has_cursor;
     start->cursor = o->cursor;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/config.h"
+#include "bridge/framing.h"
 #include "bridge/link.h"
 #include "store/store.h"
 
@@ -27,7 +28,7 @@ struct streams *streams_start(const struct config *config, struct store *store,
 void streams_link_opts(struct streams *s, struct link_opts *ret_opts);
 /* Tells the streams which link to subscribe on, once it is started. */
 void streams_set_link(struct streams *s, struct link *l);
-/* Ends every stream at an event boundary within about 1.5 s, joins the threads.
+/* Cuts every stream off at an event boundary within about 1.5 s, joins the threads.
  * Before link_stop(). Other threads may still call in: streams_adopt() says
  * false then, the link's callbacks do nothing. Once. NULL is fine. */
 void streams_stop(struct streams *s);
@@ -40,6 +41,7 @@ struct stream_opts {
     const struct slice *things; /* things or MQTT filters below the token */
     size_t thing_count;         /* 1…64 */
     const struct plan *plan;    /* idle_timeout, retry_ms, keepalive */
+    enum framing framing;       /* as the response head says */
     bool is_local_plan; /* `local`: status without retry, jitter ±20 % */
     bool has_cursor;    /* Last-Event-ID or ?last_event_id= was given */
     uint64_t cursor;    /* that id; else ignored */

@@ -110,27 +110,31 @@ static void drop_token(struct stream_index *x, struct index_token *t)
 
 /* ---- audiences ----------------------------------------------------------- */
 
-/* The filters with a NUL after each: MQTT has no NUL in names. */
+/* The filters with a NUL after each (MQTT has no NUL in names), then the
+ * framing. */
 static size_t key_len(const struct slice *filters, size_t count)
 {
-    size_t len = 0;
+    size_t len = 1;
 
     for (size_t i = 0; i < count; i++)
         len += filters[i].len + 1;
     return len;
 }
 
-static void put_key(char *key, const struct slice *filters, size_t count)
+static void put_key(char *key, const struct slice *filters, size_t count,
+                    enum framing framing)
 {
     for (size_t i = 0; i < count; i++) {
         memcpy(key, filters[i].data, filters[i].len);
         key += filters[i].len;
         *key++ = 0;
     }
+    *key = (char)framing;
 }
 
 static struct audience *find(struct stream_index *x,
-                             const struct slice *filters, size_t count)
+                             const struct slice *filters, size_t count,
+                             enum framing framing)
 {
     char small[512];
     const size_t len = key_len(filters, count);
@@ -138,7 +142,7 @@ static struct audience *find(struct stream_index *x,
 
     if (key == NULL)
         return NULL;
-    put_key(key, filters, count);
+    put_key(key, filters, count, framing);
     struct name_node *n = name_table_find(&x->audiences, slice_of(key, len));
     if (key != small)
         free(key);
@@ -171,7 +175,8 @@ static void discard(struct stream_index *x, struct audience *a, size_t listed)
 }
 
 static struct audience *add(struct stream_index *x, struct slice token,
-                            const struct slice *filters, size_t count)
+                            const struct slice *filters, size_t count,
+                            enum framing framing)
 {
     const size_t len = key_len(filters, count);
     const size_t fixed =
@@ -185,10 +190,11 @@ static struct audience *add(struct stream_index *x, struct slice token,
         free(a);
         return NULL;
     }
+    a->framing = framing;
     LIST_INSERT_HEAD(&a->token->audiences, a, in_token);
     LIST_INIT(&a->streams);
     char *key = (char *)a + fixed;
-    put_key(key, filters, count);
+    put_key(key, filters, count, framing);
     a->node.name = slice_of(key, len);
     a->filter_count = count;
     for (size_t i = 0; i < count; i++) {
@@ -205,12 +211,13 @@ static struct audience *add(struct stream_index *x, struct slice token,
 }
 
 struct audience *stream_index_enter(struct stream_index *x, struct slice token,
-                                    const struct slice *filters, size_t count)
+                                    const struct slice *filters, size_t count,
+                                    enum framing framing)
 {
-    struct audience *a = find(x, filters, count);
+    struct audience *a = find(x, filters, count, framing);
 
     if (a == NULL)
-        a = add(x, token, filters, count);
+        a = add(x, token, filters, count, framing);
     if (a != NULL)
         a->refs++;
     return a;

@@ -1,7 +1,8 @@
 /* Which of a streamer's streams are given a message.
  *
- * Streams that follow the same set of filters form one audience: they are given
- * the same events, so these are put together once per turn for all of them. An
+ * Streams that follow the same set of filters in the same framing form one
+ * audience: they are given the same bytes, so these are put together once per
+ * turn for all of them. An
  * exact filter is found by its topic; wildcard filters are tried one by one,
  * those of the topic's own token only.
  *
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
+#include "bridge/framing.h"
 #include "bridge/name_table.h"
 #include "bridge/stream_output.h"
 
@@ -33,6 +35,7 @@ struct audience {
     struct name_node node; /* first: a node is its audience */
     unsigned refs;
     struct index_token *token;
+    enum framing framing;
     LIST_ENTRY(audience) in_token;
     uint64_t visit; /* the index's */
     /* The rest is the streamer's. */
@@ -71,10 +74,12 @@ void stream_index_release(struct stream_index *x); /* no audience left */
 size_t stream_filters_normalize(struct slice *filters, size_t count);
 
 /* The audience of these filters (normalized, valid, all of token `token`,
- * 1…STREAM_FILTERS_MAX), made when there is none, with one reference more.
+ * 1…STREAM_FILTERS_MAX) in that framing, made when there is none, with one
+ * reference more.
  * refs is 1 when it is new. Everything is copied. NULL: out of memory. */
 struct audience *stream_index_enter(struct stream_index *x, struct slice token,
-                                    const struct slice *filters, size_t count);
+                                    const struct slice *filters, size_t count,
+                                    enum framing framing);
 /* Gives a reference back; the last one frees the audience. */
 void stream_index_leave(struct stream_index *x, struct audience *a);
 

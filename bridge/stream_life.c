@@ -46,7 +46,7 @@ static bool enter_audience(struct stream *s, const struct stream_start *start)
     struct streamer *st = s->streamer;
     struct audience *a =
         stream_index_enter(&st->index, start->token, start->filters,
-                           start->filter_count);
+                           start->filter_count, start->framing);
 
     if (a == NULL)
         return false;
@@ -66,6 +66,7 @@ void stream_begin(struct streamer *st, struct stream_start *start)
     s->streamer = st;
     s->start = start;
     s->plan = start->plan;
+    s->framing = (uint8_t)start->framing;
     s->state = STREAM_REPLAY;
     s->check_gap = true;
     s->position = start->has_cursor && start->cursor <= start->head
@@ -163,7 +164,22 @@ void stream_close(struct stream *s)
         stream_send_fin(s);
 }
 
-static void close_audience(struct streamer *st, struct audience *a)
+void stream_finish(struct stream *s)
+{
+    struct streamer *st = s->streamer;
+    const bool is_open = s->state == STREAM_REPLAY || s->state == STREAM_LIVE;
+
+    if (is_open && s->start == NULL && s->framing == FRAMING_CHUNKED) {
+        stream_clear_scratch(st);
+        buffer_put_str(&st->scratch, CHUNK_LAST);
+        stream_mark(st, RUN_KEPT);
+        if (!stream_send_last(s))
+            return;
+    }
+    stream_close(s);
+}
+
+static void finish_audience(struct streamer *st, struct audience *a)
 {
     struct stream *s, *next;
     uint64_t position;
@@ -172,7 +188,7 @@ static void close_audience(struct streamer *st, struct audience *a)
     for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
         next = LIST_NEXT(s, in_audience);
         output_cut(&s->output, &position);
-        stream_close(s);
+        stream_finish(s);
     }
     stream_leave_audience(st, a);
 }
@@ -188,5 +204,5 @@ void stream_close_token(struct streamer *st, struct slice token)
     token.data = text;
     /* The last audience takes the token's entry with it: look it up anew. */
     while ((k = stream_index_token(&st->index, token)) != NULL)
-        close_audience(st, LIST_FIRST(&k->audiences));
+        finish_audience(st, LIST_FIRST(&k->audiences));
 }

@@ -28,6 +28,7 @@ struct stream_start {
     struct stream *stream;
     struct slice token;
     const struct plan *plan;
+    enum framing framing;
     bool is_local_plan, has_cursor;
     uint64_t cursor, head;
     struct slice response_head;
@@ -58,6 +59,7 @@ struct stream {
     int fd;
     uint8_t state;       /* enum stream_state */
     uint8_t queue;       /* enum stream_queue */
+    uint8_t framing;     /* enum framing */
     bool half_closed;    /* the reader has sent FIN; it may still be reading */
     bool check_gap;      /* retention may have overtaken it */
     bool failed;         /* the store could not be read: try again */
@@ -125,14 +127,17 @@ void streamer_relieve(struct streamer *st);
 
 /* ---- stream_life.c */
 void stream_begin(struct streamer *st, struct stream_start *start);
-/* The end, at an event's end, in an orderly way; and at once. */
+/* The end: of the answer, which was all there is to say; at an event's end,
+ * because we must go, so that the reader comes back (the answer is cut off,
+ * where its framing can show that); and at once. */
+void stream_finish(struct stream *s);
 void stream_close(struct stream *s);
 void stream_drop(struct stream *s);
 /* CLOSING, and all is sent. s may be gone afterwards. */
 void stream_send_fin(struct stream *s);
 /* Gives back one reference; with the last one the subscriptions. */
 void stream_leave_audience(struct streamer *st, struct audience *a);
-/* Closes every stream of that token. */
+/* Finishes every stream of that token. */
 void stream_close_token(struct streamer *st, struct slice token);
 
 /* ---- stream_socket.c */
@@ -141,8 +146,16 @@ void stream_on_io(struct ev_loop *loop, ev_io *w, int events);
 /* Sends events made in st->scratch, keeps what the socket does not take.
  * false: the stream is gone. */
 bool stream_send_scratch(struct stream *s);
-/* Notes that st->scratch holds one more whole event. */
+/* The same for what FIN follows at once, in the same packet: whoever keeps
+ * connections (a proxy) must not think that this one can be used again. */
+bool stream_send_last(struct stream *s);
+/* Notes that st->scratch holds one more piece that is not to be cut. */
 void stream_mark(struct streamer *st, uint64_t id);
+/* What was put into st->scratch since the last mark is one event for s, which
+ * goes into a chunk where s has chunks. */
+void stream_event(struct stream *s, uint64_t id);
+/* Empties st->scratch. */
+void stream_clear_scratch(struct streamer *st);
 bool stream_comment(struct stream *s); /* false: gone */
 /* Sends of `run` what lies after s->position; s may be gone afterwards. */
 void stream_deliver(struct stream *s, struct run *run);

@@ -97,18 +97,22 @@ static uint64_t jittered(uint64_t retry_ms)
 
 /* Head, retry, status, and the gap of a cursor from the future: that id came
  * from another log (a backup was restored), so what it missed is unknown. */
-static void put_start(struct streamer *st, const struct stream_start *start)
+static void put_start(struct stream *s, const struct stream_start *start)
 {
+    struct streamer *st = s->streamer;
     const uint64_t retry_ms = start->plan->retry_ms;
 
     buffer_put_slice(&st->scratch, start->response_head);
+    stream_mark(st, RUN_KEPT);
     if (start->is_local_plan)
         sse_put_start(&st->scratch, jittered(retry_ms), 0);
     else
         sse_put_start(&st->scratch, retry_ms, retry_ms);
-    if (start->has_cursor && start->cursor > start->head)
+    stream_event(s, RUN_KEPT);
+    if (start->has_cursor && start->cursor > start->head) {
         sse_put_gap(&st->scratch, start->cursor, start->head, start->head);
-    stream_mark(st, RUN_KEPT);
+        stream_event(s, RUN_KEPT);
+    }
 }
 
 static uint64_t trimmed(const struct view *v, struct audience *a)
@@ -140,7 +144,7 @@ static void put_gap(const struct view *v, struct stream *s)
         return;
     s->gap_told = to;
     sse_put_gap(&v->st->scratch, s->position + 1, to, 0);
-    stream_mark(v->st, RUN_KEPT);
+    stream_event(s, RUN_KEPT);
 }
 
 static bool make_catchup(struct stream *s)
@@ -157,16 +161,16 @@ static bool make_catchup(struct stream *s)
 }
 
 /* A pattern may match what is no thing (`<token>` itself, an empty level). */
-static void put_record(struct streamer *st, const struct record *record)
+static void put_record(struct stream *s, const struct record *record)
 {
     const struct message *m = &record->m;
     struct slice token, thing;
 
     if (!topic_split(m->topic, &token, &thing))
         return;
-    sse_put_message(&st->scratch, token, thing, m->payload,
+    sse_put_message(&s->streamer->scratch, token, thing, m->payload,
                     (enum payload_class)m->payload_class, m->id, m->at_us);
-    stream_mark(st, m->id);
+    stream_event(s, m->id);
 }
 
 /* Puts events together until the step is over. DONE: all up to the head. */
@@ -181,7 +185,7 @@ static enum catchup_step put_records(const struct view *v, struct stream *s)
         if (step == CATCHUP_DONE || step == CATCHUP_FAILED)
             return step;
         if (step == CATCHUP_RECORD)
-            put_record(v->st, &record);
+            put_record(s, &record);
         if (v->st->scratch.len >= STEP_BYTES || clock_mono_us() >= until_us)
             return CATCHUP_MORE;
     }
@@ -222,8 +226,7 @@ static bool step_start(const struct view *v, struct stream *s)
 {
     struct streamer *st = v->st;
 
-    buffer_clear(&st->scratch);
-    st->mark_count = 0;
+    stream_clear_scratch(st);
     if (s->start == NULL)
         return true;
     /* The HTTP side has looked, but this stream was not listed then: a
@@ -232,7 +235,7 @@ static bool step_start(const struct view *v, struct stream *s)
         stream_drop(s);
         return false;
     }
-    put_start(st, s->start);
+    put_start(s, s->start);
     free(s->start);
     s->start = NULL;
     return true;

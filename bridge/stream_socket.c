@@ -45,10 +45,29 @@ void stream_mark(struct streamer *st, uint64_t id)
     st->marks[st->mark_count++] = (struct run_mark){id, st->scratch.len};
 }
 
-/* Bytes taken, 0 when none; -1: the connection is gone. */
-static ssize_t send_now(struct stream *s, const char *bytes, size_t len)
+void stream_event(struct stream *s, uint64_t id)
 {
-    const ssize_t n = send(s->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    struct streamer *st = s->streamer;
+    const size_t start =
+        st->mark_count == 0 ? 0 : st->marks[st->mark_count - 1].end;
+
+    if (s->framing == FRAMING_CHUNKED)
+        chunk_wrap(&st->scratch, start);
+    stream_mark(st, id);
+}
+
+void stream_clear_scratch(struct streamer *st)
+{
+    buffer_clear(&st->scratch);
+    st->mark_count = 0;
+}
+
+/* Bytes taken, 0 when none; -1: the connection is gone. */
+static ssize_t send_now(struct stream *s, const char *bytes, size_t len,
+                        int more)
+{
+    const ssize_t n =
+        send(s->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT | more);
 
     if (n >= 0)
         s->sent_at_ms = s->streamer->now_ms;
@@ -89,7 +108,7 @@ static bool keep_rest(struct stream *s, size_t sent)
     return ok;
 }
 
-bool stream_send_scratch(struct stream *s)
+static bool send_scratch(struct stream *s, int more)
 {
     struct streamer *st = s->streamer;
     ssize_t sent = 0;
@@ -99,7 +118,7 @@ bool stream_send_scratch(struct stream *s)
     if (st->scratch.len == 0)
         return true;
     if (output_empty(&s->output))
-        sent = send_now(s, st->scratch.data, st->scratch.len);
+        sent = send_now(s, st->scratch.data, st->scratch.len, more);
     if (sent < 0) {
         stream_drop(s);
         return false;
@@ -112,14 +131,23 @@ bool stream_send_scratch(struct stream *s)
     return true;
 }
 
+bool stream_send_scratch(struct stream *s)
+{
+    return send_scratch(s, 0);
+}
+
+bool stream_send_last(struct stream *s)
+{
+    return send_scratch(s, MSG_MORE);
+}
+
 bool stream_comment(struct stream *s)
 {
     struct streamer *st = s->streamer;
 
-    buffer_clear(&st->scratch);
-    st->mark_count = 0;
+    stream_clear_scratch(st);
     buffer_put_str(&st->scratch, SSE_COMMENT);
-    stream_mark(st, RUN_KEPT);
+    stream_event(s, RUN_KEPT);
     return stream_send_scratch(s);
 }
 
@@ -137,7 +165,7 @@ void stream_deliver(struct stream *s, struct run *run)
     s->event_at_ms = s->streamer->now_ms;
     s->position = last;
     if (output_empty(&s->output))
-        sent = send_now(s, run->bytes + from, run->len - from);
+        sent = send_now(s, run->bytes + from, run->len - from, 0);
     if (sent < 0) {
         stream_drop(s);
         return;

@@ -23,12 +23,11 @@ static void expire(struct stream *s)
         stream_drop(s);
         return;
     }
-    buffer_clear(&st->scratch);
-    st->mark_count = 0;
+    stream_clear_scratch(st);
     sse_put_expired(&st->scratch);
-    stream_mark(st, RUN_KEPT);
+    stream_event(s, RUN_KEPT);
     if (stream_send_scratch(s))
-        stream_close(s);
+        stream_finish(s);
 }
 
 /* A reader that has sent FIN and is really gone has answered the last byte with
@@ -110,7 +109,9 @@ void streamer_on_sweep(struct ev_loop *loop, ev_timer *w, int events)
 
 /* ---- the end of all ------------------------------------------------------ */
 
-/* Readers come back at once when they are cut off: not all in one moment. */
+/* Readers come back at once when they are cut off: not all in one moment. And
+ * cut off they are, at an event's end but without the last chunk: after that
+ * r3labs/sse and @microsoft/fetch-event-source would not come back at all. */
 static void end_wave(struct streamer *st)
 {
     size_t most = st->count / STOP_WAVES;

@@ -117,7 +117,8 @@ static void replay_audience(struct streamer *st, struct audience *a)
 struct delivery {
     struct streamer *st;
     const struct frame *frame;
-    struct run *run; /* LARGE_EVENT: the one for all audiences */
+    struct run *runs[FRAMING_CLOSE + 1]; /* LARGE_EVENT: the ones for all
+                                            audiences of a framing */
 };
 
 static void touch(struct streamer *st, struct audience *a, struct run *run)
@@ -135,26 +136,45 @@ static void give(void *arg, struct audience *a)
         return;
     if (a->run == NULL)
         touch(d->st, a, run_new(&d->st->held));
-    d->st->copied += d->frame->event.len;
-    if (a->run == NULL || !run_append(a->run, d->frame->id, d->frame->event))
+    const struct slice bytes = frame_bytes(d->frame, a->framing);
+    d->st->copied += bytes.len;
+    if (a->run == NULL || !run_append(a->run, d->frame->id, bytes))
         replay_audience(d->st, a);
+}
+
+/* Made for the first audience that wants it. NULL: out of memory. */
+static struct run *large_run(struct delivery *d, enum framing framing)
+{
+    struct run *run = d->runs[framing];
+
+    if (run != NULL)
+        return run;
+    run = run_new(&d->st->held);
+    if (run == NULL ||
+        !run_append(run, d->frame->id, frame_bytes(d->frame, framing))) {
+        run_unref(run);
+        return NULL;
+    }
+    d->runs[framing] = run;
+    return run;
 }
 
 static void give_large(void *arg, struct audience *a)
 {
-    const struct delivery *d = arg;
+    struct delivery *d = arg;
 
     if (a->live == 0)
         return;
-    if (d->run == NULL)
+    struct run *run = large_run(d, a->framing);
+    if (run == NULL)
         replay_audience(d->st, a);
     else
-        touch(d->st, a, run_ref(d->run));
+        touch(d->st, a, run_ref(run));
 }
 
 static bool is_small(const struct frame *f)
 {
-    return f->kind == FRAME_MESSAGE && f->event.len < LARGE_EVENT;
+    return f->kind == FRAME_MESSAGE && f->chunk.len < LARGE_EVENT;
 }
 
 static void take_small(struct streamer *st, const struct frame *f)
@@ -167,17 +187,14 @@ static void take_small(struct streamer *st, const struct frame *f)
 
 static void take_large(struct streamer *st, const struct frame *f)
 {
-    struct delivery d = {.st = st, .frame = f, .run = run_new(&st->held)};
+    struct delivery d = {.st = st, .frame = f};
 
     flush_touched(st);
     st->last_id = f->id;
-    if (d.run != NULL && !run_append(d.run, f->id, f->event)) {
-        run_unref(d.run);
-        d.run = NULL;
-    }
     stream_index_match(&st->index, f->name, give_large, &d);
     flush_touched(st);
-    run_unref(d.run);
+    for (int i = FRAMING_CHUNKED; i <= FRAMING_CLOSE; i++)
+        run_unref(d.runs[i]);
 }
 
 /* Events are copied to each audience's run, so that a socket gets all of a turn

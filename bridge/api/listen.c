@@ -2,6 +2,7 @@
  * listens to what from where, then hands the socket to the streams. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bridge/api/doors.h"
@@ -66,6 +67,11 @@ static const char *const stream_headers[] = {
     NULL,
 };
 
+static enum framing framing_of(const struct call *c)
+{
+    return http_takes_chunks(c->q) ? FRAMING_CHUNKED : FRAMING_CLOSE;
+}
+
 static void put_response_head(struct buffer *b, const struct call *c)
 {
     buffer_put_str(b, "HTTP/1.1 200 OK\r\n");
@@ -76,15 +82,32 @@ static void put_response_head(struct buffer *b, const struct call *c)
         put_header(b, cors_headers[i], cors_headers[i + 1]);
     buffer_put_str(b, "X-RateLimit-Remaining: ");
     buffer_put_u64(b, shown_remaining(c->remaining));
-    /* no length and no chunks: the body ends with the connection */
-    buffer_put_str(b, "\r\nConnection: close\r\n\r\n");
+    buffer_put_str(b, "\r\n");
+    if (framing_of(c) == FRAMING_CHUNKED)
+        put_header(b, "Transfer-Encoding", "chunked");
+    /* The connection ends with a chunked stream, too, but to say so here would
+     * make undici (fetch() of Node.js) take a cut off stream for a whole one. */
+    if (framing_of(c) == FRAMING_CLOSE || http_method(c->q) == HTTP_HEAD)
+        put_header(b, "Connection", "close");
+    buffer_put_str(b, "\r\n");
 }
 
+/* HEAD: the very head that GET has. The library would make up a length for it
+ * (RFC 9110 §8.6), so it goes past it; a fresh connection takes it at once. */
 static enum http_next answer_head(struct call *c)
 {
-    for (size_t i = 0; stream_headers[i] != NULL; i += 2)
-        http_add_header(c->q, stream_headers[i], stream_headers[i + 1]);
-    return answer(c, 200, "text/event-stream", NULL);
+    struct buffer head = BUFFER_INIT;
+
+    put_response_head(&head, c);
+    const int fd = http_detach(c->q);
+    if (fd >= 0) {
+        if (buffer_ok(&head) &&
+            send(fd, head.data, head.len, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+            shutdown(fd, SHUT_WR);
+        close(fd);
+    }
+    buffer_release(&head);
+    return HTTP_DETACHED;
 }
 
 static enum http_next hand_over(struct call *c, const struct wish *w,
@@ -98,6 +121,7 @@ static enum http_next hand_over(struct call *c, const struct wish *w,
         .things = w->things,
         .thing_count = w->count,
         .plan = plan,
+        .framing = framing_of(c),
         .is_local_plan = strcmp(plan->name, "local") == 0,
         .has_cursor = w->has_cursor,
         .cursor = w->cursor,

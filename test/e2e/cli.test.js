@@ -388,7 +388,7 @@ group('Stopping', () => {
       posting = false
       await posts
       for (const stream of streams) {
-        assert.deepEqual(await within(stream.ended, 'end of stream'), { complete: true, unfinished: false })
+        assert.deepEqual(await within(stream.ended, 'end of stream'), { complete: false, unfinished: false })
       }
       assert.equal(await five.closeReason(), 0x8b)
       assert.equal(await four.closeReason(), null)

@@ -21,6 +21,7 @@ static void an_idle_stream_is_told_and_closed(void **state)
            "data: {\"type\":\"expired\",\"reason\":\"idle\"}\n\n");
     assert_true(clock_mono_us() - since_us >= 2 * SECOND);
     expect_end(&r);
+    expect_complete(&r);
     hang_up(&r);
     wait_for_count(0);
 }
@@ -150,7 +151,9 @@ static void a_revoked_token_loses_its_streams(void **state)
     expect(&other, HEAD CONNECTED);
     link_opts.on_message(link_opts.arg, &m);
     expect_end(&one);
+    expect_complete(&one);
     expect_end(&two);
+    expect_complete(&two);
     expect_nothing(&other, SECOND / 20);
     wait_for_count(1);
     assert_false(other.ended);
@@ -205,13 +208,38 @@ static void a_revocation_before_the_stream_is_listed_is_noticed(void **state)
     hang_up(&r);
 }
 
-/* ---- the end ------------------------------------------------------------- */
-
 static bool ends_with_an_event(const struct reader *r)
 {
     return r->got.len >= 2 &&
            memcmp(r->got.data + r->got.len - 2, "\n\n", 2) == 0;
 }
+
+/* What it is still owed is dropped up to the end of an event; then the end. */
+static void a_revoked_reader_that_is_behind_sees_a_clean_end(void **state)
+{
+    static char payload[1000001];
+    const struct link_message m = {
+        .topic = slice_str(EVENTS_PREFIX "tok/" EVENT_REVOKED "/")};
+    struct reader r;
+
+    (void)state;
+    memset(payload, 'x', sizeof(payload) - 1);
+    listen_to(&r, "a");
+    say("tok/a", payload);
+    say("tok/a", payload);
+    link_opts.on_message(link_opts.arg, &m);
+    const int64_t until_us = clock_mono_us() + PATIENCE_US;
+    while (!r.ended && clock_mono_us() < until_us) {
+        read_some(&r);
+        usleep(200);
+    }
+    assert_true(r.ended);
+    assert_true(ends_with_an_event(&r));
+    expect_complete(&r);
+    hang_up(&r);
+}
+
+/* ---- the end ------------------------------------------------------------- */
 
 static void stopping_ends_every_stream_at_an_event(void **state)
 {
@@ -230,6 +258,7 @@ static void stopping_ends_every_stream_at_an_event(void **state)
     stop_streams(NULL);
     assert_true(clock_mono_us() - since_us < 3 * SECOND);
     expect_end(&quick);
+    expect_cut_off(&quick);
     read_some(&asleep); /* never read while it lived: whatever it got */
     hang_up(&quick);
     hang_up(&slow);
@@ -258,6 +287,7 @@ static void stopping_lets_a_reader_finish_the_event(void **state)
     pthread_join(stopper, NULL);
     assert_true(r.ended);
     assert_true(ends_with_an_event(&r));
+    expect_cut_off(&r);
     assert_true(r.got.len > sizeof(payload));
     assert_true(r.got.len < 2 * sizeof(payload));
     hang_up(&r);
@@ -279,9 +309,10 @@ int main(void)
         TEST(a_revocation_while_the_link_was_down_is_noticed),
         TEST(a_revocation_nobody_told_of_is_found),
         TEST(a_revocation_before_the_stream_is_listed_is_noticed),
+        TEST(a_revoked_reader_that_is_behind_sees_a_clean_end),
         TEST(stopping_ends_every_stream_at_an_event),
         TEST(stopping_lets_a_reader_finish_the_event),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_IN_BOTH_FRAMINGS(tests);
 }

@@ -27,6 +27,7 @@
 #include "bridge/sse.h"
 #include "writing.h"
 
+/* Stands for the response head, which is never in a chunk. */
 #define HEAD "HTTP/1.1 200 OK\r\n\r\n"
 #define REVOKED "$events/+/revoked/#"
 #define PATIENCE_US (5 * SECOND)
@@ -197,10 +198,17 @@ static inline struct command say(const char *topic, const char *payload)
     return c;
 }
 
+/* How the readers of the tests that run now have their streams. */
+static enum framing framing = FRAMING_CHUNKED;
+
 struct reader {
     int fd;
-    struct buffer got;
-    size_t checked; /* bytes of `got` that were expected */
+    enum framing framing;
+    struct buffer raw; /* not taken out of its chunk yet */
+    struct buffer got; /* without chunks */
+    size_t checked;    /* bytes of `got` that were expected */
+    size_t chunks;     /* that came */
+    bool complete;     /* the last chunk came */
     bool ended;
 };
 
@@ -218,7 +226,7 @@ static inline bool adopt(struct reader *r, const struct stream_opts *opts)
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds),
                      0);
-    *r = (struct reader){.fd = fds[0]};
+    *r = (struct reader){.fd = fds[0], .framing = opts->framing};
     if (streams_adopt(streams, fds[1], opts))
         return true;
     close(fds[0]);
@@ -236,6 +244,7 @@ static inline struct stream_opts options(const char *plan, const char *things)
         .things = list,
         .plan = writing_plan(&w, plan),
         .head = head(),
+        .framing = framing,
         .response_head = slice_str(HEAD),
     };
 
@@ -245,13 +254,69 @@ static inline struct stream_opts options(const char *plan, const char *things)
     return o;
 }
 
+static inline void drop_raw(struct reader *r, size_t len)
+{
+    memmove(r->raw.data, r->raw.data + len, r->raw.len - len);
+    r->raw.len -= len;
+}
+
+/* One whole event, or comment, and nothing more. */
+static inline void check_event(const char *text, size_t len)
+{
+    assert_true(len > 2);
+    assert_ptr_equal(memmem(text, len, "\n\n", 2), text + len - 2);
+}
+
+/* false: it is not all there. */
+static inline bool take_chunk(struct reader *r)
+{
+    char *line_end = memmem(r->raw.data, r->raw.len, "\r\n", 2), *digits_end;
+
+    if (line_end == NULL)
+        return false;
+    assert_false(r->complete);
+    assert_true(line_end - r->raw.data <= 8);
+    const size_t head = (size_t)(line_end + 2 - r->raw.data);
+    const size_t len = strtoul(r->raw.data, &digits_end, 16);
+    assert_ptr_equal(digits_end, line_end);
+    if (r->raw.len < head + len + 2)
+        return false;
+    assert_memory_equal(r->raw.data + head + len, "\r\n", 2);
+    r->complete = len == 0;
+    if (len > 0) {
+        check_event(r->raw.data + head, len);
+        buffer_put(&r->got, r->raw.data + head, len);
+        r->chunks++;
+    }
+    drop_raw(r, head + len + 2);
+    return true;
+}
+
+static inline void take_raw(struct reader *r)
+{
+    size_t plain = r->raw.len;
+
+    if (r->framing == FRAMING_CHUNKED)
+        plain = r->got.len > 0              ? 0
+                : r->raw.len < strlen(HEAD) ? 0
+                                            : strlen(HEAD);
+    if (plain > 0) {
+        buffer_put(&r->got, r->raw.data, plain);
+        drop_raw(r, plain);
+    }
+    while (r->framing == FRAMING_CHUNKED && r->got.len > 0 && take_chunk(r))
+        ;
+}
+
 static inline void read_some(struct reader *r)
 {
     char bytes[65536];
     ssize_t n;
 
-    while ((n = recv(r->fd, bytes, sizeof(bytes), 0)) > 0)
-        buffer_put(&r->got, bytes, (size_t)n);
+    while ((n = recv(r->fd, bytes, sizeof(bytes), 0)) > 0) {
+        buffer_put(&r->raw, bytes, (size_t)n);
+        take_raw(r);
+    }
     if (n == 0)
         r->ended = true;
 }
@@ -290,6 +355,20 @@ static inline void expect_nothing(struct reader *r, int64_t us)
     assert_string_equal(r->got.data + r->checked, "");
 }
 
+/* The server said that this was all, as far as the framing can say so. */
+static inline void expect_complete(const struct reader *r)
+{
+    assert_int_equal(r->complete, r->framing == FRAMING_CHUNKED);
+    assert_int_equal(r->raw.len, 0);
+}
+
+/* The answer was cut off after an event. */
+static inline void expect_cut_off(const struct reader *r)
+{
+    assert_false(r->complete);
+    assert_int_equal(r->raw.len, 0);
+}
+
 static inline void expect_end(struct reader *r)
 {
     const int64_t until_us = clock_mono_us() + PATIENCE_US;
@@ -318,6 +397,7 @@ static inline void expect_message(struct reader *r, const struct command *c,
 static inline void hang_up(struct reader *r)
 {
     close(r->fd);
+    buffer_release(&r->raw);
     buffer_release(&r->got);
 }
 
@@ -331,6 +411,13 @@ static inline void wait_for_count(size_t count)
 }
 
 #define CONNECTED "event: status\ndata: {\"type\":\"connected\"}\n\n"
+
+/* The tests with streams in chunks, then in HTTP/1.0's way. */
+#define RUN_IN_BOTH_FRAMINGS(tests)                                           \
+    ((framing = FRAMING_CHUNKED,                                              \
+      cmocka_run_group_tests_name("chunked", tests, NULL, NULL)) +            \
+     (framing = FRAMING_CLOSE,                                                \
+      cmocka_run_group_tests_name("until close", tests, NULL, NULL)))
 
 static inline void listen_to(struct reader *r, const char *things)
 {

@@ -18,7 +18,8 @@ static struct audience *enter(struct stream_index *x, const char *token,
         n++;
     }
     n = stream_filters_normalize(filters, n);
-    struct audience *a = stream_index_enter(x, slice_str(token), filters, n);
+    struct audience *a =
+        stream_index_enter(x, slice_str(token), filters, n, FRAMING_CHUNKED);
     assert_non_null(a);
     return a;
 }

@@ -236,6 +236,95 @@ static void several_filters_give_each_message_once_in_order(void **state)
     hang_up(&late);
 }
 
+/* ---- framing ------------------------------------------------------------- */
+
+static void expect_raw(struct reader *r, const char *text)
+{
+    char bytes[1024];
+    size_t len = 0;
+    const int64_t until_us = clock_mono_us() + PATIENCE_US;
+
+    while (len < strlen(text) && clock_mono_us() < until_us) {
+        pump();
+        const ssize_t n = recv(r->fd, bytes + len, strlen(text) - len, 0);
+        if (n > 0)
+            len += (size_t)n;
+        usleep(500);
+    }
+    assert_int_equal(len, strlen(text));
+    assert_memory_equal(bytes, text, len);
+}
+
+static void put_event(char *text, size_t size, const struct command *c,
+                      bool in_chunk)
+{
+    struct buffer b = BUFFER_INIT;
+
+    sse_put_message(&b, slice_str("tok"), slice_str("a"), slice_str("{}"),
+                    PAYLOAD_JSON, c->id, c->at_us);
+    if (in_chunk)
+        snprintf(text, size, "%zx\r\n%.*s\r\n", b.len, (int)b.len, b.data);
+    else
+        snprintf(text, size, "%.*s", (int)b.len, b.data);
+    buffer_release(&b);
+}
+
+/* Byte for byte, what was stored before and what comes live. */
+static void on_the_wire(enum framing wire, const char *start)
+{
+    char text[512];
+    struct stream_opts o = options("paid", "a");
+    const struct command before = say("tok/a", "{}");
+    struct reader r;
+
+    o.framing = wire;
+    assert_true(adopt(&r, &o));
+    expect_raw(&r, start);
+    put_event(text, sizeof(text), &before, wire == FRAMING_CHUNKED);
+    expect_raw(&r, text);
+    const struct command live = say("tok/a", "{}");
+    put_event(text, sizeof(text), &live, wire == FRAMING_CHUNKED);
+    expect_raw(&r, text);
+    hang_up(&r);
+}
+
+static void an_event_is_a_chunk_of_its_own(void **state)
+{
+    (void)state;
+    on_the_wire(FRAMING_CHUNKED, HEAD "2a\r\n" CONNECTED "\r\n");
+}
+
+static void without_chunks_the_body_is_the_events(void **state)
+{
+    (void)state;
+    on_the_wire(FRAMING_CLOSE, HEAD CONNECTED);
+}
+
+/* Readers of both kinds side by side; a large event is not copied for each. */
+static void both_framings_get_the_same_events(void **state)
+{
+    static char large[10001];
+    const char *const payloads[] = {"{}", large, "[1]"};
+    struct stream_opts o = options("paid", "a");
+    struct reader readers[4];
+
+    (void)state;
+    memset(large, 'x', sizeof(large) - 1);
+    for (int i = 0; i < 4; i++) {
+        o.framing = i % 2 == 0 ? FRAMING_CHUNKED : FRAMING_CLOSE;
+        assert_true(adopt(&readers[i], &o));
+        expect(&readers[i], HEAD CONNECTED);
+    }
+    for (int n = 0; n < 30; n++) {
+        const char *payload = payloads[n % 3];
+        const struct command c = say("tok/a", payload);
+        for (int i = 0; i < 4; i++)
+            expect_message(&readers[i], &c, "a", payload);
+    }
+    for (int i = 0; i < 4; i++)
+        hang_up(&readers[i]);
+}
+
 /* ---- slow readers -------------------------------------------------------- */
 
 #define SLOW_COUNT 160
@@ -411,10 +500,13 @@ int main(void)
         TEST(removed_messages_are_announced_as_a_gap),
         TEST(a_cursor_from_the_future_is_a_gap),
         TEST(several_filters_give_each_message_once_in_order),
+        TEST(an_event_is_a_chunk_of_its_own),
+        TEST(without_chunks_the_body_is_the_events),
+        TEST(both_framings_get_the_same_events),
         TEST(a_slow_reader_gets_everything_once_in_order),
         TEST(what_comes_while_others_are_sent_comes_once_in_order),
         TEST(nothing_is_lost_or_doubled_whatever_the_link_does),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_IN_BOTH_FRAMINGS(tests);
 }
