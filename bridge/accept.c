@@ -22,7 +22,8 @@ static struct slice cut(struct slice *rest, char c)
     const size_t n = at == NULL ? rest->len : (size_t)(at - p);
     const struct slice head = slice_of(p, n);
 
-    *rest = at == NULL ? (struct slice){0} : slice_of(at + 1, rest->len - n - 1);
+    *rest =
+        at == NULL ? (struct slice){0} : slice_of(at + 1, rest->len - n - 1);
     return trim(head);
 }
 
@@ -36,8 +37,10 @@ static unsigned quality(struct slice parameters)
         if (one.len < 3 || (p[0] != 'q' && p[0] != 'Q') || p[1] != '=')
             continue;
         for (size_t i = 2; i < one.len && unit > 0; i++) {
-            if (p[i] == '.')
+            if (p[i] == '.') { /* Java sends q=.2 */
+                unit = 100;
                 continue;
+            }
             if (p[i] < '0' || p[i] > '9')
                 return 1000;
             q += (unsigned)(p[i] - '0') * unit;
@@ -56,6 +59,8 @@ static int closeness(struct slice range, const char *type)
 
     if (range.len == len && strncasecmp(p, type, len) == 0)
         return 3;
+    if (range.len == 1 && p[0] == '*') /* Java, again */
+        return 1;
     if (range.len >= 3 && memcmp(p + range.len - 2, "/*", 2) == 0) {
         if (range.len == 3 && p[0] == '*')
             return 1;
@@ -95,4 +100,9 @@ size_t accept_best(struct slice accept, const char *const *types, size_t count)
         }
     }
     return best;
+}
+
+bool accept_allows(struct slice accept, const char *type)
+{
+    return trim(accept).len == 0 || quality_of(accept, type) > 0;
 }

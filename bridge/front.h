@@ -47,6 +47,7 @@ struct route {
     const char *pattern;
     enum http_method method;
     bool is_counted; /* first argument is a token whose limits apply */
+    const char *query; /* names of parameters, see query_check() */
     enum http_next (*handle)(struct call *c);
     size_t (*body_max)(struct call *c); /* NULL: nothing kept */
 };
@@ -59,9 +60,12 @@ extern const struct http_handler router;
 enum http_next answer(struct call *c, unsigned status, const char *content_type,
                       struct buffer *body);
 enum http_next answer_json(struct call *c, unsigned status, struct buffer *body);
-/* {"error":"<text>"} */
+/* {"error":"<text>"}, which no cache may keep (RFC 9111 §4.2.2 lets them keep
+ * some errors otherwise). */
 enum http_next answer_error(struct call *c, unsigned status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Answers 400 if the query has what the route does not know. */
+bool query_refused(struct call *c);
 /* The headers alone, for answers of other shapes. */
 void answer_headers(struct call *c);
 /* Cross-origin headers of every answer, as name/value pairs ending in NULL. */

@@ -488,3 +488,19 @@ void json_to_msgpack(struct slice json, struct buffer *out)
     }
     buffer_release(&r.text);
 }
+
+void put_msgpack_array(struct buffer *out, uint32_t count)
+{
+    msgpack_packer pk;
+
+    msgpack_packer_init(&pk, out, pack_to_buffer);
+    msgpack_pack_array(&pk, count);
+}
+
+void put_msgpack_nil(struct buffer *out)
+{
+    msgpack_packer pk;
+
+    msgpack_packer_init(&pk, out, pack_to_buffer);
+    msgpack_pack_nil(&pk);
+}

@@ -18,4 +18,8 @@ bool msgpack_to_json(struct slice in, struct buffer *out,
  * U+FFFD. */
 void json_to_msgpack(struct slice json, struct buffer *out);
 
+/* The head of an array whose `count` elements the caller puts behind it. */
+void put_msgpack_array(struct buffer *out, uint32_t count);
+void put_msgpack_nil(struct buffer *out);
+
 #endif

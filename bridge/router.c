@@ -7,25 +7,35 @@
 
 #include "bridge/api/doors.h"
 #include "bridge/front.h"
+#include "bridge/query.h"
+
+/* EventSource cannot send headers of its own, so libraries in its place put the
+ * last event's id into the query, each under a name of its own (Yaffle's and
+ * other polyfills, Mercure). */
+#define CURSOR                                                                \
+    "last_event_id|lastEventId|lastEventID|Last-Event-ID|Last-Event-Id"
 
 static const struct route routes[] = {
-    {"/", HTTP_GET, false, home_page, NULL},
-    {"/favicon.ico", HTTP_GET, false, home_icon, NULL},
-    {"/health", HTTP_GET, false, health_get, NULL},
-    {"/tokens", HTTP_POST, false, tokens_post, NULL},
-    {"/mqtt", HTTP_GET, false, mqtt_websocket, NULL},
-    {"/{}/chat/{}", HTTP_POST, true, chat_post, chat_body_max},
-    {"/{}/chat/{}/latest", HTTP_GET, true, chat_latest, NULL},
-    {"/{}/chat/{}/history", HTTP_GET, true, chat_history, NULL},
-    {"/{}/chat/{}/listen", HTTP_GET, true, chat_listen, NULL},
-    {"/{}/listen", HTTP_GET, true, chat_listen_many, NULL},
-    {"/{}/things", HTTP_GET, true, chat_things, NULL},
+    {"/", HTTP_GET, false, NULL, home_page, NULL},
+    {"/favicon.ico", HTTP_GET, false, NULL, home_icon, NULL},
+    {"/health", HTTP_GET, false, NULL, health_get, NULL},
+    {"/tokens", HTTP_POST, false, "", tokens_post, NULL},
+    {"/mqtt", HTTP_GET, false, NULL, mqtt_websocket, NULL},
+    {"/{}/chat/{}", HTTP_POST, true, "retain", chat_post, chat_body_max},
+    {"/{}/chat/{}/latest", HTTP_GET, true, "format", chat_latest, NULL},
+    {"/{}/chat/{}/history", HTTP_GET, true,
+     "limit before after since until order format", chat_history, NULL},
+    {"/{}/chat/{}/listen", HTTP_GET, true, CURSOR, chat_listen, NULL},
+    {"/{}/listen", HTTP_GET, true, "things " CURSOR, chat_listen_many, NULL},
+    {"/{}/things", HTTP_GET, true, "detail", chat_things, NULL},
 };
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
 
 const char *const cors_headers[] = {
-    "Access-Control-Allow-Origin", "*",
-    "Access-Control-Expose-Headers", "X-RateLimit-Remaining, Retry-After, ETag",
+    "Access-Control-Allow-Origin",
+    "*",
+    "Access-Control-Expose-Headers",
+    "X-RateLimit-Remaining, Retry-After, ETag",
     NULL,
 };
 
@@ -45,20 +55,22 @@ void answer_headers(struct call *c)
                             shown_remaining(c->remaining));
 }
 
-enum http_next answer(struct call *c, unsigned status, const char *content_type,
-                      struct buffer *body)
+enum http_next answer(struct call *c, unsigned status,
+                      const char *content_type, struct buffer *body)
 {
     answer_headers(c);
     http_respond(c->q, status, content_type, body);
     return HTTP_ANSWERED;
 }
 
-enum http_next answer_json(struct call *c, unsigned status, struct buffer *body)
+enum http_next answer_json(struct call *c, unsigned status,
+                           struct buffer *body)
 {
     return answer(c, status, "application/json", body);
 }
 
-enum http_next answer_error(struct call *c, unsigned status, const char *fmt, ...)
+enum http_next answer_error(struct call *c, unsigned status, const char *fmt,
+                            ...)
 {
     struct buffer body = BUFFER_INIT;
     char text[512];
@@ -70,7 +82,20 @@ enum http_next answer_error(struct call *c, unsigned status, const char *fmt, ..
     buffer_put_str(&body, "{\"error\":");
     buffer_put_json_string(&body, slice_str(text));
     buffer_put_str(&body, "}\n");
+    http_add_header(c->q, "Cache-Control", "no-store");
     return answer_json(c, status, &body);
+}
+
+bool query_refused(struct call *c)
+{
+    struct buffer text = BUFFER_INIT;
+    const bool ok = query_check(http_query(c->q), c->route->query, &text);
+
+    if (!ok)
+        answer_error(c, 400, "%.*s", (int)text.len,
+                     text.len > 0 ? text.data : "");
+    buffer_release(&text);
+    return !ok;
 }
 
 /* ---- matching ------------------------------------------------------------ */
@@ -138,8 +163,9 @@ static size_t begin(void *arg, struct http_request *q)
     c->q = q;
     c->remaining = UINT64_MAX;
     find_route(c);
-    return c->route != NULL && c->route->body_max != NULL ? c->route->body_max(c)
-                                                          : 0;
+    return c->route != NULL && c->route->body_max != NULL
+               ? c->route->body_max(c)
+               : 0;
 }
 
 static void put_methods(char *out, size_t size, unsigned methods)
@@ -175,8 +201,9 @@ static enum http_next no_route(struct call *c)
     char allow[64];
 
     if (!http_segments(c->q, &segments, &count))
-        return answer_error(c, 400, "path: each %% needs two hexadecimal "
-                                    "digits, and %%00 is not allowed");
+        return answer_error(c, 400,
+                            "path: each %% needs two hexadecimal "
+                            "digits, and %%00 is not allowed");
     const unsigned methods = methods_of(segments, count);
     if (http_method(c->q) == HTTP_OPTIONS) {
         http_add_header(c->q, "Access-Control-Allow-Methods",

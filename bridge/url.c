@@ -53,23 +53,50 @@ bool url_next_segment(struct slice *path, struct slice *ret_segment)
     return true;
 }
 
+bool url_next_parameter(struct slice *query, struct url_parameter *ret)
+{
+    while (query->len > 0) {
+        const char *p = query->data, *end = p + query->len;
+        const char *amp = memchr(p, '&', query->len);
+        const char *stop = amp == NULL ? end : amp;
+        const size_t len = (size_t)(stop - p);
+        const char *equals = len == 0 ? NULL : memchr(p, '=', len);
+
+        *query = amp == NULL ? (struct slice){0}
+                             : slice_of(amp + 1, (size_t)(end - amp - 1));
+        if (len == 0) /* "a&&b", "a&" */
+            continue;
+        const char *name_end = equals == NULL ? stop : equals;
+        ret->name = slice_of(p, (size_t)(name_end - p));
+        ret->has_value = equals != NULL;
+        ret->value = equals == NULL
+                         ? slice_of(stop, 0)
+                         : slice_of(equals + 1, (size_t)(stop - equals - 1));
+        return true;
+    }
+    return false;
+}
+
+bool url_is_named(const struct url_parameter *p, struct slice name)
+{
+    char decoded[64];
+    size_t len;
+
+    if (slice_eq(p->name, name))
+        return true;
+    return p->name.len <= sizeof(decoded) &&
+           url_decode(p->name, true, decoded, &len) &&
+           slice_eq(slice_of(decoded, len), name);
+}
+
 bool url_query(struct slice query, const char *name, struct slice *ret_value)
 {
-    const char *p = query.data;
-    const char *end = p + query.len;
-    const size_t len = strlen(name);
+    struct url_parameter p;
 
-    while (query.len > 0 && p < end) {
-        const char *amp = memchr(p, '&', (size_t)(end - p));
-        const char *stop = amp == NULL ? end : amp;
-        const size_t n = (size_t)(stop - p);
-        if (n >= len && memcmp(p, name, len) == 0 &&
-            (n == len || p[len] == '=')) {
-            *ret_value = n == len ? slice_of(stop, 0)
-                                  : slice_of(p + len + 1, n - len - 1);
+    while (url_next_parameter(&query, &p))
+        if (url_is_named(&p, slice_str(name))) {
+            *ret_value = p.value;
             return true;
         }
-        p = stop + 1;
-    }
     return false;
 }

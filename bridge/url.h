@@ -16,8 +16,20 @@ bool url_decode(struct slice in, bool plus, char *out, size_t *ret_len);
  * slash. false: nothing left. "/a//b" has the segments "", "a", "", "b". */
 bool url_next_segment(struct slice *path, struct slice *ret_segment);
 
-/* The value of parameter `name` in an encoded query, still encoded.
- * The first wins. false: not there. "a&b=1": a is there with an empty value. */
+/* A parameter of a query, both parts still encoded. "a&b=": a has no value, b
+ * has an empty one. */
+struct url_parameter {
+    struct slice name, value;
+    bool has_value;
+};
+/* The query's next parameter that has a name or a value; *query moves behind
+ * it. false: no more. */
+bool url_next_parameter(struct slice *query, struct url_parameter *ret);
+/* Is that its name, once it is decoded? */
+bool url_is_named(const struct url_parameter *p, struct slice name);
+
+/* The value of the first parameter called `name`, still encoded; of "a" it is
+ * empty. false: not there. */
 bool url_query(struct slice query, const char *name, struct slice *ret_value);
 
 #endif

@@ -8,12 +8,12 @@
 #include "bridge/api/reading.h"
 #include "bridge/msgpack_json.h"
 
-/* If-None-Match against `"<id>"` (RFC 9110 §13.1.2): a list, weak or not, with
+/* If-None-Match against `"<tag>"` (RFC 9110 §13.1.2): a list, weak or not, with
  * or without quotes, or `*`. */
-static bool is_known(struct call *c, const char *id)
+static bool is_known(struct call *c, const char *tag)
 {
     struct slice header;
-    const size_t len = strlen(id);
+    const size_t len = strlen(tag);
 
     if (!http_header(c->q, "If-None-Match", &header))
         return false;
@@ -29,7 +29,8 @@ static bool is_known(struct call *c, const char *id)
         while (p < end && strchr("\" \t,", *p) == NULL)
             p++;
         const size_t n = (size_t)(p - from);
-        if ((n == 1 && *from == '*') || (n == len && memcmp(from, id, n) == 0))
+        if ((n == 1 && *from == '*') ||
+            (n == len && memcmp(from, tag, n) == 0))
             return true;
         while (p < end && *p != ',')
             p++;
@@ -37,17 +38,41 @@ static bool is_known(struct call *c, const char *id)
     return false;
 }
 
+/* JSON is called by its id alone; every representation has a validator of its
+ * own (RFC 9110 §8.8.3.3). */
+static const char *const types[] = {"application/json", "application/msgpack",
+                                    "application/vnd.msgpack",
+                                    "application/x-msgpack"};
+static const char *const etag_suffixes[] = {"", "-msgpack", "-vnd.msgpack",
+                                            "-x-msgpack"};
+
+/* Index into types[]; -1: answered 400. */
+static int choose_type(struct call *c)
+{
+    static const char *const words[] = {"json", "msgpack"};
+    struct slice accept = {0};
+    size_t word;
+    const int there = query_word(c, "format", words, 2, &word);
+
+    if (there != 0)
+        return there < 0 ? -1 : (int)word;
+    http_header(c->q, "Accept", &accept);
+    http_add_header(c->q, "Vary", "Accept");
+    return (int)accept_best(accept, types, 4);
+}
+
 enum http_next chat_latest(struct call *c)
 {
-    static const char *const types[] = {"application/json",
-                                        "application/msgpack"};
     struct buffer body = BUFFER_INIT, packed = BUFFER_INIT;
-    char id[24], etag[32];
+    char tag[48], etag[56];
     struct reading g;
     struct record record;
-    struct slice accept = {0};
 
-    if (!reading_begin(c, &g, true, 1))
+    if (!reading_begin(c, &g, true, 0))
+        return HTTP_ANSWERED;
+    reading_end(&g);
+    const int type = choose_type(c);
+    if (type < 0 || !reading_begin(c, &g, true, 1))
         return HTTP_ANSWERED;
     const enum store_err err =
         store_latest(g.reader, slice_of(g.topic, g.topic_len), &record);
@@ -58,21 +83,21 @@ enum http_next chat_latest(struct call *c)
         return answer_error(c, 404, "no messages yet");
     }
     put_latest(&body, c->arguments[0], c->arguments[1], &record.m);
-    snprintf(id, sizeof(id), "%llu", (unsigned long long)record.m.id);
-    snprintf(etag, sizeof(etag), "\"%s\"", id);
+    snprintf(tag, sizeof(tag), "%llu%s", (unsigned long long)record.m.id,
+             etag_suffixes[type]);
+    snprintf(etag, sizeof(etag), "\"%s\"", tag);
     reading_end(&g);
 
     http_add_header(c->q, "ETag", etag);
+    /* kept, but never used without asking: RFC 9111 §5.2.2.4 */
     http_add_header(c->q, "Cache-Control", "no-cache");
-    http_add_header(c->q, "Vary", "Accept");
-    if (is_known(c, id)) {
+    if (is_known(c, tag)) {
         buffer_release(&body);
         return answer(c, 304, NULL, NULL);
     }
-    http_header(c->q, "Accept", &accept);
-    if (accept_best(accept, types, 2) == 0)
+    if (type == 0)
         return answer_json(c, 200, &body);
     json_to_msgpack(buffer_slice(&body), &packed);
     buffer_release(&body);
-    return answer(c, 200, types[1], &packed);
+    return answer(c, 200, types[type], &packed);
 }

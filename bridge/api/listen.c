@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/accept.h"
 #include "bridge/api/doors.h"
 #include "bridge/api/reading.h"
 #include "bridge/reads.h"
@@ -38,19 +39,49 @@ static bool parse_id(struct slice text, uint64_t *ret)
 }
 
 /* The header wins: the query is stale by the time EventSource reconnects. A
- * header that is no id of ours is ignored, since no browser could mend it. */
-static bool take_cursor(struct call *c, struct wish *w)
+ * header that is no id of ours is ignored, since no browser could mend it. Of
+ * several spellings in the query the last wins: libraries append theirs. An
+ * empty one is none (WHATWG HTML §9.2.6). */
+static bool read_cursor(struct call *c, struct wish *w)
 {
-    struct slice header;
+    struct slice header, query = http_query(c->q);
+    struct url_parameter p;
 
     if (http_header(c->q, "Last-Event-ID", &header) &&
         parse_id(header, &w->cursor)) {
         w->has_cursor = true;
         return true;
     }
-    const int there = query_u64(c, "last_event_id", &w->cursor);
-    w->has_cursor = there == 1;
-    return there >= 0;
+    while (url_next_parameter(&query, &p)) {
+        /* query_check() has let nothing else pass */
+        if (p.value.len == 0 || *(const char *)p.name.data == '_' ||
+            url_is_named(&p, slice_str("things")))
+            continue;
+        if (!parse_id(p.value, &w->cursor)) {
+            answer_error(c, 400,
+                         "%.*s: must be the id of a message, a whole number",
+                         (int)p.name.len, (const char *)p.name.data);
+            return false;
+        }
+        w->has_cursor = true;
+    }
+    return true;
+}
+
+/* A client that can read no event stream would wait for ever (RFC 9110
+ * §15.5.7). */
+static bool accepts_events(struct call *c)
+{
+    struct slice accept;
+
+    if (!http_header(c->q, "Accept", &accept) ||
+        accept_allows(accept, "text/event-stream"))
+        return true;
+    answer_error(c, 406,
+                 "this path answers text/event-stream only: send that as "
+                 "Accept, or none; stored messages are at "
+                 "/{token}/chat/{thing}/history");
+    return false;
 }
 
 static void put_header(struct buffer *b, const char *name, const char *value)
@@ -62,8 +93,10 @@ static void put_header(struct buffer *b, const char *name, const char *value)
 }
 
 static const char *const stream_headers[] = {
-    "Cache-Control", "no-cache, no-store, no-transform",
-    "X-Accel-Buffering", "no",
+    "Cache-Control",
+    "no-cache, no-store, no-transform",
+    "X-Accel-Buffering",
+    "no",
     NULL,
 };
 
@@ -147,7 +180,7 @@ static enum http_next start_listening(struct call *c, struct wish *w,
     const bool head_only = http_method(c->q) == HTTP_HEAD;
     struct reading g;
 
-    if (!take_cursor(c, w))
+    if (!accepts_events(c) || !read_cursor(c, w))
         return HTTP_ANSWERED;
     if (!reading_begin(c, &g, has_thing, head_only ? 1 : LISTEN_COST))
         return HTTP_ANSWERED;
@@ -162,25 +195,44 @@ static enum http_next start_listening(struct call *c, struct wish *w,
 enum http_next chat_listen(struct call *c)
 {
     struct wish w = {.count = 1};
+    struct reading g;
 
+    /* who, before what is wrong with the question */
+    if (!reading_begin(c, &g, true, 0))
+        return HTTP_ANSWERED;
+    reading_end(&g);
     w.things[0] = c->arguments[1];
     return start_listening(c, &w, true);
 }
 
+/* A level that is a bare `+`: a query means a blank by it, and whoever sent it
+ * the wildcard. `living+room` is a blank of some form encoder's. */
+static bool has_bare_plus(struct slice filter)
+{
+    struct slice level;
+
+    while (url_next_segment(&filter, &level))
+        if (slice_eq(level, slice_str("+")))
+            return true;
+    return false;
+}
+
 /* `a,b/%2B/c,%23`: split first, decoded then, so that %2C stays a comma. */
-static bool take_things(struct call *c, struct wish *w)
+static bool read_things(struct call *c, struct wish *w)
 {
     struct slice list;
     size_t used = 0;
 
     if (!url_query(http_query(c->q), "things", &list) || list.len == 0) {
-        answer_error(c, 400, "things: missing; like ?things=a,b/%%2B/c or "
-                             "?things=%%23 for all");
+        answer_error(c, 400,
+                     "things: missing; like ?things=a,b/%%2B/c or "
+                     "?things=%%23 for all");
         return false;
     }
     const char *p = list.data, *end = p + list.len;
     while (p <= end) {
-        const char *comma = p == end ? NULL : memchr(p, ',', (size_t)(end - p));
+        const char *comma =
+            p == end ? NULL : memchr(p, ',', (size_t)(end - p));
         const struct slice one =
             slice_of(p, (size_t)((comma == NULL ? end : comma) - p));
         size_t len;
@@ -188,11 +240,19 @@ static bool take_things(struct call *c, struct wish *w)
             answer_error(c, 400, "things: at most %d filters", THINGS_MAX);
             return false;
         }
+        if (has_bare_plus(one)) {
+            answer_error(c, 400,
+                         "things: filter %zu: write the wildcard + as %%2B; a "
+                         "+ in a query means a blank",
+                         w->count + 1);
+            return false;
+        }
         if (!url_decode(one, true, w->names + used, &len) ||
             !filter_valid(slice_of(w->names + used, len)) ||
             w->names[used] == '$' || len > THING_MAX) {
-            answer_error(c, 400, "things: filter %zu is none: like kitchen, "
-                                 "kitchen/+ or # (percent-encoded: %%2B, %%23)",
+            answer_error(c, 400,
+                         "things: filter %zu is none: like kitchen, "
+                         "kitchen/+ or # (percent-encoded: %%2B, %%23)",
                          w->count + 1);
             return false;
         }
@@ -216,5 +276,5 @@ enum http_next chat_listen_many(struct call *c)
     if (!reading_begin(c, &g, false, 0))
         return HTTP_ANSWERED;
     reading_end(&g);
-    return take_things(c, &w) ? start_listening(c, &w, false) : HTTP_ANSWERED;
+    return read_things(c, &w) ? start_listening(c, &w, false) : HTTP_ANSWERED;
 }

@@ -67,14 +67,21 @@ size_t chat_body_max(struct call *c)
 
 static bool is_msgpack(struct call *c)
 {
-    static const char name[] = "application/msgpack";
+    static const char *const names[] = {"application/msgpack",
+                                        "application/vnd.msgpack",
+                                        "application/x-msgpack"};
     struct slice type;
 
-    return http_header(c->q, "Content-Type", &type) &&
-           type.len >= sizeof(name) - 1 &&
-           strncasecmp(type.data, name, sizeof(name) - 1) == 0 &&
-           (type.len == sizeof(name) - 1 ||
-            strchr("; \t", ((const char *)type.data)[sizeof(name) - 1]) != NULL);
+    if (!http_header(c->q, "Content-Type", &type))
+        return false;
+    const char *p = type.data;
+    size_t len = 0; /* without parameters */
+    while (len < type.len && strchr("; \t", p[len]) == NULL)
+        len++;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (len == strlen(names[i]) && strncasecmp(p, names[i], len) == 0)
+            return true;
+    return false;
 }
 
 /* The payload to publish; false: answered 400 or 413. */
@@ -87,8 +94,9 @@ static bool take_payload(struct post *p, struct slice *ret_payload)
 
     if (!http_body(c->q, ret_payload)) {
         http_close_after(c->q);
-        answer_error(c, 413, "payload larger than the %llu bytes of the token's "
-                             "plan",
+        answer_error(c, 413,
+                     "payload larger than the %llu bytes of the token's "
+                     "plan",
                      (unsigned long long)p->access.plan->payload_max);
         return false;
     }
@@ -110,8 +118,9 @@ static bool take_payload(struct post *p, struct slice *ret_payload)
         return false;
     }
     if (type != JSON_OBJECT) {
-        answer_error(c, 400, "body must be a JSON object, like {\"a\":1}: "
-                             "byte 0 begins another value");
+        answer_error(c, 400,
+                     "body must be a JSON object, like {\"a\":1}: "
+                     "byte 0 begins another value");
         return false;
     }
     return true;
@@ -154,9 +163,10 @@ static void on_answer(struct link_request *a)
         http_add_header(c->q, "Retry-After", "1");
         answer_error(c, 503, "broker away, nothing was stored: retry");
     } else if (a->outcome == LINK_TIMEOUT) {
-        answer_error(c, 504, "no answer from the broker in time: the message "
-                             "may or may not be stored (send an "
-                             "Idempotency-Key to retry safely)");
+        answer_error(c, 504,
+                     "no answer from the broker in time: the message "
+                     "may or may not be stored (send an "
+                     "Idempotency-Key to retry safely)");
     } else if (a->status == 200) {
         c->remaining = a->remaining;
         buffer_put_str(&body, "{\"status\":\"ok\",\"id\":");
@@ -173,19 +183,12 @@ static void on_answer(struct link_request *a)
     http_resume(c->q);
 }
 
-static bool wants_retain(struct call *c)
-{
-    char text[8];
-
-    return query_text(c, "retain", text, sizeof(text)) == 1 &&
-           (strcmp(text, "1") == 0 || strcmp(text, "true") == 0);
-}
-
 enum http_next chat_post(struct call *c)
 {
     struct post *p = c->own;
     const struct slice token = c->arguments[0], thing = c->arguments[1];
     struct slice payload;
+    bool retain = false;
 
     if (p == NULL)
         return answer_error(c, 500, "out of memory");
@@ -196,6 +199,8 @@ enum http_next chat_post(struct call *c)
                                     "control characters, non-characters, + or "
                                     "#, without empty levels, not starting "
                                     "with $");
+    if (query_refused(c) || query_flag(c, "retain", &retain) < 0)
+        return HTTP_ANSWERED;
     if (!take_payload(p, &payload) || !take_idempotency_key(p))
         return HTTP_ANSWERED;
     memcpy(p->topic, token.data, token.len);
@@ -208,7 +213,7 @@ enum http_next chat_post(struct call *c)
     if (p->access.plan->reads_per_hour != 0)
         q->window_start_us =
             reads_window(c->front->reads, token, clock_real_us());
-    q->retain = wants_retain(c);
+    q->retain = retain;
     q->is_json = true;
     q->deadline_us = clock_mono_us() + DEADLINE_US;
     q->done = on_answer;

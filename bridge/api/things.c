@@ -90,19 +90,23 @@ static enum pages_next fill(void *arg, struct buffer *out)
 enum http_next chat_things(struct call *c)
 {
     struct reading g;
-    char detail[8];
+    bool detail = false;
 
-    if (!reading_begin(c, &g, false, 1))
+    if (!reading_begin(c, &g, false, 0))
+        return HTTP_ANSWERED;
+    reading_end(&g);
+    if (query_flag(c, "detail", &detail) < 0 ||
+        !reading_begin(c, &g, false, 1))
         return HTTP_ANSWERED;
     reading_end(&g);
     struct listing *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return answer_error(c, 500, "out of memory");
     l->store = c->front->store;
-    l->detail = query_text(c, "detail", detail, sizeof(detail)) == 1 &&
-                strcmp(detail, "0") != 0;
+    l->detail = detail;
     memcpy(l->prefix, c->arguments[0].data, c->arguments[0].len);
     l->prefix[c->arguments[0].len] = '/';
     l->prefix_len = c->arguments[0].len + 1;
+    http_add_header(c->q, "Cache-Control", "no-store");
     return answer_pages(c, "application/json", (struct pages){fill, free, l});
 }

@@ -79,6 +79,8 @@ enum http_next tokens_post(struct call *c)
 {
     uint32_t retry_s = 0;
 
+    if (query_refused(c))
+        return HTTP_ANSWERED;
     if (!creations_take(c->front->creations, http_client(c->q), clock_mono_us(),
                         &retry_s)) {
         http_add_header_u64(c->q, "Retry-After", retry_s);

@@ -83,12 +83,6 @@ suite('GET /{token}/chat/{thing}/history?limit=', {}, (server) => {
       }
     }
   })
-
-  it('other query parameters do no harm', async () => {
-    const token = newToken()
-    await server.say(token, 'x', { n: 1 })
-    assert.deepEqual(numbers(await server.history(token, 'x', '?_=1&limit=5&foo')), [1])
-  })
 })
 
 suite('GET /{token}/chat/{thing}/history of a long history', {}, (server) => {

@@ -56,7 +56,8 @@ static void segments_are_cut_before_they_are_decoded(void **state)
 
 static void the_first_of_equal_parameters_wins(void **state)
 {
-    const struct slice query = slice_str("limit=5&x&limit=6&xy=%20&=z&limitless=7");
+    const struct slice query =
+        slice_str("limit=5&x&limit=6&xy=%20&=z&limitless=7");
     struct slice v;
 
     (void)state;
@@ -71,12 +72,40 @@ static void the_first_of_equal_parameters_wins(void **state)
     assert_false(url_query((struct slice){0}, "x", &v));
 }
 
+static void parameters_come_one_by_one_and_are_compared_decoded(void **state)
+{
+    struct slice query = slice_str("&a=1&&b&c=&d=e=f&%67=h&");
+    static const struct {
+        const char *name, *value;
+        bool has_value;
+    } want[] = {{"a", "1", true},
+                {"b", "", false},
+                {"c", "", true},
+                {"d", "e=f", true},
+                {"g", "h", true}};
+    struct url_parameter p;
+    size_t n = 0;
+
+    (void)state;
+    while (url_next_parameter(&query, &p)) {
+        assert_true(n < 5);
+        assert_true(url_is_named(&p, slice_str(want[n].name)));
+        assert_true(slice_eq(p.value, slice_str(want[n].value)));
+        assert_int_equal(p.has_value, want[n].has_value);
+        n++;
+    }
+    assert_int_equal(n, 5);
+    p.name = slice_str("%zz");
+    assert_false(url_is_named(&p, slice_str("zz")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percent_decoding_wants_two_digits_and_no_nul),
         cmocka_unit_test(segments_are_cut_before_they_are_decoded),
         cmocka_unit_test(the_first_of_equal_parameters_wins),
+        cmocka_unit_test(parameters_come_one_by_one_and_are_compared_decoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
