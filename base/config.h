@@ -25,6 +25,9 @@ enum config_client_cert {
     CLIENT_CERT_REQUIRED
 };
 
+/* Order of the words of tokens.public_creation. */
+enum config_switch { SWITCH_ON, SWITCH_OFF };
+
 enum config_access { ACCESS_AUTO, ACCESS_OPEN, ACCESS_REGISTERED };
 
 /* Section [plan:NAME]. 0 = no limit, not sent, keep all. */
@@ -65,6 +68,7 @@ struct config {
     char tokens_default_plan[CONFIG_NAME_MAX];  /* free */
     char tokens_operator_plan[CONFIG_NAME_MAX]; /* never empty after
                                                    config_finish() */
+    enum config_switch tokens_public_creation;
     uint64_t tokens_create_per_hour; /* per client address; default 10 */
     uint64_t limits_connections;     /* 0: RLIMIT_NOFILE less 128 */
     uint64_t log_level;              /* enum log_level */

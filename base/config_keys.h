@@ -43,14 +43,18 @@
            UINT64_C(70368744177664), "bytes",                                 \
            "most the stored data may occupy; writes above it are refused")    \
     CHOICE(tokens, access, tokens_access, "auto", "auto open registered",     \
-           "open: any token works; registered: only created ones; auto: "     \
-           "open while every listener is on loopback")                        \
+           "open: any token works, for local requests (operations.md); "      \
+           "registered: only created ones; auto: open while every listener "  \
+           "is on loopback")                                                  \
     TEXT(tokens, default_plan, tokens_default_plan, "free", "plan",           \
          "plan of tokens that POST /tokens and the home page create, and of " \
          "those whose plan has gone")                                         \
     TEXT(tokens, operator_plan, tokens_operator_plan, "", "plan",             \
          "plan of tokens that confab token create makes; empty: "             \
          "tokens.default_plan where that is set, else home")                  \
+    CHOICE(tokens, public_creation, tokens_public_creation, "on", "on off",   \
+           "whether POST /tokens and the home page create tokens for "        \
+           "everybody")                                                       \
     NUMBER(tokens, create_per_hour, tokens_create_per_hour, 10, 0,            \
            UINT32_MAX, "tokens",                                              \
            "most tokens one client address may create per hour; 0: no limit") \

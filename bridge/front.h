@@ -36,6 +36,8 @@ struct call {
     struct slice arguments[ROUTE_ARGUMENTS_MAX]; /* token, thing */
     /* X-RateLimit-Remaining of the answer: set by the door as it learns it. */
     bool is_counted; /* an endpoint of a token: send the header */
+    bool is_local_only; /* see struct route */
+    bool hides_cors;    /* the answer is not for pages from elsewhere */
     uint64_t remaining; /* UINT64_MAX: unlimited, sent as 2147483647 */
     void *own; /* the door's, malloc()ed or NULL; freed with the call */
     void (*release)(void *own); /* instead of free(); NULL: free */
@@ -47,6 +49,7 @@ struct route {
     const char *pattern;
     enum http_method method;
     bool is_counted; /* first argument is a token whose limits apply */
+    bool is_local_only; /* in open mode, answers only local requests */
     const char *query; /* names of parameters, see query_check() */
     enum http_next (*handle)(struct call *c);
     size_t (*body_max)(struct call *c); /* NULL: nothing kept */
@@ -80,12 +83,24 @@ struct access {
     const struct plan *plan; /* the token's, or `local` for a name not yet seen
                                 in open mode; never NULL on ACCESS_GRANTED */
     struct usage_row usage;  /* zeros when there is none */
-    enum { ACCESS_GRANTED, ACCESS_MALFORMED, ACCESS_UNKNOWN, ACCESS_BROKEN } state;
+    enum {
+        ACCESS_GRANTED,
+        ACCESS_MALFORMED,
+        ACCESS_UNKNOWN,
+        ACCESS_FOREIGN, /* a name that only open mode admits, and the request
+                           is not local (locality.h) */
+        ACCESS_BROKEN
+    } state;
 };
-void access_look_up(const struct front *f, struct store_reader *r,
-                    struct slice token, struct access *ret_access);
-/* Answers 400, 401 or 503 unless granted. */
+/* A token that was created on purpose is a secret, and valid wherever a request
+ * comes from. */
+void access_look_up(const struct call *c, struct store_reader *r,
+                    struct access *ret_access);
+/* Answers 400, 401, 403 or 503 unless granted. */
 bool access_refused(struct call *c, const struct access *a);
+/* In open mode: answers 403 to a request that is not local, without the headers
+ * that would let a page read it. false: it is local, or the mode is not open. */
+bool foreign_refused(struct call *c);
 /* Sets c->remaining to the writes left. */
 void access_writes_left(struct call *c, const struct access *a);
 

@@ -181,6 +181,31 @@ bool http_header(const struct http_request *q, const char *name,
     return true;
 }
 
+struct name_search {
+    bool (*matches)(const char *name);
+    bool found;
+};
+
+static enum MHD_Result search_name(void *arg, enum MHD_ValueKind kind,
+                                   const char *name, const char *value)
+{
+    struct name_search *s = arg;
+
+    (void)kind, (void)value;
+    s->found = s->matches(name);
+    return s->found ? MHD_NO : MHD_YES;
+}
+
+bool http_has_header(const struct http_request *q,
+                     bool (*matches)(const char *name))
+{
+    struct name_search search = {matches, false};
+
+    MHD_get_connection_values(q->connection, MHD_HEADER_KIND, search_name,
+                              &search);
+    return search.found;
+}
+
 bool http_body(const struct http_request *q, struct slice *ret_body)
 {
     *ret_body = buffer_slice(&q->body);

@@ -83,6 +83,9 @@ struct slice http_query(const struct http_request *q);
 /* One header's value, name case-insensitive; false: absent. */
 bool http_header(const struct http_request *q, const char *name,
                  struct slice *ret_value);
+/* Is there a header whose name `matches`? */
+bool http_has_header(const struct http_request *q,
+                     bool (*matches)(const char *name));
 /* false: longer than the handler wanted to keep. */
 bool http_body(const struct http_request *q, struct slice *ret_body);
 /* Client's address: 4 or 16 bytes. */

@@ -16,18 +16,18 @@
     "last_event_id|lastEventId|lastEventID|Last-Event-ID|Last-Event-Id"
 
 static const struct route routes[] = {
-    {"/", HTTP_GET, false, NULL, home_page, NULL},
-    {"/favicon.ico", HTTP_GET, false, NULL, home_icon, NULL},
-    {"/health", HTTP_GET, false, NULL, health_get, NULL},
-    {"/tokens", HTTP_POST, false, "", tokens_post, NULL},
-    {"/mqtt", HTTP_GET, false, NULL, mqtt_websocket, NULL},
-    {"/{}/chat/{}", HTTP_POST, true, "retain", chat_post, chat_body_max},
-    {"/{}/chat/{}/latest", HTTP_GET, true, "format", chat_latest, NULL},
-    {"/{}/chat/{}/history", HTTP_GET, true,
+    {"/", HTTP_GET, false, true, NULL, home_page, NULL},
+    {"/favicon.ico", HTTP_GET, false, false, NULL, home_icon, NULL},
+    {"/health", HTTP_GET, false, false, NULL, health_get, NULL},
+    {"/tokens", HTTP_POST, false, true, "", tokens_post, NULL},
+    {"/mqtt", HTTP_GET, false, true, NULL, mqtt_websocket, NULL},
+    {"/{}/chat/{}", HTTP_POST, true, false, "retain", chat_post, chat_body_max},
+    {"/{}/chat/{}/latest", HTTP_GET, true, false, "format", chat_latest, NULL},
+    {"/{}/chat/{}/history", HTTP_GET, true, false,
      "limit before after since until order format", chat_history, NULL},
-    {"/{}/chat/{}/listen", HTTP_GET, true, CURSOR, chat_listen, NULL},
-    {"/{}/listen", HTTP_GET, true, "things " CURSOR, chat_listen_many, NULL},
-    {"/{}/things", HTTP_GET, true, "detail", chat_things, NULL},
+    {"/{}/chat/{}/listen", HTTP_GET, true, false, CURSOR, chat_listen, NULL},
+    {"/{}/listen", HTTP_GET, true, false, "things " CURSOR, chat_listen_many, NULL},
+    {"/{}/things", HTTP_GET, true, false, "detail", chat_things, NULL},
 };
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
 
@@ -48,7 +48,7 @@ uint64_t shown_remaining(uint64_t remaining)
 
 void answer_headers(struct call *c)
 {
-    for (size_t i = 0; cors_headers[i] != NULL; i += 2)
+    for (size_t i = 0; cors_headers[i] != NULL && !c->hides_cors; i += 2)
         http_add_header(c->q, cors_headers[i], cors_headers[i + 1]);
     if (c->is_counted)
         http_add_header_u64(c->q, "X-RateLimit-Remaining",
@@ -145,6 +145,7 @@ static void find_route(struct call *c)
         if (!pattern_matches(routes[i].pattern, segments, count, c->arguments))
             continue;
         c->is_counted = routes[i].is_counted;
+        c->is_local_only = routes[i].is_local_only;
         if (routes[i].method == method) {
             c->route = &routes[i];
             return;
@@ -178,26 +179,26 @@ static void put_methods(char *out, size_t size, unsigned methods)
 
 /* What a token has left stands on refusals too; which count depends on what
  * the path's methods do. */
-static void learn_remaining(struct call *c)
+static void learn_remaining(struct call *c, struct access *ret_access)
 {
-    struct access a = {0};
     struct store_reader *r = store_reader_acquire(c->front->store);
 
     if (r == NULL)
         return;
     if (store_reader_begin(r) == STORE_OK) {
-        access_look_up(c->front, r, c->arguments[0], &a);
+        access_look_up(c, r, ret_access);
         store_reader_end(r);
     }
     store_reader_release(r);
-    if (a.state == ACCESS_GRANTED && a.plan != NULL)
-        access_writes_left(c, &a);
+    if (ret_access->state == ACCESS_GRANTED && ret_access->plan != NULL)
+        access_writes_left(c, ret_access);
 }
 
 static enum http_next no_route(struct call *c)
 {
     const struct slice *segments;
     size_t count;
+    struct access access = {.state = ACCESS_GRANTED};
     char allow[64];
 
     if (!http_segments(c->q, &segments, &count))
@@ -205,6 +206,10 @@ static enum http_next no_route(struct call *c)
                             "path: each %% needs two hexadecimal "
                             "digits, and %%00 is not allowed");
     const unsigned methods = methods_of(segments, count);
+    if (c->is_counted)
+        learn_remaining(c, &access);
+    if (access.state == ACCESS_FOREIGN && foreign_refused(c))
+        return HTTP_ANSWERED;
     if (http_method(c->q) == HTTP_OPTIONS) {
         http_add_header(c->q, "Access-Control-Allow-Methods",
                         "GET, HEAD, POST, OPTIONS");
@@ -212,16 +217,12 @@ static enum http_next no_route(struct call *c)
                         "Content-Type, Last-Event-ID, Idempotency-Key, "
                         "If-None-Match");
         http_add_header(c->q, "Access-Control-Max-Age", "86400");
-        if (c->is_counted)
-            learn_remaining(c);
         return answer(c, 204, NULL, NULL);
     }
     if (methods == 0)
         return answer_error(c, 404, "no such path: see / for what there is");
     put_methods(allow, sizeof(allow), methods);
     http_add_header(c->q, "Allow", allow);
-    if (c->is_counted)
-        learn_remaining(c);
     return answer_error(c, 405, "method not allowed here; allowed: %s", allow);
 }
 
@@ -232,6 +233,8 @@ static enum http_next handle(void *arg, struct http_request *q)
     (void)arg;
     if (c == NULL)
         return HTTP_ANSWERED; /* out of memory: nothing set, closed */
+    if (c->is_local_only && foreign_refused(c))
+        return HTTP_ANSWERED;
     return c->route == NULL ? no_route(c) : c->route->handle(c);
 }
 

@@ -43,6 +43,8 @@ static enum auth_verdict verdict_of(const struct config *config,
     case STORE_OK:
         if (row->revoked_us != 0)
             return AUTH_REVOKED;
+        if (row->implied && config->tokens_access != ACCESS_OPEN)
+            return AUTH_BAD; /* nobody created it on purpose */
         *ret_plan = plan_named(config, row->plan);
         return AUTH_OK;
     case STORE_NOTFOUND:

@@ -43,7 +43,8 @@ static enum command_result token_verdict(const struct transaction *t,
         return RESULT_OK;
     if (token->revoked_us != 0)
         return RESULT_REVOKED;
-    if (!token->exists && t->config->tokens_access != ACCESS_OPEN)
+    if ((!token->exists || token->implied) &&
+        t->config->tokens_access != ACCESS_OPEN)
         return RESULT_UNKNOWN_TOKEN;
     return RESULT_OK;
 }

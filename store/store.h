@@ -192,7 +192,9 @@ struct token_row {
     struct slice plan;
     int64_t created_us;
     int64_t revoked_us; /* 0: valid */
-    bool implied;       /* came into being by its first write in open mode */
+    bool
+        implied; /* came into being by its first write in open mode: unknown in
+                     registered mode until it is created */
 };
 /* Revoked ones are given too. ret_row->token is `token` itself. */
 enum store_err store_token(struct store_reader *r, struct slice token,

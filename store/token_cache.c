@@ -93,6 +93,7 @@ static enum store_err load(struct token_cache *c, struct token *t,
     if (!schema_get_token(k, v, &row))
         return STORE_CORRUPT;
     t->exists = true;
+    t->implied = row.implied;
     t->revoked_us = row.revoked_us;
     t->plan = plan_of(c, row.plan);
     return load_usage(t, e, txn);
@@ -160,6 +161,7 @@ enum store_err token_put(struct token_cache *c, struct store_env *e,
     /* Before the put: when it fails the entry must be forgotten. */
     token_changed(c, t);
     t->exists = true;
+    t->implied = value->implied;
     t->revoked_us = value->revoked_us;
     t->plan = plan_of(c, value->plan);
     return store_from_mdb(mdb_put(txn, e->db.tokens, &k, &v, 0));

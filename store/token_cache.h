@@ -14,6 +14,7 @@
 
 struct token {
     bool exists;
+    bool implied; /* came into being in open mode, and is valid only there */
     bool dirty; /* usage changed, or the token row was written */
     int64_t revoked_us;
     const struct plan *plan; /* what applies now; never NULL */

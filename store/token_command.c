@@ -23,8 +23,10 @@ static enum command_result create_verdict(struct transaction *t,
                                           const struct token *token,
                                           struct slice plan)
 {
-    if (token->exists)
-        return RESULT_EXISTS; /* revoked ones too: names are not given twice */
+    /* Revoked ones too: names are not given twice. One that came into being in
+     * open mode is created now, and keeps what is stored under it. */
+    if (token->exists && (!token->implied || token->revoked_us != 0))
+        return RESULT_EXISTS;
     if (config_plan(t->config, plan) == NULL)
         return RESULT_INVALID;
     if (!space_admits(&t->space, 0, t->mono_us))

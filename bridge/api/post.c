@@ -42,7 +42,7 @@ static bool look_up(struct call *c, struct access *ret_access)
     if (r == NULL)
         return false;
     if (store_reader_begin(r) == STORE_OK) {
-        access_look_up(c->front, r, c->arguments[0], ret_access);
+        access_look_up(c, r, ret_access);
         store_reader_end(r);
     }
     store_reader_release(r);

@@ -56,7 +56,7 @@ bool reading_begin(struct call *c, struct reading *ret, bool has_thing,
         answer_error(c, 503, "the store cannot be read: retry later");
         return false;
     }
-    access_look_up(c->front, g->reader, c->arguments[0], &g->access);
+    access_look_up(c, g->reader, &g->access);
     bool ok = g->access.state == ACCESS_GRANTED;
     if (ok) /* refusals say what is left, too */
         c->remaining =

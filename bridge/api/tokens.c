@@ -81,6 +81,10 @@ enum http_next tokens_post(struct call *c)
 
     if (query_refused(c))
         return HTTP_ANSWERED;
+    if (c->front->config->tokens_public_creation == SWITCH_OFF)
+        return answer_error(c, 403,
+                            "this server gives no tokens over HTTP: ask who "
+                            "runs it (confab token create)");
     if (!creations_take(c->front->creations, http_client(c->q), clock_mono_us(),
                         &retry_s)) {
         http_add_header_u64(c->q, "Retry-After", retry_s);

@@ -41,7 +41,7 @@ group('Help, version and usage', () => {
   it('one table drives `--help`: every key is in it', async () => {
     const { stdout } = await confab(['check', '--help'])
     const keys = ['http.listen', 'http.workers', 'mqtt.listen', 'mqtt.workers', 'store.path', 'store.map_size', 'tokens.access',
-      'tokens.default_plan', 'tokens.operator_plan', 'tokens.create_per_hour', 'limits.connections', 'log.level', 'writes_per_hour', 'reads_per_hour',
+      'tokens.default_plan', 'tokens.operator_plan', 'tokens.public_creation', 'tokens.create_per_hour', 'limits.connections', 'log.level', 'writes_per_hour', 'reads_per_hour',
       'payload_max', 'connections', 'inflight', 'things_max', 'bytes_max', 'idle_timeout', 'retry_ms', 'keepalive',
       'retention_count', 'retention_age']
     for (const key of keys) assert.ok(stdout.includes(key), key)
@@ -406,7 +406,7 @@ group('Stopping', () => {
     const token = newToken()
     for (let i = 0; i < 5; i++) {
       const slow = await server.rawSocket()
-      slow.socket.write(`POST ${chat(token, 'x')} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{`)
+      slow.socket.write(`POST ${chat(token, 'x')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{`)
       server.clients.push(() => slow.socket.destroy())
       const deaf = await server.listen(token, 'flood')
       deaf.response.pause()

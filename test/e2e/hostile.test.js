@@ -30,7 +30,7 @@ suite('Malformed MQTT before CONNECT is through', { set: DEBUG }, (server) => {
   const cases = {
     'a PUBLISH first': [wire.publish({ topic: 'a/b' }), [null, PROTOCOL]],
     'a PINGREQ first': [wire.PINGREQ, [null, PROTOCOL]],
-    'HTTP on the MQTT port': [Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), [null, MALFORMED, PROTOCOL]],
+    'HTTP on the MQTT port': [Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'), [null, MALFORMED, PROTOCOL]],
     'TLS on the MQTT port': [Buffer.from('16030100c8010000c40303', 'hex'), [null, MALFORMED, PROTOCOL]],
     'packet type 0': [packet(0x00), [null, MALFORMED, PROTOCOL]],
     'a length of five bytes': [Buffer.from([0x10, 0xff, 0xff, 0xff, 0xff, 0x7f]), [null, MALFORMED]],
@@ -225,12 +225,12 @@ suite('Malformed HTTP', { set: DEBUG }, (server) => {
   const token = newToken()
   before(() => bystander.start(server))
 
-  const post = (headers, body) => `POST ${chat(token, 'x')} HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n${body}`
+  const post = (headers, body) => `POST ${chat(token, 'x')} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n\r\n${body}`
   const refused = {
     'no HTTP at all': 'hello, is anybody there?\r\n\r\n',
     'MQTT on the HTTP port': wire.connect({}),
     'no target': 'GET\r\n\r\n',
-    'a header without colon': `GET /${token}/things HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n`,
+    'a header without colon': `GET /${token}/things HTTP/1.1\r\nHost: localhost\r\nnonsense\r\n\r\n`,
     'HTTP/1.1 without Host': `GET /${token}/things HTTP/1.1\r\n\r\n`,
     'Content-Length that is no number': post('Content-Length: many', '{}'),
     'a negative Content-Length': post('Content-Length: -1', '{}'),
@@ -238,14 +238,14 @@ suite('Malformed HTTP', { set: DEBUG }, (server) => {
     'two different lengths': post('Content-Length: 2\r\nContent-Length: 3', '{} '),
     'a chunk size that is none': post('Transfer-Encoding: chunked', 'zz\r\n{}\r\n0\r\n\r\n'),
     'an endless chunk size': post('Transfer-Encoding: chunked', 'fffffffffffffffffffff\r\n{}\r\n0\r\n\r\n'),
-    'a header of 1 MiB': `GET /${token}/things HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(MIB)}\r\n\r\n`,
-    'ten thousand headers': `GET /${token}/things HTTP/1.1\r\nHost: x\r\n${'X-Many: 1\r\n'.repeat(10000)}\r\n`,
-    'a target of 1 MiB': `GET /${token}/chat/${'x'.repeat(MIB)}/latest HTTP/1.1\r\nHost: x\r\n\r\n`,
-    'a NUL in the target': `GET /${token}/chat/a\0b/latest HTTP/1.1\r\nHost: x\r\n\r\n`,
-    'a path that climbs': 'GET /../../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n',
-    'a path that climbs, encoded': 'GET /%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1\r\nHost: x\r\n\r\n',
-    'an unknown method': `BREW /${token}/things HTTP/1.1\r\nHost: x\r\n\r\n`,
-    'a method of 100 kB': `${'X'.repeat(100000)} / HTTP/1.1\r\nHost: x\r\n\r\n`
+    'a header of 1 MiB': `GET /${token}/things HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'x'.repeat(MIB)}\r\n\r\n`,
+    'ten thousand headers': `GET /${token}/things HTTP/1.1\r\nHost: localhost\r\n${'X-Many: 1\r\n'.repeat(10000)}\r\n`,
+    'a target of 1 MiB': `GET /${token}/chat/${'x'.repeat(MIB)}/latest HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+    'a NUL in the target': `GET /${token}/chat/a\0b/latest HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+    'a path that climbs': 'GET /../../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    'a path that climbs, encoded': 'GET /%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    'an unknown method': `BREW /${token}/things HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+    'a method of 100 kB': `${'X'.repeat(100000)} / HTTP/1.1\r\nHost: localhost\r\n\r\n`
   }
   for (const [what, sent] of Object.entries(refused)) {
     it(`refused or closed, never 200: ${what}`, async () => {
@@ -279,9 +279,9 @@ suite('Malformed HTTP', { set: DEBUG }, (server) => {
   it('pipelined requests are answered in order', async () => {
     const mine = newToken()
     const raw = await server.rawSocket()
-    const two = `POST ${chat(mine, 'x')} HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n{"n":1}` +
-      `GET ${chat(mine, 'x', '/latest')} HTTP/1.1\r\nHost: x\r\n\r\n` +
-      `GET ${chat(mine, 'none', '/latest')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
+    const two = `POST ${chat(mine, 'x')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\n{"n":1}` +
+      `GET ${chat(mine, 'x', '/latest')} HTTP/1.1\r\nHost: localhost\r\n\r\n` +
+      `GET ${chat(mine, 'none', '/latest')} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`
     raw.socket.write(two)
     await within(raw.ended, 'end after the last answer')
     assert.deepEqual(raw.text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 404'])
@@ -289,7 +289,7 @@ suite('Malformed HTTP', { set: DEBUG }, (server) => {
   })
 
   it('a line end in a name splits no header', async () => {
-    const raw = await server.rawExchange(`GET /${token}/chat/x%0d%0aX-Forged:%201/latest HTTP/1.1\r\nHost: x\r\n\r\n`)
+    const raw = await server.rawExchange(`GET /${token}/chat/x%0d%0aX-Forged:%201/latest HTTP/1.1\r\nHost: localhost\r\n\r\n`)
     assert.equal(raw.status, 400)
     assert.doesNotMatch(raw.text, /^X-Forged/m)
   })
@@ -308,8 +308,8 @@ suite('Malformed HTTP', { set: DEBUG }, (server) => {
       return (state >>> 0) % below
     }
     const mine = newToken()
-    const good = Buffer.from(`POST ${chat(mine, 'a/b', '?retain=1')} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"a":[1,2,{"b":"c"}]}` +
-      `GET ${chat(mine, 'a', '/history?limit=5&before=9&since=2024-01-01')} HTTP/1.1\r\nHost: x\r\nAccept: text/csv\r\nIf-None-Match: "1"\r\n\r\n`)
+    const good = Buffer.from(`POST ${chat(mine, 'a/b', '?retain=1')} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"a":[1,2,{"b":"c"}]}` +
+      `GET ${chat(mine, 'a', '/history?limit=5&before=9&since=2024-01-01')} HTTP/1.1\r\nHost: localhost\r\nAccept: text/csv\r\nIf-None-Match: "1"\r\n\r\n`)
     for (let round = 0; round < 4; round++) {
       const sockets = []
       for (let i = 0; i < 75; i++) {
@@ -337,12 +337,12 @@ suite('Slow, silent and greedy clients', {}, (server) => {
     for (let i = 0; i < 60; i++) {
       const silent = await server.rawSocket()
       const slow = await server.rawSocket()
-      slow.socket.write('GET /slow HTTP/1.1\r\nHost: x\r\nX-Slow: ')
+      slow.socket.write('GET /slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: ')
       const device = await server.wire()
       const half = await server.wire()
       half.send(wire.connect({}).subarray(0, 5))
       const upload = await server.rawSocket()
-      upload.socket.write(`POST ${chat(newToken(), 'x')} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"a":`)
+      upload.socket.write(`POST ${chat(newToken(), 'x')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{"a":`)
       sockets.push(silent.socket, slow.socket, upload.socket, device.socket, half.socket)
       if (i % 10 === 0) await bystander.isWell()
     }
@@ -442,7 +442,7 @@ suite('Slow, silent and greedy clients', {}, (server) => {
     const part = Buffer.alloc(MIB, 0x20)
     for (let i = 0; i < 60; i++) {
       const raw = await server.rawSocket()
-      raw.socket.write(`POST ${chat(newToken(), 'x')} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000000\r\n\r\n`)
+      raw.socket.write(`POST ${chat(newToken(), 'x')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000000\r\n\r\n`)
       for (let n = 0; n < 4; n++) raw.socket.write(part)
       sockets.push(raw)
     }

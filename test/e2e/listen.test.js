@@ -268,7 +268,7 @@ suite('GET /{token}/chat/{thing}/listen', {}, (server) => {
   it('a client that half-closes after its GET is still reading', async () => {
     const token = newToken()
     const raw = await server.rawSocket({ allowHalfOpen: true })
-    raw.socket.end(`GET ${chat(token, 'half', '/listen')} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    raw.socket.end(`GET ${chat(token, 'half', '/listen')} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
     await until(() => raw.text.includes('event: status'), 'status event')
     await server.say(token, 'half', { n: 1 })
     await until(() => raw.text.includes('{"n":1}'), 'message')

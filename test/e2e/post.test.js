@@ -361,7 +361,7 @@ suite('POST /{token}/chat/{thing}', {}, (server) => {
   it('after reading and discarding up to 2 s of it', async () => {
     const token = await server.freeToken()
     const raw = await server.rawSocket()
-    raw.socket.write(`POST ${chat(token, 'big')} HTTP/1.1\r\nHost: x\r\nContent-Length: 7000000\r\n\r\n`)
+    raw.socket.write(`POST ${chat(token, 'big')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7000000\r\n\r\n`)
     let ended = false
     raw.ended.then(() => { ended = true })
     const started = Date.now()
@@ -390,7 +390,7 @@ suite('POST /{token}/chat/{thing}', {}, (server) => {
     const token = newToken()
     const raw = await server.rawSocket()
     const body = '{"slow":true}'
-    raw.socket.write(`POST ${chat(token, 'slow')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`)
+    raw.socket.write(`POST ${chat(token, 'slow')} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`)
     for (const byte of body) {
       raw.socket.write(byte)
       await sleep(5) // the pace of a slow sender
@@ -491,9 +491,9 @@ suite('All requests', {}, (server) => {
     agent.destroy()
     // one socket: POST, then listen
     const raw = await server.rawSocket()
-    raw.socket.write(`POST ${chat(token, 'kept')} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}`)
+    raw.socket.write(`POST ${chat(token, 'kept')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`)
     await within(new Promise((resolve) => raw.socket.on('data', () => { if (raw.text.includes('"ok"')) resolve() })), 'answer to POST')
-    raw.socket.write(`GET ${chat(token, 'kept', '/listen')} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    raw.socket.write(`GET ${chat(token, 'kept', '/listen')} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
     await within(new Promise((resolve) => raw.socket.on('data', () => { if (raw.text.includes('event: status')) resolve() })), 'status event')
     const marker = `{"marker":${Date.now()}}`
     await server.say(token, 'kept', marker)

@@ -54,7 +54,7 @@ suite('POST /tokens', {}, (server) => {
   })
 })
 
-suite('POST /tokens: how many', { set: { 'tokens.create_per_hour': 3 } }, (server) => {
+suite('POST /tokens: how many', { set: { 'tokens.access': 'registered', 'tokens.create_per_hour': 3 } }, (server) => {
   it('at most `tokens.create_per_hour` per client address', async () => {
     for (let i = 0; i < 3; i++) await server.freeToken()
     const refused = await server.post('/tokens')
@@ -65,7 +65,7 @@ suite('POST /tokens: how many', { set: { 'tokens.create_per_hour': 3 } }, (serve
     assert.equal(typeof refused.json().error, 'string')
     // another address of this machine
     const other = await server.rawSocket({ localAddress: '127.0.0.2' })
-    other.socket.write('POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+    other.socket.write('POST /tokens HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
     await other.ended
     assert.match(other.text, /^HTTP\/1\.1 201 /)
     secret(/"token":"([^"]+)"/.exec(other.text)[1])
@@ -104,6 +104,15 @@ suite('plan = `tokens.default_plan`', {
     const made = await server.cli('token', 'create')
     assert.equal(made.code, 0, made.stderr)
     assert.equal((await server.post(chat(secret(made.stdout.trim()), 'x'), {})).remaining, 6)
+  })
+})
+
+suite('tokens.public_creation = off', { set: { 'tokens.public_creation': 'off' } }, (server) => {
+  it('`POST /tokens` is refused, `confab token create` is not', async () => {
+    const refused = await server.post('/tokens')
+    assert.equal(refused.status, 403, refused.text)
+    assert.match(refused.json().error, /confab token create/)
+    assert.match(await server.planToken('home'), WELL_FORMED)
   })
 })
 

@@ -42,7 +42,7 @@ static void in_open_mode_a_token_comes_into_being_with_its_first_write(
     check_token(&w, "t", "local", true, false);
     writing_restart(&w);
     assert_result(append(&w, "t/x", "v"), OK);
-    assert_result(create_token(&w, "t", "paid"), EXISTS);
+    assert_result(create_token(&w, "t", "paid"), OK); /* on purpose now */
     writing_close(&w);
 }
 
@@ -82,6 +82,29 @@ static void a_created_token_gets_the_default_plan_unless_told(void **state)
     assert_result(create_token(&w, "a", "paid"), EXISTS);
     check_token(&w, "a", "free", false, false);
     check_token(&w, "b", "paid", false, false);
+    writing_close(&w);
+}
+
+static void a_name_of_open_mode_is_unknown_elsewhere_until_it_is_created(
+    void **state)
+{
+    struct writing w;
+    (void)state;
+
+    writing_open(&w, 0);
+    assert_result(append(&w, "t/x", "v"), OK);
+    writing_stop(&w);
+    w.config.tokens_access = ACCESS_REGISTERED;
+    writing_start(&w);
+    assert_result(append(&w, "t/x", "v"), UNKNOWN_TOKEN);
+    assert_result(create_token(&w, "t", "paid"), OK);
+    check_token(&w, "t", "paid", false, false);
+    assert_result(append(&w, "t/x", "v"), OK);
+    writing_restart(&w);
+    assert_result(append(&w, "t/x", "v"), OK);
+    assert_int_equal(usage_of(&w, "t").bytes, 3);
+    assert_result(create_token(&w, "t", "free"), EXISTS);
+    assert_int_equal(check_store(&w), 3);
     writing_close(&w);
 }
 
@@ -184,6 +207,8 @@ static void a_plan_no_longer_configured_is_the_default_plan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            a_name_of_open_mode_is_unknown_elsewhere_until_it_is_created),
         cmocka_unit_test(
             in_open_mode_a_token_comes_into_being_with_its_first_write),
         cmocka_unit_test(in_registered_mode_unknown_tokens_are_refused),
