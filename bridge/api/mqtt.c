@@ -2,8 +2,9 @@
  * after it is the broker's: the socket is handed over (base/handover.h) and
  * leaves HTTP.
  *
- * Any Origin may come, unless the server is open (locality.h): what a page may do here it may do with the token alone,
- * and no browser sends that by itself. A client that sends before it was
+ * Any Origin may come, unless the server is open (locality.h): what a page may
+ * do here it may do with the token alone, and no browser sends that by itself. A
+ * client that sends before it was
  * answered, which RFC 6455 §4.1 forbids, loses what it sent. */
 #include <errno.h>
 #include <string.h>
