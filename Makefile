@@ -20,7 +20,7 @@ BIN := build/release/confab
 BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 	libmosquitto-dev libmicrohttpd-dev liblmdb-dev libmsgpack-dev libev-dev \
 	libsodium-dev libinih-dev libsystemd-dev uthash-dev \
-	libgnutls28-dev libwslay-dev
+	libgnutls28-dev libwslay-dev zlib1g-dev
 # node=, chromium= and the like: a command that is there already is good enough.
 TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
 	mosquitto_pub=mosquitto-clients curl=curl python3=python3 \

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "bridge/api/doors.h"
 #include "bridge/front.h"
@@ -194,6 +195,36 @@ static void learn_remaining(struct call *c, struct access *ret_access)
         access_writes_left(c, ret_access);
 }
 
+/* What browsers ask for beyond the four is granted where we know it: a page
+ * that compresses its bodies. */
+static void put_allowed_headers(struct call *c)
+{
+    static const char name[] = "content-encoding";
+    struct slice asked;
+    bool encodes = false;
+
+    if (http_header(c->q, "Access-Control-Request-Headers", &asked))
+        for (size_t i = 0; i + sizeof(name) - 1 <= asked.len && !encodes; i++)
+            encodes = strncasecmp((const char *)asked.data + i, name,
+                                  sizeof(name) - 1) == 0;
+    http_add_header(c->q, "Access-Control-Allow-Headers",
+                    encodes ? "Content-Type, Last-Event-ID, Idempotency-Key, "
+                              "If-None-Match, Content-Encoding"
+                            : "Content-Type, Last-Event-ID, Idempotency-Key, "
+                              "If-None-Match");
+}
+
+/* Why there is no such path, where people come across it every day. */
+static const char *path_hint(const struct slice *segments, size_t count)
+{
+    if (count > 3 && slice_eq(segments[1], slice_str("chat")))
+        return "a / within a thing's name is written %2F, as in "
+               "/{token}/chat/kitchen%2Ftemp/latest";
+    if (count > 1 && segments[count - 1].len == 0)
+        return "leave out the / at the end";
+    return "see / for what there is";
+}
+
 static enum http_next no_route(struct call *c)
 {
     const struct slice *segments;
@@ -213,14 +244,13 @@ static enum http_next no_route(struct call *c)
     if (http_method(c->q) == HTTP_OPTIONS) {
         http_add_header(c->q, "Access-Control-Allow-Methods",
                         "GET, HEAD, POST, OPTIONS");
-        http_add_header(c->q, "Access-Control-Allow-Headers",
-                        "Content-Type, Last-Event-ID, Idempotency-Key, "
-                        "If-None-Match");
+        put_allowed_headers(c);
         http_add_header(c->q, "Access-Control-Max-Age", "86400");
         return answer(c, 204, NULL, NULL);
     }
     if (methods == 0)
-        return answer_error(c, 404, "no such path: see / for what there is");
+        return answer_error(c, 404, "no such path: %s",
+                            path_hint(segments, count));
     put_methods(allow, sizeof(allow), methods);
     http_add_header(c->q, "Allow", allow);
     return answer_error(c, 405, "method not allowed here; allowed: %s", allow);

@@ -2,13 +2,11 @@
  * the answer is made from its PUBACK, so 200 means on disk. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "bridge/api/body.h"
 #include "bridge/api/doors.h"
 #include "bridge/api/reading.h"
-#include "bridge/msgpack_json.h"
 #include "bridge/reads.h"
 
 #define DEADLINE_US INT64_C(10000000)
@@ -21,7 +19,8 @@ struct post {
     struct call *call;
     struct access access;
     struct link_request request;
-    struct buffer converted; /* JSON made from a msgpack body */
+    struct body body;
+    size_t payload_max;
     char topic[TOKEN_MAX + 1 + THING_MAX];
 };
 
@@ -29,7 +28,7 @@ static void post_release(void *own)
 {
     struct post *p = own;
 
-    buffer_release(&p->converted);
+    body_release(&p->body);
     free(p->request.result);
     free(p);
 }
@@ -62,68 +61,8 @@ size_t chat_body_max(struct call *c)
         return 0;
     access_writes_left(c, &p->access);
     const uint64_t most = p->access.plan->payload_max;
-    return most == 0 || most > BODY_MAX ? BODY_MAX : (size_t)most;
-}
-
-static bool is_msgpack(struct call *c)
-{
-    static const char *const names[] = {"application/msgpack",
-                                        "application/vnd.msgpack",
-                                        "application/x-msgpack"};
-    struct slice type;
-
-    if (!http_header(c->q, "Content-Type", &type))
-        return false;
-    const char *p = type.data;
-    size_t len = 0; /* without parameters */
-    while (len < type.len && strchr("; \t", p[len]) == NULL)
-        len++;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (len == strlen(names[i]) && strncasecmp(p, names[i], len) == 0)
-            return true;
-    return false;
-}
-
-/* The payload to publish; false: answered 400 or 413. */
-static bool take_payload(struct post *p, struct slice *ret_payload)
-{
-    struct call *c = p->call;
-    struct json_error error;
-    enum json_type type;
-    const char *text;
-
-    if (!http_body(c->q, ret_payload)) {
-        http_close_after(c->q);
-        answer_error(c, 413,
-                     "payload larger than the %llu bytes of the token's "
-                     "plan",
-                     (unsigned long long)p->access.plan->payload_max);
-        return false;
-    }
-    if (is_msgpack(c)) {
-        if (!msgpack_to_json(*ret_payload, &p->converted, &text)) {
-            answer_error(c, 400, "body is no MessagePack map: %s", text);
-            return false;
-        }
-        if (!buffer_ok(&p->converted)) {
-            answer_error(c, 500, "out of memory");
-            return false;
-        }
-        *ret_payload = buffer_slice(&p->converted);
-        return true;
-    }
-    if (!json_check(ret_payload->data, ret_payload->len, &type, &error)) {
-        answer_error(c, 400, "body is not JSON: byte %zu: %s", error.at,
-                     error.text);
-        return false;
-    }
-    if (type != JSON_OBJECT) {
-        answer_error(c, 400,
-                     "body must be a JSON object, like {\"a\":1}: "
-                     "byte 0 begins another value");
-        return false;
-    }
-    return true;
+    p->payload_max = most == 0 || most > BODY_MAX ? BODY_MAX : (size_t)most;
+    return body_room(c, p->payload_max);
 }
 
 static bool take_idempotency_key(struct post *p)
@@ -201,7 +140,8 @@ enum http_next chat_post(struct call *c)
                                     "with $");
     if (query_refused(c) || query_flag(c, "retain", &retain) < 0)
         return HTTP_ANSWERED;
-    if (!take_payload(p, &payload) || !take_idempotency_key(p))
+    if (!body_read(c, p->payload_max, &p->body, &payload) ||
+        !take_idempotency_key(p))
         return HTTP_ANSWERED;
     memcpy(p->topic, token.data, token.len);
     p->topic[token.len] = '/';

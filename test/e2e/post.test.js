@@ -237,7 +237,7 @@ suite('POST /{token}/chat/{thing}', {}, (server) => {
     'a NUL after the object': '{}\0',
     'an unknown escape': '{"a":"\\x41"}',
     'half a Unicode escape': '{"a":"\\u12"}',
-    'a byte order mark': '\uFEFF{}',
+    'two byte order marks': '\uFEFF\uFEFF{}',
     'a form feed as white space': '\f{}',
     'a form': 'a=1&b=2'
   }
