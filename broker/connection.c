@@ -120,6 +120,14 @@ void connection_forget_starving(struct connection *c)
     TAILQ_REMOVE(&c->worker->starving, c, starve);
 }
 
+void connection_forget_behind(struct connection *c)
+{
+    if (!c->in_behind)
+        return;
+    c->in_behind = false;
+    TAILQ_REMOVE(&c->worker->behind, c, behind);
+}
+
 void connection_detach(struct connection *c)
 {
     connection_forget_starving(c);
@@ -197,12 +205,13 @@ void connection_end(struct connection *c)
 }
 
 /* Whether the client may still be there to hear why. One that has said
- * DISCONNECT says goodbye once more where the transport has a word for it. */
+ * DISCONNECT may still wait for answers, and says goodbye once more where the
+ * transport has a word for it. */
 static bool is_worth_lingering(const struct connection *c,
                                enum close_reason reason)
 {
     if (reason == CLOSE_CLIENT || reason == CLOSE_CLIENT_WILL)
-        return transport_has_goodbye(&c->transport);
+        return c->out.count > 0 || transport_has_goodbye(&c->transport);
     return reason != CLOSE_HANGUP && reason != CLOSE_NO_CONNECT;
 }
 
@@ -236,12 +245,17 @@ void connection_close(struct connection *c, enum close_reason reason,
     if (c->state >= CONNECTION_LINGERING)
         return;
     const bool was_open = c->state == CONNECTION_OPEN;
+    if (c->leaving) { /* it went by itself, whatever came in between */
+        reason = c->leaves_as;
+        text = NULL;
+    }
     log_end(c, reason, text);
     atomic_fetch_add_explicit(&w->closed[reason], 1, memory_order_relaxed);
     say_goodbye(c, reason, text == NULL ? close_reasons[reason].text : text);
     c->state = CONNECTION_LINGERING; /* nothing below closes it again */
     lobby_leave(c);
     connection_forget_starving(c);
+    connection_forget_behind(c);
     backlog_forget(c);
     if (was_open)
         count_client(c, -1);
@@ -250,6 +264,13 @@ void connection_close(struct connection *c, enum close_reason reason,
         linger(c);
     else
         connection_finish(c);
+}
+
+void connection_leave(struct connection *c, enum close_reason reason)
+{
+    c->leaving = true;
+    c->leaves_as = reason;
+    connection_credit(c);
 }
 
 /* ---- time --------------------------------------------------------------- */
@@ -291,7 +312,7 @@ static void check_keep_alive(struct connection *c)
     const double now = ev_now(c->worker->loop);
 
     /* Not read from for want of credits: it may well have said something. */
-    if (c->stalled && (c->commands > 0 || c->starving))
+    if (c->stalled && (c->commands > 0 || c->starving || c->behind_own))
         c->heard_at = now;
     const double left = c->heard_at + c->keep_alive_s - now;
     if (left > 0)

@@ -123,7 +123,14 @@ struct connection {
     uint32_t unacked_count, unacked_qos2;
     uint16_t receive_maximum; /* ours; more unacked is an error in v5 */
     uint32_t commands;        /* with the writer, QoS 0 too */
+    uint32_t messages;        /* … of them what it published */
     uint64_t command_bytes;
+    uint64_t published_id; /* of the last message it published: stored */
+    uint32_t answers_due;  /* SUBACK, UNSUBACK, PUBCOMP of the store */
+    bool behind_own; /* its next packet waits for what it published before */
+    bool in_behind;  /* in worker.behind */
+    bool leaving;    /* said DISCONNECT, and waits for its answers */
+    enum close_reason leaves_as;
     bool stalled;  /* not read from: credits, answers or hold */
     bool starving; /* in worker.starving: the worker's credits are used up */
     bool held;     /* 3.1.1 over its hourly limit: PUBACK is held back */
@@ -142,6 +149,7 @@ struct connection {
     TAILQ_ENTRY(connection) all;    /* worker.connections */
     TAILQ_ENTRY(connection) feed;   /* worker.feeding */
     TAILQ_ENTRY(connection) starve; /* worker.starving */
+    TAILQ_ENTRY(connection) behind; /* worker.behind */
     SLIST_ENTRY(connection) dead;   /* worker.dead */
 };
 
@@ -169,6 +177,10 @@ void connection_detach(struct connection *c);
  * the reason says so. May be called at any depth, again too. */
 void connection_close(struct connection *c, enum close_reason reason,
                       const char *text);
+/* The client said DISCONNECT: it is closed for `reason` (CLIENT, CLIENT_WILL)
+ * as soon as it has the answers to what it sent before, which is now unless the
+ * writer still has something of it. Nothing more is read from it. */
+void connection_leave(struct connection *c, enum close_reason reason);
 /* The close reason for what a decoder or a rule refused. */
 enum close_reason connection_reason_of(uint8_t code);
 
@@ -196,8 +208,11 @@ void connection_end(struct connection *c);
 
 /* Reads no more until it is resumed. */
 void connection_stall(struct connection *c);
-/* Credits came back: goes on reading when enough of them did. */
+/* Credits came back: goes on reading when enough of them did, or leaves. */
 void connection_credit(struct connection *c);
+/* Those of this worker that waited for what they published to be fanned out, as
+ * far as it is. */
+void connection_resume_behind(struct worker *w);
 /* Goes on reading if it may, with what was read before. */
 void connection_resume(struct connection *c);
 

@@ -1,5 +1,12 @@
 /* What comes from a client: cut into packets, handled as far as its credits go,
- * the rest kept. */
+ * the rest kept.
+ *
+ * Packets take effect in the order in which they came. A PUBLISH does when the
+ * writer has stored it and this worker has fanned it out, so a SUBSCRIBE or an
+ * UNSUBSCRIBE behind it is left unread until then: a new subscription finds what
+ * was published before it as retained or not at all (MQTT-3.3.1-9 to -11), one
+ * that ends or changes has had it, and SUBACK does not overtake PUBACK. That is
+ * the time of a PUBACK; where nothing was published it is none. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -17,10 +24,31 @@ static bool is_serving(const struct connection *c)
     return c->state <= CONNECTION_OPEN && c->worker->phase == HUB_SERVING;
 }
 
+/* Something it published has no answer yet. Not of administrators: the bridge's
+ * link is many clients, whose subscriptions have an order of their own with their
+ * messages (stream_replay.c), and who would all wait for each of them. */
+static bool awaits_answers(const struct connection *c)
+{
+    return c->role != ROLE_ADMIN && (c->messages > 0 || c->unacked_count > 0);
+}
+
+static bool awaits_own(const struct connection *c)
+{
+    return awaits_answers(c) ||
+           (c->role != ROLE_ADMIN && c->published_id > c->worker->head);
+}
+
+static bool must_wait(const struct connection *c, const struct packet_frame *f)
+{
+    return (f->type == PACKET_SUBSCRIBE || f->type == PACKET_UNSUBSCRIBE) &&
+           awaits_own(c);
+}
+
 /* May another packet be taken from it now? */
 static bool may_read(const struct connection *c)
 {
-    return is_serving(c) && !c->held && !c->opening && c->joining == 0 &&
+    return is_serving(c) && !c->held && !c->opening && !c->leaving &&
+           c->joining == 0 && !(c->behind_own && awaits_own(c)) &&
            c->commands < CONNECTION_COMMANDS_MAX &&
            c->unacked_count < CONNECTION_COMMANDS_MAX &&
            c->command_bytes < CONNECTION_BYTES_MAX &&
@@ -44,6 +72,22 @@ void connection_stall(struct connection *c)
     if (!c->starving && !publish_pool_has_room(&c->worker->publishes)) {
         c->starving = true;
         TAILQ_INSERT_TAIL(&c->worker->starving, c, starve);
+    }
+    /* The last answer does not bring it back: fan-out has to. */
+    if (c->behind_own && !c->in_behind && !awaits_answers(c)) {
+        c->in_behind = true;
+        TAILQ_INSERT_TAIL(&c->worker->behind, c, behind);
+    }
+}
+
+void connection_resume_behind(struct worker *w)
+{
+    struct connection *c;
+
+    while ((c = TAILQ_FIRST(&w->behind)) != NULL &&
+           c->published_id <= w->head) {
+        connection_forget_behind(c);
+        connection_resume(c);
     }
 }
 
@@ -143,6 +187,9 @@ static enum feeding take_packets(struct connection *c, const char *data,
                 break;
             }
         }
+        c->behind_own = must_wait(c, &frame);
+        if (c->behind_own)
+            break;
         session_packet(c, &frame);
         if (c->joining == 0) /* else it is read again */
             counter_add(&c->worker->counters.packets, 1);
@@ -312,8 +359,17 @@ void connection_resume(struct connection *c)
     }
 }
 
+static bool has_answers(const struct connection *c)
+{
+    return c->unacked_count == 0 && c->answers_due == 0;
+}
+
 void connection_credit(struct connection *c)
 {
+    if (c->leaving && has_answers(c)) {
+        connection_close(c, c->leaves_as, NULL);
+        return;
+    }
     /* Half of them, so that a busy client is not stopped at each packet. */
     if (c->stalled && !c->starving &&
         c->commands <= CONNECTION_COMMANDS_MAX / 2 &&

@@ -13,5 +13,6 @@ void connection_on_writable(struct ev_loop *loop, ev_io *io, int events);
 /* The end of the socket; of the connection, when its commands are back. */
 void connection_finish(struct connection *c);
 void connection_forget_starving(struct connection *c);
+void connection_forget_behind(struct connection *c);
 
 #endif

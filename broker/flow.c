@@ -101,6 +101,7 @@ static void released(struct worker *w, struct publish *q)
     const enum command_result result = q->command.result;
 
     publish_free(w, q);
+    c->answers_due--;
     if (c->state != CONNECTION_OPEN)
         return;
     if (result == RESULT_OK)
@@ -128,6 +129,7 @@ static void release_stored(struct connection *c, uint16_t packet_id)
     q->finished = released;
     save->released = &q->packet_id;
     save->released_count = 1;
+    c->answers_due++;
     publish_submit(c->worker, q);
 }
 

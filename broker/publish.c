@@ -116,6 +116,7 @@ void publish_submit(struct worker *w, struct publish *q)
     q->command.done = on_done;
     if (c != NULL) {
         c->commands++;
+        c->messages += q->command.message != NULL;
         c->command_bytes += q->bytes;
     }
     if (!STAILQ_EMPTY(&pool->waiting) || !put_into_outbox(pool, q))
@@ -227,6 +228,10 @@ static bool is_over_rate(const struct publish *q)
  * else let the client wait a while before it is sent away. */
 static void hold(struct connection *c, const struct publish *q)
 {
+    if (c->leaving) {
+        connection_close(c, CLOSE_RATE, NULL);
+        return;
+    }
     c->held_retry_s = q->command.retry_after_s;
     connection_hold(c, c->held_retry_s <= HOLD_MAX_S ? c->held_retry_s
                                                      : HOLD_MAX_S);
@@ -285,6 +290,9 @@ void publish_finished(struct worker *w, struct command *command)
     w->publishes.bytes -= q->bytes;
     if (c != NULL) {
         c->commands--;
+        c->messages -= command->message != NULL;
+        if (command->result == RESULT_OK && command->id > c->published_id)
+            c->published_id = command->id;
         c->command_bytes -= q->bytes;
     }
     const bool was_closed = c != NULL && c->state == CONNECTION_CLOSED;

@@ -101,8 +101,9 @@ static void on_disconnect(struct connection *c, const struct packet_frame *f)
             "session expiry set in DISCONNECT but not in CONNECT");
         return;
     }
-    connection_close(c, d.reason == 0 ? CLOSE_CLIENT : CLOSE_CLIENT_WILL,
-                     NULL);
+    if (d.reason == 0) /* MQTT-3.14.4-3: whatever happens until it has gone */
+        publish_drop_will(c);
+    connection_leave(c, d.reason == 0 ? CLOSE_CLIENT : CLOSE_CLIENT_WILL);
 }
 
 void session_packet(struct connection *c, const struct packet_frame *f)

@@ -92,6 +92,7 @@ static void finished(struct worker *w, struct publish *q)
     struct connection *c = q->connection;
     struct waiting *wait = q->waiting_for;
 
+    c->answers_due--;
     if (c->state == CONNECTION_OPEN) {
         if (q->command.result != RESULT_OK)
             take_back(c, wait, q->command.result);
@@ -115,6 +116,7 @@ static void finished(struct worker *w, struct publish *q)
 static void submit(struct connection *c, struct publish *q)
 {
     q->finished = finished;
+    c->answers_due++;
     publish_submit(c->worker, q);
 }
 

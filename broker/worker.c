@@ -308,6 +308,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     resume_starving(w);
     more = share_take(w);
     more |= fan_out_turn(w, FAN_OUT_US);
+    connection_resume_behind(w);
     sys_turn(w);
     more |= share_feed_turn(w);
     more |= backlog_turn(w);
@@ -361,6 +362,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     TAILQ_INIT(&w->connections);
     TAILQ_INIT(&w->feeding);
     TAILQ_INIT(&w->starving);
+    TAILQ_INIT(&w->behind);
     TAILQ_INIT(&w->unsaved);
     LIST_INIT(&w->handovers);
     SLIST_INIT(&w->dead);

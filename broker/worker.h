@@ -107,6 +107,7 @@ struct worker {
     unsigned openings; /* CONNECTs that wait for the store */
     struct pending_will *wills; /* by identity */
     struct connection_list starving; /* not read: the worker's credits */
+    struct connection_list behind;   /* not read: fan-out of their own */
     SLIST_HEAD(, connection) dead;
     struct connection *touched;
 
