@@ -29,7 +29,7 @@ TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
 # for, and nginx's is in there) and what draws the plots.
 BENCH_PACKAGES := mosquitto nginx-core nginx-common libnginx-mod-nchan \
 	nats-server pushpin condure zurl python3-matplotlib python3=python3
-FUZZ_PACKAGES := clang llvm libclang-rt-14-dev
+FUZZ_PACKAGES := clang llvm libclang-rt-dev
 COVERAGE_PACKAGES := gcovr
 
 # What goes wrong is on stderr.
@@ -120,6 +120,13 @@ coverage: build-all-coverage $(NODE_MODULES) ## unit and e2e; lines not covered 
 
 # ---- the rest
 
+RELEASE ?= trixie
+test-debian: ## make test in a chroot of another Debian, as root: RELEASE=trixie
+	scripts/debian $(RELEASE) test
+
+cross: ## build for ARCH=arm64, i386 or armhf in such a chroot; i386 runs the unit tests, too
+	scripts/debian $(RELEASE) build $(ARCH)
+
 bench: build ## all rows against floor and peers, with plots; about an hour: ARGS=--quick
 	@scripts/apt-install $(BENCH_PACKAGES)
 	@$(compile) release --target benchmarks/all
@@ -139,4 +146,4 @@ clean: ## remove build/ (test/e2e/node_modules stays)
 	rm -rf build
 
 .PHONY: help deps build run test test-deps test-unit test-e2e test-conformance \
-	test-fault test-asan test-tsan fuzz fuzz-deps coverage bench soak format clean
+	test-fault test-debian cross test-asan test-tsan fuzz fuzz-deps coverage bench soak format clean

@@ -9,6 +9,7 @@
 
 #include "base/config_keys.h"
 #include "base/log.h"
+#include "base/map_size.h"
 
 enum key_type { KEY_TEXT, KEY_NUMBER, KEY_CHOICE };
 
@@ -189,8 +190,7 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
                  (unsigned long long)k->min, (unsigned long long)k->max,
                  k->unit);
         return refuse(ret_error, source, name, value, want);
-    case KEY_CHOICE:
-        break;
+    case KEY_CHOICE: break;
     }
     const int word = find_word(k->unit, value);
     if (word < 0) {
@@ -222,7 +222,8 @@ static bool plan_name_valid(const char *name)
 /* A plan that is named for the first time comes into being: no limits but
  * payload_max, which is bounded like free's unless the file says otherwise. */
 static struct plan *plan_for(struct config *c, const char *name,
-                             const char *source, struct config_error *ret_error)
+                             const char *source,
+                             struct config_error *ret_error)
 {
     struct plan *p = find_plan(c, name, strlen(name));
 
@@ -556,7 +557,8 @@ void config_print_keys(FILE *out, bool markdown)
 {
     if (markdown)
         fputs("| key | default | unit or choices | meaning |\n"
-              "|---|---|---|---|\n", out);
+              "|---|---|---|---|\n",
+              out);
     for (size_t i = 0; i < COUNT(keys); i++) {
         const struct key *k = &keys[i];
         char initial[CONFIG_NAME_MAX];

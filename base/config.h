@@ -62,7 +62,7 @@ struct config {
     uint64_t mqtt_sys_interval;         /* s; 0: never */
     uint64_t mqtt_keep_alive_max;       /* s; 0: no limit */
     char store_path[CONFIG_VALUE_MAX];  /* the data folder; default ./data */
-    uint64_t store_map_size; /* bytes; soft limit; default 16 GiB */
+    uint64_t store_map_size; /* bytes; soft limit; base/map_size.h */
     enum config_access tokens_access; /* never AUTO after config_finish():
                                          open iff every listener is loopback */
     char tokens_default_plan[CONFIG_NAME_MAX];  /* free */

@@ -39,8 +39,8 @@
         "0: never")                                                           \
     TEXT(store, path, store_path, "data", "folder",                           \
          "the data folder, created when missing (also --data)")               \
-    NUMBER(store, map_size, store_map_size, UINT64_C(17179869184), 1048576,   \
-           UINT64_C(70368744177664), "bytes",                                 \
+    NUMBER(store, map_size, store_map_size, MAP_SIZE_DEFAULT, 1048576,        \
+           MAP_SIZE_MAX, "bytes",                                             \
            "most the stored data may occupy; writes above it are refused")    \
     CHOICE(tokens, access, tokens_access, "auto", "auto open registered",     \
            "open: any token works, for local requests (operations.md); "      \

@@ -374,10 +374,10 @@ bool streams_adopt(struct streams *s, int fd, const struct stream_opts *opts)
 
 size_t streams_count(struct streams *s)
 {
-    return stream_quota_count(s->env.quota);
+    return (size_t)stream_quota_count(s->env.quota);
 }
 
 size_t streams_count_of(struct streams *s, struct slice token)
 {
-    return stream_quota_count_of(s->env.quota, token);
+    return (size_t)stream_quota_count_of(s->env.quota, token);
 }

@@ -81,8 +81,7 @@ void stored_session_sends(struct connection *c, struct inflight_entry *entry)
     touch(c, entry->qos == 2);
 }
 
-void stored_session_changes(struct connection *c,
-                            struct inflight_entry *entry)
+void stored_session_changes(struct connection *c, struct inflight_entry *entry)
 {
     if (c->stored == NULL || entry->log_id == 0)
         return;
@@ -282,7 +281,7 @@ static size_t greeted_size(const struct connection *c)
 {
     return has_greeted(c->stored)
                ? c->filter_count * (sizeof(struct session_subscription) + 16) +
-                     c->filter_cost
+                     (size_t)c->filter_cost
                : 0;
 }
 

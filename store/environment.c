@@ -6,9 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/map_size.h"
+
 #define MiB (UINT64_C(1) << 20)
 #define GiB (UINT64_C(1) << 30)
-#define DEFAULT_SOFT_LIMIT (16 * GiB)
 #define DEFAULT_MAX_READERS 1024
 
 static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
@@ -31,7 +32,7 @@ static uint64_t address_reserve(const struct store_env *e)
 /* See struct store_opts. */
 void environment_set_sizes(struct store_env *e, uint64_t map_size)
 {
-    e->soft_limit = map_size != 0 ? map_size : DEFAULT_SOFT_LIMIT;
+    e->soft_limit = map_size != 0 ? map_size : MAP_SIZE_DEFAULT;
     e->step = whole_pages(clamp(e->soft_limit / 16, MiB, 64 * MiB));
     e->disk_reserve = clamp(e->soft_limit / 16, 16 * MiB, 64 * MiB);
     e->real_map = whole_pages(e->soft_limit + address_reserve(e));
@@ -41,7 +42,10 @@ void environment_set_sizes(struct store_env *e, uint64_t map_size)
  * transaction is alive yet in this process, which LMDB asks for. */
 static int resize_map(struct store_env *e, uint64_t size)
 {
-    const int rc = mdb_env_set_mapsize(e->env, size);
+    if (size > SIZE_MAX)
+        return ENOMEM; /* 32 bits of addresses */
+
+    const int rc = mdb_env_set_mapsize(e->env, (size_t)size);
 
     if (rc == 0)
         e->real_map = size;
@@ -69,7 +73,7 @@ static int size_readers_map(struct store_env *e)
     want = whole_pages(clamp(4 * want, 64 * GiB, UINT64_MAX));
     if (resize_map(e, want) == 0)
         return 0;
-    return resize_map(e, now); /* ENOMEM: RLIMIT_AS */
+    return resize_map(e, now); /* ENOMEM: RLIMIT_AS, or 32 bits */
 }
 
 /* LMDB maps its table of readers and writes to it in place; on a full disk,
@@ -130,7 +134,7 @@ enum store_err environment_open(struct store_env *e,
     if (rc == 0)
         rc = allocate_lock_file(e, max_readers);
     if (rc == 0 && !e->read_only) /* else what the file says */
-        rc = mdb_env_set_mapsize(e->env, e->real_map);
+        rc = mdb_env_set_mapsize(e->env, (size_t)e->real_map);
     if (rc == 0)
         rc = mdb_env_open(e->env, e->dir, flags, STORE_FILE_MODE);
     *ret_rc = rc;

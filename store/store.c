@@ -7,12 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/map_size.h"
 #include "base/vocabulary.h"
 #include "store/environment.h"
 #include "store/reader.h"
 
-#define MAX_SOFT_LIMIT                                                        \
-    (UINT64_C(1) << 46) /* about what 47 address bits hold */
 #define FOLDER_MODE 0750
 
 struct store {
@@ -191,7 +190,7 @@ enum store_err store_open(const char *dir, const struct store_opts *opts,
 {
     int rc = 0;
 
-    if (opts->map_size > MAX_SOFT_LIMIT)
+    if (opts->map_size > MAP_SIZE_MAX)
         return STORE_INVALID;
     struct store *st = calloc(1, sizeof(*st));
     if (st == NULL)

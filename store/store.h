@@ -49,9 +49,10 @@ struct store;
  *                 that others have filled. A fresh store takes 128 MiB of disk
  *                 by default, 17 MiB with S = 1 MiB. */
 struct store_opts {
-    uint64_t map_size; /* soft limit S in bytes; 0: 16 GiB. A file that is
+    uint64_t
+        map_size; /* soft limit S in bytes; 0: MAP_SIZE_DEFAULT. A file that is
                           larger already opens all the same */
-    bool read_only;    /* a reading process: no lock, nothing created */
+    bool read_only; /* a reading process: no lock, nothing created */
     unsigned
         max_readers; /* simultaneous readers, all processes; 0: 1024. Set by
                              who opens first, and it only ever grows */
@@ -63,7 +64,7 @@ struct store_opts {
  *  LOCKED    another process writes here
  *  ACCESS    no such parent, no folder, no permission
  *  NOTFOUND  read_only, and nothing was ever stored here
- *  INVALID   map_size above 64 TiB
+ *  INVALID   map_size above MAP_SIZE_MAX (base/map_size.h)
  *  CORRUPT   data.mdb is no LMDB file, is cut short, or has rows we cannot read
  * *ret_detail (may be NULL) gets an errno or 0 for the message to the user.
  * Blocks on disk. On error *ret_store is untouched and nothing stays open. */

@@ -113,7 +113,8 @@ struct slice unpack_str(struct unpack *u)
     if (type >> 5 == 0x5)
         return take_slice(u, type & 0x1f);
     if (type >= 0xd9 && type <= 0xdb)
-        return take_slice(u, take_number(u, (size_t)1 << (type - 0xd9)));
+        return take_slice(u,
+                          (size_t)take_number(u, (size_t)1 << (type - 0xd9)));
     u->failed = true;
     return slice_of(NULL, 0);
 }
@@ -123,7 +124,8 @@ struct slice unpack_bin(struct unpack *u)
     const unsigned char type = take_type(u);
 
     if (type >= 0xc4 && type <= 0xc6)
-        return take_slice(u, take_number(u, (size_t)1 << (type - 0xc4)));
+        return take_slice(u,
+                          (size_t)take_number(u, (size_t)1 << (type - 0xc4)));
     u->failed = true;
     return slice_of(NULL, 0);
 }

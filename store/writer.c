@@ -32,7 +32,7 @@ struct writer {
     /* The thread's own: */
     struct store *store;
     int64_t readers_checked_us; /* mono */
-    struct command_list taken; /* off the queue, not yet in a group */
+    struct command_list taken;  /* off the queue, not yet in a group */
     struct command *group[GROUP_COMMANDS];
     size_t grouped;
     struct group_commit commit;
@@ -48,8 +48,8 @@ static void sleep_until_woken(struct writer *w, int64_t wait_us)
     const int64_t until_us = clock_mono_us() + wait_us;
     int rc = 0;
 
-    until.tv_sec = until_us / 1000000;
-    until.tv_nsec = until_us % 1000000 * 1000;
+    until.tv_sec = (time_t)(until_us / 1000000);
+    until.tv_nsec = (long)(until_us % 1000000 * 1000);
     w->waiting = true;
     while (rc == 0 && STAILQ_EMPTY(&w->queue) && !w->stopping && wait_us != 0)
         rc = pthread_cond_timedwait(&w->wake, &w->mutex, &until);

@@ -1,0 +1,16 @@
+/* How much a store may hold: its file is mapped whole into the address space,
+ * so that is what bounds it. Bytes; `store.map_size` lies within. */
+#ifndef CONFAB_BASE_MAP_SIZE_H
+#define CONFAB_BASE_MAP_SIZE_H
+
+#include <stdint.h>
+
+#if UINTPTR_MAX > UINT32_MAX
+#define MAP_SIZE_DEFAULT (UINT64_C(16) << 30)
+#define MAP_SIZE_MAX (UINT64_C(1) << 46) /* about what 47 address bits hold */
+#else /* 2 or 3 GiB for everything: the map, its reserve, and all the memory */
+#define MAP_SIZE_DEFAULT (UINT64_C(512) << 20)
+#define MAP_SIZE_MAX (UINT64_C(1) << 30)
+#endif
+
+#endif
