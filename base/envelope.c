@@ -26,6 +26,7 @@ bool envelope_open(struct slice *topic, struct slice *payload)
     if (len > payload->len - LENGTH_SIZE)
         return false;
     *topic = slice_of(p + LENGTH_SIZE, len);
-    *payload = slice_of(p + LENGTH_SIZE + len, payload->len - LENGTH_SIZE - len);
+    *payload =
+        slice_of(p + LENGTH_SIZE + len, payload->len - LENGTH_SIZE - len);
     return true;
 }

@@ -70,7 +70,7 @@ static unsigned shape_for(const struct connection *c, const struct message *m,
     unsigned shape = IMAGE_V3;
 
     if (c->terms.version == PACKET_V5)
-        shape = c->bare                     ? IMAGE_BARE
+        shape = c->bare                    ? IMAGE_BARE
                 : c->stamped && m->id != 0 ? IMAGE_STAMPED
                                            : IMAGE_V5;
     if (retain)

@@ -62,7 +62,9 @@ static void describe(const struct message *m, unsigned shape,
 
     *ret_image = (struct publish_image){
         .version = carries == IMAGE_V3 ? PACKET_V311 : PACKET_V5,
-        .qos = shape & IMAGE_QOS2 ? 2 : shape & IMAGE_QOS1 ? 1 : 0,
+        .qos = shape & IMAGE_QOS2   ? 2
+               : shape & IMAGE_QOS1 ? 1
+                                    : 0,
         .retain = shape & IMAGE_RETAIN,
         .packet_id = own->packet_id,
         .dup = own->dup,

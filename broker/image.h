@@ -15,7 +15,7 @@ enum {
     IMAGE_V3 = 0, /* 3.1.1 and 3.1, which look the same */
     IMAGE_V5 = 1,
     IMAGE_STAMPED = 2, /* v5; confab-id, confab-seq, confab-at appended */
-    IMAGE_BARE = 3,    /* v5; the stamp, but no property of the publisher's, and
+    IMAGE_BARE = 3, /* v5; the stamp, but no property of the publisher's, and
                           a topic that cannot be refused (ASK_BARE) */
     IMAGE_CARRIES = 3, /* mask of these */
     IMAGE_RETAIN = 4,

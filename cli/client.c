@@ -172,8 +172,8 @@ static bool say_hello(struct client *c, const char *path)
                                        ASK_STAMP);
     mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, PROP_ASK,
                                        ASK_RECEIPTS);
-    mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, PROP_ASK,
-                                       ASK_BARE);
+    mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY,
+                                       PROP_ASK, ASK_BARE);
     const int rc =
         mosquitto_connect_bind_v5(c->mosq, path, 0, 30, NULL, props);
     mosquitto_property_free_all(&props);

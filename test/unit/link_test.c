@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "base/vocabulary.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/vocabulary.h"
 #include "bridge/link_bundle.h"
 #include "scripted_broker.h"
 
@@ -611,9 +611,10 @@ static void messages_come_out_of_their_envelopes(void **state)
 
     (void)state;
     wait_up(l);
-    scripted_broker_send_bytes(b, ENVELOPE_TOPIC, slice_of("\0\3t/\1hello", 10),
-                               42);
-    scripted_broker_send_bytes(b, ENVELOPE_TOPIC, slice_of("\0\x9t/\1", 5), 43);
+    scripted_broker_send_bytes(b, ENVELOPE_TOPIC,
+                               slice_of("\0\3t/\1hello", 10), 42);
+    scripted_broker_send_bytes(b, ENVELOPE_TOPIC, slice_of("\0\x9t/\1", 5),
+                               43);
     scripted_broker_send(b, "t/a", "on", 44);
     expect_seen("up 1\nmessage t/\1 hello 42 3 1795242737123456\n"
                 "message t/a on 44 3 1795242737123456\n");

@@ -193,7 +193,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_is_1_to_64_of_its_alphabet),
         cmocka_unit_test(a_thing_is_what_mqtt_can_carry_and_people_can_read),
-        cmocka_unit_test(a_topic_has_no_wildcard_no_nul_and_at_most_200_levels),
+        cmocka_unit_test(
+            a_topic_has_no_wildcard_no_nul_and_at_most_200_levels),
         cmocka_unit_test(a_filter_has_its_wildcards_where_mqtt_4_7_1_allows),
         cmocka_unit_test(a_shared_filter_has_a_group_and_a_filter),
         cmocka_unit_test(matching_agrees_with_libmosquitto_on_all_short_names),
