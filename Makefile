@@ -23,7 +23,7 @@ BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 	libgnutls28-dev libwslay-dev zlib1g-dev
 # node=, chromium= and the like: a command that is there already is good enough.
 TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
-	mosquitto_pub=mosquitto-clients curl=curl python3=python3 \
+	mosquitto_pub=mosquitto-clients mosquitto curl=curl python3=python3 \
 	python3-paho-mqtt python3-requests openssl=openssl
 # The peers (nginx-common because apt-install stops services of what it is asked
 # for, and nginx's is in there) and what draws the plots.

@@ -120,13 +120,27 @@ static enum publish_verdict publish_of_admin(struct slice topic)
     return *(const char *)topic.data == '$' ? PUBLISH_INVALID : PUBLISH_STORE;
 }
 
+/* What a bridge says of itself: `$SYS/broker/connection/<id>/state`, as its will
+ * too, and 3.x has no way to refuse that without refusing the bridge. It is not
+ * kept: other tenants' figures are nobody's business. */
+static bool is_bridge_state(struct slice topic)
+{
+    const size_t suffix = strlen(SYS_BRIDGE_STATE);
+
+    return starts_with(topic, SYS_BRIDGE) &&
+           topic.len > strlen(SYS_BRIDGE) + suffix &&
+           memcmp((const char *)topic.data + topic.len - suffix,
+                  SYS_BRIDGE_STATE, suffix) == 0;
+}
+
 enum publish_verdict auth_publish(enum role role, struct slice token,
                                   struct slice topic)
 {
     if (topic.len == 0)
         return PUBLISH_INVALID;
     if (slice_eq(topic_first_level(topic), slice_str(SYS_LEVEL)))
-        return PUBLISH_FOREIGN; /* the server's own */
+        return is_bridge_state(topic) ? PUBLISH_DROP
+                                      : PUBLISH_FOREIGN; /* the server's own */
     switch (role) {
     case ROLE_TOKEN: return publish_of_token(token, topic);
     case ROLE_ADMIN: return publish_of_admin(topic);

@@ -38,7 +38,8 @@ enum publish_verdict {
     PUBLISH_STORE,   /* an ordinary message */
     PUBLISH_EVENT,   /* administrators: `$events/…`, not stored */
     PUBLISH_COMMAND, /* administrators: `$confab/<command>` */
-    PUBLISH_DROP,    /* nameless, `$…`: acknowledge and forget */
+    PUBLISH_DROP,    /* nameless, `$…`, and what bridges say of themselves to
+                        `$SYS/broker/connection/…/state`: acknowledge and forget */
     PUBLISH_FOREIGN, /* 0x87: somebody else's, or `$SYS` */
     PUBLISH_INVALID  /* 0x90: not a thing of this client's, not a topic */
 };

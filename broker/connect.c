@@ -350,6 +350,7 @@ void connect_received(struct connection *c, const struct packet_frame *f)
         return;
     }
     c->terms.version = p.version;
+    c->terms.bridge = p.bridge;
     c->terms.maximum_qos = MAXIMUM_QOS;
     if (!good) {
         c->terms.problem_information = true;

@@ -62,6 +62,9 @@ struct packet_terms {
     uint16_t topic_alias_maximum; /* ours: 0 allows none */
     uint32_t maximum_packet_size; /* the client's; UINT32_MAX: no limit */
     bool problem_information;     /* the client's: wants reason strings */
+    bool
+        bridge; /* a 3.x client that is another broker: what it subscribes to is
+                    No Local and Retain As Published, which 3.x cannot say */
 };
 
 /* ---- framing (MQTT 5 §2.1) ----------------------------------------------- */
@@ -172,6 +175,7 @@ struct packet_will {
 
 struct packet_connect {
     uint8_t version; /* enum packet_version */
+    bool bridge;     /* of 3.x: another broker, packet_terms.bridge */
     bool clean_start;
     bool has_will;
     bool request_response; /* wants Response Information */
@@ -230,6 +234,7 @@ struct packet_filter {
 struct packet_filter_cursor {
     const uint8_t *at, *end;
     bool with_options;
+    bool bridge; /* packet_terms.bridge */
 };
 
 /* SUBSCRIBE and UNSUBSCRIBE. All entries have been checked. */

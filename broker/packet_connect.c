@@ -23,9 +23,15 @@ static const uint64_t will_properties =
     PROPERTY_BIT(RESPONSE_TOPIC) | PROPERTY_BIT(CORRELATION) |
     PROPERTY_BIT(USER);
 
+/* Bridges of mosquitto and others set this bit of the level of 3.1.1 and 3.1:
+ * no standard has it, but it is what they do, and have a will to go with it
+ * (sys_topics.h). */
+#define LEVEL_BRIDGE 0x80
+
 /* Name and level (MQTT-3.1.2-1, MQTT-3.1.2-2). Sets c->version to the version
- * to answer in even when it is not one of ours: by 3.1.1 a server says code 1,
- * and what is newer than us will look for the place of MQTT 5's reason code. */
+ * to answer in even when it is not one of ours: that is 3.1.1 with its code 1,
+ * which whatever else calls itself MQTT was made to know; a bridge then tries
+ * again without its bit. */
 static bool read_version(struct wire_in *in, struct packet_connect *c,
                          struct packet_error *ret_error)
 {
@@ -35,12 +41,14 @@ static bool read_version(struct wire_in *in, struct packet_connect *c,
     if (in->error)
         return packet_malformed(ret_error, in->error);
     if (slice_eq(name, slice_str("MQTT"))) {
-        c->version = level >= PACKET_V5 ? PACKET_V5 : PACKET_V311;
-        if (level == PACKET_V5 || level == PACKET_V311)
+        c->version = level == PACKET_V5 ? PACKET_V5 : PACKET_V311;
+        c->bridge = level == (PACKET_V311 | LEVEL_BRIDGE);
+        if (level == c->version || c->bridge)
             return true;
     } else if (slice_eq(name, slice_str("MQIsdp"))) {
         c->version = PACKET_V31;
-        if (level == PACKET_V31)
+        c->bridge = level == (PACKET_V31 | LEVEL_BRIDGE);
+        if (level == c->version || c->bridge)
             return true;
     } else {
         return packet_refuse(ret_error, REASON_UNSUPPORTED_VERSION,

@@ -192,8 +192,8 @@ static bool decode_filters(const struct packet_frame *f,
         return packet_malformed(ret_error, in.error);
     if (s->packet_id == 0) /* MQTT-2.2.1-3 */
         return packet_protocol_error(ret_error, "packet identifier 0");
-    s->filters =
-        (struct packet_filter_cursor){in.at, in.end, with_options};
+    s->filters = (struct packet_filter_cursor){in.at, in.end, with_options,
+                                               with_options && terms->bridge};
     return check_filters(&in, with_options, terms->version, &s->count,
                          ret_error);
 }
@@ -230,8 +230,12 @@ bool packet_filter_next(struct packet_filter_cursor *c,
     const uint8_t options = c->with_options ? wire_u8(&in) : 0;
     assert(!in.error); /* the decoder has been here */
     ret_filter->qos = options & OPTION_QOS;
-    ret_filter->no_local = options & OPTION_NO_LOCAL;
-    ret_filter->retain_as_published = options & OPTION_RETAIN_AS_PUBLISHED;
+    /* A bridge would hand its own messages back to where it has them from. Not
+     * in groups, which have no No Local (MQTT-3.8.3-4). */
+    ret_filter->no_local = (options & OPTION_NO_LOCAL) ||
+                           (c->bridge && !is_shared(ret_filter->filter));
+    ret_filter->retain_as_published =
+        (options & OPTION_RETAIN_AS_PUBLISHED) || c->bridge;
     ret_filter->retain_handling = (options & OPTION_RETAIN_HANDLING) >> 4;
     c->at = in.at;
     return true;

@@ -8,6 +8,11 @@
 #define SYS_LEVEL "$SYS"
 #define SYS_PREFIX SYS_LEVEL "/broker/"
 
+/* Not of ours: a bridge publishes its state, 0 or 1, to
+ * SYS_BRIDGE <its client id> SYS_BRIDGE_STATE. */
+#define SYS_BRIDGE SYS_PREFIX "connection/"
+#define SYS_BRIDGE_STATE "/state"
+
 /* X(name, topic below SYS_PREFIX) */
 #define SYS_PLAIN(X)                                                          \
     X(VERSION, "version")                                                     \

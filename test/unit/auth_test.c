@@ -20,6 +20,12 @@ static void token_clients_publish_under_their_token_only(void **state)
         {"to/lamp", PUBLISH_FOREIGN},
         {"/tok/lamp", PUBLISH_FOREIGN},
         {"$SYS/x", PUBLISH_FOREIGN},
+        {"$SYS/broker/connection/host.name/state", PUBLISH_DROP},
+        {"$SYS/broker/connection/a/b/state", PUBLISH_DROP},
+        {"$SYS/broker/connection//state", PUBLISH_FOREIGN},
+        {"$SYS/broker/connection/state", PUBLISH_FOREIGN},
+        {"$SYS/broker/connection/a/states", PUBLISH_FOREIGN},
+        {"$SYS/broker/clients/a/state", PUBLISH_FOREIGN},
         {"$events/tok/a/b", PUBLISH_FOREIGN},
         {"$confab/ping", PUBLISH_FOREIGN},
         {"tok", PUBLISH_INVALID},
@@ -49,6 +55,9 @@ static void nameless_clients_have_all_topics_but_dollar(void **state)
                      PUBLISH_DROP);
     assert_int_equal(auth_publish(ROLE_NAMELESS, none, slice_str("$SYS/x")),
                      PUBLISH_FOREIGN);
+    assert_int_equal(auth_publish(ROLE_NAMELESS, none,
+                                  slice_str("$SYS/broker/connection/a/state")),
+                     PUBLISH_DROP);
     assert_int_equal(auth_publish(ROLE_NAMELESS, none,
                                   slice_str("$confab/ping")),
                      PUBLISH_DROP);

@@ -193,8 +193,12 @@ static void a_malformed_connect_is_refused(void **state)
          "10[('MQTT') 03 02 003c ('c')]", &terms_5, 0x84},
         {"MQTT-3.1.2-2 level 4 with the older name",
          "10[('MQIsdp') 04 02 003c ('c')]", &terms_5, 0x84},
-        {"MQTT-3.1.2-2 a bridge's level", "10[('MQTT') 84 02 003c ('c')]",
-         &terms_5, 0x84},
+        {"MQTT-3.1.2-2 a bridge's bit with the level of 5.0",
+         "10[('MQTT') 85 02 003c [] ('c')]", &terms_5, 0x84},
+        {"MQTT-3.1.2-2 a bridge's level of 3.1 with the newer name",
+         "10[('MQTT') 83 02 003c ('c')]", &terms_5, 0x84},
+        {"MQTT-3.1.2-2 a bridge's level of 3.1.1 with the older name",
+         "10[('MQIsdp') 84 02 003c ('c')]", &terms_5, 0x84},
         /* flags */
         {"MQTT-3.1.2-3 reserved flag", "10[('MQTT') 05 03 003c [] ('c')]",
          &terms_5, 0x81},
@@ -231,14 +235,14 @@ static void a_malformed_connect_is_refused(void **state)
          "10[('MQTT') 05 06 003c [] ('c') [] ('a/+') ('x')]", &terms_5, 0x90},
         {"MQTT-4.7.3-1 empty Will Topic",
          "10[('MQTT') 05 06 003c [] ('c') [] () ('x')]", &terms_5, 0x90},
-        {"MQTT-4.7.3-1 of 3.1.1",
-         "10[('MQTT') 04 06 003c ('c') () ('x')]", &terms_5, 0x90},
+        {"MQTT-4.7.3-1 of 3.1.1", "10[('MQTT') 04 06 003c ('c') () ('x')]",
+         &terms_5, 0x90},
         {"MQTT-3.1.2-17 no user name", "10[('MQTT') 05 82 003c [] ('c')]",
          &terms_5, 0x81},
         {"MQTT-3.1.3-12 user name is a surrogate",
          "10[('MQTT') 05 82 003c [] ('c') (eda080)]", &terms_5, 0x81},
-        {"MQTT-3.1.2-19 no password",
-         "10[('MQTT') 05 c2 003c [] ('c') ('u')]", &terms_5, 0x81},
+        {"MQTT-3.1.2-19 no password", "10[('MQTT') 05 c2 003c [] ('c') ('u')]",
+         &terms_5, 0x81},
         {"MQTT-3.1.2-16 bytes after the end",
          "10[('MQTT') 05 02 003c [] ('c') ('u')]", &terms_5, 0x81},
         {"MQTT-3.1.2-18 of 3.1.1 bytes after the end",
@@ -251,8 +255,8 @@ static void a_malformed_connect_is_refused(void **state)
          "10[('MQTT') 05 02 003c [11 0000] 0000 ('c')]", &terms_5, 0x81},
         {"MQTT-1.5.5-1 property length in too many bytes",
          "10[('MQTT') 05 02 003c 8000 ('c')]", &terms_5, 0x81},
-        {"§2.2.2.2 unknown property",
-         "10[('MQTT') 05 02 003c [7f 00] ('c')]", &terms_5, 0x81},
+        {"§2.2.2.2 unknown property", "10[('MQTT') 05 02 003c [7f 00] ('c')]",
+         &terms_5, 0x81},
         {"§2.2.2.2 property of another packet",
          "10[('MQTT') 05 02 003c [23 0001] ('c')]", &terms_5, 0x81},
         {"§2.2.2.2 a will's property in front",
@@ -287,7 +291,8 @@ static void a_malformed_connect_is_refused(void **state)
          "10[('MQTT') 05 02 003c [26('n')] ('c')]", &terms_5, 0x81},
         {"§3.1.3.2.2 Will Delay Interval twice",
          "10[('MQTT') 05 06 003c [] ('c') [18 00000001 18 00000001]"
-         "   ('w') ('x')]", &terms_5, 0x82},
+         "   ('w') ('x')]",
+         &terms_5, 0x82},
         {"§3.1.3.2.3 Payload Format Indicator 2",
          "10[('MQTT') 05 06 003c [] ('c') [01 02] ('w') ('x')]", &terms_5,
          0x82},
@@ -319,13 +324,43 @@ static void a_will_above_the_maximum_qos_is_refused(void **state)
     packet_bytes_release(&b);
 }
 
+/* mosquitto's bridges: 0x80 on top of the level. */
+static void a_bridge_speaks_the_version_below_its_bit(void **state)
+{
+    static const struct {
+        const char *packet;
+        unsigned version;
+        bool bridge;
+    } rows[] = {
+        {"10[('MQTT') 84 02 003c ('c')]", PACKET_V311, true},
+        {"10[('MQIsdp') 83 02 003c ('c')]", PACKET_V31, true},
+        {"10[('MQTT') 04 02 003c ('c')]", PACKET_V311, false},
+        {"10[('MQIsdp') 03 02 003c ('c')]", PACKET_V31, false},
+        {"10[('MQTT') 05 02 003c [] ('c')]", PACKET_V5, false},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct packet_bytes b = packet_write_down(rows[i].packet);
+        const struct packet_frame f = packet_only_frame(&b);
+        struct packet_connect c;
+        struct packet_error e;
+        assert_true(packet_decode_connect(&f, 2, &c, &e));
+        assert_int_equal(c.version, rows[i].version);
+        assert_int_equal(c.bridge, rows[i].bridge);
+        packet_bytes_release(&b);
+    }
+}
+
 static void a_refused_connect_says_in_which_version_to_answer(void **state)
 {
     static const struct {
         const char *packet;
         unsigned version;
     } rows[] = {
-        {"10[('MQTT') 06 02 003c [] ('c')]", PACKET_V5},
+        {"10[('MQTT') 06 02 003c [] ('c')]", PACKET_V311},
+        {"10[('MQTT') ff 02 003c [] ('c')]", PACKET_V311},
+        {"10[('MQTT') 85 02 003c [] ('c')]", PACKET_V311},
         {"10[('MQTT') 05 03 003c [] ('c')]", PACKET_V5},
         {"10[('MQTT') 02 02 003c ('c')]", PACKET_V311},
         {"10[('MQTT') 04 00 003c ()]", PACKET_V311},
@@ -384,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_client_without_a_name_is_fine_when_nothing_is_kept),
         cmocka_unit_test(a_malformed_connect_is_refused),
         cmocka_unit_test(a_will_above_the_maximum_qos_is_refused),
+        cmocka_unit_test(a_bridge_speaks_the_version_below_its_bit),
         cmocka_unit_test(a_refused_connect_says_in_which_version_to_answer),
         cmocka_unit_test(a_connect_cut_off_anywhere_is_malformed),
     };

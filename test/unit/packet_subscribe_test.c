@@ -84,6 +84,34 @@ static void a_3_1_1_subscription_has_only_a_qos(void **state)
     packet_bytes_release(&b);
 }
 
+/* It must not get its own messages back, and has to know which are retained. */
+static void what_a_bridge_subscribes_to_is_no_local_and_as_published(
+    void **state)
+{
+    static const struct packet_terms bridge = {
+        .version = PACKET_V311,
+        .maximum_qos = 2,
+        .maximum_packet_size = UINT32_MAX,
+        .bridge = true,
+    };
+    struct packet_bytes b;
+    struct packet_filter f;
+    struct packet_subscribe s =
+        subscribe_of("82[0001 ('a') 01 ('$share/g/a') 02]", &bridge, &b);
+    (void)state;
+
+    assert_true(packet_filter_next(&s.filters, &f));
+    assert_int_equal(f.qos, 1);
+    assert_true(f.no_local);
+    assert_true(f.retain_as_published);
+    assert_int_equal(f.retain_handling, 0);
+    assert_true(packet_filter_next(&s.filters, &f));
+    assert_int_equal(f.qos, 2);
+    assert_false(f.no_local); /* MQTT-3.8.3-4 */
+    assert_true(f.retain_as_published);
+    packet_bytes_release(&b);
+}
+
 static void unsubscribe_has_filters_without_options(void **state)
 {
     struct packet_bytes b;
@@ -174,6 +202,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filters_come_in_order_with_their_options),
         cmocka_unit_test(a_3_1_1_subscription_has_only_a_qos),
+        cmocka_unit_test(
+            what_a_bridge_subscribes_to_is_no_local_and_as_published),
         cmocka_unit_test(unsubscribe_has_filters_without_options),
         cmocka_unit_test(a_malformed_subscribe_is_refused_as_a_whole),
     };

@@ -161,7 +161,6 @@ static void a_bad_connect_is_told_why(void **state)
         const char *says;
         unsigned code;
     } rows[] = {
-        {"10[ ('MQTT') 06 02 0000 [] ('c') ]", 0x84},
         {"10[ ('MQTT') 05 03 0000 [] ('c') ]", 0x81},
         {"10[ ('MQTT') 05 02 0000 [ 15 ('m') ] ('c') ]", 0x8c},
         {"10[ ('MQTT') 05 82 0000 [] ('c') ('no token') ]", 0x86},
