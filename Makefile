@@ -25,6 +25,9 @@ BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
 	mosquitto_pub=mosquitto-clients mosquitto curl=curl python3=python3 \
 	python3-paho-mqtt python3-requests openssl=openssl
+# What docs/operations.md has recipes for. apache2-bin has no service in it; those
+# of the others apt-install stops (nginx's is in nginx-common).
+PROXY_PACKAGES := nginx-core nginx-common caddy apache2-bin haproxy
 # The peers (nginx-common because apt-install stops services of what it is asked
 # for, and nginx's is in there) and what draws the plots.
 BENCH_PACKAGES := mosquitto nginx-core nginx-common libnginx-mod-nchan \
@@ -72,7 +75,7 @@ ctest = ctest --preset $(1) $(if $(UNIT),-R '$(UNIT)')
 node-test = cd test/e2e && CONFAB_BIN='$(CURDIR)/build/$(1)/confab' \
 	node --test --test-reporter=spec $(E2E)
 
-test: test-unit test-e2e test-conformance test-fault ## unit, end-to-end, conformance and fault tests; does its own set-up
+test: test-unit test-e2e test-conformance test-fault test-proxies ## unit, end-to-end, conformance, fault and proxy tests; does its own set-up
 
 test-unit: build-all-release ## unit tests and corpus replay: UNIT=REGEX
 	$(call ctest,release)
@@ -85,6 +88,10 @@ test-conformance: build-all-release $(NODE_MODULES) ## the statements of MQTT 5.
 
 test-fault: build-all-release $(NODE_MODULES) ## kill -9, cut links, full disks: FAULT=ARGUMENTS
 	CONFAB_BIN='$(CURDIR)/$(BIN)' test/fault/run $(FAULT)
+
+test-proxies: build-all-release $(NODE_MODULES) ## the proxies of docs/operations.md in front of the server
+	@scripts/apt-install $(PROXY_PACKAGES)
+	CONFAB_BIN='$(CURDIR)/$(BIN)' test/proxies/run
 
 # Without randomised addresses where the kernel lets us: with the 32 random bits
 # of newer kernels, the run-time libraries of gcc 12 find their place taken.
