@@ -8,7 +8,7 @@ static const char usage[] =
     "Usage: confab check [-c FILE] [-s KEY=VALUE]...\n\n"
     "Reads the settings as the server would. When they are good, prints all of\n"
     "them as an INI file and exits with 0; else says what is wrong and exits\n"
-    "with 1.\n\n"
+    "with 2.\n\n"
     "      --print-docs       every key with default and meaning, as Markdown\n";
 
 static const struct option own[] = {

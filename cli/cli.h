@@ -1,6 +1,6 @@
 /* The sub-commands of `confab`. Each lives in the file of its name, parses its
  * own arguments, and returns the exit status: 0 done, 1 it failed (one line on
- * stderr says why), 2 wrong usage. stdout carries only what was asked for. */
+ * stderr says why), 2 wrong usage or settings: trying again does not help. stdout carries only what was asked for. */
 #ifndef CONFAB_CLI_CLI_H
 #define CONFAB_CLI_CLI_H
 
@@ -28,6 +28,7 @@ struct settings {
     struct config config;
     const char *file;     /* -c, or NULL */
     const char *data_dir; /* config.store_path */
+    bool is_folder_named; /* by the user, not by folder_default() */
     int first;            /* argv index of the first operand */
 };
 

@@ -128,6 +128,8 @@ static void on_message(struct mosquitto *m, void *arg,
             continue;
         if (strcmp(name, PROP_ID) == 0)
             out.id = strtoull(value, NULL, 10);
+        else if (strcmp(name, PROP_SEQ) == 0)
+            out.seq = strtoull(value, NULL, 10);
         else if (strcmp(name, PROP_AT) == 0)
             out.at_us = strtoll(value, NULL, 10);
         free(name);
@@ -137,19 +139,29 @@ static void on_message(struct mosquitto *m, void *arg,
         c->done = true;
 }
 
-/* Is somebody listening on the socket? libmosquitto would only say "error". */
-static bool server_runs(const char *path)
+/* Is somebody listening on the socket? libmosquitto would only say "error".
+ * false without *ret_error: nobody. */
+static bool server_runs(const char *path, const char **ret_error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    if (strlen(path) >= sizeof(address.sun_path))
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        *ret_error = "its path is too long for a UNIX socket";
         return false;
+    }
     memcpy(address.sun_path, path, strlen(path) + 1);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
+    if (fd < 0) {
+        *ret_error = "no socket to be had: too many open files?";
         return false;
+    }
     const bool ok =
         connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (!ok && (errno == EACCES || errno == EPERM))
+        *ret_error =
+            "permission denied: run this as the server's user or root";
+    else if (!ok && errno == EAGAIN)
+        *ret_error = "the server is too busy to answer: try again";
     close(fd);
     return ok;
 }
@@ -186,7 +198,7 @@ struct client *client_open(const char *data_dir, const char **ret_error)
 
     *ret_error = NULL;
     snprintf(path, sizeof(path), "%s/" SOCKET_NAME, data_dir);
-    if (!server_runs(path))
+    if (!server_runs(path, ret_error))
         return NULL;
     mosquitto_lib_init();
     struct client *c = calloc(1, sizeof(*c));
@@ -204,7 +216,8 @@ struct client *client_open(const char *data_dir, const char **ret_error)
     mosquitto_subscribe_v5_callback_set(c->mosq, on_subscribe);
     mosquitto_message_v5_callback_set(c->mosq, on_message);
     if (!say_hello(c, path)) {
-        *ret_error = "the server refused the connection (another user's?)";
+        *ret_error = "the server refused the connection: run this as its "
+                     "user or root";
         client_close(c);
         return NULL;
     }

@@ -30,7 +30,7 @@ bool client_publish(struct client *c, struct slice topic, struct slice payload,
 /* Delivered messages; everything borrowed for the call. */
 struct client_message {
     struct slice topic, payload;
-    uint64_t id;
+    uint64_t id, seq;
     int64_t at_us;
     bool retained;
 };

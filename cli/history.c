@@ -5,16 +5,18 @@
 
 #include "base/buffer.h"
 #include "bridge/payload.h"
-#include "cli/cli.h"
+#include "cli/folder.h"
+#include "cli/secret.h"
 #include "store/store.h"
 
 #define NAME "history"
+#define TOPIC_SIZE 65536
 #define PAGE 512 /* records per snapshot: none is held while a pipe is slow */
 
 static const char usage[] =
     "Usage: confab history [OPTION]... TOKEN/THING\n\n"
     "Prints stored messages, a JSON object per line, newest first. Reads the\n"
-    "data folder itself; a server may run or not.\n\n"
+    "data folder itself; a server may run or not.\n" SECRET_HELP "\n"
     "  -n, --limit COUNT      at most that many (default: 50; 0: all)\n"
     "      --after ID         only messages after this id\n"
     "      --before ID        only messages before this id\n"
@@ -127,10 +129,25 @@ static enum store_err print_all(struct store *store, const struct wanted *w,
     return err;
 }
 
+static enum store_err check_thing(struct store *store, const char *topic)
+{
+    struct thing_row row;
+    struct store_reader *r = store_reader_acquire(store);
+
+    if (r == NULL)
+        return STORE_NOMEM;
+    enum store_err err = store_reader_begin(r);
+    if (err == STORE_OK)
+        err = store_thing(r, slice_str(topic), &row);
+    store_reader_release(r);
+    return err;
+}
+
 int cli_history(int argc, char **argv)
 {
     static struct settings s;
     struct wanted w = {.limit = 50};
+    char topic[TOPIC_SIZE];
     struct store *store = NULL;
     int detail = 0;
     const int end =
@@ -140,20 +157,26 @@ int cli_history(int argc, char **argv)
         return end;
     if (argc - s.first != 1)
         return usage_error(NAME, "expected one TOKEN/THING");
+    const int named =
+        secret_topic(&s, NAME, argv[s.first], topic, sizeof(topic));
+    if (named != EXIT_SUCCESS)
+        return named;
     const struct store_opts opts = {.map_size = s.config.store_map_size,
                                     .read_only = true};
     enum store_err err = store_open(s.data_dir, &opts, &store, &detail);
+    if (err == STORE_OK)
+        err = check_thing(store, topic);
+    if (err == STORE_NOTFOUND && store != NULL) {
+        store_close(store);
+        return failure(NAME, "%s: nothing was ever stored there",
+                       argv[s.first]);
+    }
     if (err == STORE_OK) {
-        err = print_all(store, &w, argv[s.first]);
+        err = print_all(store, &w, topic);
         if (err == STORE_NOTFOUND)
             err = STORE_OK;
-    } else if (err == STORE_NOTFOUND) {
-        return failure(NAME, "data folder %s: nothing stored here yet",
-                       s.data_dir);
     }
     store_close(store);
-    if (err != STORE_OK)
-        return failure(NAME, "data folder %s: %s", s.data_dir,
-                       store_strerror(err));
-    return EXIT_SUCCESS;
+    return err == STORE_OK ? EXIT_SUCCESS
+                           : folder_failure(NAME, s.data_dir, err, detail);
 }

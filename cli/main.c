@@ -50,7 +50,8 @@ int main(int argc, char **argv)
         print_help(stdout);
         return EXIT_SUCCESS;
     }
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0 ||
+        strcmp(argv[1], "version") == 0) {
         puts("confab " CONFAB_VERSION);
         return EXIT_SUCCESS;
     }

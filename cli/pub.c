@@ -7,15 +7,19 @@
 #include "base/topic.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/folder.h"
+#include "cli/secret.h"
 
 #define NAME "pub"
+#define TOPIC_SIZE 65536
 #define PAYLOAD_MAX (64U * 1024 * 1024) /* of what is read from stdin */
 
 static const char usage[] =
     "Usage: confab pub [-r] TOKEN/THING [MESSAGE]\n"
     "       confab pub [-r] -l TOKEN/THING\n\n"
     "Publishes MESSAGE (without it: all of standard input) through the running\n"
-    "server of the data folder and prints its id once it is on disk.\n\n"
+    "server of the data folder and prints its id once it is on disk.\n" SECRET_HELP
+    "\n"
     "  -l, --lines            each line of standard input is a message\n"
     "  -r, --retain           also keep it as the MQTT retained message\n";
 
@@ -95,7 +99,8 @@ int cli_pub(int argc, char **argv)
 {
     static struct settings s;
     struct flags f = {0};
-    const char *error;
+    char topic[TOPIC_SIZE];
+    struct slice token, thing;
     int end = settings_parse(&s, argc, argv, "lr", own, take, &f, usage);
 
     if (end >= 0)
@@ -103,16 +108,16 @@ int cli_pub(int argc, char **argv)
     const int operands = argc - s.first;
     if (operands < 1 || operands > 2 || (f.lines && operands != 1))
         return usage_error(NAME, "expected TOKEN/THING and a message");
-    const char *topic = argv[s.first];
-    if (!topic_valid(slice_str(topic)) ||
-        !name_publishable(slice_str(topic)) || topic[0] == '$')
-        return usage_error(NAME, "not a topic to publish to: %s", topic);
-    struct client *c = client_open(s.data_dir, &error);
+    end = secret_topic(&s, NAME, argv[s.first], topic, sizeof(topic));
+    if (end != EXIT_SUCCESS)
+        return end;
+    if (!topic_split(slice_str(topic), &token, &thing) ||
+        !name_publishable(slice_str(topic)))
+        return usage_error(NAME, "expected TOKEN/THING, not '%s'",
+                           argv[s.first]);
+    struct client *c = folder_client(&s, NAME);
     if (c == NULL)
-        return failure(NAME, "%s: %s", s.data_dir,
-                       error != NULL ? error
-                                     : "no server runs on this data folder "
-                                       "(start one: confab run)");
+        return EXIT_FAILURE;
     if (f.lines)
         end = publish_lines(c, topic, f.retain);
     else if (operands == 1)

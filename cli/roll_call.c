@@ -8,6 +8,7 @@
 #include "base/flat_json.h"
 #include "base/vocabulary.h"
 #include "cli/client.h"
+#include "cli/folder.h"
 
 #define CURSOR_SIZE 80
 
@@ -94,13 +95,10 @@ static int ask_all(struct client *client, const struct roll_call *r,
 int roll_call(const struct settings *s, const struct roll_call *r,
               void (*take)(void *arg, struct slice answer), void *arg)
 {
-    const char *error;
-    struct client *client = client_open(s->data_dir, &error);
+    struct client *client = folder_client(s, r->command);
 
     if (client == NULL)
-        return failure(r->command, "%s: %s", s->data_dir,
-                       error != NULL ? error
-                                     : "no server runs on this data folder");
+        return EXIT_FAILURE;
     const int end = ask_all(client, r, take, arg);
     client_close(client);
     return end;

@@ -15,7 +15,7 @@
 #include "base/version.h"
 #include "bridge/bridge.h"
 #include "broker/broker.h"
-#include "cli/cli.h"
+#include "cli/folder.h"
 #include "store/store.h"
 
 #define AREA "main"
@@ -31,7 +31,8 @@ static const char usage_run[] =
     "is ready it prints one line on stdout:\n"
     "  confab ready http=http://127.0.0.1:8080 mqtt=mqtt://127.0.0.1:1883 "
     "data=DIR\n"
-    "(with mqtts=mqtts://… before data= where mqtt.tls_listen is set). SIGHUP\n"
+    "(with mqtts=mqtts://… before data= where mqtt.tls_listen is set; 127.0.0.1 or\n"
+    "[::1] where it listens on all addresses). SIGHUP\n"
     "has the TLS certificates read again. No settings are needed.\n";
 static const char usage_broker[] =
     "Usage: confab broker [OPTION]...\n\n"
@@ -113,9 +114,7 @@ static bool start(struct server *s, const char *name)
     const enum store_err err = open_store(s, &detail);
 
     if (err != STORE_OK) {
-        failure(name, "data folder %s: %s%s%s", s->settings.data_dir,
-                store_strerror(err), detail != 0 ? ": " : "",
-                detail != 0 ? strerror(detail) : "");
+        folder_failure(name, s->settings.data_dir, err, detail);
         return false;
     }
     if (s->has_broker) {
@@ -152,12 +151,27 @@ static void wait_for_link(const struct server *s)
         usleep(2000);
 }
 
-/* "127.0.0.1:0" with the port that was really bound. */
+/* An address one can open, with the port that was really bound: a server that
+ * listens on all of them is at least on loopback. */
 static void print_address(const char *listen, uint16_t port)
 {
+    static const struct {
+        const char *all, *one;
+    } wildcards[] = {{"0.0.0.0", "127.0.0.1"},
+                     {"*", "127.0.0.1"},
+                     {"[::]", "[::1]"}};
     const char *colon = strrchr(listen, ':');
+    int len = (int)(colon - listen);
 
-    printf("%.*s:%u", (int)(colon - listen), listen, (unsigned)port);
+    for (size_t i = 0; i < sizeof(wildcards) / sizeof(wildcards[0]); i++) {
+        if (strlen(wildcards[i].all) != (size_t)len ||
+            memcmp(listen, wildcards[i].all, (size_t)len) != 0)
+            continue;
+        listen = wildcards[i].one;
+        len = (int)strlen(listen);
+        break;
+    }
+    printf("%.*s:%u", len, listen, (unsigned)port);
 }
 
 static void say_ready(const struct server *s)

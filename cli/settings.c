@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/folder.h"
 
 #define SETS_MAX 256
 #define OWN_MAX 16
@@ -22,9 +23,12 @@ static const struct option common[] = {
 
 static const char common_help[] =
     "\nCommon options:\n"
-    "  -c, --config FILE      read settings from this INI file\n"
+    "  -c, --config FILE      read settings from this INI file; -FILE: only when\n"
+    "                         it is there\n"
     "  -s, --set KEY=VALUE    one setting, like http.listen=127.0.0.1:0\n"
-    "      --data DIR         the data folder (store.path; default: data)\n"
+    "      --data DIR         the data folder (store.path). Without it a server\n"
+    "                         uses ./data, other commands ./data when there is a\n"
+    "                         store in it, else /var/lib/confab when that exists\n"
     "  -h, --help             this text\n"
     "Settings also come from the environment: CONFAB_HTTP_LISTEN for "
     "http.listen.\n";
@@ -60,11 +64,36 @@ int failure(const char *command, const char *fmt, ...)
     return EXIT_FAILURE;
 }
 
-static bool load(struct settings *s, const struct given *g,
-                 struct config_error *ret_error)
+static bool read_file(struct config *c, const char *file,
+                      struct config_error *ret_error)
+{
+    const bool may_be_missing = file[0] == '-';
+
+    file += may_be_missing;
+    if (may_be_missing && access(file, F_OK) != 0 && errno == ENOENT)
+        return true;
+    return config_read_file(c, file, ret_error);
+}
+
+/* They start servers, or say how one would start. */
+static bool is_of_servers(const char *command)
+{
+    static const char *const names[] = {"run", "broker", "bridge", "check"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(command, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool load(struct settings *s, const char *command,
+                 const struct given *g, struct config_error *ret_error)
 {
     config_defaults(&s->config);
-    if (g->file != NULL && !config_read_file(&s->config, g->file, ret_error))
+    const char *folder =
+        is_of_servers(command) ? s->config.store_path : folder_default();
+    memmove(s->config.store_path, folder, strlen(folder) + 1);
+    if (g->file != NULL && !read_file(&s->config, g->file, ret_error))
         return false;
     if (!config_read_environment(&s->config, environ, ret_error))
         return false;
@@ -80,6 +109,8 @@ static bool load(struct settings *s, const struct given *g,
         }
         memcpy(s->config.store_path, g->data, strlen(g->data) + 1);
     }
+    s->is_folder_named =
+        g->data != NULL || strcmp(s->config.store_path, folder) != 0;
     return config_finish(&s->config, ret_error);
 }
 
@@ -128,8 +159,10 @@ int settings_parse(struct settings *ret, int argc, char **argv,
                                    optarg == NULL ? "" : optarg);
         }
     }
-    if (!load(ret, &g, &error))
-        return failure(argv[0], "%s", error.text);
+    if (!load(ret, argv[0], &g, &error)) {
+        failure(argv[0], "%s", error.text);
+        return EXIT_USAGE; /* trying again would not help */
+    }
     log_set_level((enum log_level)ret->config.log_level);
     ret->file = g.file;
     ret->data_dir = ret->config.store_path;

@@ -4,6 +4,7 @@
 #include "base/vocabulary.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/folder.h"
 
 #define NAME "status"
 
@@ -16,18 +17,15 @@ int cli_status(int argc, char **argv)
 {
     static struct settings s;
     struct client_answer a;
-    const char *error;
     const int end = settings_parse(&s, argc, argv, "", NULL, NULL, NULL, usage);
 
     if (end >= 0)
         return end;
     if (s.first < argc)
         return usage_error(NAME, "unexpected '%s'", argv[s.first]);
-    struct client *c = client_open(s.data_dir, &error);
+    struct client *c = folder_client(&s, NAME);
     if (c == NULL)
-        return failure(NAME, "%s: %s", s.data_dir,
-                       error != NULL ? error
-                                     : "no server runs on this data folder");
+        return EXIT_FAILURE;
     const bool ok = client_publish(c, slice_str(COMMAND_PREFIX "status"),
                                    slice_str(""), false, &a);
     client_close(c);

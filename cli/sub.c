@@ -9,15 +9,21 @@
 #include "bridge/payload.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/folder.h"
+#include "cli/secret.h"
 
 #define NAME "sub"
+#define FILTERS_MAX 64
+#define FILTER_SIZE 1024
 
 static const char usage[] =
     "Usage: confab sub [-j] [-n COUNT] FILTER...\n\n"
     "Prints messages of the running server of the data folder as they arrive:\n"
     "topic, a blank, the payload. FILTER is an MQTT filter: TOKEN/THING,\n"
-    "'TOKEN/+/temp', 'TOKEN/#'. Retained messages come first.\n\n"
-    "  -j, --json             a JSON object per line: id, topic, createdAt, chat\n"
+    "'TOKEN/+/temp', 'TOKEN/#'. Retained messages come first.\n" SECRET_HELP
+    "\n"
+    "  -j, --json             a JSON object per line: id, topic, seq, createdAt,\n"
+    "                         chat\n"
     "  -n, --count COUNT      end after that many messages\n";
 
 static const struct option own[] = {
@@ -53,6 +59,8 @@ static void put_json(struct buffer *b, const struct client_message *m)
     buffer_put_u64(b, m->id);
     buffer_put_str(b, ",\"topic\":");
     buffer_put_json_string(b, m->topic);
+    buffer_put_str(b, ",\"seq\":");
+    buffer_put_u64(b, m->seq);
     buffer_put_str(b, ",\"createdAt\":\"");
     buffer_put_time(b, m->at_us, 3);
     buffer_put_str(b, "\",\"chat\":");
@@ -83,6 +91,8 @@ static bool print_message(void *arg, const struct client_message *m)
 int cli_sub(int argc, char **argv)
 {
     static struct settings s;
+    static char filters[FILTERS_MAX][FILTER_SIZE];
+    const char *names[FILTERS_MAX];
     struct printing p = {0};
     const char *error;
     const int end =
@@ -92,22 +102,26 @@ int cli_sub(int argc, char **argv)
         return end;
     if (s.first == argc)
         return usage_error(NAME, "expected a filter");
-    for (int i = s.first; i < argc; i++)
-        if (!filter_valid(slice_str(argv[i])))
+    if (argc - s.first > FILTERS_MAX)
+        return usage_error(NAME, "more than %d filters", FILTERS_MAX);
+    for (int i = s.first; i < argc; i++) {
+        char *filter = filters[i - s.first];
+        const int named = secret_topic(&s, NAME, argv[i], filter, FILTER_SIZE);
+        if (named != EXIT_SUCCESS)
+            return named;
+        if (!filter_valid(slice_str(filter)))
             return usage_error(NAME, "not a filter: %s", argv[i]);
+        names[i - s.first] = filter;
+    }
     for (int i = s.first; i < argc; i++)
         if (!name_publishable(slice_str(argv[i])))
             return usage_error(NAME, "a filter with control or non-characters "
                                      "cannot be sent: use + for that level");
-    struct client *c = client_open(s.data_dir, &error);
+    struct client *c = folder_client(&s, NAME);
     if (c == NULL)
-        return failure(NAME, "%s: %s", s.data_dir,
-                       error != NULL ? error
-                                     : "no server runs on this data folder "
-                                       "(start one: confab run)");
-    const bool ok =
-        client_follow(c, (const char *const *)&argv[s.first],
-                      (size_t)(argc - s.first), print_message, &p, &error);
+        return EXIT_FAILURE;
+    const bool ok = client_follow(c, names, (size_t)(argc - s.first),
+                                  print_message, &p, &error);
     client_close(c);
     buffer_release(&p.line);
     return ok ? EXIT_SUCCESS : failure(NAME, "%s", error);

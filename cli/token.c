@@ -16,6 +16,8 @@
 #include "base/vocabulary.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/folder.h"
+#include "cli/secret.h"
 #include "store/writer.h"
 
 #define NAME "token"
@@ -31,21 +33,31 @@ static const char usage[] =
     "list prints token, plan, creation time and state, tab separated: valid,\n"
     "open (came into being in open mode), revoked.\n"
     "revoke closes the token's connections within a second; its data stays.\n"
-    "Works on the running server of the data folder, or without one.\n\n"
+    "Works on the running server of the data folder, or without one.\n\n" SECRET_HELP
+    "\n"
     "  -p, --plan NAME        plan of the new token (tokens.operator_plan, which\n"
-    "                         is home unless set)\n";
+    "                         is home unless set)\n"
+    "  -f, --file FILE        its first line is TOKEN; -: standard input's\n";
 
 static const struct option own[] = {
     {"plan", required_argument, NULL, 'p'},
+    {"file", required_argument, NULL, 'f'},
     {0},
 };
 
-static bool take(void *arg, int option, const char *value)
+struct wanted {
+    const char *plan, *file;
+};
+
+static bool take_option(void *arg, int option, const char *value)
 {
-    if (option != 'p')
-        return false;
-    *(const char **)arg = value;
-    return true;
+    struct wanted *w = arg;
+
+    switch (option) {
+    case 'p': w->plan = value; return true;
+    case 'f': w->file = value; return true;
+    default: return false;
+    }
 }
 
 /* One change, either way it is made. */
@@ -133,6 +145,26 @@ static void submit_and_wait(struct writer *writer, struct change *ch)
     snprintf(ch->reason, sizeof(ch->reason), "%s", command_text(c.result));
 }
 
+/* A store that is made in the wrong folder is worse than an error: the server
+ * would not know the token. */
+static enum store_err check_store(const struct settings *s,
+                                  const struct change *ch, int *ret_detail)
+{
+    const struct store_opts opts = {.map_size = s->config.store_map_size,
+                                    .read_only = true};
+    struct store *store = NULL;
+    const enum store_err err =
+        store_open(s->data_dir, &opts, &store, ret_detail);
+
+    store_close(store);
+    if (err != STORE_NOTFOUND || ch->kind != COMMAND_TOKEN_CREATE ||
+        !s->is_folder_named)
+        return err;
+    fprintf(stderr, "confab " NAME ": making a new store in %s\n",
+            s->data_dir);
+    return STORE_OK;
+}
+
 /* No server: we are the one process that writes, for a moment. */
 static int change_by_hand(const struct settings *s, struct change *ch)
 {
@@ -151,8 +183,9 @@ static int change_by_hand(const struct settings *s, struct change *ch)
         config_plan(&s->config, slice_str(ch->plan)) == NULL)
         return failure(NAME, "no such plan: %s (add a section [plan:%s])",
                        ch->plan, ch->plan);
-    enum store_err err = store_open(s->data_dir, &opts, &store, &detail);
-
+    enum store_err err = check_store(s, ch, &detail);
+    if (err == STORE_OK)
+        err = store_open(s->data_dir, &opts, &store, &detail);
     if (err == STORE_OK)
         err = writer_start(store, &writer_opts, &writer);
     if (err == STORE_OK) {
@@ -161,11 +194,23 @@ static int change_by_hand(const struct settings *s, struct change *ch)
         writer_free(writer);
     }
     store_close(store);
-    if (err != STORE_OK)
-        return failure(NAME, "data folder %s: %s%s%s", s->data_dir,
-                       store_strerror(err), detail != 0 ? ": " : "",
-                       detail != 0 ? strerror(detail) : "");
-    return EXIT_SUCCESS;
+    return err == STORE_OK ? EXIT_SUCCESS
+                           : folder_failure(NAME, s->data_dir, err, detail);
+}
+
+static int tell_refused(const struct change *ch)
+{
+    const struct log_token shown = log_token(ch->token, strlen(ch->token));
+
+    if (ch->status == 400 && ch->plan != NULL)
+        return failure(NAME, "--plan %s: %s", ch->plan, ch->reason);
+    if (ch->status == 404)
+        return failure(NAME,
+                       "%s: unknown token: confab token list shows those of "
+                       "this data folder",
+                       shown.text);
+    return failure(NAME, "%s: %s", shown.text,
+                   ch->reason[0] != '\0' ? ch->reason : "no answer");
 }
 
 static int change(const struct settings *s, struct change *ch)
@@ -174,7 +219,7 @@ static int change(const struct settings *s, struct change *ch)
     struct client *client = client_open(s->data_dir, &error);
 
     if (error != NULL)
-        return failure(NAME, "%s", error);
+        return failure(NAME, "data folder %s: %s", s->data_dir, error);
     if (client != NULL) {
         change_by_server(client, ch);
         client_close(client);
@@ -183,40 +228,46 @@ static int change(const struct settings *s, struct change *ch)
         if (end != EXIT_SUCCESS)
             return end;
     }
-    if (ch->status >= 200 && ch->status < 300)
-        return EXIT_SUCCESS;
-    if (ch->status == 400 && ch->plan != NULL)
-        return failure(NAME, "--plan %s: %s", ch->plan, ch->reason);
-    const struct log_token shown = log_token(ch->token, strlen(ch->token));
-    return failure(NAME, "%s: %s", shown.text,
-                   ch->reason[0] != '\0' ? ch->reason : "no answer");
+    return ch->status >= 200 && ch->status < 300 ? EXIT_SUCCESS
+                                                 : tell_refused(ch);
 }
 
-static int create(const struct settings *s, const char *token, const char *plan)
+static int create(const struct settings *s, const char *given,
+                  const struct wanted *w)
 {
     char made[TOKEN_MADE + 1];
+    struct secret own_token;
+    struct change ch = {.kind = COMMAND_TOKEN_CREATE,
+                        .command = "token_create",
+                        .token = made,
+                        .plan = w->plan};
 
-    if (token == NULL) {
+    if (given != NULL || w->file != NULL) {
+        const int end = secret_read(s, NAME, given, w->file, &own_token);
+        if (end != EXIT_SUCCESS)
+            return end;
+        ch.token = own_token.text;
+    } else {
         if (sodium_init() < 0)
             return failure(NAME, "no source of random numbers");
         token_make(made);
-        token = made;
     }
-    if (!token_valid(slice_str(token)))
-        return failure(NAME, "a token is 1 to 64 of A-Z a-z 0-9 _ -");
-    struct change ch = {COMMAND_TOKEN_CREATE, "token_create", token, plan, 0, ""};
     const int end = change(s, &ch);
     if (end == EXIT_SUCCESS)
-        puts(token);
+        puts(ch.token);
     return end;
 }
 
-static int revoke(const struct settings *s, const char *token)
+static int revoke(const struct settings *s, const char *given,
+                  const struct wanted *w)
 {
-    if (!token_valid(slice_str(token)))
-        return failure(NAME, "a token is 1 to 64 of A-Z a-z 0-9 _ -");
-    struct change ch = {COMMAND_TOKEN_REVOKE, "token_revoke", token, NULL, 0, ""};
-    return change(s, &ch);
+    struct secret token;
+    struct change ch = {.kind = COMMAND_TOKEN_REVOKE,
+                        .command = "token_revoke",
+                        .token = token.text};
+    const int end = secret_read(s, NAME, given, w->file, &token);
+
+    return end == EXIT_SUCCESS ? change(s, &ch) : end;
 }
 
 static void print_row(const struct token_row *row, struct buffer *line)
@@ -244,10 +295,11 @@ static int list(const struct settings *s)
     int detail = 0;
     enum store_err err = store_open(s->data_dir, &opts, &store, &detail);
 
-    if (err == STORE_NOTFOUND)
-        return EXIT_SUCCESS; /* no store yet: no tokens */
-    struct store_reader *r =
-        err == STORE_OK ? store_reader_acquire(store) : NULL;
+    if (err != STORE_OK)
+        return folder_failure(NAME, s->data_dir, err, detail);
+    struct store_reader *r = store_reader_acquire(store);
+    if (r == NULL)
+        err = STORE_NOMEM;
     if (r != NULL && (err = store_reader_begin(r)) == STORE_OK) {
         while ((err = store_token_next(r, after, &row)) == STORE_OK) {
             print_row(&row, &line);
@@ -259,31 +311,32 @@ static int list(const struct settings *s)
         store_reader_release(r);
     store_close(store);
     buffer_release(&line);
-    if (err != STORE_NOTFOUND)
-        return failure(NAME, "data folder %s: %s", s->data_dir,
-                       store_strerror(err));
-    return EXIT_SUCCESS;
+    return err == STORE_NOTFOUND /* the end of them */
+               ? EXIT_SUCCESS
+               : folder_failure(NAME, s->data_dir, err, 0);
 }
 
 int cli_token(int argc, char **argv)
 {
     static struct settings s;
-    const char *plan = NULL;
-    const int end = settings_parse(&s, argc, argv, "p:", own, take, &plan, usage);
+    struct wanted w = {0};
+    const int end =
+        settings_parse(&s, argc, argv, "p:f:", own, take_option, &w, usage);
 
     if (end >= 0)
         return end;
     const int operands = argc - s.first;
     const char *verb = operands > 0 ? argv[s.first] : "";
     const char *token = operands > 1 ? argv[s.first + 1] : NULL;
+    const bool one = (token != NULL) + (w.file != NULL) == 1 && operands <= 2;
 
-    if (strcmp(verb, "create") == 0 && operands <= 2)
-        return create(&s, token, plan);
-    if (plan != NULL)
+    if (strcmp(verb, "create") == 0 && (one || operands == 1))
+        return create(&s, token, &w);
+    if (w.plan != NULL)
         return usage_error(NAME, "--plan goes with create");
     if (strcmp(verb, "list") == 0 && operands == 1)
         return list(&s);
-    if (strcmp(verb, "revoke") == 0 && operands == 2)
-        return revoke(&s, token);
+    if (strcmp(verb, "revoke") == 0 && one)
+        return revoke(&s, token, &w);
     return usage_error(NAME, "expected create, list or revoke TOKEN");
 }

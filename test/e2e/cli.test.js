@@ -114,11 +114,11 @@ group('Settings', () => {
     'a line that is nothing': ['[http]\nworkers = 1\nnonsense\n', 3, '']
   }
   for (const [what, [text, line, key]] of Object.entries(bad)) {
-    it(`one clear line naming file, line and key; exit code 1: ${what}`, async () => {
+    it(`one clear line naming file, line and key; exit code 2: ${what}`, async () => {
       const file = write(text)
       for (const command of ['check', 'run']) {
         const { code, stdout, stderr } = await confab([command, '-c', file, '--data', path.join(folder, 'data')])
-        assert.equal(code, 1, stderr)
+        assert.equal(code, 2, stderr)
         assert.equal(stdout, '')
         assert.equal(lines(stderr).length, 1, stderr)
         assert.ok(stderr.includes(`${file}:${line}:`), `${stderr} names ${file}:${line}`)
@@ -128,27 +128,36 @@ group('Settings', () => {
     })
   }
 
-  it('a file that is missing, or a folder: exit code 1, named', async () => {
+  it('a file that is missing, or a folder: exit code 2, named', async () => {
     for (const file of [path.join(folder, 'missing.ini'), folder]) {
       const { code, stderr } = await confab(['check', '-c', file])
-      assert.equal(code, 1)
+      assert.equal(code, 2)
       assert.equal(lines(stderr).length, 1, stderr)
       assert.ok(stderr.includes(file), stderr)
     }
   })
 
-  it('a bad -s: exit code 1, named', async () => {
+  it('-c -FILE: a file that may be missing, as the systemd units say it', async () => {
+    const missing = await confab(['check', '-c', `-${path.join(folder, 'missing.ini')}`])
+    assert.equal(missing.code, 0, missing.stderr)
+    const there = await confab(['check', '-c', `-${write('[http]\nworkers = 7\n')}`])
+    assert.match(there.stdout, /^workers = 7$/m)
+    const bad = await confab(['check', '-c', `-${write('[http]\nworkers = many\n')}`])
+    assert.equal(bad.code, 2)
+  })
+
+  it('a bad -s: exit code 2, named', async () => {
     for (const [setting, named] of [['http.workers=many', 'http.workers'], ['http.nothing=1', 'http.nothing'], ['plan:free.nothing=1', 'nothing'], ['nonsense', 'nonsense'], ['http.listen=here', 'http.listen']]) {
       const { code, stderr } = await confab(['check', '-s', setting])
-      assert.equal(code, 1, setting)
+      assert.equal(code, 2, setting)
       assert.equal(lines(stderr).length, 1, stderr)
       assert.ok(stderr.includes(named), stderr)
     }
   })
 
-  it('a bad variable: exit code 1, named', async () => {
+  it('a bad variable: exit code 2, named', async () => {
     const { code, stderr } = await confab(['check'], { env: plainEnvironment({ CONFAB_HTTP_WORKERS: 'many' }) })
-    assert.equal(code, 1)
+    assert.equal(code, 2)
     assert.equal(lines(stderr).length, 1, stderr)
     assert.match(stderr, /CONFAB_HTTP_WORKERS/)
   })
@@ -634,11 +643,12 @@ suite('confab pub, sub, history, status', {}, (server) => {
     assert.deepEqual(await history('-r', '-n', '1'), ['{"n":59}'])
   })
 
-  it('`confab history` of a thing without messages prints nothing', async () => {
+  it('`confab history` of a thing nothing was ever published to says so: exit code 1', async () => {
     const token = newToken()
     await server.say(token, 'x', { n: 1 })
     const { code, stdout, stderr } = await server.cli('history', '--', `${token}/none`)
-    assert.deepEqual([code, stdout, stderr], [0, '', ''])
+    assert.deepEqual([code, stdout], [1, ''])
+    assert.match(stderr, /nothing was ever stored/)
   })
 
   it('`confab status` is one JSON object', async () => {
@@ -669,7 +679,8 @@ suite('confab pub, sub, history, status', {}, (server) => {
   it('history while the server writes', async () => {
     const token = newToken()
     const device = await server.device({ token })
-    const writing = Promise.all(Array.from({ length: 2000 }, (_, n) => device.publish(`${token}/x`, { n })))
+    await device.publish(`${token}/x`, { n: 0 }, { qos: 1 })
+    const writing = Promise.all(Array.from({ length: 2000 }, (_, n) => device.publish(`${token}/x`, { n: n + 1 })))
     for (let i = 0; i < 5; i++) {
       const { code, stdout, stderr } = await server.cli('history', '-n', '0', '-a', '--', `${token}/x`)
       assert.equal(code, 0, stderr)

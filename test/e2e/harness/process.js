@@ -32,8 +32,8 @@ function plainEnvironment (extra = {}) {
 }
 
 // → { code, signal, stdout, stderr }
-async function run (command, args, { input, env, cwd, limit = PATIENCE } = {}) {
-  const child = start(command, args, { env: env ?? plainEnvironment(), cwd })
+async function run (command, args, { input, env, cwd, uid, gid, limit = PATIENCE } = {}) {
+  const child = start(command, args, { env: env ?? plainEnvironment(), cwd, uid, gid })
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr']) {
     child[name].setEncoding('utf8')

@@ -1,0 +1,67 @@
+#include "cli/folder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/vocabulary.h"
+
+#define INSTALLED "/var/lib/confab"
+#define LOCAL "data"
+
+static bool exists(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0;
+}
+
+const char *folder_default(void)
+{
+    if (exists(LOCAL "/data.mdb") || exists(LOCAL "/" SOCKET_NAME))
+        return LOCAL;
+    return exists(INSTALLED) ? INSTALLED : LOCAL;
+}
+
+int folder_failure(const char *command, const char *dir, enum store_err err,
+                   int detail)
+{
+    switch (err) {
+    case STORE_NOTFOUND:
+        return failure(
+            command,
+            "data folder %s: nothing was ever stored there: name the "
+            "server's folder with --data",
+            dir);
+    case STORE_LOCKED: /* detail says the same once more */
+        return failure(command, "data folder %s: %s", dir,
+                       store_strerror(err));
+    case STORE_ACCESS:
+        if (detail == EACCES || detail == EPERM)
+            return failure(
+                command,
+                "data folder %s: permission denied: run this as the "
+                "server's user or root",
+                dir);
+        break;
+    default: break;
+    }
+    return failure(command, "data folder %s: %s%s%s", dir, store_strerror(err),
+                   detail != 0 ? ": " : "",
+                   detail != 0 ? strerror(detail) : "");
+}
+
+struct client *folder_client(const struct settings *s, const char *command)
+{
+    const char *error;
+    struct client *c = client_open(s->data_dir, &error);
+
+    if (c == NULL)
+        failure(command, "data folder %s: %s", s->data_dir,
+                error != NULL
+                    ? error
+                    : "no server runs on it: start one (confab run), "
+                      "or name another folder with --data");
+    return c;
+}

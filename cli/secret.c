@@ -1,0 +1,140 @@
+#include "cli/secret.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/folder.h"
+
+#define NOT_A_TOKEN "a token is 1 to 64 of A-Z a-z 0-9 _ -"
+
+/* Bytes before an ellipsis at the end; -1: there is none. */
+static int shortened_len(struct slice text)
+{
+    static const char *const ends[] = {"...", "\xe2\x80\xa6"};
+
+    for (size_t i = 0; i < 2; i++)
+        if (text.len > 3 &&
+            memcmp((const char *)text.data + text.len - 3, ends[i], 3) == 0)
+            return (int)text.len - 3;
+    return -1;
+}
+
+static bool begins_with(struct slice token, struct slice beginning)
+{
+    return token.len >= beginning.len &&
+           memcmp(token.data, beginning.data, beginning.len) == 0;
+}
+
+/* How many tokens begin so; one of them in *ret. */
+static enum store_err find(struct store_reader *r, struct slice beginning,
+                           unsigned *ret_count, struct secret *ret)
+{
+    struct slice after = {0};
+    struct token_row row;
+    enum store_err err = store_reader_begin(r);
+
+    *ret_count = 0;
+    while (err == STORE_OK &&
+           (err = store_token_next(r, after, &row)) == STORE_OK) {
+        after = row.token;
+        if (!begins_with(row.token, beginning))
+            continue;
+        memcpy(ret->text, row.token.data, row.token.len);
+        ret->text[row.token.len] = '\0';
+        ++*ret_count;
+    }
+    store_reader_end(r);
+    return err == STORE_NOTFOUND ? STORE_OK : err;
+}
+
+static int expand(const struct settings *s, const char *command,
+                  struct slice beginning, struct secret *ret)
+{
+    const struct store_opts opts = {.map_size = s->config.store_map_size,
+                                    .read_only = true};
+    struct store *store = NULL;
+    unsigned count = 0;
+    int detail = 0;
+    enum store_err err = store_open(s->data_dir, &opts, &store, &detail);
+    struct store_reader *r =
+        err == STORE_OK ? store_reader_acquire(store) : NULL;
+
+    if (err == STORE_OK)
+        err = r != NULL ? find(r, beginning, &count, ret) : STORE_NOMEM;
+    if (r != NULL)
+        store_reader_release(r);
+    store_close(store);
+    if (err != STORE_OK)
+        return folder_failure(command, s->data_dir, err, detail);
+    if (count == 1)
+        return EXIT_SUCCESS;
+    return failure(command, "%.*s...: %s", (int)beginning.len,
+                   (const char *)beginning.data,
+                   count == 0 ? "no token begins so (confab token list)"
+                              : "several tokens begin so: give more of it");
+}
+
+static int read_line_of(FILE *f, const char *command, struct secret *ret)
+{
+    char line[TOKEN_MAX + 3]; /* and one byte too many, and CR LF */
+
+    if (fgets(line, sizeof(line), f) == NULL)
+        line[0] = '\0';
+    line[strcspn(line, "\r\n")] = '\0';
+    if (!token_valid(slice_str(line)))
+        return failure(command, "the first line is no token: " NOT_A_TOKEN);
+    memcpy(ret->text, line, strlen(line) + 1);
+    return EXIT_SUCCESS;
+}
+
+static int read_file(const char *file, const char *command, struct secret *ret)
+{
+    FILE *f = fopen(file, "re");
+
+    if (f == NULL)
+        return failure(command, "%s: %s", file, strerror(errno));
+    const int end = read_line_of(f, command, ret);
+    fclose(f);
+    return end;
+}
+
+int secret_read(const struct settings *s, const char *command,
+                const char *given, const char *file, struct secret *ret)
+{
+    if (file != NULL && strcmp(file, "-") != 0)
+        return read_file(file, command, ret);
+    if (file != NULL || strcmp(given, "-") == 0)
+        return read_line_of(stdin, command, ret);
+    const struct slice text = slice_str(given);
+    const int beginning = shortened_len(text);
+    if (beginning > 0)
+        return expand(s, command, slice_of(text.data, (size_t)beginning), ret);
+    if (!token_valid(text))
+        return failure(command, NOT_A_TOKEN);
+    memcpy(ret->text, given, text.len + 1);
+    return EXIT_SUCCESS;
+}
+
+int secret_topic(const struct settings *s, const char *command,
+                 const char *given, char *out, size_t size)
+{
+    const struct slice level = topic_first_level(slice_str(given));
+    const int beginning = shortened_len(level);
+    struct secret token;
+
+    const char *rest = given;
+    token.text[0] = '\0';
+    if (beginning > 0) {
+        const int end =
+            expand(s, command, slice_of(level.data, (size_t)beginning),
+                   &token);
+        if (end != EXIT_SUCCESS)
+            return end;
+        rest += level.len;
+    }
+    if ((size_t)snprintf(out, size, "%s%s", token.text, rest) >= size)
+        return usage_error(command, "topic too long");
+    return EXIT_SUCCESS;
+}
