@@ -19,6 +19,8 @@
 static const struct route routes[] = {
     {"/", HTTP_GET, false, true, NULL, home_page, NULL},
     {"/favicon.ico", HTTP_GET, false, false, NULL, home_icon, NULL},
+    {"/docs/http.md", HTTP_GET, false, false, NULL, home_http_document, NULL},
+    {"/docs/mqtt.md", HTTP_GET, false, false, NULL, home_mqtt_document, NULL},
     {"/health", HTTP_GET, false, false, NULL, health_get, NULL},
     {"/tokens", HTTP_POST, false, true, "", tokens_post, NULL},
     {"/mqtt", HTTP_GET, false, true, NULL, mqtt_websocket, NULL},

@@ -7,6 +7,8 @@
 /* home.c */
 enum http_next home_page(struct call *c);
 enum http_next home_icon(struct call *c);
+enum http_next home_http_document(struct call *c);
+enum http_next home_mqtt_document(struct call *c);
 /* health.c */
 enum http_next health_get(struct call *c);
 /* tokens.c */

@@ -1,9 +1,10 @@
 /* The home page: bridge/web/home.html, with what it must know of this server
- * filled in. One file, nothing from elsewhere, so a strict policy fits. */
+ * filled in, and the documents that it links. One file, nothing from elsewhere,
+ * so a strict policy fits. */
 #include <string.h>
 
 #include "bridge/api/doors.h"
-#include "bridge/web/home_html.h"
+#include "bridge/web/pages.h"
 
 static const char policy[] =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -41,7 +42,30 @@ enum http_next home_page(struct call *c)
     return answer(c, 200, "text/html; charset=utf-8", &body);
 }
 
+/* As plain text: browsers would save text/markdown instead of showing it. */
+static enum http_next answer_document(struct call *c, const unsigned char *text,
+                                      size_t len)
+{
+    struct buffer body = BUFFER_INIT;
+
+    buffer_put(&body, text, len);
+    http_add_header(c->q, "X-Content-Type-Options", "nosniff");
+    http_add_header(c->q, "Cache-Control", "no-cache");
+    return answer(c, 200, "text/plain; charset=utf-8", &body);
+}
+
+enum http_next home_http_document(struct call *c)
+{
+    return answer_document(c, http_md, http_md_len);
+}
+
+enum http_next home_mqtt_document(struct call *c)
+{
+    return answer_document(c, mqtt_md, mqtt_md_len);
+}
+
 enum http_next home_icon(struct call *c)
 {
+    http_add_header(c->q, "Cache-Control", "max-age=86400");
     return answer(c, 204, NULL, NULL);
 }

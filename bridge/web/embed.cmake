@@ -3,6 +3,6 @@
 file(READ "${IN}" hex HEX)
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
 file(WRITE "${OUT}"
-     "#include \"bridge/web/${NAME}.h\"\n"
+     "#include \"bridge/web/pages.h\"\n"
      "const unsigned char ${NAME}[] = {${bytes}};\n"
      "const size_t ${NAME}_len = sizeof(${NAME});\n")
