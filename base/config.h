@@ -41,8 +41,11 @@ struct plan {
                               the Receive Maximum we announce */
     uint64_t sessions_max;   /* stored sessions per token */
     uint64_t session_expiry; /* s; longest a client may ask for */
-    uint64_t things_max;   /* per token */
-    uint64_t bytes_max;    /* stored payload bytes per token */
+    uint64_t session_bytes_max; /* what they occupy (store/account.h) */
+    uint64_t filters_max;   /* per MQTT client, stored or not */
+    uint64_t client_id_max; /* bytes */
+    uint64_t things_max;    /* per token */
+    uint64_t bytes_max;     /* what a token's messages occupy */
     uint64_t idle_timeout; /* s; SSE only */
     uint64_t retry_ms;     /* SSE `retry:` */
     uint64_t keepalive;    /* s between SSE comments */
@@ -71,6 +74,7 @@ struct config {
     enum config_switch tokens_public_creation;
     uint64_t tokens_create_per_hour; /* per client address; default 10 */
     uint64_t limits_connections;     /* 0: RLIMIT_NOFILE less 128 */
+    uint64_t limits_token_share;     /* percent of store.map_size */
     uint64_t log_level;              /* enum log_level */
     struct plan plans[CONFIG_PLANS_MAX]; /* free, home, paid, local first */
     size_t plan_count;

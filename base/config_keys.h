@@ -61,6 +61,9 @@
     NUMBER(limits, connections, limits_connections, 0, 0, 16777216,           \
            "connections",                                                     \
            "most open connections; 0: the open files limit less 128")         \
+    NUMBER(limits, token_share, limits_token_share, 50, 1, 100, "percent",    \
+           "part of store.map_size that what one token stores may occupy, "   \
+           "whatever its plan")                                               \
     CHOICE(log, level, log_level, "info", "error warn info debug",            \
            "least severe line that is written")
 
@@ -71,16 +74,24 @@
       "reads per token and hour; a live stream counts 5")                     \
     X(payload_max, "bytes", 10240, 1048576, 10240, 1048576,                   \
       "largest message")                                                      \
-    X(connections, "connections", 0, 0, 0, 0,                                 \
+    X(connections, "connections", 100, 10000, 10000, 0,                       \
       "MQTT connections, and live streams, of a token at the same time")      \
     X(inflight, "messages", 0, 0, 0, 0,                                       \
       "unacknowledged publishes per connection (Receive Maximum)")            \
-    X(sessions_max, "sessions", 0, 0, 0, 0,                                   \
+    X(sessions_max, "sessions", 100, 10000, 10000, 0,                         \
       "MQTT sessions of a token that outlive their connection")               \
-    X(session_expiry, "seconds", 0, 0, 0, 0,                                  \
+    X(session_expiry, "seconds", 604800, 0, 0, 0,                             \
       "longest time such a session is kept without a connection")             \
-    X(things_max, "things", 0, 0, 0, 0, "things per token")                   \
-    X(bytes_max, "bytes", 0, 0, 0, 0, "stored payload per token")             \
+    X(session_bytes_max, "bytes", 4194304, 268435456, 268435456, 0,           \
+      "what such sessions of a token occupy: subscriptions, wills, what is "  \
+      "in flight")                                                            \
+    X(filters_max, "filters", 200, 0, 0, 0,                                   \
+      "filters of one MQTT client; 0: 10000")                                 \
+    X(client_id_max, "bytes", 256, 1024, 1024, 0,                             \
+      "longest MQTT client id, not less than 23")                             \
+    X(things_max, "things", 1000, 100000, 100000, 0, "things per token")      \
+    X(bytes_max, "bytes", 268435456, 0, 0, 0,                                 \
+      "what the messages of a token occupy, properties included")             \
     X(idle_timeout, "seconds", 180, 0, 0, 0,                                  \
       "a live stream to which nothing was sent is ended")                     \
     X(retry_ms, "milliseconds", 60000, 3000, 0, 3000,                         \

@@ -159,6 +159,16 @@ static bool is_throttled(const struct connection *c)
     return t->publisher == c->publisher && t->until_us > w->mono_us;
 }
 
+/* It is in the rows of whatever the client stores. 23 bytes are always allowed
+ * (MQTT-3.1.3-5). */
+static bool is_id_too_long(const struct connection *c)
+{
+    const size_t len = c->identity_len - c->token_len - 1;
+
+    return c->role != ROLE_ADMIN && c->plan->client_id_max != 0 && len > 23 &&
+           len > c->plan->client_id_max;
+}
+
 /* MQTT-3.1.4-3: whoever has the session must go. true: that one had something
  * in the store, or was about to. */
 static bool take_over(struct connection *c)
@@ -183,8 +193,8 @@ static bool admit(struct connection *c)
                                    c->plan->connections)) {
             counter_add(&w->counters.plan_limit, 1);
             refuse(c, REASON_QUOTA_EXCEEDED,
-                   "the token's plan allows no more connections: end one of "
-                   "them first");
+                   "the token's plan allows no more connections "
+                   "(connections): end one of them first");
             return false;
         }
         c->plan_counted = true;
@@ -359,7 +369,8 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     }
     c->terms.maximum_packet_size = p.maximum_packet_size;
     c->terms.problem_information = p.request_problem;
-    c->terms.topic_alias_maximum = p.version == PACKET_V5 ? TOPIC_ALIAS_MAX : 0;
+    c->terms.topic_alias_maximum =
+        p.version == PACKET_V5 ? TOPIC_ALIAS_MAX : 0;
     if (p.auth_method.data != NULL) {
         refuse(
             c, REASON_BAD_AUTHENTICATION_METHOD,
@@ -371,6 +382,12 @@ void connect_received(struct connection *c, const struct packet_frame *f)
         return;
     if (!c->pinned) {
         refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
+        return;
+    }
+    if (is_id_too_long(c)) {
+        refuse(c, REASON_CLIENT_ID_INVALID,
+               "client id is longer than the token's plan allows "
+               "(client_id_max)");
         return;
     }
     if (is_throttled(c)) {

@@ -182,6 +182,8 @@ static uint8_t reason_of(enum command_result r)
     case RESULT_THINGS:
     case RESULT_BYTES:
     case RESULT_SESSIONS:
+    case RESULT_SESSION_BYTES:
+    case RESULT_SHARE:
     case RESULT_FULL:
     case RESULT_IO: return REASON_QUOTA_EXCEEDED;
     case RESULT_INVALID:

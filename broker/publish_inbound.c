@@ -215,8 +215,11 @@ static void publish_message(struct connection *c,
     if (p->qos > 0)
         await_ack(c, q, p);
     if (p->qos == 2 && c->stored != NULL)
-        q->command.mark = (struct session_mark){.number = c->stored->number,
-                                                .packet_id = p->packet_id};
+        q->command.mark =
+            (struct session_mark){.number = c->stored->number,
+                                  .identity =
+                                      slice_of(c->identity, c->identity_len),
+                                  .packet_id = p->packet_id};
     publish_submit(w, q);
 }
 
@@ -478,7 +481,7 @@ static bool submit_will(struct worker *w, struct message *m, bool uncharged,
         }
         memcpy(q->memory, identity.data, identity.len);
         q->command.mark = (struct session_mark){
-            .number = number, .will_of = slice_of(q->memory, identity.len)};
+            .number = number, .identity = slice_of(q->memory, identity.len)};
     }
     publish_submit(w, q);
     return true;

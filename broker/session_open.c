@@ -73,8 +73,8 @@ static enum store_err load_inflight(struct connection *c,
     bool good = entries != NULL;
     enum store_err err = STORE_OK;
 
-    while (good && (err = store_inflight_next(r, number, &walk, &row)) ==
-                       STORE_OK) {
+    while (good &&
+           (err = store_inflight_next(r, number, &walk, &row)) == STORE_OK) {
         if (row.inbound)
             good = inbound_add(&c->inbound, row.packet_id);
         else if (count < INFLIGHT_MAX)
@@ -139,10 +139,12 @@ static void end_unwanted(struct worker *w, struct publish *opened)
     publish_submit(w, q);
 }
 
-static void refuse(struct connection *c, const struct session_open_calls *calls,
+static void refuse(struct connection *c,
+                   const struct session_open_calls *calls,
                    enum command_result result)
 {
-    if (result == RESULT_SESSIONS || result == RESULT_FULL)
+    if (result == RESULT_SESSIONS || result == RESULT_SESSION_BYTES ||
+        result == RESULT_SHARE || result == RESULT_FULL)
         calls->refuse(c, REASON_QUOTA_EXCEEDED, command_text(result));
     else
         calls->refuse(c, REASON_SERVER_UNAVAILABLE,

@@ -45,6 +45,15 @@ static uint64_t cost_of(struct slice filter)
     return filter.len + levels * FILTER_LEVEL_COST;
 }
 
+static size_t filters_max(const struct connection *c)
+{
+    if (c->role == ROLE_ADMIN)
+        return FILTERS_MAX_ADMIN;
+    return c->plan->filters_max == 0 || c->plan->filters_max > FILTERS_MAX
+               ? FILTERS_MAX
+               : (size_t)c->plan->filters_max;
+}
+
 static bool has_room(const struct connection *c, struct slice filter)
 {
     const bool admin = c->role == ROLE_ADMIN;
@@ -58,7 +67,7 @@ static bool has_room(const struct connection *c, struct slice filter)
             ? c->shares >= SHARES_MAX
             : !subscription_index_takes(c->worker->index, filter))
         return false;
-    return c->filter_count < (admin ? FILTERS_MAX_ADMIN : FILTERS_MAX) &&
+    return c->filter_count < filters_max(c) &&
            c->filter_cost + cost_of(filter) <=
                (admin ? FILTER_COST_MAX_ADMIN : FILTER_COST_MAX);
 }
@@ -284,16 +293,16 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
     bool *added = (bool *)reasons + s->count;
     memset(added, 0, s->count);
     while (packet_filter_next(&at, &filter) && count < s->count) {
-        reasons[count] =
-            readable ? subscribe_one(c, &filter, s->subscription_id, head,
-                                     &added[count])
-                     : REASON_UNSPECIFIED_ERROR;
+        reasons[count] = readable
+                             ? subscribe_one(c, &filter, s->subscription_id,
+                                             head, &added[count])
+                             : REASON_UNSPECIFIED_ERROR;
         count++;
     }
     if (c->stored != NULL)
         subscribe_store(c, s, reasons, added);
     else
-        subscribe_answer(c, PACKET_SUBACK, s->packet_id, reasons, count);
+        subscribe_answer(c, PACKET_SUBACK, s->packet_id, reasons, count, NULL);
     free(reasons);
     if (c->state == CONNECTION_OPEN)
         catch_up_refresh(c);
@@ -316,7 +325,8 @@ void unsubscribe_received(struct connection *c,
     if (c->stored != NULL)
         unsubscribe_store(c, s, reasons);
     else
-        subscribe_answer(c, PACKET_UNSUBACK, s->packet_id, reasons, count);
+        subscribe_answer(c, PACKET_UNSUBACK, s->packet_id, reasons, count,
+                         NULL);
     free(reasons);
     if (c->state == CONNECTION_OPEN)
         catch_up_refresh(c);
@@ -420,7 +430,8 @@ bool subscribe_match(struct connection *c, const struct message *m,
 {
     struct worker *w = c->worker;
     const struct index_match *matches;
-    const size_t count = subscription_index_match(w->index, m->topic, &matches);
+    const size_t count =
+        subscription_index_match(w->index, m->topic, &matches);
     size_t others = 0;
 
     *ret = (struct matched){0};

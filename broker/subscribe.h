@@ -9,7 +9,8 @@
 #include "broker/subscription_index.h"
 #include "store/session.h"
 
-/* Bounds of one client's subscriptions; more are refused with 0x97. The cost of
+/* Bounds of one client's subscriptions, where its plan's filters_max is not less;
+ * more are refused with 0x97. The cost of
  * a filter is its length and what its levels take in the index. What all clients
  * of a token may have together: filter_shape.h. */
 #define FILTERS_MAX 10000
@@ -29,9 +30,9 @@ struct session_filter {
     struct subscription where;
     uint64_t retained_as_of; /* stored sessions: retained messages up to this
                                 id are owed; 0: none */
-    bool greeted; /* … and have been given, which is not on disk yet */
+    bool greeted;  /* … and have been given, which is not on disk yet */
     bool greeting; /* … which the save under way says */
-    bool fresh; /* a share the SUBSCRIBE at hand has joined */
+    bool fresh;    /* a share the SUBSCRIBE at hand has joined */
     struct share_member *share; /* `$share/…`: then it is not in the index */
     size_t len;
     const struct connection *owner;

@@ -9,7 +9,7 @@
 #define TEXT_SIZE 160
 #define DETAIL_MAX (TEXT_SIZE + 8) /* a Reason String with what leads it */
 
-static const char *text_of(uint8_t reason)
+static const char *text_of(uint8_t reason, const char *quota)
 {
     switch (reason) {
     case REASON_NOT_AUTHORIZED:
@@ -18,8 +18,10 @@ static const char *text_of(uint8_t reason)
         return "+ and # stand for whole levels, # for the last one only, and "
                "shared ones are $share/<group>/<filter>";
     case REASON_QUOTA_EXCEEDED:
-        return "too many subscriptions, or the store is full: unsubscribe "
-               "from some, or retry later";
+        return quota != NULL
+                   ? quota
+                   : "too many subscriptions (the plan's filters_max, 10000 "
+                     "at most), or too long ones: unsubscribe from some";
     case REASON_UNSPECIFIED_ERROR:
         return "store or memory failed: retry later";
     default: return reason_text(reason);
@@ -28,7 +30,8 @@ static const char *text_of(uint8_t reason)
 
 /* One packet has one Reason String: it says whose it is. "": nothing was
  * refused. */
-static void explain(const uint8_t *reasons, size_t count, char *text)
+static void explain(const uint8_t *reasons, size_t count, const char *quota,
+                    char *text)
 {
     size_t i = 0;
 
@@ -38,14 +41,15 @@ static void explain(const uint8_t *reasons, size_t count, char *text)
     if (i == count)
         return;
     if (count == 1)
-        snprintf(text, TEXT_SIZE, "%s", text_of(reasons[i]));
+        snprintf(text, TEXT_SIZE, "%s", text_of(reasons[i], quota));
     else
         snprintf(text, TEXT_SIZE, "filter %zu: %s", i + 1,
-                 text_of(reasons[i]));
+                 text_of(reasons[i], quota));
 }
 
 void subscribe_answer(struct connection *c, enum packet_type type,
-                      uint16_t packet_id, const uint8_t *reasons, size_t count)
+                      uint16_t packet_id, const uint8_t *reasons, size_t count,
+                      const char *quota)
 {
     struct worker *w = c->worker;
     const size_t cap = PACKET_SUBACK_SIZE_MAX(count) + DETAIL_MAX;
@@ -57,7 +61,7 @@ void subscribe_answer(struct connection *c, enum packet_type type,
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    explain(reasons, count, text);
+    explain(reasons, count, quota, text);
     if (text[0] != '\0')
         detail.reason_string = slice_str(text);
     uint8_t *to = (uint8_t *)w->scratch.data;

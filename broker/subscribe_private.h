@@ -11,10 +11,11 @@ struct session_filter *subscribe_find(struct connection *c,
 /* false: there was none. */
 bool subscribe_drop(struct connection *c, struct slice filter);
 
-/* Queues SUBACK or UNSUBACK; may close the connection. */
+/* Queues SUBACK or UNSUBACK; may close the connection. `quota`: what 0x97 is about,
+ * NULL: the client's filters. */
 void subscribe_answer(struct connection *c, enum packet_type type,
-                      uint16_t packet_id, const uint8_t *reasons,
-                      size_t count);
+                      uint16_t packet_id, const uint8_t *reasons, size_t count,
+                      const char *quota);
 
 /* The filters of `s` are in the index already; answers when they are on disk.
  * Where they cannot be, those `added` are taken out again. The arrays have

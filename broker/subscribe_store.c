@@ -58,8 +58,9 @@ static struct waiting *waiting_new(struct connection *c, struct publish *q,
         return NULL;
     char *at = block;
     struct waiting *wait = part(&at, sizeof(*wait));
-    *wait = (struct waiting){
-        .packet_id = s->packet_id, .type = type, .count = s->count};
+    *wait = (struct waiting){.packet_id = s->packet_id,
+                             .type = type,
+                             .count = s->count};
     wait->rows = part(&at, s->count * sizeof(*wait->rows));
     wait->removed = part(&at, s->count * sizeof(*wait->removed));
     wait->answers = part(&at, s->count * sizeof(*wait->answers));
@@ -71,12 +72,18 @@ static struct waiting *waiting_new(struct connection *c, struct publish *q,
     return wait;
 }
 
+static bool is_quota(enum command_result result)
+{
+    return result == RESULT_FULL || result == RESULT_SHARE ||
+           result == RESULT_SESSION_BYTES;
+}
+
 /* SUBACK does not say what is not so: 0x97 for lack of room, which UNSUBACK
  * cannot say (MQTT 5 §3.11.3), else 0x80. */
 static void take_back(struct connection *c, struct waiting *wait,
                       enum command_result result)
 {
-    const uint8_t reason = result == RESULT_FULL && wait->type == PACKET_SUBACK
+    const uint8_t reason = is_quota(result) && wait->type == PACKET_SUBACK
                                ? REASON_QUOTA_EXCEEDED
                                : REASON_UNSPECIFIED_ERROR;
 
@@ -107,7 +114,10 @@ static void finished(struct worker *w, struct publish *q)
             return;
         }
         subscribe_answer(c, wait->type, wait->packet_id, wait->reasons,
-                         wait->count);
+                         wait->count,
+                         is_quota(q->command.result)
+                             ? command_text(q->command.result)
+                             : NULL);
         backlog_wake(c);
     }
     publish_free(w, q);
@@ -135,9 +145,9 @@ void subscribe_store(struct connection *c, const struct packet_subscribe *s,
     struct publish *q = publish_new(c->worker, c);
     struct session_save *save;
     char *names;
-    struct waiting *wait =
-        q == NULL ? NULL
-                  : waiting_new(c, q, s, PACKET_SUBACK, reasons, &names, &save);
+    struct waiting *wait = q == NULL ? NULL
+                                     : waiting_new(c, q, s, PACKET_SUBACK,
+                                                   reasons, &names, &save);
 
     if (wait == NULL) {
         out_of_memory(c, q);
@@ -168,10 +178,9 @@ void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
     struct publish *q = publish_new(c->worker, c);
     struct session_save *save;
     char *names;
-    struct waiting *wait =
-        q == NULL
-            ? NULL
-            : waiting_new(c, q, s, PACKET_UNSUBACK, reasons, &names, &save);
+    struct waiting *wait = q == NULL ? NULL
+                                     : waiting_new(c, q, s, PACKET_UNSUBACK,
+                                                   reasons, &names, &save);
 
     if (wait == NULL) {
         out_of_memory(c, q);

@@ -1,6 +1,6 @@
 #include "base/log.h"
+#include "store/account.h"
 #include "store/limits.h"
-#include "store/transaction.h"
 
 /* Whatever a plan allows: what one transaction takes (writer.c). */
 #define PAYLOAD_MAX (16u << 20)
@@ -14,17 +14,25 @@ static bool well_formed(const struct command *c)
            c->idempotency.len <= IDEMPOTENCY_MAX;
 }
 
-/* NULL in *ret_token: the topic is no <token>/<thing>, only the store's own
- * limits hold. */
-static enum store_err look_up(struct transaction *t, struct slice topic,
-                              struct thing **ret_thing,
-                              struct token **ret_token)
-{
-    enum store_err err = transaction_thing(t, topic, ret_thing);
+/* What a message is about. */
+struct target {
+    struct thing *thing;
+    struct token
+        *token; /* NULL: the topic is no <token>/<thing>, only the store's
+                            own limits hold */
+    struct token *payer; /* the token's entry, or nobody's */
+};
 
-    *ret_token = NULL;
-    if (err == STORE_OK && (*ret_thing)->token_len > 0)
-        err = transaction_token_of(t, *ret_thing, ret_token);
+static enum store_err look_up(struct transaction *t, struct slice topic,
+                              struct target *ret)
+{
+    *ret = (struct target){0};
+    enum store_err err = transaction_thing(t, topic, &ret->thing);
+    if (err == STORE_OK && ret->thing->token_len > 0)
+        err = transaction_token_of(t, ret->thing, &ret->token);
+    ret->payer = ret->token;
+    if (err == STORE_OK && ret->token == NULL)
+        err = account_of_thing(t, ret->thing, &ret->payer);
     return err;
 }
 
@@ -49,30 +57,41 @@ static enum command_result token_verdict(const struct transaction *t,
     return RESULT_OK;
 }
 
-static enum command_result limits_verdict(const struct transaction *t,
-                                          const struct command *c,
-                                          const struct thing *thing,
-                                          const struct token *token)
+/* What storing it adds to what its token holds. */
+static uint64_t cost_of(const struct command *c, const struct target *to)
 {
-    const uint64_t len = c->message->payload.len;
+    const struct message *m = c->message;
+    uint64_t cost = account_message_cost(m);
 
-    if (len > PAYLOAD_MAX)
-        return RESULT_TOO_LARGE;
-    if (token == NULL || c->uncharged)
-        return RESULT_OK;
-    return plan_verdict(token->plan, &token->usage, t->now_us, len,
-                        thing->state.row.last_seq == 0);
+    if (to->thing->state.row.last_seq == 0)
+        cost += account_thing_cost(m->topic);
+    if (c->idempotency.len > 0)
+        cost += account_key_cost(thing_token(to->thing));
+    return cost;
 }
 
-/* The disk's and the map's word, asked last: the others stay true later. */
-static enum command_result space_verdict(struct transaction *t,
-                                         const struct message *m)
+static enum command_result limits_verdict(struct transaction *t,
+                                          const struct command *c,
+                                          const struct target *to)
 {
-    if (!space_admits(&t->space, space_of(m), t->mono_us))
-        return RESULT_FULL;
-    if (t->paused_until_mono_us > t->mono_us)
-        return t->paused_result;
-    return RESULT_OK;
+    const struct message_weight weight = {
+        .payload = c->message->payload.len,
+        .cost = cost_of(c, to),
+        .new_thing = to->thing->state.row.last_seq == 0,
+    };
+
+    if (weight.payload > PAYLOAD_MAX)
+        return RESULT_TOO_LARGE;
+    if (to->token != NULL && !c->uncharged) {
+        const enum command_result r =
+            plan_verdict(to->token->plan, &to->token->usage, t->now_us,
+                         &weight);
+        if (r != RESULT_OK)
+            return r;
+    }
+    /* The store's and the disk's word last: the others stay true later. */
+    return account_message_verdict(t, to->payer, weight.cost,
+                                   space_of(c->message));
 }
 
 static enum store_err idempotency_find(struct transaction *t,
@@ -122,6 +141,7 @@ static enum store_err close_chunk(struct transaction *t, struct thing *thing)
 static enum store_err add_to_thing(struct transaction *t, struct thing *thing,
                                    const struct message *m)
 {
+    const uint64_t stored = account_message_cost(m);
     struct thing_row *row = &thing->state.row;
     struct chunk_row *open = &thing->state.open;
 
@@ -135,12 +155,14 @@ static enum store_err add_to_thing(struct transaction *t, struct thing *thing,
     row->last_at_us = m->at_us;
     row->count++;
     row->bytes += m->payload.len;
+    thing->state.stored += stored;
     if (open->count == 0) {
         open->first_seq = m->seq;
         open->first_at_us = m->at_us;
     }
     open->ids[open->count++] = m->id;
     open->bytes += m->payload.len;
+    open->stored += stored;
     return open->count == CHUNK_IDS ? close_chunk(t, thing) : STORE_OK;
 }
 
@@ -157,18 +179,24 @@ static enum store_err imply_token(struct transaction *t, struct token *token)
 }
 
 static enum store_err charge(struct transaction *t, const struct command *c,
-                             const struct thing *thing, struct token *token)
+                             const struct target *to)
 {
-    if (!token->exists) {
+    struct token *token = to->token;
+
+    if (token != NULL && !token->exists) {
         const enum store_err err = imply_token(t, token);
         if (err != STORE_OK)
             return err;
     }
-    token_changed(&t->tokens, token);
-    if (thing->state.row.last_seq == 0)
-        token->usage.things++;
-    token->usage.bytes += c->message->payload.len;
-    if (!c->uncharged)
+    account_add(t, to->payer, ACCOUNT_MESSAGES,
+                account_message_cost(c->message));
+    if (to->thing->state.row.last_seq == 0) {
+        account_add(t, to->payer, ACCOUNT_MESSAGES,
+                    account_thing_cost(c->message->topic));
+        if (to->payer != NULL)
+            to->payer->usage.things++;
+    }
+    if (token != NULL && !c->uncharged)
         count_write(&token->usage, t->now_us, c->window_start_us);
     return STORE_OK;
 }
@@ -187,40 +215,51 @@ static void number(struct transaction *t, struct command *c,
 }
 
 static enum store_err remember(struct transaction *t, const struct command *c,
+                               const struct target *to,
                                const unsigned char *hash)
 {
-    const struct answer answer = {t->now_us, c->id, c->seq, c->at_us, 0};
+    const struct answer answer = {.when_us = t->now_us,
+                                  .id = c->id,
+                                  .seq = c->seq,
+                                  .at_us = c->at_us,
+                                  .payer = thing_token(to->thing)};
+    bool is_new;
 
     if (c->idempotency.len == 0)
         return STORE_OK;
     t->remembered[REPEAT_IDEMPOTENCY]++;
-    return repeat_remember(t->e, t->txn, REPEAT_IDEMPOTENCY,
-                           slice_of(hash, IDEMPOTENCY_HASH), &answer);
+    const enum store_err err =
+        repeat_remember(t->e, t->txn, REPEAT_IDEMPOTENCY,
+                        slice_of(hash, IDEMPOTENCY_HASH), &answer, &is_new);
+    if (err == STORE_OK && is_new)
+        account_add(t, to->payer, ACCOUNT_MESSAGES,
+                    account_key_cost(answer.payer));
+    return err;
 }
 
 static enum store_err store(struct transaction *t, struct command *c,
-                            struct thing *thing, struct token *token,
-                            const unsigned char *hash)
+                            const struct target *to, const unsigned char *hash)
 {
+    struct thing *thing = to->thing;
     struct message *m = c->message;
 
     number(t, c, thing);
     enum store_err err = put_record(t, m);
-    if (err == STORE_OK && token != NULL)
-        err = charge(t, c, thing, token); /* looks at the row as it was */
+    if (err == STORE_OK)
+        err = charge(t, c, to); /* looks at the row as it was */
     if (err == STORE_OK)
         err = add_to_thing(t, thing, m);
     if (err == STORE_OK && m->retain)
-        err = retained_set(t, thing, token, m);
+        err = retained_set(t, thing, to->payer, m);
     if (err == STORE_OK)
-        err = remember(t, c, hash);
+        err = remember(t, c, to, hash);
     if (err == STORE_OK)
         err = operation_remember(t, c);
     if (err == STORE_OK)
         err = session_mark_apply(t, c);
     if (err != STORE_OK)
         return err;
-    thing->keep = token != NULL ? token->plan->retention_count : 0;
+    thing->keep = to->token != NULL ? to->token->plan->retention_count : 0;
     space_take(&t->space, space_of(m));
     t->head = m->id;
     t->appended++;
@@ -230,17 +269,16 @@ static enum store_err store(struct transaction *t, struct command *c,
 
 /* Everything that only reads. c->result is OK and not c->repeated: store it. */
 static enum store_err decide(struct transaction *t, struct command *c,
-                             struct thing **ret_thing,
-                             struct token **ret_token, unsigned char *ret_hash)
+                             struct target *ret, unsigned char *ret_hash)
 {
     bool known = false;
 
-    enum store_err err = look_up(t, c->message->topic, ret_thing, ret_token);
+    enum store_err err = look_up(t, c->message->topic, ret);
     if (err == STORE_OK)
         err = operation_find(t, c, &known);
     if (err != STORE_OK || known)
         return err;
-    c->result = token_verdict(t, *ret_token);
+    c->result = token_verdict(t, ret->token);
     if (c->result != RESULT_OK)
         return STORE_OK;
     if (c->idempotency.len > 0)
@@ -248,23 +286,22 @@ static enum store_err decide(struct transaction *t, struct command *c,
     err = idempotency_find(t, c, ret_hash, &known);
     if (err != STORE_OK || known)
         return err;
-    c->result = limits_verdict(t, c, *ret_thing, *ret_token);
+    c->result = limits_verdict(t, c, ret);
     if (c->result == RESULT_OK)
-        c->result = space_verdict(t, c->message);
+        c->result = session_mark_verdict(t, c);
     return STORE_OK;
 }
 
 enum store_err append_apply(struct transaction *t, struct command *c)
 {
     unsigned char hash[IDEMPOTENCY_HASH];
-    struct thing *thing = NULL;
-    struct token *token = NULL;
+    struct target to = {0};
 
     if (!well_formed(c)) {
         c->result = RESULT_INVALID;
         return STORE_OK;
     }
-    enum store_err err = decide(t, c, &thing, &token, hash);
+    enum store_err err = decide(t, c, &to, hash);
     if (err == STORE_CORRUPT) {
         /* One row nobody can read: its topic's trouble, not the batch's. */
         log_error("store", "a row that message needs is damaged: refused");
@@ -272,15 +309,15 @@ enum store_err append_apply(struct transaction *t, struct command *c)
         return STORE_OK;
     }
     if (err == STORE_OK && c->result == RESULT_OK && !c->repeated)
-        err = store(t, c, thing, token, hash);
+        err = store(t, c, &to, hash);
     if (err != STORE_OK)
         return err;
     if (c->result == RESULT_REVOKED || c->result == RESULT_UNKNOWN_TOKEN)
         c->remaining = 0;
     else
-        tell_remaining(t, c, token);
+        tell_remaining(t, c, to.token);
     if (c->result == RESULT_RATE)
-        c->retry_after_s = window_ends_in_s(&token->usage, t->now_us);
+        c->retry_after_s = window_ends_in_s(&to.token->usage, t->now_us);
     return STORE_OK;
 }
 

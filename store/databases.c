@@ -81,6 +81,8 @@ static int write_meta(struct store_env *e, MDB_txn *txn)
     if (rc == 0)
         rc = put_number(e, txn, META_EPOCH, e->epoch);
     if (rc == 0)
+        rc = put_number(e, txn, META_COUNTED, 0);
+    if (rc == 0)
         rc = put_number(e, txn, META_CREATED, (uint64_t)clock_real_us());
     if (rc == 0)
         rc = put_number(e, txn, META_FORMAT, SCHEMA_VERSION);

@@ -35,7 +35,8 @@ void environment_set_sizes(struct store_env *e, uint64_t map_size)
     e->soft_limit = map_size != 0 ? map_size : MAP_SIZE_DEFAULT;
     e->step = whole_pages(clamp(e->soft_limit / 16, MiB, 64 * MiB));
     e->disk_reserve = clamp(e->soft_limit / 16, 16 * MiB, 64 * MiB);
-    e->real_map = whole_pages(e->soft_limit + address_reserve(e));
+    e->reserve = address_reserve(e);
+    e->real_map = whole_pages(e->soft_limit + e->reserve);
 }
 
 /* A map of `size` bytes, also when LMDB made it smaller or larger at open. No

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 
 #include "base/topic.h"
+#include "store/account.h"
 #include "store/session_write.h"
+
+#define ID_COST 9 /* bytes of an id in a row, at most */
 
 static enum store_err find(struct transaction *t, struct slice name,
                            struct group_row *ret_row)
@@ -26,23 +29,30 @@ static enum store_err put(struct transaction *t, const struct group_row *row,
                           const uint64_t *ids)
 {
     struct schema_key key;
+    struct token *who;
+
+    const enum store_err err = account_of(t, session_token(row->name), &who);
+    if (err != STORE_OK)
+        return err;
 
     schema_name_key(row->name, &key);
     buffer_clear(&t->row);
     schema_put_group(&t->row, row, ids);
-    return transaction_put_row(t, t->e->db.groups, schema_val(&key), 0);
+    return account_put(t, who, ACCOUNT_SESSIONS, t->e->db.groups,
+                       schema_val(&key));
 }
 
 static enum store_err drop(struct transaction *t, struct slice name)
 {
     struct schema_key key;
-    MDB_val k;
+    struct token *who;
 
+    const enum store_err err = account_of(t, session_token(name), &who);
+    if (err != STORE_OK)
+        return err;
     schema_name_key(name, &key);
-    k = schema_val(&key);
-    const int rc = mdb_del(t->txn, t->e->db.groups, &k, NULL);
-    t->put |= rc == 0;
-    return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+    return account_delete(t, who, ACCOUNT_SESSIONS, t->e->db.groups,
+                          schema_val(&key), NULL);
 }
 
 /* The ids of a row and `more` behind them; the caller's to free. NULL: out of
@@ -67,8 +77,9 @@ static enum store_err recount(struct transaction *t, struct slice name,
     if (err == STORE_NOTFOUND || err == STORE_CORRUPT) {
         if (!more)
             return drop(t, name);
-        row = (struct group_row){
-            .name = name, .members = 1, .position = t->head};
+        row = (struct group_row){.name = name,
+                                 .members = 1,
+                                 .position = t->head};
         return put(t, &row, NULL);
     }
     if (err != STORE_OK)
@@ -105,6 +116,25 @@ enum store_err group_count(struct transaction *t, struct slice identity,
     return err;
 }
 
+/* Ids that came back are of messages that must not be lost: they go on in a full
+ * store, but not for ever. */
+static enum store_err room_for(struct transaction *t, struct command *c,
+                               size_t stored)
+{
+    const struct group_save *s = c->group;
+    const size_t before = s->adds ? 0 : stored;
+    struct token *who;
+
+    if (s->id_count <= before)
+        return STORE_OK;
+    const enum store_err err = account_of(t, session_token(s->name), &who);
+    if (err == STORE_OK)
+        c->result =
+            account_upkeep_verdict(t, who,
+                                   ID_COST * (uint64_t)(s->id_count - before));
+    return err;
+}
+
 enum store_err group_save_apply(struct transaction *t, struct command *c)
 {
     const struct group_save *s = c->group;
@@ -116,7 +146,9 @@ enum store_err group_save_apply(struct transaction *t, struct command *c)
         c->result = RESULT_NOT_FOUND;
         return STORE_OK;
     }
-    if (err != STORE_OK)
+    if (err == STORE_OK)
+        err = room_for(t, c, row.id_count);
+    if (err != STORE_OK || c->result != RESULT_OK)
         return err;
     if (!s->adds)
         row.id_count = 0;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/account.h"
 #include "store/trim.h"
 
 /* After disk or map refused two commands in a row, appends are refused for so
@@ -29,7 +30,14 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
     g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;
     enum store_err err = transaction_init(&g->t, st, opts->config);
     if (err == STORE_OK) {
-        /* A full store must open all the same: they end at the next start. */
+        /* A full store must open all the same: it is tried again at the next
+         * start. */
+        const enum store_err counted = account_upgrade(&g->t);
+        if (counted != STORE_OK)
+            log_error("store",
+                      "counting what tokens hold: %s; their limits hold "
+                      "for less than they have",
+                      store_strerror(counted));
         const enum store_err recovered = session_recover(&g->t, g->now_us());
         if (recovered != STORE_OK)
             log_warn("store", "sessions of the last run: %s",

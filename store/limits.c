@@ -68,17 +68,17 @@ bool merge_reads(struct usage_row *u, int64_t now_us, int64_t start_us,
 
 enum command_result plan_verdict(const struct plan *p,
                                  const struct usage_row *u, int64_t now_us,
-                                 uint64_t len, bool new_thing)
+                                 const struct message_weight *weight)
 {
     /* First what no waiting would mend. */
-    if (p->payload_max != 0 && len > p->payload_max)
+    if (p->payload_max != 0 && weight->payload > p->payload_max)
         return RESULT_TOO_LARGE;
     if (writes_left(p, u, now_us) == 0)
         return RESULT_RATE;
-    if (new_thing && p->things_max != 0 && u->things >= p->things_max)
+    if (weight->new_thing && p->things_max != 0 && u->things >= p->things_max)
         return RESULT_THINGS;
     if (p->bytes_max != 0 &&
-        (u->bytes > p->bytes_max || len > p->bytes_max - u->bytes))
+        (u->bytes > p->bytes_max || weight->cost > p->bytes_max - u->bytes))
         return RESULT_BYTES;
     return RESULT_OK;
 }

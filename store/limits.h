@@ -32,9 +32,15 @@ void count_write(struct usage_row *u, int64_t now_us, int64_t start_us);
 bool merge_reads(struct usage_row *u, int64_t now_us, int64_t start_us,
                  uint64_t reads);
 
-/* RESULT_OK, TOO_LARGE, RATE, THINGS or BYTES for a message of `len` bytes. */
+struct message_weight {
+    uint64_t payload; /* bytes */
+    uint64_t cost;    /* what it adds to usage.bytes (store/account.h) */
+    bool new_thing;
+};
+
+/* RESULT_OK, TOO_LARGE, RATE, THINGS or BYTES for such a message. */
 enum command_result plan_verdict(const struct plan *p,
                                  const struct usage_row *u, int64_t now_us,
-                                 uint64_t len, bool new_thing);
+                                 const struct message_weight *weight);
 
 #endif

@@ -24,13 +24,16 @@ enum store_err operation_find(struct transaction *t, struct command *c,
 enum store_err operation_remember(struct transaction *t,
                                   const struct command *c)
 {
-    const struct answer answer = {t->now_us, c->id, c->seq, c->at_us,
-                                  c->removed};
+    const struct answer answer = {.when_us = t->now_us,
+                                  .id = c->id,
+                                  .seq = c->seq,
+                                  .at_us = c->at_us,
+                                  .removed = c->removed};
 
     if (c->operation.len == 0)
         return STORE_OK;
     t->put = true;
     t->remembered[REPEAT_OPERATION]++;
     return repeat_remember(t->e, t->txn, REPEAT_OPERATION, c->operation,
-                           &answer);
+                           &answer, NULL);
 }

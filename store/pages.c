@@ -32,9 +32,11 @@ static int see_reader(const char *line, void *arg)
 /* Pages freed by transaction N are free for reuse once no snapshot is as old
  * as N (LMDB's mdb_find_oldest). */
 static enum store_err count_free_pages(struct store_env *e, MDB_txn *txn,
-                                       uint64_t *ret_pages)
+                                       uint64_t *ret_pages,
+                                       uint64_t *ret_pinned)
 {
-    uint64_t oldest = mdb_txn_id(txn), pages = 0;
+    const uint64_t last = mdb_txn_id(txn);
+    uint64_t oldest = last, pages = 0, pinned = 0;
     MDB_cursor *cursor;
     MDB_val key, v;
 
@@ -45,22 +47,24 @@ static enum store_err count_free_pages(struct store_env *e, MDB_txn *txn,
     while ((rc = mdb_cursor_get(cursor, &key, &v, MDB_NEXT)) == 0) {
         size_t id, count;
         memcpy(&id, key.mv_data, sizeof(id));
-        if (id >= oldest)
-            break;
         memcpy(&count, v.mv_data, sizeof(count)); /* then the page numbers */
-        pages += count;
+        if (id < oldest)
+            pages += count;
+        else if (id < last)
+            pinned += count;
     }
     mdb_cursor_close(cursor);
     if (rc != 0 && rc != MDB_NOTFOUND)
         return store_from_mdb(rc);
     *ret_pages = pages;
+    *ret_pinned = pinned;
     return STORE_OK;
 }
 
 enum store_err store_used(struct store_env *e, MDB_txn *txn,
-                          uint64_t *ret_used)
+                          uint64_t *ret_used, uint64_t *ret_pinned)
 {
-    uint64_t free_pages = 0;
+    uint64_t free_pages = 0, pinned = 0;
 
     if (txn == NULL) {
         const int rc = mdb_txn_renew(e->space_txn);
@@ -68,11 +72,14 @@ enum store_err store_used(struct store_env *e, MDB_txn *txn,
             return store_from_mdb(rc);
     }
     const enum store_err err =
-        count_free_pages(e, txn == NULL ? e->space_txn : txn, &free_pages);
+        count_free_pages(e, txn == NULL ? e->space_txn : txn, &free_pages,
+                         &pinned);
     if (txn == NULL)
         mdb_txn_reset(e->space_txn);
     if (err == STORE_OK)
         *ret_used = store_end(e) - free_pages * e->page_size;
+    if (err == STORE_OK && ret_pinned != NULL)
+        *ret_pinned = pinned * e->page_size;
     return err;
 }
 

@@ -1,5 +1,7 @@
 #include "store/repeat.h"
 
+#include "store/account.h"
+
 #include <sodium.h>
 
 #define ANSWER_FIELDS 5
@@ -10,13 +12,27 @@ struct kind {
     uint64_t most;
 };
 
+/* Two rows each: of a small store they must not take a large part. But no fewer
+ * than the link may have under way and waiting. */
+#define PAIR_BYTES 256
+#define LEAST_ROWS 20000
+
+static uint64_t most_of(const struct store_env *e, uint64_t most)
+{
+    const uint64_t room = e->soft_limit / 16 / PAIR_BYTES;
+
+    if (most <= LEAST_ROWS || room >= most)
+        return most;
+    return room > LEAST_ROWS ? room : LEAST_ROWS;
+}
+
 static struct kind kind_of(const struct store_env *e, enum repeat_kind kind)
 {
     switch (kind) {
 #define X(name, database, seconds, most)                                      \
     case REPEAT_##name:                                                       \
         return (struct kind){e->db.database, e->db.database##_by_time,        \
-                             INT64_C(1000000) * (seconds), most};
+                             INT64_C(1000000) * (seconds), most_of(e, most)};
         REPEAT_KINDS(X)
 #undef X
     case REPEAT_KIND_COUNT: break;
@@ -55,10 +71,11 @@ static uint64_t get_u64(const unsigned char *p)
 }
 
 /* A msgpack array like every row: version, then the fields, always as
- * `uint 64`, so that a row has one size and needs no parser. */
+ * `uint 64`, so that they need no parser; of idempotency keys then the payer. */
 #define ROW_SIZE (2 + 9 * ANSWER_FIELDS)
+#define ROW_MAX (ROW_SIZE + 2 + TOKEN_MAX)
 
-static void encode(unsigned char row[ROW_SIZE], const struct answer *a)
+static size_t encode(unsigned char row[ROW_MAX], const struct answer *a)
 {
     const uint64_t fields[ANSWER_FIELDS] = {(uint64_t)a->when_us, a->id,
                                             a->seq, (uint64_t)a->at_us,
@@ -69,6 +86,13 @@ static void encode(unsigned char row[ROW_SIZE], const struct answer *a)
         row[2 + 9 * i] = 0xcf; /* uint 64 */
         put_u64(row + 3 + 9 * i, fields[i]);
     }
+    if (a->payer.data == NULL)
+        return ROW_SIZE;
+    row[0]++;
+    row[ROW_SIZE] = 0xd9; /* str 8 */
+    row[ROW_SIZE + 1] = (unsigned char)a->payer.len;
+    memcpy(row + ROW_SIZE + 2, a->payer.data, a->payer.len);
+    return ROW_SIZE + 2 + a->payer.len;
 }
 
 static bool decode(MDB_val v, struct answer *ret_answer)
@@ -84,8 +108,14 @@ static bool decode(MDB_val v, struct answer *ret_answer)
             return false;
         fields[i] = get_u64(row + 3 + 9 * i);
     }
-    *ret_answer = (struct answer){(int64_t)fields[0], fields[1], fields[2],
-                                  (int64_t)fields[3], fields[4]};
+    *ret_answer = (struct answer){.when_us = (int64_t)fields[0],
+                                  .id = fields[1],
+                                  .seq = fields[2],
+                                  .at_us = (int64_t)fields[3],
+                                  .removed = fields[4]};
+    if (v.mv_size >= ROW_SIZE + 2 && row[ROW_SIZE] == 0xd9 &&
+        v.mv_size - ROW_SIZE - 2 >= row[ROW_SIZE + 1])
+        ret_answer->payer = slice_of(row + ROW_SIZE + 2, row[ROW_SIZE + 1]);
     return true;
 }
 
@@ -122,16 +152,22 @@ static MDB_val time_key(struct time_key *k, int64_t when_us, struct slice key)
 
 enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
                                enum repeat_kind kind, struct slice key,
-                               const struct answer *answer)
+                               const struct answer *answer, bool *ret_new)
 {
     const struct kind of = kind_of(e, kind);
-    unsigned char row[ROW_SIZE];
+    unsigned char row[ROW_MAX];
     struct time_key time;
-    MDB_val k = {key.len, (void *)key.data}, v = {sizeof(row), row};
+    const size_t len = encode(row, answer);
+    MDB_val k = {key.len, (void *)key.data}, v = {len, row};
     MDB_val none = {0, NULL};
 
-    encode(row, answer);
-    int rc = mdb_put(txn, of.rows, &k, &v, 0);
+    int rc = mdb_put(txn, of.rows, &k, &v, MDB_NOOVERWRITE);
+    if (ret_new != NULL)
+        *ret_new = rc == 0;
+    if (rc == MDB_KEYEXIST) {
+        v = (MDB_val){len, row};
+        rc = mdb_put(txn, of.rows, &k, &v, 0);
+    }
     if (rc == 0) {
         k = time_key(&time, answer->when_us, key);
         rc = mdb_put(txn, of.by_time, &k, &none, 0);
@@ -139,45 +175,72 @@ enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
     return store_from_mdb(rc);
 }
 
-/* Deletes the row unless it was remembered again later. */
-static int forget(MDB_txn *txn, MDB_dbi rows, MDB_val by_time)
+/* The row, unless it was remembered again later, and what it counts. */
+static enum store_err forget(struct transaction *t, MDB_dbi rows,
+                             MDB_val by_time)
 {
     const unsigned char *p = by_time.mv_data;
-    struct answer answer;
+    enum store_err err = STORE_OK;
+    struct answer answer = {0};
+    struct token *who;
     MDB_val k = {by_time.mv_size - 8, (void *)(p + 8)}, v;
-    int rc = mdb_get(txn, rows, &k, &v);
+    int rc = mdb_get(t->txn, rows, &k, &v);
 
-    if (rc == 0 &&
-        (!decode(v, &answer) || answer.when_us == (int64_t)get_u64(p)))
-        rc = mdb_del(txn, rows, &k, NULL);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+    if (decode(v, &answer) && answer.when_us != (int64_t)get_u64(p))
+        return STORE_OK;
+    if (answer.payer.data != NULL) {
+        const uint64_t cost = account_key_cost(answer.payer);
+        err = account_of(t, answer.payer, &who);
+        if (err == STORE_OK)
+            account_subtract(t, who, ACCOUNT_MESSAGES, cost);
+    }
+    return err == STORE_OK ? store_from_mdb(mdb_del(t->txn, rows, &k, NULL))
+                           : err;
 }
 
-enum store_err repeat_purge(struct store_env *e, MDB_txn *txn,
-                            enum repeat_kind kind, int64_t now_us,
-                            unsigned most)
+/* The oldest; NOTFOUND: none (may be forgotten). */
+static enum store_err forget_first(struct transaction *t,
+                                   const struct kind *of, MDB_cursor *cursor,
+                                   uint64_t rows)
 {
-    const struct kind of = kind_of(e, kind);
-    MDB_cursor *cursor = NULL;
-    MDB_stat stat;
     MDB_val k, v;
+    const int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
 
-    int rc = mdb_stat(txn, of.by_time, &stat);
+    if (rc != 0 || k.mv_size <= 8)
+        return rc == 0 ? STORE_NOTFOUND : store_from_mdb(rc);
+    const int64_t when_us = (int64_t)get_u64(k.mv_data);
+    if (when_us > t->now_us - of->keep_us &&
+        (of->most == 0 || rows <= of->most))
+        return STORE_NOTFOUND;
+    t->put = true;
+    const enum store_err err = forget(t, of->rows, k);
+    return err == STORE_OK ? store_from_mdb(mdb_cursor_del(cursor, 0)) : err;
+}
+
+enum store_err repeat_purge(struct transaction *t, enum repeat_kind kind,
+                            unsigned most, unsigned *ret_forgotten)
+{
+    const struct kind of = kind_of(t->e, kind);
+    enum store_err err = STORE_OK;
+    MDB_cursor *cursor = NULL;
+    unsigned n = 0;
+    MDB_stat stat;
+
+    *ret_forgotten = 0;
+    int rc = mdb_stat(t->txn, of.by_time, &stat);
     if (rc != 0 || stat.ms_entries == 0)
         return store_from_mdb(rc);
-    uint64_t rows = stat.ms_entries;
-    rc = mdb_cursor_open(txn, of.by_time, &cursor);
-    for (unsigned i = 0; rc == 0 && i < most; i++, rows--) {
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
-        if (rc != 0 || k.mv_size <= 8)
+    rc = mdb_cursor_open(t->txn, of.by_time, &cursor);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    for (; n < most; n++) {
+        err = forget_first(t, &of, cursor, stat.ms_entries - n);
+        if (err != STORE_OK)
             break;
-        const int64_t when_us = (int64_t)get_u64(k.mv_data);
-        if (when_us > now_us - of.keep_us && (of.most == 0 || rows <= of.most))
-            break;
-        rc = forget(txn, of.rows, k);
-        if (rc == 0)
-            rc = mdb_cursor_del(cursor, 0);
     }
     mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+    *ret_forgotten = n;
+    return err == STORE_NOTFOUND ? STORE_OK : err;
 }

@@ -8,9 +8,11 @@
 
 #include "store/schema.h"
 
+struct transaction;
+
 /* X(name, database, remembered at least for seconds, most rows; 0: no bound).
- * Operation ids are many and soon over; idempotency keys are paid for by a
- * stored message each, so the store's limit bounds them. */
+ * Operation ids are many and soon over, and take a sixteenth of the store at most;
+ * idempotency keys count for their token (store/account.h). */
 #define REPEAT_KINDS(X)                                                       \
     X(OPERATION, operations, 600, 1000000)                                    \
     X(IDEMPOTENCY, idempotency, 86400, 0)
@@ -31,6 +33,9 @@ struct answer {
     uint64_t id, seq;
     int64_t at_us;
     uint64_t removed;
+    struct slice
+        payer; /* IDEMPOTENCY: token that the row counts for; data NULL:
+                           it counts for nobody, not even ACCOUNT_NOBODY */
 };
 
 /* Key of an Idempotency-Key: BLAKE2b of topic and key, which are told apart. */
@@ -42,12 +47,13 @@ void idempotency_hash(struct slice topic, struct slice key,
 enum store_err repeat_find(struct store_env *e, MDB_txn *txn,
                            enum repeat_kind kind, struct slice key,
                            int64_t now_us, struct answer *ret_answer);
+/* *ret_new (may be NULL): it was not remembered before. */
 enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
                                enum repeat_kind kind, struct slice key,
-                               const struct answer *answer);
-/* Forgets up to `most` of the oldest that may be forgotten. */
-enum store_err repeat_purge(struct store_env *e, MDB_txn *txn,
-                            enum repeat_kind kind, int64_t now_us,
-                            unsigned most);
+                               const struct answer *answer, bool *ret_new);
+/* Forgets up to `most` of the oldest that may be forgotten; *ret_forgotten of
+ * them. */
+enum store_err repeat_purge(struct transaction *t, enum repeat_kind kind,
+                            unsigned most, unsigned *ret_forgotten);
 
 #endif

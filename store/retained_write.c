@@ -1,5 +1,5 @@
 /* Retained messages, the writer's side; store/retained.c reads them. */
-#include "store/transaction.h"
+#include "store/account.h"
 
 /* There is a row, but damaged: no record to keep, may be replaced. */
 #define UNREADABLE UINT64_MAX
@@ -29,54 +29,59 @@ enum store_err retained_load(struct transaction *t, struct thing *thing)
 }
 
 static enum store_err put(struct transaction *t, const struct thing *thing,
-                          uint64_t id, const struct message *copy)
+                          struct token *who, uint64_t id,
+                          const struct message *copy)
 {
     struct schema_key key;
 
     buffer_clear(&t->row);
     schema_put_retained(&t->row, thing_topic(thing), id, copy);
     schema_name_key(thing_topic(thing), &key);
-    return transaction_put_row(t, t->e->db.retained, schema_val(&key), 0);
+    return account_put(t, who, ACCOUNT_MESSAGES, t->e->db.retained,
+                       schema_val(&key));
 }
 
 static enum store_err clear(struct transaction *t, struct thing *thing,
-                            struct token *token)
+                            struct token *who)
 {
     struct schema_key key;
 
     if (thing->retained_id == 0)
         return STORE_OK;
     schema_name_key(thing_topic(thing), &key);
-    MDB_val k = schema_val(&key);
-    t->put = true;
-    const int rc = mdb_del(t->txn, t->e->db.retained, &k, NULL);
-    if (rc != 0)
-        return store_from_mdb(rc);
+    const enum store_err err =
+        account_delete(t, who, ACCOUNT_MESSAGES, t->e->db.retained,
+                       schema_val(&key), NULL);
+    if (err != STORE_OK)
+        return err;
     thing->retained_id = 0;
-    if (token != NULL && token->usage.retained > 0)
-        token->usage.retained--;
+    if (who != NULL && who->usage.retained > 0)
+        who->usage.retained--;
     return STORE_OK;
 }
 
 enum store_err retained_set(struct transaction *t, struct thing *thing,
-                            struct token *token, const struct message *m)
+                            struct token *who, const struct message *m)
 {
     enum store_err err = retained_load(t, thing);
     if (err != STORE_OK)
         return err;
     if (m->payload.len == 0)
-        return clear(t, thing, token);
-    err = put(t, thing, m->id, NULL);
+        return clear(t, thing, who);
+    err = put(t, thing, who, m->id, NULL);
     if (err != STORE_OK)
         return err;
-    if (thing->retained_id == 0 && token != NULL)
-        token->usage.retained++;
+    if (thing->retained_id == 0 && who != NULL)
+        who->usage.retained++;
     thing->retained_id = m->id;
     return STORE_OK;
 }
 
-enum store_err retained_copy(struct transaction *t, const struct thing *thing,
+enum store_err retained_copy(struct transaction *t, struct thing *thing,
                              const struct message *m)
 {
-    return put(t, thing, m->id, m);
+    struct token *who;
+    const enum store_err err = account_of_thing(t, thing, &who);
+
+    return err == STORE_OK ? put(t, thing, who, m->id, m) : err;
 }

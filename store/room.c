@@ -6,8 +6,9 @@
 /* How old an answer of the free list may be: walking it takes a read per
  * transaction that freed something, and a full store is asked all the time. */
 #define USED_AGE_US 20000
-/* Half of the least reserve of addresses (struct store_opts). */
-#define RESERVE_MIN (32u << 20)
+/* Map that one deletion may take until its pages come back: a few, of the log and
+ * of chunks. */
+#define DELETION_BYTES (64u << 10)
 
 /* LMDB puts a value above about half a page into pages of its own. */
 #define INLINE_MAX 2000u
@@ -44,8 +45,10 @@ static uint64_t used(struct space *s, int64_t mono_us)
     uint64_t bytes;
 
     if (s->used_mono_us == 0 || mono_us - s->used_mono_us > USED_AGE_US) {
-        if (store_used(s->e, NULL, &bytes) != STORE_OK)
+        if (store_used(s->e, NULL, &bytes, &s->pinned) != STORE_OK) {
             bytes = store_end(s->e); /* the bound that needs no reading */
+            s->pinned = 0;
+        }
         s->used = bytes;
         s->used_mono_us = mono_us;
         s->taken = s->taken_now; /* the last commit's state has not these */
@@ -107,10 +110,36 @@ void space_take(struct space *s, uint64_t bytes)
     s->taken_now += bytes;
 }
 
-bool space_has_reserve(struct space *s, int64_t mono_us)
+/* Bytes of the map that are left, in all. */
+static uint64_t left_of_map(struct space *s, uint64_t enough, int64_t mono_us)
 {
     const uint64_t map = s->e->real_map;
+    const uint64_t left = less(map, store_end(s->e) + s->taken_now);
 
-    return store_end(s->e) + RESERVE_MIN <= map ||
-           used(s, mono_us) + RESERVE_MIN <= map;
+    return left >= enough ? left : less(map, used(s, mono_us));
+}
+
+bool space_has_upkeep(struct space *s, uint64_t bytes, int64_t mono_us)
+{
+    const uint64_t needed = s->e->reserve / 2 + bytes;
+
+    if (left_of_map(s, needed, mono_us) < needed)
+        return false;
+    /* A full disk has no more than what is allocated. */
+    return store_preallocate(s->e, store_end(s->e)) == STORE_OK ||
+           less(s->e->allocated, used(s, mono_us)) >=
+               s->e->disk_reserve / 2 + bytes;
+}
+
+unsigned space_deletions(struct space *s, unsigned most, int64_t mono_us)
+{
+    const uint64_t half = s->e->reserve / 2;
+    const uint64_t left = left_of_map(s, half, mono_us);
+
+    if (left >= half)
+        return most;
+    if (left + s->pinned >= half)
+        return 0;
+    const uint64_t few = less(left, s->e->reserve / 16) / DELETION_BYTES;
+    return few < most ? (unsigned)few : most;
 }

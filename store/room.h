@@ -1,8 +1,12 @@
-/* Whether there is room for one more message, known before it is numbered.
+/* Whether there is room for one more row, known before anything is written.
  *
- * Appends stop at the soft limit, and where the disk gives no more blocks;
- * above that, the reserve of map and disk is for what frees space (trim,
- * revoke, usage, ping). Writer's thread only. */
+ * What a client asks to have stored (messages, sessions, wills, subscriptions,
+ * tokens) stops at the soft limit, and where the disk gives no more blocks. Above
+ * that is the reserve of map and disk. Its upper half is for what goes on in a full
+ * store although it may grow: what is in flight to clients that are connected. The
+ * lower half is for what frees space (trim, revoke, end, unsubscribe) and needs pages
+ * to do so, since LMDB never changes a page that a snapshot may see. Growth must
+ * not get there, or nothing could ever be deleted again. Writer's thread only. */
 #ifndef CONFAB_STORE_ROOM_H
 #define CONFAB_STORE_ROOM_H
 
@@ -19,6 +23,7 @@ struct space {
     bool inline_only;     /* full disk: nothing that wants adjoining pages */
     bool room_exact;      /* … by walking the free list */
     uint64_t used;        /* store_used() of a while ago … */
+    uint64_t pinned;      /* … bytes of it that only a reader holds */
     int64_t used_mono_us; /* … of this time; 0: ask again */
     uint64_t taken;       /* by appends since then, estimated … */
     uint64_t taken_now;   /* … of these, in the open transaction */
@@ -38,9 +43,15 @@ uint64_t space_of(const struct message *m);
 bool space_admits(struct space *s, uint64_t bytes, int64_t mono_us);
 void space_take(struct space *s, uint64_t bytes);
 
-/* Enough of the map's reserve is left to free space in bulk. While a pinned
- * reader keeps freed pages from being used, each delete takes new ones: what
- * is left then is for hiding, which is what readers see. */
-bool space_has_reserve(struct space *s, int64_t mono_us);
+/* Whether the upper half of the reserve has room for `bytes`. */
+bool space_has_upkeep(struct space *s, uint64_t bytes, int64_t mono_us);
+
+/* How many of `most` entries a transaction may delete: all, as long as the lower
+ * half of the reserve is whole. Below that, when a pinned reader keeps what was
+ * freed from being used: none, because each delete takes new pages; what is left
+ * then is for hiding, which is what readers see. When it is rows that have come so
+ * far: few at a time, down to a last sixteenth of the reserve, since their pages
+ * come back with the next commits. */
+unsigned space_deletions(struct space *s, unsigned most, int64_t mono_us);
 
 #endif

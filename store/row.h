@@ -35,13 +35,23 @@ static inline void pack_row(msgpack_packer *p, size_t elements)
     msgpack_pack_uint8(p, SCHEMA_VERSION);
 }
 
-static inline struct unpack unpack_row(MDB_val v, uint32_t elements)
+/* *ret_elements: how many there are, the version included. */
+static inline struct unpack unpack_long_row(MDB_val v, uint32_t least,
+                                            uint32_t *ret_elements)
 {
     struct unpack u = unpack_of(v.mv_data, v.mv_size);
 
-    if (unpack_array(&u) < elements || unpack_uint(&u) != SCHEMA_VERSION)
+    *ret_elements = unpack_array(&u);
+    if (*ret_elements < least || unpack_uint(&u) != SCHEMA_VERSION)
         u.failed = true;
     return u;
+}
+
+static inline struct unpack unpack_row(MDB_val v, uint32_t elements)
+{
+    uint32_t all;
+
+    return unpack_long_row(v, elements, &all);
 }
 
 #endif

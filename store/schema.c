@@ -1,13 +1,13 @@
 /* Keys, and every row but those of `log` (record.c):
- *   chunks    [version, ids, first_seq, first_at_us, bytes]
+ *   chunks    [version, ids, first_seq, first_at_us, bytes, stored]
  *   things    [version, name, first_id, last_id, first_seq, last_seq,
  *              trimmed_id, count, bytes, last_at_us,
- *              open ids, open first_at_us, open bytes]
+ *              open ids, open first_at_us, open bytes, stored, open stored]
  *   trims     [version, name]
  *   retained  [version, name, id, copy: a row of `log`, or nil]
  *   tokens    [version, plan, created_us, revoked_us, implied]
  *   usage     [version, window_start_us, writes, reads, things, bytes, retained,
- *              sessions]
+ *              sessions, session_bytes]
  *   meta      [version, number]
  * ids: an array, the first as it is, each further one as its distance from the
  * one before, which keeps 16 of them around 40 bytes. name: nil when the key is
@@ -17,6 +17,7 @@
 #include <assert.h>
 #include <sodium.h>
 
+#include "store/account.h"
 #include "store/row.h"
 
 #define HASH_BYTES 32
@@ -78,22 +79,25 @@ void schema_put_chunk(struct buffer *b, const struct chunk_row *c)
     msgpack_packer p = packer_of(b);
 
     assert(c->count > 0 && c->count <= CHUNK_IDS);
-    pack_row(&p, 5);
+    pack_row(&p, 6);
     pack_ids(&p, c);
     msgpack_pack_uint64(&p, c->first_seq);
     msgpack_pack_int64(&p, c->first_at_us);
     msgpack_pack_uint64(&p, c->bytes);
+    msgpack_pack_uint64(&p, c->stored);
 }
 
 bool schema_get_chunk(MDB_val v, struct chunk_row *ret_chunk)
 {
-    struct unpack u = unpack_row(v, 5);
+    uint32_t elements;
+    struct unpack u = unpack_long_row(v, 5, &elements);
     struct chunk_row c = {0};
 
     unpack_ids(&u, &c);
     c.first_seq = unpack_uint(&u);
     c.first_at_us = unpack_int(&u);
     c.bytes = unpack_uint(&u);
+    c.stored = elements > 5 ? unpack_uint(&u) : 0; /* came later */
     if (u.failed || c.count == 0)
         return false;
     *ret_chunk = c;
@@ -108,7 +112,7 @@ void schema_put_thing(struct buffer *b, const struct thing_state *t)
     const struct thing_row *row = &t->row;
 
     assert(t->open.count < CHUNK_IDS && t->open.count <= row->count);
-    pack_row(&p, 13);
+    pack_row(&p, 15);
     pack_name(&p, row->topic);
     msgpack_pack_uint64(&p, row->first_id);
     msgpack_pack_uint64(&p, row->last_id);
@@ -121,6 +125,8 @@ void schema_put_thing(struct buffer *b, const struct thing_state *t)
     pack_ids(&p, &t->open);
     msgpack_pack_int64(&p, t->open.first_at_us);
     msgpack_pack_uint64(&p, t->open.bytes);
+    msgpack_pack_uint64(&p, t->stored);
+    msgpack_pack_uint64(&p, t->open.stored);
 }
 
 /* What readers compute with, so that a damaged row cannot mislead them. */
@@ -139,7 +145,8 @@ static bool thing_consistent(const struct thing_state *t)
 
 bool schema_get_thing(MDB_val key, MDB_val v, struct thing_state *ret_thing)
 {
-    struct unpack u = unpack_row(v, 13);
+    uint32_t elements;
+    struct unpack u = unpack_long_row(v, 13, &elements);
     struct thing_state t = {0};
 
     t.row.topic = unpack_name(&u, key, 0);
@@ -154,6 +161,14 @@ bool schema_get_thing(MDB_val key, MDB_val v, struct thing_state *ret_thing)
     unpack_ids(&u, &t.open);
     t.open.first_at_us = unpack_int(&u);
     t.open.bytes = unpack_uint(&u);
+    if (elements > 14) {
+        t.stored = unpack_uint(&u);
+        t.open.stored = unpack_uint(&u);
+    } else { /* came later */
+        t.stored = account_plain_cost(t.row.topic, t.row.count, t.row.bytes);
+        t.open.stored =
+            account_plain_cost(t.row.topic, t.open.count, t.open.bytes);
+    }
     if (u.failed || !thing_consistent(&t))
         return false;
     t.open.first_seq = t.row.last_seq - t.open.count + 1;
@@ -260,7 +275,7 @@ void schema_put_usage(struct buffer *b, const struct usage_row *usage)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 8);
+    pack_row(&p, 9);
     msgpack_pack_int64(&p, usage->window_start_us);
     msgpack_pack_uint64(&p, usage->writes);
     msgpack_pack_uint64(&p, usage->reads);
@@ -268,16 +283,14 @@ void schema_put_usage(struct buffer *b, const struct usage_row *usage)
     msgpack_pack_uint64(&p, usage->bytes);
     msgpack_pack_uint64(&p, usage->retained);
     msgpack_pack_uint64(&p, usage->sessions);
+    msgpack_pack_uint64(&p, usage->session_bytes);
 }
 
 bool schema_get_usage(MDB_val v, struct usage_row *ret_usage)
 {
-    struct unpack u = unpack_of(v.mv_data, v.mv_size);
+    uint32_t elements;
+    struct unpack u = unpack_long_row(v, 7, &elements);
     struct usage_row usage;
-    const uint32_t elements = unpack_array(&u);
-
-    if (elements < 7 || unpack_uint(&u) != SCHEMA_VERSION)
-        u.failed = true;
 
     usage.window_start_us = unpack_int(&u);
     usage.writes = unpack_uint(&u);
@@ -286,6 +299,7 @@ bool schema_get_usage(MDB_val v, struct usage_row *ret_usage)
     usage.bytes = unpack_uint(&u);
     usage.retained = unpack_uint(&u);
     usage.sessions = elements > 7 ? unpack_uint(&u) : 0; /* came later */
+    usage.session_bytes = elements > 8 ? unpack_uint(&u) : 0;
     if (u.failed)
         return false;
     *ret_usage = usage;

@@ -21,7 +21,8 @@
  *           chunk to chunk, nor at_us within one.
  *  visible  A topic's messages are the ids ≥ row.first_id of its chunks and
  *           its open chunk, and each of them is in `log`.
- *           count = last_seq - first_seq + 1; bytes: their payload bytes.
+ *           count = last_seq - first_seq + 1; bytes: their payload bytes;
+ *           stored: what they count for their token.
  *  trim     Oldest first. Raising row.first_id hides what is below at once;
  *           trimmed_id = the greatest id so hidden (first_id > trimmed_id). It
  *           may stop at any id: the oldest row of `chunks` may be half hidden,
@@ -36,6 +37,8 @@
  *  emptied  The things row stays, for trimmed_id and the next seq: first_id =
  *           last_id = 0, count = bytes = 0, first_seq = last_seq + 1; last_seq,
  *           trimmed_id and last_at_us are kept.
+ *  usage    bytes and session_bytes are what the token's rows count, exactly
+ *           (store/account.h).
  *  retained The transaction that deletes the log entry a retained row points
  *           to copies the record into that row. (Hidden is not deleted: the
  *           retained message of a topic is given even when hidden.) */
@@ -103,6 +106,9 @@ struct chunk_row {
     uint64_t first_seq;
     int64_t first_at_us;
     uint64_t bytes; /* payload bytes of these messages */
+    uint64_t
+        stored; /* what they count (store/account.h); 0 in rows of versions
+                        that counted payloads only */
 };
 
 /* struct thing_row plus what only the store needs. The row keeps no
@@ -110,6 +116,7 @@ struct chunk_row {
 struct thing_state {
     struct thing_row row;
     struct chunk_row open; /* ids not yet in `chunks` (count < CHUNK_IDS) */
+    uint64_t stored;       /* what its messages count (store/account.h) */
 };
 
 /* Encoders append to `b` (cleared by the caller); decoders borrow from `v`
@@ -160,6 +167,9 @@ bool schema_get_group(MDB_val key, MDB_val v, struct group_row *ret_row);
 #define META_EPOCH "epoch"
 #define META_CREATED "created" /* µs since 1970 */
 #define META_HEAD "head"       /* see `log` above; may be missing */
+/* Messages up to this id count without their properties (store/account.h); missing:
+ * the usage rows are of a version that counted payloads only. */
+#define META_COUNTED "counted"
 void schema_put_number(struct buffer *b, uint64_t number);
 bool schema_get_number(MDB_val v, uint64_t *ret_number);
 
@@ -173,6 +183,8 @@ struct store_env {
     uint64_t
         soft_limit;    /* bytes of data.mdb in use above which appends stop */
     uint64_t real_map; /* soft limit + reserve of address space */
+    uint64_t reserve;  /* bytes of the map above what the soft limit, or a file
+                          that was larger, takes */
     uint64_t page_size;
     uint64_t step;         /* bytes data.mdb is allocated ahead by at a time */
     uint64_t disk_reserve; /* bytes allocated beyond what is used */
@@ -191,11 +203,12 @@ uint64_t store_end(struct store_env *e);
  * less the free-list pages that no reader's snapshot still needs. So a pinned
  * reader makes it grow with every commit. Walks the free list (one page per
  * freed transaction): ask only when store_end() is over the limit.
+ * *ret_pinned (may be NULL): bytes of it that are free but for a reader's snapshot.
  * `txn`: a read-only one to look with, or NULL, in the writer's thread only (LMDB
  * hides the free list from write transactions; NULL is allowed while one is
  * open). */
 enum store_err store_used(struct store_env *e, MDB_txn *txn,
-                          uint64_t *ret_used);
+                          uint64_t *ret_used, uint64_t *ret_pinned);
 /* fallocate()s data.mdb in steps so that `used` (store_end() will do) plus
  * disk_reserve lies in allocated blocks. Cheap when it does already. Writer
  * only. ENOSPC: STORE_FULL. Filesystems that cannot: OK. */

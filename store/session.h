@@ -37,7 +37,6 @@ struct session_row {
     int64_t ended_us;  /* 0: connected, as far as the store knows */
     uint64_t position; /* everything up to this id was given to it */
     int64_t created_us;
-    bool counted; /* in the sessions of its token's usage */
     bool has_will;
     uint32_t will_delay_s;
     int64_t will_due_us; /* once ended: when to publish it */
@@ -68,8 +67,9 @@ struct session_inflight {
     uint8_t qos, state;
     bool retain;
     uint32_t identifier_count;
-    const uint32_t *identifiers; /* when reading: NULL, use the function below */
-    struct slice encoded;        /* reading: where they are */
+    const uint32_t
+        *identifiers;     /* when reading: NULL, use the function below */
+    struct slice encoded; /* reading: where they are */
 };
 
 /* ---- reading; r inside begin/end, what is handed out lives until _end() */
@@ -117,13 +117,14 @@ bool group_row_ids(const struct group_row *row, uint64_t *ret_ids);
 
 /* ---- what commands carry; everything borrowed until done() */
 
-/* COMMAND_SESSION_OPEN: a CONNECT. Results in `present`, `number` (0: there is
+/* COMMAND_SESSION_OPEN: a CONNECT. SESSIONS, SESSION_BYTES, SHARE, FULL: a new
+ * session, or a will larger than the session has, finds no room. Results in `present`, `number` (0: there is
  * no stored session now, and none is needed) and `position`. */
 struct session_open {
     struct slice identity;
-    bool clean;            /* Clean Start: what there is ends */
-    uint32_t expiry_s;     /* 0 with no session to go on with: nothing is stored */
-    uint64_t fresh_number; /* random, for a new one */
+    bool clean;        /* Clean Start: what there is ends */
+    uint32_t expiry_s; /* 0 with no session to go on with: nothing is stored */
+    uint64_t fresh_number;      /* random, for a new one */
     const struct message *will; /* NULL: none */
     uint32_t will_delay_s;
     bool present;
@@ -131,7 +132,9 @@ struct session_open {
 };
 
 /* COMMAND_SESSION_SAVE: some of a session's rows. NOT_FOUND, and nothing is
- * changed, when that session is not there any more. */
+ * changed, when that session is not there any more. FULL, SHARE, SESSION_BYTES: what
+ * it gives up is gone and, if it ends, it has ended; nothing else is changed, so that
+ * what was saved last holds. */
 struct session_save {
     struct slice identity;
     uint64_t number;
@@ -148,7 +151,9 @@ struct session_save {
     size_t removed_count;
     const struct session_subscription *subscriptions;
     size_t subscription_count;
-    bool adds; /* subscriptions are new: refused when the store is full */
+    bool
+        adds; /* subscriptions are new: refused where they would exceed the plan's
+                  bytes, the token's share, or the store */
 
     /* The connection ends: */
     bool ends;
@@ -161,7 +166,8 @@ struct session_save {
  * Ids beyond GROUP_IDS_MAX are left out, the newest first. */
 struct group_save {
     struct slice name;
-    bool adds; /* `ids` come on top of what the row has; position is not used */
+    bool
+        adds; /* `ids` come on top of what the row has; position is not used */
     uint64_t position;
     const uint64_t *ids;
     size_t id_count;
@@ -169,9 +175,11 @@ struct group_save {
 
 /* What COMMAND_APPEND does to a session in its transaction, when it stores. */
 struct session_mark {
-    uint64_t number;     /* 0: nothing */
-    uint16_t packet_id;  /* not 0: inbound QoS 2, to be remembered */
-    struct slice will_of; /* identity whose will this message is: drops it */
+    uint64_t number;       /* 0: nothing */
+    struct slice identity; /* whose that session is */
+    uint16_t
+        packet_id; /* inbound QoS 2, to be remembered; 0: the message is the
+                           session's will, which is dropped */
 };
 
 #endif

@@ -1,6 +1,10 @@
 /* Commands that change stored sessions (store/session.h). */
 #include "base/topic.h"
+#include "store/account.h"
 #include "store/session_write.h"
+
+#define INFLIGHT_KEY 11
+#define INFLIGHT_ROW 32 /* without identifiers */
 
 /* ---- rows ---------------------------------------------------------------- */
 
@@ -21,47 +25,33 @@ static enum store_err find(struct transaction *t, struct slice identity,
     return STORE_OK;
 }
 
-enum store_err session_put(struct transaction *t, const struct session_row *s)
+enum store_err session_put(struct transaction *t, struct token *who,
+                           const struct session_row *s)
 {
     struct schema_key key;
 
     schema_name_key(s->identity, &key);
     buffer_clear(&t->row);
     schema_put_session(&t->row, s);
-    return transaction_put_row(t, t->e->db.sessions, schema_val(&key), 0);
+    return account_put(t, who, ACCOUNT_SESSIONS, t->e->db.sessions,
+                       schema_val(&key));
 }
 
-static enum store_err delete_row(struct transaction *t, MDB_dbi dbi,
-                                 const struct schema_key *key)
+static enum store_err delete_row(struct transaction *t, struct token *who,
+                                 MDB_dbi dbi, const struct schema_key *key)
 {
-    MDB_val k = schema_val(key);
-    const int rc = mdb_del(t->txn, dbi, &k, NULL);
-
-    t->put |= rc == 0;
-    return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+    return account_delete(t, who, ACCOUNT_SESSIONS, dbi, schema_val(key),
+                          NULL);
 }
 
-/* Every row whose key begins with the session's number. */
-static enum store_err delete_parts(struct transaction *t, MDB_dbi dbi,
-                                   uint64_t number)
+static enum store_err delete_parts(struct transaction *t, struct token *who,
+                                   MDB_dbi dbi, uint64_t number)
 {
     struct schema_key first;
-    MDB_cursor *cursor = NULL;
 
     schema_part_key(number, &first);
-    int rc = mdb_cursor_open(t->txn, dbi, &cursor);
-    while (rc == 0) {
-        MDB_val k = schema_val(&first), v;
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-        if (rc != 0 || k.mv_size < first.len ||
-            memcmp(k.mv_data, first.bytes, first.len) != 0)
-            break;
-        rc = mdb_cursor_del(cursor, 0);
-        t->put = true;
-    }
-    if (cursor != NULL) /* opening it may have failed */
-        mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+    return account_delete_all(t, who, ACCOUNT_SESSIONS, dbi,
+                              schema_val(&first));
 }
 
 /* Leaves the groups of the session's shared subscriptions, whose rows are about
@@ -94,85 +84,89 @@ static enum store_err leave_groups(struct transaction *t,
                : store_from_mdb(rc);
 }
 
-static enum store_err put_will(struct transaction *t, uint64_t number,
-                               const struct message *will)
+static enum store_err put_will(struct transaction *t, struct token *who,
+                               uint64_t number, const struct message *will)
 {
     struct schema_key key;
 
     schema_part_key(number, &key);
     if (will == NULL)
-        return delete_row(t, t->e->db.wills, &key);
+        return delete_row(t, who, t->e->db.wills, &key);
     buffer_clear(&t->row);
     schema_put_record(&t->row, will);
-    return transaction_put_row(t, t->e->db.wills, schema_val(&key), 0);
+    return account_put(t, who, ACCOUNT_SESSIONS, t->e->db.wills,
+                       schema_val(&key));
 }
 
-/* ---- counting them ------------------------------------------------------- */
-
-/* The token of an identity; *ret_token NULL: nobody's, no plan holds. */
-static enum store_err token_of(struct transaction *t, struct slice identity,
-                               struct token **ret_token)
+/* What the will that is stored counts. */
+static uint64_t will_cost(struct transaction *t, uint64_t number)
 {
-    const struct slice name = session_token(identity);
+    struct schema_key key;
+    MDB_val k, v;
 
-    *ret_token = NULL;
-    if (!token_valid(name))
-        return STORE_OK;
-    const enum store_err err = transaction_token(t, name, ret_token);
-    return err == STORE_CORRUPT ? STORE_OK : err;
+    schema_part_key(number, &key);
+    k = schema_val(&key);
+    return mdb_get(t->txn, t->e->db.wills, &k, &v) == 0
+               ? account_row_cost(k.mv_size, v.mv_size)
+               : 0;
 }
 
-/* Tokens that exist by their first write only (open mode) have no row yet for a
- * count to stand in: those sessions are not counted (false). */
-static bool count(struct transaction *t, struct token *token, bool more)
+static void count(struct transaction *t, struct token *who, bool more)
 {
-    if (token == NULL || !token->exists)
-        return false;
+    if (who == NULL)
+        return;
+    token_changed(&t->tokens, who);
     if (more)
-        token->usage.sessions++;
-    else if (token->usage.sessions > 0)
-        token->usage.sessions--;
-    token_changed(&t->tokens, token);
-    return true;
+        who->usage.sessions++;
+    else if (who->usage.sessions > 0)
+        who->usage.sessions--;
 }
 
 enum store_err session_delete(struct transaction *t,
                               const struct session_row *s)
 {
     struct schema_key key;
-    struct token *token;
+    struct token *who;
 
-    enum store_err err = leave_groups(t, s);
+    enum store_err err = account_of(t, session_token(s->identity), &who);
     if (err == STORE_OK)
-        err = delete_parts(t, t->e->db.subscriptions, s->number);
+        err = leave_groups(t, s);
     if (err == STORE_OK)
-        err = delete_parts(t, t->e->db.inflight, s->number);
+        err = delete_parts(t, who, t->e->db.subscriptions, s->number);
     if (err == STORE_OK)
-        err = put_will(t, s->number, NULL);
+        err = delete_parts(t, who, t->e->db.inflight, s->number);
     if (err == STORE_OK)
-        err = token_of(t, s->identity, &token);
+        err = put_will(t, who, s->number, NULL);
     if (err != STORE_OK)
         return err;
-    if (s->counted)
-        (void)count(t, token, false);
+    count(t, who, false);
     schema_name_key(s->identity, &key);
-    return delete_row(t, t->e->db.sessions, &key);
+    return delete_row(t, who, t->e->db.sessions, &key);
 }
 
 /* ---- opening ------------------------------------------------------------- */
 
-static enum command_result creation_verdict(struct transaction *t,
-                                            const struct token *token)
+/* What its will adds, when it takes the place of one that is stored. */
+static uint64_t more_will(const struct session_open *o, uint64_t stored)
 {
-    if (token != NULL && token->exists && token->plan->sessions_max != 0 &&
-        token->usage.sessions >= token->plan->sessions_max)
-        return RESULT_SESSIONS;
-    if (!space_admits(&t->space, 0, t->mono_us))
-        return RESULT_FULL;
-    return t->paused_until_mono_us > t->mono_us ? t->paused_result : RESULT_OK;
+    const uint64_t cost = o->will == NULL ? 0 : account_message_cost(o->will);
+
+    return cost > stored ? cost - stored : 0;
 }
 
-static enum store_err put_opened(struct transaction *t,
+static enum command_result creation_verdict(struct transaction *t,
+                                            const struct token *who,
+                                            const struct session_open *o)
+{
+    if (who != NULL && !account_is_nobody(who) &&
+        who->plan->sessions_max != 0 &&
+        who->usage.sessions >= who->plan->sessions_max)
+        return RESULT_SESSIONS;
+    return account_verdict(
+        t, who, account_session_cost(o->identity) + more_will(o, 0));
+}
+
+static enum store_err put_opened(struct transaction *t, struct token *who,
                                  const struct session_open *o,
                                  struct session_row *row)
 {
@@ -181,11 +175,12 @@ static enum store_err put_opened(struct transaction *t,
     row->has_will = o->will != NULL;
     row->will_delay_s = o->will_delay_s;
     row->will_due_us = 0;
-    const enum store_err err = session_put(t, row);
-    return err == STORE_OK ? put_will(t, row->number, o->will) : err;
+    const enum store_err err = session_put(t, who, row);
+    return err == STORE_OK ? put_will(t, who, row->number, o->will) : err;
 }
 
-static enum store_err create(struct transaction *t, struct command *c)
+static enum store_err create(struct transaction *t, struct token *who,
+                             struct command *c)
 {
     struct session_open *o = c->open;
     struct session_row row = {
@@ -194,24 +189,39 @@ static enum store_err create(struct transaction *t, struct command *c)
         .position = t->head,
         .created_us = t->now_us,
     };
-    struct token *token;
 
-    enum store_err err = token_of(t, o->identity, &token);
-    if (err != STORE_OK)
-        return err;
-    c->result = creation_verdict(t, token);
+    c->result = creation_verdict(t, who, o);
     if (c->result != RESULT_OK)
         return STORE_OK;
-    row.counted = count(t, token, true);
+    count(t, who, true);
     o->number = row.number;
     o->position = row.position;
-    return put_opened(t, o, &row);
+    return put_opened(t, who, o, &row);
+}
+
+/* Going on with a session adds nothing, so it goes on in a full store; a will that
+ * is larger than the one before must have room like anything else. */
+static enum store_err resume(struct transaction *t, struct token *who,
+                             struct command *c, struct session_row *row)
+{
+    struct session_open *o = c->open;
+    const uint64_t more = more_will(o, will_cost(t, row->number));
+
+    if (more > 0)
+        c->result = account_verdict(t, who, more);
+    if (c->result != RESULT_OK)
+        return STORE_OK;
+    o->present = true;
+    o->number = row->number;
+    o->position = row->position;
+    return put_opened(t, who, o, row);
 }
 
 enum store_err session_open_apply(struct transaction *t, struct command *c)
 {
     struct session_open *o = c->open;
     struct session_row row;
+    struct token *who;
 
     o->present = false;
     o->number = o->position = 0;
@@ -223,24 +233,25 @@ enum store_err session_open_apply(struct transaction *t, struct command *c)
     if (err != STORE_OK && err != STORE_NOTFOUND)
         return err;
     bool found = err == STORE_OK;
+    err = account_of(t, session_token(o->identity), &who);
+    if (err != STORE_OK)
+        return err;
     if (found && (o->clean || session_is_over(&row, t->now_us))) {
         err = session_delete(t, &row);
         if (err != STORE_OK)
             return err;
         found = false;
     }
-    if (!found)
-        return o->expiry_s == 0 ? STORE_OK : create(t, c);
-    o->present = true;
-    o->number = row.number;
-    o->position = row.position;
-    return put_opened(t, o, &row);
+    if (found)
+        return resume(t, who, c, &row);
+    return o->expiry_s == 0 ? STORE_OK : create(t, who, c);
 }
 
-/* ---- saving -------------------------------------------------------------- */
+/* ---- saving: what becomes less --------------------------------------------- */
 
-static enum store_err save_inflight(struct transaction *t,
-                                    const struct session_save *s)
+static enum store_err release_inflight(struct transaction *t,
+                                       struct token *who,
+                                       const struct session_save *s)
 {
     const MDB_dbi dbi = t->e->db.inflight;
     struct schema_key key;
@@ -248,17 +259,89 @@ static enum store_err save_inflight(struct transaction *t,
 
     for (size_t i = 0; err == STORE_OK && i < s->forgotten_count; i++) {
         schema_inflight_key(s->number, false, s->forgotten[i], &key);
-        err = delete_row(t, dbi, &key);
+        err = delete_row(t, who, dbi, &key);
     }
     for (size_t i = 0; err == STORE_OK && i < s->released_count; i++) {
         schema_inflight_key(s->number, true, s->released[i], &key);
-        err = delete_row(t, dbi, &key);
+        err = delete_row(t, who, dbi, &key);
     }
+    return err;
+}
+
+static enum store_err release_subscriptions(struct transaction *t,
+                                            struct token *who,
+                                            const struct session_save *s)
+{
+    struct schema_key key;
+    enum store_err err = STORE_OK;
+    bool was;
+
+    for (size_t i = 0; err == STORE_OK && i < s->removed_count; i++) {
+        schema_subscription_key(s->number, s->removed[i], &key);
+        err = account_delete(t, who, ACCOUNT_SESSIONS, t->e->db.subscriptions,
+                             schema_val(&key), &was);
+        if (err == STORE_OK && was)
+            err = group_count(t, s->identity, s->removed[i], false);
+    }
+    return err;
+}
+
+/* ---- saving: what may become more ------------------------------------------ */
+
+static uint64_t cost_of_entries(const struct session_save *s)
+{
+    uint64_t cost = 0;
+
+    for (size_t i = 0; i < s->entry_count; i++)
+        cost +=
+            account_row_cost(INFLIGHT_KEY,
+                             INFLIGHT_ROW +
+                                 5 * (uint64_t)s->entries[i].identifier_count);
+    return cost;
+}
+
+static uint64_t cost_of_subscriptions(const struct session_save *s)
+{
+    uint64_t cost = 0;
+
+    for (size_t i = 0; i < s->subscription_count; i++) {
+        cost += account_subscription_cost(s->subscriptions[i].filter);
+        if (filter_is_shared(s->subscriptions[i].filter)) /* its group */
+            cost += account_subscription_cost(s->identity) +
+                    account_subscription_cost(s->subscriptions[i].filter);
+    }
+    return cost;
+}
+
+/* New subscriptions are the client's wish and must have room like anything else.
+ * What is in flight goes on in a store that is full, but not for ever. */
+static enum command_result growth_verdict(struct transaction *t,
+                                          const struct token *who,
+                                          const struct session_save *s)
+{
+    if (s->adds) {
+        const enum command_result r =
+            account_verdict(t, who, cost_of_subscriptions(s));
+        if (r != RESULT_OK)
+            return r;
+    }
+    return s->entry_count > 0
+               ? account_upkeep_verdict(t, who, cost_of_entries(s))
+               : RESULT_OK;
+}
+
+static enum store_err save_inflight(struct transaction *t, struct token *who,
+                                    const struct session_save *s)
+{
+    struct schema_key key;
+    enum store_err err = STORE_OK;
+
     for (size_t i = 0; err == STORE_OK && i < s->entry_count; i++) {
         schema_inflight_key(s->number, false, s->entries[i].packet_id, &key);
         buffer_clear(&t->row);
         schema_put_inflight(&t->row, &s->entries[i]);
-        err = transaction_put_row(t, dbi, schema_val(&key), 0);
+        err = account_put(t, who, ACCOUNT_SESSIONS, t->e->db.inflight,
+                          schema_val(&key));
     }
     return err;
 }
@@ -272,19 +355,13 @@ static bool has_row(struct transaction *t, MDB_dbi dbi,
 }
 
 static enum store_err save_subscriptions(struct transaction *t,
+                                         struct token *who,
                                          const struct session_save *s)
 {
     const MDB_dbi dbi = t->e->db.subscriptions;
     struct schema_key key;
     enum store_err err = STORE_OK;
 
-    for (size_t i = 0; err == STORE_OK && i < s->removed_count; i++) {
-        schema_subscription_key(s->number, s->removed[i], &key);
-        if (has_row(t, dbi, &key))
-            err = group_count(t, s->identity, s->removed[i], false);
-        if (err == STORE_OK)
-            err = delete_row(t, dbi, &key);
-    }
     for (size_t i = 0; err == STORE_OK && i < s->subscription_count; i++) {
         const struct slice filter = s->subscriptions[i].filter;
         schema_subscription_key(s->number, filter, &key);
@@ -294,20 +371,22 @@ static enum store_err save_subscriptions(struct transaction *t,
             break;
         buffer_clear(&t->row);
         schema_put_subscription(&t->row, &s->subscriptions[i]);
-        err = transaction_put_row(t, dbi, schema_val(&key), 0);
+        err = account_put(t, who, ACCOUNT_SESSIONS, dbi, schema_val(&key));
     }
     return err;
 }
 
-static enum store_err save_row(struct transaction *t,
-                               const struct session_save *s,
+/* `kept`: position and what is in flight belong together, and both are saved. */
+static enum store_err save_row(struct transaction *t, struct token *who,
+                               const struct session_save *s, bool kept,
                                struct session_row *row)
 {
     enum store_err err = STORE_OK;
+    const bool moves = s->has_position && kept;
 
-    if (!s->ends && !s->has_position)
+    if (!s->ends && !moves)
         return STORE_OK;
-    if (s->has_position)
+    if (moves)
         row->position = s->position;
     if (s->ends) {
         row->expiry_s = s->expiry_s;
@@ -315,10 +394,34 @@ static enum store_err save_row(struct transaction *t,
         row->will_due_us = s->will_due_us;
         if (s->drops_will && row->has_will) {
             row->has_will = false;
-            err = put_will(t, row->number, NULL);
+            err = put_will(t, who, row->number, NULL);
         }
     }
-    return err == STORE_OK ? session_put(t, row) : err;
+    return err == STORE_OK ? session_put(t, who, row) : err;
+}
+
+/* Whatever comes of the rest: an end is an end, and what is given up is gone. What
+ * was saved last then holds for the rest: it is delivered again. */
+static enum store_err save(struct transaction *t, struct command *c,
+                           struct session_row *row)
+{
+    const struct session_save *s = c->save;
+    struct token *who;
+
+    enum store_err err = account_of(t, session_token(s->identity), &who);
+    if (err == STORE_OK)
+        err = release_inflight(t, who, s);
+    if (err == STORE_OK)
+        err = release_subscriptions(t, who, s);
+    if (err != STORE_OK)
+        return err;
+    c->result = growth_verdict(t, who, s);
+    const bool kept = c->result == RESULT_OK;
+    if (kept)
+        err = save_inflight(t, who, s);
+    if (err == STORE_OK && kept)
+        err = save_subscriptions(t, who, s);
+    return err == STORE_OK ? save_row(t, who, s, kept, row) : err;
 }
 
 enum store_err session_save_apply(struct transaction *t, struct command *c)
@@ -327,7 +430,8 @@ enum store_err session_save_apply(struct transaction *t, struct command *c)
     struct session_row row;
 
     enum store_err err = find(t, s->identity, &row);
-    if (err == STORE_NOTFOUND || (err == STORE_OK && row.number != s->number)) {
+    if (err == STORE_NOTFOUND ||
+        (err == STORE_OK && row.number != s->number)) {
         c->result = RESULT_NOT_FOUND;
         return STORE_OK;
     }
@@ -339,39 +443,58 @@ enum store_err session_save_apply(struct transaction *t, struct command *c)
         return err;
     if (s->ends && s->expiry_s == 0)
         return session_delete(t, &row);
-    if (s->adds && !space_admits(&t->space, 0, t->mono_us)) {
-        c->result = RESULT_FULL;
-        return STORE_OK;
-    }
-    err = save_inflight(t, s);
-    if (err == STORE_OK)
-        err = save_subscriptions(t, s);
-    return err == STORE_OK ? save_row(t, s, &row) : err;
+    return save(t, c, &row);
 }
 
 /* ---- with a message ------------------------------------------------------ */
+
+#define MARK_COST account_row_cost(INFLIGHT_KEY, 2)
+
+enum command_result session_mark_verdict(struct transaction *t,
+                                         const struct command *c)
+{
+    const struct session_mark *m = &c->mark;
+    struct token *who;
+
+    if (m->number == 0 || m->packet_id == 0)
+        return RESULT_OK;
+    return account_of(t, session_token(m->identity), &who) == STORE_OK
+               ? account_verdict(t, who, MARK_COST)
+               : RESULT_IO;
+}
+
+static enum store_err mark_inbound(struct transaction *t, struct token *who,
+                                   const struct session_mark *m)
+{
+    const struct session_inflight i = {.inbound = true};
+    struct schema_key key;
+
+    schema_inflight_key(m->number, true, m->packet_id, &key);
+    buffer_clear(&t->row);
+    schema_put_inflight(&t->row, &i);
+    return account_put(t, who, ACCOUNT_SESSIONS, t->e->db.inflight,
+                       schema_val(&key));
+}
 
 enum store_err session_mark_apply(struct transaction *t,
                                   const struct command *c)
 {
     const struct session_mark *m = &c->mark;
-    struct schema_key key;
     struct session_row row;
+    struct token *who;
 
     if (m->number == 0)
         return STORE_OK;
-    if (m->packet_id != 0) {
-        const struct session_inflight i = {.inbound = true};
-        schema_inflight_key(m->number, true, m->packet_id, &key);
-        buffer_clear(&t->row);
-        schema_put_inflight(&t->row, &i);
-        return transaction_put_row(t, t->e->db.inflight, schema_val(&key), 0);
-    }
-    enum store_err err = find(t, m->will_of, &row);
+    enum store_err err = find(t, m->identity, &row);
     if (err != STORE_OK || row.number != m->number)
         return err == STORE_NOTFOUND || err == STORE_CORRUPT ? STORE_OK : err;
+    err = account_of(t, session_token(m->identity), &who);
+    if (err != STORE_OK)
+        return err;
+    if (m->packet_id != 0)
+        return mark_inbound(t, who, m);
     row.has_will = false;
     row.will_due_us = 0;
-    err = put_will(t, row.number, NULL);
-    return err == STORE_OK ? session_put(t, &row) : err;
+    err = put_will(t, who, row.number, NULL);
+    return err == STORE_OK ? session_put(t, who, &row) : err;
 }

@@ -1,6 +1,6 @@
 /* Rows of stored sessions:
  *   sessions       [version, identity, number, expiry, ended_us, position,
- *                   created_us, will delay or nil, will_due_us, counted]
+ *                   created_us, will delay or nil, will_due_us, 1]
  *   subscriptions  [version, filter, options, identifier, since_id,
  *                   retained_as_of]
  *   inflight       outbound: [version, log id, order, qos, state, retain,
@@ -79,7 +79,7 @@ void schema_put_session(struct buffer *b, const struct session_row *s)
     else
         msgpack_pack_nil(&p);
     msgpack_pack_int64(&p, s->will_due_us);
-    msgpack_pack_uint8(&p, s->counted);
+    msgpack_pack_uint8(&p, 1); /* once: counted for its token; all are */
 }
 
 bool schema_get_session(MDB_val key, MDB_val v, struct session_row *ret_row)
@@ -97,7 +97,7 @@ bool schema_get_session(MDB_val key, MDB_val v, struct session_row *ret_row)
     if (s.has_will)
         s.will_delay_s = (uint32_t)unpack_uint_max(&u, UINT32_MAX);
     s.will_due_us = unpack_int(&u);
-    s.counted = unpack_uint_max(&u, 1) != 0;
+    (void)unpack_uint_max(&u, 1);
     if (u.failed || s.number == 0)
         return false;
     *ret_row = s;
@@ -112,9 +112,9 @@ void schema_put_subscription(struct buffer *b,
     pack_row(&p, 6);
     pack_name(&p, s->filter);
     msgpack_pack_uint8(
-        &p, (uint8_t)((s->qos & OPTION_QOS) |
-                      (s->no_local ? OPTION_NO_LOCAL : 0) |
-                      (s->retain_as_published ? OPTION_AS_PUBLISHED : 0)));
+        &p,
+        (uint8_t)((s->qos & OPTION_QOS) | (s->no_local ? OPTION_NO_LOCAL : 0) |
+                  (s->retain_as_published ? OPTION_AS_PUBLISHED : 0)));
     msgpack_pack_uint32(&p, s->identifier);
     msgpack_pack_uint64(&p, s->since_id);
     msgpack_pack_uint64(&p, s->retained_as_of);
@@ -305,8 +305,7 @@ static enum store_err walk_next(struct store_reader *r, MDB_dbi dbi,
 {
     MDB_cursor *cursor;
     const bool begins = walk->len == 0;
-    MDB_val k = begins ? schema_val(first)
-                       : (MDB_val){walk->len, walk->bytes};
+    MDB_val k = begins ? schema_val(first) : (MDB_val){walk->len, walk->bytes};
     enum store_err err = reader_cursor(r, dbi, &cursor);
 
     if (err != STORE_OK)

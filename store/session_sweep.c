@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/topic.h"
+#include "store/account.h"
 #include "store/retention.h"
 #include "store/session_write.h"
 
@@ -45,7 +46,8 @@ static bool is_revoked(struct transaction *t, struct slice identity)
     const struct slice name = session_token(identity);
     struct token *token;
 
-    return token_valid(name) && transaction_token(t, name, &token) == STORE_OK &&
+    return token_valid(name) &&
+           transaction_token(t, name, &token) == STORE_OK &&
            token->revoked_us != 0;
 }
 
@@ -121,6 +123,7 @@ static enum store_err recover_step(struct transaction *t,
 
     for (unsigned i = 0; err == STORE_OK && i < RECOVER_STEP; i++) {
         struct session_row row;
+        struct token *who;
         MDB_val k, v;
         const int rc = row_from(t, at, &k, &v);
         *ret_done = rc == MDB_NOTFOUND;
@@ -130,11 +133,15 @@ static enum store_err recover_step(struct transaction *t,
         if (!schema_get_session(k, v, &row) || row.ended_us != 0)
             continue;
         end_now(&row, now_us);
+        err = account_of(t, session_token(row.identity), &who);
+        if (err != STORE_OK)
+            break;
         buffer_clear(&t->row);
         schema_put_session(&t->row, &row);
         /* The key of a long identity is a hash: take the one it has. */
         at->len--;
-        err = transaction_put_row(t, t->e->db.sessions, schema_val(at), 0);
+        err = account_put(t, who, ACCOUNT_SESSIONS, t->e->db.sessions,
+                          schema_val(at));
         at->len++;
     }
     return err;
@@ -147,17 +154,11 @@ enum store_err session_recover(struct transaction *t, int64_t now_us)
     bool done = false;
 
     while (err == STORE_OK && !done) {
-        err = store_from_mdb(mdb_txn_begin(t->e->env, NULL, 0, &t->txn));
+        err = transaction_open(t);
         if (err != STORE_OK)
             break;
-        t->put = false;
         err = recover_step(t, &at, now_us, &done);
-        if (err == STORE_OK && t->put)
-            err = store_from_mdb(mdb_txn_commit(t->txn));
-        else
-            mdb_txn_abort(t->txn);
-        t->txn = NULL;
+        err = transaction_end_step(t, err);
     }
-    t->put = false;
     return err;
 }

@@ -6,7 +6,9 @@
 
 #include "store/transaction.h"
 
-enum store_err session_put(struct transaction *t, const struct session_row *s);
+/* `who` pays for it (store/account.h), as in all of these. */
+enum store_err session_put(struct transaction *t, struct token *who,
+                           const struct session_row *s);
 /* The row and everything that belongs to it. */
 enum store_err session_delete(struct transaction *t,
                               const struct session_row *s);

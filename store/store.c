@@ -269,7 +269,7 @@ static enum store_err read_stats(struct store_reader *r,
 
     enum store_err err = store_head_in(e, r->txn, &s.head);
     if (err == STORE_OK)
-        err = store_used(e, r->txn, &s.map_used);
+        err = store_used(e, r->txn, &s.map_used, NULL);
     if (err == STORE_OK)
         err = count_rows(r->txn, e->db.log, &s.log_entries);
     if (err == STORE_OK)

@@ -207,8 +207,10 @@ enum store_err store_token_next(struct store_reader *r, struct slice after,
 struct usage_row {
     int64_t window_start_us; /* 0: no request counted yet */
     uint64_t writes, reads;  /* in that window */
-    uint64_t things, bytes, retained;
+    uint64_t things, retained;
+    uint64_t bytes;    /* of its messages, properties and things included */
     uint64_t sessions; /* stored MQTT sessions */
+    uint64_t session_bytes; /* of these and all that belongs to them */
 };
 enum store_err store_usage(struct store_reader *r, struct slice token,
                            struct usage_row *ret_row);

@@ -84,9 +84,9 @@ static enum store_err load(struct token_cache *c, struct token *t,
     struct token_row row;
     const int rc = mdb_get(txn, e->db.tokens, &k, &v);
 
-    if (rc == MDB_NOTFOUND) {
+    if (rc == MDB_NOTFOUND) { /* what it holds is counted all the same */
         t->plan = plan_of(c, slice_str(PLAN_IMPLIED));
-        return STORE_OK;
+        return load_usage(t, e, txn);
     }
     if (rc != 0)
         return store_from_mdb(rc);

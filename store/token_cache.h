@@ -40,7 +40,7 @@ struct token_cache {
 void token_cache_init(struct token_cache *c, const struct config *config);
 void token_cache_release(struct token_cache *c);
 
-/* `name` must be token_valid(). One that does not exist gets exists = false
+/* `name` must be token_valid(), or ACCOUNT_NOBODY (store/account.h). One that does not exist gets exists = false
  * and the plan it would come into being with. A plan that the configuration no
  * longer has is replaced by tokens.default_plan, which is logged once. The
  * pointer is valid until token_cache_committed() or _aborted(). */

@@ -113,11 +113,12 @@ bool transaction_changed(const struct transaction *t)
 static enum store_err purge(struct transaction *t)
 {
     enum store_err err = STORE_OK;
+    unsigned forgotten;
 
     /* Faster than they come, so that the past is worked off in small steps. */
     for (int kind = 0; err == STORE_OK && kind < REPEAT_KIND_COUNT; kind++)
-        err = repeat_purge(t->e, t->txn, (enum repeat_kind)kind, t->now_us,
-                           2 * t->remembered[kind] + 16);
+        err = repeat_purge(t, (enum repeat_kind)kind,
+                           2 * t->remembered[kind] + 16, &forgotten);
     return err;
 }
 
@@ -164,6 +165,25 @@ void transaction_abort(struct transaction *t)
     token_cache_aborted(&t->tokens);
     batch_unref(t->batch);
     t->batch = NULL;
+}
+
+enum store_err transaction_end_step(struct transaction *t, enum store_err err)
+{
+    if (err == STORE_OK && transaction_changed(t)) {
+        err = token_cache_flush(&t->tokens, t->e, t->txn, &t->row);
+        if (err == STORE_OK) {
+            err = store_from_mdb(mdb_txn_commit(t->txn));
+            t->txn = NULL; /* gone even when it failed */
+        }
+    }
+    mdb_txn_abort(t->txn); /* no-op on NULL */
+    t->txn = NULL;
+    t->put = t->deleted = false;
+    if (err == STORE_OK)
+        token_cache_committed(&t->tokens);
+    else
+        token_cache_aborted(&t->tokens);
+    return err;
 }
 
 enum store_err transaction_thing(struct transaction *t, struct slice topic,

@@ -29,6 +29,8 @@ struct transaction {
     struct space space;
     struct buffer row;       /* scratch of whoever encodes a row */
     uint64_t committed_head; /* last id of the last commit */
+    uint64_t plain_through;  /* messages up to this id count without their
+                                properties (store/account.h) */
     bool trims_waiting;      /* `trims` may have rows */
     /* Appends answer `paused_result` at once before this time: disk or map
      * refused twice in a row, and trying costs everybody a failed commit. */
@@ -36,7 +38,7 @@ struct transaction {
     enum command_result paused_result;
 
     /* Of the open one: */
-    MDB_txn *txn; /* NULL: nothing needed one yet */
+    MDB_txn *txn;        /* NULL: nothing needed one yet */
     MDB_cursor *log_end; /* where `log` is appended to; NULL: not open. LMDB
                             closes it with the transaction */
     int64_t now_us, mono_us;
@@ -44,7 +46,7 @@ struct transaction {
     unsigned deletions; /* log entries it may still delete */
     unsigned remembered[REPEAT_KIND_COUNT];
     bool put;     /* something was written besides the changed rows */
-    bool deleted; /* log entries or chunk rows */
+    bool deleted; /* something of which pages come back */
     struct batch *batch;
     uint64_t appended, events, trimmed, sessions_expired;
 };
@@ -77,6 +79,10 @@ bool transaction_changed(const struct transaction *t);
  * the transaction is over; on success t->batch stays, for the caller to take. */
 enum store_err transaction_commit(struct transaction *t);
 void transaction_abort(struct transaction *t);
+/* For the steps before the writer's thread starts, which have no batch and begin with
+ * transaction_open(): commits what a step changed when it went well (`err`), else
+ * aborts. Returns `err`, or that of the commit. */
+enum store_err transaction_end_step(struct transaction *t, enum store_err err);
 
 /* Entries as the open transaction would leave them. */
 enum store_err transaction_thing(struct transaction *t, struct slice topic,
@@ -102,7 +108,9 @@ enum store_err trim_apply(struct transaction *t, struct command *c);
 enum store_err session_open_apply(struct transaction *t, struct command *c);
 enum store_err session_save_apply(struct transaction *t, struct command *c);
 enum store_err group_save_apply(struct transaction *t, struct command *c);
-/* COMMAND_APPEND has stored c->message: follows c->mark. */
+/* COMMAND_APPEND: whether c->mark has room; c->message was stored: follows it. */
+enum command_result session_mark_verdict(struct transaction *t,
+                                         const struct command *c);
 enum store_err session_mark_apply(struct transaction *t,
                                   const struct command *c);
 
@@ -117,11 +125,11 @@ enum store_err operation_remember(struct transaction *t,
 /* Learns thing->retained_id. */
 enum store_err retained_load(struct transaction *t, struct thing *thing);
 /* The message just numbered is, or (empty payload) clears, the retained one
- * (MQTT 5 §3.3.1.3). `token` may be NULL. */
+ * (MQTT 5 §3.3.1.3). `who` pays for it (store/account.h). */
 enum store_err retained_set(struct transaction *t, struct thing *thing,
-                            struct token *token, const struct message *m);
+                            struct token *who, const struct message *m);
 /* Log entry thing->retained_id is about to be deleted: keeps the record. */
-enum store_err retained_copy(struct transaction *t, const struct thing *thing,
+enum store_err retained_copy(struct transaction *t, struct thing *thing,
                              const struct message *m);
 
 #endif

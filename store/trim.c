@@ -1,6 +1,7 @@
 #include "store/trim.h"
 
 #include "base/log.h"
+#include "store/account.h"
 
 enum store_err log_get(struct transaction *t, uint64_t id,
                        struct record *ret_record)
@@ -25,8 +26,7 @@ static enum store_err note_head(struct transaction *t)
                                (MDB_val){sizeof(key) - 1, key}, 0);
 }
 
-static enum store_err keep_retained(struct transaction *t,
-                                    const struct thing *thing)
+static enum store_err keep_retained(struct transaction *t, struct thing *thing)
 {
     struct record record;
     const enum store_err err = log_get(t, thing->retained_id, &record);
@@ -38,8 +38,8 @@ static enum store_err keep_retained(struct transaction *t,
 }
 
 /* One that is gone already is no error: leftovers may be met twice. */
-static enum store_err log_delete(struct transaction *t,
-                                 const struct thing *thing, uint64_t id)
+static enum store_err log_delete(struct transaction *t, struct thing *thing,
+                                 uint64_t id)
 {
     enum store_err err = STORE_OK;
     MDB_val k = {sizeof(id), &id};
@@ -109,7 +109,7 @@ struct trim {
     struct transaction *t;
     struct thing *thing;
     uint64_t through;
-    uint64_t count, bytes;
+    uint64_t count, bytes, stored;
     uint64_t last; /* greatest id taken */
     bool deleting; /* else hidden only; once false, stays so */
     bool left;     /* something hidden was not deleted */
@@ -120,9 +120,10 @@ static enum store_err take(struct trim *trim, uint64_t id, bool count_bytes)
     if (count_bytes) {
         struct record record;
         const enum store_err err = log_get(trim->t, id, &record);
-        if (err == STORE_OK)
+        if (err == STORE_OK) {
             trim->bytes += record.m.payload.len;
-        else if (err != STORE_CORRUPT && err != STORE_NOTFOUND)
+            trim->stored += account_stored_cost(trim->t, &record.m);
+        } else if (err != STORE_CORRUPT && err != STORE_NOTFOUND)
             return err;
     }
     trim->count++;
@@ -152,8 +153,10 @@ static enum store_err take_chunk(struct trim *trim, struct chunk_walk *w)
         if (err != STORE_OK)
             return err;
     }
-    if (whole)
+    if (whole) {
         trim->bytes += chunk->bytes;
+        trim->stored += account_chunk_cost(chunk, thing_topic(trim->thing));
+    }
     return trim->deleting ? chunk_delete(trim->t, w) : STORE_OK;
 }
 
@@ -180,12 +183,18 @@ static enum store_err take_chunks(struct trim *trim, uint64_t *ret_next)
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
+/* Damaged records are the only reason for a difference below zero. */
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
 /* Always with their log entries: once out of the open chunk, nothing else
  * names them. They are 15 at most. */
 static enum store_err take_open(struct trim *trim)
 {
     struct chunk_row *open = &trim->thing->state.open;
-    const uint64_t bytes_before = trim->bytes;
+    const uint64_t bytes_before = trim->bytes, stored_before = trim->stored;
     const bool deleting = trim->deleting;
     enum store_err err = STORE_OK;
     struct record record;
@@ -197,8 +206,8 @@ static enum store_err take_open(struct trim *trim)
     trim->deleting = deleting;
     if (err != STORE_OK || n == 0)
         return err;
-    const uint64_t taken = trim->bytes - bytes_before;
-    open->bytes = taken < open->bytes ? open->bytes - taken : 0;
+    open->bytes = less(open->bytes, trim->bytes - bytes_before);
+    open->stored = less(open->stored, trim->stored - stored_before);
     open->count -= n;
     open->first_seq += n;
     memmove(open->ids, open->ids + n, open->count * sizeof(open->ids[0]));
@@ -213,43 +222,44 @@ static enum store_err take_open(struct trim *trim)
     return err == STORE_CORRUPT || err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
-static void shorten(struct thing_row *row, const struct trim *trim,
+static void shorten(struct thing_state *state, const struct trim *trim,
                     uint64_t next_id)
 {
+    struct thing_row *row = &state->row;
+
     row->trimmed_id = trim->last;
     row->first_seq += trim->count;
     row->count -= trim->count;
-    row->bytes -= trim->bytes < row->bytes ? trim->bytes : row->bytes;
+    row->bytes = less(row->bytes, trim->bytes);
+    state->stored = less(state->stored, trim->stored);
     row->first_id = next_id;
     if (row->count == 0) {
         row->first_id = row->last_id = 0;
-        row->bytes = 0;
+        row->bytes = state->stored = 0;
     }
 }
 
-static enum store_err give_back_bytes(struct transaction *t,
-                                      const struct thing *thing,
-                                      uint64_t bytes)
+static enum store_err give_back(struct transaction *t, struct thing *thing,
+                                uint64_t bytes)
 {
-    struct token *token;
+    struct token *who;
+    const enum store_err err = account_of_thing(t, thing, &who);
 
-    if (thing->token_len == 0)
-        return STORE_OK;
-    const enum store_err err =
-        transaction_token(t, thing_token(thing), &token);
-    if (err != STORE_OK || !token->exists)
-        return err == STORE_CORRUPT ? STORE_OK : err;
-    token_changed(&t->tokens, token);
-    token->usage.bytes -=
-        bytes < token->usage.bytes ? bytes : token->usage.bytes;
-    return STORE_OK;
+    if (err == STORE_OK)
+        account_subtract(t, who, ACCOUNT_MESSAGES, bytes);
+    return err;
+}
+
+static void bound_deletions(struct transaction *t)
+{
+    t->deletions = space_deletions(&t->space, t->deletions, t->mono_us);
 }
 
 enum store_err trim_through(struct transaction *t, struct thing *thing,
                             uint64_t through, uint64_t *ret_removed)
 {
     struct thing_row *row = &thing->state.row;
-    const uint64_t bytes_before = row->bytes;
+    const uint64_t stored_before = thing->state.stored;
     struct trim trim = {.t = t, .thing = thing, .through = through};
     uint64_t next_id = 0;
 
@@ -265,8 +275,8 @@ enum store_err trim_through(struct transaction *t, struct thing *thing,
     thing_changed(&t->things, thing);
     /* Behind leftovers of an earlier trim nothing is deleted: they are found
      * again by walking from the topic's first chunk up to a visible id. */
-    trim.deleting =
-        !thing->pending && space_has_reserve(&t->space, t->mono_us);
+    bound_deletions(t);
+    trim.deleting = !thing->pending && t->deletions > 0;
     err = take_chunks(&trim, &next_id);
     if (err == STORE_OK && next_id == 0) {
         err = take_open(&trim);
@@ -276,10 +286,10 @@ enum store_err trim_through(struct transaction *t, struct thing *thing,
         err = set_pending(t, thing, true);
     if (err != STORE_OK)
         return err;
-    shorten(row, &trim, next_id);
+    shorten(&thing->state, &trim, next_id);
     *ret_removed = trim.count;
     t->trimmed += trim.count;
-    return give_back_bytes(t, thing, bytes_before - row->bytes);
+    return give_back(t, thing, stored_before - thing->state.stored);
 }
 
 enum store_err trim_apply(struct transaction *t, struct command *c)
@@ -312,8 +322,7 @@ enum store_err trim_apply(struct transaction *t, struct command *c)
 
 /* ---- leftovers -------------------------------------------------------- */
 
-static enum store_err delete_hidden(struct transaction *t,
-                                    const struct thing *thing,
+static enum store_err delete_hidden(struct transaction *t, struct thing *thing,
                                     struct chunk_walk *w, bool *ret_all)
 {
     const struct chunk_row *chunk = &w->chunk;
@@ -373,8 +382,7 @@ enum store_err trim_leftovers(struct transaction *t)
 {
     struct thing *thing;
 
-    if (!space_has_reserve(&t->space, t->mono_us))
-        return STORE_OK;
+    bound_deletions(t);
     while (t->deletions >= CHUNK_IDS) {
         enum store_err err = first_waiting(t, &thing);
         if (err == STORE_NOTFOUND) {

@@ -24,9 +24,16 @@
     X(EXISTS, 409, "exists already")                                          \
     X(TOO_LARGE, 413, "payload larger than the token's plan allows")          \
     X(RATE, 429, "hourly write limit of the token's plan reached")            \
-    X(THINGS, 429, "the token's plan allows no more things")                  \
-    X(BYTES, 507, "the token's plan allows no more stored bytes")             \
-    X(SESSIONS, 429, "the token's plan allows no more stored sessions")       \
+    X(THINGS, 429, "the token's plan allows no more things (things_max)")     \
+    X(BYTES, 507, "the token's plan allows no more stored bytes (bytes_max)") \
+    X(SESSIONS, 429,                                                          \
+      "the token's plan allows no more stored sessions (sessions_max)")       \
+    X(SESSION_BYTES, 507,                                                     \
+      "the token's plan allows its sessions no more bytes "                   \
+      "(session_bytes_max)")                                                  \
+    X(SHARE, 507,                                                             \
+      "the token holds its share of the store (limits.token_share): trim or " \
+      "delete some of it")                                                    \
     X(FULL, 507, "storage full: retry later")                                 \
     X(IO, 507, "disk refused the write: retry later")                         \
     X(STOPPED, 503, "server is shutting down")
@@ -45,9 +52,9 @@ enum command_kind {
     COMMAND_TOKEN_CREATE, /* token, plan, now_us */
     COMMAND_TOKEN_REVOKE, /* token, now_us; offers a `revoked` event */
     COMMAND_USAGE,        /* token, window_start_us, reads */
-    COMMAND_PING,         /* a real write: a row in meta; OK: it was committed and
+    COMMAND_PING, /* a real write: a row in meta; OK: it was committed and
                              appends are accepted, FULL or IO: they are not */
-    COMMAND_TRIM,         /* topic, through: retention on demand */
+    COMMAND_TRIM, /* topic, through: retention on demand */
     COMMAND_SESSION_OPEN, /* open, token; see store/session.h */
     COMMAND_SESSION_SAVE, /* save */
     COMMAND_GROUP_SAVE    /* group */
@@ -60,7 +67,7 @@ enum command_kind {
  *
  * What is checked, in this order: malformed; done before by operation id;
  * revoked or unknown token; done before by Idempotency-Key; size, hourly window,
- * things and bytes of the plan; space and disk. A refusal changes nothing and
+ * things and bytes of the plan; the token's share of the store; space and disk. A refusal changes nothing and
  * uses no number. */
 struct command {
     enum command_kind kind;

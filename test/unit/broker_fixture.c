@@ -21,6 +21,7 @@ void broker_fixture_prepare(struct broker_fixture *b)
              "127.0.0.1:0");
     b->config.tokens_access = ACCESS_OPEN;
     b->config.mqtt_workers = 2;
+    b->config.limits_token_share = 100; /* few tests have more than one */
 }
 
 void broker_fixture_start(struct broker_fixture *b)

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "store/account.h"
 #include "store/limits.h"
 #include "writing.h"
 
@@ -117,7 +118,8 @@ static void zero_means_no_limit(void **state)
     (void)state;
 
     assert_int_equal(writes_left(&p, &u, NOW), UINT64_MAX);
-    assert_int_equal(plan_verdict(&p, &u, NOW, UINT64_MAX, true), RESULT_OK);
+    const struct message_weight all = {UINT64_MAX, UINT64_MAX, true};
+    assert_int_equal(plan_verdict(&p, &u, NOW, &all), RESULT_OK);
 }
 
 static void each_limit_has_its_verdict_at_its_edge(void **state)
@@ -127,22 +129,25 @@ static void each_limit_has_its_verdict_at_its_edge(void **state)
                            .things_max = 3,
                            .bytes_max = 1000};
     static const struct {
-        uint64_t writes, things, bytes, len;
-        bool new_thing;
+        uint64_t writes, things, bytes;
+        struct message_weight weight; /* payload, cost, new thing */
         enum command_result verdict;
     } rows[] = {
-        {0, 0, 0, 100, true, RESULT_OK},
-        {0, 0, 0, 101, true, RESULT_TOO_LARGE},
-        {9, 0, 0, 1, true, RESULT_OK},
-        {10, 0, 0, 1, true, RESULT_RATE},
-        {11, 0, 0, 1, true, RESULT_RATE}, /* the limit was lowered */
-        {0, 2, 0, 1, true, RESULT_OK},
-        {0, 3, 0, 1, true, RESULT_THINGS},
-        {0, 3, 0, 1, false, RESULT_OK},
-        {0, 0, 900, 100, false, RESULT_OK},
-        {0, 0, 901, 100, false, RESULT_BYTES},
-        {0, 0, 2000, 0, false, RESULT_BYTES},
-        {10, 3, 1000, 101, true,
+        {0, 0, 0, {100, 100, true}, RESULT_OK},
+        {0, 0, 0, {101, 101, true}, RESULT_TOO_LARGE},
+        {9, 0, 0, {1, 1, true}, RESULT_OK},
+        {10, 0, 0, {1, 1, true}, RESULT_RATE},
+        {11, 0, 0, {1, 1, true}, RESULT_RATE}, /* the limit was lowered */
+        {0, 2, 0, {1, 1, true}, RESULT_OK},
+        {0, 3, 0, {1, 1, true}, RESULT_THINGS},
+        {0, 3, 0, {1, 1, false}, RESULT_OK},
+        {0, 0, 900, {10, 100, false}, RESULT_OK},
+        {0, 0, 901, {10, 100, false}, RESULT_BYTES},
+        {0, 0, 2000, {0, 0, false}, RESULT_BYTES},
+        {10,
+         3,
+         1000,
+         {101, 101, true},
          RESULT_TOO_LARGE}, /* what waiting won't mend */
     };
     (void)state;
@@ -152,8 +157,7 @@ static void each_limit_has_its_verdict_at_its_edge(void **state)
                                     .writes = rows[i].writes,
                                     .things = rows[i].things,
                                     .bytes = rows[i].bytes};
-        assert_int_equal(plan_verdict(&p, &u, NOW, rows[i].len,
-                                      rows[i].new_thing),
+        assert_int_equal(plan_verdict(&p, &u, NOW, &rows[i].weight),
                          rows[i].verdict);
     }
 }
@@ -238,27 +242,135 @@ static void the_bridges_window_is_the_tokens_window(void **state)
     writing_close(&w);
 }
 
-static void things_and_bytes_of_a_token_are_limited(void **state)
+/* What a message of so many bytes counts. */
+static uint64_t cost(const char *topic, uint64_t payload)
+{
+    const struct message m = {.topic = slice_str(topic),
+                              .payload = slice_of("", payload)};
+
+    return account_message_cost(&m);
+}
+
+static void things_of_a_token_are_limited(void **state)
 {
     struct writing w;
     (void)state;
 
     writing_open(&w, 0);
     writing_plan(&w, "paid")->things_max = 2;
-    writing_plan(&w, "paid")->bytes_max = 10;
     create_token(&w, "t", "paid");
     assert_result(append(&w, "t/a", "123"), OK);
     assert_result(append(&w, "t/b", "123"), OK);
     assert_result(append(&w, "t/c", "1"), THINGS);
-    assert_result(append(&w, "t/a", "12345"), BYTES);
-    assert_result(append(&w, "t/a", "1234"), OK);
-    assert_result(append(&w, "t/a", "1"), BYTES);
-    assert_result(append(&w, "t/a", ""), OK);
+    assert_result(append(&w, "t/a", "1"), OK);
+    check_store(&w);
+    writing_close(&w);
+}
+
+static void bytes_of_a_token_are_limited(void **state)
+{
+    const uint64_t thing = account_thing_cost(slice_str("t/a"));
+    struct writing w;
+    (void)state;
+
+    writing_open(&w, 0);
+    writing_plan(&w, "paid")->bytes_max = thing + 2 * cost("t/a", 3) + 2;
+    create_token(&w, "t", "paid");
+    assert_result(append(&w, "t/a", "123"), OK);
+    assert_result(append(&w, "t/a", "123456"), BYTES);
+    assert_result(append(&w, "t/a", "12345"), OK);
+    assert_result(append(&w, "t/a", ""), BYTES);
     writing_restart(&w);
     assert_result(append(&w, "t/a", "1"), BYTES);
     assert_int_equal(trim(&w, "t/a", 1).removed, 1); /* gives back its bytes */
     assert_result(append(&w, "t/a", "123"), OK);
-    assert_int_equal(usage_of(&w, "t").bytes, 10);
+    assert_int_equal(usage_of(&w, "t").bytes,
+                     thing + cost("t/a", 3) + cost("t/a", 5));
+    check_store(&w);
+    writing_close(&w);
+}
+
+/* 242 MiB were stored so by a token of 1 MB. */
+static void properties_count_like_the_payload(void **state)
+{
+    static char name[60000];
+    struct writing w;
+    unsigned stored = 0;
+    (void)state;
+
+    writing_open(&w, 0);
+    writing_plan(&w, "paid")->bytes_max = 1000000;
+    create_token(&w, "t", "paid");
+    for (int i = 0; i < 100; i++) {
+        struct sent *s = new_append("t/a", "v");
+        const struct message m = {
+            .topic = slice_str("t/a"),
+            .payload = slice_str("v"),
+            .content_type = slice_of(name, i % 4 == 0 ? sizeof(name) : 1),
+            .response_topic = slice_of(name, i % 4 == 1 ? sizeof(name) : 1),
+            .correlation = slice_of(name, i % 4 == 2 ? sizeof(name) : 1),
+            .user_properties = slice_of(name, i % 4 == 3 ? sizeof(name) : 1),
+        };
+        message_unref(s->c.message);
+        s->c.message = message_new(&m);
+        const struct command c = run(&w, s);
+        if (c.result != RESULT_OK)
+            assert_result(c, BYTES);
+        stored += c.result == RESULT_OK;
+    }
+    assert_in_range(stored, 10, 1000000 / sizeof(name));
+    assert_true(usage_of(&w, "t").bytes <= 1000000);
+    check_store(&w);
+    writing_close(&w);
+}
+
+/* Whatever the plan says: nobody fills the store alone. */
+static void a_token_has_its_share_of_the_store_and_no_more(void **state)
+{
+    static char large[1000];
+    const uint64_t size = 4 << 20;
+    struct writing w;
+    struct command c;
+    (void)state;
+
+    writing_open(&w, size);
+    w.config.limits_token_share = 25;
+    create_token(&w, "hog", "paid");
+    create_token(&w, "quiet", "paid");
+    do
+        c = run(&w, new_append_bytes("hog/a", large, sizeof(large), false));
+    while (c.result == RESULT_OK);
+    assert_result(c, SHARE);
+    assert_int_equal(command_status(c.result), 507);
+    assert_in_range(usage_of(&w, "hog").bytes, size / 4 - 2000, size / 4);
+    struct sent *s = new_append_bytes("hog/a", large, sizeof(large), false);
+    s->c.uncharged = true; /* not even so */
+    assert_result(run(&w, s), SHARE);
+    assert_result(append(&w, "quiet/a", "v"), OK);
+    assert_true(stats_of(&w).accepting);
+    assert_true(trim(&w, "hog/a", 100).removed > 0);
+    assert_result(append(&w, "hog/a", "v"), OK);
+    check_store(&w);
+    writing_close(&w);
+}
+
+static void what_belongs_to_no_token_has_one_share_together(void **state)
+{
+    static char large[1000];
+    struct writing w;
+    struct command c;
+    char topic[32];
+    int i = 0;
+    (void)state;
+
+    writing_open(&w, 4 << 20);
+    w.config.limits_token_share = 50;
+    do {
+        snprintf(topic, sizeof(topic), "/%d", i++);
+        c = run(&w, new_append_bytes(topic, large, sizeof(large), false));
+    } while (c.result == RESULT_OK);
+    assert_result(c, SHARE);
+    assert_result(append(&w, "t/a", "v"), OK);
     check_store(&w);
     writing_close(&w);
 }
@@ -279,7 +391,9 @@ static void nameless_writers_are_counted_but_not_limited(void **state)
         assert_result(c, OK);
         assert_int_equal(c.remaining, UINT64_MAX);
     }
-    assert_int_equal(usage_of(&w, "t").bytes, 25);
+    assert_int_equal(usage_of(&w, "t").bytes,
+                     5 * cost("t/x", 5) +
+                         account_thing_cost(slice_str("t/x")));
     assert_int_equal(usage_of(&w, "t").things, 1);
     assert_int_equal(usage_of(&w, "t").writes, 0);
     assert_result(append(&w, "t/x", "1234"), TOO_LARGE);
@@ -309,7 +423,7 @@ static void topics_of_no_token_have_only_the_stores_limits(void **state)
         assert_true(thing_of(&w, topics[i], &row));
     }
     assert_int_equal(ROWS_IN(&w, tokens), 0);
-    assert_int_equal(ROWS_IN(&w, usage), 0);
+    assert_int_equal(ROWS_IN(&w, usage), 1); /* theirs together */
     assert_int_equal(check_store(&w), 6);
     writing_close(&w);
 }
@@ -326,7 +440,11 @@ int main(void)
         cmocka_unit_test(the_hundred_and_first_write_of_an_hour_is_refused),
         cmocka_unit_test(one_group_does_not_get_past_a_limit),
         cmocka_unit_test(the_bridges_window_is_the_tokens_window),
-        cmocka_unit_test(things_and_bytes_of_a_token_are_limited),
+        cmocka_unit_test(things_of_a_token_are_limited),
+        cmocka_unit_test(bytes_of_a_token_are_limited),
+        cmocka_unit_test(properties_count_like_the_payload),
+        cmocka_unit_test(a_token_has_its_share_of_the_store_and_no_more),
+        cmocka_unit_test(what_belongs_to_no_token_has_one_share_together),
         cmocka_unit_test(nameless_writers_are_counted_but_not_limited),
         cmocka_unit_test(topics_of_no_token_have_only_the_stores_limits),
     };

@@ -14,7 +14,8 @@ static uint64_t used(struct fixture *f)
 {
     uint64_t bytes;
 
-    assert_int_equal(store_used(store_env(f->store), NULL, &bytes), STORE_OK);
+    assert_int_equal(store_used(store_env(f->store), NULL, &bytes, NULL),
+                     STORE_OK);
     return bytes;
 }
 

@@ -273,7 +273,7 @@ static void tokens_usage_trims_and_numbers_come_back(void **state)
                                     .created_us = 1,
                                     .revoked_us = INT64_MAX,
                                     .implied = true};
-    const struct usage_row usage = {1, 2, 3, 4, 5, UINT64_MAX, 8};
+    const struct usage_row usage = {1, 2, 3, 4, 5, UINT64_MAX, 8, 9};
     struct buffer b = BUFFER_INIT;
     struct token_row got_token;
     struct usage_row got_usage;
@@ -331,7 +331,7 @@ static void encode_any(unsigned kind, struct buffer *b)
 {
     const struct message m = {.topic = slice_str("t"), .payload = {"x", 1}};
     const struct token_row token = {.plan = slice_str("free")};
-    const struct usage_row usage = {1, 2, 3, 4, 5, 6, 7};
+    const struct usage_row usage = {1, 2, 3, 4, 5, 6, 7, 8};
 
     buffer_clear(b);
     switch (kind) {
@@ -372,11 +372,16 @@ static void longer_rows_of_a_later_version_are_read(void **state)
     for (unsigned kind = 0; kind <= 6; kind++) {
         encode_any(kind, &b);
         assert_int_equal((unsigned char)b.data[0] & 0xf0, 0x90);
-        b.data[0]++; /* one more element */
-        buffer_put(&b, "\xc0", 1);
-        assert_true(decodes(kind, (MDB_val){b.len, b.data}));
-        b.data[1] = 2; /* but another version is another row */
-        assert_false(decodes(kind, (MDB_val){b.len, b.data}));
+        const unsigned elements = (unsigned char)b.data[0] & 0xf;
+        const char head[] = {(char)0xdc, 0, (char)(elements + 1)};
+        struct buffer longer = BUFFER_INIT;
+        buffer_put(&longer, head, sizeof(head)); /* an array 16 */
+        buffer_put(&longer, b.data + 1, b.len - 1);
+        buffer_put(&longer, "\xc0", 1);
+        assert_true(decodes(kind, (MDB_val){longer.len, longer.data}));
+        longer.data[3] = 2; /* but another version is another row */
+        assert_false(decodes(kind, (MDB_val){longer.len, longer.data}));
+        buffer_release(&longer);
     }
     buffer_release(&b);
 }

@@ -250,7 +250,7 @@ static void a_killed_servers_sessions_end_when_it_starts_again(void **state)
 
     /* the will and that it is gone are one transaction */
     s = new_append("t/w", "gone");
-    s->c.mark = (struct session_mark){.number = 5, .will_of = identity()};
+    s->c.mark = (struct session_mark){.number = 5, .identity = identity()};
     assert_result(run(&w, s), OK);
     assert_int_equal(ROWS_IN(&w, wills), 0);
     writing_close(&w);
@@ -265,11 +265,15 @@ static void a_qos_2_id_is_remembered_with_its_message_only(void **state)
     const uint64_t number = open_ok(&w, false, 60).number;
     writing_plan(&w, "local")->payload_max = 3;
     struct sent *s = new_append("t/x", "too long");
-    s->c.mark = (struct session_mark){.number = number, .packet_id = 7};
+    s->c.mark = (struct session_mark){.number = number,
+                                      .identity = identity(),
+                                      .packet_id = 7};
     assert_result(run(&w, s), TOO_LARGE);
     assert_int_equal(ROWS_IN(&w, inflight), 0);
     s = new_append("t/x", "ok");
-    s->c.mark = (struct session_mark){.number = number, .packet_id = 7};
+    s->c.mark = (struct session_mark){.number = number,
+                                      .identity = identity(),
+                                      .packet_id = 7};
     assert_result(run(&w, s), OK);
     assert_int_equal(ROWS_IN(&w, inflight), 1);
     const uint16_t released[] = {7};

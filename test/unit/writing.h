@@ -34,7 +34,8 @@ struct writing {
     uint64_t head; /* as the last batch said */
 };
 
-/* Fails the test when anything does. Access is open; plans are the defaults. */
+/* Fails the test when anything does. Access is open; plans are the defaults,
+ * and one token may have the whole store. */
 void writing_open(struct writing *w, uint64_t map_size);
 void writing_stop(
     struct writing *w); /* the writer and the store, not the folder */
@@ -109,7 +110,7 @@ void wait_for_leftovers(struct writing *w);
 
 /* Reads the whole store and fails the test unless everything holds that
  * store/schema.h promises: seqs gapless, ids growing, times not decreasing,
- * counts and bytes exact, per thing and per token, nothing in `log` that no
+ * counts and bytes exact per thing, what tokens hold (recount.h), nothing in `log` that no
  * thing has (unless `trims` has rows). Returns the number of messages. */
 uint64_t check_store(struct writing *w);
 
