@@ -130,13 +130,8 @@ enum http_next chat_history(struct call *c)
     if (r == NULL)
         return answer_error(c, 500, "out of memory");
     /* who, then what, then the charge: a refusal costs nothing */
-    if (!reading_begin(c, &g, true, 0)) {
-        free(r);
-        return HTTP_ANSWERED;
-    }
-    reading_end(&g);
-    if (!choose_format(c, r, &content_type) || !read_limit(c, r) ||
-        !read_order(c, r) || !read_bounds(c, r) ||
+    if (!reading_allowed(c, true) || !choose_format(c, r, &content_type) ||
+        !read_limit(c, r) || !read_order(c, r) || !read_bounds(c, r) ||
         !reading_begin(c, &g, true, 1)) {
         free(r);
         return HTTP_ANSWERED;

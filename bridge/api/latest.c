@@ -68,9 +68,8 @@ enum http_next chat_latest(struct call *c)
     struct reading g;
     struct record record;
 
-    if (!reading_begin(c, &g, true, 0))
+    if (!reading_allowed(c, true))
         return HTTP_ANSWERED;
-    reading_end(&g);
     const int type = choose_type(c);
     if (type < 0 || !reading_begin(c, &g, true, 1))
         return HTTP_ANSWERED;

@@ -79,6 +79,18 @@ void reading_end(struct reading *g)
     g->reader = NULL;
 }
 
+bool reading_allowed(struct call *c, bool has_thing)
+{
+    struct reading g;
+
+    if (http_query(c->q).len == 0)
+        return true;
+    if (!reading_begin(c, &g, has_thing, 0))
+        return false;
+    reading_end(&g);
+    return true;
+}
+
 enum http_next reading_failed(struct call *c, enum store_err err,
                               unsigned cost)
 {

@@ -18,6 +18,10 @@ struct reading {
 bool reading_begin(struct call *c, struct reading *ret, bool has_thing,
                    unsigned cost);
 void reading_end(struct reading *g);
+/* Who comes before what is wrong with the question: false: answered as
+ * reading_begin() would, but for the cost. Without a query, where nothing can
+ * be wrong, true without a look. */
+bool reading_allowed(struct call *c, bool has_thing);
 
 /* After a failure of the store: takes the charge back and answers 503. */
 enum http_next reading_failed(struct call *c, enum store_err err,

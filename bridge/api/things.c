@@ -92,9 +92,8 @@ enum http_next chat_things(struct call *c)
     struct reading g;
     bool detail = false;
 
-    if (!reading_begin(c, &g, false, 0))
+    if (!reading_allowed(c, false))
         return HTTP_ANSWERED;
-    reading_end(&g);
     if (query_flag(c, "detail", &detail) < 0 ||
         !reading_begin(c, &g, false, 1))
         return HTTP_ANSWERED;
