@@ -28,6 +28,7 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
     sweep_init(&g->sweep, opts->config);
     /* Wills that became due meanwhile are published first. */
     g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;
+    g->keys_next_us = g->sessions.next_us;
     enum store_err err = transaction_init(&g->t, st, opts->config);
     if (err == STORE_OK) {
         /* A full store must open all the same: it is tried again at the next
@@ -99,11 +100,39 @@ static bool waits_for_freed_pages(const struct group_commit *g)
     return g->freed_last && !g->has_room;
 }
 
+/* Most are forgotten with the commits of new ones. Where there are no new ones, what
+ * the store, or a token's share of it, is full of may be they. */
+#define STEP_KEYS 1024
+
+static bool keys_due(const struct group_commit *g)
+{
+    const int64_t now_us = g->now_us();
+
+    return now_us >= g->keys_next_us ||
+           now_us < g->keys_next_us - SWEEP_EVERY_US;
+}
+
+static enum store_err forget_keys(struct group_commit *g)
+{
+    enum store_err err = STORE_OK;
+    unsigned forgotten, most = 0;
+
+    for (int kind = 0; err == STORE_OK && kind < REPEAT_KIND_COUNT; kind++) {
+        err =
+            repeat_purge(&g->t, (enum repeat_kind)kind, STEP_KEYS, &forgotten);
+        most = err == STORE_OK && forgotten > most ? forgotten : most;
+    }
+    g->t.deleted |= most > 0;
+    if (most < STEP_KEYS)
+        g->keys_next_us = g->t.now_us + SWEEP_EVERY_US;
+    return err;
+}
+
 int64_t housekeeping_wait(const struct group_commit *g)
 {
     const bool due = g->t.trims_waiting || sweep_due(&g->sweep, g->now_us()) ||
                      session_sweep_due(&g->sessions, g->now_us()) ||
-                     waits_for_freed_pages(g);
+                     keys_due(g) || waits_for_freed_pages(g);
     const int64_t left_us = g->housekeep_mono_us - clock_mono_us();
 
     if (due)
@@ -122,6 +151,8 @@ static enum store_err housekeep(struct group_commit *g)
         err = sweep_step(&g->sweep, t);
     if (err == STORE_OK && session_sweep_due(&g->sessions, t->now_us))
         err = session_sweep_step(&g->sessions, t);
+    if (err == STORE_OK && keys_due(g))
+        err = forget_keys(g);
     if (err == STORE_OK && waits_for_freed_pages(g))
         err = transaction_touch(t);
     g->housekept = true;

@@ -22,6 +22,7 @@ struct group_commit {
 
     unsigned refused_in_a_row; /* by disk or map, one by one */
     bool has_room;             /* when last measured */
+    int64_t keys_next_us;      /* when to look again for keys that are over */
     bool freed_last;           /* the last commit deleted something: LMDB uses
                                   its pages again only after one more */
     bool told_accepting;       /* what the log was told last … */

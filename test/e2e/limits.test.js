@@ -366,7 +366,7 @@ suite('Retention', {
   })
 })
 
-suite('Storage full', { set: { 'store.map_size': 16 * 1024 * 1024 } }, (server) => {
+suite('Storage full', { set: { 'store.map_size': 16 * 1024 * 1024, 'limits.token_share': 100 } }, (server) => {
   it('507 storage full; what was acknowledged stays readable', async () => {
     const token = newToken()
     let last

@@ -141,7 +141,7 @@ function unmount (folder) {
 }
 
 describe('a full map', { timeout: scaled(300000) }, () => {
-  const server = new Server({ set: { 'store.map_size': 64 * MiB } })
+  const server = new Server({ set: { 'store.map_size': 64 * MiB, 'limits.token_share': 100 } })
   let client
   before(async () => { await server.start(); client = await administrator(server.data) })
   after(async () => { client.end(true); await server.close() })
@@ -152,7 +152,7 @@ describe('a full map', { timeout: scaled(300000) }, () => {
 })
 
 describe('a full map with a pinned reader', { timeout: scaled(300000) }, () => {
-  const server = new Server({ set: { 'store.map_size': 16 * MiB } })
+  const server = new Server({ set: { 'store.map_size': 16 * MiB, 'limits.token_share': 100 } })
   let client
   before(async () => { await server.start(); client = await administrator(server.data) })
   after(async () => { client.end(true); await server.close() })
@@ -194,7 +194,7 @@ describe('a full disk', { timeout: scaled(300000) }, () => {
   // two steps of 64 MiB are allocated ahead
   async function onSmallDisk (body) {
     const folder = mountSmall(256 * MiB)
-    const server = new Server({ data: path.join(folder, 'data'), set: { 'store.map_size': 1024 * MiB } })
+    const server = new Server({ data: path.join(folder, 'data'), set: { 'store.map_size': 1024 * MiB, 'limits.token_share': 100 } })
     try {
       await server.start()
       const client = await administrator(server.data)
