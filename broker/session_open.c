@@ -156,6 +156,7 @@ static bool adopt(struct connection *c, const struct session_open *o)
     c->stored = stored_session_new(c, o->number);
     if (c->stored == NULL)
         return false;
+    c->stored->saved_position = o->position;
     c->stored->offline_head = c->worker->head;
     c->stored->placed = !o->present;
     return !o->present || load(c, o->number);

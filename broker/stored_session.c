@@ -186,6 +186,22 @@ static uint64_t position_of(const struct connection *c)
     return w->fanning_out ? w->head - 1 : w->head;
 }
 
+void stored_session_add_position(struct connection *c,
+                                 struct session_save *save)
+{
+    if (!c->stored->placed || c->inflight.count > 0)
+        return;
+    save->has_position = true;
+    save->position = position_of(c);
+}
+
+void stored_session_saved(struct connection *c,
+                          const struct session_save *save)
+{
+    if (save->has_position && save->position > c->stored->saved_position)
+        c->stored->saved_position = save->position;
+}
+
 static size_t identifiers_of(const struct connection *c)
 {
     size_t count = 0;
@@ -370,6 +386,8 @@ static void save_finished(struct worker *w, struct publish *q)
     struct connection *c = q->connection;
     const enum command_result result = q->command.result;
 
+    if (c->stored != NULL && result == RESULT_OK)
+        stored_session_saved(c, q->command.save);
     publish_free(w, q);
     if (c->state != CONNECTION_OPEN || c->stored == NULL)
         return;

@@ -33,6 +33,7 @@ struct stored_session {
     TAILQ_ENTRY(stored_session) entry; /* worker.unsaved */
     struct connection *connection;
     uint64_t number;       /* on disk */
+    uint64_t saved_position; /* on disk */
     uint64_t offline_head; /* QoS 0 messages up to it came while it was away */
     uint64_t forgotten[4];  /* bit id - 1: a row to delete … */
     uint64_t forgetting[4]; /* … in the save under way */
@@ -79,6 +80,14 @@ void stored_session_greeted(struct connection *c);
 
 /* The worker's end of turn: saves what is urgent; `all`: everything. */
 void stored_sessions_save(struct worker *w, bool all);
+
+/* A save of it is on disk, whoever had it made. */
+void stored_session_saved(struct connection *c,
+                          const struct session_save *save);
+/* What is given and settled is to be on disk with `save` (its position), where
+ * that can be said without a snapshot: nothing is in flight. */
+void stored_session_add_position(struct connection *c,
+                                 struct session_save *save);
 
 /* Makes q a command about the session that somebody waits for (SUBSCRIBE,
  * PUBREL …), for the caller to fill in and submit. *ret_more: `more` bytes that

@@ -1,5 +1,6 @@
 #include "broker/subscribe.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/topic.h"
@@ -216,6 +217,28 @@ static uint8_t subscribe_shared(struct connection *c,
     return as->qos;
 }
 
+/* Everything up to this id is given for good: after a crash, too. */
+static uint64_t given_up_to(const struct connection *c)
+{
+    if (c->stored != NULL)
+        return c->stored->saved_position;
+    return c->catch_up != NULL ? catch_up_position(c) : c->worker->head;
+}
+
+/* Before other options take the place of those `s` has. What there was before
+ * those is remembered as one with them, so that nothing is lost, when some of it
+ * may still be owed. */
+static void remember_options(struct connection *c, struct session_filter *f,
+                             struct subscriber *s)
+{
+    const bool owed = f->changed_at > given_up_to(c);
+
+    f->qos_before = owed && f->qos_before > s->qos ? f->qos_before : s->qos;
+    f->no_local_before = s->no_local && (!owed || f->no_local_before);
+    f->changed_at = c->worker->head;
+    s->changed = true;
+}
+
 static uint8_t subscribe_one(struct connection *c,
                              const struct packet_filter *p,
                              uint32_t identifier, uint64_t head, bool *ret_new)
@@ -246,6 +269,8 @@ static uint8_t subscribe_one(struct connection *c,
     } else {
         /* Replaced without a gap (MQTT-3.8.4-3): since_id stays. */
         struct subscriber *entry = subscription_index_entry(&f->where);
+        if (entry->qos != s.qos || entry->no_local != s.no_local)
+            remember_options(c, f, entry);
         entry->qos = s.qos;
         entry->no_local = s.no_local;
         entry->retain_as_published = s.retain_as_published;
@@ -353,11 +378,15 @@ bool subscribe_restore(struct connection *c,
         .no_local = row->no_local,
         .retain_as_published = row->retain_as_published,
         .identifier = row->identifier,
+        .changed = row->changed_at != 0,
     };
     struct session_filter *f = add(c, row->filter, &s);
 
     if (f == NULL)
         return false;
+    f->changed_at = row->changed_at;
+    f->qos_before = row->qos_before;
+    f->no_local_before = row->no_local_before;
     f->retained_as_of = row->retained_as_of;
     return row->retained_as_of == 0 ||
            retained_scan_add(c, row->filter, row->retained_as_of, &s);
@@ -377,6 +406,9 @@ void subscribe_describe(const struct session_filter *f, char *name,
         .identifier = s->identifier,
         .since_id = s->since_id,
         .retained_as_of = f->retained_as_of,
+        .changed_at = f->changed_at,
+        .qos_before = f->qos_before,
+        .no_local_before = f->no_local_before,
     };
 }
 
@@ -411,15 +443,36 @@ void subscribe_forget(struct connection *c)
 
 /* ---- matching one connection -------------------------------------------- */
 
+static const struct session_filter *filter_of(const struct subscription *s)
+{
+    return (const void *)((const char *)s -
+                          offsetof(struct session_filter, where));
+}
+
+static void options_for(const struct message *m, const struct subscriber *s,
+                        uint8_t *ret_qos, bool *ret_no_local)
+{
+    const struct session_filter *f =
+        s->changed && m->id != 0 ? filter_of(s->subscription) : NULL;
+    const bool before = f != NULL && m->id <= f->changed_at;
+
+    *ret_qos = before ? f->qos_before : s->qos;
+    *ret_no_local = before ? f->no_local_before : s->no_local;
+}
+
 static void join(struct matched *t, struct connection *c,
                  const struct message *m, const struct subscriber *s)
 {
+    uint8_t qos;
+    bool no_local;
+
+    options_for(m, s, &qos, &no_local);
     if ((m->id != 0 && m->id <= s->since_id) ||
-        (s->no_local && m->publisher != 0 && m->publisher == c->publisher))
+        (no_local && m->publisher != 0 && m->publisher == c->publisher))
         return;
     t->any = true;
-    if (s->qos > t->qos)
-        t->qos = s->qos;
+    if (qos > t->qos)
+        t->qos = qos;
     t->retain_as_published |= s->retain_as_published;
     if (s->identifier != 0)
         identifiers_put(&c->worker->identifiers, s->identifier);

@@ -32,7 +32,13 @@ struct session_filter {
                                 id are owed; 0: none */
     bool greeted;  /* … and have been given, which is not on disk yet */
     bool greeting; /* … which the save under way says */
-    bool fresh;    /* a share the SUBSCRIBE at hand has joined */
+    bool fresh; /* a share the SUBSCRIBE at hand has joined */
+    /* Messages up to this id are given as the subscription was before it was
+     * replaced (MQTT-3.8.4-4); fan-out has passed them, the log is read for them.
+     * 0: it was not. */
+    uint64_t changed_at;
+    uint8_t qos_before;
+    bool no_local_before;
     struct share_member *share; /* `$share/…`: then it is not in the index */
     size_t len;
     const struct connection *owner;

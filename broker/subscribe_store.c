@@ -101,7 +101,9 @@ static void finished(struct worker *w, struct publish *q)
 
     c->answers_due--;
     if (c->state == CONNECTION_OPEN) {
-        if (q->command.result != RESULT_OK)
+        if (q->command.result == RESULT_OK)
+            stored_session_saved(c, q->command.save);
+        else
             take_back(c, wait, q->command.result);
         if (wait->type == PACKET_SUBACK)
             c->subacks_due--;
@@ -166,6 +168,7 @@ void subscribe_store(struct connection *c, const struct packet_subscribe *s,
     }
     save->subscriptions = wait->rows;
     save->subscription_count = wait->row_count;
+    stored_session_add_position(c, save);
     c->subacks_due++;
     submit(c, q);
 }

@@ -7,7 +7,8 @@
  *  sessions       identity → session number, expiry, when its connection ended,
  *                 position, when its will is due
  *  subscriptions  session number, filter → options, identifier, since_id: a new
- *                 filter never sees older messages
+ *                 filter never sees older messages; changed_at and the options
+ *                 before
  *  groups         token, group, filter of a shared subscription → position
  *  wills          session number → the will's record
  *  inflight       session number, direction, packet id → outbound: log id, order,
@@ -56,6 +57,12 @@ struct session_subscription {
     uint64_t since_id;
     uint64_t retained_as_of; /* retained messages up to this id are still owed;
                                 0: none */
+    /* Messages up to this id were published when the subscription had these
+     * options, and are owed by them: replacing a subscription neither loses
+     * (MQTT-3.8.4-4) nor brings back what came before. 0: it was not replaced. */
+    uint64_t changed_at;
+    uint8_t qos_before;
+    bool no_local_before;
 };
 
 struct session_inflight {

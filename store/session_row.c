@@ -2,7 +2,8 @@
  *   sessions       [version, identity, number, expiry, ended_us, position,
  *                   created_us, will delay or nil, will_due_us, 1]
  *   subscriptions  [version, filter, options, identifier, since_id,
- *                   retained_as_of]
+ *                   retained_as_of], and of one that was replaced by one with
+ *                   other options behind that: changed_at, options before
  *   inflight       outbound: [version, log id, order, qos, state, retain,
  *                   identifiers]; inbound: [version]
  *   wills          a row of `log`
@@ -104,26 +105,36 @@ bool schema_get_session(MDB_val key, MDB_val v, struct session_row *ret_row)
     return true;
 }
 
+static uint8_t options_of(uint8_t qos, bool no_local, bool as_published)
+{
+    return (uint8_t)((qos & OPTION_QOS) | (no_local ? OPTION_NO_LOCAL : 0) |
+                     (as_published ? OPTION_AS_PUBLISHED : 0));
+}
+
 void schema_put_subscription(struct buffer *b,
                              const struct session_subscription *s)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 6);
+    pack_row(&p, s->changed_at == 0 ? 6 : 8);
     pack_name(&p, s->filter);
-    msgpack_pack_uint8(
-        &p,
-        (uint8_t)((s->qos & OPTION_QOS) | (s->no_local ? OPTION_NO_LOCAL : 0) |
-                  (s->retain_as_published ? OPTION_AS_PUBLISHED : 0)));
+    msgpack_pack_uint8(&p, options_of(s->qos, s->no_local,
+                                      s->retain_as_published));
     msgpack_pack_uint32(&p, s->identifier);
     msgpack_pack_uint64(&p, s->since_id);
     msgpack_pack_uint64(&p, s->retained_as_of);
+    if (s->changed_at == 0)
+        return;
+    msgpack_pack_uint64(&p, s->changed_at);
+    msgpack_pack_uint8(&p,
+                       options_of(s->qos_before, s->no_local_before, false));
 }
 
 bool schema_get_subscription(MDB_val key, MDB_val v,
                              struct session_subscription *ret_row)
 {
-    struct unpack u = unpack_row(v, 6);
+    uint32_t count;
+    struct unpack u = unpack_long_row(v, 6, &count);
     struct session_subscription s = {0};
 
     s.filter = unpack_name(&u, key, NUMBER_BYTES);
@@ -134,7 +145,13 @@ bool schema_get_subscription(MDB_val key, MDB_val v,
     s.identifier = (uint32_t)unpack_uint_max(&u, UINT32_MAX);
     s.since_id = unpack_uint(&u);
     s.retained_as_of = unpack_uint(&u);
-    if (u.failed || s.qos > 2)
+    if (count >= 8) {
+        s.changed_at = unpack_uint(&u);
+        const uint64_t before = unpack_uint_max(&u, 15);
+        s.qos_before = before & OPTION_QOS;
+        s.no_local_before = (before & OPTION_NO_LOCAL) != 0;
+    }
+    if (u.failed || s.qos > 2 || s.qos_before > 2)
         return false;
     *ret_row = s;
     return true;

@@ -93,6 +93,37 @@ chapter('Order within a connection', (world) => {
       })
     }
 
+    for (const [was, will] of [[1, 0], [2, 0], [2, 1], [1, 2]]) {
+      it(`[MQTT-3.8.4-4] [MQTT-4.5.0-1] [MQTT311-3.8.4-3] what waits for a session is not lost when its subscription is replaced right behind CONNECT: QoS ${was} by ${will} (MQTT ${v})`, async () => {
+        const topic = `${world.space()}/x`
+        const properties = v === 5 ? { sessionExpiry: 60, receiveMaximum: 1 } : undefined
+        const connect = world.identity({ cleanStart: false, properties })
+        const away = await world.peer({ v, ...connect })
+        await away.subscribe([[topic, was]])
+        await away.disconnect()
+        const publisher = await world.peer({ v })
+        for (const payload of ['1', '2', '3']) await publisher.publish(topic, payload, { qos: 2 })
+        const back = await world.open(v)
+        back.send(p.connect({ v, ...connect }), p.subscribe({ v, id: 9, filters: [[topic, will]] }))
+        await back.expect('CONNACK', { code: 0, sessionPresent: true })
+        const got = []
+        const take = async (count) => {
+          while (got.length < count) {
+            const { type, qos, id, payload } = await back.next()
+            if (type === 'PUBREL') back.send(p.pubcomp({ v, id }))
+            if (type !== 'PUBLISH') continue
+            got.push([String(payload), qos])
+            if (qos > 0) back.send(ACKS[qos]({ v, id }))
+          }
+        }
+        await take(3)
+        await publisher.publish(topic, '4', { qos: 2 })
+        await take(4)
+        assert.deepEqual(got, [['1', was], ['2', was], ['3', was], ['4', will]])
+        back.send(p.disconnect({ v }))
+      })
+    }
+
     it(`[MQTT-3.14.4-3] [MQTT311-3.14.4-3] DISCONNECT removes the will at once, also while an answer is owed and another connection takes over (MQTT ${v})`, async () => {
       const space = world.space()
       const watcher = await world.peer({ v })

@@ -95,6 +95,38 @@ class Js {
   }
 }
 
+for (const workers of [1, 3]) {
+  it(`raising a subscription from QoS 0 to 1 does not bring back after a kill what came with QoS 0: ${workers} workers`, { timeout: scaled(60000) }, async () => {
+    const server = new Server({ set: { 'mqtt.workers': workers } })
+    const token = newToken()
+    await server.start()
+    const [subscriber, publisher] = ['s', 'p'].map((clientId) => new Unforgetting({ v: 5, token, clientId }))
+    const came = () => subscriber.messages.items.splice(0).map(({ text }) => text)
+    const send = async (...texts) => {
+      for (const text of texts) publisher.publish(`${token}/x`, text, 1)
+      await until(() => publisher.out.size === 0 && subscriber.messages.items.length >= texts.length, 'delivery')
+      assert.deepEqual(came(), texts)
+    }
+    const past = Array.from({ length: 19 }, (_, i) => String(i))
+    try {
+      await subscriber.connect(server.mqttPort)
+      await publisher.connect(server.mqttPort)
+      await subscriber.subscribe(`${token}/x`, 0)
+      await send(...past)
+      await subscriber.subscribe(`${token}/x`, 1)
+      await server.kill9()
+      await Promise.all([subscriber.gone, publisher.gone])
+      await server.restart()
+      assert.equal(await subscriber.connect(server.mqttPort), true, 'session present')
+      await publisher.connect(server.mqttPort)
+      await send('after') // and before it nothing
+    } finally {
+      for (const client of [subscriber, publisher]) client.end()
+      await server.close()
+    }
+  })
+}
+
 it(`QoS 2 is exactly once, QoS 1 at least once, in order, over ${ROUNDS} kills`, { timeout: scaled(120000) + ROUNDS * scaled(8000) }, async (t) => {
   const server = new Server()
   const token = newToken()

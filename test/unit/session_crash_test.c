@@ -160,14 +160,189 @@ static void a_will_whose_delay_runs_is_cancelled_by_a_return(void **state)
     }
 }
 
+/* ---- subscriptions that are replaced --------------------------------------- */
+
+#define NARROW(id)                                                            \
+    "10[ ('MQTT') 05 80 0000 [ 11 00000e10 21 0001 ] ('" id "') ('t') ]"
+
+static void append(struct by_hand *h, const char *topic, const char *text)
+{
+    by_hand_append(h, topic, 1, slice_str(text));
+}
+
+/* `a` was killed: p's session goes on in `b`. */
+static void crashes(struct by_hand *a, struct by_hand *b, unsigned workers,
+                    struct peer *p, const char *connect)
+{
+    by_hand_after_crash(a, b, workers);
+    peer_close(p);
+    *p = joins(b, connect);
+}
+
+static void ends(struct by_hand *h, size_t count, struct peer *p)
+{
+    peer_close(p);
+    while (count-- > 0)
+        by_hand_end(&h[count]);
+}
+
+/* A second filter's message, unacknowledged, stands in the way of the position
+ * where `busy`. */
+static void check_raised(unsigned workers, bool busy)
+{
+    struct by_hand h[3];
+
+    by_hand_begin(&h[0], workers);
+    struct peer p = joins(&h[0], KEPT("a"));
+    says(&p, "82[ 0001 [] ('t/a') 00 ('t/b') 01 ]");
+    hears(&p, "90[ 0001 [] 00 01 ]");
+    if (busy)
+        append(&h[0], "t/b", "b");
+    append(&h[0], "t/a", "1");
+    append(&h[0], "t/a", "2");
+    hears(&p, busy ? "32[ ('t/b') 0001 [] 'b' ] "
+                     "30[ ('t/a') [] '1' ] 30[ ('t/a') [] '2' ]"
+                   : "30[ ('t/a') [] '1' ] 30[ ('t/a') [] '2' ]");
+    says(&p, "82[ 0002 [] ('t/a') 01 ]");
+    hears(&p, "90[ 0002 [] 01 ]");
+    crashes(&h[0], &h[1], workers, &p, KEPT("a"));
+    if (busy) {
+        hears(&p, "32[ ('t/b') 0001 [] 'b' ]");
+        says(&p, "40 02 0001");
+    }
+    append(&h[1], "t/a", "3");
+    hears(&p,
+          busy ? "32[ ('t/a') 0002 [] '3' ]" : "32[ ('t/a') 0001 [] '3' ]");
+    says(&p, "82[ 0003 [] ('t/x') 01 ]");
+    hears(&p, "90[ 0003 [] 01 ]");
+    ends(h, 2, &p);
+}
+
+static void a_raised_qos_does_not_bring_back_what_came_before(void **state)
+{
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        check_raised(worker_counts[i], false);
+        check_raised(worker_counts[i], true);
+    }
+}
+
+/* Raised and lowered again: what came with QoS 0 is still not kept. */
+static void a_qos_raised_and_lowered_again_brings_nothing_back(void **state)
+{
+    struct by_hand h[2];
+    (void)state;
+
+    by_hand_begin(&h[0], 1);
+    struct peer p = joins(&h[0], KEPT("a"));
+    says(&p, "82[ 0001 [] ('t/a') 00 ]");
+    hears(&p, "90[ 0001 [] 00 ]");
+    append(&h[0], "t/a", "1");
+    hears(&p, "30[ ('t/a') [] '1' ]");
+    says(&p, "82[ 0002 [] ('t/a') 01 ] 82[ 0003 [] ('t/a') 00 ] "
+             "82[ 0004 [] ('t/a') 02 ]");
+    hears(&p, "90[ 0002 [] 01 ] 90[ 0003 [] 00 ] 90[ 0004 [] 02 ]");
+    crashes(&h[0], &h[1], 1, &p, KEPT("a"));
+    append(&h[1], "t/a", "2");
+    hears(&p, "32[ ('t/a') 0001 [] '2' ]");
+    ends(h, 2, &p);
+}
+
+/* What waits for a client comes with the QoS it was kept with, whatever the
+ * client asks for when it is back: at once, when it has taken one of three, and
+ * over another crash. */
+static void check_lowered(unsigned workers, const char *options)
+{
+    struct by_hand h[2];
+    char text[256];
+
+    by_hand_begin(&h[0], workers);
+    struct peer p = joins(&h[0], NARROW("a"));
+    says(&p, "82[ 0001 [] ('t/a') 01 ]");
+    hears(&p, "90[ 0001 [] 01 ]");
+    peer_close(&p);
+    let_the_writer_pass(&h[0]);
+    append(&h[0], "t/a", "1");
+    append(&h[0], "t/a", "2");
+    append(&h[0], "t/a", "3");
+    p = by_hand_stranger(&h[0]);
+    snprintf(text, sizeof(text), "%s 82[ 0002 [] ('t/a') %s ]", NARROW("a"),
+             options);
+    says(&p, text);
+    uint8_t body[64];
+    size_t len;
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
+    /* SUBACK and the first message, in either order. */
+    bool suback = false, first = false;
+    for (int i = 0; i < 2; i++) {
+        const uint8_t type = hears_packet(&p, body, sizeof(body), &len) >> 4;
+        suback |= type == 9;
+        first |= type == 3;
+    }
+    assert_true(suback && first);
+    says(&p, "40 02 0001");
+    hears(&p, "32[ ('t/a') 0002 [] '2' ]");
+    crashes(&h[0], &h[1], workers, &p, NARROW("a"));
+    /* Whether the acknowledgement is on disk or not. */
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len) & 0xf6, 0x32);
+    while (body[len - 1] != '3') {
+        const uint8_t ack[] = {0x40, 2, body[5], body[6]};
+        says_bytes(&p, ack, sizeof(ack));
+        assert_int_equal(hears_packet(&p, body, sizeof(body), &len) & 0xf6,
+                         0x32);
+    }
+    ends(h, 2, &p);
+}
+
+static void a_lowered_qos_does_not_lose_what_waits(void **state)
+{
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        check_lowered(worker_counts[i], "00");
+        check_lowered(worker_counts[i], "20"); /* Retain Handling 2 */
+    }
+}
+
+static void no_local_does_not_lose_what_waits(void **state)
+{
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct by_hand h;
+
+        by_hand_begin(&h, worker_counts[i]);
+        struct peer p = joins(&h, NARROW("a"));
+        says(&p, "82[ 0001 [] ('t/a') 01 ] 32[ ('t/a') 0002 [] '1' ] "
+                 "32[ ('t/a') 0003 [] '2' ]");
+        hears(&p, "90[ 0001 [] 01 ] 40 02 0002 40 02 0003 "
+                  "32[ ('t/a') 0001 [] '1' ]");
+        /* The second waits for the window. */
+        says(&p, "82[ 0004 [] ('t/a') 05 ]");
+        hears(&p, "90[ 0004 [] 01 ]");
+        says(&p, "40 02 0001");
+        hears(&p, "32[ ('t/a') 0002 [] '2' ]");
+        says(&p, "40 02 0002 32[ ('t/a') 0005 [] 'mine' ]");
+        hears(&p, "40 02 0005");
+        append(&h, "t/a", "3");
+        hears(&p, "32[ ('t/a') 0003 [] '3' ]");
+        peer_close(&p);
+        by_hand_end(&h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             a_will_due_at_once_comes_though_its_client_is_back_at_once),
-        cmocka_unit_test(
-            a_will_that_fell_due_while_the_server_was_down_comes),
+        cmocka_unit_test(a_will_that_fell_due_while_the_server_was_down_comes),
         cmocka_unit_test(a_will_whose_delay_runs_is_cancelled_by_a_return),
+        cmocka_unit_test(a_raised_qos_does_not_bring_back_what_came_before),
+        cmocka_unit_test(a_qos_raised_and_lowered_again_brings_nothing_back),
+        cmocka_unit_test(a_lowered_qos_does_not_lose_what_waits),
+        cmocka_unit_test(no_local_does_not_lose_what_waits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,10 @@ static void a_position_and_everything_in_flight_come_back(void **state)
          .no_local = true,
          .retain_as_published = true,
          .identifier = 9,
-         .retained_as_of = 4},
+         .retained_as_of = 4,
+         .changed_at = 8,
+         .qos_before = 2,
+         .no_local_before = true},
     };
     const uint16_t forgotten[] = {1};
     struct session_inflight row;
@@ -143,11 +146,15 @@ static void a_position_and_everything_in_flight_come_back(void **state)
     assert_true(slice_eq(sub.filter, slice_str("t/#")));
     assert_int_equal(sub.qos, 2);
     assert_int_equal(sub.since_id, 3);
+    assert_int_equal(sub.changed_at, 0);
     assert_int_equal(store_subscription_next(r, o.number, &walk, &sub),
                      STORE_OK);
     assert_true(sub.no_local && sub.retain_as_published);
     assert_int_equal(sub.identifier, 9);
     assert_int_equal(sub.retained_as_of, 4);
+    assert_int_equal(sub.changed_at, 8);
+    assert_int_equal(sub.qos_before, 2);
+    assert_true(sub.no_local_before);
     store_reader_release(r);
     writing_close(&w);
 }
