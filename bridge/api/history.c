@@ -18,6 +18,8 @@
     X("application/x-ndjson", ROWS_NDJSON, "application/x-ndjson")            \
     X("application/ndjson", ROWS_NDJSON, "application/ndjson")                \
     X("application/jsonl", ROWS_NDJSON, "application/jsonl")                  \
+    X("application/x-jsonl", ROWS_NDJSON, "application/x-jsonl")              \
+    X("application/jsonlines", ROWS_NDJSON, "application/jsonlines")          \
     X("application/x-jsonlines", ROWS_NDJSON, "application/x-jsonlines")      \
     X("text/csv", ROWS_CSV, "text/csv; charset=utf-8")                        \
     X("application/msgpack", ROWS_MSGPACK, "application/msgpack")             \

@@ -187,6 +187,14 @@ suite('The home page `/`', { set: { 'plan:free.retry_ms': 300 } }, (server) => {
     assert.equal(await page.evaluate(() => localStorage.length), 0)
   })
 
+  it('says so when its token is revoked, and does not go on asking', async () => {
+    await open()
+    const token = await create()
+    await state('connected')
+    assert.equal((await server.cli('token', 'revoke', '--', token)).code, 0)
+    await state('unknown here, or was revoked')
+  })
+
   it('says what there is and links the documentation, before any button is pressed', async () => {
     await open()
     assert.match(await page.locator('main').textContent(), /chat\/\{thing\}\/history/)

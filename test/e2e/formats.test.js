@@ -12,9 +12,9 @@ const MIB = 1024 * 1024
 suite('Formats', {}, (server) => {
   const token = newToken()
 
-  it('`application/ndjson`, `application/jsonl` and `application/x-jsonlines` are names of NDJSON', async () => {
+  it('`application/ndjson`, `application/jsonl` and their like are names of NDJSON', async () => {
     for (let n = 0; n < 60; n++) await server.say(token, 'many', { n })
-    for (const Accept of ['application/x-ndjson', 'application/ndjson', 'application/jsonl', 'application/x-jsonlines']) {
+    for (const Accept of ['application/x-ndjson', 'application/ndjson', 'application/jsonl', 'application/x-jsonl', 'application/jsonlines', 'application/x-jsonlines']) {
       const answer = await server.get(chat(token, 'many', '/history'), { Accept })
       assert.equal(answer.headers['content-type'], Accept)
       assert.equal(answer.lines.length, 60, Accept)
