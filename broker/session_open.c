@@ -11,8 +11,10 @@
 #include "broker/stored_session.h"
 #include "broker/subscribe.h"
 
-/* publish.memory of an opening. */
+/* publish.memory of an opening. In worker.openings until it is finished, where
+ * several may have the same identity: looking one up says that there is one. */
 struct opening {
+    UT_hash_handle hh;
     struct session_open open;
     const struct session_open_calls *calls;
     uint32_t expiry_s;
@@ -174,10 +176,10 @@ static bool is_back(const struct connection *c)
 
 static void finished(struct worker *w, struct publish *q)
 {
-    const struct opening *o = q->memory;
+    struct opening *o = q->memory;
     struct connection *c = q->connection;
 
-    w->openings--;
+    HASH_DEL(w->openings, o);
     c->opening = false;
     if (c->state != CONNECTION_NEW) {
         if (q->command.result == RESULT_OK && o->open.number != 0 &&
@@ -203,6 +205,7 @@ static struct opening *opening_of(struct connection *c, struct publish *q,
 
     if (o == NULL)
         return NULL;
+    memset(&o->hh, 0, sizeof(o->hh));
     memcpy(o->identity, c->identity, c->identity_len);
     o->expiry_s = c->session_expiry_s;
     o->open = (struct session_open){
@@ -224,13 +227,22 @@ static struct opening *opening_of(struct connection *c, struct publish *q,
     return o;
 }
 
-/* Whether the store has to be asked: most sessions begin and end with their
- * connection, and nothing was ever stored of them. */
+/* Whether the writer has to be asked, and its commit waited for: most sessions
+ * begin and end with their connection, and nothing was ever stored of them. All
+ * that the writer may still do to this identity's row was submitted by this
+ * worker: an end leaves the row to be seen until it is committed, and what is
+ * being opened is in w->openings. */
 static enum store_err is_stored(struct connection *c, bool *ret_stored)
 {
-    struct store_reader *r = store_reader_acquire(c->worker->hub->store);
+    struct opening *under_way;
     struct session_row row;
 
+    HASH_FIND(hh, c->worker->openings, c->identity, c->identity_len,
+              under_way);
+    *ret_stored = under_way != NULL;
+    if (under_way != NULL)
+        return STORE_OK;
+    struct store_reader *r = store_reader_acquire(c->worker->hub->store);
     if (r == NULL)
         return STORE_NOMEM;
     enum store_err err = store_reader_begin(r);
@@ -245,7 +257,7 @@ void session_open(struct connection *c, bool clean, bool had_stored,
                   const struct session_open_calls *calls)
 {
     struct worker *w = c->worker;
-    bool stored = c->session_expiry_s != 0 || had_stored || w->openings > 0;
+    bool stored = c->session_expiry_s != 0 || had_stored;
 
     if (c->role == ROLE_ADMIN) {
         calls->ready(c, false);
@@ -262,7 +274,9 @@ void session_open(struct connection *c, bool clean, bool had_stored,
     }
     struct publish *q = publish_new(w, c);
     struct opening *o = q == NULL ? NULL : opening_of(c, q, clean);
-    if (o == NULL) {
+    if (o != NULL)
+        HASH_ADD_KEYPTR(hh, w->openings, o->identity, c->identity_len, o);
+    if (o == NULL || o->hh.tbl == NULL) {
         if (q != NULL)
             publish_free(w, q);
         calls->refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
@@ -270,7 +284,6 @@ void session_open(struct connection *c, bool clean, bool had_stored,
     }
     o->calls = calls;
     c->opening = true;
-    w->openings++;
     q->finished = finished;
     publish_submit(w, q);
 }

@@ -104,7 +104,8 @@ struct worker {
     struct sys_values sys;    /* as last fanned out */
     size_t sys_subscriptions; /* filters here that concern it */
     bool save_all;
-    unsigned openings; /* CONNECTs that wait for the store */
+    struct opening *openings; /* CONNECTs that wait for the store, by identity;
+                                 session_open.c's */
     struct pending_will *wills; /* by identity */
     struct connection_list starving; /* not read: the worker's credits */
     struct connection_list behind;   /* not read: fan-out of their own */
