@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/disk_fault.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "bridge/bridge.h"
@@ -258,6 +259,7 @@ int cli_run(int argc, char **argv)
     if (s.settings.first < argc)
         return usage_error(name, "unexpected '%s'", argv[s.settings.first]);
 
+    disk_fault_catch();
     block_signals(&signals);
     raise_descriptor_limit(&s.settings.config);
     if (!start(&s, name)) {

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,12 +114,8 @@ static enum store_err check_length(struct store_env *e)
     return (uint64_t)st.st_size < store_end(e) ? STORE_CORRUPT : STORE_OK;
 }
 
-enum store_err environment_open(struct store_env *e,
-                                const struct store_opts *opts, int *ret_rc)
+static int create_env(struct store_env *e, const struct store_opts *opts)
 {
-    MDB_stat stat;
-    unsigned flags = MDB_NOTLS; /* a reader belongs to its holder, whichever
-                                   thread that is */
     const unsigned max_readers =
         opts->max_readers != 0 ? opts->max_readers : DEFAULT_MAX_READERS;
     unsigned count = 0;
@@ -125,27 +123,99 @@ enum store_err environment_open(struct store_env *e,
     SCHEMA_DATABASES(X)
 #undef X
 
-    if (e->read_only)
-        flags |= MDB_RDONLY;
     int rc = mdb_env_create(&e->env);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(e->env, count);
     if (rc == 0)
         rc = mdb_env_set_maxreaders(e->env, max_readers);
-    if (rc == 0)
-        rc = allocate_lock_file(e, max_readers);
     if (rc == 0 && !e->read_only) /* else what the file says */
         rc = mdb_env_set_mapsize(e->env, (size_t)e->real_map);
+    if (rc == 0)
+        rc = allocate_lock_file(e, max_readers);
+    return rc;
+}
+
+/* What mdb_env_open() says when mmap() finds no room. */
+static enum store_err open_error(int rc)
+{
+    return rc == ENOMEM ? STORE_ADDRESS_SPACE : store_from_mdb(rc);
+}
+
+/* ---- making it --------------------------------------------------------- */
+
+#define NEW_NAME "data.mdb.new"
+
+/* e->dir/data.mdb.new with all databases, flushed and closed. */
+static enum store_err make_file(struct store_env *e,
+                                const struct store_opts *opts, int *ret_rc)
+{
+    char path[PATH_MAX];
+    enum store_err err;
+
+    if (snprintf(path, sizeof(path), "%s/" NEW_NAME, e->dir) >=
+        (int)sizeof(path)) {
+        *ret_rc = ENAMETOOLONG;
+        return STORE_ACCESS;
+    }
+    int rc = create_env(e, opts);
+    if (rc == 0) /* nobody else knows of it: no locks */
+        rc = mdb_env_open(e->env, path, MDB_NOTLS | MDB_NOSUBDIR | MDB_NOLOCK,
+                          STORE_FILE_MODE);
+    err = open_error(rc);
+    if (err == STORE_OK)
+        err = databases_open(e);
+    if (err == STORE_OK) {
+        rc = mdb_env_sync(e->env, 1);
+        err = store_from_mdb(rc);
+    }
+    if (e->env != NULL)
+        mdb_env_close(e->env);
+    *ret_rc = rc;
+    return err;
+}
+
+enum store_err environment_create(const struct store_env *e,
+                                  const struct store_opts *opts, int *ret_rc)
+{
+    struct store_env new_one = *e;
+
+    (void)unlinkat(e->dir_fd, NEW_NAME, 0); /* a power cut's */
+    enum store_err err = make_file(&new_one, opts, ret_rc);
+    if (err == STORE_OK &&
+        (renameat(e->dir_fd, NEW_NAME, e->dir_fd, "data.mdb") != 0 ||
+         fsync(e->dir_fd) != 0)) {
+        *ret_rc = errno;
+        err = store_from_mdb(errno);
+    }
+    if (err != STORE_OK)
+        (void)unlinkat(e->dir_fd, NEW_NAME, 0);
+    return err;
+}
+
+/* ---- opening it -------------------------------------------------------- */
+
+enum store_err environment_open(struct store_env *e,
+                                const struct store_opts *opts, int *ret_rc)
+{
+    MDB_stat stat;
+    unsigned flags = MDB_NOTLS; /* a reader belongs to its holder, whichever
+                                   thread that is */
+
+    if (e->read_only)
+        flags |= MDB_RDONLY;
+    int rc = create_env(e, opts);
     if (rc == 0)
         rc = mdb_env_open(e->env, e->dir, flags, STORE_FILE_MODE);
     *ret_rc = rc;
     if (rc != 0)
-        return store_from_mdb(rc);
+        return open_error(rc);
     mdb_env_stat(e->env, &stat);
     e->page_size = stat.ms_psize;
     const enum store_err err = check_length(e);
     if (err != STORE_OK)
         return err;
     *ret_rc = e->read_only ? size_readers_map(e) : size_writers_map(e);
-    return store_from_mdb(*ret_rc);
+    if (*ret_rc == 0 && !e->read_only) /* see store_open() */
+        *ret_rc = mdb_env_sync(e->env, 1);
+    return open_error(*ret_rc);
 }

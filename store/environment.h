@@ -9,8 +9,15 @@
 /* Sets soft_limit, real_map, step and disk_reserve: see struct store_opts. */
 void environment_set_sizes(struct store_env *e, uint64_t map_size);
 
-/* Opens data.mdb in e->dir and makes its map large enough. On error e->env may
- * be set: the caller closes it. *ret_rc: errno or LMDB's code. */
+/* Makes data.mdb, complete and flushed, in a folder that has none. It gets its
+ * name last: a power cut leaves no half of one behind. With the folder's lock
+ * held. *ret_rc: errno or LMDB's code. */
+enum store_err environment_create(const struct store_env *e,
+                                  const struct store_opts *opts, int *ret_rc);
+
+/* Opens data.mdb in e->dir and makes its map large enough, and, unless
+ * read_only, flushes it. On error e->env may be set: the caller closes it.
+ * *ret_rc: errno or LMDB's code. */
 enum store_err environment_open(struct store_env *e,
                                 const struct store_opts *opts, int *ret_rc);
 

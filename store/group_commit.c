@@ -1,6 +1,10 @@
 #include "store/group_commit.h"
 
+#include <inttypes.h>
+#include <string.h>
+
 #include "base/clock.h"
+#include "base/disk_fault.h"
 #include "base/log.h"
 #include "store/account.h"
 #include "store/trim.h"
@@ -43,6 +47,8 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
         if (recovered != STORE_OK)
             log_warn("store", "sessions of the last run: %s",
                      store_strerror(recovered));
+        if (recovered == STORE_UNCERTAIN)
+            err = recovered;
     }
     return err;
 }
@@ -191,7 +197,8 @@ static void tell_accepting(struct group_commit *g, bool accepting)
         log_info("store", "messages are accepted again");
     else if (!g->has_room)
         log_warn("store", "messages are refused: %s",
-                 store_strerror(STORE_FULL));
+                 store_strerror(g->t.space.disk_full ? STORE_DISK_FULL
+                                                     : STORE_FULL));
     else
         log_warn("store", "messages are refused: %s",
                  command_text(g->t.paused_result));
@@ -240,6 +247,51 @@ static void count(struct group_commit *g, int64_t commit_us, uint64_t refused)
     commit_stats_add(g->stats, &more, commit_us);
 }
 
+/* ---- when the disk fails ---------------------------------------------- */
+
+static bool is_disk_error(enum store_err err)
+{
+    return err == STORE_IO || err == STORE_DISK_FULL ||
+           err == STORE_ACCESS /* EROFS: remounted after an error */;
+}
+
+/* Whoever looks after the disk wants to know of each failure, also when the next
+ * attempt goes well. */
+static void tell_failure(struct group_commit *g, enum store_err err)
+{
+    const struct store_env *e = g->t.e;
+    const int64_t mono_us = clock_mono_us();
+
+    g->failures++;
+    if (g->failed_mono_us != 0 && mono_us - g->failed_mono_us < TELL_EVERY_US)
+        return;
+    g->failed_mono_us = mono_us;
+    log_error("store",
+              "%s/data.mdb: writing failed: %s%s%s (%" PRIu64
+              " times since the start); it is tried again, and what cannot be "
+              "stored is refused",
+              e->dir, store_strerror(err), e->commit_rc > 0 ? ": " : "",
+              e->commit_rc > 0 ? strerror(e->commit_rc) : "", g->failures);
+}
+
+/* The transaction may be on disk or not, and LMDB writes no more. "Refused"
+ * might be untrue and "stored" as well, so nobody is answered: clients send
+ * again what they have no answer for, and the next process knows what is there. */
+static _Noreturn void give_up(const struct group_commit *g)
+{
+    const struct store_env *e = g->t.e;
+
+    log_error(
+        "store",
+        "%s/data.mdb: the disk failed in the middle of a commit%s%s. "
+        "Whether it is stored shows when the file is opened again: ending "
+        "with status %d, for a restart. Clients send again what was not "
+        "acknowledged. Look for the disk's errors (dmesg)",
+        e->dir, e->commit_rc > 0 ? ": " : "",
+        e->commit_rc > 0 ? strerror(e->commit_rc) : "", EXIT_DISK);
+    disk_fault_end();
+}
+
 static enum store_err attempt(struct group_commit *g, struct command **c,
                               size_t n, bool with_housekeeping,
                               int64_t *ret_commit_us)
@@ -261,6 +313,10 @@ static enum store_err attempt(struct group_commit *g, struct command **c,
     } else {
         transaction_abort(t);
     }
+    if (err == STORE_UNCERTAIN)
+        give_up(g);
+    if (is_disk_error(err))
+        tell_failure(g, err);
     if (err != STORE_OK && err != STORE_CORRUPT)
         g->sweep = sweep, g->sessions = sessions;
     return err;
@@ -295,9 +351,9 @@ static void refuse(struct group_commit *g, struct command *c,
 
     reset(c);
     c->result =
-        err == STORE_FULL || err == STORE_NOMEM ? RESULT_FULL : RESULT_IO;
+        store_is_full(err) || err == STORE_NOMEM ? RESULT_FULL : RESULT_IO;
     c->remaining = 0;
-    if ((err == STORE_FULL || err == STORE_IO) &&
+    if ((err == STORE_FULL || is_disk_error(err)) &&
         ++g->refused_in_a_row >= REFUSED_MAX) {
         t->paused_until_mono_us = clock_mono_us() + PAUSE_US;
         t->paused_result = c->result;
@@ -340,7 +396,7 @@ void housekeeping_run(struct group_commit *g)
     const enum store_err err = attempt(g, NULL, 0, true, &commit_us);
     if (err != STORE_OK) {
         pause_housekeeping(g);
-        if (err != STORE_FULL)
+        if (err != STORE_FULL && !is_disk_error(err)) /* told already */
             log_error("store", "housekeeping: %s", store_strerror(err));
         return;
     }

@@ -1,6 +1,7 @@
 /* Many commands, one transaction, one commit (two flushes of the disk); when
  * that fails, halves of it, down to the one command that is to blame, which
- * alone is refused. Housekeeping (retention's walk, deleting what trims left)
+ * alone is refused. A commit of which nobody can tell whether it is on disk
+ * (STORE_UNCERTAIN) ends the process: base/disk_fault.h. Housekeeping (retention's walk, deleting what trims left)
  * rides along, so that it costs no flushes of its own while there is traffic.
  * Writer's thread only. */
 #ifndef CONFAB_STORE_GROUP_COMMIT_H
@@ -27,6 +28,8 @@ struct group_commit {
                                   its pages again only after one more */
     bool told_accepting;       /* what the log was told last … */
     int64_t told_mono_us;      /* … and when */
+    uint64_t failures;         /* of the disk, since the start … */
+    int64_t failed_mono_us;    /* … and when the log was told of one */
     int64_t housekeep_mono_us; /* not before: it failed or had nothing to do */
     bool housekept;            /* in the last transaction */
 };

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/schema.h"
 
@@ -96,6 +97,16 @@ static uint64_t allocated_before(int fd)
     return (uint64_t)st.st_size < blocks ? (uint64_t)st.st_size : blocks;
 }
 
+/* Without blocks: a write to them may still find the disk full. */
+static int make_file_as_long_as(int fd, uint64_t length)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return -1;
+    return (uint64_t)st.st_size >= length ? 0 : ftruncate(fd, (off_t)length);
+}
+
 enum store_err store_preallocate(struct store_env *e, uint64_t used)
 {
     uint64_t want = used + e->disk_reserve;
@@ -118,8 +129,46 @@ enum store_err store_preallocate(struct store_env *e, uint64_t used)
         rc = fallocate(fd, 0, (off_t)e->allocated,
                        (off_t)(want - e->allocated));
     while (rc != 0 && errno == EINTR);
-    if (rc != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+    if (rc != 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+        rc = make_file_as_long_as(fd, want);
+    if (rc != 0)
         return store_from_mdb(errno);
     e->allocated = want;
     return STORE_OK;
+}
+
+/* A page that was taken and freed in one transaction is counted in the meta page
+ * and never written. So the file may end before its last page, which is how a
+ * file looks that was cut short. */
+static void keep_length(struct store_env *e)
+{
+    const uint64_t end = store_end(e);
+    int fd;
+
+    if (end <= e->allocated)
+        return;
+    mdb_env_get_fd(e->env, &fd);
+    (void)make_file_as_long_as(fd, end); /* the next commit tries again */
+}
+
+/* LMDB writes the pages, flushes them, and then writes and flushes, with one
+ * O_DSYNC write, the meta page that makes them count. Until that write the
+ * pages belong to nobody, and the commit has surely not happened. When that
+ * write fails, the new meta page may be on disk, or in the page cache, from where
+ * LMDB has tried to take it back; its environment refuses to write from then on,
+ * which is the one sign it gives. */
+enum store_err store_commit(struct store_env *e, MDB_txn *txn)
+{
+    MDB_txn *probe;
+
+    const int rc = mdb_txn_commit(txn);
+    e->commit_rc = rc;
+    if (rc == 0) {
+        keep_length(e);
+        return STORE_OK;
+    }
+    if (mdb_txn_begin(e->env, NULL, 0, &probe) != 0)
+        return STORE_UNCERTAIN;
+    mdb_txn_abort(probe);
+    return store_from_mdb(rc);
 }

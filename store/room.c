@@ -83,6 +83,7 @@ static void measure(struct space *s, uint64_t bytes, int64_t mono_us)
     const bool blocks = store_preallocate(s->e, end) == STORE_OK;
 
     s->room_known = true;
+    s->disk_full = !blocks;
     s->room = less(s->e->soft_limit, end + s->taken_now);
     if (blocks && s->room >= bytes)
         return;

@@ -20,8 +20,9 @@ struct space {
     struct store_env *e;
     uint64_t room;        /* bytes appends may take in the open transaction */
     bool room_known;      /* it was measured since space_begin() … */
-    bool inline_only;     /* full disk: nothing that wants adjoining pages */
     bool room_exact;      /* … by walking the free list */
+    bool disk_full;       /* the disk gave no more blocks then … */
+    bool inline_only;     /* … nor room for what wants adjoining pages */
     uint64_t used;        /* store_used() of a while ago … */
     uint64_t pinned;      /* … bytes of it that only a reader holds */
     int64_t used_mono_us; /* … of this time; 0: ask again */

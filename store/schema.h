@@ -191,6 +191,7 @@ struct store_env {
     uint64_t allocated;    /* writer only: what store_preallocate() reached */
     MDB_txn *space_txn;    /* writer only: store_used()'s, so that it never
                               lacks a reader slot */
+    int commit_rc; /* writer only: why the last commit failed; 0: not */
     uint64_t store_id, epoch;
     bool read_only;
 };
@@ -211,8 +212,12 @@ enum store_err store_used(struct store_env *e, MDB_txn *txn,
                           uint64_t *ret_used, uint64_t *ret_pinned);
 /* fallocate()s data.mdb in steps so that `used` (store_end() will do) plus
  * disk_reserve lies in allocated blocks. Cheap when it does already. Writer
- * only. ENOSPC: STORE_FULL. Filesystems that cannot: OK. */
+ * only. DISK_FULL. On filesystems that cannot, the file is only made so long. */
 enum store_err store_preallocate(struct store_env *e, uint64_t used);
+/* mdb_txn_commit(), which ends `txn` either way. Writer only.
+ * UNCERTAIN: it failed where it may be on disk all the same; any other error:
+ * surely nothing of it is stored. e->commit_rc: errno or LMDB's code. */
+enum store_err store_commit(struct store_env *e, MDB_txn *txn);
 /* LMDB's return code as one of ours. */
 enum store_err store_from_mdb(int rc);
 

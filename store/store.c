@@ -36,9 +36,10 @@ enum store_err store_from_mdb(int rc)
     case 0: return STORE_OK;
     case MDB_NOTFOUND: return STORE_NOTFOUND;
     case MDB_MAP_FULL:
-    case MDB_TXN_FULL:
+    case MDB_TXN_FULL: return STORE_FULL;
     case ENOSPC:
-    case EDQUOT: return STORE_FULL;
+    case EDQUOT: return STORE_DISK_FULL;
+    case MDB_PANIC: return STORE_UNCERTAIN;
     case MDB_READERS_FULL:
     case ENOMEM: return STORE_NOMEM;
     case MDB_INVALID:
@@ -70,7 +71,7 @@ static enum store_err folder_error(int error)
 {
     switch (error) {
     case ENOSPC:
-    case EDQUOT: return STORE_FULL;
+    case EDQUOT: return STORE_DISK_FULL;
     case ENOMEM: return STORE_NOMEM;
     case EIO: return STORE_IO;
     default: /* ENOENT, ENOTDIR, EACCES, EROFS, ELOOP, … */
@@ -177,7 +178,7 @@ static enum store_err prepare_writer(struct store_env *e)
     /* FULL is no reason not to open: reading and removing go on, and the
      * writer asks again. */
     const enum store_err err = store_preallocate(e, store_end(e));
-    return err == STORE_FULL ? STORE_OK : err;
+    return store_is_full(err) ? STORE_OK : err;
 }
 
 /* *ret_rc: errno or LMDB's code of what failed. */
@@ -190,8 +191,9 @@ static enum store_err open_all(struct store *st, const struct store_opts *opts,
     if (err == STORE_OK && !e->read_only)
         err = take_lock(e);
     *ret_rc = err == STORE_OK ? 0 : errno;
-    if (err == STORE_OK && e->read_only && !has_data(e))
-        err = STORE_NOTFOUND;
+    if (err == STORE_OK && !has_data(e))
+        err = e->read_only ? STORE_NOTFOUND
+                           : environment_create(e, opts, ret_rc);
     if (err == STORE_OK)
         err = environment_open(e, opts, ret_rc);
     if (err != STORE_OK)

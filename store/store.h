@@ -29,7 +29,12 @@
     X(LOCKED, 6, "data folder in use by another process")                     \
     X(ACCESS, 7, "data folder cannot be read or written")                     \
     X(VERSION, 8, "data folder was written by a newer version of Confab")     \
-    X(CORRUPT, 9, "data folder is damaged")
+    X(CORRUPT, 9, "data folder is damaged: see 'confab check --data'")        \
+    X(UNCERTAIN, 10, "the disk failed in the middle of a commit")             \
+    X(DISK_FULL, 11, "disk full: make room on it")                            \
+    X(ADDRESS_SPACE, 12,                                                      \
+      "not enough address space: lower store.map_size or raise RLIMIT_AS "    \
+      "(ulimit -v, systemd's LimitAS=)")
 
 enum store_err {
 #define X(name, value, text) STORE_##name = value,
@@ -37,6 +42,11 @@ enum store_err {
 #undef X
 };
 const char *store_strerror(enum store_err err); /* static text */
+/* No room in the map or on the disk. */
+static inline bool store_is_full(enum store_err err)
+{
+    return err == STORE_FULL || err == STORE_DISK_FULL;
+}
 
 struct store;
 
@@ -61,10 +71,15 @@ struct store_opts {
 /* Opens (and, unless read_only, creates, mode 0750/0640, takes the data lock,
  * checks for dead readers, pre-allocates) the store in folder `dir`, whose
  * parent must exist. A full disk or map does not keep a store from opening.
+ * What the last process wrote and did not flush is flushed before anything is
+ * read: it may have been told to nobody, and is relied on from here on. A new
+ * data.mdb is made under another name, so a power cut leaves all of it or none.
  *  LOCKED    another process writes here
  *  ACCESS    no such parent, no folder, no permission
  *  NOTFOUND  read_only, and nothing was ever stored here
  *  INVALID   map_size above MAP_SIZE_MAX (base/map_size.h)
+ *  DISK_FULL no room to create it
+ *  ADDRESS_SPACE  the map does not fit (RLIMIT_AS; 32-bit machines)
  *  CORRUPT   data.mdb is no LMDB file, is cut short, or has rows we cannot read
  * *ret_detail (may be NULL) gets an errno or 0 for the message to the user.
  * Blocks on disk. On error *ret_store is untouched and nothing stays open. */

@@ -140,7 +140,7 @@ enum store_err transaction_commit(struct transaction *t)
     if (err == STORE_OK)
         err = token_cache_flush(&t->tokens, t->e, t->txn, &t->row);
     if (err == STORE_OK) {
-        err = store_from_mdb(mdb_txn_commit(t->txn));
+        err = store_commit(t->e, t->txn);
         t->txn = NULL; /* gone even when it failed */
         t->log_end = NULL;
     }
@@ -172,7 +172,7 @@ enum store_err transaction_end_step(struct transaction *t, enum store_err err)
     if (err == STORE_OK && transaction_changed(t)) {
         err = token_cache_flush(&t->tokens, t->e, t->txn, &t->row);
         if (err == STORE_OK) {
-            err = store_from_mdb(mdb_txn_commit(t->txn));
+            err = store_commit(t->e, t->txn);
             t->txn = NULL; /* gone even when it failed */
         }
     }

@@ -416,7 +416,7 @@ static void every_error_has_its_text(void **state)
     assert_string_equal(store_strerror(STORE_LOCKED),
                         "data folder in use by another process");
     assert_int_equal(store_from_mdb(MDB_MAP_FULL), STORE_FULL);
-    assert_int_equal(store_from_mdb(ENOSPC), STORE_FULL);
+    assert_int_equal(store_from_mdb(ENOSPC), STORE_DISK_FULL);
     assert_int_equal(store_from_mdb(EIO), STORE_IO);
     assert_int_equal(store_from_mdb(MDB_NOTFOUND), STORE_NOTFOUND);
     assert_int_equal(store_from_mdb(MDB_BAD_VALSIZE), STORE_INVALID);

@@ -1,0 +1,152 @@
+#include "base/disk_fault.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* All below runs in a signal handler: async-signal-safe calls only
+ * (signal-safety(7)), and no memory but this. One thread gets to use it. */
+static char text[8192];
+static bool under_systemd;
+
+struct mapping {
+    uintptr_t begin, end;
+    uint64_t offset;
+    const char *path; /* in `text` */
+};
+
+static const char *hex(const char *at, uint64_t *ret)
+{
+    uint64_t v = 0;
+
+    for (;; at++) {
+        if (*at >= '0' && *at <= '9')
+            v = v << 4 | (uint64_t)(*at - '0');
+        else if (*at >= 'a' && *at <= 'f')
+            v = v << 4 | (uint64_t)(*at - 'a' + 10);
+        else
+            break;
+    }
+    *ret = v;
+    return at;
+}
+
+static const char *skip_word(const char *at)
+{
+    while (*at != ' ' && *at != '\0')
+        at++;
+    while (*at == ' ')
+        at++;
+    return at;
+}
+
+/* A line of /proc/self/maps: `begin-end perms offset device inode   path`. */
+static bool parse(const char *line, struct mapping *ret)
+{
+    uint64_t begin, end;
+
+    const char *at = hex(line, &begin);
+    if (*at != '-')
+        return false;
+    at = hex(at + 1, &end);
+    while (*at == ' ')
+        at++;
+    at = hex(skip_word(at), &ret->offset);
+    while (*at == ' ')
+        at++;
+    at = skip_word(skip_word(at));
+    ret->begin = (uintptr_t)begin;
+    ret->end = (uintptr_t)end;
+    ret->path = at;
+    return *at == '/';
+}
+
+static bool find_in(int fd, uintptr_t address, struct mapping *ret)
+{
+    size_t len = 0;
+
+    for (;;) {
+        const ssize_t n = read(fd, text + len, sizeof(text) - 1 - len);
+        if (n > 0)
+            len += (size_t)n;
+        text[len] = '\0';
+        char *line = text, *end;
+        while ((end = strchr(line, '\n')) != NULL) {
+            *end = '\0';
+            if (parse(line, ret) && address >= ret->begin &&
+                address < ret->end)
+                return true;
+            line = end + 1;
+        }
+        len -= (size_t)(line - text);
+        memmove(text, line, len);
+        if (n <= 0 || len == sizeof(text) - 1) /* no path is so long */
+            return false;
+    }
+}
+
+static bool find(const void *address, struct mapping *ret)
+{
+    const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    const bool found = find_in(fd, (uintptr_t)address, ret);
+    close(fd);
+    return found;
+}
+
+static void put(const char *what)
+{
+    if (write(STDERR_FILENO, what, strlen(what)) < 0)
+        return; /* nobody listens */
+}
+
+static void put_number(uint64_t n)
+{
+    char digits[24];
+    size_t at = sizeof(digits) - 1;
+
+    digits[at] = '\0';
+    do
+        digits[--at] = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    put(digits + at);
+}
+
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+    struct mapping m;
+
+    (void)context;
+    if (!find(info->si_addr, &m)) {
+        signal(signal_number, SIG_DFL); /* the same again when this returns */
+        return;
+    }
+    put(under_systemd ? "<3>main: " : "error main: ");
+    put(m.path);
+    put(": the page at byte ");
+    put_number(m.offset + ((uintptr_t)info->si_addr - m.begin));
+    put(" cannot be read: the disk failed, or the file was cut short. Look for "
+        "the disk's errors (dmesg), then run 'confab check --data DIR'\n");
+    disk_fault_end();
+}
+
+void disk_fault_catch(void)
+{
+    struct sigaction action = {.sa_sigaction = on_bus_error};
+
+    under_systemd = getenv("JOURNAL_STREAM") != NULL;
+    sigfillset(&action.sa_mask);
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGBUS, &action, NULL);
+}
+
+_Noreturn void disk_fault_end(void)
+{
+    _exit(EXIT_DISK);
+}
