@@ -61,7 +61,10 @@
  *                "version":"5.0","transport":"tcp","since":ISO time,
  *                "keep_alive_s":n,"subscriptions":n,"inflight":n,
  *                "queued_bytes":n,"catching_up":bool,
- *                "expiry_s":n (null: never)}
+ *                "expiry_s":n (null: never)}. With refused: 1 it is who was
+ *                refused something of late → {"refused":[…],"next":…}: {"token":
+ *                …,"client":…,"client_bytes":n,"address":…,"packet":"PUBLISH",
+ *                "count":n,"first":ISO time,"last":ISO time,"reason":…}
  *  kick          {token: str, client: str (exactly), address: str, all: 1, from}
  *                client and token, address, or all and token; token "": the
  *                nameless. Disconnects them → {"kicked":n,"next":…} likewise

@@ -18,7 +18,7 @@ struct value {
 /* What the map may hold; each command looks at its own. */
 struct order {
     struct slice token, plan, topic, client, address, from;
-    bool all, full;
+    bool all, full, refused;
     bool has_start, has_reads, has_through;
     uint64_t start, reads, through;
 };
@@ -91,6 +91,8 @@ static bool take_field(struct slice key, const struct value *v,
         return take_yes(v, &o->all);
     if (slice_eq(key, slice_str("full")))
         return take_yes(v, &o->full);
+    if (slice_eq(key, slice_str("refused")))
+        return take_yes(v, &o->refused);
     if (slice_eq(key, slice_str("start")))
         return take_number(v, &o->has_start, &o->start) &&
                o->start <= INT64_MAX;
@@ -222,6 +224,7 @@ static bool call_roll(struct publish *q, const struct hub *hub,
         .kicks = kicks,
         .is_exact = kicks,
         .full = o->full,
+        .refused = o->refused && !kicks,
         .token = o->token,
         .client = o->client,
         .address = o->address,

@@ -8,6 +8,7 @@
 #include "broker/packet_encode.h"
 #include "broker/publish.h"
 #include "broker/reason.h"
+#include "broker/refusals.h"
 #include "broker/session_open.h"
 #include "broker/token_connections.h"
 #include "broker/topic_alias.h"
@@ -47,6 +48,18 @@ static void assign_id(char *to)
     sodium_bin2hex(to, 2 * ASSIGNED_RANDOM + 1, random, sizeof(random));
 }
 
+/* An empty user name says as little as none: libraries send one where their
+ * user set nothing. */
+static bool decode(const struct packet_frame *f, struct packet_connect *ret,
+                   struct packet_error *ret_error)
+{
+    const bool good = packet_decode_connect(f, MAXIMUM_QOS, ret, ret_error);
+
+    if (good && ret->user_name.len == 0)
+        ret->user_name = slice_of(NULL, 0);
+    return good;
+}
+
 static bool set_identity(struct connection *c, const struct packet_connect *p)
 {
     const struct slice token = p->user_name;
@@ -79,7 +92,7 @@ struct worker *connect_place(struct connection *c,
     struct packet_connect p;
     struct packet_error error;
 
-    if (!packet_decode_connect(f, MAXIMUM_QOS, &p, &error))
+    if (!decode(f, &p, &error))
         return c->worker;
     if (p.user_name.data != NULL && !token_valid(p.user_name))
         return c->worker;
@@ -107,17 +120,18 @@ static void refuse(struct connection *c, uint8_t reason, const char *text)
     const size_t size =
         packet_encode_connack(&c->terms, &connack, packet, sizeof(packet));
 
+    refusal_note(c, REFUSED_CONNECT, text);
     if (size > 0)
         (void)connection_answer(c, packet, size);
     connection_close(c, CLOSE_REFUSED, text);
 }
 
+/* Not 0x86, which is about "the User Name or Password specified by the Client"
+ * (MQTT 5 §3.2.2.2): it specified none. 3.1.1 has 5, as from other servers. */
 static bool refuse_nameless(struct connection *c)
 {
-    refuse(c,
-           c->terms.version == PACKET_V5 ? REASON_BAD_CREDENTIALS
-                                         : REASON_NOT_AUTHORIZED,
-           "the user name must be a token");
+    refuse(c, REASON_NOT_AUTHORIZED,
+           "no user name: it must be a token that was made here");
     return false;
 }
 
@@ -352,7 +366,7 @@ void connect_received(struct connection *c, const struct packet_frame *f)
 {
     struct packet_connect p;
     struct packet_error error;
-    const bool good = packet_decode_connect(f, MAXIMUM_QOS, &p, &error);
+    const bool good = decode(f, &p, &error);
 
     counter_add(&c->worker->counters.connects, 1);
     if (!good && p.version == 0) {

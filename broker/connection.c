@@ -6,6 +6,7 @@
 #include "broker/connection_private.h"
 #include "broker/lobby.h"
 #include "broker/packet_encode.h"
+#include "broker/refusals.h"
 #include "broker/roll_call.h"
 #include "broker/session.h"
 #include "broker/stored_session.h"
@@ -237,6 +238,24 @@ static void log_end(const struct connection *c, enum close_reason reason,
               text == NULL ? "" : text);
 }
 
+/* The client sent something that ends the connection, of which 3.1.1 tells it
+ * nothing. What a message was refused for is noted where that is decided. */
+static bool is_refusal(enum close_reason reason)
+{
+    switch (reason) {
+    case CLOSE_MALFORMED:
+    case CLOSE_PROTOCOL:
+    case CLOSE_AUTH_METHOD:
+    case CLOSE_FILTER:
+    case CLOSE_TOPIC_ALIAS:
+    case CLOSE_RECEIVE_MAXIMUM:
+    case CLOSE_TOO_LARGE:
+    case CLOSE_PAYLOAD_FORMAT:
+    case CLOSE_QOS: return true;
+    default: return false;
+    }
+}
+
 void connection_close(struct connection *c, enum close_reason reason,
                       const char *text)
 {
@@ -250,6 +269,9 @@ void connection_close(struct connection *c, enum close_reason reason,
         text = NULL;
     }
     log_end(c, reason, text);
+    if (was_open && is_refusal(reason))
+        refusal_note(c, REFUSED_PACKET,
+                     text == NULL ? close_reasons[reason].text : text);
     atomic_fetch_add_explicit(&w->closed[reason], 1, memory_order_relaxed);
     say_goodbye(c, reason, text == NULL ? close_reasons[reason].text : text);
     c->state = CONNECTION_LINGERING; /* nothing below closes it again */

@@ -36,6 +36,9 @@
 #define CONNECT_PACKET_MAX (6 * 65536U)
 #define CONNECT_WITHIN_S 10.0
 #define LINGER_S 1.0
+/* What is read of a client that was said goodbye to: it may have sent as much
+ * before it heard of it, a socket buffer's worth. Whoever goes on is cut off. */
+#define LINGER_BYTES_MAX (1024U * 1024)
 
 struct catch_up;
 struct inbound;
@@ -115,6 +118,7 @@ struct connection {
     struct message *will;
     UT_hash_handle session; /* in worker.sessions by identity */
     char peer[56];
+    uint32_t discarded; /* bytes, while lingering */
     uint64_t number;   /* ascending in worker.connections, never used again */
     int64_t opened_us; /* real time of its CONNACK */
 

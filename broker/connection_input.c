@@ -296,7 +296,9 @@ static void discard(struct connection *c)
     const ssize_t n =
         recv(c->transport.fd, w->read_buffer, WORKER_READ_SIZE, 0);
 
-    if (n == 0 ||
+    if (n > 0)
+        c->discarded += (uint32_t)n;
+    if (n == 0 || c->discarded > LINGER_BYTES_MAX ||
         (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         connection_finish(c);
 }

@@ -37,6 +37,7 @@ struct hub {
     uint64_t connection_limit;
     atomic_uint_fast64_t connections; /* open sockets, all workers */
     atomic_uint_fast64_t attached;    /* connection.number given last */
+    atomic_uint_fast64_t refused;     /* refusal.number given last */
     atomic_int phase;                 /* enum hub_phase */
     atomic_uint busy; /* workers that are not done with the phase yet */
     /* Appends what `$confab/status` answers; any thread. */

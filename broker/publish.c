@@ -8,6 +8,7 @@
 #include "broker/inbound.h"
 #include "broker/reason.h"
 #include "broker/receipt.h"
+#include "broker/refusals.h"
 
 #define IDLE_KEPT 4096
 #define HOLD_MAX_S 30
@@ -297,6 +298,8 @@ void publish_finished(struct worker *w, struct command *command)
             c->published_id = command->id;
         c->command_bytes -= q->bytes;
     }
+    if (c != NULL && q->finished == NULL && command->result != RESULT_OK)
+        refusal_note(c, REFUSED_PUBLISH, command_text(command->result));
     const bool was_closed = c != NULL && c->state == CONNECTION_CLOSED;
     if (q->finished != NULL) {
         q->finished(w, q);

@@ -8,6 +8,7 @@
 #include "broker/inbound.h"
 #include "broker/publish_private.h"
 #include "broker/reason.h"
+#include "broker/refusals.h"
 #include "broker/roll_call.h"
 #include "broker/stored_session.h"
 #include "broker/topic_alias.h"
@@ -47,6 +48,8 @@ static void refuse(struct connection *c, const struct packet_publish *p,
                    uint8_t reason, const char *text,
                    _Atomic uint64_t *qos0_counter)
 {
+    if (reason != REASON_SUCCESS)
+        refusal_note(c, REFUSED_PUBLISH, text);
     if (p->qos == 0)
         counter_add(qos0_counter, 1);
     else

@@ -38,7 +38,7 @@ bool roll_call_begin(struct roll_call *r, const struct hub *hub,
     if (from.len == 0) {
         r->worker = 0;
         r->after = 0;
-        r->until = atomic_load(&hub->attached);
+        r->until = atomic_load(r->refused ? &hub->refused : &hub->attached);
         return true;
     }
     if (!take_number(&from, '.', &worker) ||
@@ -103,18 +103,23 @@ static struct slice client_id(const struct connection *c)
                     c->identity_len - c->token_len - 1);
 }
 
-static bool is_meant(const struct roll_call *r, const struct connection *c)
+static bool fits(const struct roll_call *r, struct slice token,
+                 struct slice client, const char *peer)
 {
-    if (c->state != CONNECTION_OPEN || c->role == ROLE_ADMIN)
+    if (r->token.data != NULL && !slice_eq(r->token, token))
         return false;
-    if (r->token.data != NULL && !slice_eq(r->token, connection_token(c)))
-        return false;
-    if (r->address.data != NULL && !slice_eq(r->address, slice_str(c->peer)))
+    if (r->address.data != NULL && !slice_eq(r->address, slice_str(peer)))
         return false;
     if (r->client.data == NULL)
         return true;
-    return r->is_exact ? slice_eq(r->client, client_id(c))
-                       : roll_call_fits(r->client, client_id(c));
+    return r->is_exact ? slice_eq(r->client, client)
+                       : roll_call_fits(r->client, client);
+}
+
+static bool is_meant(const struct roll_call *r, const struct connection *c)
+{
+    return c->state == CONNECTION_OPEN && c->role != ROLE_ADMIN &&
+           fits(r, connection_token(c), client_id(c), c->peer);
 }
 
 /* ---- what is said of it ------------------------------------------------- */
@@ -137,15 +142,15 @@ static const char *transport_of_client(const struct connection *c)
     return strcmp(c->peer, "local") == 0 ? "unix" : "tcp";
 }
 
-static void put_token(struct buffer *b, const struct connection *c, bool full)
+static void put_token(struct buffer *b, struct slice token, bool full)
 {
-    if (c->token_len == 0)
+    if (token.len == 0)
         buffer_put_str(b, "null");
     else if (full)
-        buffer_put_json_string(b, connection_token(c));
+        buffer_put_json_string(b, token);
     else
-        buffer_put_json_string(
-            b, slice_str(log_token(c->identity, c->token_len).text));
+        buffer_put_json_string(b, slice_str(
+                                      log_token(token.data, token.len).text));
 }
 
 /* For what may stand in an MQTT string, but not in libmosquitto's, which
@@ -195,7 +200,7 @@ static void put_entry(struct buffer *b, const struct connection *c, bool full)
     const size_t withheld = c->stored == NULL ? 0 : c->stored->withheld.bytes;
 
     buffer_put_str(b, "{\"token\":");
-    put_token(b, c, full);
+    put_token(b, connection_token(c), full);
     buffer_put_str(b, ",\"client\":");
     put_client_id(b, client_id(c));
     buffer_printf(b,
@@ -214,6 +219,26 @@ static void put_entry(struct buffer *b, const struct connection *c, bool full)
         buffer_put_str(b, "null}");
     else
         buffer_printf(b, "%u}", c->session_expiry_s);
+}
+
+static void put_refusal(struct buffer *b, const struct refusal *e, bool full)
+{
+    buffer_put_str(b, "{\"token\":");
+    put_token(b, slice_of(e->token, e->token_len), full);
+    buffer_put_str(b, ",\"client\":");
+    put_client_id(b, slice_of(e->id, e->id_len));
+    if (e->id_full_len > e->id_len)
+        buffer_printf(b, ",\"client_bytes\":%u", e->id_full_len);
+    buffer_put_str(b, ",\"address\":");
+    buffer_put_json_string(b, slice_str(e->peer));
+    buffer_printf(b, ",\"packet\":\"%s\",\"count\":%" PRIu64 ",\"first\":\"",
+                  refused_packet_name(e->packet), e->count);
+    buffer_put_time(b, e->first_us, 3);
+    buffer_put_str(b, "\",\"last\":\"");
+    buffer_put_time(b, e->last_us, 3);
+    buffer_put_str(b, "\",\"reason\":");
+    buffer_put_json_string(b, slice_str(e->why));
+    buffer_put_char(b, '}');
 }
 
 /* ---- the answer --------------------------------------------------------- */
@@ -268,6 +293,29 @@ static bool call_all(struct worker *w, struct roll_call *r, struct answer *a)
     return true;
 }
 
+/* The same of its refusals. */
+static bool list_refusals(struct worker *w, struct roll_call *r,
+                          struct answer *a)
+{
+    const struct refusal *e;
+
+    while ((e = refusals_next(&w->refusals, r->after)) != NULL &&
+           e->number <= r->until) {
+        if (a->text.len + ENTRY_MAX + ESCAPED_MAX * REFUSAL_ID_MAX >
+            ROLL_CALL_BYTES)
+            return false;
+        r->after = e->number;
+        if (!fits(r, slice_of(e->token, e->token_len),
+                  slice_of(e->id, e->id_len), e->peer))
+            continue;
+        if (a->has_entries)
+            buffer_put_char(&a->text, ',');
+        put_refusal(&a->text, e, r->full);
+        a->has_entries = true;
+    }
+    return true;
+}
+
 static void put_next(struct worker *w, struct roll_call *r, bool at_end,
                      struct buffer *b)
 {
@@ -289,8 +337,9 @@ static void answer(struct worker *w, struct publish *q)
     struct buffer *b = &a.text;
 
     if (!r->kicks)
-        buffer_put_str(b, "{\"clients\":[");
-    const bool at_end = call_all(w, r, &a);
+        buffer_put_str(b, r->refused ? "{\"refused\":[" : "{\"clients\":[");
+    const bool at_end =
+        r->refused ? list_refusals(w, r, &a) : call_all(w, r, &a);
     if (r->kicks)
         buffer_printf(b, "{\"kicked\":%u", a.kicked);
     else

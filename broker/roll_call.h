@@ -1,4 +1,5 @@
-/* Who is connected, and who is to go: `$confab/clients` and `$confab/kick`.
+/* Who is connected, who is to go, and who was refused: `$confab/clients` and
+ * `$confab/kick`.
  *
  * Connections are their workers', so the workers are asked, one after the other:
  * an administrator's PUBLISH under way travels to a worker as a question, is
@@ -30,6 +31,8 @@ struct worker;
 /* A question. Administrators are not called. */
 struct roll_call {
     bool kicks;    /* ends them; else lists them */
+    bool refused;  /* lists what was refused of late, to whom (refusals.h); the
+                      numbers below are those of refusals then */
     bool is_exact; /* `client` is an id, not a pattern in which * stands for
                       any text */
     bool full;     /* lists whole tokens */

@@ -3,6 +3,7 @@
 
 #include "broker/packet_encode.h"
 #include "broker/reason.h"
+#include "broker/refusals.h"
 #include "broker/subscribe_private.h"
 #include "broker/worker.h"
 
@@ -30,8 +31,8 @@ static const char *text_of(uint8_t reason, const char *quota)
 
 /* One packet has one Reason String: it says whose it is. "": nothing was
  * refused. */
-static void explain(const uint8_t *reasons, size_t count, const char *quota,
-                    char *text)
+static void explain(struct connection *c, const uint8_t *reasons, size_t count,
+                    const char *quota, char *text)
 {
     size_t i = 0;
 
@@ -40,6 +41,7 @@ static void explain(const uint8_t *reasons, size_t count, const char *quota,
         i++;
     if (i == count)
         return;
+    refusal_note(c, REFUSED_SUBSCRIBE, text_of(reasons[i], quota));
     if (count == 1)
         snprintf(text, TEXT_SIZE, "%s", text_of(reasons[i], quota));
     else
@@ -61,7 +63,7 @@ void subscribe_answer(struct connection *c, enum packet_type type,
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    explain(reasons, count, quota, text);
+    explain(c, reasons, count, quota, text);
     if (text[0] != '\0')
         detail.reason_string = slice_str(text);
     uint8_t *to = (uint8_t *)w->scratch.data;

@@ -15,6 +15,7 @@ struct tls {
     bool is_over; /* the client will send no more */
     bool is_broken;
     bool owes_record; /* the library holds one that has to be sent on */
+    unsigned client_status; /* what is wrong with the client's certificate */
     const char *error;
 };
 
@@ -35,6 +36,7 @@ struct tls *tls_new(struct tls_context *x, int fd)
         return NULL;
     }
     gnutls_transport_set_int(t->session, fd);
+    gnutls_session_set_ptr(t->session, &t->client_status);
     return t;
 }
 
@@ -75,6 +77,39 @@ static ssize_t broken(struct tls *t, ssize_t rc)
     return -1;
 }
 
+/* The library has one answer to all that may be wrong with a certificate; a
+ * client whose own has expired wants to be told that (RFC 8446 §6.2). */
+static const struct {
+    unsigned status;
+    gnutls_alert_description_t alert;
+    const char *text;
+} certificate_faults[] = {
+    {GNUTLS_CERT_REVOKED, GNUTLS_A_CERTIFICATE_REVOKED,
+     "the client's certificate was revoked"},
+    {GNUTLS_CERT_SIGNER_NOT_FOUND, GNUTLS_A_UNKNOWN_CA,
+     "the client's certificate is of no CA in mqtt.tls_client_ca"},
+    {GNUTLS_CERT_EXPIRED, GNUTLS_A_CERTIFICATE_EXPIRED,
+     "the client's certificate has expired"},
+    {GNUTLS_CERT_NOT_ACTIVATED, GNUTLS_A_BAD_CERTIFICATE,
+     "the client's certificate is not valid yet"},
+    {GNUTLS_CERT_PURPOSE_MISMATCH, GNUTLS_A_UNSUPPORTED_CERTIFICATE,
+     "the client's certificate is not meant for TLS clients"},
+};
+
+static const char *say_why(struct tls *t, int rc)
+{
+    for (size_t i = 0;
+         i < sizeof(certificate_faults) / sizeof(certificate_faults[0]); i++) {
+        if (!(t->client_status & certificate_faults[i].status))
+            continue;
+        (void)gnutls_alert_send(t->session, GNUTLS_AL_FATAL,
+                                certificate_faults[i].alert);
+        return certificate_faults[i].text;
+    }
+    (void)gnutls_alert_send_appropriate(t->session, rc);
+    return gnutls_strerror(rc);
+}
+
 /* 1: it is through, else as recv(). */
 static ssize_t shake_hands(struct tls *t)
 {
@@ -86,8 +121,11 @@ static ssize_t shake_hands(struct tls *t)
     }
     if (!gnutls_error_is_fatal(rc))
         return would_block(); /* or a warning: the socket tells what follows */
-    (void)gnutls_alert_send_appropriate(t->session, rc);
-    return broken(t, rc);
+    const char *why = say_why(t, rc);
+    const ssize_t end = broken(t, rc);
+    if (t->error != NULL)
+        t->error = why;
+    return end;
 }
 
 /* Renegotiation (TLS 1.2) is not supported, and nothing asks for it. */

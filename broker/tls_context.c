@@ -132,7 +132,12 @@ static int verify_client(gnutls_session_t session)
         return 0; /* whether that will do is the request's to say */
     const int rc =
         gnutls_certificate_verify_peers(session, &purpose, 1, &status);
-    return rc < 0 ? rc : status != 0 ? GNUTLS_E_CERTIFICATE_ERROR : 0;
+    if (rc < 0 || status == 0)
+        return rc;
+    unsigned *ret_status = gnutls_session_get_ptr(session);
+    if (ret_status != NULL)
+        *ret_status = status;
+    return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
 static bool load_client_ca(struct tls_context *x, const struct config *config,

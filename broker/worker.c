@@ -448,6 +448,7 @@ void worker_free(struct worker *w)
     wills_release(w);
     lobby_close(w);
     publish_pool_release(&w->publishes);
+    refusals_release(&w->refusals);
     for (unsigned i = 0; i < IMAGE_SHAPES; i++)
         arena_release(&w->arenas[i], &w->pool);
     block_pool_release(&w->pool);

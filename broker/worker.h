@@ -19,6 +19,7 @@
 #include "broker/image.h"
 #include "broker/listener.h"
 #include "broker/publish.h"
+#include "broker/refusals.h"
 #include "broker/share.h"
 #include "broker/stored_session.h"
 #include "broker/subscription_index.h"
@@ -132,6 +133,7 @@ struct worker {
     struct publish_judged judged;
     struct buffer scratch; /* for one packet being built */
     char *read_buffer;     /* 2 * WORKER_READ_SIZE */
+    struct refusals refusals;
     uint64_t held_bytes;   /* of WORKER_HELD_MAX */
     uint64_t filter_cost;  /* of WORKER_FILTER_COST_MAX */
 

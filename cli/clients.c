@@ -11,7 +11,8 @@
 #define NAME "clients"
 
 static const char usage[] =
-    "Usage: confab clients [-j] [--full] [-t TOKEN] [-a ADDRESS] [CLIENT_ID]\n\n"
+    "Usage: confab clients [-j] [--full] [--refused] [-t TOKEN] [-a ADDRESS]\n"
+    "                      [CLIENT_ID]\n\n"
     "Lists the MQTT clients that are connected to the running server of the data\n"
     "folder; administrators are not among them. In CLIENT_ID a * stands for any\n"
     "text. Tokens are shortened, and '(none)' is a client without one.\n"
@@ -19,6 +20,8 @@ static const char usage[] =
     "KEPT is how many seconds its session outlives the connection.\n\n"
     "  -t, --token TOKEN      clients of that token; '' for those without one\n"
     "  -a, --address ADDRESS  the client at that address:port\n"
+    "  -r, --refused          instead: what was refused of late to whom, and why;\n"
+    "                         the last 256 of each broker thread, since its start\n"
     "  -f, --full             whole tokens\n"
     "  -j, --json             a JSON object per line\n";
 
@@ -26,6 +29,7 @@ static const struct option own[] = {
     {"token", required_argument, NULL, 't'},
     {"address", required_argument, NULL, 'a'},
     {"full", no_argument, NULL, 'f'},
+    {"refused", no_argument, NULL, 'r'},
     {"json", no_argument, NULL, 'j'},
     {0},
 };
@@ -45,24 +49,45 @@ static bool take_option(void *arg, int option, const char *value)
     case 't': l->call.token = value; return true;
     case 'a': l->call.address = value; return true;
     case 'f': l->call.full = true; return true;
+    case 'r': l->call.refused = true; return true;
     case 'j': l->json = true; return true;
     default: return false;
     }
 }
 
 /* The narrow columns first, so that a long id pushes nothing out of its own. */
-static const struct {
-    const char *head, *member;
+struct column {
+    const char *head, *member; /* head NULL: no more */
     int width;
-} columns[] = {
-    {"TOKEN", "token", 8},         {"ADDRESS", "address", 21},
-    {"VERSION", "version", 7},     {"BY", "transport", 9},
-    {"SINCE", "since", 24},        {"ALIVE", "keep_alive_s", 5},
-    {"SUBS", "subscriptions", 5},  {"FLIGHT", "inflight", 6},
-    {"QUEUED", "queued_bytes", 7}, {"STATE", "catching_up", 6},
-    {"KEPT", "expiry_s", 6},       {"CLIENT ID", "client", 0},
 };
-#define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
+
+static const struct column columns[] = {
+    {"TOKEN", "token", 8},
+    {"ADDRESS", "address", 21},
+    {"VERSION", "version", 7},
+    {"BY", "transport", 9},
+    {"SINCE", "since", 24},
+    {"ALIVE", "keep_alive_s", 5},
+    {"SUBS", "subscriptions", 5},
+    {"FLIGHT", "inflight", 6},
+    {"QUEUED", "queued_bytes", 7},
+    {"STATE", "catching_up", 6},
+    {"KEPT", "expiry_s", 6},
+    {"CLIENT ID", "client", 0},
+    {NULL, NULL, 0},
+};
+
+static const struct column refused_columns[] = {
+    {"TOKEN", "token", 8},   {"ADDRESS", "address", 21},
+    {"LAST", "last", 24},    {"TIMES", "count", 6},
+    {"WHAT", "packet", 9},   {"CLIENT ID", "client", 24},
+    {"REASON", "reason", 0}, {NULL, NULL, 0},
+};
+
+static const struct column *columns_of(const struct listing *l)
+{
+    return l->call.refused ? refused_columns : columns;
+}
 
 /* Characters, not bytes: the ellipsis of a token is one. */
 static int width_of(const struct buffer *b, size_t from)
@@ -107,10 +132,10 @@ static void end_line(struct buffer *line)
 
 static void print_head(struct listing *l)
 {
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+    for (const struct column *k = columns_of(l); k->head != NULL; k++) {
         const size_t from = l->line.len;
-        buffer_put_str(&l->line, columns[i].head);
-        pad(&l->line, from, columns[i].width);
+        buffer_put_str(&l->line, k->head);
+        pad(&l->line, from, k->width);
     }
     end_line(&l->line);
     l->has_head = true;
@@ -120,14 +145,15 @@ static void print_row(struct listing *l, struct slice client)
 {
     struct slice value;
 
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+    for (const struct column *k = columns_of(l); k->head != NULL; k++) {
         const size_t from = l->line.len;
-        if (flat_json_member(client, columns[i].member, &value))
-            put_cell(&l->line, columns[i].member, value);
-        pad(&l->line, from, columns[i].width);
+        if (flat_json_member(client, k->member, &value))
+            put_cell(&l->line, k->member, value);
+        if (strcmp(k->member, "client") == 0 &&
+            flat_json_member(client, "client_bytes", &value))
+            buffer_put_str(&l->line, "\xe2\x80\xa6"); /* it is longer */
+        pad(&l->line, from, k->width);
     }
-    if (flat_json_member(client, "client_bytes", &value))
-        buffer_put_str(&l->line, "\xe2\x80\xa6"); /* it is longer */
     end_line(&l->line);
 }
 
@@ -139,7 +165,8 @@ static void print_answer(void *arg, struct slice answer)
 
     if (!l->json && !l->has_head)
         print_head(l);
-    if (!flat_json_member(answer, "clients", &clients))
+    if (!flat_json_member(answer, l->call.refused ? "refused" : "clients",
+                          &clients))
         return;
     while (flat_json_next(clients, &at, &client)) {
         if (!l->json) {
@@ -156,7 +183,7 @@ int cli_clients(int argc, char **argv)
     static struct settings s;
     struct listing l = {.call = {.command = NAME}};
     int end =
-        settings_parse(&s, argc, argv, "t:a:fj", own, take_option, &l, usage);
+        settings_parse(&s, argc, argv, "t:a:fjr", own, take_option, &l, usage);
 
     if (end >= 0)
         return end;

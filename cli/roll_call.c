@@ -44,12 +44,14 @@ static bool ask(struct client *client, const struct roll_call *r,
     msgpack_sbuffer_init(&body);
     msgpack_packer_init(&pk, &body, msgpack_sbuffer_write);
     msgpack_pack_map(&pk, (size_t)(r->token != NULL) + (r->client != NULL) +
-                              (r->address != NULL) + r->all + r->full + 1);
+                              (r->address != NULL) + r->all + r->full +
+                              r->refused + 1);
     put_member(&pk, "token", r->token);
     put_member(&pk, "client", r->client);
     put_member(&pk, "address", r->address);
     put_yes(&pk, "all", r->all);
     put_yes(&pk, "full", r->full);
+    put_yes(&pk, "refused", r->refused);
     put_member(&pk, "from", from);
     snprintf(topic, sizeof(topic), COMMAND_PREFIX "%s", r->command);
     const bool answered =

@@ -11,7 +11,7 @@
 struct roll_call {
     const char *command; /* "clients", "kick": also whose errors they are */
     const char *token, *client, *address; /* NULL: any */
-    bool all, full;
+    bool all, full, refused;
 };
 
 /* Asks until everybody was called; `take` gets each answer, a JSON object.

@@ -141,7 +141,7 @@ chapter('Fields of CONNECT', (world) => {
     const client = await world.open()
     client.send(p.connect({ clientId: unique(), password: 'x' }))
     const { code } = await client.expect('CONNACK')
-    assert.equal(code, world.access === 'open' ? 0 : BAD_CREDENTIALS, 'well-formed; who it is, is another matter')
+    assert.equal(code, world.access === 'open' ? 0 : NOT_AUTHORIZED, 'well-formed; who it is, is another matter')
   })
 
   // ---- client identifiers
@@ -282,6 +282,14 @@ chapter('What the server does with a CONNECT', (world) => {
       if (world.access === 'open') await client.expect('CONNACK', { code: 0 })
       else await client.refuses(v === 5 ? BAD_CREDENTIALS : 4)
     })
+    it(`[MQTT-3.1.4-2] [MQTT311-3.2.2-5] no user name, or an empty one: not authorized where tokens are registered (MQTT ${v})`, async () => {
+      for (const username of [undefined, '']) {
+        const client = await world.open(v)
+        client.send(p.connect({ v, ...world.identity({ username }) }))
+        if (world.access === 'open') await client.expect('CONNACK', { code: 0 })
+        else await client.refuses(v === 5 ? NOT_AUTHORIZED : 5)
+      }
+    })
     it(`[MQTT-3.2.2-6] [MQTT311-3.2.2-4] a refusal says Session Present 0, even where there is a session (MQTT ${v})`, async () => {
       const fields = { v, clientId: unique(), cleanStart: false, ...(v === 5 ? { properties: { sessionExpiry: 60 } } : {}) }
       const first = await world.peer(fields)
@@ -372,7 +380,7 @@ chapter('What the server does with a CONNECT', (world) => {
 
   it('[MQTT-3.14.0-1] a refused CONNECT gets a CONNACK and no DISCONNECT, a malformed one no DISCONNECT either', async () => {
     const refused = await world.open()
-    refused.send(p.connect(world.identity({ username: '' })))
+    refused.send(p.connect(world.identity({ username: 'no/token' })))
     await refused.refuses(BAD_CREDENTIALS)
     const malformed = await world.open()
     malformed.send(p.packet(0x10, p.string('MQTT'), 5))

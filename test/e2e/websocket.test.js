@@ -298,7 +298,7 @@ suite('MQTT over WebSocket', { set: { 'mqtt.workers': 3, 'log.level': 'debug' } 
   })
 
   it('no client over WebSocket is an administrator, or nameless: any page may try', async () => {
-    for (const [v, code] of [[5, 0x86], [4, 5]]) {
+    for (const [v, code] of [[5, 0x87], [4, 5]]) {
       await assert.rejects(device(server, { v }), { code })
     }
     const one = await device(server, { token: newToken() })
@@ -361,8 +361,8 @@ group('MQTT over WebSocket and the rest of the server', () => {
 
   it('without a user name nobody comes in where tokens are registered', async () => {
     const server = await serve({ set: { 'tokens.access': 'registered' } })
-    for (const options of [{}, { token: newToken() }]) {
-      await assert.rejects(device(server, options), { code: 0x86 })
+    for (const [options, code] of [[{}, 0x87], [{ token: newToken() }, 0x86]]) {
+      await assert.rejects(device(server, options), { code })
     }
     const token = await server.freeToken()
     const one = await device(server, { token })

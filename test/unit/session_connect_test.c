@@ -164,7 +164,6 @@ static void a_bad_connect_is_told_why(void **state)
         {"10[ ('MQTT') 05 03 0000 [] ('c') ]", 0x81},
         {"10[ ('MQTT') 05 02 0000 [ 15 ('m') ] ('c') ]", 0x8c},
         {"10[ ('MQTT') 05 82 0000 [] ('c') ('no token') ]", 0x86},
-        {"10[ ('MQTT') 05 82 0000 [] ('c') () ]", 0x86},
         /* a will: foreign topic, no thing, reserved property */
         {"10[ ('MQTT') 05 86 0000 [] ('c') [] ('o/w') ('x') ('t') ]", 0x87},
         {"10[ ('MQTT') 05 86 0000 [] ('c') [] ('t//w') ('x') ('t') ]", 0x90},

@@ -27,12 +27,17 @@ class Certificates {
     return this
   }
 
-  async signed (name, ca, usage) {
+  // days -1: has expired.
+  async signed (name, ca, usage, days = 2) {
     const [request, extra] = [this.file(`${name}.csr`), this.file(`${name}.ext`)]
     fs.writeFileSync(extra, `${NAMES}\nextendedKeyUsage=${usage}\n`)
     await this.openssl('req', ...KEY, '-subj', `/CN=${name}`, '-keyout', this.file(`${name}.key`), '-out', request)
+    // OpenSSL 3.4 wants the beginning as well.
+    const period = days < 0 && (await run('openssl', ['x509', '-help'])).stderr.includes('-not_before')
+      ? ['-not_before', '20200101000000Z', '-not_after', '20200102000000Z']
+      : ['-days', String(days)]
     await this.openssl('x509', '-req', '-in', request, '-CA', this.file(`${ca}.crt`), '-CAkey', this.file(`${ca}.key`),
-      '-CAcreateserial', '-days', '2', '-extfile', extra, '-out', this.file(`${name}.crt`))
+      '-CAcreateserial', ...period, '-extfile', extra, '-out', this.file(`${name}.crt`))
     return this
   }
 
