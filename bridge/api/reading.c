@@ -135,6 +135,24 @@ int query_u64(struct call *c, const char *name, uint64_t *ret)
     return 1;
 }
 
+/* `2026-11-21+02:00`: a + that was meant as one makes it a zone, the blank that
+ * it stands for a clock. Elsewhere it can only be the one or the other. */
+static bool is_zone_or_clock(struct call *c, const char *name)
+{
+    struct slice raw;
+    const char *plus = NULL;
+
+    if (url_query(http_query(c->q), name, &raw) && raw.len > 0)
+        plus = memchr(raw.data, '+', raw.len);
+    if (plus == NULL)
+        return false;
+    const size_t before = (size_t)(plus - (const char *)raw.data);
+    for (size_t i = 0; i < before; i++)
+        if (strchr("Tt:%", ((const char *)raw.data)[i]) != NULL)
+            return false; /* behind a clock it is a zone's */
+    return raw.len - before - 1 <= strlen("02:00");
+}
+
 int query_time(struct call *c, const char *name, int64_t *ret_us)
 {
     char text[64];
@@ -142,6 +160,13 @@ int query_time(struct call *c, const char *name, int64_t *ret_us)
 
     if (there != 1)
         return there;
+    if (is_zone_or_clock(c, name)) {
+        answer_error(c, 400,
+                     "%s: a + in a query means a blank; write T before a "
+                     "clock, or %%2B before a zone",
+                     name);
+        return -1;
+    }
     switch (time_parse(text, ret_us)) {
     case TIME_OK: return 1;
     case TIME_SECONDS:

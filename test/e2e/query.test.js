@@ -82,6 +82,16 @@ suite('Queries', {}, (server) => {
     }
   })
 
+  it('a + in a time that can be a zone\'s or a blank → 400 that says %2B', async () => {
+    await server.say(token, 'zoned', { n: 1 })
+    for (const since of ['2026-11-21+02:00', '2026-11-21+02', '20261121+0200', '2026-W47-6+02:00']) {
+      assert.match(await refused(chat(token, 'zoned', `/history?since=${since}`)), /%2B/)
+    }
+    for (const since of ['2020-01-01+02:00:00', '2020-01-01%2B02:00', '2020-01-01T02:00+02:00', '2020-01-01%2002:00', '2020-01-01%2002:00+02']) {
+      assert.equal((await server.history(token, 'zoned', `?since=${since}`)).length, 1, since)
+    }
+  })
+
   it('a wildcard + that is not percent-encoded → 400 that says %2B', async () => {
     for (const things of ['+', 'a/+', '+/b', 'a/+/b', 'c,a/+', '%2B,+']) {
       assert.match(await refused(`/${token}/listen?things=${things}`), /%2B/)
