@@ -112,6 +112,7 @@ static void on_misc(struct ev_loop *loop, ev_timer *w, int events)
     (void)events;
     if (l->mosq == NULL)
         return;
+    link_filters_say_refused(l);
     l->reason = 0;
     if (link_check(l, mosquitto_loop_misc(l->mosq)))
         link_go_on(l);

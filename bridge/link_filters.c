@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/topic.h"
 #include "bridge/link_private.h"
+
+#define REFUSED_SAY_US 60000000 /* between two lines about refusals */
 
 struct link_filter {
     LIST_ENTRY(link_filter) by_packet;
@@ -93,6 +96,34 @@ void link_filters_take(struct link *l)
     }
 }
 
+/* One tenant can have thousands refused, each again and again: not a line each. */
+void link_filters_say_refused(struct link *l)
+{
+    const int64_t now_us = clock_mono_us();
+
+    if (l->refused == 0 || (l->refused_said_us != 0 &&
+                            now_us - l->refused_said_us < REFUSED_SAY_US))
+        return;
+    log_warn(
+        "link",
+        "broker refused %zu subscriptions, the last of token %s (0x%02x); "
+        "its readers read the log instead",
+        l->refused, l->refused_token.text, l->refused_code);
+    l->refused = 0;
+    l->refused_said_us = now_us;
+}
+
+static void note_refused(struct link *l, const struct link_filter *f,
+                         unsigned code)
+{
+    const struct slice token = topic_first_level(slice_of(f->text, f->len));
+
+    l->refused++;
+    l->refused_token = log_token(token.data, token.len);
+    l->refused_code = code;
+    link_filters_say_refused(l);
+}
+
 void link_on_suback(struct mosquitto *m, void *arg, int packet_id, int count,
                     const int *granted, const mosquitto_property *list)
 {
@@ -109,13 +140,8 @@ void link_on_suback(struct mosquitto *m, void *arg, int packet_id, int count,
     LIST_REMOVE(f, by_packet);
     l->filters_under_way_count--;
     const bool ok = count == 1 && granted[0] < 0x80;
-    if (!ok) {
-        const struct slice token =
-            topic_first_level(slice_of(f->text, f->len));
-        log_warn("link", "broker refused a subscription of token %s (0x%02x)",
-                 log_token(token.data, token.len).text,
-                 count == 1 ? (unsigned)granted[0] : 0);
-    }
+    if (!ok)
+        note_refused(l, f, count == 1 ? (unsigned)granted[0] : 0);
     tell(l, f, ok);
     free(f);
 }

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "base/log.h"
 #include "base/mailbox.h"
 #include "bridge/link_books.h"
 
@@ -70,6 +71,10 @@ struct link {
     struct link_books books;
     struct link_filter_slot filters_under_way[LINK_FILTER_SLOTS];
     unsigned filters_under_way_count;
+    size_t refused;                 /* subscriptions not logged yet */
+    int64_t refused_said_us;        /* when they were logged last; 0: never */
+    struct log_token refused_token; /* the last one's… */
+    unsigned refused_code;          /* …and the broker's answer */
     struct buffer topic;  /* scratch: names as C strings */
     struct buffer bundle; /* scratch */
     int64_t stop_at_us;   /* 0: not stopping */
@@ -94,6 +99,8 @@ bool link_check(struct link *l, int rc);
 /* link_filters.c */
 bool link_filter_send(struct link *l, struct slice filter, bool subscribe);
 void link_filters_take(struct link *l); /* from the mailbox to the broker */
+/* Logs what was refused, if it is time for that. */
+void link_filters_say_refused(struct link *l);
 void link_filters_lost(struct link *l); /* forgets what is under way */
 void link_filters_drop(struct link *l); /* empties the mailbox, at the end */
 void link_on_suback(struct mosquitto *m, void *arg, int packet_id, int count,

@@ -95,8 +95,9 @@ struct streams *streams_start(const struct config *config, struct store *store,
         .quota = stream_quota_new(connection_limit(config)),
         .subscriptions = subscriptions_new(count),
     };
+    s->env.shapes = stream_shapes_new();
     if (s->env.quota != NULL && s->env.subscriptions != NULL &&
-        start_streamers(s, count))
+        s->env.shapes != NULL && start_streamers(s, count))
         return s;
     streams_stop(s);
     streams_free(s);
@@ -124,6 +125,7 @@ void streams_free(struct streams *s)
         streamer_free(s->streamers[i]);
     subscriptions_free(s->env.subscriptions);
     stream_quota_free(s->env.quota);
+    stream_shapes_free(s->env.shapes);
     buffer_release(&s->scratch);
     free(s);
 }
@@ -342,34 +344,57 @@ static struct streamer *least_loaded(struct streams *s)
     return found;
 }
 
-static bool adopt(struct streams *s, int fd, const struct stream_opts *opts)
+/* Counts what the stream to be will hold; all of it is given back where the
+ * stream ends. */
+static enum streams_answer count(struct streams *s,
+                                 const struct stream_start *start,
+                                 const struct stream_opts *opts)
 {
+    struct stream *stream = start->stream;
+
+    if (!stream_shapes_take(s->env.shapes, opts->token, start->filters,
+                            start->filter_count, &stream->shapes))
+        return STREAMS_TOO_VARIED;
+    if (stream_quota_take(s->env.quota, opts->token, opts->plan->connections))
+        return STREAMS_ADOPTED;
+    stream_shapes_give(s->env.shapes, stream->shapes);
+    return STREAMS_TOO_MANY;
+}
+
+static enum streams_answer adopt(struct streams *s, int fd,
+                                 const struct stream_opts *opts)
+{
+    enum streams_answer answer = STREAMS_TOO_MANY;
     struct stream_start *start;
 
     if (opts->thing_count == 0 || opts->thing_count > STREAM_FILTERS_MAX ||
         !token_valid(opts->token))
-        return false;
+        return STREAMS_TOO_MANY;
     start = make_start(fd, opts);
     if (start == NULL)
-        return false;
-    if (are_valid(start) && stream_quota_take(s->env.quota, opts->token,
-                                              opts->plan->connections)) {
+        return STREAMS_TOO_MANY;
+    if (are_valid(start))
+        answer = count(s, start, opts);
+    if (answer == STREAMS_ADOPTED) {
         if (streamer_adopt(least_loaded(s), start))
-            return true;
+            return STREAMS_ADOPTED;
         stream_quota_give(s->env.quota, opts->token);
+        stream_shapes_give(s->env.shapes, start->stream->shapes);
+        answer = STREAMS_TOO_MANY;
     }
     free(start->stream);
     free(start);
-    return false;
+    return answer;
 }
 
-bool streams_adopt(struct streams *s, int fd, const struct stream_opts *opts)
+enum streams_answer streams_adopt(struct streams *s, int fd,
+                                  const struct stream_opts *opts)
 {
     if (!enter(s))
-        return false;
-    const bool ok = adopt(s, fd, opts);
+        return STREAMS_TOO_MANY;
+    const enum streams_answer answer = adopt(s, fd, opts);
     leave(s);
-    return ok;
+    return answer;
 }
 
 size_t streams_count(struct streams *s)

@@ -51,11 +51,19 @@ struct stream_opts {
                                    CRLF; sent together with the first events */
 };
 
+enum streams_answer {
+    STREAMS_ADOPTED,
+    STREAMS_TOO_MANY, /* plan's or server's number of connections reached, or out
+                         of memory */
+    STREAMS_TOO_VARIED /* the token's streams have `+` at too many different
+                          levels: stream_shapes.h */
+};
+
 /* Takes `fd` (non-blocking, a dup of the HTTP library's), closes it in the end,
- * errors included. Any thread, never blocks; everything in *opts is copied.
- * false: plan's or server's number of connections reached or out of memory: fd
- * stays the caller's. */
-bool streams_adopt(struct streams *s, int fd, const struct stream_opts *opts);
+ * errors included. Any thread, never blocks; everything in *opts is copied. But
+ * for STREAMS_ADOPTED fd stays the caller's. */
+enum streams_answer streams_adopt(struct streams *s, int fd,
+                                  const struct stream_opts *opts);
 
 /* Number of open streams, all or of one token. Any thread. */
 size_t streams_count(struct streams *s);

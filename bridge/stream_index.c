@@ -5,26 +5,29 @@
 
 #include "base/topic.h"
 
-struct index_topic {
-    struct name_node node; /* first: a node is its topic */
+struct index_name {
+    struct name_node node; /* first: a node is its filter */
     LIST_HEAD(, audience_filter) filters;
     char text[];
 };
 
-void stream_index_init(struct stream_index *x)
+bool stream_index_init(struct stream_index *x)
 {
     name_table_init(&x->audiences);
-    name_table_init(&x->topics);
+    name_table_init(&x->names);
     name_table_init(&x->tokens);
     x->visits = 0;
+    x->patterns = subscription_index_new();
+    return x->patterns != NULL;
 }
 
 void stream_index_release(struct stream_index *x)
 {
     assert(x->audiences.count == 0);
     name_table_release(&x->audiences);
-    name_table_release(&x->topics);
+    name_table_release(&x->names);
     name_table_release(&x->tokens);
+    subscription_index_free(x->patterns);
 }
 
 static int compare(const void *left, const void *right)
@@ -47,12 +50,12 @@ size_t stream_filters_normalize(struct slice *filters, size_t count)
     return n;
 }
 
-/* ---- topics and tokens, there as long as somebody is listed under them --- */
+/* ---- names and tokens, there as long as somebody is listed under them --- */
 
-static struct index_topic *topic_of(struct stream_index *x, struct slice name)
+static struct index_name *name_of(struct stream_index *x, struct slice name)
 {
-    struct index_topic *t =
-        (struct index_topic *)name_table_find(&x->topics, name);
+    struct index_name *t =
+        (struct index_name *)name_table_find(&x->names, name);
 
     if (t != NULL)
         return t;
@@ -62,7 +65,7 @@ static struct index_topic *topic_of(struct stream_index *x, struct slice name)
     memcpy(t->text, name.data, name.len);
     t->node.name = slice_of(t->text, name.len);
     LIST_INIT(&t->filters);
-    name_table_add(&x->topics, &t->node);
+    name_table_add(&x->names, &t->node);
     return t;
 }
 
@@ -77,7 +80,6 @@ static struct index_token *token_of(struct stream_index *x, struct slice name)
         return NULL;
     memcpy(t->text, name.data, name.len);
     t->node.name = slice_of(t->text, name.len);
-    LIST_INIT(&t->patterns);
     LIST_INIT(&t->audiences);
     name_table_add(&x->tokens, &t->node);
     return t;
@@ -89,15 +91,20 @@ struct index_token *stream_index_token(struct stream_index *x,
     return (struct index_token *)name_table_find(&x->tokens, token);
 }
 
+static void drop_name(struct stream_index *x, struct index_name *n)
+{
+    if (!LIST_EMPTY(&n->filters))
+        return;
+    name_table_remove(&x->names, &n->node);
+    free(n);
+}
+
 static void unlist(struct stream_index *x, struct audience_filter *f)
 {
-    struct index_topic *t = f->topic;
-
+    if (f->pattern.node != NULL)
+        subscription_index_remove(x->patterns, &f->pattern);
     LIST_REMOVE(f, entry);
-    if (t != NULL && LIST_EMPTY(&t->filters)) {
-        name_table_remove(&x->topics, &t->node);
-        free(t);
-    }
+    drop_name(x, f->name);
 }
 
 static void drop_token(struct stream_index *x, struct index_token *t)
@@ -152,15 +159,20 @@ static struct audience *find(struct stream_index *x,
 static bool list_filter(struct stream_index *x, struct audience *a,
                         struct audience_filter *f)
 {
+    const struct subscriber who = {.who = f};
+
+    f->name = name_of(x, f->filter);
+    if (f->name == NULL)
+        return false;
     if (filter_has_wildcard(f->filter)) {
         a->has_pattern = true;
-        LIST_INSERT_HEAD(&a->token->patterns, f, entry);
-        return true;
+        if (!subscription_index_add(x->patterns, f->filter, &who,
+                                    &f->pattern)) {
+            drop_name(x, f->name);
+            return false;
+        }
     }
-    f->topic = topic_of(x, f->filter);
-    if (f->topic == NULL)
-        return false;
-    LIST_INSERT_HEAD(&f->topic->filters, f, entry);
+    LIST_INSERT_HEAD(&f->name->filters, f, entry);
     return true;
 }
 
@@ -171,6 +183,7 @@ static void discard(struct stream_index *x, struct audience *a, size_t listed)
         unlist(x, &a->filters[i]);
     LIST_REMOVE(a, in_token);
     drop_token(x, a->token);
+    gap_walk_release(&a->walk);
     free(a);
 }
 
@@ -237,40 +250,43 @@ void stream_index_match(struct stream_index *x, struct slice topic,
                         void (*each)(void *arg, struct audience *a), void *arg)
 {
     const uint64_t visit = ++x->visits;
-    struct index_topic *t =
-        (struct index_topic *)name_table_find(&x->topics, topic);
-    struct index_token *k = stream_index_token(x, topic_first_level(topic));
+    const struct index_name *name =
+        (struct index_name *)name_table_find(&x->names, topic);
+    const struct index_match *matches;
     struct audience_filter *f;
 
-    if (t != NULL)
-        LIST_FOREACH (f, &t->filters, entry) {
+    if (name != NULL)
+        LIST_FOREACH (f, &name->filters, entry) {
             f->audience->visit = visit;
             each(arg, f->audience);
         }
-    if (k == NULL)
+    if (subscription_index_count(x->patterns) == 0)
         return;
-    LIST_FOREACH (f, &k->patterns, entry) {
-        if (f->audience->visit == visit || !filter_matches(f->filter, topic))
-            continue;
-        f->audience->visit = visit;
-        each(arg, f->audience);
-    }
+    const size_t n = subscription_index_match(x->patterns, topic, &matches);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < matches[i].count; j++) {
+            f = matches[i].subscribers[j].who;
+            if (f->audience->visit == visit)
+                continue;
+            f->audience->visit = visit;
+            each(arg, f->audience);
+        }
+}
+
+size_t stream_index_visited(const struct stream_index *x)
+{
+    return subscription_index_visited(x->patterns);
 }
 
 void stream_index_followers(struct stream_index *x, struct slice filter,
                             void (*each)(void *arg, struct audience *a),
                             void *arg)
 {
-    struct index_topic *t =
-        (struct index_topic *)name_table_find(&x->topics, filter);
-    struct index_token *k = stream_index_token(x, topic_first_level(filter));
+    const struct index_name *name =
+        (struct index_name *)name_table_find(&x->names, filter);
     struct audience_filter *f;
 
-    if (t != NULL)
-        LIST_FOREACH (f, &t->filters, entry)
+    if (name != NULL)
+        LIST_FOREACH (f, &name->filters, entry)
             each(arg, f->audience);
-    if (k != NULL && filter_has_wildcard(filter))
-        LIST_FOREACH (f, &k->patterns, entry)
-            if (slice_eq(f->filter, filter))
-                each(arg, f->audience);
 }

@@ -56,6 +56,7 @@ static bool enter_audience(struct stream *s, const struct stream_start *start)
     }
     LIST_INSERT_HEAD(&a->streams, s, in_audience);
     s->audience = a;
+    stream_check_gap(s);
     return true;
 }
 
@@ -68,7 +69,6 @@ void stream_begin(struct streamer *st, struct stream_start *start)
     s->plan = start->plan;
     s->framing = (uint8_t)start->framing;
     s->state = STREAM_REPLAY;
-    s->check_gap = true;
     s->position = start->has_cursor && start->cursor <= start->head
                       ? start->cursor
                       : start->head;
@@ -79,6 +79,7 @@ void stream_begin(struct streamer *st, struct stream_start *start)
     st->count++;
     if (st->stop_until_ms != 0 || !enter_audience(s, start)) {
         stream_quota_give(st->env.quota, start->token);
+        stream_shapes_give(st->env.shapes, s->shapes);
         atomic_fetch_sub(&st->load, 1);
         stream_drop(s);
         return;
@@ -119,6 +120,9 @@ static void leave(struct stream *s)
     stream_quota_give(st->env.quota, a->token->node.name);
     atomic_fetch_sub(&st->load, 1);
     stream_leave_audience(st, a);
+    /* Last, so that no index ever has more shapes than are counted. */
+    stream_shapes_give(st->env.shapes, s->shapes);
+    s->shapes = NULL;
 }
 
 void stream_drop(struct stream *s)

@@ -54,6 +54,7 @@ struct stream {
     const struct plan *plan;
     struct stream_start *start; /* NULL once the first bytes are made */
     struct catchup *catchup;    /* only while it reads the log */
+    struct stream_shapes_hold *shapes; /* NULL: its filters have none */
     struct output output;
     ev_io io;
     int fd;
@@ -61,12 +62,13 @@ struct stream {
     uint8_t queue;       /* enum stream_queue */
     uint8_t framing;     /* enum framing */
     bool half_closed;    /* the reader has sent FIN; it may still be reading */
-    bool check_gap;      /* retention may have overtaken it */
     bool failed;         /* the store could not be read: try again */
     uint32_t discarded;  /* bytes the reader has sent us */
     uint64_t position;   /* everything for it up to this id is in the output or
                             sent */
     uint64_t gap_told;   /* greatest id a gap event named */
+    uint64_t gap_walk;   /* retention may have overtaken it: the walk of its
+                            audience that will tell; 0: none is needed */
     int64_t event_at_ms; /* last event; comments are none */
     int64_t sent_at_ms;  /* last byte */
     int64_t until_ms;    /* CLOSING, LINGER: patience ends */
@@ -162,6 +164,8 @@ void stream_deliver(struct stream *s, struct run *run);
 
 /* ---- stream_replay.c */
 void stream_enqueue(struct stream *s, enum stream_queue queue);
+/* Retention may have overtaken it: it looks before it reads on. */
+void stream_check_gap(struct stream *s);
 /* Live no more: reads on from its position in the log. */
 void stream_to_replay(struct stream *s);
 void streamer_lose_all(struct streamer *st); /* that for all live ones */

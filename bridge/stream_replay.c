@@ -19,6 +19,8 @@
 #define STEP_US 1000 /* one stream */
 #define TURN_US 2000 /* all of them, then live messages have their turn */
 #define BUDGET 256   /* log entries looked at between two looks at the clock */
+#define GAP_BUDGET                                                            \
+    2048 /* things looked at by one stream in a turn, for gaps */
 #define SCRATCH_KEEP 1048576
 
 /* One turn's view of the log. */
@@ -60,7 +62,7 @@ static void leave_live(struct stream *s)
 {
     s->audience->live--;
     s->state = STREAM_REPLAY;
-    s->check_gap = true;
+    stream_check_gap(s);
     if (output_empty(&s->output))
         stream_enqueue(s, QUEUE_RUNNABLE); /* else when it is */
 }
@@ -115,36 +117,91 @@ static void put_start(struct stream *s, const struct stream_start *start)
     }
 }
 
+static size_t filters_of(const struct audience *a,
+                         struct slice ret_filters[STREAM_FILTERS_MAX])
+{
+    for (size_t i = 0; i < a->filter_count; i++)
+        ret_filters[i] = a->filters[i].filter;
+    return a->filter_count;
+}
+
 static uint64_t trimmed(const struct view *v, struct audience *a)
 {
     struct slice filters[STREAM_FILTERS_MAX];
 
     if (a->trimmed_at == v->st->snapshot)
         return a->trimmed_id;
-    for (size_t i = 0; i < a->filter_count; i++)
-        filters[i] = a->filters[i].filter;
+    const size_t count = filters_of(a, filters);
     a->trimmed_at = v->st->snapshot;
-    if (!catchup_gap(v->st->reader, filters, a->filter_count, 0,
-                     &a->trimmed_id))
+    if (!catchup_gap(v->st->reader, filters, count, 0, &a->trimmed_id))
         a->trimmed_id = 0;
     return a->trimmed_id;
+}
+
+void stream_check_gap(struct stream *s)
+{
+    s->gap_walk = s->audience->walks_begun + 1;
+}
+
+/* Goes on with the walk that is under way, or begins one. */
+static void walk_on(const struct view *v, struct audience *a)
+{
+    struct slice filters[STREAM_FILTERS_MAX];
+    const size_t count = filters_of(a, filters);
+    unsigned budget = GAP_BUDGET;
+
+    if (a->walks_begun == a->walks_done) {
+        gap_walk_release(&a->walk);
+        a->walks_begun++;
+    }
+    if (gap_walk_step(&a->walk, v->st->reader, filters, count, &budget))
+        a->walks_done = a->walks_begun;
+}
+
+/* Up to which id things of s are gone, as far as it needs to know. false: this
+ * takes another step. */
+static bool find_trimmed(const struct view *v, struct stream *s,
+                         uint64_t *ret_to)
+{
+    struct audience *a = s->audience;
+
+    *ret_to = 0;
+    if (!a->has_pattern) {
+        *ret_to = trimmed(v, a);
+        return true;
+    }
+    if (s->gap_walk == 0 || s->position >= v->head) {
+        s->gap_walk = 0; /* nothing is gone that was never there */
+        return true;
+    }
+    if (a->walks_done < s->gap_walk)
+        walk_on(v, a);
+    if (a->walks_done < s->gap_walk)
+        return false;
+    s->gap_walk = 0;
+    *ret_to = a->walk.trimmed_id;
+    return true;
 }
 
 /* Has retention removed what this reader has not seen? For exact topics that
  * is a look-up per step, in the step's own snapshot, so nothing slips through.
  * For patterns it is a walk over the token's things: at the start of each time
- * the stream reads the log, and whenever it had to wait for its socket. */
-static void put_gap(const struct view *v, struct stream *s)
+ * the stream reads the log, and whenever it had to wait for its socket. There
+ * may be very many of them, so they are walked in slices, between which
+ * everybody else has a turn, and the streams of an audience share the walk.
+ * false: it must go on before the stream reads. */
+static bool put_gap(const struct view *v, struct stream *s)
 {
-    if (!s->check_gap && s->audience->has_pattern)
-        return;
-    s->check_gap = false;
-    const uint64_t to = trimmed(v, s->audience);
+    uint64_t to;
+
+    if (!find_trimmed(v, s, &to))
+        return false;
     if (to <= s->position || to <= s->gap_told)
-        return;
+        return true;
     s->gap_told = to;
     sse_put_gap(&v->st->scratch, s->position + 1, to, 0);
     stream_event(s, RUN_KEPT);
+    return true;
 }
 
 static bool make_catchup(struct stream *s)
@@ -154,9 +211,8 @@ static bool make_catchup(struct stream *s)
 
     if (s->catchup != NULL)
         return true;
-    for (size_t i = 0; i < a->filter_count; i++)
-        filters[i] = a->filters[i].filter;
-    s->catchup = catchup_new(filters, a->filter_count, s->position, false);
+    const size_t count = filters_of(a, filters);
+    s->catchup = catchup_new(filters, count, s->position, false);
     return s->catchup != NULL;
 }
 
@@ -246,7 +302,7 @@ static void step_end(const struct view *v, struct stream *s,
                      enum catchup_step result)
 {
     if (!output_empty(&s->output)) {
-        s->check_gap = true;
+        stream_check_gap(s);
         stream_enqueue(s, QUEUE_NONE); /* until the socket has taken it */
     } else if (result == CATCHUP_MORE) {
         stream_enqueue(s, QUEUE_RUNNABLE);
@@ -266,8 +322,9 @@ static void step(const struct view *v, struct stream *s)
 
     if (!step_start(v, s))
         return;
-    put_gap(v, s);
-    if (make_catchup(s)) {
+    if (!put_gap(v, s)) {
+        result = CATCHUP_MORE;
+    } else if (make_catchup(s)) {
         result = put_records(v, s);
         s->position = catchup_position(s->catchup);
     }

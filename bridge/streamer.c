@@ -367,7 +367,7 @@ static void make_watchers(struct streamer *st)
 
 static bool make_streamer(struct streamer *st)
 {
-    stream_index_init(&st->index);
+    const bool indexed = stream_index_init(&st->index);
     TAILQ_INIT(&st->all);
     TAILQ_INIT(&st->runnable);
     TAILQ_INIT(&st->waiting);
@@ -376,8 +376,8 @@ static bool make_streamer(struct streamer *st)
     st->frames = mailbox_new(FRAMES_BOUND, wake, st);
     st->loop = ev_loop_new(EVFLAG_AUTO);
     st->reader = store_reader_acquire(st->env.store);
-    if (st->starts == NULL || st->frames == NULL || st->loop == NULL ||
-        st->reader == NULL)
+    if (!indexed || st->starts == NULL || st->frames == NULL ||
+        st->loop == NULL || st->reader == NULL)
         return false;
     make_watchers(st);
     return true;

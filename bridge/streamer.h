@@ -12,6 +12,7 @@
 #include "base/config.h"
 #include "bridge/frame.h"
 #include "bridge/stream_quota.h"
+#include "bridge/stream_shapes.h"
 #include "bridge/subscriptions.h"
 #include "store/store.h"
 
@@ -23,6 +24,7 @@ struct streamer_env {
     const struct config *config;
     struct store *store;
     struct stream_quota *quota;
+    struct stream_shapes *shapes;
     struct subscriptions *subscriptions;
 };
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "base/filter_shape.h"
+#include "base/subscription_index.h"
 #include "base/topic.h"
 #include "bridge/link.h"
 #include "bridge/name_table.h"
@@ -17,27 +19,22 @@ enum subscription_state {
     REFUSED  /* on that list too; asked again later */
 };
 
-/* The wildcard filters of one token. */
-struct token_patterns {
-    struct name_node node; /* first: a node is its patterns */
-    LIST_HEAD(, subscription) patterns;
-    char text[];
-};
-
-struct subscription {
+struct link_subscription {
     struct name_node node; /* first: a node is its subscription */
     enum subscription_state state;
     unsigned holders;
     uint64_t streamers;          /* those with a reader */
     _Atomic uint64_t granted_at; /* moment; 0: not */
     int64_t since_us; /* nobody reads it, or the broker refused it, since */
-    TAILQ_ENTRY(subscription) entry;
-    struct token_patterns *token; /* NULL: an exact topic */
-    LIST_ENTRY(subscription) in_token;
+    int64_t retry_us; /* from a refusal to the next attempt */
+    TAILQ_ENTRY(link_subscription) entry;
+    bool has_wildcard, has_plus;
+    struct subscription pattern; /* in `patterns` while it has wildcards and
+                                    a streamer reads it */
     unsigned readers[]; /* per streamer; the filter's text follows */
 };
 
-TAILQ_HEAD(subscription_queue, subscription);
+TAILQ_HEAD(subscription_queue, link_subscription);
 
 struct subscriptions {
     pthread_mutex_t mutex;
@@ -45,7 +42,7 @@ struct subscriptions {
     struct link *link; /* NULL: not known yet */
     bool up;
     struct name_table filters;
-    struct name_table tokens; /* those with wildcard filters */
+    struct subscription_index *patterns; /* wildcard filters with readers */
     struct subscription_queue to_ask, idle;
     /* A clock that SUBACKs and losses move. */
     _Atomic uint64_t moment, lost_at;
@@ -61,10 +58,13 @@ struct subscriptions *subscriptions_new(unsigned streamers)
     pthread_mutex_init(&ss->mutex, NULL);
     ss->streamers = streamers;
     name_table_init(&ss->filters);
-    name_table_init(&ss->tokens);
+    ss->patterns = subscription_index_new();
     TAILQ_INIT(&ss->to_ask);
     TAILQ_INIT(&ss->idle);
-    return ss;
+    if (ss->patterns != NULL)
+        return ss;
+    subscriptions_free(ss);
+    return NULL;
 }
 
 static void free_node(void *arg, struct name_node *n)
@@ -78,51 +78,31 @@ void subscriptions_free(struct subscriptions *ss)
     if (ss == NULL)
         return;
     name_table_each(&ss->filters, free_node, NULL);
-    name_table_each(&ss->tokens, free_node, NULL);
     name_table_release(&ss->filters);
-    name_table_release(&ss->tokens);
+    subscription_index_free(ss->patterns);
     pthread_mutex_destroy(&ss->mutex);
     free(ss);
 }
 
 /* ---- one filter ---------------------------------------------------------- */
 
-static struct token_patterns *patterns_of(struct subscriptions *ss,
-                                          struct slice token)
-{
-    struct token_patterns *t =
-        (struct token_patterns *)name_table_find(&ss->tokens, token);
-
-    if (t != NULL)
-        return t;
-    t = malloc(sizeof(*t) + token.len);
-    if (t == NULL)
-        return NULL;
-    memcpy(t->text, token.data, token.len);
-    t->node.name = slice_of(t->text, token.len);
-    LIST_INIT(&t->patterns);
-    name_table_add(&ss->tokens, &t->node);
-    return t;
-}
-
-static struct subscription *add(struct subscriptions *ss, struct slice filter)
+static struct link_subscription *add(struct subscriptions *ss,
+                                     struct slice filter)
 {
     const size_t counts = ss->streamers * sizeof(unsigned);
-    struct subscription *sub = calloc(1, sizeof(*sub) + counts + filter.len);
+    struct link_subscription *sub =
+        calloc(1, sizeof(*sub) + counts + filter.len);
+    struct filter_outline outline;
 
     if (sub == NULL)
         return NULL;
     char *text = (char *)sub->readers + counts;
     memcpy(text, filter.data, filter.len);
     sub->node.name = slice_of(text, filter.len);
-    if (filter_has_wildcard(filter)) {
-        sub->token = patterns_of(ss, topic_first_level(filter));
-        if (sub->token == NULL) {
-            free(sub);
-            return NULL;
-        }
-        LIST_INSERT_HEAD(&sub->token->patterns, sub, in_token);
-    }
+    sub->has_wildcard = filter_has_wildcard(filter);
+    filter_outline(filter, &outline);
+    sub->has_plus = outline.has_plus;
+    sub->retry_us = SUBSCRIPTION_RETRY_US;
     name_table_add(&ss->filters, &sub->node);
     sub->state = TO_ASK;
     TAILQ_INSERT_TAIL(&ss->to_ask, sub, entry);
@@ -130,23 +110,14 @@ static struct subscription *add(struct subscriptions *ss, struct slice filter)
 }
 
 /* sub is on no list. */
-static void forget(struct subscriptions *ss, struct subscription *sub)
+static void forget(struct subscriptions *ss, struct link_subscription *sub)
 {
-    struct token_patterns *t = sub->token;
-
-    if (t != NULL) {
-        LIST_REMOVE(sub, in_token);
-        if (LIST_EMPTY(&t->patterns)) {
-            name_table_remove(&ss->tokens, &t->node);
-            free(t);
-        }
-    }
     name_table_remove(&ss->filters, &sub->node);
     free(sub);
 }
 
 /* Is it on the list `idle`? */
-static bool is_idle(const struct subscription *sub)
+static bool is_idle(const struct link_subscription *sub)
 {
     return sub->state == REFUSED ||
            (sub->state == GRANTED && sub->holders == 0);
@@ -154,7 +125,7 @@ static bool is_idle(const struct subscription *sub)
 
 static void ask_waiting(struct subscriptions *ss)
 {
-    struct subscription *sub;
+    struct link_subscription *sub;
 
     if (!ss->up || ss->link == NULL)
         return;
@@ -165,32 +136,60 @@ static void ask_waiting(struct subscriptions *ss)
     }
 }
 
-struct subscription *subscriptions_hold(struct subscriptions *ss,
-                                        struct slice filter, unsigned streamer)
+/* One more reader on that streamer. false: out of memory. */
+static bool add_reader(struct subscriptions *ss, struct link_subscription *sub,
+                       unsigned streamer)
+{
+    const struct subscriber who = {.who = sub};
+
+    if (streamer >= ss->streamers)
+        return true;
+    if (sub->has_wildcard && sub->streamers == 0 &&
+        !subscription_index_add(ss->patterns, sub->node.name, &who,
+                                &sub->pattern))
+        return false;
+    if (sub->readers[streamer]++ == 0)
+        sub->streamers |= UINT64_C(1) << streamer;
+    return true;
+}
+
+static void remove_reader(struct subscriptions *ss,
+                          struct link_subscription *sub, unsigned streamer)
+{
+    if (streamer >= ss->streamers || --sub->readers[streamer] > 0)
+        return;
+    sub->streamers &= ~(UINT64_C(1) << streamer);
+    if (sub->has_wildcard && sub->streamers == 0)
+        subscription_index_remove(ss->patterns, &sub->pattern);
+}
+
+struct link_subscription *subscriptions_hold(struct subscriptions *ss,
+                                             struct slice filter,
+                                             unsigned streamer)
 {
     pthread_mutex_lock(&ss->mutex);
-    struct subscription *sub =
-        (struct subscription *)name_table_find(&ss->filters, filter);
+    struct link_subscription *sub =
+        (struct link_subscription *)name_table_find(&ss->filters, filter);
     if (sub == NULL)
         sub = add(ss, filter);
+    if (sub != NULL && !add_reader(ss, sub, streamer))
+        sub = NULL; /* a new one is forgotten by the next tending */
     if (sub != NULL) {
         if (sub->state == GRANTED && sub->holders == 0)
             TAILQ_REMOVE(&ss->idle, sub, entry);
         sub->holders++;
-        if (streamer < ss->streamers && sub->readers[streamer]++ == 0)
-            sub->streamers |= UINT64_C(1) << streamer;
         ask_waiting(ss);
     }
     pthread_mutex_unlock(&ss->mutex);
     return sub;
 }
 
-void subscriptions_release(struct subscriptions *ss, struct subscription *sub,
-                           unsigned streamer, int64_t now_us)
+void subscriptions_release(struct subscriptions *ss,
+                           struct link_subscription *sub, unsigned streamer,
+                           int64_t now_us)
 {
     pthread_mutex_lock(&ss->mutex);
-    if (streamer < ss->streamers && --sub->readers[streamer] == 0)
-        sub->streamers &= ~(UINT64_C(1) << streamer);
+    remove_reader(ss, sub, streamer);
     if (--sub->holders == 0 && sub->state != REFUSED) {
         sub->since_us = now_us;
         if (sub->state == GRANTED)
@@ -207,7 +206,7 @@ uint64_t subscriptions_moment(struct subscriptions *ss)
 }
 
 bool subscription_stands(struct subscriptions *ss,
-                         const struct subscription *sub, uint64_t moment)
+                         const struct link_subscription *sub, uint64_t moment)
 {
     const uint64_t granted_at = atomic_load(&sub->granted_at);
 
@@ -219,22 +218,21 @@ bool subscription_stands(struct subscriptions *ss,
 
 uint64_t subscriptions_streamers(struct subscriptions *ss, struct slice topic)
 {
-    const struct subscription *sub;
+    const struct link_subscription *sub;
+    const struct index_match *matches;
     uint64_t streamers = 0;
 
     pthread_mutex_lock(&ss->mutex);
-    sub = (struct subscription *)name_table_find(&ss->filters, topic);
+    sub = (struct link_subscription *)name_table_find(&ss->filters, topic);
     if (sub != NULL)
         streamers |= sub->streamers;
-    if (ss->tokens.count > 0) {
-        const struct token_patterns *t =
-            (struct token_patterns *)name_table_find(&ss->tokens,
-                                                     topic_first_level(topic));
-        if (t != NULL)
-            LIST_FOREACH (sub, &t->patterns, in_token)
-                if ((sub->streamers & ~streamers) != 0 &&
-                    filter_matches(sub->node.name, topic))
-                    streamers |= sub->streamers;
+    if (subscription_index_count(ss->patterns) > 0) {
+        const size_t n =
+            subscription_index_match(ss->patterns, topic, &matches);
+        for (size_t i = 0; i < n; i++) { /* one filter each, so one `who` */
+            sub = matches[i].subscribers[0].who;
+            streamers |= sub->streamers;
+        }
     }
     pthread_mutex_unlock(&ss->mutex);
     return streamers;
@@ -263,7 +261,7 @@ void subscriptions_up(struct subscriptions *ss)
 static void lose(void *arg, struct name_node *n)
 {
     struct subscriptions *ss = arg;
-    struct subscription *sub = (struct subscription *)n;
+    struct link_subscription *sub = (struct link_subscription *)n;
 
     if (is_idle(sub))
         TAILQ_REMOVE(&ss->idle, sub, entry);
@@ -295,14 +293,16 @@ uint64_t subscriptions_answered(struct subscriptions *ss, struct slice filter,
     uint64_t streamers = 0;
 
     pthread_mutex_lock(&ss->mutex);
-    struct subscription *sub =
-        (struct subscription *)name_table_find(&ss->filters, filter);
+    struct link_subscription *sub =
+        (struct link_subscription *)name_table_find(&ss->filters, filter);
     if (sub != NULL && sub->state == ASKED) {
         if (ok) {
             const uint64_t moment = atomic_load(&ss->moment) + 1;
             atomic_store(&sub->granted_at, moment);
             atomic_store(&ss->moment, moment);
         }
+        if (ok)
+            sub->retry_us = SUBSCRIPTION_RETRY_US;
         sub->state = ok ? GRANTED : REFUSED;
         sub->since_us = now_us;
         if (is_idle(sub))
@@ -314,8 +314,16 @@ uint64_t subscriptions_answered(struct subscriptions *ss, struct slice filter,
     return streamers;
 }
 
+/* Readers that come back find their filter still there. Not one with `+`: the
+ * broker counts its shape for the token, and shapes nobody reads must not keep
+ * out those that somebody wants. */
+static int64_t linger_us(const struct link_subscription *sub)
+{
+    return sub->has_plus ? 0 : SUBSCRIPTION_LINGER_US;
+}
+
 /* sub is on `idle`: what becomes of it now? */
-static void tend_idle(struct subscriptions *ss, struct subscription *sub,
+static void tend_idle(struct subscriptions *ss, struct link_subscription *sub,
                       int64_t now_us)
 {
     const int64_t age_us = now_us - sub->since_us;
@@ -323,11 +331,14 @@ static void tend_idle(struct subscriptions *ss, struct subscription *sub,
     if (sub->state == REFUSED && sub->holders == 0) {
         TAILQ_REMOVE(&ss->idle, sub, entry);
         forget(ss, sub);
-    } else if (sub->state == REFUSED && age_us >= SUBSCRIPTION_RETRY_US) {
+    } else if (sub->state == REFUSED && age_us >= sub->retry_us) {
+        sub->retry_us *= 2;
+        if (sub->retry_us > SUBSCRIPTION_RETRY_MOST_US)
+            sub->retry_us = SUBSCRIPTION_RETRY_MOST_US;
         TAILQ_REMOVE(&ss->idle, sub, entry);
         sub->state = TO_ASK;
         TAILQ_INSERT_TAIL(&ss->to_ask, sub, entry);
-    } else if (sub->state == GRANTED && age_us >= SUBSCRIPTION_LINGER_US &&
+    } else if (sub->state == GRANTED && age_us >= linger_us(sub) &&
                link_unsubscribe(ss->link, sub->node.name)) {
         TAILQ_REMOVE(&ss->idle, sub, entry);
         forget(ss, sub);
@@ -336,7 +347,7 @@ static void tend_idle(struct subscriptions *ss, struct subscription *sub,
 
 static void tend_waiting(struct subscriptions *ss)
 {
-    struct subscription *sub, *next;
+    struct link_subscription *sub, *next;
 
     for (sub = TAILQ_FIRST(&ss->to_ask); sub != NULL; sub = next) {
         next = TAILQ_NEXT(sub, entry);
@@ -349,7 +360,7 @@ static void tend_waiting(struct subscriptions *ss)
 
 void subscriptions_tend(struct subscriptions *ss, int64_t now_us)
 {
-    struct subscription *sub, *next;
+    struct link_subscription *sub, *next;
 
     pthread_mutex_lock(&ss->mutex);
     for (sub = TAILQ_FIRST(&ss->idle); sub != NULL; sub = next) {

@@ -3,8 +3,8 @@
 #define CONFAB_BROKER_SHARE_GROUP_PRIVATE_H
 
 #include "base/name_hash.h"
+#include "base/subscription_index.h"
 #include "broker/share_group.h"
-#include "broker/subscription_index.h"
 #include "broker/worker.h"
 #include "store/catchup.h"
 

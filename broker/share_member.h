@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "base/subscription_index.h"
 #include "broker/share.h"
-#include "broker/subscription_index.h"
 
 struct connection;
 struct inflight_entry;

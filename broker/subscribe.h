@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
+#include "base/subscription_index.h"
 #include "broker/connection.h"
-#include "broker/subscription_index.h"
 #include "store/session.h"
 
 /* Bounds of one client's subscriptions, where its plan's filters_max is not less;

@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "base/mailbox.h"
+#include "base/subscription_index.h"
 #include "broker/block.h"
 #include "broker/connection.h"
 #include "broker/counters.h"
@@ -22,7 +23,6 @@
 #include "broker/refusals.h"
 #include "broker/share.h"
 #include "broker/stored_session.h"
-#include "broker/subscription_index.h"
 #include "broker/sys.h"
 
 /* Credits of all connections of a worker together. */

@@ -1,8 +1,8 @@
 #include "store/catchup.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
-#include "base/buffer.h"
 #include "store/merge.h"
 #include "store/reader.h"
 
@@ -98,20 +98,53 @@ static bool first_match(const struct slice *filters, size_t at,
     return filter_matches(filters[at], topic);
 }
 
+/* One thing, or the end of a filter. false: there is no more of it to be had. */
+static bool gap_look(struct gap_walk *g, struct store_reader *r,
+                     struct slice filter)
+{
+    struct thing_row row;
+
+    if (next_thing(r, filter, buffer_slice(&g->resume), &row) != STORE_OK)
+        return false;
+    if (row.trimmed_id > g->trimmed_id && filter_matches(filter, row.topic))
+        g->trimmed_id = row.trimmed_id;
+    /* Kept over snapshots, so not the row's own bytes. */
+    buffer_clear(&g->resume);
+    buffer_put_slice(&g->resume, row.topic);
+    return buffer_ok(&g->resume);
+}
+
+bool gap_walk_step(struct gap_walk *g, struct store_reader *r,
+                   const struct slice *filters, size_t count, unsigned *budget)
+{
+    while (g->at_filter < count) {
+        if (*budget == 0)
+            return false;
+        --*budget;
+        if (gap_look(g, r, filters[g->at_filter]))
+            continue;
+        g->at_filter++;
+        buffer_clear(&g->resume);
+    }
+    return true;
+}
+
+void gap_walk_release(struct gap_walk *g)
+{
+    buffer_release(&g->resume);
+    *g = (struct gap_walk){0};
+}
+
 bool catchup_gap(struct store_reader *r, const struct slice *filters,
                  size_t count, uint64_t after, uint64_t *ret_to)
 {
-    struct thing_row row;
-    uint64_t to = 0;
+    struct gap_walk walk = {0};
+    unsigned budget = UINT_MAX;
 
-    for (size_t i = 0; i < count; i++) {
-        struct slice seen = {0};
-        while (next_thing(r, filters[i], seen, &row) == STORE_OK) {
-            if (row.trimmed_id > to && filter_matches(filters[i], row.topic))
-                to = row.trimmed_id;
-            seen = row.topic;
-        }
-    }
+    while (!gap_walk_step(&walk, r, filters, count, &budget))
+        budget = UINT_MAX;
+    const uint64_t to = walk.trimmed_id;
+    gap_walk_release(&walk);
     if (to <= after)
         return false;
     *ret_to = to;

@@ -17,6 +17,7 @@
 #ifndef CONFAB_STORE_CATCHUP_H
 #define CONFAB_STORE_CATCHUP_H
 
+#include "base/buffer.h"
 #include "store/store.h"
 
 struct catchup;
@@ -53,5 +54,23 @@ uint64_t catchup_position(const struct catchup *c);
  * the token's things. */
 bool catchup_gap(struct store_reader *r, const struct slice *filters,
                  size_t count, uint64_t after, uint64_t *ret_to);
+
+/* The same in small steps, for patterns under which there may be very many
+ * things. Each step may run in another snapshot: a thing is seen as it was when
+ * its turn came. All zero: nothing was looked at yet. */
+struct gap_walk {
+    uint64_t trimmed_id; /* the greatest so far; 0: none */
+    size_t at_filter;    /* whose things are being looked at */
+    struct buffer
+        resume; /* topic looked at last; empty: none of this filter */
+};
+
+/* Looks at no more than *budget things, and takes from it those it looked at.
+ * true: that was the last of them. r must be inside begin/end; the filters are
+ * the same with every step. */
+bool gap_walk_step(struct gap_walk *g, struct store_reader *r,
+                   const struct slice *filters, size_t count,
+                   unsigned *budget);
+void gap_walk_release(struct gap_walk *g); /* all zero again */
 
 #endif

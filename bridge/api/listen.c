@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/filter_shape.h"
 #include "bridge/accept.h"
 #include "bridge/api/doors.h"
 #include "bridge/api/reading.h"
@@ -162,15 +163,23 @@ static enum http_next hand_over(struct call *c, const struct wish *w,
         .response_head = buffer_slice(&response_head),
     };
     const int fd = http_detach(c->q);
-    const bool adopted = fd >= 0 && buffer_ok(&response_head) &&
-                         streams_adopt(c->front->streams, fd, &opts);
+    const enum streams_answer adopted =
+        fd >= 0 && buffer_ok(&response_head)
+            ? streams_adopt(c->front->streams, fd, &opts)
+            : STREAMS_TOO_MANY;
     buffer_release(&response_head);
-    if (adopted)
+    if (adopted == STREAMS_ADOPTED)
         return HTTP_DETACHED;
     if (fd >= 0)
         close(fd);
     reads_refund(c->front->reads, c->arguments[0], LISTEN_COST);
     http_add_header(c->q, "Retry-After", "5");
+    if (adopted == STREAMS_TOO_VARIED)
+        return answer_error(c, 429,
+                            "things: the open streams of this token have + "
+                            "at %d different combinations of levels: end "
+                            "some, or use # or the same combinations",
+                            FILTER_SHAPES_MAX);
     return answer_error(c, 503, "too many open streams: retry later");
 }
 

@@ -2,7 +2,7 @@
 // GET /{token}/listen?things=…
 const assert = require('node:assert/strict')
 const { it } = require('node:test')
-const { suite, newToken } = require('./harness/server')
+const { suite, newToken, until } = require('./harness/server')
 const { scaled } = require('./harness/waits')
 
 const follow = (token, things, rest = '') => `/${token}/listen?things=${things}${rest}`
@@ -114,10 +114,70 @@ suite('Patterns', {}, (server) => {
     assert.ok((await server.get(follow(token, many))).status >= 400)
   })
 
+  // as with MQTT, where SUBACK says 0x97
+  it('a token\'s streams may have + at 128 combinations of levels; one more → 429, of another token → 200', async () => {
+    const token = newToken()
+    const shape = (n) => Array.from({ length: 8 }, (_, bit) => (n >> bit) & 1 ? '%2B' : 'x').join('/')
+    const shapes = (from, to) => Array.from({ length: to - from }, (_, i) => shape(from + i)).join()
+    const first = await server.listening(follow(token, shapes(1, 65)))
+    await server.listening(follow(token, shapes(65, 129)))
+    await server.listening(follow(token, shapes(1, 65))) // the same again
+    const refused = await server.get(follow(token, shape(129)))
+    assert.equal(refused.status, 429, refused.text)
+    assert.match(refused.json().error, /\+ at 128 different/)
+    assert.ok(Number(refused.headers['retry-after']) > 0)
+    await server.listening(follow(newToken(), shape(129)))
+    await server.listening(follow(token, `${shape(7)},%23,x/%23,a,b`))
+    first.close()
+  })
+
   it('headers and status are those of a listen', async () => {
     const listener = await server.stream(follow(await server.freeToken(), '%23'))
     assert.match(listener.headers['content-type'], /^text\/event-stream/)
     assert.deepEqual(await listener.expect('status'), { type: 'connected', retry: 60000 })
     assert.equal(listener.headers['x-ratelimit-remaining'], '55')
+  })
+})
+
+// 25,600 filters were tried one by one for each message of their token, twice, by
+// threads that serve everybody.
+suite('Patterns: one tenant must not hurt another', {}, (server) => {
+  it('400 streams of 64 wildcard filters do not hold up the messages of another token', async () => {
+    const STREAMS = 400
+    const MESSAGES = 2000
+    const [crowd, quiet] = [newToken(), newToken()]
+    const open = async (i) => {
+      const filters = Array.from({ length: 64 }, (_, k) => `s${i}/%2B/f${k}/%23`)
+      const raw = await server.rawSocket()
+      raw.socket.write(`GET ${follow(crowd, filters.join())} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+      await until(() => raw.text.includes('"connected"'), 'status event', scaled(20000))
+      return raw
+    }
+    const raws = []
+    const reader = await server.listen(quiet, 'x')
+    let slowest = 0
+    let said = 0
+    const saysOne = async () => {
+      const sent = Date.now()
+      await server.say(quiet, 'x', { n: said })
+      assert.equal((await reader.expect('message', scaled(60000))).chat.n, said++)
+      slowest = Math.max(slowest, Date.now() - sent)
+    }
+    let over = false
+    const quietTenant = (async () => { while (!over) await saysOne() })()
+    try {
+      for (let i = 0; i < STREAMS; i += 50) raws.push(...await Promise.all(Array.from({ length: 50 }, (_, k) => open(i + k))))
+      const last = await server.listen(crowd, 'last')
+      const device = await server.device({ token: crowd })
+      for (let n = 0; n < MESSAGES; n++) device.publish(`${crowd}/s1/a/nothing/${n}`, { n }, { qos: 0 })
+      device.publish(`${crowd}/last`, { n: 'last' }, { qos: 0 })
+      assert.equal((await last.expect('message', scaled(60000))).chat.n, 'last')
+      over = true
+      await quietTenant
+      assert.ok(slowest < scaled(1000), `a message of the quiet tenant took ${slowest} ms`)
+      assert.ok(raws.every((raw) => !raw.error))
+    } finally {
+      for (const raw of raws) raw.socket.destroy()
+    }
   })
 })

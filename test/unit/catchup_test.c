@@ -412,6 +412,54 @@ static void a_gap_is_what_a_matching_thing_has_lost(void **state)
     fixture_close(&f);
 }
 
+#define THINGS 90
+
+static unsigned things_of(struct fixture *f, const char *prefix)
+{
+    struct thing_row row = {.topic = slice_of(NULL, 0)};
+    unsigned n = 0;
+
+    while (store_thing_next(f->reader, slice_str(prefix), row.topic, &row) ==
+           STORE_OK)
+        n++;
+    return n;
+}
+
+/* Whatever the budget, the walk finds the same and looks at everything once. */
+static void a_walk_for_gaps_looks_at_no_more_than_its_budget(void **state)
+{
+    static const unsigned budgets[] = {1, 7, 50, 1000};
+    const struct filters filters = FILTERS("t/+", "t/5");
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    fill(&f, 10 * THINGS, THINGS);
+    fixture_trim(&f, "t/3", 4 + THINGS, false);
+    fixture_look(&f);
+    const uint64_t expected = gap(&f, filters, 0);
+    assert_true(expected > 0);
+    for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
+        struct gap_walk walk = {0};
+        unsigned looked = 0, steps = 0;
+        bool done = false;
+        while (!done) {
+            unsigned budget = budgets[i];
+            done = gap_walk_step(&walk, f.reader, filters.list, filters.count,
+                                 &budget);
+            assert_true(done || budget == 0);
+            looked += budgets[i] - budget;
+            steps++;
+        }
+        assert_int_equal(walk.trimmed_id, expected);
+        /* each thing of t, the exact one again, and the end of each filter */
+        assert_int_equal(looked, things_of(&f, "t/") + 1 + filters.count);
+        assert_true(steps <= looked / budgets[i] + 1);
+        gap_walk_release(&walk);
+    }
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +475,7 @@ int main(void)
         cmocka_unit_test(edits_come_only_when_asked_for),
         cmocka_unit_test(what_is_trimmed_is_passed_over),
         cmocka_unit_test(a_gap_is_what_a_matching_thing_has_lost),
+        cmocka_unit_test(a_walk_for_gaps_looks_at_no_more_than_its_budget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

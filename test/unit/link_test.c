@@ -602,6 +602,59 @@ static void messages_arrive_stamped_after_the_suback(void **state)
                                       "hello 42 3 1795242737123456\n"));
 }
 
+/* How often `text` is in what was written to stderr meanwhile. */
+static int stderr_kept = -1;
+static FILE *stderr_file;
+
+static void keep_stderr(void)
+{
+    stderr_file = tmpfile();
+    assert_non_null(stderr_file);
+    fflush(stderr);
+    stderr_kept = dup(STDERR_FILENO);
+    assert_true(dup2(fileno(stderr_file), STDERR_FILENO) >= 0);
+}
+
+static unsigned give_stderr_back(const char *text)
+{
+    char line[512];
+    unsigned count = 0;
+
+    fflush(stderr);
+    dup2(stderr_kept, STDERR_FILENO);
+    close(stderr_kept);
+    rewind(stderr_file);
+    while (fgets(line, sizeof(line), stderr_file) != NULL)
+        count += strstr(line, text) != NULL;
+    fclose(stderr_file);
+    return count;
+}
+
+/* It was a line each: 791 MiB a day of one token. */
+static void many_refusals_are_one_line_of_the_log(void **state)
+{
+    struct scripted_broker *b = scripted_broker_start(path, 0);
+    struct link *l = start(0);
+    struct buffer expected = BUFFER_INIT;
+
+    (void)state;
+    wait_up(l);
+    keep_stderr();
+    log_set_level(LOG_LEVEL_WARN);
+    buffer_put_str(&expected, "up 1\n");
+    for (int i = 0; i < 300; i++) {
+        assert_true(link_subscribe(l, slice_str("refused")));
+        buffer_put_str(&expected, "subscribed refused 0\n");
+    }
+    buffer_put_char(&expected, 0);
+    expect_seen(expected.data);
+    stop(l);
+    log_set_level(LOG_LEVEL_ERROR);
+    assert_int_equal(give_stderr_back("broker refused"), 1);
+    buffer_release(&expected);
+    scripted_broker_stop(b);
+}
+
 /* The topic comes out as it went in, whatever it is; what is no envelope after
  * all is dropped, and the link goes on. */
 static void messages_come_out_of_their_envelopes(void **state)
@@ -754,6 +807,7 @@ int main(void)
         TEST(a_full_queue_refuses),
         TEST(what_mqtt_cannot_carry_is_refused_here),
         TEST(messages_arrive_stamped_after_the_suback),
+        TEST(many_refusals_are_one_line_of_the_log),
         TEST(messages_come_out_of_their_envelopes),
         TEST(filters_with_disallowed_characters_are_granted_here),
         TEST(stopping_answers_everything_once),

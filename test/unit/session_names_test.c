@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/filter_shape.h"
 #include "base/topic.h"
-#include "broker/filter_shape.h"
 #include "test/unit/broker_fixture.h"
 #include "test/unit/packet_notation.h"
 

@@ -1,6 +1,8 @@
 /* How streams end: idle, revoked, hung up on, stopped. */
 #include "stream_fixture.h"
 
+#include "base/filter_shape.h"
+
 /* ---- time ---------------------------------------------------------------- */
 
 static void an_idle_stream_is_told_and_closed(void **state)
@@ -120,6 +122,48 @@ static void a_plan_bounds_the_streams_of_a_token(void **state)
     assert_true(adopt(&r[0], &o));
     for (int i = 0; i < 3; i++)
         hang_up(&r[i]);
+}
+
+/* As with MQTT: what a message costs grows with them. */
+static void a_token_has_streams_of_so_many_shapes(void **state)
+{
+    static struct reader readers[FILTER_SHAPES_MAX];
+    struct stream_opts o = options("paid", "a");
+    struct slice filter;
+    struct reader r;
+    char text[64];
+    int fds[2];
+
+    (void)state;
+    o.things = &filter;
+    for (unsigned n = 1; n <= FILTER_SHAPES_MAX + 1; n++) {
+        int len = 0;
+        for (unsigned bit = 0; bit < 8; bit++)
+            len += snprintf(text + len, sizeof(text) - (size_t)len,
+                            (n >> bit & 1) != 0 ? "/+" : "/x");
+        filter = slice_of(text + 1, (size_t)len - 1);
+        if (n <= FILTER_SHAPES_MAX)
+            assert_true(adopt(&readers[n - 1], &o));
+    }
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds),
+                     0);
+    assert_int_equal(streams_adopt(streams, fds[1], &o), STREAMS_TOO_VARIED);
+    close(fds[0]);
+    close(fds[1]);
+    o.token = slice_str("other");
+    assert_true(adopt(&r, &o));
+    o.token = slice_str("tok");
+    hang_up(&r);
+    wait_for_count(FILTER_SHAPES_MAX);
+    hang_up(&readers[0]);
+    wait_for_count(FILTER_SHAPES_MAX - 1);
+    /* counted last, so a moment after the stream itself */
+    const int64_t until_us = clock_mono_us() + PATIENCE_US;
+    while (!adopt(&readers[0], &o) && clock_mono_us() < until_us)
+        usleep(1000);
+    expect(&readers[0], HEAD CONNECTED);
+    for (unsigned n = 0; n < FILTER_SHAPES_MAX; n++)
+        hang_up(&readers[n]);
 }
 
 static void a_filter_that_is_none_is_refused(void **state)
@@ -304,6 +348,7 @@ int main(void)
         TEST(a_half_closed_reader_still_reads),
         TEST(what_a_reader_sends_is_read_and_thrown_away),
         TEST(a_plan_bounds_the_streams_of_a_token),
+        TEST(a_token_has_streams_of_so_many_shapes),
         TEST(a_filter_that_is_none_is_refused),
         TEST(a_revoked_token_loses_its_streams),
         TEST(a_revocation_while_the_link_was_down_is_noticed),

@@ -227,7 +227,7 @@ static inline bool adopt(struct reader *r, const struct stream_opts *opts)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds),
                      0);
     *r = (struct reader){.fd = fds[0], .framing = opts->framing};
-    if (streams_adopt(streams, fds[1], opts))
+    if (streams_adopt(streams, fds[1], opts) == STREAMS_ADOPTED)
         return true;
     close(fds[0]);
     close(fds[1]);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -61,7 +62,7 @@ static void the_same_filters_in_any_order_are_one_audience(void **state)
     struct stream_index x;
 
     (void)state;
-    stream_index_init(&x);
+    assert_true(stream_index_init(&x));
     struct audience *a = ENTER(&x, "t", "t/b", "t/a", "t/a");
     struct audience *b = ENTER(&x, "t", "t/a", "t/b");
     struct audience *c = ENTER(&x, "t", "t/a");
@@ -83,7 +84,7 @@ static void filters_that_join_to_the_same_text_stay_apart(void **state)
     struct stream_index x;
 
     (void)state;
-    stream_index_init(&x);
+    assert_true(stream_index_init(&x));
     struct audience *a = ENTER(&x, "t", "t/a", "t/bt/c");
     struct audience *b = ENTER(&x, "t", "t/at/b", "t/c");
     assert_ptr_not_equal(a, b);
@@ -97,7 +98,7 @@ static void a_topic_finds_exact_and_pattern_readers_once(void **state)
     struct stream_index x;
 
     (void)state;
-    stream_index_init(&x);
+    assert_true(stream_index_init(&x));
     struct audience *exact = ENTER(&x, "t", "t/a/b");
     struct audience *plus = ENTER(&x, "t", "t/+/b");
     struct audience *both = ENTER(&x, "t", "t/a/b", "t/a/#", "t/#");
@@ -132,7 +133,7 @@ static void followers_have_the_very_filter(void **state)
     struct found f = {0};
 
     (void)state;
-    stream_index_init(&x);
+    assert_true(stream_index_init(&x));
     struct audience *one = ENTER(&x, "t", "t/a/#");
     struct audience *two = ENTER(&x, "t", "t/a/#", "t/b");
     struct audience *exact = ENTER(&x, "t", "t/b");
@@ -157,7 +158,7 @@ static void a_token_is_known_while_it_has_an_audience(void **state)
     struct stream_index x;
 
     (void)state;
-    stream_index_init(&x);
+    assert_true(stream_index_init(&x));
     struct audience *a = ENTER(&x, "t", "t/a");
     struct audience *b = ENTER(&x, "t", "t/#");
     assert_non_null(stream_index_token(&x, slice_str("t")));
@@ -166,7 +167,51 @@ static void a_token_is_known_while_it_has_an_audience(void **state)
         LIST_FIRST(&stream_index_token(&x, slice_str("t"))->audiences), b);
     stream_index_leave(&x, b);
     assert_null(stream_index_token(&x, slice_str("t")));
-    assert_int_equal(x.topics.count, 0);
+    assert_int_equal(x.names.count, 0);
+    stream_index_release(&x);
+}
+
+#define CROWD 400
+#define FILTERS_EACH 64
+#define LEVELS 8 /* of the topic */
+
+/* What a message costs does not grow with filters, but with their shapes. */
+static void thousands_of_patterns_cost_what_their_shapes_cost(void **state)
+{
+    static struct audience *crowd[CROWD];
+    static char text[FILTERS_EACH][64];
+    struct slice filters[FILTERS_EACH];
+    struct stream_index x;
+
+    (void)state;
+    assert_true(stream_index_init(&x));
+    for (int i = 0; i < CROWD; i++) {
+        for (int k = 0; k < FILTERS_EACH; k++) {
+            /* `+` where a bit of k is 1 */
+            int len = snprintf(text[k], sizeof(text[k]), "t");
+            for (int bit = 0; bit < 6; bit++)
+                len += snprintf(text[k] + len, sizeof(text[k]) - (size_t)len,
+                                (k >> bit & 1) != 0 ? "/+" : "/l%d", bit);
+            snprintf(text[k] + len, sizeof(text[k]) - (size_t)len, "/c%d", i);
+            filters[k] = slice_str(text[k]);
+        }
+        const size_t n = stream_filters_normalize(filters, FILTERS_EACH);
+        assert_int_equal(n, FILTERS_EACH);
+        crowd[i] = stream_index_enter(&x, slice_str("t"), filters, n,
+                                      FRAMING_CHUNKED);
+        assert_non_null(crowd[i]);
+    }
+    /* matches all 64 filters of one stream, and is given to it once */
+    struct found f = match(&x, "t/l0/l1/l2/l3/l4/l5/c7");
+    assert_int_equal(f.count, 1);
+    assert_ptr_equal(f.audiences[0], crowd[7]);
+    assert_in_range(stream_index_visited(&x), 64,
+                    2 * LEVELS * (1 + FILTERS_EACH));
+    /* another token's message does not even see them */
+    assert_int_equal(match(&x, "u/l0/l1/l2/l3/l4/l5/c7").count, 0);
+    assert_in_range(stream_index_visited(&x), 0, 2);
+    for (int i = 0; i < CROWD; i++)
+        stream_index_leave(&x, crowd[i]);
     stream_index_release(&x);
 }
 
@@ -178,6 +223,7 @@ int main(void)
         cmocka_unit_test(a_topic_finds_exact_and_pattern_readers_once),
         cmocka_unit_test(followers_have_the_very_filter),
         cmocka_unit_test(a_token_is_known_while_it_has_an_audience),
+        cmocka_unit_test(thousands_of_patterns_cost_what_their_shapes_cost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

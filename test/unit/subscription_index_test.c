@@ -1,4 +1,4 @@
-#include "broker/subscription_index.h"
+#include "base/subscription_index.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/filter_shape.h"
 #include "base/topic.h"
-#include "broker/filter_shape.h"
 
 /* A subscription with a number, which is its `who`. */
 struct entry {

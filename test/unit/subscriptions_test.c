@@ -59,10 +59,10 @@ static struct subscriptions *start(void)
     return ss;
 }
 
-static struct subscription *hold(struct subscriptions *ss, const char *filter,
-                                 unsigned streamer)
+static struct link_subscription *hold(struct subscriptions *ss,
+                                      const char *filter, unsigned streamer)
 {
-    struct subscription *sub =
+    struct link_subscription *sub =
         subscriptions_hold(ss, slice_str(filter), streamer);
 
     assert_non_null(sub);
@@ -74,7 +74,7 @@ static void answer(struct subscriptions *ss, const char *filter, bool ok)
     subscriptions_answered(ss, slice_str(filter), ok, 0);
 }
 
-static bool stands(struct subscriptions *ss, struct subscription *sub)
+static bool stands(struct subscriptions *ss, struct link_subscription *sub)
 {
     return subscription_stands(ss, sub, subscriptions_moment(ss));
 }
@@ -84,7 +84,7 @@ static void a_filter_is_asked_for_once_and_given_up_late(void **state)
     struct subscriptions *ss = start();
 
     (void)state;
-    struct subscription *a = hold(ss, "t/a", 0);
+    struct link_subscription *a = hold(ss, "t/a", 0);
     assert_ptr_equal(a, hold(ss, "t/a", 1));
     check_asked("+t/a ");
     answer(ss, "t/a", true);
@@ -118,7 +118,7 @@ static void it_is_not_given_up_before_it_was_answered(void **state)
 static void it_stands_from_a_moment_after_the_suback(void **state)
 {
     struct subscriptions *ss = start();
-    struct subscription *a = hold(ss, "t/a", 0);
+    struct link_subscription *a = hold(ss, "t/a", 0);
     const uint64_t before = subscriptions_moment(ss);
 
     (void)state;
@@ -134,8 +134,8 @@ static void it_stands_from_a_moment_after_the_suback(void **state)
 static void a_lost_connection_is_asked_again_for_what_is_read(void **state)
 {
     struct subscriptions *ss = start();
-    struct subscription *a = hold(ss, "t/a", 0);
-    struct subscription *b = hold(ss, "t/b/#", 0);
+    struct link_subscription *a = hold(ss, "t/a", 0);
+    struct link_subscription *b = hold(ss, "t/b/#", 0);
 
     (void)state;
     check_asked("+t/a +t/b/# ");
@@ -145,7 +145,7 @@ static void a_lost_connection_is_asked_again_for_what_is_read(void **state)
     subscriptions_down(ss);
     assert_false(stands(ss, a));
     assert_int_equal(subscriptions_streamers(ss, slice_str("t/b/x")), 0);
-    struct subscription *c = hold(ss, "t/c", 0);
+    struct link_subscription *c = hold(ss, "t/c", 0);
     check_asked("");
     subscriptions_up(ss);
     check_asked("+t/a +t/c ");
@@ -193,7 +193,7 @@ static void a_link_told_of_late_is_asked_for_all(void **state)
 static void a_refused_filter_is_asked_for_again_later(void **state)
 {
     struct subscriptions *ss = start();
-    struct subscription *a = hold(ss, "t/a", 0);
+    struct link_subscription *a = hold(ss, "t/a", 0);
 
     (void)state;
     check_asked("+t/a ");
@@ -209,10 +209,54 @@ static void a_refused_filter_is_asked_for_again_later(void **state)
     subscriptions_free(ss);
 }
 
+static void a_filter_refused_again_and_again_is_asked_for_less_often(
+    void **state)
+{
+    struct subscriptions *ss = start();
+    struct link_subscription *a = hold(ss, "t/a", 0);
+    int64_t now_us = 0, pause_us = SUBSCRIPTION_RETRY_US;
+
+    (void)state;
+    check_asked("+t/a ");
+    for (int i = 0; i < 10; i++) {
+        subscriptions_answered(ss, slice_str("t/a"), false, now_us);
+        subscriptions_tend(ss, now_us + pause_us - 1);
+        check_asked("");
+        now_us += pause_us;
+        subscriptions_tend(ss, now_us);
+        check_asked("+t/a ");
+        pause_us = pause_us * 2 < SUBSCRIPTION_RETRY_MOST_US
+                       ? pause_us * 2
+                       : SUBSCRIPTION_RETRY_MOST_US;
+    }
+    subscriptions_release(ss, a, 0, 0);
+    subscriptions_free(ss);
+}
+
+/* Shapes nobody reads must not keep out those that somebody wants. */
+static void a_filter_with_plus_does_not_linger(void **state)
+{
+    struct subscriptions *ss = start();
+    struct link_subscription *plus = hold(ss, "t/+/a", 0);
+    struct link_subscription *hash = hold(ss, "t/#", 0);
+
+    (void)state;
+    check_asked("+t/+/a +t/# ");
+    answer(ss, "t/+/a", true);
+    answer(ss, "t/#", true);
+    subscriptions_release(ss, plus, 0, 0);
+    subscriptions_release(ss, hash, 0, 0);
+    subscriptions_tend(ss, 1);
+    check_asked("-t/+/a ");
+    subscriptions_tend(ss, SUBSCRIPTION_LINGER_US);
+    check_asked("-t/# ");
+    subscriptions_free(ss);
+}
+
 static void a_topic_names_the_streamers_that_read_it(void **state)
 {
     struct subscriptions *ss = start();
-    struct subscription *all = hold(ss, "t/#", 1);
+    struct link_subscription *all = hold(ss, "t/#", 1);
 
     (void)state;
     hold(ss, "t/a", 0);
@@ -241,6 +285,9 @@ int main(void)
         cmocka_unit_test(a_link_without_room_is_asked_again),
         cmocka_unit_test(a_link_told_of_late_is_asked_for_all),
         cmocka_unit_test(a_refused_filter_is_asked_for_again_later),
+        cmocka_unit_test(
+            a_filter_refused_again_and_again_is_asked_for_less_often),
+        cmocka_unit_test(a_filter_with_plus_does_not_linger),
         cmocka_unit_test(a_topic_names_the_streamers_that_read_it),
     };
 

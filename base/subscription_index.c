@@ -1,10 +1,10 @@
-#include "broker/subscription_index.h"
+#include "base/subscription_index.h"
 
 #include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "broker/filter_shape.h"
+#include "base/filter_shape.h"
 
 #define FIRST_BUCKETS 64
 

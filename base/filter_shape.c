@@ -1,4 +1,4 @@
-#include "broker/filter_shape.h"
+#include "base/filter_shape.h"
 
 #include <stdlib.h>
 #include <string.h>

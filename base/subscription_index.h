@@ -1,4 +1,4 @@
-/* Which subscriptions of one worker match a topic: a tree with a node per
+/* Which subscriptions match a topic: a tree with a node per
  * filter level, `+` and `#` apart, a vector of subscribers at each node.
  *
  * Matching costs what it visits: one look-up per level of the topic and per
@@ -10,9 +10,9 @@
  * twice, because `+` as the first level is an owner, too), however many filters
  * there are and whoever made them. Levels are hashed with a random key, so that
  * clients cannot choose names that collide.
- * Not thread safe: each worker has its own. */
-#ifndef CONFAB_BROKER_SUBSCRIPTION_INDEX_H
-#define CONFAB_BROKER_SUBSCRIPTION_INDEX_H
+ * Not thread safe: each worker and each streamer has its own. */
+#ifndef CONFAB_BASE_SUBSCRIPTION_INDEX_H
+#define CONFAB_BASE_SUBSCRIPTION_INDEX_H
 
 #include <stdbool.h>
 #include <stddef.h>

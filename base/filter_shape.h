@@ -6,9 +6,9 @@
  * first two, so that no tenant can use up what another one may have. `+` in an
  * owner makes no shape: it is an owner of its own.
  *
- * Threads: one worker's. */
-#ifndef CONFAB_BROKER_FILTER_SHAPE_H
-#define CONFAB_BROKER_FILTER_SHAPE_H
+ * Threads: one worker's or streamer's, or under a mutex. */
+#ifndef CONFAB_BASE_FILTER_SHAPE_H
+#define CONFAB_BASE_FILTER_SHAPE_H
 
 #include <stdbool.h>
 #include <stddef.h>
