@@ -56,6 +56,8 @@ struct plan {
 struct config {
     char http_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:8080 */
     uint64_t http_workers;              /* 0: one per core */
+    uint64_t http_idle_timeout, http_header_timeout; /* s */
+    uint64_t http_body_timeout, http_write_timeout;  /* s */
     char mqtt_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:1883 */
     char mqtt_tls_listen[CONFIG_VALUE_MAX]; /* empty: no TLS */
     char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];
@@ -75,6 +77,7 @@ struct config {
     uint64_t tokens_create_per_hour; /* per client address; default 10 */
     uint64_t limits_connections;     /* 0: RLIMIT_NOFILE less 128 */
     uint64_t limits_token_share;     /* percent of store.map_size */
+    uint64_t limits_connections_per_address; /* 0: see config_keys.h */
     uint64_t log_level;              /* enum log_level */
     struct plan plans[CONFIG_PLANS_MAX]; /* free, home, paid, local first */
     size_t plan_count;

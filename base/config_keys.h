@@ -11,6 +11,17 @@
          "where HTTP is served; port 0 picks a free one")                     \
     NUMBER(http, workers, http_workers, 0, 0, 256, "threads",                 \
            "HTTP threads; 0: one per core")                                   \
+    NUMBER(http, idle_timeout, http_idle_timeout, 75, 1, 86400, "seconds",    \
+           "how long a connection is kept without a request; clients are "    \
+           "told in Keep-Alive")                                              \
+    NUMBER(http, header_timeout, http_header_timeout, 30, 1, 86400,           \
+           "seconds", "from the first byte of a request to the end of its "   \
+           "headers; then 408")                                               \
+    NUMBER(http, body_timeout, http_body_timeout, 30, 1, 86400, "seconds",    \
+           "for a body, and a second more for each 256 bytes that came; "     \
+           "then 408")                                                        \
+    NUMBER(http, write_timeout, http_write_timeout, 300, 1, 86400, "seconds", \
+           "how long a reader may take nothing of its answer")                \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
          "where MQTT is served; port 0 picks a free one")                     \
     TEXT(mqtt, tls_listen, mqtt_tls_listen, "", "address:port",               \
@@ -60,7 +71,13 @@
            "most tokens one client address may create per hour; 0: no limit") \
     NUMBER(limits, connections, limits_connections, 0, 0, 16777216,           \
            "connections",                                                     \
-           "most open connections; 0: the open files limit less 128")         \
+           "most open connections: MQTT, streams and HTTP together; 0: the "  \
+           "open files limit less 128")                                       \
+    NUMBER(limits, connections_per_address, limits_connections_per_address,   \
+           0, 0, 16777216, "connections",                                     \
+           "most HTTP connections of a client address (IPv6: of a /64) "      \
+           "besides streams; 0: a quarter of limits.connections, and no "     \
+           "limit for loopback, where proxies are")                           \
     NUMBER(limits, token_share, limits_token_share, 50, 1, 100, "percent",    \
            "part of store.map_size that what one token stores may occupy, "   \
            "whatever its plan")                                               \

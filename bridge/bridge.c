@@ -131,12 +131,13 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
     f->reads = reads_new();
     f->health = health_new(f);
     f->creations = creations_new(opts->config->tokens_create_per_hour);
-    f->streams = streams_start(opts->config, opts->store, 0);
+    f->streams = streams_start(opts->config, opts->store, opts->budget, 0);
     handler.arg = f;
     if (f->reads == NULL || f->health == NULL || f->creations == NULL ||
         f->streams == NULL || !start_link(b, opts->data_dir) ||
         !start_reporter(b) ||
-        !http_start(b->http, opts->config, &handler, ret_error)) {
+        !http_start(b->http, opts->config, &handler, opts->budget,
+                    ret_error)) {
         bridge_stop(b);
         return false;
     }

@@ -284,4 +284,16 @@ static void end(void *arg, struct http_request *q)
     free(c);
 }
 
-const struct http_handler router = {NULL, begin, handle, end};
+/* Monitors must see a server that is full, and why. */
+static bool is_vital(const struct http_request *q)
+{
+    return slice_eq(http_path(q), slice_str("/health"));
+}
+
+const struct http_handler router = {
+    .common_headers = cors_headers,
+    .is_vital = is_vital,
+    .begin = begin,
+    .handle = handle,
+    .end = end,
+};

@@ -3,7 +3,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -13,7 +12,6 @@
 #include "base/vocabulary.h"
 #include "bridge/stream_private.h"
 
-#define SPARE_DESCRIPTORS 128 /* what the server needs for itself */
 #define REVOKED_FILTER EVENTS_PREFIX "+/" EVENT_REVOKED "/#"
 
 struct streams {
@@ -44,20 +42,6 @@ static void leave(struct streams *s)
 
 /* ---- start and end ------------------------------------------------------- */
 
-static uint64_t connection_limit(const struct config *config)
-{
-    struct rlimit files;
-
-    if (config->limits_connections != 0)
-        return config->limits_connections;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
-        files.rlim_cur == RLIM_INFINITY)
-        return 0;
-    return files.rlim_cur > 2 * SPARE_DESCRIPTORS
-               ? files.rlim_cur - SPARE_DESCRIPTORS
-               : SPARE_DESCRIPTORS;
-}
-
 static unsigned streamer_count(unsigned wanted)
 {
     if (wanted == 0)
@@ -82,6 +66,7 @@ static bool start_streamers(struct streams *s, unsigned count)
 }
 
 struct streams *streams_start(const struct config *config, struct store *store,
+                              struct connection_budget *budget,
                               unsigned threads)
 {
     struct streams *s = calloc(1, sizeof(*s));
@@ -92,7 +77,7 @@ struct streams *streams_start(const struct config *config, struct store *store,
     s->env = (struct streamer_env){
         .config = config,
         .store = store,
-        .quota = stream_quota_new(connection_limit(config)),
+        .quota = stream_quota_new(budget),
         .subscriptions = subscriptions_new(count),
     };
     s->env.shapes = stream_shapes_new();

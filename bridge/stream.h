@@ -20,9 +20,13 @@
 
 struct streams;
 
-/* Starts the streamer threads (0: one per core). Owns the link's callbacks
- * through streams_link_opts(). NULL: out of memory or threads. */
+struct connection_budget;
+
+/* Starts the streamer threads (0: one per core). Each stream holds a place in
+ * `budget` (borrowed; NULL: not counted). Owns the link's callbacks through
+ * streams_link_opts(). NULL: out of memory or threads. */
 struct streams *streams_start(const struct config *config, struct store *store,
+                              struct connection_budget *budget,
                               unsigned threads);
 /* Callbacks to start the link with (arg = the streams). */
 void streams_link_opts(struct streams *s, struct link_opts *ret_opts);

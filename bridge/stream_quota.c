@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/connection_budget.h"
 #include "bridge/name_table.h"
 
 struct token_count {
@@ -14,10 +15,11 @@ struct token_count {
 struct stream_quota {
     pthread_mutex_t mutex;
     struct name_table tokens; /* those with an open stream */
-    uint64_t count, most;
+    uint64_t count;
+    struct connection_budget *budget;
 };
 
-struct stream_quota *stream_quota_new(uint64_t most)
+struct stream_quota *stream_quota_new(struct connection_budget *budget)
 {
     struct stream_quota *q = malloc(sizeof(*q));
 
@@ -26,7 +28,7 @@ struct stream_quota *stream_quota_new(uint64_t most)
     pthread_mutex_init(&q->mutex, NULL);
     name_table_init(&q->tokens);
     q->count = 0;
-    q->most = most;
+    q->budget = budget;
     return q;
 }
 
@@ -71,18 +73,17 @@ static struct token_count *find_or_add(struct stream_quota *q,
 bool stream_quota_take(struct stream_quota *q, struct slice token,
                        uint64_t most_of_token)
 {
-    bool ok = false;
-
     pthread_mutex_lock(&q->mutex);
-    if (q->most == 0 || q->count < q->most) {
-        struct token_count *t = find_or_add(q, token);
-        ok = t != NULL && (most_of_token == 0 || t->count < most_of_token);
-        if (ok) {
-            t->count++;
-            q->count++;
-        }
+    struct token_count *t = find_or_add(q, token);
+    const bool ok =
+        t != NULL && (most_of_token == 0 || t->count < most_of_token);
+    if (ok) {
+        t->count++;
+        q->count++;
     }
     pthread_mutex_unlock(&q->mutex);
+    if (ok && q->budget != NULL)
+        connection_budget_add(q->budget);
     return ok;
 }
 
@@ -90,6 +91,8 @@ void stream_quota_give(struct stream_quota *q, struct slice token)
 {
     pthread_mutex_lock(&q->mutex);
     struct token_count *t = find(q, token);
+    if (t != NULL && q->budget != NULL)
+        connection_budget_give(q->budget);
     if (t != NULL) {
         q->count--;
         if (--t->count == 0) {

@@ -10,12 +10,15 @@
 
 struct stream_quota;
 
-/* `most`: streams of all tokens; 0: no limit. NULL: out of memory. */
-struct stream_quota *stream_quota_new(uint64_t most);
+struct connection_budget;
+
+/* Each stream holds a place in `budget` (borrowed; NULL: nobody counts), which
+ * its connection had before: it is not asked for. NULL: out of memory. */
+struct stream_quota *stream_quota_new(struct connection_budget *budget);
 void stream_quota_free(struct stream_quota *q); /* NULL is fine */
 
-/* Counts one more. false: over `most` or the token's own limit (0: none), or
- * out of memory; nothing is counted then. */
+/* Counts one more. false: over the token's own limit (0: none), or out of
+ * memory; nothing is counted then. */
 bool stream_quota_take(struct stream_quota *q, struct slice token,
                        uint64_t most_of_token);
 void stream_quota_give(struct stream_quota *q, struct slice token);

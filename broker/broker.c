@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/handover.h"
 #include "base/log.h"
+#include "base/connection_budget.h"
 #include "base/thread.h"
 #include "base/vocabulary.h"
 #include "broker/hub.h"
@@ -37,6 +38,7 @@ struct broker {
     int64_t started_us;
     struct addresses mqtt, mqtts;
     int local_fd, clients_fd; /* -1: none */
+    struct connection_budget own_budget;
 };
 
 static bool fail(struct config_error *ret_error, const char *text)
@@ -208,7 +210,8 @@ bool broker_start(const struct config *config, struct store *store,
     b->hub.config = config;
     b->hub.store = store;
     b->hub.count = worker_count(config);
-    b->hub.connection_limit = connection_limit(config);
+    connection_budget_init(&b->own_budget, connection_limit(config));
+    b->hub.budget = opts->budget != NULL ? opts->budget : &b->own_budget;
     b->hub.status = put_status;
     b->hub.arg = b;
     if (!sys_init(&b->hub.sys, b->started_us)) {
@@ -329,6 +332,7 @@ void broker_stop(struct broker *b)
     close_local(b, b->clients_fd, CLIENTS_NAME);
     tls_current_release(&hub->tls);
     sys_release(&hub->sys);
+    connection_budget_release(&b->own_budget);
     free(b->data_dir);
     free(b);
 }

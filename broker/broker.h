@@ -15,9 +15,12 @@
 #include "store/store.h"
 
 struct broker;
+struct connection_budget;
 
 struct broker_opts {
     const char *data_dir; /* where the UNIX sockets are made; copied */
+    struct connection_budget *budget; /* limits.connections, borrowed; NULL: one
+                                         of its own, as the configuration says */
 };
 
 /* Binds mqtt.listen, mqtt.tls_listen, <data_dir>/confab.sock and clients.sock,
@@ -68,7 +71,7 @@ enum broker_reload broker_reload(struct broker *b,
  *   "store":{"head":…,"entries":…,"things":…,"tokens":…,"retained":…,
  *            "sessions":…,"map_size":…,"map_used":…}}
  *
- * `connections` are sockets, administrators' too; `clients` those whose CONNECT
+ * `connections` are sockets of MQTT, administrators' and the link's too; `clients` those whose CONNECT
  * was accepted, administrators not among them.
  *
  * Counters are sums over the workers, each a moment old. Opens a short read

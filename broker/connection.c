@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "broker/backlog.h"
 #include "broker/connection_private.h"
+#include "broker/listener.h"
 #include "broker/lobby.h"
 #include "broker/packet_encode.h"
 #include "broker/refusals.h"
@@ -145,7 +146,7 @@ void connection_finish(struct connection *c)
     c->in.data = NULL;
     transport_close(&c->transport);
     c->state = CONNECTION_CLOSED;
-    atomic_fetch_sub(&w->hub->connections, 1);
+    listener_goodbye(w->hub, c);
     if (c->commands == 0)
         SLIST_INSERT_HEAD(&w->dead, c, dead);
 }

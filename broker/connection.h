@@ -88,6 +88,7 @@ struct connection {
     /* transport */
     struct transport transport;
     bool peer_is_admin; /* UNIX socket, right uid */
+    bool has_place;     /* in hub.budget; UNIX sockets need none */
     ev_io readable, writable;
     ev_timer timer;      /* CONNECT, then keep-alive or hold, then linger */
     double keep_alive_s; /* 1.5 times what the client said; 0: off */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "broker/connect.h"
 #include "broker/connection_private.h"
+#include "broker/listener.h"
 #include "broker/lobby.h"
 #include "broker/session.h"
 
@@ -212,7 +213,7 @@ static void move(struct connection *c, struct worker *home)
         return;
     log_debug("broker", "%s closed: its worker is busy", c->peer);
     atomic_fetch_add_explicit(&w->closed[CLOSE_BUSY], 1, memory_order_relaxed);
-    atomic_fetch_sub(&w->hub->connections, 1);
+    listener_goodbye(w->hub, c);
     connection_free(c);
 }
 

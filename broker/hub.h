@@ -34,7 +34,7 @@ struct hub {
     struct token_connections *token_connections; /* has a lock of its own */
     struct tls_current tls;                      /* so has this */
     struct sys sys;                              /* this too */
-    uint64_t connection_limit;
+    struct connection_budget *budget; /* limits.connections; NULL: none */
     atomic_uint_fast64_t connections; /* open sockets, all workers */
     atomic_uint_fast64_t attached;    /* connection.number given last */
     atomic_uint_fast64_t refused;     /* refusal.number given last */

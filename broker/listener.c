@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/connection_budget.h"
 #include "base/log.h"
 #include "broker/connection.h"
 #include "broker/handover_listener.h"
@@ -314,22 +315,31 @@ void listener_welcome(struct worker *w, int fd,
 {
     struct hub *hub = w->hub;
 
-    /* Administrators are never shut out by clients. */
-    const uint64_t open = atomic_fetch_add(&hub->connections, 1);
-    if (kind != LISTEN_LOCAL && open >= hub->connection_limit) {
+    /* Administrators and the link are never shut out by clients. */
+    const bool has_place = kind != LISTEN_LOCAL && hub->budget != NULL;
+    if (has_place && !connection_budget_take(hub->budget)) {
         counter_add(&w->counters.connection_limit, 1);
         complain(w, "limits.connections reached: connection refused");
-        atomic_fetch_sub(&hub->connections, 1);
         close(fd);
         return;
     }
     struct connection *c = make_connection(w, fd, at, kind);
     if (c == NULL) {
-        atomic_fetch_sub(&hub->connections, 1);
+        if (has_place)
+            connection_budget_give(hub->budget);
         return;
     }
+    c->has_place = has_place;
+    atomic_fetch_add(&hub->connections, 1);
     counter_add(&w->counters.accepted, 1);
     connection_attach(c, w);
+}
+
+void listener_goodbye(struct hub *hub, const struct connection *c)
+{
+    atomic_fetch_sub(&hub->connections, 1);
+    if (c->has_place)
+        connection_budget_give(hub->budget);
 }
 
 static void accepted(struct worker *w, int fd,

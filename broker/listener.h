@@ -42,6 +42,11 @@ void listener_welcome(struct worker *w, int fd,
                       const struct sockaddr_storage *at,
                       enum listener_kind kind);
 
+/* It is closed: counts it no more. Any thread. */
+struct hub;
+struct connection;
+void listener_goodbye(struct hub *hub, const struct connection *c);
+
 /* libev callbacks; io->data and timer->data are the worker. */
 void listener_on_accept(struct ev_loop *loop, ev_io *io, int events);
 void listener_on_pause_over(struct ev_loop *loop, ev_timer *timer, int events);

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "base/connection_budget.h"
+
 #include "broker/worker.h"
 
 uint64_t status_sum(const struct hub *hub, size_t offset_in_worker)
@@ -38,7 +40,7 @@ static void put_traffic(const struct hub *hub, struct buffer *out)
     put_object(out, "connections");
     put_member(out, "now", atomic_load(&hub->connections));
     put_member(out, "accepted", SUM(hub, counters.accepted));
-    put_member(out, "limit", hub->connection_limit);
+    put_member(out, "limit", hub->budget->limit);
 #define X(name) put_member(out, "refused_" #name, SUM(hub, counters.name));
     COUNTERS_REFUSED(X)
 #undef X

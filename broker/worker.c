@@ -422,7 +422,7 @@ static void empty_mailboxes(struct worker *w)
     void *item;
 
     while (w->moves != NULL && mailbox_receive(w->moves, &item, 1) == 1) {
-        atomic_fetch_sub(&w->hub->connections, 1);
+        listener_goodbye(w->hub, item);
         connection_free(item);
     }
     while (w->results != NULL && w->hub->writer != NULL &&

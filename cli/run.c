@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/connection_budget.h"
 #include "base/disk_fault.h"
 #include "base/log.h"
 #include "base/version.h"
@@ -48,6 +49,7 @@ struct server {
     struct settings settings;
     bool has_broker, has_bridge;
     struct store *store;
+    struct connection_budget budget;
     struct broker *broker;
     struct bridge *bridge;
 };
@@ -119,7 +121,10 @@ static bool start(struct server *s, const char *name)
         return false;
     }
     if (s->has_broker) {
-        const struct broker_opts opts = {.data_dir = s->settings.data_dir};
+        const struct broker_opts opts = {
+            .data_dir = s->settings.data_dir,
+            .budget = &s->budget,
+        };
         if (!broker_start(&s->settings.config, s->store, &opts, &s->broker,
                           &error)) {
             failure(name, "%s", error.text);
@@ -131,6 +136,7 @@ static bool start(struct server *s, const char *name)
             .config = &s->settings.config,
             .store = s->store,
             .data_dir = s->settings.data_dir,
+            .budget = &s->budget,
             .mqtt_port = s->broker != NULL ? broker_mqtt_port(s->broker) : 0,
         };
         if (!bridge_start(&opts, &s->bridge, &error)) {
@@ -262,6 +268,7 @@ int cli_run(int argc, char **argv)
     disk_fault_catch();
     block_signals(&signals);
     raise_descriptor_limit(&s.settings.config);
+    connection_budget_init(&s.budget, s.settings.config.limits_connections);
     if (!start(&s, name)) {
         stop(&s);
         return EXIT_FAILURE;

@@ -126,8 +126,7 @@ static void put_response_head(struct buffer *b, const struct call *c)
     buffer_put_str(b, "\r\n");
 }
 
-/* HEAD: the very head that GET has. The library would make up a length for it
- * (RFC 9110 §8.6), so it goes past it; a fresh connection takes it at once. */
+/* HEAD: the very head that GET has, which is made here. */
 static enum http_next answer_head(struct call *c)
 {
     struct buffer head = BUFFER_INIT;

@@ -56,8 +56,7 @@ static void begin(struct by_hand *h, unsigned workers)
     h->hub = (struct hub){.config = &h->config,
                           .store = h->store,
                           .workers = h->workers,
-                          .count = workers,
-                          .connection_limit = 100};
+                          .count = workers};
     assert_true(sys_init(&h->hub.sys, clock_mono_us()));
     h->hub.token_connections = token_connections_new();
     assert_int_equal(store_stats(h->store, &stats), STORE_OK);

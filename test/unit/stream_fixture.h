@@ -142,7 +142,7 @@ static inline int open_all(void **state)
     writing_open(&w, 0);
     silent = false;
     filter_count = 0;
-    streams = streams_start(&w.config, w.store, 2);
+    streams = streams_start(&w.config, w.store, NULL, 2);
     assert_non_null(streams);
     streams_link_opts(streams, &link_opts);
     link_goes_up();
