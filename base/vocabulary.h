@@ -47,6 +47,14 @@
  *  token_create  {token: str (chosen by the caller from a CSPRNG), plan: str}
  *                → {"token":…,"plan":…}; 409 when it exists
  *  token_revoke  {token: str} → {"token":…,"revoked":true}; 404
+ *  token_set     {token: str, plan: str} another plan → {"token":…,"plan":…};
+ *                404, 401 when revoked
+ *  token_delete  {token: str} revokes it and removes all that is stored under
+ *                it, in steps → {"removed":messages,"more":bool}; while there is
+ *                more the server goes on by itself, and with the next such
+ *                command; 404: no such token, so it is done
+ *  thing_purge   {topic: str} removes the messages the thing has now, and, when
+ *                none came since, the thing → the same; 404
  *  usage         {token: str, start: int µs, reads: int} reads charged so far in
  *                the window that began at `start`; → {}
  *  ping          {} → {} ; a real write of a row of `meta` and its commit

@@ -178,6 +178,41 @@ static bool order_token_revoke(struct publish *q, const struct hub *hub,
     return true;
 }
 
+static bool order_token_set(struct publish *q, const struct hub *hub,
+                            const struct order *o)
+{
+    if (!token_valid(o->token))
+        return bad(q, "token: 1 to 64 of A-Z a-z 0-9 _ - expected");
+    if (config_plan(hub->config, o->plan) == NULL)
+        return bad(q, "plan: there is no such plan");
+    q->command.kind = COMMAND_TOKEN_SET;
+    q->command.token = o->token;
+    q->command.plan = o->plan;
+    return true;
+}
+
+static bool order_token_delete(struct publish *q, const struct hub *hub,
+                               const struct order *o)
+{
+    if (!order_token_revoke(q, hub, o))
+        return false;
+    q->command.kind = COMMAND_TOKEN_DELETE;
+    return true;
+}
+
+static bool order_thing_purge(struct publish *q, const struct hub *hub,
+                              const struct order *o)
+{
+    struct slice token, thing;
+
+    (void)hub;
+    if (!topic_split(o->topic, &token, &thing))
+        return bad(q, "topic: <token>/<thing> expected");
+    q->command.kind = COMMAND_THING_PURGE;
+    q->command.topic = o->topic;
+    return true;
+}
+
 static bool order_usage(struct publish *q, const struct hub *hub,
                         const struct order *o)
 {
@@ -263,6 +298,9 @@ static const struct {
 } orders[] = {
     {"token_create", order_token_create},
     {"token_revoke", order_token_revoke},
+    {"token_set", order_token_set},
+    {"token_delete", order_token_delete},
+    {"thing_purge", order_thing_purge},
     {"usage", order_usage},
     {"ping", order_ping},
     {"trim", order_trim},
@@ -306,6 +344,7 @@ void admin_answer(struct publish *q)
     if (c->result != RESULT_OK || q->result != NULL)
         return;
     switch (c->kind) {
+    case COMMAND_TOKEN_SET:
     case COMMAND_TOKEN_CREATE:
         buffer_put_str(&b, "{\"token\":");
         buffer_put_json_string(&b, c->token);
@@ -317,6 +356,12 @@ void admin_answer(struct publish *q)
         buffer_put_str(&b, "{\"token\":");
         buffer_put_json_string(&b, c->token);
         buffer_put_str(&b, ",\"revoked\":true}");
+        break;
+    case COMMAND_TOKEN_DELETE:
+    case COMMAND_THING_PURGE:
+        buffer_put_str(&b, "{\"removed\":");
+        buffer_put_u64(&b, c->removed);
+        buffer_put_str(&b, c->more ? ",\"more\":true}" : ",\"more\":false}");
         break;
     case COMMAND_TRIM:
         buffer_put_str(&b, "{\"removed\":");

@@ -7,6 +7,7 @@
 #include "base/disk_fault.h"
 #include "base/log.h"
 #include "store/account.h"
+#include "store/erase.h"
 #include "store/trim.h"
 
 /* After disk or map refused two commands in a row, appends are refused for so
@@ -69,6 +70,7 @@ static void reset(struct command *c)
     c->remaining = UINT64_MAX;
     c->retry_after_s = 0;
     c->removed = 0;
+    c->more = false;
     if (c->kind == COMMAND_APPEND && c->message != NULL)
         c->message->id = c->message->seq = 0;
 }
@@ -85,6 +87,9 @@ static enum store_err apply(struct transaction *t, struct command *c)
     case COMMAND_APPEND: return append_apply(t, c);
     case COMMAND_TOKEN_CREATE: return token_create_apply(t, c);
     case COMMAND_TOKEN_REVOKE: return token_revoke_apply(t, c);
+    case COMMAND_TOKEN_SET: return token_set_apply(t, c);
+    case COMMAND_TOKEN_DELETE: return token_delete_apply(t, c);
+    case COMMAND_THING_PURGE: return thing_purge_apply(t, c);
     case COMMAND_USAGE: return usage_apply(t, c);
     case COMMAND_PING: return ping_apply(t, c);
     case COMMAND_TRIM: return trim_apply(t, c);
@@ -136,7 +141,8 @@ static enum store_err forget_keys(struct group_commit *g)
 
 int64_t housekeeping_wait(const struct group_commit *g)
 {
-    const bool due = g->t.trims_waiting || sweep_due(&g->sweep, g->now_us()) ||
+    const bool due = g->t.trims_waiting || g->t.erasures_waiting ||
+                     sweep_due(&g->sweep, g->now_us()) ||
                      session_sweep_due(&g->sessions, g->now_us()) ||
                      keys_due(g) || waits_for_freed_pages(g);
     const int64_t left_us = g->housekeep_mono_us - clock_mono_us();
@@ -153,6 +159,8 @@ static enum store_err housekeep(struct group_commit *g)
 
     if (err == STORE_OK && t->trims_waiting)
         err = trim_leftovers(t);
+    if (err == STORE_OK && t->erasures_waiting)
+        err = erase_step(t);
     if (err == STORE_OK && sweep_due(&g->sweep, t->now_us))
         err = sweep_step(&g->sweep, t);
     if (err == STORE_OK && session_sweep_due(&g->sessions, t->now_us))

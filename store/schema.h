@@ -170,6 +170,7 @@ bool schema_get_group(MDB_val key, MDB_val v, struct group_row *ret_row);
 /* Messages up to this id count without their properties (store/account.h); missing:
  * the usage rows are of a version that counted payloads only. */
 #define META_COUNTED "counted"
+/* and `erase:<name>` for a thing or token that is being removed: store/erase.h */
 void schema_put_number(struct buffer *b, uint64_t number);
 bool schema_get_number(MDB_val v, uint64_t *ret_number);
 

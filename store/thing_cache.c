@@ -119,6 +119,13 @@ void thing_changed(struct thing_cache *c, struct thing *thing)
     STAILQ_INSERT_TAIL(&c->changed, thing, change);
 }
 
+void thing_removed(struct thing_cache *c, struct thing *thing)
+{
+    thing_changed(c, thing);
+    thing->state = (struct thing_state){0};
+    thing->state.row.topic = thing_topic(thing);
+}
+
 enum store_err thing_cache_flush(struct thing_cache *c, struct store_env *e,
                                  MDB_txn *txn, struct buffer *row)
 {
@@ -126,12 +133,19 @@ enum store_err thing_cache_flush(struct thing_cache *c, struct store_env *e,
     struct thing *t;
 
     STAILQ_FOREACH (t, &c->changed, change) {
+        schema_name_key(thing_topic(t), &key);
+        MDB_val k = schema_val(&key);
+        if (t->state.row.last_seq == 0) {
+            const int gone = mdb_del(txn, e->db.things, &k, NULL);
+            if (gone != 0 && gone != MDB_NOTFOUND)
+                return store_from_mdb(gone);
+            continue;
+        }
         buffer_clear(row);
         schema_put_thing(row, &t->state);
         if (!buffer_ok(row))
             return STORE_NOMEM;
-        schema_name_key(thing_topic(t), &key);
-        MDB_val k = schema_val(&key), v = {row->len, row->data};
+        MDB_val v = {row->len, row->data};
         const int rc = mdb_put(txn, e->db.things, &k, &v, 0);
         if (rc != 0)
             return store_from_mdb(rc);

@@ -64,7 +64,11 @@ enum store_err thing_cache_get(struct thing_cache *c, struct store_env *e,
 /* Its row, or what is known of it, changed in the open transaction. */
 void thing_changed(struct thing_cache *c, struct thing *thing);
 
-/* Writes the changed rows; `row` is scratch. */
+/* Its row is to go: as if it had never been written to. */
+void thing_removed(struct thing_cache *c, struct thing *thing);
+
+/* Writes the changed rows, deletes those of things that were removed; `row` is
+ * scratch. */
 enum store_err thing_cache_flush(struct thing_cache *c, struct store_env *e,
                                  MDB_txn *txn, struct buffer *row);
 void thing_cache_committed(struct thing_cache *c);

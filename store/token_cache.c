@@ -167,17 +167,42 @@ enum store_err token_put(struct token_cache *c, struct store_env *e,
     return store_from_mdb(mdb_put(txn, e->db.tokens, &k, &v, 0));
 }
 
+void token_removed(struct token_cache *c, struct token *t)
+{
+    token_changed(c, t);
+    t->exists = t->implied = false;
+    t->revoked_us = 0;
+    t->plan = plan_of(c, slice_str(PLAN_IMPLIED));
+    /* Idempotency-Keys outlive it, and are given back when they expire. */
+    t->usage = (struct usage_row){.bytes = t->usage.bytes};
+}
+
+/* No row says the same. */
+static bool is_nothing(const struct token *t)
+{
+    static const struct usage_row nothing;
+
+    return !t->exists && memcmp(&t->usage, &nothing, sizeof(nothing)) == 0;
+}
+
 enum store_err token_cache_flush(struct token_cache *c, struct store_env *e,
                                  MDB_txn *txn, struct buffer *row)
 {
     struct token *t;
 
     STAILQ_FOREACH (t, &c->changed, change) {
+        MDB_val k = {t->name_len, t->name};
+        if (is_nothing(t)) {
+            const int gone = mdb_del(txn, e->db.usage, &k, NULL);
+            if (gone != 0 && gone != MDB_NOTFOUND)
+                return store_from_mdb(gone);
+            continue;
+        }
         buffer_clear(row);
         schema_put_usage(row, &t->usage);
         if (!buffer_ok(row))
             return STORE_NOMEM;
-        MDB_val k = {t->name_len, t->name}, v = {row->len, row->data};
+        MDB_val v = {row->len, row->data};
         const int rc = mdb_put(txn, e->db.usage, &k, &v, 0);
         if (rc != 0)
             return store_from_mdb(rc);

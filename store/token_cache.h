@@ -58,6 +58,9 @@ enum store_err token_put(struct token_cache *c, struct store_env *e,
                          MDB_txn *txn, struct buffer *row, struct token *t,
                          const struct token_row *value);
 
+/* Its row was deleted; its usage row goes with the flush. */
+void token_removed(struct token_cache *c, struct token *t);
+
 enum store_err token_cache_flush(struct token_cache *c, struct store_env *e,
                                  MDB_txn *txn, struct buffer *row);
 void token_cache_committed(struct token_cache *c);

@@ -81,9 +81,10 @@ static enum store_err offer_revoked(struct transaction *t, struct slice token)
     return STORE_OK;
 }
 
-/* The rest of the row, which the cache does not keep, is read again. */
-static enum store_err put_revoked(struct transaction *t, struct token *token,
-                                  int64_t at_us)
+/* With the time of its end or another plan. The rest of the row, which the
+ * cache does not keep, is read again. */
+static enum store_err rewrite(struct transaction *t, struct token *token,
+                              int64_t revoked_us, struct slice new_plan)
 {
     MDB_val k = {token->name_len, token->name}, v;
     char plan[CONFIG_NAME_MAX];
@@ -98,7 +99,10 @@ static enum store_err put_revoked(struct transaction *t, struct token *token,
     memcpy(plan, row.plan.data, row.plan.len);
     row.plan = slice_of(plan, row.plan.len);
     row.token = slice_of(token->name, token->name_len);
-    row.revoked_us = at_us;
+    if (revoked_us != 0)
+        row.revoked_us = revoked_us;
+    if (new_plan.len > 0)
+        row.plan = new_plan;
     return token_put(&t->tokens, t->e, t->txn, &t->row, token, &row);
 }
 
@@ -116,7 +120,8 @@ enum store_err token_revoke_apply(struct transaction *t, struct command *c)
     /* Again for one that is revoked: nothing to store, but whoever asks wants
      * its connections gone. That also is why no operation id is needed. */
     if (token->revoked_us == 0)
-        err = put_revoked(t, token, c->now_us != 0 ? c->now_us : t->now_us);
+        err = rewrite(t, token, c->now_us != 0 ? c->now_us : t->now_us,
+                      slice_of(NULL, 0));
     else
         c->repeated = true;
     if (err == STORE_CORRUPT) {
@@ -124,6 +129,27 @@ enum store_err token_revoke_apply(struct transaction *t, struct command *c)
         return STORE_OK;
     }
     return err == STORE_OK ? offer_revoked(t, c->token) : err;
+}
+
+enum store_err token_set_apply(struct transaction *t, struct command *c)
+{
+    struct token *token;
+
+    enum store_err err = look_up(t, c, &token);
+    if (err != STORE_OK || token == NULL)
+        return err;
+    c->result = !token->exists                            ? RESULT_NOT_FOUND
+                : token->revoked_us != 0                  ? RESULT_REVOKED
+                : config_plan(t->config, c->plan) == NULL ? RESULT_INVALID
+                                                          : RESULT_OK;
+    if (c->result != RESULT_OK)
+        return STORE_OK;
+    err = rewrite(t, token, 0, c->plan);
+    if (err == STORE_CORRUPT) {
+        c->result = RESULT_IO;
+        return STORE_OK;
+    }
+    return err;
 }
 
 enum store_err usage_apply(struct transaction *t, struct command *c)

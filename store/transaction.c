@@ -1,4 +1,5 @@
 #include "store/transaction.h"
+#include "store/erase.h"
 
 static enum store_err read_start(struct transaction *t)
 {
@@ -14,6 +15,8 @@ static enum store_err read_start(struct transaction *t)
         err = store_from_mdb(rc);
         t->trims_waiting = rc == 0 && stat.ms_entries > 0;
     }
+    if (err == STORE_OK)
+        err = erase_waiting(t->e, txn, &t->erasures_waiting);
     mdb_txn_abort(txn);
     return err;
 }

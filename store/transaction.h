@@ -32,6 +32,7 @@ struct transaction {
     uint64_t plain_through;  /* messages up to this id count without their
                                 properties (store/account.h) */
     bool trims_waiting;      /* `trims` may have rows */
+    bool erasures_waiting;   /* `meta` may have rows of store/erase.h */
     /* Appends answer `paused_result` at once before this time: disk or map
      * refused twice in a row, and trying costs everybody a failed commit. */
     int64_t paused_until_mono_us; /* 0: not paused */
@@ -99,6 +100,9 @@ enum store_err append_apply(struct transaction *t, struct command *c);
 enum store_err event_apply(struct transaction *t, struct command *c);
 enum store_err token_create_apply(struct transaction *t, struct command *c);
 enum store_err token_revoke_apply(struct transaction *t, struct command *c);
+enum store_err token_set_apply(struct transaction *t, struct command *c);
+enum store_err token_delete_apply(struct transaction *t, struct command *c);
+enum store_err thing_purge_apply(struct transaction *t, struct command *c);
 enum store_err usage_apply(struct transaction *t, struct command *c);
 enum store_err ping_apply(struct transaction *t, struct command *c);
 /* A write of next to nothing: the row of `meta` that a ping writes. */

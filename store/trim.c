@@ -102,6 +102,15 @@ static enum store_err load_pending(struct transaction *t, struct thing *thing)
     return STORE_OK;
 }
 
+enum store_err trim_pending(struct transaction *t, struct thing *thing,
+                            bool *ret_pending)
+{
+    const enum store_err err = load_pending(t, thing);
+
+    *ret_pending = thing->pending;
+    return err;
+}
+
 /* ---- hiding ----------------------------------------------------------- */
 
 /* What one trim takes away, added up before the row is changed. */

@@ -11,6 +11,10 @@
 enum store_err trim_through(struct transaction *t, struct thing *thing,
                             uint64_t through, uint64_t *ret_removed);
 
+/* Whether hidden entries of it still wait for trim_leftovers(). */
+enum store_err trim_pending(struct transaction *t, struct thing *thing,
+                            bool *ret_pending);
+
 /* Deletes hidden entries that earlier transactions left, within the budget. */
 enum store_err trim_leftovers(struct transaction *t);
 

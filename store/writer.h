@@ -57,7 +57,13 @@ enum command_kind {
     COMMAND_TRIM, /* topic, through: retention on demand */
     COMMAND_SESSION_OPEN, /* open, token; see store/session.h */
     COMMAND_SESSION_SAVE, /* save */
-    COMMAND_GROUP_SAVE    /* group */
+    COMMAND_GROUP_SAVE,   /* group */
+    COMMAND_TOKEN_SET,    /* token, plan: changes the plan */
+    COMMAND_TOKEN_DELETE, /* token, now_us; revokes it, then removes a part of
+                             what is stored under it, at last itself; see
+                             store/erase.h */
+    COMMAND_THING_PURGE   /* topic: removes a part of the messages it has now,
+                             at last, when none came since, the thing */
 };
 
 /* Made by the submitter, the writer's from writer_submit() until `done` is
@@ -108,7 +114,10 @@ struct command {
     uint64_t remaining; /* APPEND, USAGE: writes left; UINT64_MAX: no limit;
                                 0 for a token that is unknown or revoked */
     uint32_t retry_after_s; /* RATE: until the window ends, ≥ 1 */
-    uint64_t removed;       /* TRIM; of the first time when repeated */
+    uint64_t removed; /* TRIM; of the first time when repeated. TOKEN_DELETE
+                               and THING_PURGE: messages this command removed */
+    bool more; /* TOKEN_DELETE, THING_PURGE: not all of it yet; the writer goes
+                  on by itself, and with the next such command */
 
     STAILQ_ENTRY(command) entry; /* the writer's; before, in a command_list */
 };
