@@ -27,8 +27,8 @@ struct link_request {
     struct slice topic; /* all borrowed until done() */
     struct slice payload;
     struct slice idempotency; /* empty: none; UTF-8 without control
-                                  characters, ≤ 256 bytes, or it is answered
-                                  400 */
+                                  and non-characters, ≤ 256 bytes, or it is
+                                  answered 400 */
     int64_t window_start_us;  /* PROP_CHARGE; 0: none */
     bool retain;
     bool is_json;        /* PROP_CLASS json: payload was checked here */

@@ -316,7 +316,7 @@ group('MQTT over TLS', () => {
     assert.equal(good.code, 0, good.stderr)
     assert.ok(good.stdout.includes(`tls_cert = ${certificates.file('server.crt')}`), good.stdout)
     const half = await confab(['check', '-s', 'mqtt.tls_listen=127.0.0.1:0'])
-    assert.equal(half.code, 1)
+    assert.equal(half.code, 2)
     assert.match(half.stderr, /mqtt\.tls_cert and mqtt\.tls_key/)
   })
 })

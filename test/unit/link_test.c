@@ -556,7 +556,8 @@ static void what_mqtt_cannot_carry_is_refused_here(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
     struct link *l = start(0);
-    static const char *const keys[] = {"a\tb", "\xff", "\x7f", "\xc2\x85"};
+    static const char *const keys[] = {"a\tb", "\xff", "\x7f", "\xc2\x85",
+                                       "\xef\xbf\xbf"};
     struct post nul, key;
 
     (void)state;
