@@ -6,7 +6,7 @@ const { it } = require('node:test')
 const { suite, together, newToken, chat, until } = require('./harness/server')
 const { within, scaled } = require('./harness/waits')
 
-const get = (path, version = '1.1', headers = '') => `GET ${path} HTTP/${version}\r\nHost: x\r\n${headers}\r\n`
+const get = (path, version = '1.1', headers = '') => `GET ${path} HTTP/${version}\r\nHost: localhost\r\n${headers}\r\n`
 
 // Takes `text` apart: the chunks so far, and whether the last one came.
 function chunksOf (text) {

@@ -1,6 +1,7 @@
 'use strict'
 // GET /{token}/listen?things=…
 const assert = require('node:assert/strict')
+const fs = require('node:fs')
 const { it } = require('node:test')
 const { suite, newToken, until } = require('./harness/server')
 const { scaled } = require('./harness/waits')
@@ -140,11 +141,17 @@ suite('Patterns', {}, (server) => {
 })
 
 // 25,600 filters were tried one by one for each message of their token, twice, by
-// threads that serve everybody.
+// threads that serve everybody. How long others wait for that depends on the
+// machine and who else is on it, so the time these threads worked is judged.
+const processorSeconds = (pid) => {
+  const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100 // in ticks of 10 ms
+}
+
 suite('Patterns: one tenant must not hurt another', {}, (server) => {
   it('400 streams of 64 wildcard filters do not hold up the messages of another token', async () => {
     const STREAMS = 400
-    const MESSAGES = 2000
+    const MESSAGES = 5000
     const [crowd, quiet] = [newToken(), newToken()]
     const open = async (i) => {
       const filters = Array.from({ length: 64 }, (_, k) => `s${i}/%2B/f${k}/%23`)
@@ -155,26 +162,22 @@ suite('Patterns: one tenant must not hurt another', {}, (server) => {
     }
     const raws = []
     const reader = await server.listen(quiet, 'x')
-    let slowest = 0
-    let said = 0
-    const saysOne = async () => {
-      const sent = Date.now()
-      await server.say(quiet, 'x', { n: said })
-      assert.equal((await reader.expect('message', scaled(60000))).chat.n, said++)
-      slowest = Math.max(slowest, Date.now() - sent)
+    const arrives = async (n) => {
+      await server.say(quiet, 'x', { n })
+      assert.equal((await reader.expect('message', scaled(60000))).chat.n, n)
     }
-    let over = false
-    const quietTenant = (async () => { while (!over) await saysOne() })()
     try {
       for (let i = 0; i < STREAMS; i += 50) raws.push(...await Promise.all(Array.from({ length: 50 }, (_, k) => open(i + k))))
       const last = await server.listen(crowd, 'last')
       const device = await server.device({ token: crowd })
-      for (let n = 0; n < MESSAGES; n++) device.publish(`${crowd}/s1/a/nothing/${n}`, { n }, { qos: 0 })
+      const before = processorSeconds(server.child.pid)
+      for (let n = 0; n < MESSAGES; n++) device.publish(`${crowd}/s1/a/f1/${n}`, { n }, { qos: 0 })
       device.publish(`${crowd}/last`, { n: 'last' }, { qos: 0 })
+      for (let n = 0; n < 10; n++) await arrives(n) // meanwhile
       assert.equal((await last.expect('message', scaled(60000))).chat.n, 'last')
-      over = true
-      await quietTenant
-      assert.ok(slowest < scaled(1000), `a message of the quiet tenant took ${slowest} ms`)
+      await until(() => raws[1].text.includes(`"thing":"s1/a/f1/${MESSAGES - 1}"`), 'last message of the crowd', scaled(20000))
+      const took = processorSeconds(server.child.pid) - before
+      assert.ok(took < scaled(3), `${took} s of processor time for ${MESSAGES} messages`)
       assert.ok(raws.every((raw) => !raw.error))
     } finally {
       for (const raw of raws) raw.socket.destroy()
