@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 60
 BIN := build/release/confab
 
 BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
-	libmosquitto-dev libmicrohttpd-dev liblmdb-dev libmsgpack-dev libev-dev \
+	libmosquitto-dev libmicrohttpd-dev liblmdb-dev libxxhash-dev libmsgpack-dev libev-dev \
 	libsodium-dev libinih-dev libsystemd-dev uthash-dev \
 	libgnutls28-dev libwslay-dev zlib1g-dev
 # node=, chromium= and the like: a command that is there already is good enough.

@@ -2,13 +2,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <string.h>
+
+#include "cli/check_data.h"
 #include "cli/cli.h"
 
 static const char usage[] =
-    "Usage: confab check [-c FILE] [-s KEY=VALUE]...\n\n"
+    "Usage: confab check [-c FILE] [-s KEY=VALUE]...\n"
+    "       confab check --data DIR\n\n"
     "Reads the settings as the server would. When they are good, prints all of\n"
     "them as an INI file and exits with 0; else says what is wrong and exits\n"
     "with 2.\n\n"
+    "With --data DIR reads the whole store in that folder: every page, every\n"
+    "row and its checksum, and whether they agree. Says what is damaged, a line\n"
+    "each, and exits with 1; or that all is well. The server may be running.\n\n"
     "      --print-docs       every key with default and meaning, as Markdown\n";
 
 static const struct option own[] = {
@@ -25,10 +32,23 @@ static bool take(void *arg, int option, const char *value)
     return true;
 }
 
+/* A folder in the settings alone does not ask for it to be walked. */
+static bool names_folder(int argc, char **argv)
+{
+    static const char option[] = "--data";
+
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], option) == 0 ||
+            strncmp(argv[i], "--data=", sizeof(option)) == 0)
+            return true;
+    return false;
+}
+
 int cli_check(int argc, char **argv)
 {
     struct settings s;
     bool docs = false;
+    const bool walks = names_folder(argc, argv); /* getopt reorders argv */
     const int end =
         settings_parse(&s, argc, argv, "", own, take, &docs, usage);
 
@@ -38,6 +58,8 @@ int cli_check(int argc, char **argv)
         return end;
     if (s.first < argc)
         return usage_error("check", "unexpected '%s'", argv[s.first]);
+    if (walks)
+        return check_data(s.data_dir);
     if (docs)
         config_print_keys(stdout, true);
     else

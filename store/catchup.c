@@ -247,11 +247,17 @@ static enum catchup_step plan(struct catchup *c, struct store_reader *r,
             buffer_clear(&c->resume);
             continue;
         }
+        if (err == STORE_CORRUPT) { /* its row, or a chunk of it */
+            choose_scan(c, c->position + c->span);
+            break;
+        }
         if (err != STORE_OK)
             return CATCHUP_FAILED;
         if (!plan_thing(c, r, &row, &err))
             choose_scan(c, c->position + c->span);
-        if (err != STORE_OK)
+        if (err == STORE_CORRUPT)
+            choose_scan(c, c->position + c->span);
+        else if (err != STORE_OK)
             return CATCHUP_FAILED;
         /* Kept over snapshots, so not the row's own bytes. */
         buffer_clear(&c->resume);
@@ -261,6 +267,8 @@ static enum catchup_step plan(struct catchup *c, struct store_reader *r,
     }
     return CATCHUP_MORE;
 }
+
+/* Where a thing's own rows are damaged, the log itself is read. */
 
 /* ---- the three ways ---------------------------------------------------- */
 
@@ -281,6 +289,7 @@ static enum catchup_step follow(struct catchup *c, struct store_reader *r,
     switch (store_history_next(r, &c->follow, ret_record)) {
     case STORE_OK: c->position = ret_record->m.id; return CATCHUP_RECORD;
     case STORE_NOTFOUND: return reach(c, upto);
+    case STORE_CORRUPT: choose_scan(c, upto); return CATCHUP_MORE;
     default: return CATCHUP_FAILED;
     }
 }
@@ -302,12 +311,20 @@ static enum catchup_step scan(struct catchup *c, struct store_reader *r,
     while (*budget > 0) {
         enum store_err err = reader_entry_after(r, c->position, ret_record);
         --*budget;
+        if (err == STORE_CORRUPT && r->log_at > c->position) {
+            if (r->log_at > upto)
+                return reach(c, upto);
+            reach(c, r->log_at); /* a damaged one */
+            if (c->mode != MODE_SCAN)
+                return CATCHUP_MORE;
+            continue;
+        }
         if (err == STORE_NOTFOUND ||
             (err == STORE_OK && ret_record->m.id > upto))
             return reach(c, upto);
         if (err == STORE_OK && wanted(c, &ret_record->m)) {
             err = reader_visible(r, ret_record);
-            if (err == STORE_OK) {
+            if (err == STORE_OK || err == STORE_CORRUPT) {
                 reach(c, ret_record->m.id);
                 return CATCHUP_RECORD;
             }
@@ -330,6 +347,7 @@ static enum catchup_step merge(struct catchup *c, struct store_reader *r,
     case STORE_OK: reach(c, ret_record->m.id); return CATCHUP_RECORD;
     case STORE_INVALID: /* removed meanwhile */ return CATCHUP_MORE;
     case STORE_NOTFOUND: return reach(c, upto);
+    case STORE_CORRUPT: choose_scan(c, upto); return CATCHUP_MORE;
     default: return CATCHUP_FAILED;
     }
 }

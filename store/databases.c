@@ -47,10 +47,9 @@ static int put_number(struct store_env *e, MDB_txn *txn, const char *name,
 
 static enum store_err read_meta(struct store_env *e, MDB_txn *txn)
 {
-    uint64_t format;
-    enum store_err err = get_number(e, txn, META_FORMAT, &format);
+    enum store_err err = get_number(e, txn, META_FORMAT, &e->format);
 
-    if (err == STORE_OK && format > SCHEMA_VERSION)
+    if (err == STORE_OK && e->format > SCHEMA_FORMAT)
         return STORE_VERSION;
     if (err == STORE_OK)
         err = get_number(e, txn, META_STORE_ID, &e->store_id);
@@ -85,8 +84,18 @@ static int write_meta(struct store_env *e, MDB_txn *txn)
     if (rc == 0)
         rc = put_number(e, txn, META_CREATED, (uint64_t)clock_real_us());
     if (rc == 0)
-        rc = put_number(e, txn, META_FORMAT, SCHEMA_VERSION);
+        rc = put_number(e, txn, META_FORMAT, SCHEMA_FORMAT);
+    if (rc == 0)
+        e->format = SCHEMA_FORMAT;
     return rc;
+}
+
+enum store_err store_put_format(struct store_env *e, MDB_txn *txn)
+{
+    return e->format == SCHEMA_FORMAT
+               ? STORE_OK
+               : store_from_mdb(
+                     put_number(e, txn, META_FORMAT, SCHEMA_FORMAT));
 }
 
 /* A store that is complete is opened without writing, so that a full map or

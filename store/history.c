@@ -198,8 +198,15 @@ enum store_err store_history_next(struct store_reader *r, struct history *h,
         if (err != STORE_OK)
             return err;
         err = reader_entry(r, id, &record);
-        if (err != STORE_OK) /* what is visible is in the log */
-            return err == STORE_NOTFOUND ? STORE_CORRUPT : err;
+        if (err == STORE_NOTFOUND) /* what is visible is in the log */
+            return STORE_CORRUPT;
+        if (err ==
+            STORE_CORRUPT) { /* one that nobody can read: the next one */
+            history_take(h);
+            continue;
+        }
+        if (err != STORE_OK)
+            return err;
         if (too_far(h, record.m.at_us))
             return STORE_NOTFOUND;
         history_take(h);

@@ -186,12 +186,12 @@ enum store_err merge_next(struct merge *m, struct store_reader *r,
         m->sources[0]->id > upto)
         return STORE_NOTFOUND;
     const enum store_err found = store_get(r, m->sources[0]->id, &record);
-    if (found != STORE_OK && found != STORE_NOTFOUND)
+    if (found != STORE_OK && found != STORE_NOTFOUND && found != STORE_CORRUPT)
         return found;
     const enum store_err err = advance_first(m, r);
     if (err != STORE_OK)
         return err;
-    if (found == STORE_NOTFOUND)
+    if (found != STORE_OK) /* removed, or damaged */
         return STORE_INVALID;
     *ret_record = record;
     return STORE_OK;

@@ -1,7 +1,13 @@
 #include "store/reader.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define TELL_EVERY_US 5000000
 
 /* ---- pool and snapshots ------------------------------------------------ */
 
@@ -160,11 +166,31 @@ uint64_t store_epoch(struct store_reader *r)
 
 /* ---- log entries ------------------------------------------------------- */
 
+/* Whoever reads goes on behind it; whoever looks after the disk is told. */
+static void tell_damage(struct store_env *e, uint64_t id)
+{
+    const int64_t now_us = clock_mono_us();
+    int64_t told_us = atomic_load(&e->damaged_told_us);
+
+    atomic_fetch_add(&e->damaged, 1);
+    if ((told_us != 0 && now_us - told_us < TELL_EVERY_US) ||
+        !atomic_compare_exchange_strong(&e->damaged_told_us, &told_us, now_us))
+        return;
+    log_error("store",
+              "%s/data.mdb: entry %" PRIu64 " of the log is damaged and left "
+              "out (%" PRIu64 " times since the start that one was met): see "
+              "'confab check --data %s'",
+              e->dir, id, (uint64_t)atomic_load(&e->damaged), e->dir);
+}
+
 static enum store_err decode_entry(struct store_reader *r, uint64_t id,
                                    MDB_val row, struct record *ret_record)
 {
     r->log_at = id;
-    return schema_get_record(row, id, ret_record) ? STORE_OK : STORE_CORRUPT;
+    if (schema_get_record(row, id, ret_record))
+        return STORE_OK;
+    tell_damage(r->env, id);
+    return STORE_CORRUPT;
 }
 
 /* By cursor: LMDB looks in the leaf it stands on first, where neighbours are. */
@@ -258,14 +284,21 @@ enum store_err store_next(struct store_reader *r, uint64_t after,
     struct record record;
     enum store_err err;
 
-    do {
+    for (;;) {
         err = reader_entry_after(r, after, &record);
+        if (err == STORE_CORRUPT && r->log_at > after) {
+            after = r->log_at;
+            continue;
+        }
         if (err != STORE_OK)
             return err;
         after = record.m.id;
         err = reader_visible(r, &record);
-    } while (err == STORE_NOTFOUND);
-    if (err == STORE_OK)
+        if (err == STORE_NOTFOUND)
+            continue;
+        if (err != STORE_OK && err != STORE_CORRUPT) /* its thing's row */
+            return err;
         *ret_record = record;
-    return err;
+        return STORE_OK;
+    }
 }

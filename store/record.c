@@ -3,12 +3,17 @@
  *    sender, expiry, payload format, content type, response topic, correlation,
  *    user properties]
  * From `sender` on elements may be nil, and nils at the end are left out: most
- * records have nine. flags: bits 0-1 QoS, bit 2 retain. */
+ * records have nine. flags: bits 0-1 QoS, bit 2 retain. Version 2: the array is
+ * followed by its checksum (checksum.h). Version 1 had none. */
+#include "store/checksum.h"
 #include "store/pack.h"
 #include "store/schema.h"
 #include "store/unpack.h"
 
 #define ELEMENTS_ALWAYS 9
+#define ELEMENTS_KNOWN 16
+#define VERSION_UNCHECKED 1
+#define VERSION_CHECKED 2
 #define FLAG_QOS 3u
 #define FLAG_RETAIN 4u
 
@@ -57,9 +62,10 @@ void schema_put_record(struct buffer *b, const struct message *m)
 {
     msgpack_packer p = packer_of(b);
     const uint32_t elements = elements_of(m);
+    const size_t begin = b->len;
 
     msgpack_pack_array(&p, elements);
-    msgpack_pack_uint8(&p, SCHEMA_VERSION);
+    msgpack_pack_uint8(&p, VERSION_CHECKED);
     msgpack_pack_uint8(&p, m->kind);
     pack_str(&p, m->topic);
     msgpack_pack_uint64(&p, m->seq);
@@ -83,6 +89,7 @@ void schema_put_record(struct buffer *b, const struct message *m)
         pack_bin_or_nil(&p, m->correlation);
     if (elements > ELEMENTS_ALWAYS + 6)
         pack_bin_or_nil(&p, m->user_properties);
+    checksum_put(b, begin);
 }
 
 static struct slice str_or_nil(struct unpack *u)
@@ -118,13 +125,29 @@ static void get_optional(struct unpack *u, uint32_t elements, struct record *r)
         m->user_properties = bin_or_nil(u);
 }
 
+/* What is left behind the elements is looked at before anything is added up: a
+ * length that LMDB has from a damaged page may reach far beyond the row. */
+static bool is_intact(const struct unpack *u, uint64_t version,
+                      uint32_t elements, MDB_val v)
+{
+    const size_t left = (size_t)(u->end - u->at);
+    const size_t own = version == VERSION_CHECKED ? CHECKSUM_BYTES : 0;
+
+    if (elements <= ELEMENTS_KNOWN ? left != own : left < own)
+        return false;
+    return version == VERSION_UNCHECKED ||
+           checksum_holds(v.mv_data, v.mv_size);
+}
+
 bool schema_get_record(MDB_val v, uint64_t id, struct record *ret_record)
 {
     struct unpack u = unpack_of(v.mv_data, v.mv_size);
     const uint32_t elements = unpack_array(&u);
     struct record r = {.m.id = id};
 
-    if (elements < ELEMENTS_ALWAYS || unpack_uint(&u) != SCHEMA_VERSION)
+    const uint64_t version = unpack_uint(&u);
+    if (elements < ELEMENTS_ALWAYS || version < VERSION_UNCHECKED ||
+        version > VERSION_CHECKED)
         return false;
     r.m.kind = (uint8_t)unpack_uint_max(&u, UINT8_MAX);
     r.m.topic = unpack_str(&u);
@@ -138,8 +161,17 @@ bool schema_get_record(MDB_val v, uint64_t id, struct record *ret_record)
     r.m.payload = unpack_bin(&u);
     if (elements > ELEMENTS_ALWAYS)
         get_optional(&u, elements, &r);
-    if (u.failed || r.m.topic.len == 0 || r.m.qos > 2)
+    if (u.failed || r.m.topic.len == 0 || r.m.qos > 2 ||
+        !is_intact(&u, version, elements, v))
         return false;
     *ret_record = r;
     return true;
+}
+
+bool schema_record_is_checked(MDB_val v)
+{
+    struct unpack u = unpack_of(v.mv_data, v.mv_size);
+
+    (void)unpack_array(&u);
+    return unpack_uint(&u) == VERSION_CHECKED;
 }

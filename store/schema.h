@@ -47,11 +47,18 @@
 
 #include <lmdb.h>
 
+#include <stdatomic.h>
+
 #include "base/buffer.h"
 #include "store/session.h"
 #include "store/store.h"
 
+/* Of rows; those of `log` have their own (record.c). */
 #define SCHEMA_VERSION 1
+/* Of the whole, in the meta row `format`: 2 has checksums in rows of `log`. A
+ * store of an earlier format is read as it is, and gets this one with the first
+ * transaction that writes. */
+#define SCHEMA_FORMAT 2
 
 /* X(field, name, flags) */
 #define SCHEMA_DATABASES(X)                                                   \
@@ -123,6 +130,8 @@ struct thing_state {
  * and return false when it is not such a row (STORE_CORRUPT to the caller). */
 void schema_put_record(struct buffer *b, const struct message *m);
 bool schema_get_record(MDB_val v, uint64_t id, struct record *ret_record);
+/* Of one that was read: whether it has a checksum. */
+bool schema_record_is_checked(MDB_val v);
 void schema_put_thing(struct buffer *b, const struct thing_state *t);
 bool schema_get_thing(MDB_val key, MDB_val v, struct thing_state *ret_thing);
 void schema_put_chunk(struct buffer *b, const struct chunk_row *c);
@@ -162,7 +171,7 @@ void schema_put_group(struct buffer *b, const struct group_row *g,
                       const uint64_t *ids);
 bool schema_get_group(MDB_val key, MDB_val v, struct group_row *ret_row);
 /* meta: one number per row; keys are the texts below, without NUL. */
-#define META_FORMAT "format" /* SCHEMA_VERSION of the writer that made it */
+#define META_FORMAT "format" /* SCHEMA_FORMAT of whoever wrote last */
 #define META_STORE_ID "store_id"
 #define META_EPOCH "epoch"
 #define META_CREATED "created" /* µs since 1970 */
@@ -194,9 +203,16 @@ struct store_env {
                               lacks a reader slot */
     int commit_rc; /* writer only: why the last commit failed; 0: not */
     uint64_t store_id, epoch;
+    uint64_t format;              /* what `meta` says */
+    atomic_uint_fast64_t damaged; /* rows of `log` met that cannot be read */
+    atomic_int_fast64_t damaged_told_us; /* mono; when the log was told */
     bool read_only;
 };
 struct store_env *store_env(struct store *st);
+
+/* A store of an earlier format becomes one of SCHEMA_FORMAT, in a transaction that
+ * writes; e->format is the caller's to set once that is committed. */
+enum store_err store_put_format(struct store_env *e, MDB_txn *txn);
 
 /* End of the last page of the last commit, in bytes: an upper bound of
  * store_used() that costs nothing. */

@@ -6,7 +6,9 @@
  * Process:  one writing process (it holds the flock of LOCK_NAME), any number
  *           of reading ones. A directory is opened once per process.
  * fork():   open after it, never before: LMDB locks do not survive it.
- * Logging:  none. Failures are returned; the caller knows whom to tell. */
+ * Logging:  damaged entries of the log, which readers skip, at most one line in
+ *           five seconds. Other failures are returned; the caller knows whom to
+ *           tell. */
 #ifndef CONFAB_STORE_STORE_H
 #define CONFAB_STORE_STORE_H
 

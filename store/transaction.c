@@ -139,6 +139,8 @@ enum store_err transaction_commit(struct transaction *t)
     }
     enum store_err err = purge(t);
     if (err == STORE_OK)
+        err = store_put_format(t->e, t->txn);
+    if (err == STORE_OK)
         err = thing_cache_flush(&t->things, t->e, t->txn, &t->row);
     if (err == STORE_OK)
         err = token_cache_flush(&t->tokens, t->e, t->txn, &t->row);
@@ -154,6 +156,7 @@ enum store_err transaction_commit(struct transaction *t)
     thing_cache_committed(&t->things);
     token_cache_committed(&t->tokens);
     t->committed_head = t->batch->head = t->head;
+    t->e->format = SCHEMA_FORMAT;
     if (t->deleted)
         space_freed(&t->space);
     return STORE_OK;

@@ -344,7 +344,7 @@ static void a_store_of_a_newer_version_is_refused(void **state)
 
     (void)state;
     fixture_open(&f);
-    set_format(&f, SCHEMA_VERSION + 1);
+    set_format(&f, SCHEMA_FORMAT + 1);
     give_up_store(&f);
     assert_int_equal(try_open(&f, &defaults, NULL), STORE_VERSION);
     assert_int_equal(try_open(&f, &to_read, NULL), STORE_VERSION);
