@@ -103,9 +103,11 @@ struct worker *connect_place(struct connection *c,
     return hub->workers[c->publisher % hub->count];
 }
 
-struct worker *connect_home(const struct hub *hub, struct slice identity)
+struct worker *connect_home(const struct hub *hub, struct slice identity,
+                            uint64_t *ret_hash)
 {
-    return hub->workers[hash_of(identity.data, identity.len) % hub->count];
+    *ret_hash = hash_of(identity.data, identity.len);
+    return hub->workers[*ret_hash % hub->count];
 }
 
 /* ---- whether it may ----------------------------------------------------- */

@@ -14,8 +14,10 @@ struct hub;
 struct worker *connect_place(struct connection *c,
                              const struct packet_frame *f);
 
-/* The worker of a session by its identity; not of administrators. */
-struct worker *connect_home(const struct hub *hub, struct slice identity);
+/* The worker of a session by its identity, and the hash that connections have as
+ * `publisher`; not of administrators. */
+struct worker *connect_home(const struct hub *hub, struct slice identity,
+                            uint64_t *ret_hash);
 
 /* Session expiry of this client when it asks for `asked_s`. */
 uint32_t connect_granted_expiry(const struct connection *c, uint32_t asked_s);

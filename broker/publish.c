@@ -279,6 +279,7 @@ void publish_answered(struct worker *w, struct publish *q)
 
 static void will_finished(struct worker *w, struct publish *q)
 {
+    w->wills_under_way--;
     if (q->command.result != RESULT_OK)
         counter_add(&w->counters.dropped.will, 1);
     publish_free(w, q);

@@ -92,7 +92,7 @@ uint8_t publish_accept_will(struct connection *c,
 /* The will of a stored session whose connection is gone: takes `m`, and drops it
  * from the session's rows in the same transaction. false: out of memory. */
 bool publish_stored_will(struct worker *w, struct message *m,
-                         struct slice identity, uint64_t number);
+                         struct slice token, uint64_t number);
 /* Publishes, or only forgets, the connection's will, if it has one. */
 void publish_will(struct connection *c);
 void publish_drop_will(struct connection *c);

@@ -462,8 +462,9 @@ void publish_drop_will(struct connection *c)
     message_unref(take_will(c));
 }
 
+/* number 0: no session has it stored, nothing is to be dropped there. */
 static bool submit_will(struct worker *w, struct message *m, bool uncharged,
-                        struct slice identity, uint64_t number)
+                        struct slice token, uint64_t number)
 {
     struct publish *q = publish_new(w, NULL);
 
@@ -476,26 +477,27 @@ static bool submit_will(struct worker *w, struct message *m, bool uncharged,
     q->command.uncharged = uncharged;
     q->bytes = sizeof(*q) + size_of(m);
     if (number != 0) { /* the session must not publish it again */
-        q->memory = malloc(identity.len);
+        q->memory = malloc(token.len + 1);
         if (q->memory == NULL) {
             q->command.message = NULL;
             publish_free(w, q);
             return false;
         }
-        memcpy(q->memory, identity.data, identity.len);
+        if (token.len > 0)
+            memcpy(q->memory, token.data, token.len);
+        ((char *)q->memory)[token.len] = '\0';
         q->command.mark = (struct session_mark){
-            .number = number, .identity = slice_of(q->memory, identity.len)};
+            .number = number, .identity = slice_of(q->memory, token.len + 1)};
     }
+    w->wills_under_way++;
     publish_submit(w, q);
     return true;
 }
 
 bool publish_stored_will(struct worker *w, struct message *m,
-                         struct slice identity, uint64_t number)
+                         struct slice token, uint64_t number)
 {
-    const bool nameless = *(const char *)identity.data == '\0';
-
-    if (submit_will(w, m, nameless, identity, number))
+    if (submit_will(w, m, token.len == 0, token, number))
         return true;
     message_unref(m);
     return false;
@@ -508,8 +510,7 @@ void publish_will(struct connection *c)
 
     if (m == NULL)
         return;
-    if (submit_will(w, m, c->role == ROLE_NAMELESS,
-                    slice_of(c->identity, c->identity_len),
+    if (submit_will(w, m, c->role == ROLE_NAMELESS, connection_token(c),
                     c->stored == NULL ? 0 : c->stored->number))
         return;
     counter_add(&w->counters.dropped.will, 1);

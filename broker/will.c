@@ -9,19 +9,30 @@
 #define SECOND_US INT64_C(1000000)
 #define SHORTEST_S 0.001
 
+/* Of all wills that are due, so many are read and with the writer at a time: after
+ * a restart it may be those of all clients there are. */
+#define WILLS_AT_ONCE 32
+
+/* Numbers only: the will, and whose it is, are in the store. A client id may have
+ * 65,535 bytes, its will more. */
 struct pending_will {
-    UT_hash_handle hh; /* worker.wills */
+    UT_hash_handle hh;             /* worker.wills */
+    TAILQ_ENTRY(pending_will) due; /* worker.due_wills */
     ev_timer timer;
     struct worker *worker;
+    uint64_t client; /* hash of token and client id (connection.publisher) */
     uint64_t number; /* of the session */
     bool overdue;    /* was so when it began to wait */
-    size_t len;
-    char identity[];
+    bool is_due;     /* in worker.due_wills */
+    size_t token_len;
+    char token[]; /* with a NUL behind it; empty: of a nameless client */
 };
 
 static void forget(struct pending_will *p)
 {
     ev_timer_stop(p->worker->loop, &p->timer);
+    if (p->is_due)
+        TAILQ_REMOVE(&p->worker->due_wills, p, due);
     HASH_DEL(p->worker->wills, p);
     free(p);
 }
@@ -57,26 +68,39 @@ static void publish_pending(struct pending_will *p)
     struct worker *w = p->worker;
     struct message *m = read_will(p);
 
-    if (m == NULL || !publish_stored_will(w, m,
-                                          slice_of(p->identity, p->len),
-                                          p->number))
+    if (m == NULL ||
+        !publish_stored_will(w, m, slice_of(p->token, p->token_len),
+                             p->number))
         counter_add(&w->counters.dropped.will, 1);
     forget(p);
 }
 
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
+    struct pending_will *p = timer->data;
+
     (void)loop;
     (void)events;
-    publish_pending(timer->data);
+    p->is_due = true;
+    TAILQ_INSERT_TAIL(&p->worker->due_wills, p, due);
+}
+
+void wills_turn(struct worker *w)
+{
+    struct pending_will *p;
+
+    while ((p = TAILQ_FIRST(&w->due_wills)) != NULL &&
+           w->wills_under_way < WILLS_AT_ONCE &&
+           publish_pool_has_room(&w->publishes))
+        publish_pending(p);
 }
 
 /* ---- waiting --------------------------------------------------------------- */
 
-static bool wait_for(struct worker *w, struct slice identity, uint64_t number,
-                     int64_t wait_us)
+static bool wait_for(struct worker *w, struct slice token, uint64_t client,
+                     uint64_t number, int64_t wait_us)
 {
-    struct pending_will *p = calloc(1, sizeof(*p) + identity.len);
+    struct pending_will *p = calloc(1, sizeof(*p) + token.len + 1);
     const double wait_s = (double)wait_us / (double)SECOND_US;
 
     if (p == NULL)
@@ -84,9 +108,10 @@ static bool wait_for(struct worker *w, struct slice identity, uint64_t number,
     p->worker = w;
     p->number = number;
     p->overdue = wait_us <= 0;
-    p->len = identity.len;
-    memcpy(p->identity, identity.data, identity.len);
-    HASH_ADD_KEYPTR(hh, w->wills, p->identity, p->len, p);
+    p->client = client;
+    p->token_len = token.len;
+    memcpy(p->token, token.data, token.len);
+    HASH_ADD(hh, w->wills, client, sizeof(p->client), p);
     if (p->hh.tbl == NULL) {
         free(p);
         return false;
@@ -109,8 +134,8 @@ int64_t will_connection_ended(struct connection *c)
         return 0;
     /* The session ends with the connection, or nothing has to be waited for. */
     if (c->stored == NULL || wait_s == 0 ||
-        !wait_for(w, slice_of(c->identity, c->identity_len),
-                  c->stored->number, wait_s * SECOND_US)) {
+        !wait_for(w, connection_token(c), c->publisher, c->stored->number,
+                  wait_s * SECOND_US)) {
         publish_will(c);
         return 0;
     }
@@ -121,14 +146,15 @@ int64_t will_connection_ended(struct connection *c)
  * start clients may be served before any timer is. */
 static bool is_due(struct pending_will *p)
 {
-    return p->overdue || ev_timer_remaining(p->worker->loop, &p->timer) <= 0.;
+    return p->overdue || p->is_due ||
+           ev_timer_remaining(p->worker->loop, &p->timer) <= 0.;
 }
 
 void will_client_returned(struct connection *c, bool clean)
 {
     struct pending_will *p;
 
-    HASH_FIND(hh, c->worker->wills, c->identity, c->identity_len, p);
+    HASH_FIND(hh, c->worker->wills, &c->publisher, sizeof(p->client), p);
     if (p == NULL)
         return;
     if (clean || is_due(p))
@@ -147,10 +173,14 @@ static bool load_all(struct hub *hub, struct store_reader *r)
     enum store_err err;
 
     while ((err = store_session_next(r, &walk, &row)) == STORE_OK) {
-        if (!row.has_will || row.ended_us == 0)
-            continue;
-        struct worker *w = connect_home(hub, row.identity);
-        if (!wait_for(w, row.identity, row.number, row.will_due_us - now_us))
+        struct record will;
+        uint64_t client;
+        if (!row.has_will || row.ended_us == 0 ||
+            store_session_will(r, row.number, &will) != STORE_OK)
+            continue; /* none, or it was published */
+        struct worker *w = connect_home(hub, row.identity, &client);
+        if (!wait_for(w, session_token(row.identity), client, row.number,
+                      row.will_due_us - now_us))
             return false;
     }
     return err == STORE_NOTFOUND;

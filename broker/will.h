@@ -1,7 +1,8 @@
 /* Wills with a delay, after their connections have ended (MQTT 5 §3.1.3.2.2).
  *
  * Only stored sessions outlive a connection, so only their wills can wait; the
- * will itself is in the store, here is when it is due. It is cancelled when the
+ * will itself is in the store and is read when it is published; here is when that
+ * is. It is cancelled when the
  * client comes back to its session in time (MQTT-3.1.3-9), and published at once
  * when it comes back to a clean one: the old session ends with that.
  * In time means before it was due, not before it was published: a will without a
@@ -30,5 +31,8 @@ void will_client_returned(struct connection *c, bool clean);
  * false: the store cannot be read, or memory. */
 bool wills_load(struct hub *hub);
 void wills_release(struct worker *w);
+
+/* The worker's turn: publishes those that are due, a few at a time. */
+void wills_turn(struct worker *w);
 
 #endif

@@ -17,8 +17,8 @@
 #include "broker/will.h"
 
 #define RESULTS_AT_ONCE 256
-#define FAN_OUT_US 5000 /* then sockets are looked at again */
-#define RETRY_S 0.05    /* the store failed */
+#define FAN_OUT_US 5000   /* then sockets are looked at again */
+#define RETRY_S 0.05      /* the store failed */
 #define SAVE_WITHIN_S 1.0 /* stored sessions */
 #define PHASE_TICK_S 0.02
 #define CLOSING_US 1200000 /* to say goodbye */
@@ -305,6 +305,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     take_moves(w);
     take_results(w);
     publish_submit_waiting(w);
+    wills_turn(w);
     resume_starving(w);
     more = share_take(w);
     more |= fan_out_turn(w, FAN_OUT_US);
@@ -364,6 +365,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     TAILQ_INIT(&w->starving);
     TAILQ_INIT(&w->behind);
     TAILQ_INIT(&w->unsaved);
+    TAILQ_INIT(&w->due_wills);
     LIST_INIT(&w->handovers);
     SLIST_INIT(&w->dead);
     publish_pool_init(&w->publishes);
@@ -379,7 +381,8 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     ev_init(&w->tick, on_tick);
     ev_init(&w->save_tick, on_save_tick);
     ev_init(&w->accept_pause, listener_on_pause_over);
-    w->turn.data = w->check.data = w->accept_pause.data = w->save_tick.data = w;
+    w->turn.data = w->check.data = w->accept_pause.data = w->save_tick.data =
+        w;
     ev_async_start(w->loop, &w->wake);
     ev_prepare_start(w->loop, &w->turn);
     ev_check_start(w->loop, &w->check);

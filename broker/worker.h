@@ -66,7 +66,7 @@ struct worker {
     struct mailbox *moves;   /* struct connection */
     /* struct publish, another worker's (roll_call.h) */
     struct mailbox *questions;
-    struct share share;      /* has another one */
+    struct share share; /* has another one */
     /* Not 0: batches had no room in the mailbox; 1 + the head of the last one.
      * While it is set the writer sends none, so that order is kept. */
     _Atomic uint64_t missed;
@@ -107,7 +107,9 @@ struct worker {
     bool save_all;
     struct opening *openings; /* CONNECTs that wait for the store, by identity;
                                  session_open.c's */
-    struct pending_will *wills; /* by identity */
+    struct pending_will *wills; /* by client */
+    TAILQ_HEAD(, pending_will) due_wills;
+    size_t wills_under_way; /* with the writer */
     struct connection_list starving; /* not read: the worker's credits */
     struct connection_list behind;   /* not read: fan-out of their own */
     SLIST_HEAD(, connection) dead;
@@ -116,13 +118,13 @@ struct worker {
     struct subscription_index *index;
     uint64_t stamp;
     struct identifiers identifiers; /* of the message at hand */
-    struct connection **hits; /* room for every connection */
+    struct connection **hits;       /* room for every connection */
     size_t hit_count, hit_cap;
 
     uint64_t head;      /* everything up to this id was fanned out */
     uint64_t reread_to; /* > head: batches are missing, the log is read */
     bool recheck_tokens;
-    bool fanning_out; /* the message with id `head`, right now */
+    bool fanning_out;      /* the message with id `head`, right now */
     struct batch *current; /* being fanned out, and how far */
     size_t current_at;
     size_t encoded; /* bytes since the last flush */

@@ -38,7 +38,9 @@ struct session_row {
     int64_t ended_us;  /* 0: connected, as far as the store knows */
     uint64_t position; /* everything up to this id was given to it */
     int64_t created_us;
-    bool has_will;
+    bool
+        has_will; /* when this was written; the row in `wills` says whether it is
+                      still to be published */
     uint32_t will_delay_s;
     int64_t will_due_us; /* once ended: when to publish it */
 };
@@ -182,11 +184,13 @@ struct group_save {
 
 /* What COMMAND_APPEND does to a session in its transaction, when it stores. */
 struct session_mark {
-    uint64_t number;       /* 0: nothing */
-    struct slice identity; /* whose that session is */
+    uint64_t number; /* 0: nothing */
+    struct slice
+        identity; /* whose that session is; of a will its token and the NUL
+                              will do */
     uint16_t
         packet_id; /* inbound QoS 2, to be remembered; 0: the message is the
-                           session's will, which is dropped */
+                           session's will, whose row is deleted */
 };
 
 #endif

@@ -485,16 +485,13 @@ enum store_err session_mark_apply(struct transaction *t,
 
     if (m->number == 0)
         return STORE_OK;
-    enum store_err err = find(t, m->identity, &row);
-    if (err != STORE_OK || row.number != m->number)
-        return err == STORE_NOTFOUND || err == STORE_CORRUPT ? STORE_OK : err;
-    err = account_of(t, session_token(m->identity), &who);
+    enum store_err err = account_of(t, session_token(m->identity), &who);
     if (err != STORE_OK)
         return err;
-    if (m->packet_id != 0)
-        return mark_inbound(t, who, m);
-    row.has_will = false;
-    row.will_due_us = 0;
-    err = put_will(t, who, row.number, NULL);
-    return err == STORE_OK ? session_put(t, who, &row) : err;
+    if (m->packet_id == 0)
+        return put_will(t, who, m->number, NULL);
+    err = find(t, m->identity, &row);
+    if (err != STORE_OK || row.number != m->number)
+        return err == STORE_NOTFOUND || err == STORE_CORRUPT ? STORE_OK : err;
+    return mark_inbound(t, who, m);
 }
