@@ -149,6 +149,7 @@ void session_end(struct connection *c, bool with_will)
     }
     share_member_return_all(c);
     session_finish(c, with_will);
+    share_member_settle_all(c);
     subscribe_forget(c);
     retained_forget(c);
     catch_up_end(c);

@@ -29,6 +29,7 @@ bool share_init(struct worker *w)
     TAILQ_INIT(&s->writing);
     TAILQ_INIT(&s->answering);
     TAILQ_INIT(&s->feeding);
+    TAILQ_INIT(&s->moving);
     s->mail = mailbox_new(SHARE_PARCELS_MAX, wake, w);
     s->out = calloc(w->hub->count + 1, sizeof(struct share_parcel *));
     s->index = subscription_index_new();

@@ -68,6 +68,9 @@ struct share_letter {
     bool paused;      /* REPORT: give it nothing until the next one */
     bool left;        /* REPORT: it takes no more */
     uint32_t settled; /* REPORT */
+    uint64_t received; /* REPORT: GIVEs that came, since it joined */
+    uint64_t unsafe;   /* REPORT: the least id of those that a crash now would
+                          lose with its session; 0: none */
     uint64_t member;  /* handle */
     union {           /* the receiver's, who frees or unrefs it */
         struct share_place *place; /* JOIN */
@@ -94,6 +97,7 @@ struct share {
     struct share_place *places;       /* by handle */
     TAILQ_HEAD(, share_place) answering;
     TAILQ_HEAD(, share_group) feeding; /* owe messages, and have credit */
+    TAILQ_HEAD(, share_group) moving;  /* to be saved before the tick */
 };
 
 bool share_init(struct worker *w); /* false: out of memory */

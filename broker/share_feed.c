@@ -1,5 +1,7 @@
 #include "broker/share_feed.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "broker/share_group_private.h"
 
@@ -105,16 +107,21 @@ static enum feeding read_on(struct worker *w, struct share_group *g,
     *ret_more = false;
     switch (catchup_next(g->reader, r, w->head, LOOKED_AT_PER_STEP, &record)) {
     case CATCHUP_RECORD:
+        *ret_more = true;
+        if (share_group_has_given(g, record.m.id))
+            return FEED_ON;
         if (!give_record(w, g, &record)) {
             put_back(w, g, record.m.id);
             return FEED_ROOM;
         }
         *bytes += record.m.payload.len;
-        *ret_more = true;
         return FEED_ON;
     case CATCHUP_DONE:
         catchup_free(g->reader); /* live: the same thread fans out */
         g->reader = NULL;
+        free(g->given);
+        g->given = NULL;
+        g->given_count = 0;
         return FEED_ON;
     case CATCHUP_MORE: return FEED_ON;
     case CATCHUP_FAILED: break;

@@ -17,6 +17,9 @@ struct share_place {
     TAILQ_ENTRY(share_place) turn;
     uint32_t credit; /* messages it may have */
     uint32_t given;  /* messages it has: not settled, not come back */
+    uint64_t gives; /* GIVEs ever; those it has not received are the last … */
+    uint64_t ids[SHARE_CREDIT_MAX]; /* … of these, round robin */
+    uint64_t received, unsafe;      /* as it reported last */
     bool paused;     /* has no room for now */
     bool stored;     /* its session is */
     bool left;
@@ -208,6 +211,8 @@ static void group_free(struct worker *w, struct share_group *g)
         p->ready = false;
     }
     share_feed_forget(w, g);
+    share_save_forget(w, g);
+    free(g->given);
     subscription_index_remove(w->share.index, &g->where);
     HASH_DEL(w->share.groups, g);
     catchup_free(g->reader);
@@ -223,6 +228,42 @@ uint64_t share_group_position(const struct worker *w,
     if (g->reader != NULL)
         return catchup_position(g->reader);
     return g->since > w->head ? g->since : w->head;
+}
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+uint64_t share_group_safe_position(const struct worker *w,
+                                   const struct share_group *g)
+{
+    const uint64_t now = share_group_position(w, g);
+    const struct share_place *p;
+    uint64_t unsafe = 0;
+
+    LIST_FOREACH (p, &g->places, entry) {
+        if (p->given == 0)
+            continue;
+        unsafe = least_of(unsafe, p->unsafe);
+        for (uint64_t n = p->received; n < p->gives; n++)
+            unsafe = least_of(unsafe, p->ids[n % SHARE_CREDIT_MAX]);
+    }
+    return unsafe == 0 || unsafe > now ? now : unsafe - 1;
+}
+
+bool share_group_has_given(const struct share_group *g, uint64_t id)
+{
+    size_t from = 0, to = g->given_count;
+
+    while (from < to) {
+        const size_t middle = from + (to - from) / 2;
+        if (g->given[middle] < id)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < g->given_count && g->given[from] == id;
 }
 
 const struct share_returned *share_group_returned(const struct share_group *g)
@@ -352,9 +393,15 @@ void share_group_heed(struct worker *w, const struct share_letter *report)
     HASH_FIND(hh, w->share.places, &report->member, sizeof(report->member), p);
     assert(p != NULL);
     p->given -= report->settled;
+    p->received = report->received;
+    p->unsafe = report->unsafe;
     p->paused = report->paused;
     take_back(w, p, report->ids);
     line_up(p);
+    /* What it leaves behind is on disk nowhere else by now. */
+    if (report->left && report->ids != NULL && p->group != NULL &&
+        p->group->stored)
+        share_save_soon(w, p->group);
     if (report->left && !p->left)
         leave(w, p);
     if (p->group != NULL)
@@ -394,7 +441,10 @@ bool share_group_give(struct worker *w, struct share_group *g,
         return false;
     message_ref(m);
     p->given++;
+    p->ids[p->gives++ % SHARE_CREDIT_MAX] = m->id;
     g->changed = true;
+    if (g->stored && ++g->moved >= SHARE_SAVE_EVERY)
+        share_save_soon(w, g);
     TAILQ_REMOVE(&g->ready, p, turn);
     p->ready = false;
     line_up(p);

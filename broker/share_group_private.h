@@ -27,6 +27,12 @@ struct share_group {
     /* Ids that came back and were given again since, and a tick before: like the
      * position, on disk for two ticks longer. */
     struct share_returned again[2];
+    uint64_t
+        *given; /* owned: QoS 2 messages that were given before a crash …  */
+    size_t given_count; /* … ids growing; not to be given again */
+    unsigned moved;     /* messages given since the last save */
+    bool moving;        /* in share.moving */
+    TAILQ_ENTRY(share_group) move;
     uint64_t final;     /* position when the server began to end; 0: it has not */
     bool feeding;                    /* in share.feeding */
     TAILQ_ENTRY(share_group) feed;
@@ -43,6 +49,13 @@ static inline bool share_group_owes(const struct share_group *g)
 {
     return g->reader != NULL || g->returned.count > 0;
 }
+
+/* Everything up to this id that was given away is settled, or on disk as in flight
+ * to its member. At most the position. */
+uint64_t share_group_safe_position(const struct worker *w,
+                                   const struct share_group *g);
+
+bool share_group_has_given(const struct share_group *g, uint64_t id);
 
 /* A save is back. */
 void share_group_saved(struct worker *w, struct share_group *g);

@@ -26,10 +26,13 @@ struct share_member {
     LIST_ENTRY(share_member) pause;
 
     uint32_t inflight; /* its entries in the connection's list */
+    uint64_t received; /* GIVEs */
     /* for the next report */
     bool news; /* `paused` has changed, or it left */
     uint32_t settled;
     struct share_ids *returned; /* or NULL */
+    size_t len;
+    char filter[];
 };
 
 static struct share_member *find(struct worker *w, uint64_t handle)
@@ -93,10 +96,12 @@ struct share_member *share_member_new(struct connection *c,
                                       const struct subscriber *s)
 {
     struct worker *w = c->worker;
-    struct share_member *m = calloc(1, sizeof(*m));
+    struct share_member *m = calloc(1, sizeof(*m) + filter.len);
 
     if (m == NULL)
         return NULL;
+    m->len = filter.len;
+    memcpy(m->filter, filter.data, filter.len);
     m->handle = share_handle_new(w);
     m->as = *s;
     m->place = make_place(c, filter, m->handle, s->since_id);
@@ -236,10 +241,8 @@ void share_member_return_all(struct connection *c)
 
         if (m == NULL)
             continue;
-        if (entry->qos != 1) {
-            share_member_settle(c->worker, entry);
+        if (entry->qos != 1)
             continue;
-        }
         entry->share = 0;
         m->inflight--;
         give_back(c->worker, m, entry->log_id);
@@ -250,6 +253,21 @@ void share_member_return_all(struct connection *c)
         inflight_remove(&c->inflight, entry);
         i--;
     }
+}
+
+void share_member_settle_all(struct connection *c)
+{
+    for (unsigned i = 0; i < c->inflight.count; i++)
+        share_member_settle(c->worker, inflight_at(&c->inflight, i));
+}
+
+struct slice share_member_filter(struct worker *w,
+                                 const struct inflight_entry *entry)
+{
+    const struct share_member *m =
+        entry->share == 0 ? NULL : find(w, entry->share);
+
+    return m == NULL ? slice_of(NULL, 0) : slice_of(m->filter, m->len);
 }
 
 /* ---- what is given ------------------------------------------------------ */
@@ -317,6 +335,7 @@ void share_member_take(struct worker *w, uint64_t handle,
     struct share_member *m = find(w, handle);
 
     assert(m != NULL && !m->gone);
+    m->received++;
     if (has_room(m)) {
         deliver(w, m, message);
     } else {
@@ -362,6 +381,25 @@ static bool write_join(struct worker *w, struct share_member *m)
     return true;
 }
 
+/* The least id in flight that is not on disk as such. Of a subscription that has
+ * ended nobody looks any more: all of it may be unsafe. */
+static uint64_t unsafe_id(const struct share_member *m)
+{
+    uint64_t least = 0;
+
+    if (m->inflight == 0)
+        return 0;
+    if (m->c == NULL)
+        return 1;
+    for (unsigned i = 0; i < m->c->inflight.count; i++) {
+        const struct inflight_entry *e = inflight_at(&m->c->inflight, i);
+        if (e->share == m->handle && !e->saved && e->log_id != 0 &&
+            (least == 0 || e->log_id < least))
+            least = e->log_id;
+    }
+    return least;
+}
+
 static bool write_report(struct worker *w, struct share_member *m)
 {
     const struct share_letter l = {.kind = SHARE_REPORT,
@@ -369,6 +407,8 @@ static bool write_report(struct worker *w, struct share_member *m)
                                    .paused = m->paused,
                                    .left = m->c == NULL,
                                    .settled = m->settled,
+                                   .received = m->received,
+                                   .unsafe = unsafe_id(m),
                                    .ids = m->returned};
 
     if (!share_write(w, m->owner, &l))

@@ -39,8 +39,14 @@ void share_member_leave(struct share_member *m);
  * removed; entries of ordinary subscriptions are left alone. */
 void share_member_settle(struct worker *w, struct inflight_entry *entry);
 /* The session ends: what it has not acknowledged of QoS 1 goes back to the
- * groups, QoS 2 to nobody else (MQTT-4.8.2-4, -5). */
+ * groups (MQTT-4.8.2-4). Before its last save. */
 void share_member_return_all(struct connection *c);
+/* After it: QoS 2 goes to nobody else (MQTT-4.8.2-5). */
+void share_member_settle_all(struct connection *c);
+/* The shared subscription by which an entry in flight came; borrowed as long as
+ * it is in flight. */
+struct slice share_member_filter(struct worker *w,
+                                 const struct inflight_entry *entry);
 /* The connection has room for messages again. */
 void share_member_wake(struct connection *c);
 

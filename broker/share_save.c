@@ -7,13 +7,47 @@
 
 /* ---- reading --------------------------------------------------------------- */
 
+static bool load_given(struct store_reader *r, struct share_group *g)
+{
+    struct session_walk walk = {0};
+    enum store_err err;
+    size_t cap = 0;
+    uint64_t id;
+
+    while ((err = store_given_next(r, slice_of(g->name, g->len), &walk,
+                                   &id)) == STORE_OK) {
+        if (g->given_count == cap) {
+            cap = cap == 0 ? 64 : cap * 2;
+            uint64_t *more = realloc(g->given, cap * sizeof(*more));
+            if (more == NULL)
+                return false;
+            g->given = more;
+        }
+        g->given[g->given_count++] = id;
+    }
+    return err == STORE_NOTFOUND;
+}
+
+/* Some session has them for good. */
+static size_t without_given(const struct share_group *g, uint64_t *ids,
+                            size_t count)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!share_group_has_given(g, ids[i]))
+            ids[left++] = ids[i];
+    return left;
+}
+
 static bool resume(struct worker *w, struct share_group *g,
-                   const struct group_row *row)
+                   struct store_reader *r, const struct group_row *row)
 {
     uint64_t *ids = malloc((row->id_count + 1) * sizeof(*ids));
     const bool good = ids != NULL && group_row_ids(row, ids) &&
+                      load_given(r, g) &&
                       share_group_resume(w, g, row->position, ids,
-                                         row->id_count);
+                                         without_given(g, ids, row->id_count));
 
     free(ids);
     return good;
@@ -30,7 +64,7 @@ bool share_load(struct worker *w, struct share_group *g)
     if (store_reader_begin(r) == STORE_OK) {
         const enum store_err err =
             store_group(r, slice_of(g->name, g->len), &row);
-        good = err == STORE_OK ? resume(w, g, &row) : err == STORE_NOTFOUND;
+        good = err == STORE_OK ? resume(w, g, r, &row) : err == STORE_NOTFOUND;
         g->stored |= err == STORE_OK;
     }
     store_reader_release(r);
@@ -96,7 +130,12 @@ static uint64_t position_to_save(struct worker *w, struct share_group *g,
 {
     if (w->phase != HUB_SERVING && g->final == 0)
         g->final = now;
-    return g->final != 0 ? g->final : exact ? now : g->before[1];
+    if (g->final != 0)
+        return g->final;
+    if (exact)
+        return now;
+    const uint64_t safe = share_group_safe_position(w, g);
+    return safe > g->before[1] ? safe : g->before[1];
 }
 
 /* Appends those up to the position, which what is beyond is read from again,
@@ -121,28 +160,91 @@ static void age(struct share_group *g, uint64_t now)
     g->again[0] = (struct share_returned){0};
 }
 
-void share_save(struct worker *w, struct share_group *g, bool exact)
+static int by_id(const void *a, const void *b)
 {
-    const uint64_t now = share_group_position(w, g);
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Grown, none twice; returns how many are left. */
+static size_t sort_once(uint64_t *ids, size_t count)
+{
+    size_t left = 0;
+
+    qsort(ids, count, sizeof(*ids), by_id);
+    for (size_t i = 0; i < count; i++)
+        if (left == 0 || ids[left - 1] != ids[i])
+            ids[left++] = ids[i];
+    return left;
+}
+
+/* false: out of memory. */
+static bool save_now(struct worker *w, struct share_group *g, uint64_t now,
+                     bool exact)
+{
     const uint64_t position = position_to_save(w, g, now, exact);
     const size_t most =
         g->returned.count + g->again[0].count + g->again[1].count;
     uint64_t *ids = malloc((most + 1) * sizeof(*ids));
 
     if (ids == NULL)
-        return; /* the next tick tries again */
+        return false;
     size_t count = put_ids(ids, 0, &g->returned, position, NULL);
     if (!exact) {
         count = put_ids(ids, count, &g->again[0], position, &g->returned);
         count = put_ids(ids, count, &g->again[1], position, &g->returned);
     }
+    count = sort_once(ids, count);
     const struct group_save save = {
         .position = position, .ids = ids, .id_count = count};
+    g->moved = 0;
+    submit(w, g, slice_of(g->name, g->len), &save);
+    free(ids);
+    return true;
+}
+
+void share_save(struct worker *w, struct share_group *g, bool exact)
+{
+    const uint64_t now = share_group_position(w, g);
+
+    if (!save_now(w, g, now, exact))
+        return; /* the next tick tries again */
     age(g, now);
     g->settling = exact ? 0 : g->changed ? 2 : g->settling - 1;
     g->changed = false;
-    submit(w, g, slice_of(g->name, g->len), &save);
-    free(ids);
+}
+
+/* ---- between two ticks ----------------------------------------------------- */
+
+void share_save_soon(struct worker *w, struct share_group *g)
+{
+    if (g->moving)
+        return;
+    g->moving = true;
+    TAILQ_INSERT_TAIL(&w->share.moving, g, move);
+}
+
+void share_save_forget(struct worker *w, struct share_group *g)
+{
+    if (!g->moving)
+        return;
+    g->moving = false;
+    TAILQ_REMOVE(&w->share.moving, g, move);
+}
+
+/* `changed` and the ages stay: those are the ticks'. */
+void share_save_moving(struct worker *w)
+{
+    struct share_group *g, *next;
+
+    for (g = TAILQ_FIRST(&w->share.moving); g != NULL; g = next) {
+        next = TAILQ_NEXT(g, move);
+        if (g->saves > 0)
+            continue;
+        share_save_forget(w, g);
+        (void)save_now(w, g, share_group_position(w, g), false);
+    }
 }
 
 void share_save_all(struct worker *w, bool exact)

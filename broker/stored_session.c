@@ -7,6 +7,7 @@
 #include "broker/catch_up.h"
 #include "broker/flow.h"
 #include "broker/publish_private.h"
+#include "broker/share_member.h"
 #include "broker/subscribe.h"
 
 /* ---- life ---------------------------------------------------------------- */
@@ -218,6 +219,49 @@ static bool is_due(const struct inflight_entry *e, bool last)
     return e->log_id != 0 && (e->changed || (last && e->saving));
 }
 
+/* QoS 2 of a shared subscription, on disk for the first time. */
+static bool is_given(const struct inflight_entry *e)
+{
+    return e->share != 0 && e->qos == 2 && !e->saved;
+}
+
+/* 0: there is none. */
+static size_t given_size(const struct connection *c)
+{
+    size_t names = 0;
+
+    for (unsigned i = 0; i < c->inflight.count; i++) {
+        const struct inflight_entry *e = inflight_at(&c->inflight, i);
+        if (is_given(e))
+            names += 16 + share_member_filter(c->worker, e).len;
+    }
+    return names == 0
+               ? 0
+               : names + 16 + c->inflight.count * sizeof(struct session_given);
+}
+
+/* Of the entries that are due; before put_entries(). */
+static void put_given(struct snapshot *to, const struct connection *c,
+                      bool last)
+{
+    struct session_given *rows = take(to, c->inflight.count * sizeof(*rows));
+    size_t count = 0;
+
+    for (unsigned i = 0; i < c->inflight.count; i++) {
+        const struct inflight_entry *e = inflight_at(&c->inflight, i);
+        if (!is_due(e, last) || !is_given(e))
+            continue;
+        const struct slice filter = share_member_filter(c->worker, e);
+        char *copy = take(to, filter.len);
+        memcpy(copy, filter.data, filter.len);
+        rows[count++] =
+            (struct session_given){.filter = slice_of(copy, filter.len),
+                                   .log_id = e->log_id};
+    }
+    to->save.given = rows;
+    to->save.given_count = count;
+}
+
 static void put_entries(struct snapshot *to, struct connection *c, bool last)
 {
     struct session_inflight *rows =
@@ -303,10 +347,11 @@ static size_t greeted_size(const struct connection *c)
 
 static struct publish *snapshot(struct connection *c, bool last)
 {
+    const size_t given = given_size(c);
     const size_t more =
         c->inflight.count * (sizeof(struct session_inflight) + 16) +
         identifiers_of(c) * sizeof(uint32_t) + INFLIGHT_MAX * 2 +
-        greeted_size(c) + 64;
+        greeted_size(c) + given + 64;
     struct publish *q = publish_new(c->worker, last ? NULL : c);
     struct snapshot *to = q == NULL ? NULL : snapshot_of(c, q, more);
 
@@ -315,6 +360,8 @@ static struct publish *snapshot(struct connection *c, bool last)
             publish_free(c->worker, q);
         return NULL;
     }
+    if (given > 0)
+        put_given(to, c, last);
     put_entries(to, c, last);
     put_forgotten(to, c->stored);
     put_greeted(to, c);

@@ -180,6 +180,7 @@ static void save_sessions(struct worker *w)
     stored_sessions_save(w, w->save_all);
     if (w->save_all || w->phase == HUB_DRAINING)
         share_save_all(w, w->phase == HUB_DRAINING);
+    share_save_moving(w);
     w->save_all = false;
     if ((TAILQ_EMPTY(&w->unsaved) && w->share.groups == NULL) ||
         ev_is_active(&w->save_tick))

@@ -1,4 +1,5 @@
 /* Keys, and every row but those of `log` (record.c):
+ *   given     [version]
  *   chunks    [version, ids, first_seq, first_at_us, bytes, stored]
  *   things    [version, name, first_id, last_id, first_seq, last_seq,
  *              trimmed_id, count, bytes, last_at_us,
@@ -45,6 +46,35 @@ void schema_chunk_key(struct slice topic, uint64_t first_id,
     ret_key->bytes[ret_key->len++] = 0;
     for (int shift = 56; shift >= 0; shift -= 8)
         ret_key->bytes[ret_key->len++] = (unsigned char)(first_id >> shift);
+}
+
+void schema_given_prefix(struct slice group, struct schema_key *ret_key)
+{
+    ret_key->len = crypto_generichash_BYTES_MIN;
+    crypto_generichash(ret_key->bytes, ret_key->len, group.data, group.len,
+                       NULL, 0);
+}
+
+void schema_given_key(struct slice group, uint64_t id,
+                      struct schema_key *ret_key)
+{
+    schema_given_prefix(group, ret_key);
+    for (int shift = 56; shift >= 0; shift -= 8)
+        ret_key->bytes[ret_key->len++] = (unsigned char)(id >> shift);
+}
+
+bool schema_given_id(const struct schema_key *prefix, MDB_val key,
+                     uint64_t *ret_id)
+{
+    const unsigned char *k = key.mv_data;
+
+    if (key.mv_size != prefix->len + 8 ||
+        memcmp(k, prefix->bytes, prefix->len) != 0)
+        return false;
+    *ret_id = 0;
+    for (int i = 0; i < 8; i++)
+        *ret_id = *ret_id << 8 | k[prefix->len + (size_t)i];
+    return true;
 }
 
 /* ---- chunks ------------------------------------------------------------ */

@@ -74,6 +74,7 @@
     X(inflight, "inflight", 0)                                                \
     X(wills, "wills", 0)                                                      \
     X(groups, "groups", 0)                                                    \
+    X(given, "given", 0)                                                      \
     X(operations, "operations", 0)                                            \
     X(operations_by_time, "operations_by_time", 0)                            \
     X(idempotency, "idempotency", 0)                                          \
@@ -170,6 +171,13 @@ bool schema_get_inflight(MDB_val key, MDB_val v,
 void schema_put_group(struct buffer *b, const struct group_row *g,
                       const uint64_t *ids);
 bool schema_get_group(MDB_val key, MDB_val v, struct group_row *ret_row);
+/* given: 16 bytes of a hash of the group's name, id big-endian; the row says
+ * nothing. The prefix alone for all of a group. */
+void schema_given_prefix(struct slice group, struct schema_key *ret_key);
+void schema_given_key(struct slice group, uint64_t id,
+                      struct schema_key *ret_key);
+bool schema_given_id(const struct schema_key *prefix, MDB_val key,
+                     uint64_t *ret_id);
 /* meta: one number per row; keys are the texts below, without NUL. */
 #define META_FORMAT "format" /* SCHEMA_FORMAT of whoever wrote last */
 #define META_STORE_ID "store_id"

@@ -10,6 +10,8 @@
  *                 filter never sees older messages; changed_at and the options
  *                 before
  *  groups         token, group, filter of a shared subscription → position
+ *  given          group, id: a QoS 2 message that is some stored session's for
+ *                 good, although the group's position has not passed it
  *  wills          session number → the will's record
  *  inflight       session number, direction, packet id → outbound: log id, order,
  *                 QoS, state, retain flag, identifiers; inbound (QoS 2 messages
@@ -107,6 +109,14 @@ enum store_err store_inflight_next(struct store_reader *r, uint64_t number,
 bool session_inflight_identifiers(const struct session_inflight *row,
                                   uint32_t *ret_identifiers);
 
+/* A QoS 2 message of a shared subscription that is about to be sent: the session
+ * alone may ever get it (MQTT-4.3.3, MQTT-4.8.2-5), so its group must not give it
+ * again where a crash takes the group's position back. */
+struct session_given {
+    struct slice filter; /* `$share/…` */
+    uint64_t log_id;
+};
+
 /* A shared subscription some stored session is in, connected or not: how far the
  * group has given its messages away, and which of them came back. The row begins
  * with the first such subscription and ends with the last, in the transactions of
@@ -121,6 +131,9 @@ struct group_row {
 };
 enum store_err store_group(struct store_reader *r, struct slice name,
                            struct group_row *ret_row);
+/* The given messages of a group, ids growing; zero the walk to begin. */
+enum store_err store_given_next(struct store_reader *r, struct slice group,
+                                struct session_walk *walk, uint64_t *ret_id);
 /* ret_ids has room for row->id_count. */
 bool group_row_ids(const struct group_row *row, uint64_t *ret_ids);
 
@@ -154,6 +167,8 @@ struct session_save {
     size_t forgotten_count;
     const struct session_inflight *entries;
     size_t entry_count;
+    const struct session_given *given; /* … of which these are some group's */
+    size_t given_count;
     const uint16_t *released; /* inbound packet ids */
     size_t released_count;
     const struct slice *removed; /* filters */
@@ -172,7 +187,9 @@ struct session_save {
 };
 
 /* COMMAND_GROUP_SAVE. NOT_FOUND: no stored session is in that group (any more).
- * Ids beyond GROUP_IDS_MAX are left out, the newest first. */
+ * Ids beyond GROUP_IDS_MAX are left out, the last first. Unless `adds`, the ids
+ * grow, and what was given up to the position needs no rows any more, unless it is
+ * one of them. */
 struct group_save {
     struct slice name;
     bool

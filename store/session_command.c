@@ -5,6 +5,8 @@
 
 #define INFLIGHT_KEY 11
 #define INFLIGHT_ROW 32 /* without identifiers */
+#define GIVEN_KEY 24
+#define GIVEN_ROW 2
 
 /* ---- rows ---------------------------------------------------------------- */
 
@@ -297,7 +299,7 @@ static uint64_t cost_of_entries(const struct session_save *s)
             account_row_cost(INFLIGHT_KEY,
                              INFLIGHT_ROW +
                                  5 * (uint64_t)s->entries[i].identifier_count);
-    return cost;
+    return cost + s->given_count * account_row_cost(GIVEN_KEY, GIVEN_ROW);
 }
 
 static uint64_t cost_of_subscriptions(const struct session_save *s)
@@ -343,6 +345,16 @@ static enum store_err save_inflight(struct transaction *t, struct token *who,
         err = account_put(t, who, ACCOUNT_SESSIONS, t->e->db.inflight,
                           schema_val(&key));
     }
+    return err;
+}
+
+static enum store_err save_given(struct transaction *t,
+                                 const struct session_save *s)
+{
+    enum store_err err = STORE_OK;
+
+    for (size_t i = 0; err == STORE_OK && i < s->given_count; i++)
+        err = group_given(t, s->identity, &s->given[i]);
     return err;
 }
 
@@ -419,6 +431,8 @@ static enum store_err save(struct transaction *t, struct command *c,
     const bool kept = c->result == RESULT_OK;
     if (kept)
         err = save_inflight(t, who, s);
+    if (err == STORE_OK && kept)
+        err = save_given(t, s);
     if (err == STORE_OK && kept)
         err = save_subscriptions(t, who, s);
     return err == STORE_OK ? save_row(t, who, s, kept, row) : err;

@@ -372,6 +372,20 @@ enum store_err store_subscription_next(struct store_reader *r, uint64_t number,
     return err;
 }
 
+enum store_err store_given_next(struct store_reader *r, struct slice group,
+                                struct session_walk *walk, uint64_t *ret_id)
+{
+    struct schema_key first;
+    MDB_val key, row;
+    enum store_err err;
+
+    schema_given_prefix(group, &first);
+    do
+        err = walk_next(r, r->env->db.given, &first, walk, &key, &row);
+    while (err == STORE_OK && !schema_given_id(&first, key, ret_id));
+    return err;
+}
+
 enum store_err store_inflight_next(struct store_reader *r, uint64_t number,
                                    struct session_walk *walk,
                                    struct session_inflight *ret_row)

@@ -18,6 +18,11 @@ enum store_err session_delete(struct transaction *t,
 enum store_err group_count(struct transaction *t, struct slice identity,
                            struct slice filter, bool more);
 
+/* A message of the shared subscription `g->filter` is the session's of `identity`;
+ * nothing when no stored session is in that group. */
+enum store_err group_given(struct transaction *t, struct slice identity,
+                           const struct session_given *g);
+
 /* A walk over all sessions, begun every minute, that deletes those which are
  * over, and those of revoked tokens. */
 struct session_sweep {

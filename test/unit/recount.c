@@ -149,13 +149,32 @@ static void see_part(struct recount *c, MDB_val k, MDB_val v)
     o->held->usage.session_bytes += row_cost(k, v);
 }
 
+/* What was given to its members for good. */
+static uint64_t given_cost(struct recount *c, struct slice group)
+{
+    struct schema_key prefix;
+    MDB_cursor *cursor;
+    uint64_t bytes = 0, id;
+    MDB_val k, v;
+
+    schema_given_prefix(group, &prefix);
+    k = schema_val(&prefix);
+    assert_int_equal(mdb_cursor_open(c->txn, c->e->db.given, &cursor), 0);
+    for (int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+         rc == 0 && schema_given_id(&prefix, k, &id);
+         rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT))
+        bytes += row_cost(k, v);
+    mdb_cursor_close(cursor);
+    return bytes;
+}
+
 static void see_group(struct recount *c, MDB_val k, MDB_val v)
 {
     struct group_row row;
 
     assert_true(schema_get_group(k, v, &row));
     held_by(c, session_token(row.name))->usage.session_bytes +=
-        row_cost(k, v);
+        row_cost(k, v) + given_cost(c, row.name);
 }
 
 /* Names that hold something and those that say so: all are compared. */

@@ -332,6 +332,99 @@ static void no_local_does_not_lose_what_waits(void **state)
     }
 }
 
+/* ---- shared subscriptions ---------------------------------------------------- */
+
+static void append2(struct by_hand *h, const char *text)
+{
+    by_hand_append(h, "t/q", 2, slice_str(text));
+}
+
+/* All that was taken with QoS 2 and completed; the group's position is not on
+ * disk yet. */
+static void a_completed_message_of_a_group_does_not_come_again(void **state)
+{
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct by_hand h[2];
+
+        by_hand_begin(&h[0], worker_counts[i]);
+        struct peer p = joins(&h[0], KEPT("a"));
+        says(&p, "82[ 0001 [] ('$share/g/t/q') 02 ]");
+        hears(&p, "90[ 0001 [] 02 ]");
+        append2(&h[0], "1");
+        append2(&h[0], "2");
+        hears(&p, "34[ ('t/q') 0001 [] '1' ] 34[ ('t/q') 0002 [] '2' ]");
+        says(&p, "50 02 0001 50 02 0002");
+        hears(&p, "62 02 0001 62 02 0002");
+        says(&p, "70 02 0001 70 02 0002 c0 00");
+        hears(&p, "d0 00");
+        crashes(&h[0], &h[1], worker_counts[i], &p, KEPT("a"));
+        /* What a crash takes back of PUBCOMP is PUBREL again. */
+        hears(&p, "62 02 0001 62 02 0002");
+        says(&p, "70 02 0001 70 02 0002");
+        append2(&h[1], "3");
+        hears(&p, "34[ ('t/q') 0003 [] '3' ]");
+        ends(h, 2, &p);
+    }
+}
+
+/* It is the session's it was sent to (MQTT-4.8.2-5), and nobody else's. */
+static void what_is_in_flight_to_one_member_does_not_go_to_another(
+    void **state)
+{
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct by_hand h[2];
+
+        by_hand_begin(&h[0], worker_counts[i]);
+        struct peer other = joins(&h[0], KEPT("b"));
+        says(&other, "82[ 0001 [] ('$share/g/t/q') 02 ]");
+        hears(&other, "90[ 0001 [] 02 ]");
+        says(&other, "e0 00");
+        hears_end(&other);
+        let_the_writer_pass(&h[0]);
+        struct peer p = joins(&h[0], KEPT("a"));
+        says(&p, "82[ 0001 [] ('$share/g/t/q') 02 ]");
+        hears(&p, "90[ 0001 [] 02 ]");
+        append2(&h[0], "1");
+        hears(&p, "34[ ('t/q') 0001 [] '1' ]");
+        peer_close(&other);
+        crashes(&h[0], &h[1], worker_counts[i], &p, KEPT("b"));
+        append2(&h[1], "2");
+        hears(&p, "34[ ('t/q') 0001 [] '2' ]");
+        struct peer q = joins(&h[1], KEPT("a"));
+        hears(&q, "3c[ ('t/q') 0001 [] '1' ]");
+        peer_close(&q);
+        ends(h, 2, &p);
+    }
+}
+
+/* QoS 1 that is not on disk as in flight comes again. */
+static void what_no_session_has_is_given_again(void **state)
+{
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct by_hand h[2];
+
+        by_hand_begin(&h[0], worker_counts[i]);
+        struct peer p = joins(&h[0], KEPT("a"));
+        says(&p, "82[ 0001 [] ('$share/g/t/q') 01 ]");
+        hears(&p, "90[ 0001 [] 01 ]");
+        append2(&h[0], "1");
+        hears(&p, "32[ ('t/q') 0001 [] '1' ]");
+        crashes(&h[0], &h[1], worker_counts[i], &p, KEPT("a"));
+        uint8_t body[64];
+        size_t len;
+        assert_int_equal(hears_packet(&p, body, sizeof(body), &len) & 0xf7,
+                         0x32);
+        assert_int_equal(body[len - 1], '1');
+        ends(h, 2, &p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +436,10 @@ int main(void)
         cmocka_unit_test(a_qos_raised_and_lowered_again_brings_nothing_back),
         cmocka_unit_test(a_lowered_qos_does_not_lose_what_waits),
         cmocka_unit_test(no_local_does_not_lose_what_waits),
+        cmocka_unit_test(a_completed_message_of_a_group_does_not_come_again),
+        cmocka_unit_test(
+            what_is_in_flight_to_one_member_does_not_go_to_another),
+        cmocka_unit_test(what_no_session_has_is_given_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

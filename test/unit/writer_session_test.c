@@ -355,6 +355,69 @@ static void long_names_keep_their_sessions_apart(void **state)
     writing_close(&w);
 }
 
+/* A QoS 2 message a session has taken from a group: known until the group's
+ * position has passed it, unless it is among those to be given again. */
+static void what_was_given_is_forgotten_when_the_position_has_passed(
+    void **state)
+{
+    static const char group[] = "t\0g\0t/x";
+    const struct slice name = slice_of(group, sizeof(group) - 1);
+    const struct session_subscription shared = {.filter =
+                                                    slice_str("$share/g/t/x"),
+                                                .qos = 2};
+    const struct session_given given[] = {{shared.filter, 3},
+                                          {shared.filter, 5},
+                                          {shared.filter, 9}};
+    const struct slice removed[] = {shared.filter};
+    const uint64_t again[] = {2, 5};
+    struct session_walk walk = {0};
+    struct writing w;
+    uint64_t id;
+    (void)state;
+
+    writing_open(&w, 0);
+    (void)create_token(&w, "t", "free");
+    const struct session_open o = open_ok(&w, false, 60);
+    struct session_save save = {.identity = identity(),
+                                .number = o.number,
+                                .given = given,
+                                .given_count = 3};
+    assert_int_equal(saves(&w, &save), RESULT_OK);
+    assert_int_equal(ROWS_IN(&w, given), 0); /* there is no such group */
+    save.subscriptions = &shared;
+    save.subscription_count = 1;
+    assert_int_equal(saves(&w, &save), RESULT_OK);
+    save.subscription_count = 0;
+    assert_int_equal(saves(&w, &save), RESULT_OK);
+    assert_int_equal(ROWS_IN(&w, given), 3);
+    check_store(&w);
+
+    const struct group_save position = {
+        .name = name, .position = 8, .ids = again, .id_count = 2};
+    struct sent *s = new_command(COMMAND_GROUP_SAVE);
+    s->c.group = &position;
+    assert_result(run(&w, s), OK);
+    struct store_reader *r = store_reader_acquire(w.store);
+    assert_int_equal(store_reader_begin(r), STORE_OK);
+    assert_int_equal(store_given_next(r, name, &walk, &id), STORE_OK);
+    assert_int_equal(id, 5);
+    assert_int_equal(store_given_next(r, name, &walk, &id), STORE_OK);
+    assert_int_equal(id, 9);
+    assert_int_equal(store_given_next(r, name, &walk, &id), STORE_NOTFOUND);
+    store_reader_release(r);
+    check_store(&w);
+
+    save = (struct session_save){.identity = identity(),
+                                 .number = o.number,
+                                 .removed = removed,
+                                 .removed_count = 1};
+    assert_int_equal(saves(&w, &save), RESULT_OK);
+    assert_int_equal(ROWS_IN(&w, groups), 0);
+    assert_int_equal(ROWS_IN(&w, given), 0);
+    check_store(&w);
+    writing_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +428,8 @@ int main(void)
         cmocka_unit_test(a_qos_2_id_is_remembered_with_its_message_only),
         cmocka_unit_test(a_plan_may_allow_only_so_many),
         cmocka_unit_test(long_names_keep_their_sessions_apart),
+        cmocka_unit_test(
+            what_was_given_is_forgotten_when_the_position_has_passed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
