@@ -40,7 +40,8 @@ static MDB_val key_of(struct slice name, struct erase_key *ret)
     const size_t prefix = sizeof(ERASE_PREFIX) - 1;
 
     memcpy(ret->bytes, ERASE_PREFIX, prefix);
-    memcpy(ret->bytes + prefix, name.data, name.len);
+    if (name.len > 0) /* data may be NULL then */
+        memcpy(ret->bytes + prefix, name.data, name.len);
     ret->len = prefix + name.len;
     return (MDB_val){ret->len, ret->bytes};
 }
