@@ -11,7 +11,7 @@
 #define EXIT_USAGE 2
 
 int cli_run(int argc, char **argv);    /* run, broker, bridge: argv[0] says */
-int cli_token(int argc, char **argv);  /* create, list, revoke */
+int cli_token(int argc, char **argv);  /* create, list, set, revoke, delete */
 int cli_pub(int argc, char **argv);
 int cli_sub(int argc, char **argv);
 int cli_history(int argc, char **argv);
@@ -19,6 +19,9 @@ int cli_status(int argc, char **argv);
 int cli_clients(int argc, char **argv);
 int cli_kick(int argc, char **argv);
 int cli_check(int argc, char **argv);
+int cli_thing(int argc, char **argv); /* purge */
+int cli_backup(int argc, char **argv);
+int cli_restore(int argc, char **argv);
 
 /* ---- options every command takes: -c, --data, -s, --help ---------------- */
 

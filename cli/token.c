@@ -1,4 +1,4 @@
-/* confab token create|list|revoke: through the running server where there is
+/* confab token create|list|set|revoke|delete: through the running server where there is
  * one, else on the data folder itself, under its lock. */
 #include <getopt.h>
 #include <msgpack.h>
@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/flat_json.h"
 #include "base/log.h"
 #include "base/token.h"
 #include "base/topic.h"
@@ -25,17 +27,22 @@
 static const char usage[] =
     "Usage: confab token create [--plan NAME] [TOKEN]\n"
     "       confab token list\n"
-    "       confab token revoke TOKEN\n\n"
+    "       confab token set --plan NAME TOKEN\n"
+    "       confab token revoke TOKEN\n"
+    "       confab token delete TOKEN\n\n"
     "create prints a new token, and only that, on stdout. A TOKEN of your own\n"
     "([A-Za-z0-9_-], at most 64) may be given; it must be hard to guess.\n"
     "One that came into being in open mode is created with all that is stored\n"
     "under it: until then it is unknown when tokens.access is registered.\n"
     "list prints token, plan, creation time and state, tab separated: valid,\n"
     "open (came into being in open mode), revoked.\n"
+    "set gives a token another plan: for writes and new connections at once.\n"
     "revoke closes the token's connections within a second; its data stays.\n"
+    "delete revokes a token and removes all that is stored under it; then its name\n"
+    "is free again. Should it be interrupted, the server goes on.\n"
     "Works on the running server of the data folder, or without one.\n\n" SECRET_HELP
     "\n"
-    "  -p, --plan NAME        plan of the new token (tokens.operator_plan, which\n"
+    "  -p, --plan NAME        plan of the token (create: tokens.operator_plan, which\n"
     "                         is home unless set)\n"
     "  -f, --file FILE        its first line is TOKEN; -: standard input's\n";
 
@@ -65,6 +72,7 @@ struct change {
     enum command_kind kind;
     const char *command; /* "token_create" */
     const char *token, *plan;
+    bool has_begun, more; /* delete: some of it is gone, not all */
     int status;
     char reason[200];
 };
@@ -73,6 +81,16 @@ static void put_text(msgpack_packer *pk, const char *text)
 {
     msgpack_pack_str(pk, strlen(text));
     msgpack_pack_str_body(pk, text, strlen(text));
+}
+
+static void read_result(struct change *ch, const char *json)
+{
+    struct slice value;
+
+    if (json == NULL)
+        return;
+    ch->more = flat_json_member(slice_str(json), "more", &value) &&
+               slice_eq(value, slice_str("true"));
 }
 
 static void change_by_server(struct client *client, struct change *ch)
@@ -97,6 +115,7 @@ static void change_by_server(struct client *client, struct change *ch)
     msgpack_sbuffer_destroy(&body);
     ch->status = answer.status;
     snprintf(ch->reason, sizeof(ch->reason), "%s", answer.reason);
+    read_result(ch, answer.result);
     free(answer.result);
 }
 
@@ -141,8 +160,27 @@ static void submit_and_wait(struct writer *writer, struct change *ch)
     while (!w.is_answered)
         pthread_cond_wait(&w.answered, &w.mutex);
     pthread_mutex_unlock(&w.mutex);
+    ch->more = c.more;
     ch->status = command_status(c.result);
     snprintf(ch->reason, sizeof(ch->reason), "%s", command_text(c.result));
+}
+
+/* Whether to ask once more, after a while: the writer goes on by itself, too, and
+ * when it was faster the token is gone. */
+static bool goes_on(struct change *ch)
+{
+    const struct timespec pause = {0, 50000000};
+
+    if (ch->kind != COMMAND_TOKEN_DELETE)
+        return false;
+    if (ch->status == 404 && ch->has_begun)
+        ch->status = 200;
+    if (ch->status != 200 || !ch->more)
+        return false;
+    ch->has_begun = true;
+    ch->more = false;
+    nanosleep(&pause, NULL);
+    return true;
 }
 
 /* A store that is made in the wrong folder is worse than an error: the server
@@ -189,7 +227,9 @@ static int change_by_hand(const struct settings *s, struct change *ch)
     if (err == STORE_OK)
         err = writer_start(store, &writer_opts, &writer);
     if (err == STORE_OK) {
-        submit_and_wait(writer, ch);
+        do
+            submit_and_wait(writer, ch);
+        while (goes_on(ch));
         writer_stop(writer);
         writer_free(writer);
     }
@@ -221,7 +261,9 @@ static int change(const struct settings *s, struct change *ch)
     if (error != NULL)
         return failure(NAME, "data folder %s: %s", s->data_dir, error);
     if (client != NULL) {
-        change_by_server(client, ch);
+        do
+            change_by_server(client, ch);
+        while (goes_on(ch));
         client_close(client);
     } else {
         const int end = change_by_hand(s, ch);
@@ -258,16 +300,41 @@ static int create(const struct settings *s, const char *given,
     return end;
 }
 
+static int change_one(const struct settings *s, const char *given,
+                      const struct wanted *w, struct change *ch)
+{
+    struct secret token;
+    const int end = secret_read(s, NAME, given, w->file, &token);
+
+    ch->token = token.text;
+    ch->plan = w->plan;
+    return end == EXIT_SUCCESS ? change(s, ch) : end;
+}
+
+static int set(const struct settings *s, const char *given,
+               const struct wanted *w)
+{
+    struct change ch = {.kind = COMMAND_TOKEN_SET, .command = "token_set"};
+
+    return change_one(s, given, w, &ch);
+}
+
 static int revoke(const struct settings *s, const char *given,
                   const struct wanted *w)
 {
-    struct secret token;
     struct change ch = {.kind = COMMAND_TOKEN_REVOKE,
-                        .command = "token_revoke",
-                        .token = token.text};
-    const int end = secret_read(s, NAME, given, w->file, &token);
+                        .command = "token_revoke"};
 
-    return end == EXIT_SUCCESS ? change(s, &ch) : end;
+    return change_one(s, given, w, &ch);
+}
+
+static int delete_all(const struct settings *s, const char *given,
+                      const struct wanted *w)
+{
+    struct change ch = {.kind = COMMAND_TOKEN_DELETE,
+                        .command = "token_delete"};
+
+    return change_one(s, given, w, &ch);
 }
 
 static void print_row(const struct token_row *row, struct buffer *line)
@@ -332,11 +399,15 @@ int cli_token(int argc, char **argv)
 
     if (strcmp(verb, "create") == 0 && (one || operands == 1))
         return create(&s, token, &w);
-    if (w.plan != NULL)
-        return usage_error(NAME, "--plan goes with create");
+    if (strcmp(verb, "set") == 0 && one && w.plan != NULL)
+        return set(&s, token, &w);
+    if (w.plan != NULL || strcmp(verb, "set") == 0)
+        return usage_error(NAME, "--plan goes with create and set");
     if (strcmp(verb, "list") == 0 && operands == 1)
         return list(&s);
     if (strcmp(verb, "revoke") == 0 && one)
         return revoke(&s, token, &w);
-    return usage_error(NAME, "expected create, list or revoke TOKEN");
+    if (strcmp(verb, "delete") == 0 && one)
+        return delete_all(&s, token, &w);
+    return usage_error(NAME, "expected create, list, set, revoke or delete");
 }

@@ -162,6 +162,22 @@ enum store_err databases_open(struct store_env *e)
     return err == STORE_NOTFOUND && !e->read_only ? complete(e) : err;
 }
 
+enum store_err databases_new_epoch(struct store_env *e)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
+
+    if (rc != 0)
+        return store_from_mdb(rc);
+    rc = random_number(&e->epoch);
+    if (rc == 0)
+        rc = put_number(e, txn, META_EPOCH, e->epoch);
+    if (rc == 0)
+        return store_from_mdb(mdb_txn_commit(txn));
+    mdb_txn_abort(txn);
+    return store_from_mdb(rc);
+}
+
 enum store_err store_head_in(struct store_env *e, MDB_txn *txn,
                              uint64_t *ret_head)
 {

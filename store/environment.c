@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/vocabulary.h"
+
 #include "base/map_size.h"
 
 #define MiB (UINT64_C(1) << 20)
@@ -145,14 +147,16 @@ static enum store_err open_error(int rc)
 
 #define NEW_NAME "data.mdb.new"
 
-/* e->dir/data.mdb.new with all databases, flushed and closed. */
-static enum store_err make_file(struct store_env *e,
-                                const struct store_opts *opts, int *ret_rc)
+/* A file of that name in e->dir with all databases, flushed and closed;
+ * `is_copy`: it is there, and gets a new epoch. */
+static enum store_err make_file(struct store_env *e, const char *name,
+                                bool is_copy, const struct store_opts *opts,
+                                int *ret_rc)
 {
     char path[PATH_MAX];
     enum store_err err;
 
-    if (snprintf(path, sizeof(path), "%s/" NEW_NAME, e->dir) >=
+    if (snprintf(path, sizeof(path), "%s/%s", e->dir, name) >=
         (int)sizeof(path)) {
         *ret_rc = ENAMETOOLONG;
         return STORE_ACCESS;
@@ -162,8 +166,12 @@ static enum store_err make_file(struct store_env *e,
         rc = mdb_env_open(e->env, path, MDB_NOTLS | MDB_NOSUBDIR | MDB_NOLOCK,
                           STORE_FILE_MODE);
     err = open_error(rc);
+    if (err == STORE_OK && is_copy)
+        err = check_length(e);
     if (err == STORE_OK)
         err = databases_open(e);
+    if (err == STORE_OK && is_copy)
+        err = databases_new_epoch(e);
     if (err == STORE_OK) {
         rc = mdb_env_sync(e->env, 1);
         err = store_from_mdb(rc);
@@ -180,7 +188,7 @@ enum store_err environment_create(const struct store_env *e,
     struct store_env new_one = *e;
 
     (void)unlinkat(e->dir_fd, NEW_NAME, 0); /* a power cut's */
-    enum store_err err = make_file(&new_one, opts, ret_rc);
+    enum store_err err = make_file(&new_one, NEW_NAME, false, opts, ret_rc);
     if (err == STORE_OK &&
         (renameat(e->dir_fd, NEW_NAME, e->dir_fd, "data.mdb") != 0 ||
          fsync(e->dir_fd) != 0)) {
@@ -190,6 +198,32 @@ enum store_err environment_create(const struct store_env *e,
     if (err != STORE_OK)
         (void)unlinkat(e->dir_fd, NEW_NAME, 0);
     return err;
+}
+
+enum store_err environment_renew(const struct store_env *e, const char *name,
+                                 const struct store_opts *opts, int *ret_rc)
+{
+    struct store_env copy = *e;
+
+    return make_file(&copy, name, true, opts, ret_rc);
+}
+
+void environment_give_to_owner(const struct store_env *e)
+{
+    static const char *const names[] = {LOCK_NAME, "data.mdb", "lock.mdb"};
+    struct stat folder, file;
+
+    if (geteuid() != 0 || fstat(e->dir_fd, &folder) != 0 || folder.st_uid == 0)
+        return;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (fstatat(e->dir_fd, names[i], &file, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(file.st_mode) || file.st_uid != 0 || file.st_nlink != 1)
+            continue;
+        /* Failing is what it was before: the server says it may not. */
+        if (fchownat(e->dir_fd, names[i], folder.st_uid, folder.st_gid,
+                     AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+    }
 }
 
 /* ---- opening it -------------------------------------------------------- */

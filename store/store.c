@@ -128,26 +128,6 @@ static bool has_data(const struct store_env *e)
     return fstatat(e->dir_fd, "data.mdb", &st, 0) == 0 && st.st_size > 0;
 }
 
-/* What root makes in another user's folder is that user's: else the server could
- * not open its own store after `confab token` was run as root. */
-static void give_to_owner(const struct store_env *e)
-{
-    static const char *const names[] = {LOCK_NAME, "data.mdb", "lock.mdb"};
-    struct stat folder, file;
-
-    if (geteuid() != 0 || fstat(e->dir_fd, &folder) != 0 || folder.st_uid == 0)
-        return;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (fstatat(e->dir_fd, names[i], &file, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(file.st_mode) || file.st_uid != 0 || file.st_nlink != 1)
-            continue;
-        /* Failing is what it was before: the server says it may not. */
-        if (fchownat(e->dir_fd, names[i], folder.st_uid, folder.st_gid,
-                     AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-    }
-}
-
 /* ---- open and close ---------------------------------------------------- */
 
 static void release(struct store *st)
@@ -198,7 +178,7 @@ static enum store_err open_all(struct store *st, const struct store_opts *opts,
         err = environment_open(e, opts, ret_rc);
     if (err != STORE_OK)
         return err;
-    give_to_owner(e);
+    environment_give_to_owner(e);
     mdb_reader_check(e->env, NULL);
     err = databases_open(e);
     if (err == STORE_OK && !e->read_only)

@@ -36,7 +36,8 @@
     X(DISK_FULL, 11, "disk full: make room on it")                            \
     X(ADDRESS_SPACE, 12,                                                      \
       "not enough address space: lower store.map_size or raise RLIMIT_AS "    \
-      "(ulimit -v, systemd's LimitAS=)")
+      "(ulimit -v, systemd's LimitAS=)")                                      \
+    X(EXISTS, 13, "exists already")
 
 enum store_err {
 #define X(name, value, text) STORE_##name = value,

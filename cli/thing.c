@@ -1,0 +1,97 @@
+/* confab thing purge: through the running server. */
+#include <msgpack.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/flat_json.h"
+#include "base/topic.h"
+#include "base/vocabulary.h"
+#include "cli/folder.h"
+#include "cli/secret.h"
+
+#define NAME "thing"
+#define TOPIC_SIZE 1024
+
+static const char usage[] =
+    "Usage: confab thing purge TOKEN/THING\n\n"
+    "Removes all messages the thing has now, its retained message too, and, when\n"
+    "none came since, the thing. Prints how many messages this command removed;\n"
+    "should it be interrupted, the server goes on. The thing's sequence numbers\n"
+    "begin with 1 again, and readers are told of no gap.\n" SECRET_HELP;
+
+static void put_text(msgpack_packer *pk, const char *text)
+{
+    msgpack_pack_str(pk, strlen(text));
+    msgpack_pack_str_body(pk, text, strlen(text));
+}
+
+static void ask(struct client *client, const char *topic,
+                struct client_answer *ret)
+{
+    msgpack_sbuffer body;
+    msgpack_packer pk;
+
+    msgpack_sbuffer_init(&body);
+    msgpack_packer_init(&pk, &body, msgpack_sbuffer_write);
+    msgpack_pack_map(&pk, 1);
+    put_text(&pk, "topic");
+    put_text(&pk, topic);
+    client_publish(client, slice_str(COMMAND_PREFIX "thing_purge"),
+                   slice_of(body.data, body.size), false, ret);
+    msgpack_sbuffer_destroy(&body);
+}
+
+static int purge(struct client *client, const char *topic, const char *shown)
+{
+    const struct timespec pause = {0, 20000000}; /* the server goes on, too */
+    struct client_answer a;
+    struct slice value;
+    bool more = true, first = true;
+
+    while (more) {
+        ask(client, topic, &a);
+        if (a.status == 404 && !first)
+            break; /* the server was faster */
+        if (a.status != 200 || a.result == NULL) {
+            free(a.result);
+            return failure(NAME, "%s: %s", shown,
+                           a.status == 404 ? "nothing was ever stored there"
+                           : a.reason[0] != '\0' ? a.reason
+                                                 : "no answer");
+        }
+        more = flat_json_member(slice_str(a.result), "more", &value) &&
+               slice_eq(value, slice_str("true"));
+        free(a.result);
+        first = false;
+        if (more)
+            nanosleep(&pause, NULL);
+    }
+    return EXIT_SUCCESS;
+}
+
+int cli_thing(int argc, char **argv)
+{
+    static struct settings s;
+    char topic[TOPIC_SIZE];
+    struct slice token, thing;
+    int end = settings_parse(&s, argc, argv, "", NULL, NULL, NULL, usage);
+
+    if (end >= 0)
+        return end;
+    if (argc - s.first != 2 || strcmp(argv[s.first], "purge") != 0)
+        return usage_error(NAME, "expected purge TOKEN/THING");
+    end = secret_topic(&s, NAME, argv[s.first + 1], topic, sizeof(topic));
+    if (end != EXIT_SUCCESS)
+        return end;
+    if (!topic_split(slice_str(topic), &token, &thing))
+        return usage_error(NAME, "expected TOKEN/THING, not '%s'",
+                           argv[s.first + 1]);
+    struct client *client = folder_client(&s, NAME);
+    if (client == NULL)
+        return EXIT_FAILURE;
+    end = purge(client, topic, argv[s.first + 1]);
+    client_close(client);
+    return end;
+}
