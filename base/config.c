@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/map_size.h"
 
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
 enum key_type { KEY_TEXT, KEY_NUMBER, KEY_CHOICE };
 
 struct key {
@@ -50,7 +52,6 @@ static const struct plan_key plan_keys[] = {CONFIG_PLAN_KEYS(X)};
 
 static const char *const first_plans[] = {"free", "home", "paid", "local"};
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define PLAN_SECTION "plan:"
 #define PLAN_OF_OPERATORS "home"
 #define SOURCE_DEFAULT "default"
@@ -72,6 +73,63 @@ static bool parse_number(const char *text, uint64_t *ret)
     errno = 0;
     *ret = strtoull(text, &end, 10);
     return errno == 0 && *end == '\0';
+}
+
+struct suffix {
+    const char *unit, *text;
+    uint64_t factor;
+};
+
+static const struct suffix suffixes[] = {
+    {"bytes", "K", UINT64_C(1) << 10},
+    {"bytes", "M", UINT64_C(1) << 20},
+    {"bytes", "G", UINT64_C(1) << 30},
+    {"bytes", "T", UINT64_C(1) << 40},
+    {"seconds", "s", 1},
+    {"seconds", "m", 60},
+    {"seconds", "h", 3600},
+    {"seconds", "d", 86400},
+    {"seconds", "w", 7 * 86400},
+    {"milliseconds", "ms", 1},
+    {"milliseconds", "s", 1000},
+    {"milliseconds", "m", 60000},
+    {"milliseconds", "h", 3600000},
+};
+
+/* A number of `unit`s; bytes may be 64G, times 7d. */
+static bool parse_quantity(const char *text, const char *unit, uint64_t *ret)
+{
+    char digits[24];
+    uint64_t number;
+    const size_t len = strspn(text, "0123456789");
+
+    if (text[len] == '\0')
+        return parse_number(text, ret);
+    if (len >= sizeof(digits))
+        return false;
+    memcpy(digits, text, len);
+    digits[len] = '\0';
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        const struct suffix *s = &suffixes[i];
+        if (strcmp(s->unit, unit) != 0 || strcmp(s->text, text + len) != 0)
+            continue;
+        if (!parse_number(digits, &number) || number > UINT64_MAX / s->factor)
+            return false;
+        *ret = number * s->factor;
+        return true;
+    }
+    return false;
+}
+
+/* " or like 64G" */
+static const char *example_of(const char *unit)
+{
+    if (strcmp(unit, "bytes") == 0)
+        return ", or with K, M, G, T like 64G";
+    if (strcmp(unit, "seconds") == 0)
+        return ", or with s, m, h, d, w like 7d";
+    return strcmp(unit, "milliseconds") == 0 ? ", or with ms, s, m, h like 3s"
+                                             : "";
 }
 
 /* Position of `word` in the space separated `words`, or -1. */
@@ -180,15 +238,15 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
                      "%s", source);
         return true;
     case KEY_NUMBER:
-        if (parse_number(value, &number) && number >= k->min &&
+        if (parse_quantity(value, k->unit, &number) && number >= k->min &&
             number <= k->max) {
             store_number(field, k->size, number);
             return true;
         }
         snprintf(want, sizeof(want),
-                 "must be a whole number from %llu to %llu (%s)",
+                 "must be a whole number from %llu to %llu (%s)%s",
                  (unsigned long long)k->min, (unsigned long long)k->max,
-                 k->unit);
+                 k->unit, example_of(k->unit));
         return refuse(ret_error, source, name, value, want);
     case KEY_CHOICE: break;
     }
@@ -248,7 +306,7 @@ static bool set_plan_key(struct config *c, const char *plan, const char *key,
                          const char *value, const char *source,
                          struct config_error *ret_error)
 {
-    char name[3 * CONFIG_NAME_MAX];
+    char name[3 * CONFIG_NAME_MAX], want[128];
     uint64_t number;
 
     snprintf(name, sizeof(name), PLAN_SECTION "%.64s.%.64s", plan, key);
@@ -256,9 +314,13 @@ static bool set_plan_key(struct config *c, const char *plan, const char *key,
         if (strcmp(plan_keys[i].name, key) != 0)
             continue;
         /* 2^53: what a JSON reader of ours can take */
-        if (!parse_number(value, &number) || number > (UINT64_C(1) << 53))
-            return refuse(ret_error, source, name, value,
-                          "must be a whole number, 0 for none");
+        if (!parse_quantity(value, plan_keys[i].unit, &number) ||
+            number > (UINT64_C(1) << 53)) {
+            snprintf(want, sizeof(want),
+                     "must be a whole number, 0 for none%s",
+                     example_of(plan_keys[i].unit));
+            return refuse(ret_error, source, name, value, want);
+        }
         struct plan *p = plan_for(c, plan, source, ret_error);
         if (p == NULL)
             return false;
@@ -394,9 +456,73 @@ bool config_read_file(struct config *c, const char *path,
     return !r.refused;
 }
 
+#define PLAN_VARIABLE "CONFAB_PLAN_"
+
+/* What stands in a variable for a name: capitals, and _ for -. */
+static char as_in_variable(char c)
+{
+    return c == '-' ? '_' : (char)toupper((unsigned char)c);
+}
+
+static bool stands_for(const char *text, size_t len, const char *name)
+{
+    for (size_t i = 0; i < len; i++)
+        if (name[i] == '\0' || text[i] != as_in_variable(name[i]))
+            return false;
+    return name[len] == '\0';
+}
+
+/* The longest key that `text` ends with; NULL: none. */
+static const struct plan_key *key_at_end(const char *text, size_t len,
+                                         size_t *ret_key_len)
+{
+    const struct plan_key *found = NULL;
+
+    for (size_t i = 0; i < COUNT(plan_keys); i++) {
+        const size_t n = strlen(plan_keys[i].name);
+        if (n + 1 < len && text[len - n - 1] == '_' &&
+            stands_for(text + len - n, n, plan_keys[i].name) &&
+            (found == NULL || n > *ret_key_len)) {
+            found = &plan_keys[i];
+            *ret_key_len = n;
+        }
+    }
+    return found;
+}
+
+/* CONFAB_PLAN_FREE_WRITES_PER_HOUR=1000. A plan there is not yet gets its name
+ * in small letters. */
+static bool set_plan_variable(struct config *c, const char *variable,
+                              struct config_error *ret_error)
+{
+    const char *text = variable + strlen(PLAN_VARIABLE);
+    const size_t len = strcspn(text, "=");
+    char source[CONFIG_VALUE_MAX], plan[CONFIG_NAME_MAX];
+    size_t key_len = 0;
+
+    snprintf(source, sizeof(source), "%.*s",
+             (int)(len + strlen(PLAN_VARIABLE)), variable);
+    const struct plan_key *key = key_at_end(text, len, &key_len);
+    if (key == NULL || len - key_len - 1 >= sizeof(plan))
+        return refuse(ret_error, source, "plan", text + len + 1,
+                      "expected CONFAB_PLAN_<plan>_<key of plans>");
+    const size_t plan_len = len - key_len - 1;
+    for (size_t i = 0; i < plan_len; i++)
+        plan[i] = (char)tolower((unsigned char)text[i]);
+    plan[plan_len] = '\0';
+    for (size_t i = 0; i < c->plan_count; i++)
+        if (stands_for(text, plan_len, c->plans[i].name))
+            memcpy(plan, c->plans[i].name, strlen(c->plans[i].name) + 1);
+    return set_plan_key(c, plan, key->name, text + len + 1, source, ret_error);
+}
+
 bool config_read_environment(struct config *c, char *const *environment,
                              struct config_error *ret_error)
 {
+    for (char *const *e = environment; e != NULL && *e != NULL; e++)
+        if (strncmp(*e, PLAN_VARIABLE, strlen(PLAN_VARIABLE)) == 0 &&
+            strchr(*e, '=') != NULL && !set_plan_variable(c, *e, ret_error))
+            return false;
     for (size_t i = 0; i < COUNT(keys); i++) {
         char name[2 * CONFIG_NAME_MAX];
         const int n = snprintf(name, sizeof(name), "CONFAB_%s_%s",

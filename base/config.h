@@ -2,7 +2,8 @@
  * docs/configuration.md, so they cannot drift apart.
  *
  * Sources, later wins: defaults, the INI file (-c), environment
- * (CONFAB_HTTP_LISTEN for http.listen; plans only in file and -s), -s key=value.
+ * (CONFAB_HTTP_LISTEN for http.listen, CONFAB_PLAN_FREE_WRITES_PER_HOUR for
+ * plan:free.writes_per_hour), -s key=value. Bytes may be 64G, times 7d.
  * All calls happen in main before threads start; afterwards a struct config is
  * read only and shared by every thread. */
 #ifndef CONFAB_BASE_CONFIG_H

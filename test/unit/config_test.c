@@ -92,6 +92,70 @@ static void a_default_plan_that_was_set_is_for_all_tokens(void **state)
     assert_string_equal(config.tokens_operator_plan, "home");
 }
 
+static void sizes_and_times_may_have_a_unit(void **state)
+{
+    static const char *const bad[] = {
+        "store.map_size=64g",
+        "store.map_size=64 G",
+        "store.map_size=G",
+        "store.map_size=1.5G",
+        "store.map_size=99999999T",
+        "store.map_size=64d",
+        "http.workers=1K",
+        "plan:x.retention_age=7x",
+        "plan:x.retention_age=G",
+        "plan:x.things_max=1K",
+        "plan:x.retention_age=99999999999999999999w",
+    };
+    (void)state;
+
+    assert_true(config_set(&config, "store.map_size=512M", &error));
+    assert_int_equal(config.store_map_size, UINT64_C(512) << 20);
+    assert_true(config_set(&config, "mqtt.sys_interval=2h", &error));
+    assert_int_equal(config.mqtt_sys_interval, 7200);
+    assert_true(config_set(&config, "plan:x.payload_max=64K", &error));
+    assert_true(config_set(&config, "plan:x.retention_age=7d", &error));
+    assert_true(config_set(&config, "plan:x.retry_ms=3s", &error));
+    assert_true(config_set(&config, "plan:x.idle_timeout=90s", &error));
+    const struct plan *x = config_plan(&config, slice_str("x"));
+    assert_int_equal(x->payload_max, 65536);
+    assert_int_equal(x->retention_age, 604800);
+    assert_int_equal(x->retry_ms, 3000);
+    assert_int_equal(x->idle_timeout, 90);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (config_set(&config, bad[i], &error))
+            fail_msg("%s was taken", bad[i]);
+    assert_false(config_set(&config, "store.map_size=64g", &error));
+    check_error("like 64G");
+}
+
+static void the_environment_sets_plans(void **state)
+{
+    char *const good[] = {"CONFAB_PLAN_FREE_WRITES_PER_HOUR=1000",
+                          "CONFAB_PLAN_MY_OWN_RETENTION_AGE=7d",
+                          "CONFAB_PLAN_NEW_SESSION_BYTES_MAX=1M",
+                          "CONFAB_PLAN_NEW_BYTES_MAX=2M", NULL};
+    char *const unknown[] = {"CONFAB_PLAN_FREE_WRITES=1", NULL};
+    char *const bad[] = {"CONFAB_PLAN_FREE_WRITES_PER_HOUR=many", NULL};
+    char *const none[] = {"CONFAB_PLAN__WRITES_PER_HOUR=1", NULL};
+    (void)state;
+
+    assert_true(config_set(&config, "plan:My-own.things_max=1", &error));
+    assert_true(config_read_environment(&config, good, &error));
+    assert_int_equal(config_plan(&config, slice_str("free"))->writes_per_hour,
+                     1000);
+    assert_int_equal(config_plan(&config, slice_str("My-own"))->retention_age,
+                     604800);
+    const struct plan *made = config_plan(&config, slice_str("new"));
+    assert_int_equal(made->session_bytes_max, 1048576);
+    assert_int_equal(made->bytes_max, 2097152);
+    assert_false(config_read_environment(&config, unknown, &error));
+    check_error("CONFAB_PLAN_FREE_WRITES");
+    assert_false(config_read_environment(&config, bad, &error));
+    check_error("CONFAB_PLAN_FREE_WRITES_PER_HOUR");
+    assert_false(config_read_environment(&config, none, &error));
+}
+
 static void a_file_sets_keys_and_plans(void **state)
 {
     (void)state;
@@ -261,6 +325,8 @@ int main(void)
             operators_make_home_tokens_and_the_public_free_ones, fresh),
         cmocka_unit_test_setup(a_default_plan_that_was_set_is_for_all_tokens,
                                fresh),
+        cmocka_unit_test_setup(sizes_and_times_may_have_a_unit, fresh),
+        cmocka_unit_test_setup(the_environment_sets_plans, fresh),
         cmocka_unit_test_setup(a_file_sets_keys_and_plans, fresh),
         cmocka_unit_test_setup(an_error_names_file_line_and_key, fresh),
         cmocka_unit_test_setup(the_environment_and_set_are_read, fresh),
