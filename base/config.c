@@ -646,12 +646,120 @@ bool config_finish(struct config *c, struct config_error *ret_error)
     return true;
 }
 
-const struct plan *config_plan(const struct config *c, struct slice name)
+static const struct plan *plan_in(const struct config *c, struct slice name)
 {
     for (size_t i = 0; i < c->plan_count; i++)
         if (slice_eq(slice_str(c->plans[i].name), name))
             return &c->plans[i];
     return NULL;
+}
+
+const struct config *config_newest(const struct config *c)
+{
+    const struct config *newest =
+        atomic_load_explicit(&c->newest, memory_order_acquire);
+
+    return newest != NULL ? newest : c;
+}
+
+void config_adopt(struct config *c, struct config *fresh)
+{
+    /* The one before stays reachable: connections use its plans. */
+    atomic_store(&fresh->newest, atomic_load(&c->newest));
+    atomic_store_explicit(&c->newest, fresh, memory_order_release);
+}
+
+static void show_value(const struct key *k, const struct config *c, char *out,
+                       size_t size)
+{
+    const char *field = (const char *)c + k->offset;
+
+    if (k->type == KEY_TEXT)
+        snprintf(out, size, "%.200s", field[0] != '\0' ? field : "(empty)");
+    else if (k->type == KEY_NUMBER)
+        snprintf(out, size, "%llu",
+                 (unsigned long long)load_number(field, k->size));
+    else {
+        const char *word = k->unit;
+        for (uint64_t i = load_number(field, k->size); i > 0; i--) {
+            word += strcspn(word, " ");
+            word += strspn(word, " ");
+        }
+        snprintf(out, size, "%.*s", (int)strcspn(word, " "), word);
+    }
+}
+
+static bool holds_at_once(const struct key *k)
+{
+    return k->offset == offsetof(struct config, tokens_default_plan) ||
+           k->offset == offsetof(struct config, tokens_operator_plan) ||
+           k->offset == offsetof(struct config, tokens_public_creation);
+}
+
+static void show_plan_value(const struct plan *p, const struct plan_key *k,
+                            char *out, size_t size)
+{
+    uint64_t value;
+
+    if (p == NULL) {
+        snprintf(out, size, "(no such plan)");
+        return;
+    }
+    memcpy(&value, (const char *)p + k->offset, sizeof(value));
+    snprintf(out, size, "%llu", (unsigned long long)value);
+}
+
+static unsigned plan_changes(const char *name, const struct plan *from,
+                             const struct plan *to,
+                             void (*tell)(const char *name, const char *from,
+                                          const char *to, bool holds))
+{
+    char full[3 * CONFIG_NAME_MAX], before[32], after[32];
+    unsigned count = 0;
+
+    for (size_t i = 0; i < COUNT(plan_keys); i++) {
+        show_plan_value(from, &plan_keys[i], before, sizeof(before));
+        show_plan_value(to, &plan_keys[i], after, sizeof(after));
+        if (strcmp(before, after) == 0)
+            continue;
+        snprintf(full, sizeof(full), PLAN_SECTION "%s.%s", name,
+                 plan_keys[i].name);
+        tell(full, before, after, true);
+        count++;
+    }
+    return count;
+}
+
+unsigned config_changes(const struct config *from, const struct config *to,
+                        void (*tell)(const char *name, const char *from,
+                                     const char *to, bool holds))
+{
+    char name[2 * CONFIG_NAME_MAX], before[256], after[256];
+    unsigned count = 0;
+
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        show_value(&keys[i], from, before, sizeof(before));
+        show_value(&keys[i], to, after, sizeof(after));
+        if (strcmp(before, after) == 0)
+            continue;
+        snprintf(name, sizeof(name), "%s.%s", keys[i].section, keys[i].name);
+        tell(name, before, after, holds_at_once(&keys[i]));
+        count++;
+    }
+    for (size_t i = 0; i < to->plan_count; i++)
+        count += plan_changes(to->plans[i].name,
+                              plan_in(from, slice_str(to->plans[i].name)),
+                              &to->plans[i], tell);
+    for (size_t i = 0; i < from->plan_count; i++)
+        if (plan_in(to, slice_str(from->plans[i].name)) == NULL)
+            count +=
+                plan_changes(from->plans[i].name, &from->plans[i], NULL, tell);
+    return count;
+}
+
+const struct plan *config_plan(const struct config *c, struct slice name)
+{
+    return plan_in(config_newest(c), name);
 }
 
 static void print_plan_keys(FILE *out, bool markdown)

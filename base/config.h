@@ -5,10 +5,11 @@
  * (CONFAB_HTTP_LISTEN for http.listen, CONFAB_PLAN_FREE_WRITES_PER_HOUR for
  * plan:free.writes_per_hour), -s key=value. Bytes may be 64G, times 7d.
  * All calls happen in main before threads start; afterwards a struct config is
- * read only and shared by every thread. */
+ * read only and shared by every thread; config_adopt() puts others beside it. */
 #ifndef CONFAB_BASE_CONFIG_H
 #define CONFAB_BASE_CONFIG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -85,6 +86,9 @@ struct config {
     /* Where the two plans were set: whether there is such a plan is known only
      * at the end. */
     char default_plan_source[512], operator_plan_source[512];
+    /* Settings read since the threads started, of which the plans hold: see
+     * config_adopt(). NULL: none. */
+    _Atomic(struct config *) newest;
 };
 
 /* An error text for the user names the file and line, or -s, or the variable,
@@ -105,7 +109,20 @@ bool config_set(struct config *c, const char *key_equals_value,
  * settles ACCESS_AUTO. */
 bool config_finish(struct config *c, struct config_error *ret_error);
 
-/* NULL when there is no such plan. The pointer lives as long as *c. */
+/* The settings whose plans, tokens.default_plan, operator_plan and public_creation
+ * hold now. Any thread. */
+const struct config *config_newest(const struct config *c);
+/* From now on `fresh` (finished; malloc()ed, taken for the rest of the process) is
+ * the newest of `c`: plans that somebody has a pointer to stay as they are, so
+ * nothing that runs sees one change. Main thread. */
+void config_adopt(struct config *c, struct config *fresh);
+/* Calls `tell` for each setting that differs, plans' too; `holds`: config_adopt()
+ * puts it in force, else a restart does. Returns how many. */
+unsigned config_changes(const struct config *from, const struct config *to,
+                        void (*tell)(const char *name, const char *from,
+                                     const char *to, bool holds));
+
+/* NULL when there is no such plan now. The pointer lives as long as *c. */
 const struct plan *config_plan(const struct config *c, struct slice name);
 
 /* "127.0.0.1:8080", "[::1]:0", "0.0.0.0:1883", "localhost:1". */

@@ -39,8 +39,8 @@ void access_look_up(const struct call *c, struct store_reader *r,
             look_up_open_name(c, a);
         a->plan = config_plan(config, row.plan);
         if (a->plan == NULL) /* its section has gone: as the writer does */
-            a->plan =
-                config_plan(config, slice_str(config->tokens_default_plan));
+            a->plan = config_plan(
+                config, slice_str(config_newest(config)->tokens_default_plan));
         break;
     case STORE_NOTFOUND:
         look_up_open_name(c, a);

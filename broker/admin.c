@@ -156,7 +156,7 @@ static bool order_token_create(struct publish *q, const struct hub *hub,
     struct slice plan = o->plan;
 
     if (plan.len == 0)
-        plan = slice_str(hub->config->tokens_operator_plan);
+        plan = slice_str(config_newest(hub->config)->tokens_operator_plan);
     if (!token_valid(o->token))
         return bad(q, "token: 1 to 64 of A-Z a-z 0-9 _ - expected");
     if (config_plan(hub->config, plan) == NULL)

@@ -30,7 +30,9 @@ static const struct plan *plan_named(const struct config *config,
     const struct plan *plan = config_plan(config, name);
 
     if (plan == NULL)
-        plan = config_plan(config, slice_str(config->tokens_default_plan));
+        plan =
+            config_plan(config,
+                        slice_str(config_newest(config)->tokens_default_plan));
     return plan;
 }
 
@@ -192,8 +194,9 @@ uint32_t auth_packet_max(const struct config *config, const struct plan *plan)
 
     if (plan != NULL)
         return (uint32_t)payload_max(plan) + PACKET_OVERHEAD_MAX;
-    for (size_t i = 0; i < config->plan_count; i++)
-        if (payload_max(&config->plans[i]) > most)
-            most = payload_max(&config->plans[i]);
+    const struct config *newest = config_newest(config);
+    for (size_t i = 0; i < newest->plan_count; i++)
+        if (payload_max(&newest->plans[i]) > most)
+            most = payload_max(&newest->plans[i]);
     return (uint32_t)most + PACKET_OVERHEAD_MAX;
 }

@@ -43,6 +43,9 @@ int settings_parse(struct settings *ret, int argc, char **argv,
                    bool (*take)(void *arg, int option, const char *value),
                    void *arg, const char *usage);
 
+/* The same sources once more, as SIGHUP has them read. */
+bool settings_reload(struct config *ret, struct config_error *ret_error);
+
 /* Every key of the configuration, for the --help of commands that use them:
  * settings_parse() returns EXIT_SUCCESS for --help only. */
 void settings_print_help(void);

@@ -35,7 +35,7 @@ static const char usage_run[] =
     "data=DIR\n"
     "(with mqtts=mqtts://… before data= where mqtt.tls_listen is set; 127.0.0.1 or\n"
     "[::1] where it listens on all addresses). SIGHUP\n"
-    "has the TLS certificates read again. No settings are needed.\n";
+    "has the TLS certificates and the plans read again. No settings are needed.\n";
 static const char usage_broker[] =
     "Usage: confab broker [OPTION]...\n\n"
     "Runs the MQTT broker and the store alone. 'confab bridge' with the same\n"
@@ -207,7 +207,17 @@ static void say_ready(const struct server *s)
                  : "registered");
 }
 
-static void reload(const struct server *s)
+static void tell_change(const char *name, const char *from, const char *to,
+                        bool holds)
+{
+    if (holds)
+        log_info(AREA, "SIGHUP: %s: %s, was %s", name, to, from);
+    else
+        log_warn(AREA, "SIGHUP: %s: %s, was %s: not before a restart", name,
+                 to, from);
+}
+
+static bool reload_certificates(const struct server *s)
 {
     struct config_error error = {""};
 
@@ -220,13 +230,42 @@ static void reload(const struct server *s)
         log_info(AREA, "SIGHUP: there are no certificates to read again");
         break;
     case BROKER_RELOAD_FAILED:
-        log_error(AREA, "%s; the certificates read before stay", error.text);
-        break;
+        log_error(AREA,
+                  "%s; the certificates read before stay, and so do all "
+                  "settings",
+                  error.text);
+        return false;
     }
+    return true;
+}
+
+/* All of it or nothing: what is wrong anywhere leaves everything as it is. */
+static void reload(struct server *s)
+{
+    struct config *c = &s->settings.config;
+    struct config *fresh = malloc(sizeof(*fresh));
+    struct config_error error = {""};
+
+    if (fresh == NULL || !settings_reload(fresh, &error)) {
+        log_error(AREA, "SIGHUP: %s; nothing has changed",
+                  fresh == NULL ? "out of memory" : error.text);
+        free(fresh);
+        return;
+    }
+    raise_descriptor_limit(fresh);
+    if (!reload_certificates(s)) {
+        free(fresh);
+        return;
+    }
+    if (config_changes(config_newest(c), fresh, tell_change) == 0) {
+        free(fresh);
+        return;
+    }
+    config_adopt(c, fresh);
 }
 
 /* Serves until a signal says to stop; returns that. */
-static int await_stop(const struct server *s, const sigset_t *signals)
+static int await_stop(struct server *s, const sigset_t *signals)
 {
     int received = 0;
 

@@ -114,6 +114,20 @@ static bool load(struct settings *s, const char *command,
     return config_finish(&s->config, ret_error);
 }
 
+/* What the command line said; it is parsed once. */
+static struct given last_given;
+static const char *last_command;
+
+bool settings_reload(struct config *ret, struct config_error *ret_error)
+{
+    static struct settings fresh;
+
+    if (!load(&fresh, last_command, &last_given, ret_error))
+        return false;
+    *ret = fresh.config;
+    return true;
+}
+
 int settings_parse(struct settings *ret, int argc, char **argv,
                    const char *own_short, const struct option *own,
                    bool (*take)(void *arg, int option, const char *value),
@@ -163,6 +177,8 @@ int settings_parse(struct settings *ret, int argc, char **argv,
         failure(argv[0], "%s", error.text);
         return EXIT_USAGE; /* trying again would not help */
     }
+    last_given = g;
+    last_command = argv[0];
     log_set_level((enum log_level)ret->config.log_level);
     ret->file = g.file;
     ret->data_dir = ret->config.store_path;

@@ -149,7 +149,7 @@ int64_t housekeeping_wait(const struct group_commit *g)
 
     if (due)
         return left_us > 0 ? left_us : 0;
-    return g->sweep.needed ? HOUSEKEEP_AGAIN_US : SWEEP_EVERY_US;
+    return sweep_needed(&g->sweep) ? HOUSEKEEP_AGAIN_US : SWEEP_EVERY_US;
 }
 
 static enum store_err housekeep(struct group_commit *g)

@@ -139,18 +139,24 @@ enum store_err retention_after_appends(struct transaction *t)
 
 void sweep_init(struct sweep *s, const struct config *config)
 {
-    *s = (struct sweep){0};
-    for (size_t i = 0; i < config->plan_count; i++)
-        if (config->plans[i].retention_count != 0 ||
-            config->plans[i].retention_age != 0)
-            s->needed = true;
+    *s = (struct sweep){.config = config};
+}
+
+bool sweep_needed(const struct sweep *s)
+{
+    const struct config *c = config_newest(s->config);
+
+    for (size_t i = 0; i < c->plan_count; i++)
+        if (c->plans[i].retention_count != 0 || c->plans[i].retention_age != 0)
+            return true;
+    return false;
 }
 
 bool sweep_due(const struct sweep *s, int64_t now_us)
 {
     /* A clock set back must not stop the walks for good. */
-    return s->needed && (s->walking || now_us >= s->next_us ||
-                         now_us < s->next_us - SWEEP_EVERY_US);
+    return sweep_needed(s) && (s->walking || now_us >= s->next_us ||
+                               now_us < s->next_us - SWEEP_EVERY_US);
 }
 
 /* The plan of a topic; NULL: none, or it keeps everything. */

@@ -12,13 +12,15 @@
 #define SWEEP_EVERY_US INT64_C(60000000)
 
 struct sweep {
-    bool needed;          /* some plan keeps less than everything */
+    const struct config *config;
     bool walking;         /* begun and not at the end */
     int64_t next_us;      /* when the next walk begins */
     struct schema_key at; /* go on with the first `things` key not below */
 };
 
 void sweep_init(struct sweep *s, const struct config *config);
+/* Whether some plan keeps less than everything. */
+bool sweep_needed(const struct sweep *s);
 
 /* Whether a step would do something. */
 bool sweep_due(const struct sweep *s, int64_t now_us);

@@ -10,7 +10,9 @@
 
 void token_cache_init(struct token_cache *c, const struct config *config)
 {
-    *c = (struct token_cache){.config = config, .generation = 1};
+    *c = (struct token_cache){.config = config,
+                              .plans_of = config_newest(config),
+                              .generation = 1};
     TAILQ_INIT(&c->by_age);
     STAILQ_INIT(&c->changed);
 }
@@ -22,6 +24,16 @@ static void forget(struct token_cache *c, struct token *t)
     c->entries--;
     c->generation++;
     free(t);
+}
+
+void token_cache_follow_settings(struct token_cache *c)
+{
+    const struct config *newest = config_newest(c->config);
+
+    if (newest == c->plans_of)
+        return;
+    c->plans_of = newest;
+    token_cache_release(c);
 }
 
 void token_cache_release(struct token_cache *c)
@@ -48,7 +60,8 @@ static void tell_missing(struct token_cache *c, struct slice plan)
     log_warn("store",
              "plan %s of some tokens is not configured: plan %s "
              "applies to them",
-             c->told_names[c->told], c->config->tokens_default_plan);
+             c->told_names[c->told],
+             config_newest(c->config)->tokens_default_plan);
     c->told++;
 }
 
@@ -58,7 +71,9 @@ static const struct plan *plan_of(struct token_cache *c, struct slice name)
 
     if (p == NULL) {
         tell_missing(c, name);
-        p = config_plan(c->config, slice_str(c->config->tokens_default_plan));
+        p = config_plan(c->config,
+                        slice_str(
+                            config_newest(c->config)->tokens_default_plan));
     }
     assert(p != NULL); /* config_finish() made sure of the default */
     return p;

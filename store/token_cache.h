@@ -28,6 +28,7 @@ struct token {
 
 struct token_cache {
     const struct config *config;
+    const struct config *plans_of; /* the newest when entries were made */
     struct token *by_name;
     TAILQ_HEAD(token_ages, token) by_age;
     STAILQ_HEAD(token_changes, token) changed;
@@ -39,6 +40,8 @@ struct token_cache {
 
 void token_cache_init(struct token_cache *c, const struct config *config);
 void token_cache_release(struct token_cache *c);
+/* Between transactions: forgets entries whose plans are not those that hold. */
+void token_cache_follow_settings(struct token_cache *c);
 
 /* `name` must be token_valid(), or ACCOUNT_NOBODY (store/account.h). One that does not exist gets exists = false
  * and the plan it would come into being with. A plan that the configuration no

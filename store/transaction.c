@@ -44,6 +44,7 @@ enum store_err transaction_begin(struct transaction *t, size_t messages,
     t->batch = batch_new(messages);
     if (t->batch == NULL)
         return STORE_NOMEM;
+    token_cache_follow_settings(&t->tokens);
     t->txn = NULL;
     t->log_end = NULL;
     t->now_us = now_us;

@@ -16,6 +16,7 @@ struct creation {
     struct link_request request;
     msgpack_sbuffer body;
     char token[TOKEN_MADE + 1];
+    char plan[CONFIG_NAME_MAX];
 };
 
 static void creation_release(void *own)
@@ -57,8 +58,7 @@ static void on_answer(struct link_request *a)
         buffer_put_str(&body, "{\"token\":\"");
         buffer_put_str(&body, n->token);
         buffer_put_str(&body, "\",\"plan\":");
-        buffer_put_json_string(
-            &body, slice_str(c->front->config->tokens_default_plan));
+        buffer_put_json_string(&body, slice_str(n->plan));
         buffer_put_char(&body, '}');
         http_add_header(c->q, "Cache-Control", "no-store");
         answer_json(c, 201, &body);
@@ -81,7 +81,7 @@ enum http_next tokens_post(struct call *c)
 
     if (query_refused(c))
         return HTTP_ANSWERED;
-    if (c->front->config->tokens_public_creation == SWITCH_OFF)
+    if (config_newest(c->front->config)->tokens_public_creation == SWITCH_OFF)
         return answer_error(c, 403,
                             "this server gives no tokens over HTTP: ask who "
                             "runs it (confab token create)");
@@ -97,7 +97,9 @@ enum http_next tokens_post(struct call *c)
     c->own = n;
     c->release = creation_release;
     n->call = c;
-    make_body(n, c->front->config->tokens_default_plan);
+    snprintf(n->plan, sizeof(n->plan), "%s",
+             config_newest(c->front->config)->tokens_default_plan);
+    make_body(n, n->plan);
     n->request = (struct link_request){
         .topic = slice_str(COMMAND_PREFIX "token_create"),
         .payload = slice_of(n->body.data, n->body.size),

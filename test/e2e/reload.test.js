@@ -1,0 +1,50 @@
+'use strict'
+// SIGHUP: plans are read again, all or nothing, and the log says what changed.
+const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const path = require('node:path')
+const { it } = require('node:test')
+const { suite, chat } = require('./harness/server')
+const { until } = require('./harness/waits')
+
+const before = '[plan:small]\nwrites_per_hour = 5\npayload_max = 100\n'
+
+suite('SIGHUP', { config: before }, (server) => {
+  const file = () => path.join(path.dirname(server.data), 'confab.ini')
+  const reload = async (text, said) => {
+    fs.writeFileSync(file(), text)
+    const from = server.stderr.length
+    server.child.kill('SIGHUP')
+    await until(() => said.test(server.stderr.slice(from)), `${said} in the log`)
+    return server.stderr.slice(from)
+  }
+
+  it('has other figures of a plan hold for the next message, new plans too', async () => {
+    const token = await server.planToken('small')
+    assert.equal((await server.post(chat(token, 'x'), {})).remaining, 4)
+    const device = await server.device({ token })
+    const log = await reload('[plan:small]\nwrites_per_hour = 50\npayload_max = 100\n[plan:gold]\nwrites_per_hour = 9\n',
+      /plan:gold\.writes_per_hour: 9, was \(no such plan\)/)
+    assert.match(log, /plan:small\.writes_per_hour: 50, was 5/)
+    assert.doesNotMatch(log, /payload_max: 100/, 'what is as it was is not mentioned')
+    await until(async () => (await server.post(chat(token, 'x'), {})).remaining > 5, 'the new limit')
+    assert.equal((await device.publish(`${token}/x`, '{}', { qos: 1 })).code, 0, 'who is there stays')
+    const gold = await server.cli('token', 'set', '--plan', 'gold', '--', token)
+    assert.equal(gold.code, 0, gold.stderr)
+    assert.ok((await server.post(chat(token, 'x'), {})).remaining < 9)
+  })
+
+  it('changes nothing when anything is wrong', async () => {
+    const token = await server.planToken('small')
+    const log = await reload('[plan:small]\nwrites_per_hour = 1\n[http]\nworkers = many\n', /nothing has changed/)
+    assert.match(log, /confab\.ini:4: http\.workers/)
+    assert.doesNotMatch(log, /plan:small/)
+    assert.equal((await server.post(chat(token, 'x'), {})).remaining, 49)
+  })
+
+  it('says what needs a restart', async () => {
+    const log = await reload('[mqtt]\nsys_interval = 77\n[plan:small]\nwrites_per_hour = 50\npayload_max = 100\n[plan:gold]\nwrites_per_hour = 9\n',
+      /not before a restart/)
+    assert.match(log, /mqtt\.sys_interval: 77, was 10: not before a restart/)
+  })
+})
