@@ -256,6 +256,20 @@ void broker_status_json(struct broker *b, struct buffer *out)
     status_put(&b->hub, clock_mono_us() - b->started_us, b->mqtt.port, out);
 }
 
+bool broker_is_alive(struct broker *b)
+{
+    struct hub *hub = &b->hub;
+    const uint64_t asked = atomic_load(&hub->roll);
+    bool alive = writer_is_alive(hub->writer) || asked == 0;
+
+    for (unsigned i = 0; i <= hub->count; i++)
+        alive &= atomic_load(&hub->workers[i]->roll) == asked;
+    atomic_store(&hub->roll, asked + 1);
+    for (unsigned i = 0; i <= hub->count; i++)
+        worker_wake(hub->workers[i]);
+    return alive;
+}
+
 /* ---- stopping ----------------------------------------------------------- */
 
 static void enter_phase(struct hub *hub, enum hub_phase phase)

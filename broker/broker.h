@@ -40,6 +40,11 @@ bool broker_start(const struct config *config, struct store *store,
 uint16_t broker_mqtt_port(const struct broker *b);
 uint16_t broker_mqtts_port(const struct broker *b); /* 0: no TLS */
 
+/* Whether every worker has made a turn, and the writer got on, since the last
+ * call: for a watchdog, which asks now and then. A commit that takes long is no
+ * want of progress. true the first time. Main. */
+bool broker_is_alive(struct broker *b);
+
 /* Reads the certificates and the key again, from the same files, for
  * connections to come. When that fails the old ones stay: *ret_error. Blocks on
  * the disk; main. */

@@ -39,6 +39,8 @@ struct hub {
     atomic_uint_fast64_t attached;    /* connection.number given last */
     atomic_uint_fast64_t refused;     /* refusal.number given last */
     atomic_int phase;                 /* enum hub_phase */
+    atomic_uint_fast64_t roll;        /* what workers are to answer with; see
+                                         broker_is_alive() */
     atomic_uint busy; /* workers that are not done with the phase yet */
     /* Appends what `$confab/status` answers; any thread. */
     void (*status)(void *arg, struct buffer *out);

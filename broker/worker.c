@@ -301,6 +301,8 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
 
     (void)events;
     tell_time(w);
+    atomic_store_explicit(&w->roll, atomic_load(&w->hub->roll),
+                          memory_order_relaxed);
     ev_idle_stop(loop, &w->again);
     publish_flush(w); /* the writer works while this turn does the rest */
     take_moves(w);

@@ -70,6 +70,7 @@ struct worker {
     /* Not 0: batches had no room in the mailbox; 1 + the head of the last one.
      * While it is set the writer sends none, so that order is kept. */
     _Atomic uint64_t missed;
+    atomic_uint_fast64_t roll; /* hub.roll, as this worker saw it last */
 
     struct ev_loop *loop;
     ev_async wake;

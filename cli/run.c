@@ -1,5 +1,6 @@
 /* confab run, confab broker, confab bridge: start, say when ready, wait for a
  * signal, stop in order. */
+#include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -264,16 +265,37 @@ static void reload(struct server *s)
     config_adopt(c, fresh);
 }
 
+/* systemd ends and restarts a service that has not said so for WatchdogSec=. */
+static void say_alive(const struct server *s)
+{
+    if (s->broker == NULL || broker_is_alive(s->broker))
+        sd_notify(0, "WATCHDOG=1");
+    else
+        log_error(AREA,
+                  "a worker or the writer has not got on since the last "
+                  "look: systemd's watchdog is not told that all is well");
+}
+
 /* Serves until a signal says to stop; returns that. */
 static int await_stop(struct server *s, const sigset_t *signals)
 {
-    int received = 0;
+    uint64_t watchdog_us = 0;
 
+    const bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
+    const uint64_t every_us = watchdog_us / 2;
+    const struct timespec interval = {
+        .tv_sec = (time_t)(every_us / 1000000),
+        .tv_nsec = (long)(every_us % 1000000 * 1000),
+    };
     for (;;) {
-        sigwait(signals, &received);
-        if (received != SIGHUP)
+        const int received =
+            sigtimedwait(signals, NULL, watched ? &interval : NULL);
+        if (received < 0 && errno == EAGAIN)
+            say_alive(s);
+        else if (received == SIGHUP)
+            reload(s);
+        else if (received > 0)
             return received;
-        reload(s);
     }
 }
 

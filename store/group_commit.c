@@ -223,6 +223,15 @@ static bool is_accepting(struct group_commit *g)
     return accepting;
 }
 
+/* The only thread that writes it: no need to lock the bus. */
+static void step(struct group_commit *g)
+{
+    const uint64_t steps =
+        atomic_load_explicit(&g->steps, memory_order_relaxed);
+
+    atomic_store_explicit(&g->steps, steps + 1, memory_order_relaxed);
+}
+
 static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
 {
     struct transaction *t = &g->t;
@@ -231,7 +240,10 @@ static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
     if (!transaction_changed(t))
         return transaction_commit(t);
     const int64_t begin_us = clock_mono_us();
+    atomic_store(&g->committing, true);
     const enum store_err err = transaction_commit(t);
+    atomic_store(&g->committing, false);
+    step(g);
     *ret_commit_us = clock_mono_us() - begin_us;
     if (err == STORE_OK) {
         g->refused_in_a_row = 0;
@@ -312,8 +324,10 @@ static enum store_err attempt(struct group_commit *g, struct command **c,
     enum store_err err = transaction_begin(t, n, g->now_us(), clock_mono_us());
     if (err != STORE_OK)
         return err;
-    for (size_t i = 0; err == STORE_OK && i < n; i++)
+    for (size_t i = 0; err == STORE_OK && i < n; i++) {
         err = apply(t, c[i]);
+        step(g);
+    }
     if (err == STORE_OK && with_housekeeping)
         err = n > 0 ? ride_along(g) : housekeep(g);
     if (err == STORE_OK) {

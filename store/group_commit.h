@@ -32,6 +32,9 @@ struct group_commit {
     int64_t failed_mono_us;    /* … and when the log was told of one */
     int64_t housekeep_mono_us; /* not before: it failed or had nothing to do */
     bool housekept;            /* in the last transaction */
+    /* For writer_is_alive(), read by other threads: */
+    atomic_uint_fast64_t steps; /* commands tried and commits done */
+    atomic_bool committing;     /* the disk has it */
 };
 
 /* STORE_*: the store cannot be read. Borrowed: everything. */

@@ -36,6 +36,7 @@ struct writer {
     struct command *group[GROUP_COMMANDS];
     size_t grouped;
     struct group_commit commit;
+    uint64_t steps_seen; /* the watchdog's */
 };
 
 /* ---- the thread ------------------------------------------------------- */
@@ -252,6 +253,18 @@ void writer_free(struct writer *w)
         return;
     assert(w->stopping && STAILQ_EMPTY(&w->queue));
     free_all(w);
+}
+
+bool writer_is_alive(struct writer *w)
+{
+    const uint64_t steps = atomic_load(&w->commit.steps);
+    const bool got_on = steps != w->steps_seen;
+
+    w->steps_seen = steps;
+    pthread_mutex_lock(&w->mutex);
+    const bool waiting = w->waiting;
+    pthread_mutex_unlock(&w->mutex);
+    return got_on || waiting || atomic_load(&w->commit.committing);
 }
 
 void writer_stats(struct writer *w, struct writer_stats *ret_stats)

@@ -170,6 +170,10 @@ void writer_stop(struct writer *w);
 /* After writer_stop(), when nobody can submit any more. NULL is fine. */
 void writer_free(struct writer *w);
 
+/* Whether its thread has got on since the last call, waits for commands, or is in
+ * a commit, which may take long: for a watchdog. One thread, now and then. */
+bool writer_is_alive(struct writer *w);
+
 /* Any thread; for /health and status. */
 struct writer_stats {
     int64_t last_commit_us; /* real time; 0: none since start */
