@@ -24,7 +24,7 @@ BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 # node=, chromium= and the like: a command that is there already is good enough.
 TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
 	mosquitto_pub=mosquitto-clients mosquitto curl=curl python3=python3 \
-	python3-paho-mqtt python3-requests openssl=openssl
+	python3-paho-mqtt python3-requests openssl=openssl faketime
 # What docs/operations.md has recipes for. apache2-bin has no service in it; those
 # of the others apt-install stops (nginx's is in nginx-common).
 PROXY_PACKAGES := nginx-core nginx-common caddy apache2-bin haproxy

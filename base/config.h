@@ -70,6 +70,7 @@ struct config {
     uint64_t mqtt_keep_alive_max;       /* s; 0: no limit */
     char store_path[CONFIG_VALUE_MAX];  /* the data folder; default ./data */
     uint64_t store_map_size; /* bytes; soft limit; base/map_size.h */
+    uint64_t store_clock_jump_max, store_clock_grace; /* s; wall_clock.h */
     enum config_access tokens_access; /* never AUTO after config_finish():
                                          open iff every listener is loopback */
     char tokens_default_plan[CONFIG_NAME_MAX];  /* free */

@@ -53,6 +53,13 @@
     NUMBER(store, map_size, store_map_size, MAP_SIZE_DEFAULT, 1048576,        \
            MAP_SIZE_MAX, "bytes",                                             \
            "most the stored data may occupy; writes above it are refused")    \
+    NUMBER(store, clock_jump_max, store_clock_jump_max, 86400, 0, UINT32_MAX, \
+           "seconds",                                                         \
+           "a clock that is set further ahead deletes nothing by age or "     \
+           "expiry before store.clock_grace is over; 0: any jump is "         \
+           "believed")                                                        \
+    NUMBER(store, clock_grace, store_clock_grace, 86400, 0, UINT32_MAX,       \
+           "seconds", "how long such a jump is not believed")                 \
     CHOICE(tokens, access, tokens_access, "auto", "auto open registered",     \
            "open: any token works, for local requests (operations.md); "      \
            "registered: only created ones; auto: open while every listener "  \

@@ -3,6 +3,7 @@
 #include "bridge/front.h"
 #include "bridge/locality.h"
 #include "bridge/reads.h"
+#include "store/limits.h"
 
 static bool is_open(const struct call *c)
 {
@@ -99,7 +100,6 @@ void access_writes_left(struct call *c, const struct access *a)
     if (limit == 0)
         return;
     c->remaining = limit;
-    if (u->window_start_us != 0 &&
-        clock_real_us() - u->window_start_us < WINDOW_US)
+    if (window_active(u, clock_real_us()))
         c->remaining = u->writes < limit ? limit - u->writes : 0;
 }

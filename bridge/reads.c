@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/name_hash.h"
 #include "base/vocabulary.h"
+#include "store/limits.h"
 
 #define REPORTS_PER_TURN 256
 #define REPORT_DEADLINE_US INT64_C(5000000)
@@ -23,7 +24,8 @@ struct window {
 
 struct reads {
     pthread_mutex_t mutex;
-    struct window *by_token; /* bounded: registered tokens with a limit, and only
+    struct window
+        *by_token; /* bounded: registered tokens with a limit, and only
                                 while their window is open */
 };
 
@@ -42,7 +44,7 @@ void reads_free(struct reads *rs)
 
     if (rs == NULL)
         return;
-    HASH_ITER(hh, rs->by_token, w, next) {
+    HASH_ITER (hh, rs->by_token, w, next) {
         HASH_DEL(rs->by_token, w);
         free(w);
     }
@@ -58,14 +60,10 @@ static struct window *find(struct reads *rs, struct slice token)
     return w;
 }
 
-static bool is_open(int64_t start_us, int64_t now_us)
-{
-    return start_us != 0 && now_us - start_us < WINDOW_US;
-}
-
 /* The token's open window: ours, the store's, or one that begins now. */
 static struct window *open_window(struct reads *rs, struct slice token,
-                                  const struct usage_row *usage, int64_t now_us)
+                                  const struct usage_row *usage,
+                                  int64_t now_us)
 {
     struct window *w = find(rs, token);
 
@@ -81,14 +79,14 @@ static struct window *open_window(struct reads *rs, struct slice token,
             return NULL;
         }
     }
-    if (!is_open(w->start_us, now_us)) {
+    if (!window_open(w->start_us, now_us)) {
         w->reads = 0;
         w->start_us = now_us;
-        if (is_open(usage->window_start_us, now_us)) {
+        if (window_open(usage->window_start_us, now_us)) {
             w->start_us = usage->window_start_us;
             w->reads = usage->reads;
         }
-    } else if (is_open(usage->window_start_us, now_us) &&
+    } else if (window_open(usage->window_start_us, now_us) &&
                usage->window_start_us < w->start_us) {
         /* A device's write opened it before our report arrived. */
         w->start_us = usage->window_start_us;
@@ -106,12 +104,12 @@ struct reads_answer reads_charge(struct reads *rs, struct slice token,
     if (plan->reads_per_hour == 0)
         return a;
     pthread_mutex_lock(&rs->mutex);
-    struct window *w = cost > 0 ? open_window(rs, token, usage, now_us)
-                                : find(rs, token);
+    struct window *w =
+        cost > 0 ? open_window(rs, token, usage, now_us) : find(rs, token);
     uint64_t used = 0;
-    if (w != NULL && is_open(w->start_us, now_us))
+    if (w != NULL && window_open(w->start_us, now_us))
         used = w->reads;
-    else if (is_open(usage->window_start_us, now_us))
+    else if (window_open(usage->window_start_us, now_us))
         used = usage->reads;
     if (w == NULL && cost > 0) { /* out of memory: let it pass, but say so */
         a.remaining = plan->reads_per_hour;
@@ -119,8 +117,8 @@ struct reads_answer reads_charge(struct reads *rs, struct slice token,
         const int64_t left =
             w == NULL ? WINDOW_US : w->start_us + WINDOW_US - now_us;
         a.granted = false;
-        a.remaining = used < plan->reads_per_hour ? plan->reads_per_hour - used
-                                                  : 0;
+        a.remaining =
+            used < plan->reads_per_hour ? plan->reads_per_hour - used : 0;
         a.retry_after_s = (uint32_t)(left / 1000000 + 1);
     } else {
         a.remaining = plan->reads_per_hour - used - cost;
@@ -150,7 +148,7 @@ int64_t reads_window(struct reads *rs, struct slice token, int64_t now_us)
 
     pthread_mutex_lock(&rs->mutex);
     const struct window *w = find(rs, token);
-    if (w != NULL && is_open(w->start_us, now_us))
+    if (w != NULL && window_open(w->start_us, now_us))
         start = w->start_us;
     pthread_mutex_unlock(&rs->mutex);
     return start;
@@ -211,13 +209,13 @@ void reads_report(struct reads *rs, struct link *link, int64_t now_us)
     size_t count = 0;
 
     pthread_mutex_lock(&rs->mutex);
-    HASH_ITER(hh, rs->by_token, w, next) {
+    HASH_ITER (hh, rs->by_token, w, next) {
         if (w->changed && count < REPORTS_PER_TURN) {
             reports[count] = report_new(w);
             if (reports[count] != NULL)
                 count++, w->changed = false;
         }
-        if (!is_open(w->start_us, now_us)) {
+        if (!window_open(w->start_us, now_us)) {
             HASH_DEL(rs->by_token, w);
             free(w);
         }
@@ -225,5 +223,6 @@ void reads_report(struct reads *rs, struct link *link, int64_t now_us)
     pthread_mutex_unlock(&rs->mutex);
     for (size_t i = 0; i < count; i++)
         if (!link_publish(link, &reports[i]->request))
-            report_done(&reports[i]->request); /* the next change tells again */
+            report_done(
+                &reports[i]->request); /* the next change tells again */
 }

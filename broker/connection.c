@@ -90,7 +90,7 @@ void connection_attach(struct connection *c, struct worker *w)
     TAILQ_INSERT_TAIL(&w->connections, c, all);
     const bool room = have_room_for_hit(w);
     w->connection_count++;
-    c->heard_at = ev_now(w->loop);
+    c->heard_us = w->mono_us;
     start_timer(c, CONNECT_WITHIN_S);
     if (!room) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
@@ -323,7 +323,7 @@ static void hold_over(struct connection *c)
     publish_hold_over(c);
     if (c->state != CONNECTION_OPEN)
         return;
-    c->heard_at = ev_now(c->worker->loop);
+    c->heard_us = c->worker->mono_us;
     connection_opened(c);
     connection_resume(c);
 }
@@ -332,14 +332,14 @@ static void hold_over(struct connection *c)
  * is left since the last one. */
 static void check_keep_alive(struct connection *c)
 {
-    const double now = ev_now(c->worker->loop);
+    const int64_t now_us = c->worker->mono_us;
 
     /* Not read from for want of credits: it may well have said something. */
     if (c->stalled && (c->commands > 0 || c->starving || c->behind_own))
-        c->heard_at = now;
-    const double left = c->heard_at + c->keep_alive_s - now;
-    if (left > 0)
-        start_timer(c, left);
+        c->heard_us = now_us;
+    const double silent_s = (double)(now_us - c->heard_us) / 1e6;
+    if (silent_s < c->keep_alive_s)
+        start_timer(c, c->keep_alive_s - silent_s);
     else
         connection_close(c, CLOSE_KEEP_ALIVE, NULL);
 }

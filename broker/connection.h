@@ -92,7 +92,7 @@ struct connection {
     ev_io readable, writable;
     ev_timer timer;      /* CONNECT, then keep-alive or hold, then linger */
     double keep_alive_s; /* 1.5 times what the client said; 0: off */
-    double heard_at;     /* loop time */
+    int64_t heard_us;    /* worker.mono_us when it last sent something */
     uint32_t packet_max; /* largest packet taken from it */
     struct {
         char *data; /* NULL: none */

@@ -321,7 +321,7 @@ void connection_readable(struct connection *c)
         return;
     }
     counter_add(&w->counters.bytes_received, (uint64_t)n);
-    c->heard_at = ev_now(w->loop);
+    c->heard_us = w->mono_us;
     /* Only where it stays: what is touched must not move. */
     if (c->pinned && transport_owes(&c->transport))
         connection_touch(c);

@@ -70,7 +70,7 @@ static bool write_some(struct connection *c)
         out_queue_consume(&c->out, &w->pool, (size_t)n);
         counter_add(&w->counters.bytes_sent, (uint64_t)n);
         if (c->stalled) /* who takes its answers is alive */
-            c->heard_at = ev_now(w->loop);
+            c->heard_us = w->mono_us;
     }
     if (n >= 0 && (size_t)n == offered)
         return true;

@@ -179,8 +179,12 @@ static bool load_all(struct hub *hub, struct store_reader *r)
             store_session_will(r, row.number, &will) != STORE_OK)
             continue; /* none, or it was published */
         struct worker *w = connect_home(hub, row.identity, &client);
+        /* By the clock, which may have been set back: never longer than it was
+         * to wait at all. */
+        const int64_t most_us = row.will_due_us - row.ended_us;
+        const int64_t left_us = row.will_due_us - now_us;
         if (!wait_for(w, session_token(row.identity), client, row.number,
-                      row.will_due_us - now_us))
+                      left_us < most_us ? left_us : most_us))
             return false;
     }
     return err == STORE_NOTFOUND;

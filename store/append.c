@@ -106,7 +106,7 @@ static enum store_err idempotency_find(struct transaction *t,
         return STORE_OK;
     const enum store_err err =
         repeat_find(t->e, t->txn, REPEAT_IDEMPOTENCY,
-                    slice_of(hash, IDEMPOTENCY_HASH), t->now_us, &first);
+                    slice_of(hash, IDEMPOTENCY_HASH), &t->clock, &first);
     if (err != STORE_OK)
         return err == STORE_NOTFOUND ? STORE_OK : err;
     c->id = first.id;
@@ -210,8 +210,9 @@ static void number(struct transaction *t, struct command *c,
     m->id = c->id = t->head + 1;
     m->seq = c->seq = row->last_seq + 1;
     /* Never decreasing within a thing, even when the clock is set back. */
-    m->at_us = c->at_us =
-        t->now_us > row->last_at_us ? t->now_us : row->last_at_us;
+    const int64_t last_us =
+        clock_steps_correct(&t->clock.steps, row->last_id, row->last_at_us);
+    m->at_us = c->at_us = t->now_us > last_us ? t->now_us : last_us;
 }
 
 static enum store_err remember(struct transaction *t, const struct command *c,

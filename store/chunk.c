@@ -68,11 +68,12 @@ enum store_err chunk_below(struct store_reader *r, struct slice topic,
     return decode(rc, key, row, &like, ret_chunk);
 }
 
-static bool begins_before(const struct chunk_row *c,
+static bool begins_before(struct store_reader *r, const struct chunk_row *c,
                           const struct chunk_bound *bound)
 {
-    return bound->by_time ? c->first_at_us < bound->at_us
-                          : c->first_seq < bound->seq;
+    return bound->by_time
+               ? reader_corrected(r, c->ids[0], c->first_at_us) < bound->at_us
+               : c->first_seq < bound->seq;
 }
 
 enum store_err chunk_before(struct store_reader *r, struct slice topic,
@@ -85,7 +86,7 @@ enum store_err chunk_before(struct store_reader *r, struct slice topic,
     enum store_err err = chunk_below(r, topic, UINT64_MAX, &c);
     if (err != STORE_OK)
         return err;
-    if (begins_before(&c, bound)) { /* recent things are asked for most */
+    if (begins_before(r, &c, bound)) { /* recent things are asked for most */
         *ret_chunk = c;
         return STORE_OK;
     }
@@ -93,7 +94,7 @@ enum store_err chunk_before(struct store_reader *r, struct slice topic,
     err = chunk_from(r, topic, 0, &best);
     if (err != STORE_OK)
         return err;
-    if (!begins_before(&best, bound))
+    if (!begins_before(r, &best, bound))
         return STORE_NOTFOUND;
     low = best.ids[0];
     while (high - low > 1) {
@@ -101,7 +102,7 @@ enum store_err chunk_before(struct store_reader *r, struct slice topic,
         err = chunk_from(r, topic, middle, &c);
         if (err != STORE_OK) /* there is one: the chunk at `high` or before */
             return err;
-        if (c.ids[0] < high && begins_before(&c, bound)) {
+        if (c.ids[0] < high && begins_before(r, &c, bound)) {
             best = c;
             low = c.ids[0];
         } else {

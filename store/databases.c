@@ -157,6 +157,7 @@ enum store_err databases_open(struct store_env *e)
         if (inherited != STORE_OK)
             return inherited;
     }
+    atomic_store(&e->has_clock_steps, true); /* until the writer has looked */
     const enum store_err err = open_complete(e);
 
     return err == STORE_NOTFOUND && !e->read_only ? complete(e) : err;
@@ -176,6 +177,36 @@ enum store_err databases_new_epoch(struct store_env *e)
         return store_from_mdb(mdb_txn_commit(txn));
     mdb_txn_abort(txn);
     return store_from_mdb(rc);
+}
+
+enum store_err store_clock_steps_in(struct store_env *e, MDB_txn *txn,
+                                    struct clock_steps *ret_steps)
+{
+    static char name[] = META_CLOCK_STEPS;
+    MDB_val key = {sizeof(name) - 1, name}, row;
+
+    ret_steps->count = 0;
+    const int rc = mdb_get(txn, e->db.meta, &key, &row);
+    if (rc == MDB_NOTFOUND)
+        return STORE_OK;
+    if (rc != 0)
+        return store_from_mdb(rc);
+    if (row.mv_size % sizeof(ret_steps->step[0]) != 0 ||
+        row.mv_size > sizeof(ret_steps->step))
+        return STORE_CORRUPT;
+    memcpy(ret_steps->step, row.mv_data, row.mv_size);
+    ret_steps->count = (unsigned)(row.mv_size / sizeof(ret_steps->step[0]));
+    return STORE_OK;
+}
+
+enum store_err store_seen_in(struct store_env *e, MDB_txn *txn,
+                             int64_t *ret_seen_us)
+{
+    uint64_t seen_us = 0;
+    const enum store_err err = get_number(e, txn, META_PING, &seen_us);
+
+    *ret_seen_us = (int64_t)seen_us;
+    return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
 enum store_err store_head_in(struct store_env *e, MDB_txn *txn,

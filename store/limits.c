@@ -1,14 +1,16 @@
 #include "store/limits.h"
 
-static bool start_active(int64_t start_us, int64_t now_us)
+#include "store/wall_clock.h"
+
+bool window_open(int64_t start_us, int64_t now_us)
 {
     return start_us > 0 && start_us > now_us - WINDOW_US &&
-           start_us < now_us + WINDOW_US;
+           start_us <= now_us + CLOCK_TOLERANCE_US;
 }
 
 bool window_active(const struct usage_row *u, int64_t now_us)
 {
-    return start_active(u->window_start_us, now_us);
+    return window_open(u->window_start_us, now_us);
 }
 
 uint64_t writes_left(const struct plan *p, const struct usage_row *u,
@@ -32,8 +34,7 @@ uint32_t window_ends_in_s(const struct usage_row *u, int64_t now_us)
 void count_write(struct usage_row *u, int64_t now_us, int64_t start_us)
 {
     if (!window_active(u, now_us)) {
-        const bool known =
-            start_active(start_us, now_us) && start_us <= now_us;
+        const bool known = window_open(start_us, now_us) && start_us <= now_us;
         u->window_start_us = known ? start_us : now_us;
         u->writes = u->reads = 0;
     }
@@ -43,7 +44,7 @@ void count_write(struct usage_row *u, int64_t now_us, int64_t start_us)
 bool merge_reads(struct usage_row *u, int64_t now_us, int64_t start_us,
                  uint64_t reads)
 {
-    if (!start_active(start_us, now_us))
+    if (!window_open(start_us, now_us))
         return false;
     /* A start in the future would make the window longer than an hour. */
     if (start_us > now_us)

@@ -15,6 +15,9 @@
 #define WINDOW_US INT64_C(3600000000)
 
 bool window_active(const struct usage_row *u, int64_t now_us);
+/* Whether the window that began at `start_us` (0: none) goes on. One that would
+ * begin later than now is left from a clock that was ahead: it is over. */
+bool window_open(int64_t start_us, int64_t now_us);
 
 /* Writes left in the window, after what was counted; UINT64_MAX: no limit. */
 uint64_t writes_left(const struct plan *p, const struct usage_row *u,

@@ -9,7 +9,7 @@ enum store_err operation_find(struct transaction *t, struct command *c,
     if (c->operation.len == 0)
         return STORE_OK;
     const enum store_err err = repeat_find(t->e, t->txn, REPEAT_OPERATION,
-                                           c->operation, t->now_us, &first);
+                                           c->operation, &t->clock, &first);
     if (err != STORE_OK)
         return err == STORE_NOTFOUND ? STORE_OK : err;
     c->id = first.id;

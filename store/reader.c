@@ -109,6 +109,7 @@ enum store_err store_reader_begin(struct store_reader *r)
     r->log_at = 0;
     r->head_known = false;
     r->trims_known = false;
+    r->steps_known = false;
     return STORE_OK;
 }
 
@@ -183,14 +184,29 @@ static void tell_damage(struct store_env *e, uint64_t id)
               e->dir, id, (uint64_t)atomic_load(&e->damaged), e->dir);
 }
 
+/* Nearly no clock is ever set back, and then this costs nothing. */
+int64_t reader_corrected(struct store_reader *r, uint64_t id, int64_t at_us)
+{
+    if (!r->steps_known) {
+        r->steps.count = 0;
+        /* A row that cannot be read corrects nothing. */
+        if (atomic_load(&r->env->has_clock_steps))
+            store_clock_steps_in(r->env, r->txn, &r->steps);
+        r->steps_known = true;
+    }
+    return clock_steps_correct(&r->steps, id, at_us);
+}
+
 static enum store_err decode_entry(struct store_reader *r, uint64_t id,
                                    MDB_val row, struct record *ret_record)
 {
     r->log_at = id;
-    if (schema_get_record(row, id, ret_record))
-        return STORE_OK;
-    tell_damage(r->env, id);
-    return STORE_CORRUPT;
+    if (!schema_get_record(row, id, ret_record)) {
+        tell_damage(r->env, id);
+        return STORE_CORRUPT;
+    }
+    ret_record->m.at_us = reader_corrected(r, id, ret_record->m.at_us);
+    return STORE_OK;
 }
 
 /* By cursor: LMDB looks in the leaf it stands on first, where neighbours are. */

@@ -24,6 +24,8 @@ struct store_reader {
     uint64_t log_at; /* id the cursor of `log` stands at; 0: nowhere */
     bool head_known;
     uint64_t head;
+    bool steps_known;
+    struct clock_steps steps;
     bool trims_known;
     bool trims; /* `log` holds hidden entries */
 
@@ -48,6 +50,9 @@ enum store_err reader_cursor(struct store_reader *r, MDB_dbi dbi,
 /* One row by its key. */
 enum store_err reader_row(struct store_reader *r, MDB_dbi dbi, MDB_val key,
                           MDB_val *ret_row);
+
+/* The time of log entry `id`, corrected (store/wall_clock.h). */
+int64_t reader_corrected(struct store_reader *r, uint64_t id, int64_t at_us);
 
 /* store_get() and store_next() that also give hidden entries. */
 enum store_err reader_entry(struct store_reader *r, uint64_t id,

@@ -121,7 +121,8 @@ static bool decode(MDB_val v, struct answer *ret_answer)
 
 enum store_err repeat_find(struct store_env *e, MDB_txn *txn,
                            enum repeat_kind kind, struct slice key,
-                           int64_t now_us, struct answer *ret_answer)
+                           const struct wall_clock *clock,
+                           struct answer *ret_answer)
 {
     const struct kind of = kind_of(e, kind);
     struct answer answer;
@@ -132,7 +133,8 @@ enum store_err repeat_find(struct store_env *e, MDB_txn *txn,
         return store_from_mdb(rc);
     if (!decode(v, &answer))
         return STORE_CORRUPT;
-    if (kind == REPEAT_IDEMPOTENCY && answer.when_us <= now_us - of.keep_us)
+    if (kind == REPEAT_IDEMPOTENCY &&
+        wall_clock_age_us(clock, answer.when_us) >= of.keep_us)
         return STORE_NOTFOUND;
     *ret_answer = answer;
     return STORE_OK;
@@ -211,8 +213,26 @@ static enum store_err forget_first(struct transaction *t,
     if (rc != 0 || k.mv_size <= 8)
         return rc == 0 ? STORE_NOTFOUND : store_from_mdb(rc);
     const int64_t when_us = (int64_t)get_u64(k.mv_data);
-    if (when_us > t->now_us - of->keep_us &&
+    if (wall_clock_age_us(&t->clock, when_us) < of->keep_us &&
         (of->most == 0 || rows <= of->most))
+        return STORE_NOTFOUND;
+    t->put = true;
+    const enum store_err err = forget(t, of->rows, k);
+    return err == STORE_OK ? store_from_mdb(mdb_cursor_del(cursor, 0)) : err;
+}
+
+/* What was remembered while the clock was ahead stands behind all the rest. */
+static enum store_err forget_last(struct transaction *t, const struct kind *of,
+                                  MDB_cursor *cursor)
+{
+    MDB_val k, v;
+    const int rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+
+    if (rc != 0 || k.mv_size <= 8)
+        return rc == 0 ? STORE_NOTFOUND : store_from_mdb(rc);
+    const int64_t when_us = (int64_t)get_u64(k.mv_data);
+    if (when_us <= t->now_us ||
+        wall_clock_age_us(&t->clock, when_us) < of->keep_us)
         return STORE_NOTFOUND;
     t->put = true;
     const enum store_err err = forget(t, of->rows, k);
@@ -240,6 +260,12 @@ enum store_err repeat_purge(struct transaction *t, enum repeat_kind kind,
         if (err != STORE_OK)
             break;
     }
+    if (err == STORE_NOTFOUND && t->clock.steps.count > 0)
+        for (; n < most; n++) {
+            err = forget_last(t, &of, cursor);
+            if (err != STORE_OK)
+                break;
+        }
     mdb_cursor_close(cursor);
     *ret_forgotten = n;
     return err == STORE_NOTFOUND ? STORE_OK : err;

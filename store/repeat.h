@@ -46,7 +46,8 @@ void idempotency_hash(struct slice topic, struct slice key,
  * operation id is found as long as it is there. */
 enum store_err repeat_find(struct store_env *e, MDB_txn *txn,
                            enum repeat_kind kind, struct slice key,
-                           int64_t now_us, struct answer *ret_answer);
+                           const struct wall_clock *clock,
+                           struct answer *ret_answer);
 /* *ret_new (may be NULL): it was not remembered before. */
 enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
                                enum repeat_kind kind, struct slice key,

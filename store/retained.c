@@ -20,6 +20,8 @@ static enum store_err record_of(struct store_reader *r,
 {
     if (row->has_copy) {
         *ret_record = row->copy;
+        ret_record->m.at_us =
+            reader_corrected(r, row->id, ret_record->m.at_us);
         return STORE_OK;
     }
     const enum store_err err = reader_entry(r, row->id, ret_record);

@@ -182,9 +182,9 @@ static int64_t oldest_kept(const struct transaction *t,
     /* The configuration's bound is more than the clock has. */
     const uint64_t age_s = plan->retention_age;
 
-    return t->now_us - (age_s > INT64_MAX / 2000000
-                            ? INT64_MAX / 2
-                            : (int64_t)age_s * 1000000);
+    return t->decay_us - (age_s > INT64_MAX / 2000000
+                              ? INT64_MAX / 2
+                              : (int64_t)age_s * 1000000);
 }
 
 /* Whether a look at the row as committed finds something to trim: nearly all

@@ -18,7 +18,8 @@
  *           keyed by the first of them, and the open chunk is empty: a things
  *           row holds 0 to CHUNK_IDS-1 ids. Rows of `chunks` never change.
  *  chunk    ids[i] has seq first_seq+i. `first_at_us` never decreases from
- *           chunk to chunk, nor at_us within one.
+ *           chunk to chunk, nor at_us within one, once corrected
+ *           (store/wall_clock.h); readers hand out corrected times only.
  *  visible  A topic's messages are the ids ≥ row.first_id of its chunks and
  *           its open chunk, and each of them is in `log`.
  *           count = last_seq - first_seq + 1; bytes: their payload bytes;
@@ -46,12 +47,14 @@
 #define CONFAB_STORE_SCHEMA_H
 
 #include <lmdb.h>
+#include <stdatomic.h>
 
 #include <stdatomic.h>
 
 #include "base/buffer.h"
 #include "store/session.h"
 #include "store/store.h"
+#include "store/wall_clock.h"
 
 /* Of rows; those of `log` have their own (record.c). */
 #define SCHEMA_VERSION 1
@@ -183,7 +186,9 @@ bool schema_given_id(const struct schema_key *prefix, MDB_val key,
 #define META_STORE_ID "store_id"
 #define META_EPOCH "epoch"
 #define META_CREATED "created" /* µs since 1970 */
-#define META_HEAD "head"       /* see `log` above; may be missing */
+#define META_PING "ping"       /* µs since 1970: last seen by the writer */
+#define META_CLOCK_STEPS "clock_steps" /* struct clock_step, several */
+#define META_HEAD "head"               /* see `log` above; may be missing */
 /* Messages up to this id count without their properties (store/account.h); missing:
  * the usage rows are of a version that counted payloads only. */
 #define META_COUNTED "counted"
@@ -194,6 +199,9 @@ bool schema_get_number(MDB_val v, uint64_t *ret_number);
 /* The environment, for store/ only (store.c defines it). */
 struct store_env {
     MDB_env *env;
+    /* Whether `meta` may have clock steps, so that readers need not look: set
+     * by the writer; always in a reading process. */
+    atomic_bool has_clock_steps;
     struct schema db;
     char *dir;
     int dir_fd;
@@ -254,5 +262,11 @@ enum store_err store_thing_in(struct store_env *e, MDB_txn *txn,
 /* Greatest id ever given; 0: none. */
 enum store_err store_head_in(struct store_env *e, MDB_txn *txn,
                              uint64_t *ret_head);
+/* Those in `meta`; none: OK, count 0. */
+enum store_err store_clock_steps_in(struct store_env *e, MDB_txn *txn,
+                                    struct clock_steps *ret_steps);
+/* When the last writer stopped or was pinged; 0: never. */
+enum store_err store_seen_in(struct store_env *e, MDB_txn *txn,
+                             int64_t *ret_seen_us);
 
 #endif

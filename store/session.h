@@ -49,8 +49,8 @@ struct session_row {
 
 /* The token of an identity; empty: of a client without one. */
 struct slice session_token(struct slice identity);
-/* Whether it is over at `now_us`. */
-bool session_is_over(const struct session_row *s, int64_t now_us);
+/* Whether it is over `away_us` after its connection ended. */
+bool session_is_over(const struct session_row *s, int64_t away_us);
 
 struct session_subscription {
     struct slice filter; /* as sent, `$share/…` too */

@@ -238,7 +238,9 @@ enum store_err session_open_apply(struct transaction *t, struct command *c)
     err = account_of(t, session_token(o->identity), &who);
     if (err != STORE_OK)
         return err;
-    if (found && (o->clean || session_is_over(&row, t->now_us))) {
+    if (found &&
+        (o->clean ||
+         session_is_over(&row, wall_clock_age_us(&t->clock, row.ended_us)))) {
         err = session_delete(t, &row);
         if (err != STORE_OK)
             return err;

@@ -27,10 +27,10 @@ struct slice session_token(struct slice identity)
                                            (const char *)identity.data));
 }
 
-bool session_is_over(const struct session_row *s, int64_t now_us)
+bool session_is_over(const struct session_row *s, int64_t away_us)
 {
     return s->ended_us != 0 && s->expiry_s != SESSION_NEVER &&
-           now_us - s->ended_us >= (int64_t)s->expiry_s * 1000000;
+           away_us >= (int64_t)s->expiry_s * 1000000;
 }
 
 /* ---- keys -------------------------------------------------------------- */

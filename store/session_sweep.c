@@ -55,7 +55,8 @@ static bool is_garbage(struct transaction *t, const struct session_row *row)
 {
     if (row->ended_us == 0)
         return false;
-    return session_is_over(row, t->now_us - SESSION_GRACE_US) ||
+    return session_is_over(row, wall_clock_age_us(&t->clock, row->ended_us) -
+                                    SESSION_GRACE_US) ||
            is_revoked(t, row->identity);
 }
 

@@ -19,10 +19,23 @@ enum store_err store_thing_in(struct store_env *e, MDB_txn *txn,
     return STORE_OK;
 }
 
+static void correct_times(struct store_reader *r, struct thing_state *t)
+{
+    t->row.last_at_us = reader_corrected(r, t->row.last_id, t->row.last_at_us);
+    if (t->open.count > 0)
+        t->open.first_at_us =
+            reader_corrected(r, t->open.ids[0], t->open.first_at_us);
+}
+
 enum store_err reader_thing(struct store_reader *r, struct slice topic,
                             struct thing_state *ret_thing)
 {
-    return store_thing_in(r->env, r->txn, topic, ret_thing);
+    const enum store_err err =
+        store_thing_in(r->env, r->txn, topic, ret_thing);
+
+    if (err == STORE_OK)
+        correct_times(r, ret_thing);
+    return err;
 }
 
 enum store_err store_thing(struct store_reader *r, struct slice topic,
@@ -138,6 +151,7 @@ enum store_err store_thing_next(struct store_reader *r, struct slice prefix,
         if (!schema_get_thing(key, row, &t))
             return STORE_CORRUPT;
         if (starts_with(t.row.topic, prefix)) {
+            correct_times(r, &t);
             *ret_row = t.row;
             return STORE_OK;
         }

@@ -171,7 +171,7 @@ enum store_err usage_apply(struct transaction *t, struct command *c)
 
 enum store_err transaction_touch(struct transaction *t)
 {
-    static char key[] = "ping"; /* µs since 1970 of the last one */
+    static char key[] = META_PING;
 
     buffer_clear(&t->row);
     schema_put_number(&t->row, (uint64_t)t->now_us);

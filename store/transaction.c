@@ -1,6 +1,32 @@
 #include "store/transaction.h"
 #include "store/erase.h"
 
+#include "base/clock.h"
+
+/* What the last run knew of the clock, and when it was last heard of. */
+static enum store_err read_clock(struct transaction *t, MDB_txn *txn)
+{
+    struct clock_steps steps = {0};
+    int64_t last_us = 0, seen_us = 0;
+    struct record record;
+    MDB_val key = {sizeof(t->committed_head), &t->committed_head}, row;
+
+    enum store_err err = store_clock_steps_in(t->e, txn, &steps);
+    if (err == STORE_OK)
+        err = store_seen_in(t->e, txn, &seen_us);
+    if (err != STORE_OK)
+        return err;
+    if (mdb_get(txn, t->e->db.log, &key, &row) == 0 &&
+        schema_get_record(row, t->committed_head, &record))
+        last_us =
+            clock_steps_correct(&steps, t->committed_head, record.m.at_us);
+    wall_clock_init(&t->clock, t->config->store_clock_jump_max,
+                    t->config->store_clock_grace, &steps,
+                    last_us > seen_us ? last_us : seen_us, clock_mono_us());
+    atomic_store(&t->e->has_clock_steps, steps.count > 0);
+    return STORE_OK;
+}
+
 static enum store_err read_start(struct transaction *t)
 {
     MDB_txn *txn = NULL;
@@ -10,6 +36,8 @@ static enum store_err read_start(struct transaction *t)
     if (rc != 0)
         return store_from_mdb(rc);
     enum store_err err = store_head_in(t->e, txn, &t->committed_head);
+    if (err == STORE_OK)
+        err = read_clock(t, txn);
     if (err == STORE_OK) {
         rc = mdb_stat(txn, t->e->db.trims, &stat);
         err = store_from_mdb(rc);
@@ -50,6 +78,8 @@ enum store_err transaction_begin(struct transaction *t, size_t messages,
     t->now_us = now_us;
     t->mono_us = mono_us;
     t->head = t->committed_head;
+    wall_clock_look(&t->clock, now_us, mono_us, t->head);
+    t->decay_us = wall_clock_decay_us(&t->clock);
     t->deletions = TRANSACTION_DELETIONS + 2 * (unsigned)messages;
     memset(t->remembered, 0, sizeof(t->remembered));
     t->put = t->deleted = false;
@@ -126,6 +156,20 @@ static enum store_err purge(struct transaction *t)
     return err;
 }
 
+static enum store_err save_clock_steps(struct transaction *t)
+{
+    static char name[] = META_CLOCK_STEPS;
+    const struct clock_steps *s = &t->clock.steps;
+
+    if (!t->clock.unsaved)
+        return STORE_OK;
+    /* Before any reader can see them. */
+    atomic_store(&t->e->has_clock_steps, true);
+    return transaction_put(
+        t, t->e->db.meta, (MDB_val){sizeof(name) - 1, name},
+        (MDB_val){s->count * sizeof(s->step[0]), (void *)s->step}, 0);
+}
+
 enum store_err transaction_commit(struct transaction *t)
 {
     if (!transaction_changed(t)) {
@@ -142,6 +186,8 @@ enum store_err transaction_commit(struct transaction *t)
     if (err == STORE_OK)
         err = store_put_format(t->e, t->txn);
     if (err == STORE_OK)
+        err = save_clock_steps(t);
+    if (err == STORE_OK)
         err = thing_cache_flush(&t->things, t->e, t->txn, &t->row);
     if (err == STORE_OK)
         err = token_cache_flush(&t->tokens, t->e, t->txn, &t->row);
@@ -156,6 +202,7 @@ enum store_err transaction_commit(struct transaction *t)
     }
     thing_cache_committed(&t->things);
     token_cache_committed(&t->tokens);
+    t->clock.unsaved = false;
     t->committed_head = t->batch->head = t->head;
     t->e->format = SCHEMA_FORMAT;
     if (t->deleted)

@@ -27,6 +27,7 @@ struct transaction {
     struct thing_cache things;
     struct token_cache tokens;
     struct space space;
+    struct wall_clock clock;
     struct buffer row;       /* scratch of whoever encodes a row */
     uint64_t committed_head; /* last id of the last commit */
     uint64_t plain_through;  /* messages up to this id count without their
@@ -43,7 +44,8 @@ struct transaction {
     MDB_cursor *log_end; /* where `log` is appended to; NULL: not open. LMDB
                             closes it with the transaction */
     int64_t now_us, mono_us;
-    uint64_t head;      /* last id given */
+    int64_t decay_us; /* ≤ now_us: the time by which things are destroyed */
+    uint64_t head;    /* last id given */
     unsigned deletions; /* log entries it may still delete */
     unsigned remembered[REPEAT_KIND_COUNT];
     bool put;     /* something was written besides the changed rows */

@@ -11,7 +11,11 @@ enum store_err log_get(struct transaction *t, uint64_t id,
 
     if (rc != 0)
         return store_from_mdb(rc);
-    return schema_get_record(v, id, ret_record) ? STORE_OK : STORE_CORRUPT;
+    if (!schema_get_record(v, id, ret_record))
+        return STORE_CORRUPT;
+    ret_record->m.at_us =
+        clock_steps_correct(&t->clock.steps, id, ret_record->m.at_us);
+    return STORE_OK;
 }
 
 /* ---- deleting log entries and chunk rows ------------------------------ */
