@@ -106,17 +106,18 @@ static void random_append(struct writing *w)
         m.user_properties = some_bytes();
     if (chance(8) == 0)
         m.correlation = some(300);
-    message_unref(s->c.message);
+    struct message *before = s->c.message; /* m borrows its topic */
     s->c.message = message_new(&m);
+    message_unref(before);
     if (chance(5) == 0) {
         snprintf(key, sizeof(key), "%d", (int)chance(50));
         s->c.idempotency = slice_str(key);
     }
     if (chance(5) == 0)
-        s->c.mark = (struct session_mark){
-            .number = chance(4) == 0 ? 99 : c->number,
-            .identity = identity_of(c),
-            .packet_id = (uint16_t)chance(SESSION_IDS)};
+        s->c.mark =
+            (struct session_mark){.number = chance(4) == 0 ? 99 : c->number,
+                                  .identity = identity_of(c),
+                                  .packet_id = (uint16_t)chance(SESSION_IDS)};
     s->c.uncharged = chance(4) == 0;
     run(w, s);
 }
