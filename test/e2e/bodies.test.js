@@ -5,7 +5,7 @@ const assert = require('node:assert/strict')
 const zlib = require('node:zlib')
 const { it } = require('node:test')
 const { encode } = require('@msgpack/msgpack')
-const { suite, newToken, chat } = require('./harness/server')
+const { suite, newToken, chat, until } = require('./harness/server')
 
 const GZIP = { 'Content-Encoding': 'gzip' }
 const MIB = 1024 * 1024
@@ -91,6 +91,25 @@ suite('`Content-Encoding: gzip`', {}, (server) => {
 
 suite('Bodies', {}, (server) => {
   const token = newToken()
+
+  // Contract: X-RateLimit-Remaining on every response of a token's endpoints.
+  it('an upload that goes on and on is cut off with a whole answer', async () => {
+    const free = await server.freeToken()
+    const raw = await server.rawSocket()
+    raw.socket.write(`POST ${chat(free, 'x')} HTTP/1.1\r\nHost: x\r\nContent-Length: ${40 * MIB}\r\n\r\n`)
+    const part = Buffer.alloc(256 * 1024, 'x')
+    const sending = setInterval(() => { if (raw.socket.writable && raw.socket.writableLength < MIB) raw.socket.write(part) }, 1)
+    await until(() => raw.text.includes('}'), 'an answer')
+    clearInterval(sending)
+    raw.socket.destroy()
+    const [head, body] = raw.text.split('\r\n\r\n')
+    assert.match(head, /^HTTP\/1\.1 413 /)
+    assert.match(head, /^x-ratelimit-remaining: 100\r?$/mi)
+    assert.match(head, /^access-control-allow-origin: \*\r?$/mi)
+    assert.match(head, /^cache-control: no-store\r?$/mi)
+    assert.match(head, /^connection: close\r?$/mi)
+    assert.match(JSON.parse(body).error, /10240/)
+  })
 
   // RFC 8259 §8.1
   it('a byte order mark before JSON is passed over', async () => {
