@@ -321,6 +321,7 @@ bool admin_order(struct publish *q, const struct hub *hub, struct slice name,
             continue;
         /* The command's slices point into a copy: the packet is gone soon. */
         q->memory = malloc(body.len + 1);
+        q->memory_size = body.len + 1;
         if (q->memory == NULL)
             return refused(q, command_status(RESULT_IO),
                            REASON_IMPLEMENTATION_SPECIFIC, "out of memory");

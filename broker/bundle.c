@@ -158,7 +158,6 @@ static bool add(struct connection *c, struct bundle *bundle,
     q->command.kind = COMMAND_APPEND;
     q->command.now_us = w->real_us;
     q->command.uncharged = c->role == ROLE_NAMELESS;
-    q->bytes = sizeof(*q) + sizeof(m) + e->topic.len + e->payload.len;
     publish_submit(w, q);
     return true;
 }

@@ -413,6 +413,10 @@ void connect_received(struct connection *c, const struct packet_frame *f)
             "the hour is over");
         return;
     }
+    if (!held_identify(c)) {
+        refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
+        return;
+    }
     if (!accept_will(c, &p))
         return;
     const bool had_stored = take_over(c);

@@ -85,14 +85,15 @@ static bool have_room_for_hit(struct worker *w)
 void connection_attach(struct connection *c, struct worker *w)
 {
     c->worker = w;
-    w->held_bytes += c->in.cap;
+    const bool held = held_attach(c);
+    held_add_input(c, c->in.cap);
     c->number = atomic_fetch_add(&w->hub->attached, 1) + 1;
     TAILQ_INSERT_TAIL(&w->connections, c, all);
     const bool room = have_room_for_hit(w);
     w->connection_count++;
     c->heard_us = w->mono_us;
     start_timer(c, CONNECT_WITHIN_S);
-    if (!room) {
+    if (!room || !held) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
@@ -108,7 +109,8 @@ static void take_off(struct connection *c)
     ev_io_stop(w->loop, &c->readable);
     ev_io_stop(w->loop, &c->writable);
     ev_timer_stop(w->loop, &c->timer);
-    w->held_bytes -= c->in.cap;
+    held_give_input(c, c->in.cap);
+    held_detach(c);
     roll_call_forget(w, c);
     TAILQ_REMOVE(&w->connections, c, all);
     w->connection_count--;

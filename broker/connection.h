@@ -94,6 +94,9 @@ struct connection {
     double keep_alive_s; /* 1.5 times what the client said; 0: off */
     int64_t heard_us;    /* worker.mono_us when it last sent something */
     uint32_t packet_max; /* largest packet taken from it */
+    uint64_t address;      /* held.h; 0: none that has a share */
+    struct holder *holder; /* likewise: whom it is held for; NULL: nobody */
+    bool is_client;        /* … a token, no longer an address */
     struct {
         char *data; /* NULL: none */
         size_t len, cap;

@@ -102,7 +102,7 @@ static struct kept take_in(struct connection *c)
 {
     const struct kept in = {c->in.data, c->in.len, c->in.cap};
 
-    c->worker->held_bytes -= in.cap;
+    held_give_input(c, in.cap);
     c->in.data = NULL;
     c->in.len = c->in.cap = 0;
     return in;
@@ -110,17 +110,10 @@ static struct kept take_in(struct connection *c)
 
 static void put_in(struct connection *c, char *data, size_t len, size_t cap)
 {
-    c->worker->held_bytes += cap;
+    held_add_input(c, cap);
     c->in.data = data;
     c->in.len = len;
     c->in.cap = cap;
-}
-
-/* Small beginnings are always kept; large ones of very many clients are not. */
-static bool may_hold(const struct connection *c, size_t cap)
-{
-    return cap <= WORKER_READ_SIZE ||
-           c->worker->held_bytes + cap <= WORKER_HELD_MAX;
 }
 
 /* Keeps the end of data[0…), which may lie in `own` (then that is used again, or
@@ -134,7 +127,7 @@ static void keep_rest(struct connection *c, struct kept own, const char *data,
     const size_t cap = reuse ? own.cap : len > PARTIAL_MIN ? len : PARTIAL_MIN;
     char *to = reuse ? own.data : len > 0 ? malloc(cap) : NULL;
 
-    if (len > 0 && to != NULL && may_hold(c, cap)) {
+    if (len > 0 && to != NULL && held_input_has_room(c, cap)) {
         memmove(to, data, len);
         put_in(c, to, len, cap);
         if (!reuse)
@@ -247,8 +240,9 @@ static void feed(struct connection *c, struct kept own, const char *data,
 static ssize_t read_large(struct connection *c, struct kept *in)
 {
     if (in->cap - in->len < WORKER_READ_SIZE / 2) {
-        char *data =
-            may_hold(c, in->cap * 2) ? realloc(in->data, in->cap * 2) : NULL;
+        char *data = held_input_has_room(c, in->cap * 2)
+                         ? realloc(in->data, in->cap * 2)
+                         : NULL;
         if (data == NULL) {
             errno = ENOMEM;
             return -1;

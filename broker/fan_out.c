@@ -21,6 +21,7 @@ static void fanned_out(struct worker *w, struct batch *b)
 {
     if (b->head > w->head)
         w->head = b->head;
+    atomic_fetch_sub(&w->batch_bytes, b->bytes);
     batch_unref(b);
 }
 

@@ -302,6 +302,7 @@ static struct connection *make_connection(struct worker *w, int fd,
         close(fd);
         return NULL;
     }
+    c->address = held_address_of(at);
     if (!start_transport(w, c, kind)) {
         connection_free(c);
         return NULL;

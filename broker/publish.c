@@ -108,11 +108,21 @@ static bool put_into_outbox(struct publish_pool *pool, struct publish *q)
     return true;
 }
 
+/* All that it keeps in memory until its result is back, properties and what its
+ * command points to included. */
+static size_t credits_of(const struct publish *q)
+{
+    const struct message *m = q->command.message;
+
+    return sizeof(*q) + q->memory_size + (m == NULL ? 0 : message_size(m));
+}
+
 void publish_submit(struct worker *w, struct publish *q)
 {
     struct publish_pool *pool = &w->publishes;
     struct connection *c = q->connection;
 
+    q->bytes = credits_of(q);
     q->worker = w;
     q->command.done = on_done;
     if (c != NULL) {
@@ -128,6 +138,7 @@ bool publish_ask(struct worker *w, struct publish *q, struct worker *whom)
 {
     struct connection *c = q->connection;
 
+    q->bytes = credits_of(q);
     q->worker = w;
     q->command.done = on_done;
     /* It counts as a command until it is back: the mailbox has room for it, and

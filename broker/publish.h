@@ -28,7 +28,7 @@ struct publish {
     struct connection *connection; /* NULL: a will */
     STAILQ_ENTRY(publish) entry;   /* connection.unacked */
     STAILQ_ENTRY(publish) waiting; /* publish_pool.waiting, or free */
-    size_t bytes;                  /* credits it holds */
+    size_t bytes; /* credits it holds, from publish_submit() on */
     uint16_t packet_id;
     bool acknowledge; /* QoS 1 and 2: stands in connection.unacked */
     uint8_t qos;      /* 2: PUBREC instead of PUBACK */
@@ -44,6 +44,7 @@ struct publish {
     void (*finished)(struct worker *w, struct publish *q);
     void *waiting_for; /* finished's */
     void *memory; /* what slices of `command` point into; freed with this */
+    size_t memory_size;
     struct roll_call *roll_call; /* a question to a worker; freed with this */
     char operation[PUBLISH_OPERATION_MAX]; /* last: publish_new() leaves it */
 };

@@ -158,6 +158,7 @@ bool publish_follow(struct publish *q, const struct publish_instructions *in)
         q->memory = malloc(in->idempotency.len);
         if (q->memory == NULL)
             return false;
+        q->memory_size = in->idempotency.len;
         memcpy(q->memory, in->idempotency.data, in->idempotency.len);
         command->idempotency = slice_of(q->memory, in->idempotency.len);
     }
@@ -213,8 +214,6 @@ static void publish_message(struct connection *c,
     q->command.kind = is_event ? COMMAND_EVENT : COMMAND_APPEND;
     q->command.now_us = w->real_us;
     q->command.uncharged = c->role == ROLE_NAMELESS;
-    q->bytes = sizeof(*q) + sizeof(struct message) + p->topic.len +
-               p->payload.len + p->user.size;
     if (p->qos > 0)
         await_ack(c, q, p);
     if (p->qos == 2 && c->stored != NULL)
@@ -244,7 +243,6 @@ static void publish_command(struct connection *c,
     }
     if (p->qos > 0)
         await_ack(c, q, p);
-    q->bytes = sizeof(*q) + p->payload.len;
     while (p->user.size > 0 && packet_user_props_next(&at, &property))
         follow(&in, &property);
     in.idempotency = slice_of(NULL, 0); /* that is a matter of messages */
@@ -297,7 +295,6 @@ static void publish_again(struct connection *c, const struct packet_publish *p)
  * closed. */
 static bool follow_alias(struct connection *c, struct packet_publish *p)
 {
-    struct worker *w = c->worker;
     int64_t more;
 
     if (p->topic_alias == 0)
@@ -309,7 +306,7 @@ static bool follow_alias(struct connection *c, struct packet_publish *p)
         connection_close(c, CLOSE_PROTOCOL, "topic alias was never set");
         return false;
     }
-    if (w->held_bytes + p->topic.len > WORKER_HELD_MAX) {
+    if (!held_aliases_have_room(c, p->topic.len)) {
         connection_close(c, CLOSE_BUSY, NULL);
         return false;
     }
@@ -317,7 +314,7 @@ static bool follow_alias(struct connection *c, struct packet_publish *p)
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return false;
     }
-    w->held_bytes += (uint64_t)more;
+    held_add_aliases(c, more);
     return true;
 }
 
@@ -403,17 +400,10 @@ void publish_received(struct connection *c, struct packet_publish *p)
 
 /* ---- wills -------------------------------------------------------------- */
 
-static size_t size_of(const struct message *m)
-{
-    return sizeof(*m) + m->topic.len + m->payload.len + m->content_type.len +
-           m->response_topic.len + m->correlation.len + m->user_properties.len;
-}
-
 uint8_t publish_accept_will(struct connection *c,
                             const struct packet_will *will,
                             struct message **ret_will)
 {
-    struct worker *w = c->worker;
     struct message m = {
         .qos = will->qos,
         .retain = will->retain,
@@ -438,12 +428,13 @@ uint8_t publish_accept_will(struct connection *c,
     case PUBLISH_COMMAND: return REASON_NOT_AUTHORIZED;
     }
     fill_properties(&m, &will->properties);
-    if (w->held_bytes + size_of(&m) <= WORKER_HELD_MAX &&
-        forwarded(&will->user, NULL, &w->scratch, &m.user_properties))
+    if (forwarded(&will->user, NULL, &c->worker->scratch,
+                  &m.user_properties) &&
+        held_wills_have_room(c, message_size(&m)))
         *ret_will = message_new(&m);
     if (*ret_will == NULL)
         return REASON_QUOTA_EXCEEDED;
-    w->held_bytes += size_of(*ret_will);
+    held_add_will(c, message_size(*ret_will));
     return REASON_SUCCESS;
 }
 
@@ -452,7 +443,7 @@ static struct message *take_will(struct connection *c)
     struct message *m = c->will;
 
     if (m != NULL)
-        c->worker->held_bytes -= size_of(m);
+        held_give_will(c, message_size(m));
     c->will = NULL;
     return m;
 }
@@ -475,9 +466,9 @@ static bool submit_will(struct worker *w, struct message *m, bool uncharged,
         m->kind == MESSAGE_EVENT ? COMMAND_EVENT : COMMAND_APPEND;
     q->command.now_us = w->real_us;
     q->command.uncharged = uncharged;
-    q->bytes = sizeof(*q) + size_of(m);
     if (number != 0) { /* the session must not publish it again */
         q->memory = malloc(token.len + 1);
+        q->memory_size = token.len + 1;
         if (q->memory == NULL) {
             q->command.message = NULL;
             publish_free(w, q);

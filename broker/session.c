@@ -154,7 +154,7 @@ void session_end(struct connection *c, bool with_will)
     retained_forget(c);
     catch_up_end(c);
     inflight_release(&c->inflight);
-    w->held_bytes -= (uint64_t)topic_aliases_bytes(c->aliases_in);
+    held_add_aliases(c, -topic_aliases_bytes(c->aliases_in));
     topic_aliases_free(c->aliases_in);
     c->aliases_in = NULL;
     stored_session_free(c);

@@ -219,7 +219,7 @@ static struct opening *opening_of(struct connection *c, struct publish *q,
         randombytes_buf(&o->open.fresh_number, sizeof(o->open.fresh_number));
     while (o->open.fresh_number == 0);
     q->memory = o;
-    q->bytes = sizeof(*q) + sizeof(*o) + c->identity_len;
+    q->memory_size = sizeof(*o) + c->identity_len;
     q->command.kind = COMMAND_SESSION_OPEN;
     q->command.open = &o->open;
     if (c->will != NULL) /* the connection may drop it meanwhile */

@@ -113,8 +113,8 @@ static void submit(struct worker *w, struct share_group *g, struct slice name,
     q->memory = s;
     q->command.kind = COMMAND_GROUP_SAVE;
     q->command.group = &s->save;
-    q->bytes = sizeof(*q) + sizeof(*s) + name.len +
-               save->id_count * sizeof(uint64_t);
+    q->memory_size =
+        sizeof(*s) + name.len + save->id_count * sizeof(uint64_t);
     q->finished = saved;
     q->waiting_for = g;
     if (g != NULL)

@@ -144,7 +144,7 @@ static struct snapshot *snapshot_new(struct publish *q, struct slice identity,
     q->memory = to;
     q->command.kind = COMMAND_SESSION_SAVE;
     q->command.save = &to->save;
-    q->bytes = sizeof(*q) + size;
+    q->memory_size = size;
     return to;
 }
 

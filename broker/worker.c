@@ -119,10 +119,13 @@ void worker_offer(struct worker *w, struct batch *b)
 {
     /* Once one was left out, all are, until the worker has taken notice: what
      * is in the mailbox must stay older than what is not. */
-    if (atomic_load(&w->missed) == 0) {
+    if (atomic_load(&w->missed) == 0 &&
+        atomic_load(&w->batch_bytes) < WORKER_BATCH_BYTES_MAX) {
         batch_ref(b);
+        atomic_fetch_add(&w->batch_bytes, b->bytes);
         if (mailbox_send(w->batches, b))
             return;
+        atomic_fetch_sub(&w->batch_bytes, b->bytes);
         batch_unref(b);
     }
     counter_add(&w->counters.dropped.event_batch, b->events);

@@ -15,6 +15,7 @@
 #include "broker/block.h"
 #include "broker/connection.h"
 #include "broker/counters.h"
+#include "broker/held.h"
 #include "broker/hub.h"
 #include "broker/identifiers.h"
 #include "broker/image.h"
@@ -28,12 +29,12 @@
 /* Credits of all connections of a worker together. */
 #define WORKER_COMMANDS_MAX 32768
 #define WORKER_BYTES_MAX (64U * 1024 * 1024)
-/* What a worker keeps for clients that are not done: beginnings of packets,
- * wills. Above it large packets and wills are refused. */
-#define WORKER_HELD_MAX (256U * 1024 * 1024)
 /* Cost of all filters of a worker's clients (subscribe.h). */
 #define WORKER_FILTER_COST_MAX (512U * 1024 * 1024)
+/* Batches that wait for it: so many, with messages of so many bytes and one more
+ * batch. */
 #define WORKER_BATCHES_MAX 1024
+#define WORKER_BATCH_BYTES_MAX (64U * 1024 * 1024)
 #define WORKER_MOVES_MAX 4096
 #define WORKER_QUESTIONS_MAX 64
 #define WORKER_READ_SIZE 65536
@@ -61,9 +62,10 @@ struct worker {
     pthread_t thread;
 
     /* mailboxes; everything else is the thread's own */
-    struct mailbox *results; /* struct command, bounded by the credits */
-    struct mailbox *batches; /* struct batch, a reference each */
-    struct mailbox *moves;   /* struct connection */
+    struct mailbox *results;      /* struct command, bounded by the credits */
+    struct mailbox *batches;      /* struct batch, a reference each */
+    _Atomic uint64_t batch_bytes; /* of those, and of `current` */
+    struct mailbox *moves;        /* struct connection */
     /* struct publish, another worker's (roll_call.h) */
     struct mailbox *questions;
     struct share share; /* has another one */
@@ -110,7 +112,7 @@ struct worker {
                                  session_open.c's */
     struct pending_will *wills; /* by client */
     TAILQ_HEAD(, pending_will) due_wills;
-    size_t wills_under_way; /* with the writer */
+    size_t wills_under_way;          /* with the writer */
     struct connection_list starving; /* not read: the worker's credits */
     struct connection_list behind;   /* not read: fan-out of their own */
     SLIST_HEAD(, connection) dead;
@@ -137,8 +139,9 @@ struct worker {
     struct buffer scratch; /* for one packet being built */
     char *read_buffer;     /* 2 * WORKER_READ_SIZE */
     struct refusals refusals;
-    uint64_t held_bytes;   /* of WORKER_HELD_MAX */
-    uint64_t filter_cost;  /* of WORKER_FILTER_COST_MAX */
+    uint64_t held[HELD_POOL_COUNT]; /* bytes, of everybody together */
+    struct holder *holders;         /* those of them who have a share */
+    uint64_t filter_cost;           /* of WORKER_FILTER_COST_MAX */
 
     struct throttled throttled[THROTTLED_MAX];
 

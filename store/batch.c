@@ -10,7 +10,7 @@ struct batch *batch_new(size_t capacity)
         return NULL;
     atomic_init(&b->refs, 1);
     b->head = 0;
-    b->count = b->events = 0;
+    b->count = b->events = b->bytes = 0;
     return b;
 }
 
@@ -18,6 +18,7 @@ void batch_add(struct batch *b, struct message *m)
 {
     b->messages[b->count++] = m;
     b->events += m->kind == MESSAGE_EVENT;
+    b->bytes += message_size(m);
 }
 
 void batch_ref(struct batch *b)

@@ -5,9 +5,9 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
-static size_t bytes_of(const struct message *m)
+size_t message_size(const struct message *m)
 {
-    return m->topic.len + m->payload.len + m->content_type.len +
+    return sizeof(*m) + m->topic.len + m->payload.len + m->content_type.len +
            m->response_topic.len + m->correlation.len + m->user_properties.len;
 }
 
@@ -25,7 +25,7 @@ static struct slice copy_slice(char **at, struct slice from)
 
 struct message *message_new(const struct message *from)
 {
-    struct message *m = malloc(sizeof(*m) + bytes_of(from));
+    struct message *m = malloc(message_size(from));
 
     if (m == NULL)
         return NULL;

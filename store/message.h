@@ -56,6 +56,9 @@ struct message {
 struct message *message_new(const struct message *from);
 /* The same, keeping id, seq and at_us: what was read from the log, to hand on. */
 struct message *message_copy(const struct message *from);
+/* Bytes it takes in memory, all its slices included: what credits and bounds
+ * count. */
+size_t message_size(const struct message *m);
 struct message *message_ref(struct message *m);
 void message_unref(struct message *m); /* NULL is fine */
 

@@ -59,9 +59,7 @@ static void sleep_until_woken(struct writer *w, int64_t wait_us)
 
 static size_t cost(const struct command *c)
 {
-    return c->message == NULL
-               ? 0
-               : c->message->payload.len + c->message->topic.len;
+    return c->message == NULL ? 0 : message_size(c->message);
 }
 
 /* The next commands in order, at most one group of them, at least one if any

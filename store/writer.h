@@ -131,6 +131,7 @@ struct batch {
     uint64_t head; /* last id of the log after this batch */
     size_t count;
     size_t events; /* how many of the messages are events, not stored */
+    size_t bytes;  /* the messages take in memory */
     struct message *messages[]; /* a reference each */
 };
 void batch_ref(struct batch *b);

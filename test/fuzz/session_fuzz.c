@@ -194,7 +194,9 @@ static void await_nobody(void)
         must(clock_mono_us() < until);
     }
     for (unsigned i = 0; i < 2; i++) {
-        must(workers[i]->held_bytes == 0);
+        for (int pool = 0; pool < HELD_POOL_COUNT; pool++)
+            must(workers[i]->held[pool] == 0);
+        must(workers[i]->holders == NULL);
         must(workers[i]->filter_cost == 0);
         must(subscription_index_count(workers[i]->index) == 0);
         must(workers[i]->pool.exact_bytes == 0);

@@ -140,6 +140,11 @@ void by_hand_end(struct by_hand *h)
 
 struct peer by_hand_stranger(struct by_hand *h)
 {
+    return by_hand_stranger_from(h, 0);
+}
+
+struct peer by_hand_stranger_from(struct by_hand *h, uint64_t address)
+{
     struct peer p = {.meanwhile = by_hand_turn, .arg = h};
     int fds[2];
 
@@ -148,6 +153,7 @@ struct peer by_hand_stranger(struct by_hand *h)
     p.fd = fds[0];
     struct connection *c = connection_new(fds[1], false, "guest");
     assert_non_null(c);
+    c->address = address;
     atomic_fetch_add(&h->hub.connections, 1);
     connection_attach(c, h->workers[0]);
     return p;

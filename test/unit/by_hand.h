@@ -41,6 +41,9 @@ struct peer by_hand_guest(struct by_hand *h, const char *client_id,
 /* Somebody who has said nothing yet. */
 struct peer by_hand_stranger(struct by_hand *h);
 
+/* The same, from an address that has a share (broker/held.h); 0: none. */
+struct peer by_hand_stranger_from(struct by_hand *h, uint64_t address);
+
 /* A command in a commit of its own. */
 void by_hand_run(struct by_hand *h, struct command *c);
 void by_hand_append(struct by_hand *h, const char *topic, uint8_t qos,

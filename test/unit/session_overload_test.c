@@ -273,6 +273,31 @@ static void turn_some(int times)
     }
 }
 
+static void large_batches_are_read_from_the_log_instead(void **state)
+{
+    enum { MANY = 80, SIZE = 1000000 };
+    static char payload[SIZE];
+    const struct worker *w = h.workers[0];
+    struct peer p = by_hand_guest(&h, "reader", "t");
+    const uint64_t before = dropped_batches();
+    (void)state;
+
+    says(&p, "82[ 0001 ('t/large') 00 ]");
+    hears(&p, "90 03 0001 00");
+    for (uint32_t i = 0; i < MANY; i++) {
+        memcpy(payload, &i, sizeof(i));
+        by_hand_append(&h, "t/large", 0, slice_of(payload, SIZE));
+        assert_in_range(atomic_load(&w->batch_bytes), 0,
+                        WORKER_BATCH_BYTES_MAX + SIZE + 1024);
+    }
+    assert_in_range(dropped_batches(), before + 1, before + MANY);
+    for (uint32_t i = 0; i < MANY; i++)
+        hears_numbered(&p, 7, false, i);
+    assert_int_equal(atomic_load(&w->batch_bytes), 0);
+    peer_close(&p);
+    by_hand_turn(&h);
+}
+
 static void a_packet_costs_what_has_arrived_of_it(void **state)
 {
     static char zeros[300000];
@@ -283,41 +308,128 @@ static void a_packet_costs_what_has_arrived_of_it(void **state)
     (void)state;
 
     fcntl(p.fd, F_SETFL, 0);
-    assert_int_equal(w->held_bytes, 0);
+    assert_int_equal(w->held[HELD_INPUT], 0);
     says(&p, "32 c6 cf 24 0003 't/x' 0001"); /* 600,006 bytes are to come */
     turn_some(3);
-    assert_in_range(w->held_bytes, 1, 1024);
+    assert_int_equal(w->held[HELD_INPUT], 0); /* too little to count */
     for (int i = 0; i < 10; i++) {
         says_bytes(&p, zeros, 30000);
         turn_some(3);
     }
-    assert_in_range(w->held_bytes, 300000, 700000);
+    assert_in_range(w->held[HELD_INPUT], 300000, 700000);
     for (int i = 0; i < 10; i++) {
         says_bytes(&p, zeros, i < 9 ? 30000 : 29998);
         turn_some(3);
     }
     says(&p, "00 c0"); /* the last byte, and the first of a PINGREQ */
     assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x40);
-    assert_in_range(w->held_bytes, 1, 1024);
+    assert_int_equal(w->held[HELD_INPUT], 0); /* too little to count */
     says(&p, "00");
     hears(&p, "d0 00");
-    assert_int_equal(w->held_bytes, 0);
+    assert_int_equal(w->held[HELD_INPUT], 0);
     peer_close(&p);
     turn_some(3);
 }
 
-static void a_will_is_paid_back(void **state)
+/* A peer (v5, token t) whose CONNACK was heard. */
+static struct peer guest5(const char *client_id)
 {
-    const struct worker *w = h.workers[0];
     struct peer p = by_hand_stranger(&h);
+    uint8_t body[64];
+    size_t len;
+    char text[128];
+
+    snprintf(text, sizeof(text), "10[ ('MQTT') 05 82 0000 [] ('%s') ('t') ]",
+             client_id);
+    says(&p, text);
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
+    assert_int_equal(body[1], 0);
+    return p;
+}
+
+/* PUBLISH, QoS 1, to t/x with an empty payload and Content Type, Response Topic
+ * and Correlation Data of `each` bytes, and a User Property of about that. */
+static struct buffer publish_of_properties(uint16_t id, uint16_t each)
+{
+    static const char identifiers[] = {3, 8, 9, 38};
+    struct buffer packet = BUFFER_INIT;
+    const uint32_t properties = 4 * (1 + 2 + (uint32_t)each) + 2;
+    const uint32_t rest = 2 + 3 + 2 + 3 + properties;
+
+    buffer_put_char(&packet, 0x32);
+    for (int i = 0; i < 3; i++)
+        buffer_put_char(&packet,
+                        (char)((rest >> 7 * i & 127) | (i < 2 ? 128U : 0U)));
+    buffer_put(&packet, "\0\3t/x", 5);
+    buffer_put_char(&packet, (char)(id >> 8));
+    buffer_put_char(&packet, (char)id);
+    for (int i = 0; i < 3; i++)
+        buffer_put_char(&packet, (char)((properties >> 7 * i & 127) |
+                                        (i < 2 ? 128U : 0U)));
+    for (int i = 0; i < 4; i++) {
+        buffer_put_char(&packet, identifiers[i]);
+        buffer_put_char(&packet, (char)(each >> 8));
+        buffer_put_char(&packet, (char)each);
+        for (uint16_t k = 0; k < each; k++)
+            buffer_put_char(&packet, 'p');
+    }
+    buffer_put(&packet, "\0\0", 2); /* the user property's value */
+    assert_true(buffer_ok(&packet));
+    return packet;
+}
+
+static void credits_count_all_that_a_command_holds(void **state)
+{
+    enum { EACH = 50000 };
+    const struct worker *w = h.workers[0];
+    struct peer p = guest5("props");
+    struct buffer packet = publish_of_properties(1, EACH);
+    uint8_t body[64];
+    size_t len;
     (void)state;
 
-    says(&p, "10[ ('MQTT') 04 86 0000 ('w') ('t/w') ('bye') ('t') ]");
-    hears(&p, "20 02 00 00");
-    assert_in_range(w->held_bytes, sizeof(struct message), 1024);
+    says_bytes(&p, packet.data, packet.len);
+    /* A turn reads after it has given the writer what was there. */
+    while (w->publishes.outbox_count == 0)
+        by_hand_turn(&h);
+    assert_in_range(w->publishes.bytes, 4 * EACH, 4 * EACH + 2048);
+    assert_int_equal(
+        TAILQ_LAST(&w->connections, connection_list)->command_bytes,
+        w->publishes.bytes);
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x40);
+    assert_int_equal(w->publishes.bytes, 0);
+    buffer_release(&packet);
     peer_close(&p);
     turn_some(3);
-    assert_int_equal(w->held_bytes, 0);
+}
+
+static void of_a_session_that_is_opened_too(void **state)
+{
+    enum { WILL = 60000 };
+    const struct worker *w = h.workers[0];
+    struct peer p = by_hand_stranger(&h);
+    struct buffer packet = BUFFER_INIT;
+    const uint32_t rest = 10 + 3 + 5 + 2 + WILL + 3;
+    (void)state;
+
+    buffer_put_char(&packet, 0x10);
+    for (int i = 0; i < 3; i++)
+        buffer_put_char(&packet,
+                        (char)((rest >> 7 * i & 127) | (i < 2 ? 128U : 0U)));
+    buffer_put(&packet, "\0\4MQTT\4\x84\0\0\0\1w\0\3t/w", 18);
+    buffer_put_char(&packet, (char)(WILL >> 8));
+    buffer_put_char(&packet, (char)(WILL & 255));
+    for (int i = 0; i < WILL; i++)
+        buffer_put_char(&packet, 'w');
+    buffer_put(&packet, "\0\1t", 3);
+    says_bytes(&p, packet.data, packet.len);
+    while (w->publishes.outbox_count == 0)
+        by_hand_turn(&h);
+    assert_in_range(w->publishes.bytes, WILL, WILL + 2048);
+    hears(&p, "20 02 00 00");
+    buffer_release(&packet);
+    peer_close(&p);
+    turn_some(3);
 }
 
 /* ---- the worker's credits are used up ----------------------------------- */
@@ -457,8 +569,10 @@ int main(void)
     const struct CMUnitTest by_hand[] = {
         cmocka_unit_test(a_worker_with_too_many_batches_reads_the_log_instead),
         cmocka_unit_test(a_revocation_in_a_lost_batch_is_made_up_for),
+        cmocka_unit_test(large_batches_are_read_from_the_log_instead),
         cmocka_unit_test(a_packet_costs_what_has_arrived_of_it),
-        cmocka_unit_test(a_will_is_paid_back),
+        cmocka_unit_test(credits_count_all_that_a_command_holds),
+        cmocka_unit_test(of_a_session_that_is_opened_too),
         cmocka_unit_test(who_arrives_then_is_served_later),
         cmocka_unit_test(who_is_not_read_is_not_sent_away_for_silence),
         cmocka_unit_test(so_is_who_opens_its_stored_session),

@@ -366,6 +366,7 @@ static void hears_pong(struct peer *p)
 
 static void aliases_are_counted_with_what_a_worker_holds(void **state)
 {
+    enum { FULL = 256 << 20 };
     struct by_hand h;
     struct peer p;
     uint8_t body[64];
@@ -373,7 +374,7 @@ static void aliases_are_counted_with_what_a_worker_holds(void **state)
     (void)state;
 
     by_hand_begin(&h, 1);
-    const uint64_t *held = &h.workers[0]->held_bytes;
+    const uint64_t *held = &h.workers[0]->held[HELD_INPUT];
     p = by_hand_stranger(&h);
     says(&p, "10[ ('MQTT') 05 82 0000 [] ('p') ('t') ]");
     assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
@@ -388,13 +389,13 @@ static void aliases_are_counted_with_what_a_worker_holds(void **state)
     assert_int_equal(*held, before + 37000);
 
     /* no room: the client has to go, and what it held is free again */
-    h.workers[0]->held_bytes += WORKER_HELD_MAX;
+    h.workers[0]->held[HELD_INPUT] += FULL;
     says_alias(&p, 2, 17000);
     assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0xe0);
     assert_int_equal(body[0], 0x89);
     hears_end(&p);
-    assert_int_equal(*held, WORKER_HELD_MAX);
-    h.workers[0]->held_bytes = 0;
+    assert_int_equal(*held, FULL);
+    h.workers[0]->held[HELD_INPUT] = 0;
     peer_close(&p);
     by_hand_end(&h);
 }
