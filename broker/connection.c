@@ -71,7 +71,7 @@ static void start_timer(struct connection *c, double after_s)
 
 static bool have_room_for_hit(struct worker *w)
 {
-    if (w->connection_count < w->hit_cap)
+    if (w->connection_count + w->dead_count < w->hit_cap)
         return true;
     const size_t cap = w->hit_cap == 0 ? 64 : w->hit_cap * 2;
     struct connection **hits = realloc(w->hits, cap * sizeof(*hits));

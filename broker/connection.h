@@ -45,6 +45,7 @@ struct inbound;
 struct publish;
 struct retained_scan;
 struct session_filter;
+struct session_restore;
 struct share_member;
 struct stored_session;
 struct topic_aliases;
@@ -109,6 +110,7 @@ struct connection {
     uint32_t lobby_events;   /* what it waits for there */
     bool id_assigned;        /* the client id is ours */
     bool opening;            /* CONNECT waits for the store */
+    struct session_restore *restore; /* … and for what is read; or NULL */
     bool asked_expiry;       /* Session Expiry Interval of CONNECT is not 0 */
     bool expiry_differs;     /* from what CONNECT asked for: CONNACK says so */
     uint32_t session_expiry_s; /* 0: the session ends with the connection */
@@ -147,6 +149,7 @@ struct connection {
     /* subscriptions */
     LIST_HEAD(, session_filter) filters;
     uint32_t filter_count;
+    bool in_index; /* it has ended, and counts in worker.dead_count */
     uint64_t filter_cost;
     TAILQ_HEAD(, retained_scan) scans;
     bool feeding;     /* in worker.feeding */

@@ -7,6 +7,7 @@
 #include "broker/packet_encode.h"
 #include "broker/publish.h"
 #include "broker/retained.h"
+#include "broker/session_restore.h"
 #include "broker/share_member.h"
 #include "broker/stored_session.h"
 #include "broker/subscribe.h"
@@ -147,10 +148,11 @@ void session_end(struct connection *c, bool with_will)
         HASH_DELETE(session, w->sessions, c);
         c->session.tbl = NULL;
     }
+    session_restore_forget(c);
     share_member_return_all(c);
     session_finish(c, with_will);
     share_member_settle_all(c);
-    subscribe_forget(c);
+    subscribe_leave(c);
     retained_forget(c);
     catch_up_end(c);
     inflight_release(&c->inflight);

@@ -5,11 +5,10 @@
 
 #include "broker/backlog.h"
 #include "broker/catch_up.h"
-#include "broker/inbound.h"
 #include "broker/publish_private.h"
 #include "broker/reason.h"
+#include "broker/session_restore.h"
 #include "broker/stored_session.h"
-#include "broker/subscribe.h"
 
 /* publish.memory of an opening. In worker.openings until it is finished, where
  * several may have the same identity: looking one up says that there is one. */
@@ -20,103 +19,6 @@ struct opening {
     uint32_t expiry_s;
     char identity[];
 };
-
-/* ---- reading it ------------------------------------------------------------ */
-
-static int by_order(const void *a, const void *b)
-{
-    const uint32_t x = ((const struct inflight_entry *)a)->order;
-    const uint32_t y = ((const struct inflight_entry *)b)->order;
-
-    return x < y ? -1 : x > y;
-}
-
-static bool take_entry(struct inflight_entry *to,
-                       const struct session_inflight *row)
-{
-    *to = (struct inflight_entry){
-        .log_id = row->log_id,
-        .order = row->order,
-        .packet_id = row->packet_id,
-        .qos = row->qos,
-        .state = row->state,
-        .retain = row->retain,
-        .saved = true,
-        .identifier_count = row->identifier_count,
-    };
-    if (row->identifier_count == 0)
-        return true;
-    to->identifiers = malloc(row->identifier_count * sizeof(uint32_t));
-    return to->identifiers != NULL &&
-           session_inflight_identifiers(row, to->identifiers);
-}
-
-static bool restore(struct connection *c, struct inflight_entry *entries,
-                    size_t count)
-{
-    size_t taken = 0;
-
-    qsort(entries, count, sizeof(*entries), by_order);
-    while (taken < count && inflight_restore(&c->inflight, &entries[taken]))
-        taken++;
-    for (size_t i = taken; i < count; i++)
-        free(entries[i].identifiers);
-    c->resend = c->inflight.count;
-    return taken == count;
-}
-
-static enum store_err load_inflight(struct connection *c,
-                                    struct store_reader *r, uint64_t number)
-{
-    struct inflight_entry *entries = calloc(INFLIGHT_MAX, sizeof(*entries));
-    struct session_walk walk = {0};
-    struct session_inflight row;
-    size_t count = 0;
-    bool good = entries != NULL;
-    enum store_err err = STORE_OK;
-
-    while (good &&
-           (err = store_inflight_next(r, number, &walk, &row)) == STORE_OK) {
-        if (row.inbound)
-            good = inbound_add(&c->inbound, row.packet_id);
-        else if (count < INFLIGHT_MAX)
-            good = take_entry(&entries[count++], &row);
-    }
-    good &= entries != NULL && restore(c, entries, count);
-    free(entries);
-    if (!good)
-        return STORE_NOMEM;
-    return err == STORE_NOTFOUND ? STORE_OK : err;
-}
-
-static enum store_err load_subscriptions(struct connection *c,
-                                         struct store_reader *r,
-                                         uint64_t number)
-{
-    struct session_walk walk = {0};
-    struct session_subscription row;
-    enum store_err err;
-
-    while ((err = store_subscription_next(r, number, &walk, &row)) == STORE_OK)
-        if (!subscribe_restore(c, &row))
-            return STORE_NOMEM;
-    return err == STORE_NOTFOUND ? STORE_OK : err;
-}
-
-static bool load(struct connection *c, uint64_t number)
-{
-    struct store_reader *r = store_reader_acquire(c->worker->hub->store);
-
-    if (r == NULL)
-        return false;
-    enum store_err err = store_reader_begin(r);
-    if (err == STORE_OK)
-        err = load_inflight(c, r, number);
-    if (err == STORE_OK)
-        err = load_subscriptions(c, r, number);
-    store_reader_release(r);
-    return err == STORE_OK;
-}
 
 /* ---- opening --------------------------------------------------------------- */
 
@@ -153,15 +55,42 @@ static void refuse(struct connection *c,
                       "session cannot be stored: retry later");
 }
 
-static bool adopt(struct connection *c, const struct session_open *o)
+static void restored(struct connection *c, bool good, const void *arg)
 {
-    c->stored = stored_session_new(c, o->number);
-    if (c->stored == NULL)
-        return false;
-    c->stored->saved_position = o->position;
+    const struct session_open_calls *calls = arg;
+
+    c->opening = false;
+    if (good)
+        calls->ready(c, true);
+    else
+        calls->refuse(c, REASON_SERVER_UNAVAILABLE,
+                      "session cannot be read: retry later");
+    connection_resume(c);
+}
+
+/* The session is this connection's; it is ready at once, or when what there is of
+ * it has been read. */
+static void adopt(struct connection *c, const struct opening *o)
+{
+    const struct session_open *open = &o->open;
+
+    c->resume_at = open->position;
+    c->stored = stored_session_new(c, open->number);
+    if (c->stored == NULL) {
+        restored(c, false, o->calls);
+        return;
+    }
+    c->stored->saved_position = open->position;
     c->stored->offline_head = c->worker->head;
-    c->stored->placed = !o->present;
-    return !o->present || load(c, o->number);
+    c->stored->placed = !open->present;
+    if (!open->present) {
+        o->calls->ready(c, false);
+        connection_resume(c);
+        return;
+    }
+    c->opening = true;
+    if (!session_restore_begin(c, restored, o->calls))
+        restored(c, false, o->calls);
 }
 
 /* Another connection has the session by now, or has asked for it behind this
@@ -187,9 +116,8 @@ static void finished(struct worker *w, struct publish *q)
             end_unwanted(w, q);
     } else if (q->command.result != RESULT_OK) {
         refuse(c, o->calls, q->command.result);
-    } else if (o->open.number != 0 && !adopt(c, &o->open)) {
-        o->calls->refuse(c, REASON_SERVER_UNAVAILABLE,
-                         "session cannot be read: retry later");
+    } else if (o->open.number != 0) {
+        adopt(c, o);
     } else {
         c->resume_at = o->open.position;
         o->calls->ready(c, o->open.present);

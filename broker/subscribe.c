@@ -7,6 +7,7 @@
 #include "broker/catch_up.h"
 #include "broker/reason.h"
 #include "broker/retained.h"
+#include "broker/session_restore.h"
 #include "broker/share_member.h"
 #include "broker/stored_session.h"
 #include "broker/subscribe_private.h"
@@ -435,10 +436,39 @@ struct subscriber *session_filter_options(const struct session_filter *f)
                             : subscription_index_entry(&f->where);
 }
 
-void subscribe_forget(struct connection *c)
+bool subscribe_forget(struct connection *c, size_t *filters)
 {
-    while (!LIST_EMPTY(&c->filters))
+    for (; *filters > 0 && !LIST_EMPTY(&c->filters); --*filters)
         drop(c, LIST_FIRST(&c->filters));
+    if (!LIST_EMPTY(&c->filters))
+        return false;
+    c->worker->dead_count -= c->in_index;
+    c->in_index = false;
+    return true;
+}
+
+static void leave_groups(struct connection *c)
+{
+    struct session_filter *f, *next;
+
+    for (f = LIST_FIRST(&c->filters); f != NULL && c->shares > 0; f = next) {
+        next = LIST_NEXT(f, entry);
+        if (f->share != NULL)
+            drop(c, f);
+    }
+}
+
+void subscribe_leave(struct connection *c)
+{
+    size_t filters = SESSION_ROWS_PER_TURN;
+
+    leave_groups(c);
+    if (c->filter_count > filters) {
+        c->in_index = true;
+        c->worker->dead_count++;
+    } else {
+        (void)subscribe_forget(c, &filters);
+    }
 }
 
 /* ---- matching one connection -------------------------------------------- */

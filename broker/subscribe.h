@@ -32,7 +32,7 @@ struct session_filter {
                                 id are owed; 0: none */
     bool greeted;  /* … and have been given, which is not on disk yet */
     bool greeting; /* … which the save under way says */
-    bool fresh; /* a share the SUBSCRIBE at hand has joined */
+    bool fresh;    /* a share the SUBSCRIBE at hand has joined */
     /* Messages up to this id are given as the subscription was before it was
      * replaced (MQTT-3.8.4-4); fan-out has passed them, the log is read for them.
      * 0: it was not. */
@@ -70,8 +70,11 @@ void subscribe_describe(const struct session_filter *f, char *name,
                         struct session_subscription *ret_row);
 /* Its retained messages have been given. */
 void subscribe_greeted(struct connection *c, struct slice filter);
-/* Removes them all. */
-void subscribe_forget(struct connection *c);
+/* The connection ends: leaves its groups, and removes its filters unless they are
+ * many. The others stay in the index until subscribe_forget() removes them, at most
+ * *filters at a time, which it counts down: then it is true. */
+void subscribe_leave(struct connection *c);
+bool subscribe_forget(struct connection *c, size_t *filters);
 
 /* What all matching filters give together (MQTT-3.3.4-2 to -4), as in fan-out. */
 struct matched {

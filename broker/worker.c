@@ -12,8 +12,10 @@
 #include "broker/lobby.h"
 #include "broker/roll_call.h"
 #include "broker/session.h"
+#include "broker/session_restore.h"
 #include "broker/share_feed.h"
 #include "broker/share_save.h"
+#include "broker/subscribe.h"
 #include "broker/will.h"
 
 #define RESULTS_AT_ONCE 256
@@ -210,14 +212,19 @@ void worker_flush(struct worker *w)
         arena_rewind(&w->arenas[i]);
 }
 
-static void free_dead(struct worker *w)
+/* Those who had very many filters keep them a few turns longer. true: some of
+ * them do. */
+static bool free_dead(struct worker *w, size_t filters)
 {
     struct connection *c;
 
     while ((c = SLIST_FIRST(&w->dead)) != NULL) {
+        if (c->filter_count > 0 && !subscribe_forget(c, &filters))
+            return true;
         SLIST_REMOVE_HEAD(&w->dead, dead);
         connection_free(c);
     }
+    return false;
 }
 
 /* ---- phases ------------------------------------------------------------- */
@@ -312,8 +319,9 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     take_results(w);
     publish_submit_waiting(w);
     wills_turn(w);
+    more = session_restore_turn(w);
     resume_starving(w);
-    more = share_take(w);
+    more |= share_take(w);
     more |= fan_out_turn(w, FAN_OUT_US);
     connection_resume_behind(w);
     sys_turn(w);
@@ -326,7 +334,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     worker_flush(w);
     publish_flush(w);
     share_send(w);
-    free_dead(w);
+    more |= free_dead(w, SESSION_ROWS_PER_TURN);
     if (more)
         worker_again(w);
 }
@@ -372,6 +380,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     TAILQ_INIT(&w->behind);
     TAILQ_INIT(&w->unsaved);
     TAILQ_INIT(&w->due_wills);
+    TAILQ_INIT(&w->restores);
     LIST_INIT(&w->handovers);
     SLIST_INIT(&w->dead);
     publish_pool_init(&w->publishes);
@@ -453,7 +462,7 @@ void worker_free(struct worker *w)
     roll_call_release(w); /* the admin worker, who asked, is the last to go */
     empty_mailboxes(w);
     share_release(w);
-    free_dead(w);
+    (void)free_dead(w, SIZE_MAX);
     wills_release(w);
     lobby_close(w);
     publish_pool_release(&w->publishes);

@@ -110,18 +110,20 @@ struct worker {
     bool save_all;
     struct opening *openings; /* CONNECTs that wait for the store, by identity;
                                  session_open.c's */
+    TAILQ_HEAD(, session_restore) restores;
     struct pending_will *wills; /* by client */
     TAILQ_HEAD(, pending_will) due_wills;
     size_t wills_under_way;          /* with the writer */
     struct connection_list starving; /* not read: the worker's credits */
     struct connection_list behind;   /* not read: fan-out of their own */
     SLIST_HEAD(, connection) dead;
+    size_t dead_count; /* of connections that ended and are in the index still */
     struct connection *touched;
 
     struct subscription_index *index;
     uint64_t stamp;
     struct identifiers identifiers; /* of the message at hand */
-    struct connection **hits;       /* room for every connection */
+    struct connection **hits;       /* room for all in the index */
     size_t hit_count, hit_cap;
 
     uint64_t head;      /* everything up to this id was fanned out */
