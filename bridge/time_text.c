@@ -189,7 +189,7 @@ static bool read_zone(const char **p, int64_t *ret_offset_s)
 static bool parse_iso(const char *p, int64_t *ret_us)
 {
     struct clock_time clock = {0};
-    int64_t days, offset_s;
+    int64_t days = 0, offset_s;
 
     if (!read_date(&p, &days))
         return false;
