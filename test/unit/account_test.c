@@ -270,11 +270,13 @@ static void play(uint64_t seed, uint64_t map_size)
     state_of_chance = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     make_clients();
     writing_open(&w, map_size);
-    do_not_flush(&w);
+    writing_stop(&w);
     w.config.limits_token_share = 60;
     writing_plan(&w, "paid")->retention_count = 40;
     writing_plan(&w, "paid")->session_bytes_max = 100000;
     writing_plan(&w, "paid")->sessions_max = 3;
+    writing_start(&w);
+    do_not_flush(&w);
     create_token(&w, "alice", "paid");
     create_token(&w, "carol", "free");
     for (int round = 0; round < 15; round++) {

@@ -412,7 +412,9 @@ static void keys_are_forgotten_in_a_store_that_they_have_filled(void **state)
     (void)state;
 
     open_small(&w, 7);
+    writing_stop(&w);
     writing_plan(&w, "local")->retention_count = 1;
+    writing_start(&w);
     while (add_key(&w) == RESULT_OK)
         ;
     assert_true(ROWS_IN(&w, idempotency) > 5000);
@@ -429,8 +431,10 @@ static void so_are_those_that_have_filled_a_plan(void **state)
     (void)state;
 
     open_small(&w, 8);
+    writing_stop(&w);
     writing_plan(&w, "local")->retention_count = 1;
     writing_plan(&w, "local")->bytes_max = 100000;
+    writing_start(&w);
     while (add_key(&w) == RESULT_OK)
         ;
     assert_true(ROWS_IN(&w, idempotency) > 200);

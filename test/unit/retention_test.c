@@ -254,7 +254,9 @@ static void exactly_retention_count_messages_are_seen(void **state)
     for (size_t i = 0; i < sizeof(keeps) / sizeof(keeps[0]); i++) {
         struct writing w;
         writing_open(&w, 0);
+        writing_stop(&w);
         writing_plan(&w, "local")->retention_count = keeps[i];
+        writing_start(&w);
         for (uint64_t n = 1; n <= 80; n++) {
             append(&w, "t/x", "12345");
             const uint64_t kept = n < keeps[i] ? n : keeps[i];
@@ -280,7 +282,9 @@ static void deleting_keeps_up_with_appending(void **state)
     (void)state;
 
     writing_open(&w, 0);
+    writing_stop(&w);
     writing_plan(&w, "local")->retention_count = 10;
+    writing_start(&w);
     for (int round = 0; round < 20; round++) {
         for (int i = 0; i < 3; i++) {
             snprintf(topic, sizeof(topic), "t/%d", i);
@@ -344,8 +348,9 @@ static void messages_older_than_retention_age_go_within_a_minute(void **state)
     (void)state;
 
     writing_open(&w, 0);
+    writing_stop(&w);
     writing_plan(&w, "local")->retention_age = 1000;
-    writing_restart(&w); /* plans are looked at when the writer starts */
+    writing_start(&w); /* plans are looked at when the writer starts */
     for (int i = 0; i < 200; i++) {
         snprintf(topic, sizeof(topic), "t/%d", i);
         append_many(&w, topic, 20);
@@ -385,8 +390,9 @@ static void a_long_past_is_trimmed_in_several_steps(void **state)
     (void)state;
 
     writing_open(&w, 0);
+    writing_stop(&w);
     writing_plan(&w, "local")->retention_age = 1000;
-    writing_restart(&w);
+    writing_start(&w);
     for (int i = 0; i < 5; i++)
         append_many(&w, "t/x", 4000);
     clock_advance(1000 * SECOND);

@@ -70,7 +70,9 @@ static void pages_that_are_never_written_are_in_the_file_all_the_same(
 
     (void)state;
     writing_open(&w, 64 << 20);
+    writing_stop(&w);
     writing_plan(&w, "local")->retention_count = 1;
+    writing_start(&w);
     for (int round = 0; round < ROUNDS; round++) {
         store_together(&w, payload, &seed);
         assert_whole(&w);

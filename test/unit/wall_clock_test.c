@@ -205,8 +205,9 @@ static void messages_of_the_future_are_trimmed_by_age(void **state)
     (void)state;
 
     writing_open(&w, 0);
+    writing_stop(&w);
     writing_plan(&w, "local")->retention_age = 1000;
-    writing_restart(&w);
+    writing_start(&w);
     clock_set(T0 + YEAR);
     append_some(&w, "t/x", 20);
     clock_set(T0);
@@ -225,9 +226,10 @@ static void a_clock_a_year_ahead_destroys_nothing_in_the_grace(void **state)
         (void)state;
 
         writing_open(&w, 0);
+        writing_stop(&w);
         writing_plan(&w, "local")->retention_age = 1000;
         w.config.store_clock_jump_max = believed ? 0 : 86400;
-        writing_restart(&w);
+        writing_start(&w);
         append_some(&w, "t/x", 20);
         struct sent *s = new_append("t/y", "v");
         s->c.idempotency = slice_str("key");

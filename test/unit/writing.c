@@ -96,6 +96,8 @@ void writing_open(struct writing *w, uint64_t map_size)
 
 void writing_stop(struct writing *w)
 {
+    if (w->writer == NULL)
+        return;
     writer_stop(w->writer);
     writer_free(w->writer);
     store_close(w->store);
@@ -114,8 +116,7 @@ void writing_close(struct writing *w)
     static const char *const names[] = {"data.mdb", "lock.mdb", "confab.lock"};
     char path[128];
 
-    if (w->writer != NULL)
-        writing_stop(w);
+    writing_stop(w);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", w->dir, names[i]);
         unlink(path);

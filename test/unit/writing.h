@@ -38,7 +38,8 @@ struct writing {
  * and one token may have the whole store. */
 void writing_open(struct writing *w, uint64_t map_size);
 void writing_stop(
-    struct writing *w); /* the writer and the store, not the folder */
+    struct writing
+        *w); /* the writer and the store, not the folder; again: nothing */
 void writing_start(struct writing *w);
 void writing_restart(struct writing *w);
 void writing_close(struct writing *w); /* and removes the folder */
@@ -50,6 +51,8 @@ void clock_set(int64_t now_us);
 void clock_advance(int64_t us);
 int64_t clock_now(void);
 
+/* Retention is looked at by the writer whenever it likes: stop it before changing
+ * that, and start it afterwards. */
 struct plan *writing_plan(struct writing *w, const char *name);
 
 /* A command, its message and the waiting for it. */
