@@ -142,7 +142,8 @@ struct connection {
     bool leaving;    /* said DISCONNECT, and waits for its answers */
     enum close_reason leaves_as;
     bool stalled;  /* not read from: credits, answers or hold */
-    bool starving; /* in worker.starving: the worker's credits are used up */
+    bool starving; /* in worker.starving: the credits of its worker, or of its
+                      token, are used up */
     bool held;     /* 3.1.1 over its hourly limit: PUBACK is held back */
     uint32_t held_retry_s;
 

@@ -45,6 +45,12 @@ static bool must_wait(const struct connection *c, const struct packet_frame *f)
            awaits_own(c);
 }
 
+static bool is_starving(const struct connection *c)
+{
+    return !publish_pool_has_room(&c->worker->publishes) ||
+           !held_has_credits(c);
+}
+
 /* May another packet be taken from it now? */
 static bool may_read(const struct connection *c)
 {
@@ -54,7 +60,7 @@ static bool may_read(const struct connection *c)
            c->unacked_count < CONNECTION_COMMANDS_MAX &&
            c->command_bytes < CONNECTION_BYTES_MAX &&
            c->out.bytes < CONNECTION_ANSWERS_MAX &&
-           publish_pool_has_room(&c->worker->publishes);
+           !is_starving(c);
 }
 
 static void start_reading(struct connection *c)
@@ -70,7 +76,7 @@ void connection_stall(struct connection *c)
     lobby_leave(c);
     ev_io_stop(c->worker->loop, &c->readable);
     c->stalled = true;
-    if (!c->starving && !publish_pool_has_room(&c->worker->publishes)) {
+    if (!c->starving && is_starving(c)) {
         c->starving = true;
         TAILQ_INSERT_TAIL(&c->worker->starving, c, starve);
     }

@@ -6,8 +6,9 @@
 #include "broker/worker.h"
 
 struct holder {
-    UT_hash_handle hh; /* worker.holders */
-    unsigned connections;
+    UT_hash_handle hh;   /* worker.holders */
+    unsigned references; /* connections, and commands with the writer */
+    uint64_t credits;    /* used */
     uint64_t bytes[HELD_POOL_COUNT];
     char name[]; /* a token; or NUL and an address */
 };
@@ -72,7 +73,7 @@ static bool hold_for(struct connection *c, struct slice name)
         h = add_holder(w, name);
     if (h == NULL)
         return false;
-    h->connections++;
+    h->references++;
     c->holder = h;
     return true;
 }
@@ -85,15 +86,20 @@ bool held_attach(struct connection *c)
     return c->address == 0 || hold_for(c, slice_of(name, sizeof(name)));
 }
 
+static void unref(struct worker *w, struct holder *h)
+{
+    if (h == NULL || --h->references > 0)
+        return;
+    HASH_DEL(w->holders, h);
+    free(h);
+}
+
 void held_detach(struct connection *c)
 {
     struct holder *h = c->holder;
 
     c->holder = NULL;
-    if (h == NULL || --h->connections > 0)
-        return;
-    HASH_DEL(c->worker->holders, h);
-    free(h);
+    unref(c->worker, h);
 }
 
 bool held_identify(struct connection *c)
@@ -174,4 +180,30 @@ void held_add_will(struct connection *c, size_t size)
 void held_give_will(struct connection *c, size_t size)
 {
     count(c, HELD_WILLS, -counted(size));
+}
+
+/* ---- credits -------------------------------------------------------------- */
+
+struct holder *held_take_credits(struct connection *c, size_t size)
+{
+    struct holder *h = c->holder;
+
+    if (h == NULL)
+        return NULL;
+    h->references++;
+    h->credits += size;
+    return h;
+}
+
+void held_give_credits(struct worker *w, struct holder *h, size_t size)
+{
+    if (h == NULL)
+        return;
+    h->credits -= size;
+    unref(w, h);
+}
+
+bool held_has_credits(const struct connection *c)
+{
+    return c->holder == NULL || c->holder->credits < HELD_CREDITS_MAX;
 }

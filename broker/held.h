@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 struct connection;
+struct worker;
 struct holder; /* an address or a token that something is held for */
 
 #define HELD_SMALL 4096
@@ -58,6 +59,14 @@ void held_give_input(struct connection *c, size_t size);
 /* Topics behind aliases, of whatever size: a connection has several. */
 bool held_aliases_have_room(const struct connection *c, size_t size);
 void held_add_aliases(struct connection *c, int64_t change);
+
+/* Bytes of commands that are with the writer: a token has a share of its worker's
+ * credits, so that the others' commands do not wait behind all of them. Returns
+ * whom they are counted for, as long as that lasts; NULL: nobody. */
+#define HELD_CREDITS_MAX (16U << 20)
+struct holder *held_take_credits(struct connection *c, size_t size);
+void held_give_credits(struct worker *w, struct holder *h, size_t size);
+bool held_has_credits(const struct connection *c);
 
 bool held_wills_have_room(const struct connection *c, size_t size);
 void held_add_will(struct connection *c, size_t size);

@@ -129,6 +129,7 @@ void publish_submit(struct worker *w, struct publish *q)
         c->commands++;
         c->messages += q->command.message != NULL;
         c->command_bytes += q->bytes;
+        q->holder = held_take_credits(c, q->bytes);
     }
     if (!STAILQ_EMPTY(&pool->waiting) || !put_into_outbox(pool, q))
         STAILQ_INSERT_TAIL(&pool->waiting, q, waiting);
@@ -303,6 +304,8 @@ void publish_finished(struct worker *w, struct command *command)
 
     w->publishes.commands--;
     w->publishes.bytes -= q->bytes;
+    held_give_credits(w, q->holder, q->bytes);
+    q->holder = NULL;
     if (c != NULL) {
         c->commands--;
         c->messages -= command->message != NULL;

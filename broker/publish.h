@@ -13,6 +13,7 @@
 #include "store/writer.h"
 
 struct connection;
+struct holder;
 struct roll_call;
 struct worker;
 
@@ -28,7 +29,8 @@ struct publish {
     struct connection *connection; /* NULL: a will */
     STAILQ_ENTRY(publish) entry;   /* connection.unacked */
     STAILQ_ENTRY(publish) waiting; /* publish_pool.waiting, or free */
-    size_t bytes; /* credits it holds, from publish_submit() on */
+    size_t bytes;          /* credits it holds, from publish_submit() on */
+    struct holder *holder; /* … of whom; NULL: only of connection and worker */
     uint16_t packet_id;
     bool acknowledge; /* QoS 1 and 2: stands in connection.unacked */
     uint8_t qos;      /* 2: PUBREC instead of PUBACK */

@@ -114,7 +114,7 @@ struct worker {
     struct pending_will *wills; /* by client */
     TAILQ_HEAD(, pending_will) due_wills;
     size_t wills_under_way;          /* with the writer */
-    struct connection_list starving; /* not read: the worker's credits */
+    struct connection_list starving; /* not read: credits of worker or token */
     struct connection_list behind;   /* not read: fan-out of their own */
     SLIST_HEAD(, connection) dead;
     size_t dead_count; /* of connections that ended and are in the index still */

@@ -339,6 +339,51 @@ static void a_token_has_a_share_of_input(void **state)
     assert_int_equal(held(HELD_INPUT), 0);
 }
 
+/* As if commands of that size of the connection's token were with the writer. */
+static struct holder *use_credits(size_t size)
+{
+    struct connection *c =
+        TAILQ_LAST(&h.workers[0]->connections, connection_list);
+
+    return held_take_credits(c, size);
+}
+
+static void a_token_has_a_share_of_credits(void **state)
+{
+    (void)state;
+
+    struct peer other = by_hand_guest(&h, "other", "calm");
+    struct peer same = by_hand_guest(&h, "same", "hog");
+    struct peer p = by_hand_guest(&h, "p", "hog");
+    struct holder *used = use_credits(HELD_CREDITS_MAX);
+    says(&p, "c000");
+    says(&same, "c000");
+    says(&other, "c000");
+    hears(&other, "d0 00");
+    hears_nothing(&p, 20);
+    hears_nothing(&same, 0);
+    /* it has none of its own that could come back */
+    held_give_credits(h.workers[0], used, HELD_CREDITS_MAX);
+    hears(&p, "d0 00");
+    hears(&same, "d0 00");
+
+    /* They are its token's when the connection has gone, too. */
+    used = use_credits(HELD_CREDITS_MAX);
+    peer_close(&p);
+    peer_close(&same);
+    turn_some();
+    p = by_hand_stranger(&h);
+    says(&p, "10[ ('MQTT') 04 82 0000 ('again') ('hog') ] c000");
+    hears(&p, "20 02 00 00");
+    hears_nothing(&p, 20);
+    held_give_credits(h.workers[0], used, HELD_CREDITS_MAX);
+    hears(&p, "d0 00");
+    peer_close(&p);
+    peer_close(&other);
+    turn_some();
+    assert_null(h.workers[0]->holders);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_token_has_a_share_of_wills),
         cmocka_unit_test(and_no_more_than_its_plan_says),
         cmocka_unit_test(a_token_has_a_share_of_input),
+        cmocka_unit_test(a_token_has_a_share_of_credits),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
