@@ -15,11 +15,12 @@
            "how long a connection is kept without a request; clients are "    \
            "told in Keep-Alive")                                              \
     NUMBER(http, header_timeout, http_header_timeout, 30, 1, 86400,           \
-           "seconds", "from the first byte of a request to the end of its "   \
+           "seconds",                                                         \
+           "from the first byte of a request to the end of its "              \
            "headers; then 408")                                               \
     NUMBER(http, body_timeout, http_body_timeout, 30, 1, 86400, "seconds",    \
-           "for a body, and a second more for each 256 bytes that came; "     \
-           "then 408")                                                        \
+           "for a body, and a second more for each 256 bytes that came, but " \
+           "no longer without a byte; then 408")                              \
     NUMBER(http, write_timeout, http_write_timeout, 300, 1, 86400, "seconds", \
            "how long a reader may take nothing of its answer")                \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \

@@ -70,10 +70,12 @@ bool http_answer_is_chunked(const struct http_request *q)
     return q->read != NULL && !q->is_1_0;
 }
 
-/* Without chunks a body of unknown length ends with the connection. */
+/* Without chunks a body of unknown length ends with the connection. Who is in
+ * the reserve gets one answer. */
 bool http_answer_keeps(const struct http_request *q)
 {
     return q->keeps_alive && !q->close_after &&
+           q->connection->refusal == NULL &&
            (q->read == NULL || !q->is_1_0 || q->method == HTTP_HEAD) &&
            !atomic_load_explicit(&q->server->quiesced, memory_order_relaxed);
 }

@@ -18,6 +18,18 @@ static bool is_text(char c)
     return (unsigned char)c >= ' ' || c == '\t';
 }
 
+/* After the digits: an extension or the end of the line, with or without blanks
+ * before it. "5 6" is 5 to some readers and 56 to others. */
+static bool size_end(struct http_chunks *c, char b)
+{
+    if (b == ' ' || b == '\t') {
+        c->at = CHUNK_SIZE_BLANK;
+        return ++c->extra < HTTP_CHUNKS_EXTRA_MAX;
+    }
+    c->at = b == '\r' ? CHUNK_SIZE_LF : CHUNK_EXTENSION;
+    return b == '\r' || b == ';';
+}
+
 /* false: it cannot stand there. */
 static bool size_byte(struct http_chunks *c, char b)
 {
@@ -30,8 +42,7 @@ static bool size_byte(struct http_chunks *c, char b)
     }
     if (digit >= 0 || c->digits == 0)
         return false;
-    c->at = b == '\r' ? CHUNK_SIZE_LF : CHUNK_EXTENSION;
-    return b == '\r' || b == ';' || b == ' ' || b == '\t';
+    return size_end(c, b);
 }
 
 /* A byte that is no data. false: it cannot stand there. */
@@ -39,6 +50,7 @@ static bool line_byte(struct http_chunks *c, char b)
 {
     switch (c->at) {
     case CHUNK_SIZE: return size_byte(c, b);
+    case CHUNK_SIZE_BLANK: return size_end(c, b);
     case CHUNK_EXTENSION:
         if (b == '\r')
             c->at = CHUNK_SIZE_LF;

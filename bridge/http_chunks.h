@@ -15,6 +15,7 @@
 struct http_chunks {
     enum {
         CHUNK_SIZE,
+        CHUNK_SIZE_BLANK,
         CHUNK_EXTENSION,
         CHUNK_SIZE_LF,
         CHUNK_DATA,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -183,12 +184,18 @@ static bool keep_out(struct http_connection *c, struct slice rest)
     return false;
 }
 
+/* Has the client sent more than was read? */
+static bool has_unread(const struct http_connection *c)
+{
+    int bytes = 0;
+
+    return ioctl(c->fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 static void answer_done(struct http_connection *c)
 {
-    const bool keeps = http_answer_keeps(c->request) && c->refusal == NULL;
-
-    if (!keeps) {
-        if (c->leaves_input || c->in.len > c->in_used)
+    if (!http_answer_keeps(c->request)) {
+        if (c->leaves_input || c->in.len > c->in_used || has_unread(c))
             linger(c);
         else
             http_connection_close(c, false);
@@ -380,6 +387,7 @@ static void keep_body(struct http_connection *c, struct slice data)
     struct http_request *q = c->request;
 
     q->body_seen += data.len;
+    q->body_at_ms = c->thread->now_ms;
     if (!q->too_long && q->body_seen <= q->body_max) {
         buffer_put_slice(&q->body, data);
         if (!buffer_ok(&q->body))
@@ -456,19 +464,24 @@ static void begin(struct http_connection *c, bool expects_continue,
     const struct http_handler *h = &c->thread->server->handler;
     struct http_request *q = c->request;
 
-    if (c->refusal != NULL && (h->is_vital == NULL || !h->is_vital(q))) {
+    const bool has_body = q->is_chunked || q->body_left > 0;
+
+    /* Nobody keeps a place of the reserve by sending a body slowly. */
+    if (c->refusal != NULL &&
+        (has_body || h->is_vital == NULL || !h->is_vital(q))) {
         http_request_refuse(q, c->refusal);
-        c->leaves_input = q->is_chunked || q->body_left > 0;
+        c->leaves_input = has_body;
         http_connection_set_phase(c, PHASE_HANDLING);
         start_answer(c);
         return;
     }
     q->begun = true;
     q->body_max = h->begin(h->arg, q);
-    if (!q->is_chunked && q->body_left == 0) {
+    if (!has_body) {
         handle(c);
         return;
     }
+    q->body_at_ms = c->thread->now_ms;
     http_connection_set_phase(c, PHASE_BODY);
     const bool asks_first = expects_continue && !body_is_there;
     const uint64_t most =

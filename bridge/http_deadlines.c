@@ -3,14 +3,16 @@
  * A head has http.header_timeout from its first byte to its last, and a body
  * http.body_timeout and a second more for each MIN_RATE bytes that came, so that
  * a byte now and then keeps nothing open while a slow modem that goes on sending
- * is served (Apache's mod_reqtimeout counts like this). Who reads slowly may
- * take as long as it likes, but not stop for http.write_timeout. */
+ * is served (Apache's mod_reqtimeout counts like this); but it may not stop for
+ * http.body_timeout, however much came before. Who reads slowly may take as long
+ * as it likes, but not stop for http.write_timeout. */
 #include "bridge/http_private.h"
 
 #define MIN_RATE 256 /* bytes per second; GPRS has four times as much */
 /* Where places are short: a body that has not kept to MIN_RATE for so long, and
- * a reader that has not taken a byte. */
+ * a body of which nothing came, and a reader that has not taken a byte. */
 #define STALLED_BODY_MS 5000
+#define SILENT_BODY_MS 30000
 #define STALLED_READER_MS 30000
 
 static const struct http_refusal head_late = {
@@ -57,6 +59,11 @@ static int64_t earned_ms(const struct http_request *q)
     return (int64_t)(q->body_seen * 1000 / MIN_RATE);
 }
 
+static int64_t silent_ms(const struct http_connection *c)
+{
+    return c->thread->now_ms - c->request->body_at_ms;
+}
+
 static void end_bodies(struct http_thread *t)
 {
     struct http_connection *c, *next;
@@ -66,7 +73,8 @@ static void end_bodies(struct http_thread *t)
         next = TAILQ_NEXT(c, in_list);
         if (q->too_long && t->now_ms > q->discard_until_ms)
             http_connection_cut_body(c);
-        else if (waited_ms(c) > t->server->body_ms + earned_ms(q))
+        else if (waited_ms(c) > t->server->body_ms + earned_ms(q) ||
+                 silent_ms(c) > t->server->body_ms)
             http_connection_refuse(c, &body_late);
     }
 }
@@ -84,8 +92,9 @@ static void end_answers(struct http_thread *t)
 
 static bool is_stalled_body(const struct http_connection *c)
 {
-    return waited_ms(c) > STALLED_BODY_MS &&
-           waited_ms(c) > earned_ms(c->request);
+    return (waited_ms(c) > STALLED_BODY_MS &&
+            waited_ms(c) > earned_ms(c->request)) ||
+           silent_ms(c) > SILENT_BODY_MS;
 }
 
 static struct http_connection *stalled_body(struct http_thread *t)
@@ -154,10 +163,24 @@ void http_deadlines_pay(struct http_thread *t)
         give_up(c);
 }
 
+/* It has its answer, and may take a little longer to read it where there is
+ * room. */
+static struct http_connection *answered_in_reserve(struct http_thread *t)
+{
+    struct http_connection *c;
+
+    TAILQ_FOREACH (c, &t->lists[PHASE_LINGERING], in_list)
+        if (c->refusal != NULL)
+            return c;
+    return NULL;
+}
+
 bool http_deadlines_clear_reserve(struct http_thread *t)
 {
-    struct http_connection *c = oldest(t, LIST_RESERVE);
+    struct http_connection *c = answered_in_reserve(t);
 
+    if (c == NULL)
+        c = oldest(t, LIST_RESERVE);
     if (c == NULL)
         return false;
     http_connection_close(c, false);

@@ -53,6 +53,7 @@ struct http_request {
     struct buffer body;
     size_t body_max;
     uint64_t body_seen, body_left; /* left: of Content-Length */
+    int64_t body_at_ms;            /* when the last of it came */
     bool is_chunked, too_long;
     struct http_chunks chunks;
     int64_t discard_until_ms;
@@ -206,7 +207,7 @@ struct http_server {
     int64_t idle_ms, head_ms, body_ms, write_ms;
     char keep_alive[64]; /* the headers of an answer after which it is kept */
     uint16_t port;
-    int fd; /* the listening socket; -1: closed */
+    atomic_int fd; /* the listening socket; -1: closed */
     atomic_bool quiesced, stopping;
     atomic_uint accepting; /* threads that watch fd */
     atomic_uint pending;

@@ -126,6 +126,15 @@ static void on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
         ev_io_start(loop, &t->accept);
 }
 
+/* Once: the number could be another's by the second time. */
+static void close_listener(struct http_server *s)
+{
+    const int fd = atomic_exchange(&s->fd, -1);
+
+    if (fd >= 0)
+        close(fd);
+}
+
 /* The last one closes it: then clients are refused by the kernel. */
 static void stop_accepting(struct http_thread *t)
 {
@@ -137,7 +146,7 @@ static void stop_accepting(struct http_thread *t)
     ev_io_stop(t->loop, &t->accept);
     ev_timer_stop(t->loop, &t->accept_pause);
     if (atomic_fetch_sub(&s->accepting, 1) == 1)
-        close(s->fd);
+        close_listener(s);
 }
 
 /* ---- turns --------------------------------------------------------------- */
@@ -423,7 +432,7 @@ void http_quiesce(struct http_server *s)
     if (runs(s))
         wake_all(s);
     else
-        close(s->fd);
+        close_listener(s);
 }
 
 void http_stop(struct http_server *s)

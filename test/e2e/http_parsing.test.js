@@ -46,6 +46,7 @@ suite('Requests that are refused', {}, (server) => {
     'an encoding like chunked': [post(['Transfer-Encoding: xchunked'], '0\r\n\r\n' + hidden), 501],
     'chunked twice': [post(['Transfer-Encoding: chunked, chunked'], '0\r\n\r\n' + hidden), 400],
     'chunks with a lone LF': [post(['Transfer-Encoding: chunked'], '7\n{"n":1}\n0\n\n' + hidden), 400],
+    'a chunk size of two numbers': [post(['Transfer-Encoding: chunked'], '7 7\r\n{"n":1}\r\n0\r\n\r\n' + hidden), 400],
     'a chunk longer than its size': [post(['Transfer-Encoding: chunked'], '3\r\n{"n":1}\r\n0\r\n\r\n'), 400],
     'chunks over HTTP/1.0': [`POST ${chat(token, 'x')} HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
     'a target of 9 kB': [request(`GET /${token}/chat/${'x'.repeat(9000)}/latest`, [HOST]), 414],
@@ -154,6 +155,14 @@ suite('Requests that are taken', {}, (server) => {
     raw.socket.end(request(`POST ${chat(token, 'half')}`, [HOST, 'Content-Length: 7'], '{"n":1}'))
     await within(raw.ended, 'the end')
     assert.match(raw.text, /"status":"ok"/)
+  })
+
+  it('a client that sent more than is read sees the end of the last answer, and no reset', async () => {
+    for (let i = 0; i < 5; i++) {
+      const { text, end } = await server.endOf(request(`GET /${token}/nothing`, [HOST, CLOSE]) + 'x'.repeat(1000000))
+      assert.deepEqual(answers(text).map((a) => a.status), [404])
+      assert.equal(end, 'FIN')
+    }
   })
 
   it('requests in any pieces', async () => {

@@ -53,6 +53,16 @@ suite('HTTP time-outs', {
     assert.deepEqual(await server.things(token), [])
   })
 
+  it('a body of which much came may not stop for long, either', async () => {
+    for (const [field, start] of [['Content-Length: 900000', ''], ['Transfer-Encoding: chunked', 'dbba0\r\n']]) {
+      const raw = await server.rawSocket()
+      raw.socket.on('error', () => {})
+      raw.socket.write(head(POST(token), field) + start + '{"a":"' + 'x'.repeat(800000))
+      await within(raw.ended, 'the end of a body that stopped', scaled(15000))
+      assert.match(raw.text, /^HTTP\/1\.1 408 /)
+    }
+  })
+
   it('a slow body that goes on coming is served, however long it takes', async () => {
     const raw = await server.rawSocket()
     const body = JSON.stringify({ a: 'x'.repeat(3000) })
@@ -138,6 +148,19 @@ suite('Long answers', { set: { 'http.write_timeout': 2 } }, (server) => {
       assert.ok(!cut.text.endsWith('0\r\n\r\n'), 'cut off in silence')
     }
   })
+
+  it('a part is reset: all that HTTP/1.0 has to tell it from the whole', async () => {
+    const export_ = (version) => `GET ${chat(token, 'big', '/history?order=asc')} HTTP/${version}\r\nHost: localhost\r\n` +
+      'Accept: application/x-ndjson\r\nConnection: close\r\n\r\n'
+    for (const version of ['1.1', '1.0']) {
+      const whole = await server.endOf(export_(version))
+      assert.equal(whole.text.match(/"id":/g).length, COUNT)
+      assert.equal(whole.end, 'FIN')
+      const cut = await server.endOf(export_(version), 7)
+      assert.ok((cut.text.match(/"id":/g) ?? []).length < COUNT)
+      assert.equal(cut.end, 'RST')
+    }
+  })
 })
 
 group('More connections than limits.connections', () => {
@@ -175,6 +198,21 @@ group('More connections than limits.connections', () => {
     assert.equal((await server.cli('status')).code, 0)
     streams[0].close()
     await until(() => server.wire({ token, clientId: 'tenth' }).catch(() => null), 'the place of a stream that left')
+  })
+
+  it('whoever holds the last places, /health is answered, and says that the connection ends', async () => {
+    const server = await serve({ 'limits.connections': 4, 'http.workers': 1 })
+    const token = newToken()
+    for (let i = 0; i < 4; i++) await server.wire({ token, clientId: `c${i}` })
+    // more than the reserve has room for, in each of the ways to stay there
+    const vital = await drippers(server, 20, head('POST /health', 'Content-Length: 10'))
+    const slow = await drippers(server, 20, head('GET /health', 'Content-Length: 10'))
+    const other = await drippers(server, 20, head(POST(token), 'Content-Length: 10'))
+    const answer = await server.get('/health', { agent: new http.Agent({ keepAlive: true }) })
+    assert.equal(answer.status, 200)
+    assert.equal(answer.headers.connection, 'close')
+    assert.equal(answer.headers['keep-alive'], undefined)
+    for (const raw of [...vital, ...slow, ...other]) raw.socket.destroy()
   })
 
   it('half requests make room for whole ones, and for MQTT', async () => {

@@ -67,6 +67,7 @@ static void extensions_and_trailers_are_thrown_away(void **state)
 {
     (void)state;
     reads_as("2;a=\"b\"\r\n{}\r\n0 ; c\r\nA: b\r\nC: d\r\n\r\n.", "{}", ".");
+    reads_as("2 \t\r\n{}\r\n0 \r\n\r\n.", "{}", ".");
 }
 
 static void what_others_could_read_differently_is_bad(void **state)
@@ -79,6 +80,9 @@ static void what_others_could_read_differently_is_bad(void **state)
     is_bad("g\r\n{}");
     is_bad("-2\r\n{}");
     is_bad("0x2\r\n{}");
+    is_bad("2 2\r\n{}");
+    is_bad("2 a\r\n{}");
+    is_bad("2\t;a\nb\r\n{}");
     is_bad("2;a\nb\r\n{}");
     is_bad("2\r{}");
     is_bad("1000000000000000\r\n"); /* sixteen digits */

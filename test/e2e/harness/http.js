@@ -3,6 +3,8 @@
 // (fetch would do all three).
 const http = require('node:http')
 const net = require('node:net')
+const path = require('node:path')
+const { execFile } = require('node:child_process')
 const { PATIENCE, within } = require('./waits')
 
 class Answer {
@@ -106,4 +108,17 @@ function isWhole (text) {
   return length !== null && text.length >= end + 4 + Number(length[1])
 }
 
-module.exports = { request, rawSocket, rawExchange, Answer }
+// How the server ended the connection: → { text, end: 'FIN' or 'RST' }. Reads the
+// first bytes, and the rest `pause` seconds later.
+async function endOf (base, bytes, pause = 0) {
+  const script = path.join(__dirname, '../clients/raw_exchange.py')
+  const printed = new Promise((resolve, reject) => {
+    const child = execFile('python3', [script, new URL(base).port, pause], { maxBuffer: 1 << 30 },
+      (error, stdout) => error ? reject(error) : resolve(stdout))
+    child.stdin.on('error', reject)
+    child.stdin.end(bytes)
+  })
+  return JSON.parse(await within(printed, 'the end of the connection', PATIENCE + pause * 1000))
+}
+
+module.exports = { request, rawSocket, rawExchange, endOf, Answer }

@@ -8,7 +8,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { describe, before, after } = require('node:test')
 const { start, run, follow, plainEnvironment } = require('./process')
-const { request, rawSocket, rawExchange } = require('./http')
+const { request, rawSocket, rawExchange, endOf } = require('./http')
 const { Listener } = require('./sse')
 const { Device } = require('./mqtt')
 const { Wire } = require('./wire')
@@ -183,6 +183,7 @@ class Server {
   request (path, options) { return request(this.base, path, options) }
   rawSocket (options) { return rawSocket(this.base, options) }
   rawExchange (bytes, options) { return rawExchange(this.base, bytes, options) }
+  endOf (bytes, pause) { return endOf(this.base, bytes, pause) }
 
   // A POST that must succeed; → the message's id.
   async say (token, thing, body, headers) {
