@@ -13,6 +13,7 @@ UNIT ?=
 E2E ?=
 FAULT ?=
 CONFORMANCE ?=
+CLIENTS ?=
 WERROR ?= OFF
 FUZZ_SECONDS ?= 60
 BIN := build/release/confab
@@ -92,6 +93,9 @@ test-fault: build-all-release $(NODE_MODULES) ## kill -9, cut links, full disks:
 test-proxies: build-all-release $(NODE_MODULES) ## the proxies of docs/operations.md in front of the server
 	@scripts/apt-install $(PROXY_PACKAGES)
 	CONFAB_BIN='$(CURDIR)/$(BIN)' test/proxies/run
+
+test-clients: build $(NODE_MODULES) ## client libraries of other languages whose toolchain is there: CLIENTS="paho-go gmqtt"
+	CONFAB_BIN='$(CURDIR)/$(BIN)' test/clients/run $(CLIENTS)
 
 # Without randomised addresses where the kernel lets us: with the 32 random bits
 # of newer kernels, the run-time libraries of gcc 12 find their place taken.

@@ -154,4 +154,4 @@ const kinds = {
     connected(server, new Program(server, LIBMOSQUITTO, [], options, options.ca ? server.mqttsPort : server.mqttPort))
 }
 
-module.exports = { kinds, RECONNECT }
+module.exports = { kinds, RECONNECT, Program, connected }
