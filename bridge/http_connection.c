@@ -361,6 +361,7 @@ static void handle(struct http_connection *c)
         break;
     case HTTP_SUSPENDED: break;
     case HTTP_DETACHED:
+        http_forget(c->thread, c->fd);
         http_connection_close(c, false); /* the duplicate lives on */
         break;
     }

@@ -178,6 +178,7 @@ bool http_deadlines_make_room(void *arg);
 struct http_thread {
     struct http_server *server;
     struct ev_loop *loop;
+    struct ev_loop *never_run; /* see http_forget() */
     pthread_t thread;
     bool started, accepting;
     ev_io accept;
@@ -218,6 +219,9 @@ struct http_server {
 /* Any thread. */
 void http_post_resumed(struct http_request *q);
 void http_wake(struct http_thread *t);
+/* t's thread: epoll reports nothing of fd any more. Before closing a socket that
+ * lives on in a duplicate: epoll knows sockets, not descriptors. */
+void http_forget(struct http_thread *t, int fd);
 
 /* At the end of a turn: frees what was closed in it. */
 void http_reap(struct http_thread *t);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -166,6 +167,24 @@ void http_wake(struct http_thread *t)
     ev_async_send(t->loop, &t->wake);
 }
 
+/* libev leaves forgetting to close(). Here that would not do: at the next event
+ * it would find a closed descriptor, or another thread's, and make its epoll
+ * instance anew, with a system call for each connection of the thread. It tells
+ * the number of the instance only to who embeds the loop in another. */
+void http_forget(struct http_thread *t, int fd)
+{
+    struct ev_embed embed;
+    struct epoll_event unused = {0};
+
+    if (ev_backend(t->loop) != EVBACKEND_EPOLL)
+        return;
+    ev_embed_init(&embed, NULL, t->loop);
+    ev_embed_start(t->never_run, &embed);
+    const int instance = embed.io.fd;
+    ev_embed_stop(t->never_run, &embed);
+    epoll_ctl(instance, EPOLL_CTL_DEL, fd, &unused);
+}
+
 void http_post_resumed(struct http_request *q)
 {
     struct http_thread *t = q->connection->thread;
@@ -296,7 +315,10 @@ static struct http_thread *thread_new(struct http_server *s)
     STAILQ_INIT(&t->more);
     t->now_ms = clock_mono_us() / 1000;
     t->loop = ev_loop_new(EVFLAG_AUTO);
-    if (t->loop == NULL) {
+    t->never_run = ev_loop_new(EVFLAG_AUTO);
+    if (t->loop == NULL || t->never_run == NULL) {
+        if (t->loop != NULL)
+            ev_loop_destroy(t->loop);
         free(t);
         return NULL;
     }
@@ -308,6 +330,7 @@ static void thread_free(struct http_thread *t)
 {
     http_reap(t);
     ev_loop_destroy(t->loop);
+    ev_loop_destroy(t->never_run);
     buffer_release(&t->head);
     free(t);
 }

@@ -1,6 +1,7 @@
-/* bench_floor_post: the floor behind libmicrohttpd, which Confab's HTTP side
- * is built on: POST is suspended until its commit, streams are taken from the
- * library as Confab does, GET answers a constant, made once. */
+/* bench_floor_post: the floor behind libmicrohttpd, a well-known library that
+ * Confab's HTTP side was built on until 2026-11-30: POST is suspended until its
+ * commit, streams are taken from the library, GET answers a constant, made
+ * once. */
 #include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>

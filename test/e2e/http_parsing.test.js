@@ -186,7 +186,7 @@ suite('Requests that are taken', {}, (server) => {
       return request(`POST ${chat(token, 'ahead')}`, [HOST, `Content-Length: ${body.length}`], body)
     })
     raw.socket.write(posts.join('') + request('GET /health', [HOST, CLOSE]))
-    await within(raw.ended, 'the end', scaled(30000))
+    await within(raw.ended, 'the end', scaled(120000)) // each waits for its commit
     const all = answers(raw.text)
     assert.equal(all.length, COUNT + 1)
     const ids = all.slice(0, COUNT).map((a) => JSON.parse(a.body).id)

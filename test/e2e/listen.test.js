@@ -1,5 +1,6 @@
 'use strict'
 // GET /{token}/chat/{thing}/listen
+const fs = require('node:fs')
 const assert = require('node:assert/strict')
 const { it, before } = require('node:test')
 const { suite, together, newToken, chat, until } = require('./harness/server')
@@ -410,5 +411,24 @@ suite('listen: retention and gaps', {
     const gap = await listener.expect('gap')
     assert.ok(gap.from > ids[0] && gap.to >= ids[1])
     assert.ok((await listener.expect('message')).id > gap.to)
+  })
+})
+
+suite('Streams that left HTTP', {}, (server) => {
+  // Sockets that any epoll instance of the server reports of.
+  const watched = () => {
+    const folder = `/proc/${server.child.pid}/fdinfo`
+    return fs.readdirSync(folder)
+      .map((fd) => { try { return fs.readFileSync(`${folder}/${fd}`, 'latin1') } catch { return '' } })
+      .join('').split('\n').filter((line) => line.startsWith('tfd:')).length
+  }
+
+  it('are watched by their own thread alone', async () => {
+    const COUNT = 30
+    const token = newToken()
+    const before = watched()
+    for (let i = 0; i < COUNT; i++) await server.listen(token, `x${i}`)
+    await until(() => watched() - before <= COUNT + 5, 'HTTP threads to forget them')
+    assert.ok(watched() - before >= COUNT)
   })
 })
