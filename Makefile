@@ -14,6 +14,7 @@ E2E ?=
 FAULT ?=
 CONFORMANCE ?=
 CLIENTS ?=
+MODEL ?=
 WERROR ?= OFF
 FUZZ_SECONDS ?= 60
 BIN := build/release/confab
@@ -76,7 +77,7 @@ ctest = ctest --preset $(1) $(if $(UNIT),-R '$(UNIT)')
 node-test = cd test/e2e && CONFAB_BIN='$(CURDIR)/build/$(1)/confab' \
 	node --test --test-reporter=spec $(E2E)
 
-test: test-unit test-e2e test-conformance test-fault test-proxies ## unit, end-to-end, conformance, fault and proxy tests; does its own set-up
+test: test-unit test-e2e test-conformance test-fault test-model test-proxies ## unit, end-to-end, conformance, fault, model and proxy tests; does its own set-up
 
 test-unit: build-all-release ## unit tests and corpus replay: UNIT=REGEX
 	$(call ctest,release)
@@ -89,6 +90,9 @@ test-conformance: build-all-release $(NODE_MODULES) ## the statements of MQTT 5.
 
 test-fault: build-all-release $(NODE_MODULES) ## kill -9, cut links, full disks: FAULT=ARGUMENTS
 	CONFAB_BIN='$(CURDIR)/$(BIN)' test/fault/run $(FAULT)
+
+test-model: build-all-release $(NODE_MODULES) ## random clients against a reference model, with kills: MODEL='--seeds 1-100'
+	CONFAB_BIN='$(CURDIR)/$(BIN)' test/model/run $(MODEL)
 
 test-proxies: build-all-release $(NODE_MODULES) ## the proxies of docs/operations.md in front of the server
 	@scripts/apt-install $(PROXY_PACKAGES)
@@ -157,4 +161,4 @@ clean: ## remove build/ (test/e2e/node_modules stays)
 	rm -rf build
 
 .PHONY: help deps build run test test-deps test-unit test-e2e test-conformance \
-	test-fault test-debian cross test-asan test-tsan fuzz fuzz-deps coverage bench soak format clean
+	test-fault test-model test-debian cross test-asan test-tsan fuzz fuzz-deps coverage bench soak format clean
