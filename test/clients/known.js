@@ -15,6 +15,13 @@ const faults = [
     column: 'QoS 2 over kill',
     error: /^received once/,
     why: 'hands a repeated QoS 2 PUBLISH, same identifier, DUP 1, before its PUBREL, to the application again (MQTT-4.3.3-10)'
+  },
+  {
+    name: 'rumqttc',
+    versions: [5, 4],
+    column: 'QoS 2 over kill',
+    error: /^message for .* not within/,
+    why: 'forgets the identifiers of a session that is resumed and closes at each repeated PUBREL (MQTT-4.3.3-11, MQTT311-4.3.3-2)'
   }
 ]
 
