@@ -3,14 +3,14 @@
 // quiet one's clock: everything a client can do to a server that costs memory or
 // time, over and over, on the bounds of its plan and beyond. What is refused is
 // tried again; it never looks at what it is told.
-//   node hostile.js '{ base, mqttPort, home, free: [token…] }'
+//   HOSTILE='{ base, mqttPort, home, free: [token…] }' node hostile.js
 // Prints a line when everything is under way, then goes on until SIGTERM.
 const http = require('node:http')
 const net = require('node:net')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { Wire, bytes, connect, publish, subscribe, int16, string, packet, userProperty, DISCONNECT } = require('../e2e/harness/wire')
 
-const { base, mqttPort, home, free } = JSON.parse(process.argv[2])
+const { base, mqttPort, home, free } = JSON.parse(process.env.HOSTILE)
 const LIMIT = 20000 // for what a loaded server owes us
 const done = {} // how often each attack came round
 

@@ -69,8 +69,8 @@ describe('hostile tenants', { timeout: scaled(SECONDS * 1000 + 300000) }, () => 
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     server.clients.push(() => agent.destroy())
 
-    hostile = server.follow(process.execPath, [path.join(__dirname, 'hostile.js'),
-      JSON.stringify({ base: server.base, mqttPort: server.mqttPort, home, free })])
+    hostile = server.follow(process.execPath, [path.join(__dirname, 'hostile.js')],
+      { env: { ...process.env, HOSTILE: JSON.stringify({ base: server.base, mqttPort: server.mqttPort, home, free }) } })
     await within(hostile.lines.find((line) => line === 'under way', PATIENT), 'attacks under way', PATIENT)
 
     const received = async (n) => {
