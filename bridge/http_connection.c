@@ -619,8 +619,10 @@ void http_connection_go_on(struct http_connection *c)
 static void discard(struct http_connection *c, size_t n)
 {
     c->discarded += n;
+    /* What is left of HTTP_DISCARD_MS is for reading the answer, which closing
+     * now would take away. */
     if (c->discarded > HTTP_DISCARD_MAX)
-        http_connection_close(c, false);
+        watch(c, 0);
 }
 
 static void read_on(struct http_connection *c)
