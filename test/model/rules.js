@@ -62,7 +62,7 @@ function overtaken (m, edge, session, world) {
 // when it was stored; it comes with least to high
 function subscribed (session, m, world) {
   const own = m.will === null && m.by === session.client
-  const verdict = { may: false, must: false, low: 0, least: 0, high: 0 }
+  const verdict = { may: false, must: false, low: 0, least: 0, high: 0, doubt: false }
   for (const chain of session.chains) {
     if (!matches(chain[0].filter, m.topic)) continue
     const all = chain.filter((subscription) => !cannotBeUnder(m, subscription))
@@ -75,6 +75,8 @@ function subscribed (session, m, world) {
     verdict.must = true
     verdict.low = Math.max(verdict.low, Math.min(...taking.map(({ qos }) => qos)))
     const { end } = chain.at(-1)
+    // What has not been begun to be sent need not survive the end (MQTT5 §3.10.4).
+    if (end !== null && world.journal.kills.some((tick) => end.sent < tick && !world.journal.barriers.some((over) => m.acked < over && over < tick))) verdict.doubt = true
     if (end !== null && overtaken(m, end, session, world)) continue
     verdict.least = Math.max(verdict.least, Math.min(...[...taking, ...late].map(({ qos }) => qos)))
   }
@@ -156,7 +158,7 @@ function checkLive (session, a, m, verdict, before, world, say) {
 }
 
 function checkDue (session, m, verdict, arrivals, world, say) {
-  if (!verdict.must || m.acked === Infinity || m.expiry !== null || m.empty) return
+  if (!verdict.must || verdict.doubt || m.acked === Infinity || m.expiry !== null || m.empty) return
   const qos = Math.min(m.qos, verdict.low)
   if (session.stored && qos > 0) {
     if (m.acked < session.barrier && arrivals.length === 0) say(`${m.id} (QoS ${m.qos} by ${m.by}, ${m.topic}) did not come`)
@@ -175,7 +177,8 @@ function checkDue (session, m, verdict, arrivals, world, say) {
 function checkOrder (session, firsts, say) {
   const last = new Map()
   for (const { a, m, verdict } of firsts) {
-    if (!verdict.must || m.will !== null) continue
+    // one that was stored twice may come by its second copy, its first having expired
+    if (!verdict.must || m.will !== null || (m.expiry !== null && m.transmissions > 1)) continue
     const key = `${m.by} ${m.topic} ${m.qos} ${a.qos}`
     const before = last.get(key)
     if (before && before.n > m.n) say(`${m.id} (${m.by}'s ${m.n} on ${m.topic}) came after its ${before.n}`)
