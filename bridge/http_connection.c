@@ -16,7 +16,10 @@
 #include "bridge/http_private.h"
 
 /* After these it is the others' turn. */
-#define REQUESTS_PER_TURN 16
+/* Of what a connection has sent ahead. An answer may cost a walk over history: 30
+ * connections with 20 of these each kept everybody else of the thread waiting for
+ * eight seconds when a turn had many. */
+#define REQUESTS_PER_TURN 1
 #define BLOCKS_PER_TURN 4
 #define CHUNK_HEAD_MAX 16U /* "fedcba98\r\n" and some */
 
