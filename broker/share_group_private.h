@@ -24,6 +24,7 @@ struct share_group {
     unsigned saves; /* with the writer: until then the row is not to be read */
     unsigned settling;  /* ticks until the saved position is the real one */
     uint64_t before[2]; /* position one and two ticks ago */
+    uint64_t saved;     /* position of the last save */
     /* Ids that came back and were given again since, and a tick before: like the
      * position, on disk for two ticks longer. */
     struct share_returned again[2];

@@ -50,6 +50,8 @@ static bool resume(struct worker *w, struct share_group *g,
                                          without_given(g, ids, row->id_count));
 
     free(ids);
+    if (good)
+        g->saved = row->position;
     return good;
 }
 
@@ -134,8 +136,13 @@ static uint64_t position_to_save(struct worker *w, struct share_group *g,
         return g->final;
     if (exact)
         return now;
-    const uint64_t safe = share_group_safe_position(w, g);
-    return safe > g->before[1] ? safe : g->before[1];
+    uint64_t position = share_group_safe_position(w, g);
+    if (position < g->before[1])
+        position = g->before[1];
+    /* Never back: of what was given up to it no note is kept (store/session.h,
+     * `given`). An older id can only be one that came back and was given again,
+     * and those are in `again` until its session has it. */
+    return position > g->saved ? position : g->saved;
 }
 
 /* Appends those up to the position, which what is beyond is read from again,
@@ -199,6 +206,7 @@ static bool save_now(struct worker *w, struct share_group *g, uint64_t now,
     const struct group_save save = {
         .position = position, .ids = ids, .id_count = count};
     g->moved = 0;
+    g->saved = position;
     submit(w, g, slice_of(g->name, g->len), &save);
     free(ids);
     return true;
