@@ -28,7 +28,7 @@ struct subscriber {
     uint8_t qos;         /* granted */
     bool no_local;
     bool retain_as_published;
-    bool changed; /* older messages may be owed otherwise (subscribe.h) */
+    bool changed; /* older messages are another matter (subscribe.h) */
     struct subscription *subscription;
 };
 

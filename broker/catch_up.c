@@ -125,6 +125,7 @@ bool catch_up_step(struct connection *c, struct store_reader *r)
 
     if (c->catch_up->reader == NULL) {
         catch_up_end(c);
+        subscribe_backlog_given(c);
         return true;
     }
     while (delivery_has_room(c) && c->out.bytes - before < CATCH_UP_BYTES) {
@@ -140,6 +141,7 @@ bool catch_up_step(struct connection *c, struct store_reader *r)
             break;
         case CATCHUP_DONE:
             catch_up_end(c); /* live from here: the same thread fans out */
+            subscribe_backlog_given(c);
             return true;
         case CATCHUP_MORE: return true;
         case CATCHUP_FAILED: return false;

@@ -135,7 +135,10 @@ struct connection {
     uint32_t commands;        /* with the writer, QoS 0 too */
     uint32_t messages;        /* … of them what it published */
     uint64_t command_bytes;
-    uint64_t published_id; /* of the last message it published: stored */
+    /* Fan-out has to reach this id before a SUBSCRIBE or UNSUBSCRIBE takes effect:
+     * that of the last message it published or, of an UNSUBSCRIBE, of the last
+     * there was when it came. */
+    uint64_t awaited_id;
     uint32_t answers_due;  /* SUBACK, UNSUBACK, PUBCOMP of the store */
     bool behind_own; /* its next packet waits for what it published before */
     bool in_behind;  /* in worker.behind */
@@ -149,7 +152,8 @@ struct connection {
 
     /* subscriptions */
     LIST_HEAD(, session_filter) filters;
-    uint32_t filter_count;
+    uint32_t filter_count; /* those that have ended, too */
+    uint32_t ended_filters;
     bool in_index; /* it has ended, and counts in worker.dead_count */
     uint64_t filter_cost;
     TAILQ_HEAD(, retained_scan) scans;

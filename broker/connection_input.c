@@ -6,7 +6,8 @@
  * UNSUBSCRIBE behind it is left unread until then: a new subscription finds what
  * was published before it as retained or not at all (MQTT-3.3.1-9 to -11), one
  * that ends or changes has had it, and SUBACK does not overtake PUBACK. That is
- * the time of a PUBACK; where nothing was published it is none. */
+ * the time of a PUBACK; where nothing was published it is none. An UNSUBSCRIBE
+ * waits for what others published and have the answer to as well. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include "broker/listener.h"
 #include "broker/lobby.h"
 #include "broker/session.h"
+#include "broker/subscribe.h"
 
 #define PARTIAL_MIN 256 /* room for the beginning of a packet */
 
@@ -36,11 +38,19 @@ static bool awaits_answers(const struct connection *c)
 static bool awaits_own(const struct connection *c)
 {
     return awaits_answers(c) ||
-           (c->role != ROLE_ADMIN && c->published_id > c->worker->head);
+           (c->role != ROLE_ADMIN && c->awaited_id > c->worker->head);
 }
 
-static bool must_wait(const struct connection *c, const struct packet_frame *f)
+/* Of the packet at hand, which may have been looked at before: what came to the
+ * log since then is not for it. */
+static bool must_wait(struct connection *c, const struct packet_frame *f)
 {
+    uint64_t head;
+
+    if (f->type == PACKET_UNSUBSCRIBE && c->role != ROLE_ADMIN &&
+        !c->behind_own && subscribe_read_head(c->worker, &head) &&
+        head > c->awaited_id)
+        c->awaited_id = head;
     return (f->type == PACKET_SUBSCRIBE || f->type == PACKET_UNSUBSCRIBE) &&
            awaits_own(c);
 }
@@ -59,8 +69,7 @@ static bool may_read(const struct connection *c)
            c->commands < CONNECTION_COMMANDS_MAX &&
            c->unacked_count < CONNECTION_COMMANDS_MAX &&
            c->command_bytes < CONNECTION_BYTES_MAX &&
-           c->out.bytes < CONNECTION_ANSWERS_MAX &&
-           !is_starving(c);
+           c->out.bytes < CONNECTION_ANSWERS_MAX && !is_starving(c);
 }
 
 static void start_reading(struct connection *c)
@@ -91,8 +100,7 @@ void connection_resume_behind(struct worker *w)
 {
     struct connection *c;
 
-    while ((c = TAILQ_FIRST(&w->behind)) != NULL &&
-           c->published_id <= w->head) {
+    while ((c = TAILQ_FIRST(&w->behind)) != NULL && c->awaited_id <= w->head) {
         connection_forget_behind(c);
         connection_resume(c);
     }

@@ -309,8 +309,8 @@ void publish_finished(struct worker *w, struct command *command)
     if (c != NULL) {
         c->commands--;
         c->messages -= command->message != NULL;
-        if (command->result == RESULT_OK && command->id > c->published_id)
-            c->published_id = command->id;
+        if (command->result == RESULT_OK && command->id > c->awaited_id)
+            c->awaited_id = command->id;
         c->command_bytes -= q->bytes;
     }
     if (c != NULL && q->finished == NULL && command->result != RESULT_OK)

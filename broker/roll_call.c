@@ -212,7 +212,7 @@ static void put_entry(struct buffer *b, const struct connection *c, bool full)
                   "\",\"keep_alive_s\":%u,\"subscriptions\":%u,"
                   "\"inflight\":%u,\"queued_bytes\":%zu,"
                   "\"catching_up\":%s,\"expiry_s\":",
-                  (unsigned)(c->keep_alive_s / 1.5 + 0.5), c->filter_count,
+                  (unsigned)(c->keep_alive_s / 1.5 + 0.5), c->filter_count - c->ended_filters,
                   (unsigned)c->inflight.count, c->out.bytes + withheld,
                   c->catch_up != NULL ? "true" : "false");
     if (c->session_expiry_s == UINT32_MAX)

@@ -109,6 +109,12 @@ void stored_session_greeted(struct connection *c)
     touch(c, false);
 }
 
+void stored_session_unsubscribed(struct connection *c)
+{
+    if (c->ended_filters > 0)
+        touch(c, false);
+}
+
 /* ---- snapshots ----------------------------------------------------------- */
 
 /* A save and all it points to, one block: publish.memory. */
@@ -345,13 +351,52 @@ static size_t greeted_size(const struct connection *c)
                : 0;
 }
 
+/* Nothing is owed to it any more, after a crash either. */
+static bool is_over(const struct connection *c, const struct session_filter *f)
+{
+    return f->ended && f->earlier_until <= c->stored->saved_position;
+}
+
+static void put_over(struct snapshot *to, struct connection *c)
+{
+    struct session_filter *f;
+    size_t count = 0;
+
+    if (c->ended_filters == 0)
+        return;
+    struct slice *removed = take(to, c->ended_filters * sizeof(*removed));
+    LIST_FOREACH (f, &c->filters, entry) {
+        if (!is_over(c, f))
+            continue;
+        f->leaving = true;
+        char *name = take(to, f->len);
+        memcpy(name, f->filter, f->len);
+        removed[count++] = slice_of(name, f->len);
+    }
+    to->save.removed = removed;
+    to->save.removed_count = count;
+}
+
+static size_t over_size(const struct connection *c)
+{
+    const struct session_filter *f;
+    size_t size = 0;
+
+    if (c->ended_filters == 0)
+        return 0;
+    LIST_FOREACH (f, &c->filters, entry)
+        if (is_over(c, f))
+            size += f->len + 16;
+    return size + c->ended_filters * sizeof(struct slice) + 16;
+}
+
 static struct publish *snapshot(struct connection *c, bool last)
 {
     const size_t given = given_size(c);
     const size_t more =
         c->inflight.count * (sizeof(struct session_inflight) + 16) +
         identifiers_of(c) * sizeof(uint32_t) + INFLIGHT_MAX * 2 +
-        greeted_size(c) + given + 64;
+        greeted_size(c) + over_size(c) + given + 64;
     struct publish *q = publish_new(c->worker, last ? NULL : c);
     struct snapshot *to = q == NULL ? NULL : snapshot_of(c, q, more);
 
@@ -365,6 +410,7 @@ static struct publish *snapshot(struct connection *c, bool last)
     put_entries(to, c, last);
     put_forgotten(to, c->stored);
     put_greeted(to, c);
+    put_over(to, c);
     to->save.has_position = c->stored->placed;
     to->save.position = position_of(c);
     return q;
@@ -379,6 +425,22 @@ static void entry_saved(struct connection *c, struct inflight_entry *e)
     e->saved = true;
     if (e->state == INFLIGHT_RELEASED && !e->changed)
         flow_send_pubrel(c, e->packet_id);
+}
+
+/* Filters that have ended: those in the save are gone, and its position may have
+ * made others go. */
+static void settle_ended(struct connection *c)
+{
+    const struct session_filter *f;
+
+    if (c->ended_filters == 0)
+        return;
+    subscribe_left(c);
+    LIST_FOREACH (f, &c->filters, entry)
+        if (is_over(c, f)) {
+            touch(c, false);
+            return;
+        }
 }
 
 static void all_saved(struct connection *c)
@@ -398,6 +460,7 @@ static void all_saved(struct connection *c)
         LIST_FOREACH (f, &c->filters, entry)
             f->greeting = false;
     s->greeting = false;
+    settle_ended(c);
     if (!s->barred)
         return;
     s->barred = false;

@@ -32,21 +32,21 @@ struct worker;
 struct stored_session {
     TAILQ_ENTRY(stored_session) entry; /* worker.unsaved */
     struct connection *connection;
-    uint64_t number;       /* on disk */
+    uint64_t number;         /* on disk */
     uint64_t saved_position; /* on disk */
     uint64_t offline_head; /* QoS 0 messages up to it came while it was away */
-    uint64_t forgotten[4];  /* bit id - 1: a row to delete … */
+    uint64_t forgotten[4]; /* bit id - 1: a row to delete … */
     uint64_t forgetting[4]; /* … in the save under way */
-    bool changed;  /* in worker.unsaved */
-    bool urgent;   /* something waits for the save */
-    bool saving;   /* one is with the writer */
-    bool barred;   /* that one carries what is withheld: nothing is delivered
+    bool changed;           /* in worker.unsaved */
+    bool urgent;            /* something waits for the save */
+    bool saving;            /* one is with the writer */
+    bool barred; /* that one carries what is withheld: nothing is delivered
                       until it is back */
     bool withholding; /* deliveries go to `withheld` */
-    bool greeted;  /* some retained_as_of is worked off */
-    bool greeting; /* … and the save under way says so */
-    bool ended;    /* its last save is made */
-    bool placed;   /* it is where position_of() says; before, on disk only */
+    bool greeted;     /* some retained_as_of is worked off */
+    bool greeting;    /* … and the save under way says so */
+    bool ended;       /* its last save is made */
+    bool placed; /* it is where position_of() says; before, on disk only */
     struct out_queue withheld;
 };
 
@@ -77,6 +77,9 @@ void stored_session_forgets(struct connection *c,
                             const struct inflight_entry *entry);
 /* A filter's retained messages have all been given. */
 void stored_session_greeted(struct connection *c);
+/* It has filters that have ended (subscribe.h): their rows go when the position on
+ * disk is past what is owed to them. */
+void stored_session_unsubscribed(struct connection *c);
 
 /* The worker's end of turn: saves what is urgent; `all`: everything. */
 void stored_sessions_save(struct worker *w, bool all);

@@ -136,6 +136,7 @@ static void drop(struct connection *c, struct session_filter *f)
         share_member_leave(f->share);
     else
         subscription_index_remove(w->index, &f->where);
+    c->ended_filters -= f->ended;
     if (sys_concerns(session_filter_slice(f)))
         sys_unsubscribed(w);
     HASH_DEL(w->filters, f);
@@ -149,10 +150,10 @@ static void drop(struct connection *c, struct session_filter *f)
 
 /* ---- SUBSCRIBE ---------------------------------------------------------- */
 
-/* Where the log ended when the SUBSCRIBE came. Not the worker's head: messages
- * acknowledged before, but not fanned out here yet, are old ones to the new
+/* Where the log ended when a packet came. Not the worker's head: messages
+ * acknowledged before, but not fanned out here yet, are old ones to a new
  * subscription, and among them may be the retained one it is about to get. */
-static bool read_head(struct worker *w, uint64_t *ret_head)
+bool subscribe_read_head(struct worker *w, uint64_t *ret_head)
 {
     struct store_reader *r = store_reader_acquire(w->hub->store);
     bool good = false;
@@ -240,6 +241,85 @@ static void remember_options(struct connection *c, struct session_filter *f,
     s->changed = true;
 }
 
+/* ---- filters that have ended ------------------------------------------- */
+
+/* May messages be owed to it that fan-out has passed? Of `$` topics none are
+ * stored, and those of a group are its other members'. */
+static bool is_owed(const struct connection *c, const struct session_filter *f)
+{
+    if (f->share != NULL || f->filter[0] == '$')
+        return false;
+    /* Nothing is under way, which is saved with the UNSUBSCRIBE. */
+    if (c->catch_up == NULL && c->inflight.count == 0)
+        return false;
+    return given_up_to(c) < c->worker->head;
+}
+
+static void set_ended(struct connection *c, struct session_filter *f)
+{
+    struct subscriber *entry = subscription_index_entry(&f->where);
+
+    entry->since_id = SUBSCRIPTION_ENDED;
+    entry->changed = true;
+    f->ended = true;
+    f->leaving = false;
+    f->retained_as_of = 0;
+    f->greeted = f->greeting = false;
+    c->ended_filters++;
+}
+
+static void begin_anew(struct connection *c, struct session_filter *f,
+                       struct subscriber *entry, uint64_t head)
+{
+    entry->since_id = head;
+    f->ended = f->leaving = false;
+    c->ended_filters--;
+}
+
+/* As before the SUBSCRIBE that made it new. */
+static void take_back(struct connection *c, struct session_filter *f)
+{
+    if (f->earlier_until > 0)
+        set_ended(c, f);
+    else
+        drop(c, f);
+}
+
+static void remove_ended(struct connection *c, bool all)
+{
+    struct session_filter *f, *next;
+
+    for (f = LIST_FIRST(&c->filters); f != NULL && c->ended_filters > 0;
+         f = next) {
+        next = LIST_NEXT(f, entry);
+        if (f->leaving || (all && f->ended))
+            drop(c, f);
+    }
+}
+
+void subscribe_left(struct connection *c)
+{
+    remove_ended(c, false);
+}
+
+void subscribe_backlog_given(struct connection *c)
+{
+    if (c->ended_filters == 0)
+        return;
+    if (c->stored != NULL)
+        stored_session_unsubscribed(c);
+    else
+        remove_ended(c, true);
+}
+
+/* What has ended is no reason to refuse a filter. */
+static bool make_room(struct connection *c, struct slice filter)
+{
+    if (!has_room(c, filter) && c->ended_filters > 0)
+        remove_ended(c, true);
+    return has_room(c, filter);
+}
+
 static uint8_t subscribe_one(struct connection *c,
                              const struct packet_filter *p,
                              uint32_t identifier, uint64_t head, bool *ret_new)
@@ -260,9 +340,9 @@ static uint8_t subscribe_one(struct connection *c,
     if (filter_is_shared(p->filter))
         return subscribe_shared(c, p, identifier, ret_new);
     struct session_filter *f = find(c, p->filter);
-    const bool is_new = f == NULL;
-    if (is_new) {
-        if (!has_room(c, p->filter))
+    const bool is_new = f == NULL || f->ended;
+    if (f == NULL) {
+        if (!make_room(c, p->filter))
             return REASON_QUOTA_EXCEEDED;
         f = add(c, p->filter, &s);
         if (f == NULL)
@@ -270,6 +350,8 @@ static uint8_t subscribe_one(struct connection *c,
     } else {
         /* Replaced without a gap (MQTT-3.8.4-3): since_id stays. */
         struct subscriber *entry = subscription_index_entry(&f->where);
+        if (f->ended)
+            begin_anew(c, f, entry, head);
         if (entry->qos != s.qos || entry->no_local != s.no_local)
             remember_options(c, f, entry);
         entry->qos = s.qos;
@@ -281,7 +363,7 @@ static uint8_t subscribe_one(struct connection *c,
     if (p->retain_handling == 0 || (p->retain_handling == 1 && is_new)) {
         if (!retained_scan_add(c, p->filter, head, &s)) {
             if (is_new)
-                drop(c, f);
+                take_back(c, f);
             return REASON_UNSPECIFIED_ERROR;
         }
         f->retained_as_of = head;
@@ -308,7 +390,7 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
     uint64_t head = w->head;
     size_t count = 0;
 
-    const bool readable = read_head(w, &head);
+    const bool readable = subscribe_read_head(w, &head);
     if (readable)
         join_groups(c, s, head);
     if (c->joining > 0)
@@ -334,6 +416,25 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
         catch_up_refresh(c);
 }
 
+/* What was published before is for it still: MQTT 5 §3.10.4 allows to drop what
+ * was not begun to be sent; nobody expects it. false: there was no subscription. */
+static bool unsubscribe(struct connection *c, struct slice filter)
+{
+    struct session_filter *f = find(c, filter);
+
+    if (f == NULL || f->ended)
+        return false;
+    retained_scan_cancel(c, filter);
+    if (!is_owed(c, f)) {
+        drop(c, f);
+        return true;
+    }
+    f->earlier_since = subscription_index_entry(&f->where)->since_id;
+    f->earlier_until = c->worker->head;
+    set_ended(c, f);
+    return true;
+}
+
 void unsubscribe_received(struct connection *c,
                           const struct packet_subscribe *s)
 {
@@ -345,7 +446,7 @@ void unsubscribe_received(struct connection *c,
     if (reasons == NULL)
         return;
     while (packet_filter_next(&at, &filter) && count < s->count)
-        reasons[count++] = subscribe_drop(c, filter.filter)
+        reasons[count++] = unsubscribe(c, filter.filter)
                                ? REASON_SUCCESS
                                : REASON_NO_SUBSCRIPTION_EXISTED;
     if (c->stored != NULL)
@@ -358,15 +459,14 @@ void unsubscribe_received(struct connection *c,
         catch_up_refresh(c);
 }
 
-bool subscribe_drop(struct connection *c, struct slice filter)
+void subscribe_take_back(struct connection *c, struct slice filter)
 {
     struct session_filter *f = find(c, filter);
 
-    if (f == NULL)
-        return false;
+    if (f == NULL || f->ended)
+        return;
     retained_scan_cancel(c, filter);
-    drop(c, f);
-    return true;
+    take_back(c, f);
 }
 
 bool subscribe_restore(struct connection *c,
@@ -379,7 +479,7 @@ bool subscribe_restore(struct connection *c,
         .no_local = row->no_local,
         .retain_as_published = row->retain_as_published,
         .identifier = row->identifier,
-        .changed = row->changed_at != 0,
+        .changed = row->changed_at != 0 || row->earlier_until != 0,
     };
     struct session_filter *f = add(c, row->filter, &s);
 
@@ -389,6 +489,10 @@ bool subscribe_restore(struct connection *c,
     f->qos_before = row->qos_before;
     f->no_local_before = row->no_local_before;
     f->retained_as_of = row->retained_as_of;
+    f->earlier_since = row->earlier_since;
+    f->earlier_until = row->earlier_until;
+    f->ended = row->since_id == SUBSCRIPTION_ENDED;
+    c->ended_filters += f->ended;
     return row->retained_as_of == 0 ||
            retained_scan_add(c, row->filter, row->retained_as_of, &s);
 }
@@ -410,6 +514,8 @@ void subscribe_describe(const struct session_filter *f, char *name,
         .changed_at = f->changed_at,
         .qos_before = f->qos_before,
         .no_local_before = f->no_local_before,
+        .earlier_since = f->earlier_since,
+        .earlier_until = f->earlier_until,
     };
 }
 
@@ -490,6 +596,16 @@ static void options_for(const struct message *m, const struct subscriber *s,
     *ret_no_local = before ? f->no_local_before : s->no_local;
 }
 
+static bool is_older(const struct message *m, const struct subscriber *s)
+{
+    if (m->id == 0 || m->id > s->since_id)
+        return false;
+    if (!s->changed)
+        return true;
+    const struct session_filter *f = filter_of(s->subscription);
+    return m->id <= f->earlier_since || m->id > f->earlier_until;
+}
+
 static void join(struct matched *t, struct connection *c,
                  const struct message *m, const struct subscriber *s)
 {
@@ -497,7 +613,7 @@ static void join(struct matched *t, struct connection *c,
     bool no_local;
 
     options_for(m, s, &qos, &no_local);
-    if ((m->id != 0 && m->id <= s->since_id) ||
+    if (is_older(m, s) ||
         (no_local && m->publisher != 0 && m->publisher == c->publisher))
         return;
     t->any = true;

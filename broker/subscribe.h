@@ -33,6 +33,15 @@ struct session_filter {
     bool greeted;  /* … and have been given, which is not on disk yet */
     bool greeting; /* … which the save under way says */
     bool fresh;    /* a share the SUBSCRIBE at hand has joined */
+    /* Its UNSUBSCRIBE came while messages from before it were still to be read
+     * from the log. It stays until they are given, as no subscription any more:
+     * its since_id is SUBSCRIPTION_ENDED, so that fan-out passes it over. */
+    bool ended;
+    bool leaving; /* … and the save under way deletes its row */
+    /* Those messages: above the one, up to the other; 0, 0: none. A SUBSCRIBE
+     * begins anew without losing them; only of the last such time there is
+     * anything owed. */
+    uint64_t earlier_since, earlier_until;
     /* Messages up to this id are given as the subscription was before it was
      * replaced (MQTT-3.8.4-4); fan-out has passed them, the log is read for them.
      * 0: it was not. */
@@ -68,6 +77,13 @@ bool subscribe_restore(struct connection *c,
  * row. */
 void subscribe_describe(const struct session_filter *f, char *name,
                         struct session_subscription *ret_row);
+/* Where the log ends: what is acknowledged has an id up to that, and fan-out may
+ * be behind it. false: it cannot be read. */
+bool subscribe_read_head(struct worker *w, uint64_t *ret_head);
+/* The backlog is given: filters that have ended go; those of a stored session once
+ * that is on disk, when they are `leaving`. */
+void subscribe_backlog_given(struct connection *c);
+void subscribe_left(struct connection *c);
 /* Its retained messages have been given. */
 void subscribe_greeted(struct connection *c, struct slice filter);
 /* The connection ends: leaves its groups, and removes its filters unless they are

@@ -8,8 +8,8 @@
 /* NULL: no such filter of this client. */
 struct session_filter *subscribe_find(struct connection *c,
                                       struct slice filter);
-/* false: there was none. */
-bool subscribe_drop(struct connection *c, struct slice filter);
+/* A SUBSCRIBE that made it new cannot be on disk. */
+void subscribe_take_back(struct connection *c, struct slice filter);
 
 /* Queues SUBACK or UNSUBACK; may close the connection. `quota`: what 0x97 is about,
  * NULL: the client's filters. */
@@ -17,8 +17,8 @@ void subscribe_answer(struct connection *c, enum packet_type type,
                       uint16_t packet_id, const uint8_t *reasons, size_t count,
                       const char *quota);
 
-/* The filters of `s` are in the index already; answers when they are on disk.
- * Where they cannot be, those `added` are taken out again. The arrays have
+/* The filters of `s` are in the index already, or out of it; answers when that is
+ * on disk. Where it cannot be, those `added` are taken out again. The arrays have
  * s->count elements and are borrowed for the call. */
 void subscribe_store(struct connection *c, const struct packet_subscribe *s,
                      const uint8_t *reasons, const bool *added);

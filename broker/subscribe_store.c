@@ -10,10 +10,11 @@ struct waiting {
     enum packet_type type;
     size_t count;
     size_t row_count;
-    struct session_subscription *rows; /* or, of UNSUBSCRIBE, … */
-    struct slice *removed;
-    bool *added;     /* of each row */
-    size_t *answers; /* of each row: its place in reasons */
+    struct session_subscription
+        *rows;             /* of UNSUBSCRIBE those that have ended */
+    struct slice *removed; /* and those that are gone */
+    bool *added;           /* of each row */
+    size_t *answers;       /* of each row: its place in reasons */
     uint8_t *reasons;
 };
 
@@ -90,7 +91,7 @@ static void take_back(struct connection *c, struct waiting *wait,
     for (size_t i = 0; i < wait->row_count; i++) {
         wait->reasons[wait->answers[i]] = reason;
         if (wait->type == PACKET_SUBACK && wait->added[i])
-            (void)subscribe_drop(c, wait->rows[i].filter);
+            subscribe_take_back(c, wait->rows[i].filter);
     }
 }
 
@@ -193,12 +194,20 @@ void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
         if (reasons[i] != REASON_SUCCESS)
             continue;
         char *name = part(&names, filter.filter.len);
+        const struct session_filter *f = subscribe_find(c, filter.filter);
+        wait->answers[wait->row_count++] = i;
+        if (f != NULL) { /* ended, with something owed */
+            subscribe_describe(f, name,
+                               &wait->rows[save->subscription_count++]);
+            continue;
+        }
         memcpy(name, filter.filter.data, filter.filter.len);
-        const size_t n = wait->row_count++;
-        wait->removed[n] = slice_of(name, filter.filter.len);
-        wait->answers[n] = i;
+        wait->removed[save->removed_count++] =
+            slice_of(name, filter.filter.len);
     }
+    save->subscriptions = wait->rows;
     save->removed = wait->removed;
-    save->removed_count = wait->row_count;
+    stored_session_add_position(c, save);
+    stored_session_unsubscribed(c);
     submit(c, q);
 }

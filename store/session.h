@@ -8,7 +8,7 @@
  *                 position, when its will is due
  *  subscriptions  session number, filter → options, identifier, since_id: a new
  *                 filter never sees older messages; changed_at and the options
- *                 before
+ *                 before; earlier_since and earlier_until
  *  groups         token, group, filter of a shared subscription → position
  *  given          group, id: a QoS 2 message that is some stored session's for
  *                 good, although the group's position has not passed it
@@ -67,7 +67,12 @@ struct session_subscription {
     uint64_t changed_at;
     uint8_t qos_before;
     bool no_local_before;
+    /* What is owed of the time before an UNSUBSCRIBE: messages above earlier_since
+     * up to earlier_until. 0, 0: nothing. Where it was the last word, since_id is
+     * SUBSCRIPTION_ENDED: nothing is added to it. */
+    uint64_t earlier_since, earlier_until;
 };
+#define SUBSCRIPTION_ENDED UINT64_MAX
 
 struct session_inflight {
     bool inbound;

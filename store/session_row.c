@@ -116,18 +116,25 @@ void schema_put_subscription(struct buffer *b,
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, s->changed_at == 0 ? 6 : 8);
+    const bool ended = s->earlier_until != 0;
+    const bool changed = ended || s->changed_at != 0;
+
+    pack_row(&p, ended ? 10 : changed ? 8 : 6);
     pack_name(&p, s->filter);
     msgpack_pack_uint8(&p, options_of(s->qos, s->no_local,
                                       s->retain_as_published));
     msgpack_pack_uint32(&p, s->identifier);
     msgpack_pack_uint64(&p, s->since_id);
     msgpack_pack_uint64(&p, s->retained_as_of);
-    if (s->changed_at == 0)
+    if (!changed)
         return;
     msgpack_pack_uint64(&p, s->changed_at);
     msgpack_pack_uint8(&p,
                        options_of(s->qos_before, s->no_local_before, false));
+    if (!ended)
+        return;
+    msgpack_pack_uint64(&p, s->earlier_since);
+    msgpack_pack_uint64(&p, s->earlier_until);
 }
 
 bool schema_get_subscription(MDB_val key, MDB_val v,
@@ -150,6 +157,10 @@ bool schema_get_subscription(MDB_val key, MDB_val v,
         const uint64_t before = unpack_uint_max(&u, 15);
         s.qos_before = before & OPTION_QOS;
         s.no_local_before = (before & OPTION_NO_LOCAL) != 0;
+    }
+    if (count >= 10) {
+        s.earlier_since = unpack_uint(&u);
+        s.earlier_until = unpack_uint(&u);
     }
     if (u.failed || s.qos > 2 || s.qos_before > 2)
         return false;

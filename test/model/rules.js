@@ -75,8 +75,10 @@ function subscribed (session, m, world) {
     verdict.must = true
     verdict.low = Math.max(verdict.low, Math.min(...taking.map(({ qos }) => qos)))
     const { end } = chain.at(-1)
-    // What has not been begun to be sent need not survive the end (MQTT5 §3.10.4).
-    if (end !== null && world.journal.kills.some((tick) => end.sent < tick && !world.journal.barriers.some((over) => m.acked < over && over < tick))) verdict.doubt = true
+    // Of a filter that ended again only the last time's messages are still owed
+    // after a crash (MQTT5 §3.10.4 demands none that was not begun to be sent).
+    const endedAgain = end !== null && session.chains.some((other) => other[0].filter === chain[0].filter && other.at(-1).end?.sent > end.sent)
+    if (endedAgain && world.journal.kills.some((tick) => end.sent < tick && !world.journal.barriers.some((over) => m.acked < over && over < tick))) verdict.doubt = true
     if (end !== null && overtaken(m, end, session, world)) continue
     verdict.least = Math.max(verdict.least, Math.min(...[...taking, ...late].map(({ qos }) => qos)))
   }

@@ -30,7 +30,7 @@ static struct peer joins(struct by_hand *h, const char *connect)
 
 #define KEPT(id) "10[ ('MQTT') 05 80 0000 [ 11 00000e10 ] ('" id "') ('t') ]"
 #define KEPT_WITH_WILL(id, delay)                                             \
-    "10[ ('MQTT') 05 8c 0000 [ 11 00000e10 ] ('" id "') [ 18 " delay " ] "     \
+    "10[ ('MQTT') 05 8c 0000 [ 11 00000e10 ] ('" id "') [ 18 " delay " ] "    \
     "('t/will/" id "') ('gone') ('t') ]"
 
 /* How many messages `topic` has. */
@@ -332,6 +332,82 @@ static void no_local_does_not_lose_what_waits(void **state)
     }
 }
 
+/* ---- subscriptions that end ------------------------------------------------- */
+
+static size_t subscription_rows(struct by_hand *h, uint64_t number)
+{
+    struct store_reader *r = store_reader_acquire(h->store);
+    struct session_walk walk = {0};
+    struct session_subscription row;
+    size_t count = 0;
+
+    assert_non_null(r);
+    assert_int_equal(store_reader_begin(r), STORE_OK);
+    while (store_subscription_next(r, number, &walk, &row) == STORE_OK)
+        count++;
+    store_reader_release(r);
+    return count;
+}
+
+/* What waited when it unsubscribed comes over a crash, too; then nothing is left
+ * of the subscription. `again`: it had subscribed anew behind that. */
+static void check_unsubscribed(unsigned workers, bool again)
+{
+    struct by_hand h[2];
+    const struct slice identity = slice_of("t\0a", 3);
+
+    by_hand_begin(&h[0], workers);
+    struct peer p = joins(&h[0], NARROW("a"));
+    says(&p, "82[ 0001 [] ('t/a') 01 ]");
+    hears(&p, "90[ 0001 [] 01 ]");
+    append(&h[0], "t/a", "1");
+    append(&h[0], "t/a", "2");
+    append(&h[0], "t/a", "3");
+    hears(&p, "32[ ('t/a') 0001 [] '1' ]");
+    says(&p, "a2[ 0002 [] ('t/a') ]");
+    hears(&p, "b0[ 0002 [] 00 ]");
+    append(&h[0], "t/a", "between");
+    if (again) {
+        says(&p, "82[ 0003 [] ('t/a') 01 ]");
+        hears(&p, "90[ 0003 [] 01 ]");
+    }
+    crashes(&h[0], &h[1], workers, &p, NARROW("a"));
+    uint8_t body[64];
+    size_t len;
+    char got[5] = "";
+    append(&h[1], "t/a", "4");
+    for (int i = 0; i < (again ? 4 : 3); i++) {
+        assert_int_equal(hears_packet(&p, body, sizeof(body), &len) & 0xf6,
+                         0x32);
+        got[i] = (char)body[len - 1];
+        const uint8_t ack[] = {0x40, 2, body[5], body[6]};
+        says_bytes(&p, ack, sizeof(ack));
+    }
+    assert_string_equal(got, again ? "1234" : "123");
+    says(&p, "82[ 0009 [] ('t/x') 01 ]");
+    hears(&p, "90[ 0009 [] 01 ]");
+    /* Saved twice, a tick each: its position, then without the row. */
+    const size_t left = again ? 2 : 1;
+    const uint64_t number = session_number(&h[1], identity);
+    const int64_t deadline_us = clock_mono_us() + 10000000;
+    while (subscription_rows(&h[1], number) != left)
+        if (clock_mono_us() < deadline_us)
+            let_the_writer_pass(&h[1]);
+        else
+            fail_msg("the row of the subscription that ended is still there");
+    ends(h, 2, &p);
+}
+
+static void what_waits_for_an_unsubscribed_session_survives(void **state)
+{
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        check_unsubscribed(worker_counts[i], false);
+        check_unsubscribed(worker_counts[i], true);
+    }
+}
+
 /* ---- shared subscriptions ---------------------------------------------------- */
 
 static void append2(struct by_hand *h, const char *text)
@@ -436,6 +512,7 @@ int main(void)
         cmocka_unit_test(a_qos_raised_and_lowered_again_brings_nothing_back),
         cmocka_unit_test(a_lowered_qos_does_not_lose_what_waits),
         cmocka_unit_test(no_local_does_not_lose_what_waits),
+        cmocka_unit_test(what_waits_for_an_unsubscribed_session_survives),
         cmocka_unit_test(a_completed_message_of_a_group_does_not_come_again),
         cmocka_unit_test(
             what_is_in_flight_to_one_member_does_not_go_to_another),

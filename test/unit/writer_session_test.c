@@ -83,6 +83,11 @@ static void a_position_and_everything_in_flight_come_back(void **state)
     };
     const struct session_subscription filters[] = {
         {.filter = slice_str("t/#"), .qos = 2, .since_id = 3},
+        {.filter = slice_str("t/e"),
+         .qos = 1,
+         .since_id = SUBSCRIPTION_ENDED,
+         .earlier_since = 5,
+         .earlier_until = 9},
         {.filter = slice_str("t/x"),
          .no_local = true,
          .retain_as_published = true,
@@ -112,7 +117,7 @@ static void a_position_and_everything_in_flight_come_back(void **state)
         .entries = entries,
         .entry_count = 2,
         .subscriptions = filters,
-        .subscription_count = 2,
+        .subscription_count = 3,
     };
     assert_int_equal(saves(&w, &save), RESULT_OK);
     save = (struct session_save){.identity = identity(),
@@ -149,6 +154,12 @@ static void a_position_and_everything_in_flight_come_back(void **state)
     assert_int_equal(sub.changed_at, 0);
     assert_int_equal(store_subscription_next(r, o.number, &walk, &sub),
                      STORE_OK);
+    assert_true(sub.since_id == SUBSCRIPTION_ENDED);
+    assert_int_equal(sub.earlier_since, 5);
+    assert_int_equal(sub.earlier_until, 9);
+    assert_int_equal(store_subscription_next(r, o.number, &walk, &sub),
+                     STORE_OK);
+    assert_int_equal(sub.earlier_until, 0);
     assert_true(sub.no_local && sub.retain_as_published);
     assert_int_equal(sub.identifier, 9);
     assert_int_equal(sub.retained_as_of, 4);
