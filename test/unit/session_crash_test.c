@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "broker/share_save.h"
+#include "broker/stored_session.h"
 #include "test/unit/by_hand.h"
 
 static const unsigned worker_counts[] = {1, 3};
@@ -477,6 +479,101 @@ static void what_is_in_flight_to_one_member_does_not_go_to_another(
     }
 }
 
+#define TAKES_TWO(id)                                                         \
+    "10[ ('MQTT') 05 80 0000 [ 11 00000e10 21 0002 ] ('" id "') ('t') ]"
+
+/* From now on nothing is saved by the clock. */
+static void stop_ticks(struct by_hand *h)
+{
+    by_hand_turn(h); /* the turn that starts them */
+    for (unsigned i = 0; i <= h->hub.count; i++) {
+        struct worker *w = h->workers[i];
+        ev_timer_stop(w->loop, &w->save_tick);
+        ev_timer_set(&w->save_tick, 1e6, 0.);
+        ev_timer_start(w->loop, &w->save_tick);
+    }
+}
+
+/* What is in flight to whom. */
+static void save_sessions(struct by_hand *h)
+{
+    for (unsigned i = 0; i <= h->hub.count; i++)
+        stored_sessions_save(h->workers[i], true);
+    let_the_writer_pass(h);
+}
+
+/* How far groups are. */
+static void save_groups(struct by_hand *h)
+{
+    for (unsigned i = 0; i <= h->hub.count; i++)
+        share_save_all(h->workers[i], false);
+    let_the_writer_pass(h);
+}
+
+static uint64_t group_position(struct by_hand *h, struct slice name)
+{
+    struct store_reader *r = store_reader_acquire(h->store);
+    struct group_row row;
+
+    assert_non_null(r);
+    assert_int_equal(store_reader_begin(r), STORE_OK);
+    assert_int_equal(store_group(r, name, &row), STORE_OK);
+    store_reader_release(r);
+    return row.position;
+}
+
+/* Of what was given up to the saved position there are no notes any more. So an
+ * older message that comes back and is under way to another member must not take
+ * the position back: all behind it would be given once more after a crash. */
+static void the_saved_position_of_a_group_never_goes_back(void **state)
+{
+    static const char group_name[] = "t\0g\0t/q";
+    const struct slice name = slice_of(group_name, sizeof(group_name) - 1);
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct by_hand h[2];
+
+        by_hand_begin(&h[0], worker_counts[i]);
+        struct peer b = joins(&h[0], TAKES_TWO("b"));
+        says(&b, "82[ 0001 [] ('$share/g/t/q') 02 ]");
+        hears(&b, "90[ 0001 [] 02 ]");
+        append(&h[0], "t/q", "0");
+        append(&h[0], "t/q", "1");
+        hears(&b, "32[ ('t/q') 0001 [] '0' ] 32[ ('t/q') 0002 [] '1' ]");
+        struct peer a = joins(&h[0], KEPT("a"));
+        says(&a, "82[ 0001 [] ('$share/g/t/q') 02 ]");
+        hears(&a, "90[ 0001 [] 02 ]");
+        append2(&h[0], "2");
+        append2(&h[0], "3");
+        hears(&a, "34[ ('t/q') 0001 [] '2' ] 34[ ('t/q') 0002 [] '3' ]");
+        says(&a, "50 02 0001 50 02 0002");
+        hears(&a, "62 02 0001 62 02 0002");
+        says(&a, "70 02 0001 70 02 0002 c0 00");
+        hears(&a, "d0 00");
+        stop_ticks(&h[0]);
+        save_sessions(&h[0]);
+        says(&b, "40 02 0001 c0 00"); /* its group is told what is on disk */
+        hears(&b, "d0 00");
+        let_the_writer_pass(&h[0]);
+        save_groups(&h[0]);
+        const uint64_t position = group_position(&h[0], name);
+        assert_int_equal(position, 4);
+        /* Its session ends: what it leaves behind is the other's. */
+        says(&b, "e0[ 00 [ 11 00000000 ] ]");
+        hears_end(&b);
+        hears(&a, "32[ ('t/q') 0003 [] '1' ]");
+        let_the_writer_pass(&h[0]);
+        assert_int_equal(group_position(&h[0], name), position);
+        peer_close(&b);
+        crashes(&h[0], &h[1], worker_counts[i], &a, KEPT("a"));
+        hears(&a, "32[ ('t/q') 0001 [] '1' ]");
+        append2(&h[1], "4");
+        hears(&a, "34[ ('t/q') 0002 [] '4' ]");
+        ends(h, 2, &a);
+    }
+}
+
 /* QoS 1 that is not on disk as in flight comes again. */
 static void what_no_session_has_is_given_again(void **state)
 {
@@ -516,6 +613,7 @@ int main(void)
         cmocka_unit_test(a_completed_message_of_a_group_does_not_come_again),
         cmocka_unit_test(
             what_is_in_flight_to_one_member_does_not_go_to_another),
+        cmocka_unit_test(the_saved_position_of_a_group_never_goes_back),
         cmocka_unit_test(what_no_session_has_is_given_again),
     };
 
