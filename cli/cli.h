@@ -10,8 +10,8 @@
 
 #define EXIT_USAGE 2
 
-int cli_run(int argc, char **argv);    /* run, broker, bridge: argv[0] says */
-int cli_token(int argc, char **argv);  /* create, list, set, revoke, delete */
+int cli_run(int argc, char **argv);   /* run, broker, bridge: argv[0] says */
+int cli_token(int argc, char **argv); /* create, list, set, revoke, delete */
 int cli_pub(int argc, char **argv);
 int cli_sub(int argc, char **argv);
 int cli_history(int argc, char **argv);

@@ -48,7 +48,8 @@ static void on_disconnect(struct mosquitto *m, void *arg, int rc,
     c->lost = true;
 }
 
-static void take_property(struct client_answer *a, const char *name, char *value)
+static void take_property(struct client_answer *a, const char *name,
+                          char *value)
 {
     if (strcmp(name, PROP_STATUS) == 0)
         a->status = (int)strtol(value, NULL, 10);
@@ -180,10 +181,10 @@ static bool say_hello(struct client *c, const char *path)
 {
     mosquitto_property *props = NULL;
 
-    mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, PROP_ASK,
-                                       ASK_STAMP);
-    mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, PROP_ASK,
-                                       ASK_RECEIPTS);
+    mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY,
+                                       PROP_ASK, ASK_STAMP);
+    mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY,
+                                       PROP_ASK, ASK_RECEIPTS);
     mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY,
                                        PROP_ASK, ASK_BARE);
     const int rc =

@@ -12,9 +12,9 @@ struct client;
 
 /* What the server said to a PUBLISH. */
 struct client_answer {
-    int status;     /* like HTTP's; 0: none came (broker away) */
-    uint64_t id;    /* of a stored message */
-    char *result;   /* JSON of a command, NUL-terminated, or NULL; free() it */
+    int status;   /* like HTTP's; 0: none came (broker away) */
+    uint64_t id;  /* of a stored message */
+    char *result; /* JSON of a command, NUL-terminated, or NULL; free() it */
     char reason[200];
 };
 

@@ -7,18 +7,20 @@
 #include "base/flat_json.h"
 #include "cli/cli.h"
 #include "cli/roll_call.h"
+#include "cli/secret.h"
 
 #define NAME "clients"
 
 static const char usage[] =
     "Usage: confab clients [-j] [--full] [--refused] [-t TOKEN] [-a ADDRESS]\n"
-    "                      [CLIENT_ID]\n\n"
+    "                      [--token-file FILE] [CLIENT_ID]\n\n"
     "Lists the MQTT clients that are connected to the running server of the data\n"
     "folder; administrators are not among them. In CLIENT_ID a * stands for any\n"
     "text. Tokens are shortened, and '(none)' is a client without one.\n"
     "QUEUED is bytes; STATE says whether it reads what is new or what it missed;\n"
-    "KEPT is how many seconds its session outlives the connection.\n\n"
-    "  -t, --token TOKEN      clients of that token; '' for those without one\n"
+    "KEPT is how many seconds its session outlives the connection.\n" SECRET_HELP
+    "\n"
+    "  -t, --token TOKEN      clients of that token; '' for those without one\n" SECRET_FILE_HELP
     "  -a, --address ADDRESS  the client at that address:port\n"
     "  -r, --refused          instead: what was refused of late to whom, and why;\n"
     "                         the last 256 of each broker thread, since its start\n"
@@ -27,6 +29,7 @@ static const char usage[] =
 
 static const struct option own[] = {
     {"token", required_argument, NULL, 't'},
+    SECRET_FILE_OPTION,
     {"address", required_argument, NULL, 'a'},
     {"full", no_argument, NULL, 'f'},
     {"refused", no_argument, NULL, 'r'},
@@ -47,6 +50,7 @@ static bool take_option(void *arg, int option, const char *value)
 
     switch (option) {
     case 't': l->call.token = value; return true;
+    case SECRET_FILE: l->call.token_file = value; return true;
     case 'a': l->call.address = value; return true;
     case 'f': l->call.full = true; return true;
     case 'r': l->call.refused = true; return true;

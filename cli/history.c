@@ -16,12 +16,12 @@
 static const char usage[] =
     "Usage: confab history [OPTION]... TOKEN/THING\n\n"
     "Prints stored messages, a JSON object per line, newest first. Reads the\n"
-    "data folder itself; a server may run or not.\n" SECRET_HELP "\n"
+    "data folder itself; a server may run or not.\n" SECRET_TOPIC_HELP "\n"
     "  -n, --limit COUNT      at most that many (default: 50; 0: all)\n"
     "      --after ID         only messages after this id\n"
     "      --before ID        only messages before this id\n"
     "  -a, --asc              oldest first\n"
-    "  -r, --raw              the payload alone, followed by a newline\n";
+    "  -r, --raw              the payload alone, followed by a newline\n" SECRET_FILE_HELP;
 
 static const struct option own[] = {
     {"limit", required_argument, NULL, 'n'},
@@ -29,12 +29,14 @@ static const struct option own[] = {
     {"before", required_argument, NULL, 'B'},
     {"asc", no_argument, NULL, 'a'},
     {"raw", no_argument, NULL, 'r'},
+    SECRET_FILE_OPTION,
     {0},
 };
 
 struct wanted {
     uint64_t limit, after, before;
     bool ascending, raw;
+    const char *token_file;
 };
 
 static bool take(void *arg, int option, const char *value)
@@ -44,6 +46,10 @@ static bool take(void *arg, int option, const char *value)
 
     if (option == 'a' || option == 'r') {
         *(option == 'a' ? &w->ascending : &w->raw) = true;
+        return true;
+    }
+    if (option == SECRET_FILE) {
+        w->token_file = value;
         return true;
     }
     char *end;
@@ -157,8 +163,11 @@ int cli_history(int argc, char **argv)
         return end;
     if (argc - s.first != 1)
         return usage_error(NAME, "expected one TOKEN/THING");
-    const int named =
-        secret_topic(&s, NAME, argv[s.first], topic, sizeof(topic));
+    struct secret token;
+    int named = secret_read_any(&s, NAME, NULL, w.token_file, &token);
+    if (named == EXIT_SUCCESS)
+        named = secret_topic(&s, NAME, &token, argv[s.first], topic,
+                             sizeof(topic));
     if (named != EXIT_SUCCESS)
         return named;
     const struct store_opts opts = {.map_size = s.config.store_map_size,

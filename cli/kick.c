@@ -5,6 +5,7 @@
 #include "base/flat_json.h"
 #include "cli/cli.h"
 #include "cli/roll_call.h"
+#include "cli/secret.h"
 
 #define NAME "kick"
 
@@ -17,13 +18,14 @@ static const char usage[] =
     "of the client at that address:port. They are told so (MQTT 5: DISCONNECT\n"
     "0x98), their wills are published, and nothing keeps them from coming back:\n"
     "for that, revoke the token. Prints how many there were; exits with 1 when\n"
-    "there was none.\n\n"
-    "  -t, --token TOKEN      the token; '' is that of clients without one\n"
+    "there was none.\n" SECRET_HELP "\n"
+    "  -t, --token TOKEN      the token; '' is that of clients without one\n" SECRET_FILE_HELP
     "  -a, --address ADDRESS  as 'confab clients' prints it\n"
     "      --all              every client of the token\n";
 
 static const struct option own[] = {
     {"token", required_argument, NULL, 't'},
+    SECRET_FILE_OPTION,
     {"address", required_argument, NULL, 'a'},
     {"all", no_argument, NULL, 'A'},
     {0},
@@ -35,6 +37,7 @@ static bool take_option(void *arg, int option, const char *value)
 
     switch (option) {
     case 't': r->token = value; return true;
+    case SECRET_FILE: r->token_file = value; return true;
     case 'a': r->address = value; return true;
     case 'A': r->all = true; return true;
     default: return false;
@@ -66,9 +69,10 @@ int cli_kick(int argc, char **argv)
         r.client = argv[s.first];
     if ((r.client != NULL) + r.all + (r.address != NULL) != 1)
         return usage_error(NAME, "expected CLIENT_ID, --all or --address");
-    if (r.all && r.token == NULL)
-        return usage_error(NAME, "--all needs --token");
-    if (r.client != NULL && r.token == NULL)
+    const bool has_token = r.token != NULL || r.token_file != NULL;
+    if (r.all && !has_token)
+        return usage_error(NAME, "--all needs --token or --token-file");
+    if (r.client != NULL && !has_token)
         r.token = "";
     end = roll_call(&s, &r, count, &kicked);
     if (end != EXIT_SUCCESS)

@@ -32,12 +32,15 @@ static const struct {
 
 static void print_help(FILE *out)
 {
-    fputs("confab " CONFAB_VERSION ": messages of things and people, over MQTT "
+    fputs("confab " CONFAB_VERSION
+          ": messages of things and people, over MQTT "
           "and HTTP, in one durable log\n\n"
-          "Usage: confab COMMAND [OPTION]...\n\n", out);
+          "Usage: confab COMMAND [OPTION]...\n\n",
+          out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
-    fputs("\n'confab COMMAND --help' says more. Start with: confab run\n", out);
+    fputs("\n'confab COMMAND --help' says more. Start with: confab run\n",
+          out);
 }
 
 int main(int argc, char **argv)

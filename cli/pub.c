@@ -18,27 +18,30 @@ static const char usage[] =
     "Usage: confab pub [-r] TOKEN/THING [MESSAGE]\n"
     "       confab pub [-r] -l TOKEN/THING\n\n"
     "Publishes MESSAGE (without it: all of standard input) through the running\n"
-    "server of the data folder and prints its id once it is on disk.\n" SECRET_HELP
+    "server of the data folder and prints its id once it is on disk.\n" SECRET_TOPIC_HELP
     "\n"
     "  -l, --lines            each line of standard input is a message\n"
-    "  -r, --retain           also keep it as the MQTT retained message\n";
+    "  -r, --retain           also keep it as the MQTT retained message\n" SECRET_FILE_HELP;
 
 static const struct option own[] = {
     {"lines", no_argument, NULL, 'l'},
     {"retain", no_argument, NULL, 'r'},
+    SECRET_FILE_OPTION,
     {0},
 };
 
 struct flags {
     bool lines, retain;
+    const char *token_file;
 };
 
 static bool take(void *arg, int option, const char *value)
 {
     struct flags *f = arg;
 
-    (void)value;
-    if (option == 'l')
+    if (option == SECRET_FILE)
+        f->token_file = value;
+    else if (option == 'l')
         f->lines = true;
     else if (option == 'r')
         f->retain = true;
@@ -55,8 +58,7 @@ static int publish(struct client *c, const char *topic, struct slice payload,
     if (!client_publish(c, slice_str(topic), payload, retain, &a) ||
         a.status != 200) {
         free(a.result);
-        return failure(NAME, "%s",
-                       a.reason[0] != '\0' ? a.reason : "refused");
+        return failure(NAME, "%s", a.reason[0] != '\0' ? a.reason : "refused");
     }
     free(a.result);
     printf("%llu\n", (unsigned long long)a.id);
@@ -100,6 +102,7 @@ int cli_pub(int argc, char **argv)
     static struct settings s;
     struct flags f = {0};
     char topic[TOPIC_SIZE];
+    struct secret secret;
     struct slice token, thing;
     int end = settings_parse(&s, argc, argv, "lr", own, take, &f, usage);
 
@@ -108,7 +111,10 @@ int cli_pub(int argc, char **argv)
     const int operands = argc - s.first;
     if (operands < 1 || operands > 2 || (f.lines && operands != 1))
         return usage_error(NAME, "expected TOKEN/THING and a message");
-    end = secret_topic(&s, NAME, argv[s.first], topic, sizeof(topic));
+    end = secret_read_any(&s, NAME, NULL, f.token_file, &secret);
+    if (end == EXIT_SUCCESS)
+        end = secret_topic(&s, NAME, &secret, argv[s.first], topic,
+                           sizeof(topic));
     if (end != EXIT_SUCCESS)
         return end;
     if (!topic_split(slice_str(topic), &token, &thing) ||

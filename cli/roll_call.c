@@ -9,6 +9,7 @@
 #include "base/vocabulary.h"
 #include "cli/client.h"
 #include "cli/folder.h"
+#include "cli/secret.h"
 
 #define CURSOR_SIZE 80
 
@@ -97,11 +98,18 @@ static int ask_all(struct client *client, const struct roll_call *r,
 int roll_call(const struct settings *s, const struct roll_call *r,
               void (*take)(void *arg, struct slice answer), void *arg)
 {
-    struct client *client = folder_client(s, r->command);
+    struct roll_call whole = *r;
+    struct secret token;
+    int end = secret_read_any(s, r->command, r->token, r->token_file, &token);
 
+    if (end != EXIT_SUCCESS)
+        return end;
+    if (r->token != NULL || r->token_file != NULL)
+        whole.token = token.text;
+    struct client *client = folder_client(s, r->command);
     if (client == NULL)
         return EXIT_FAILURE;
-    const int end = ask_all(client, r, take, arg);
+    end = ask_all(client, &whole, take, arg);
     client_close(client);
     return end;
 }

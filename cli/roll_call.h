@@ -11,6 +11,8 @@
 struct roll_call {
     const char *command; /* "clients", "kick": also whose errors they are */
     const char *token, *client, *address; /* NULL: any */
+    const char
+        *token_file; /* instead of token, which may be shortened (secret.h) */
     bool all, full, refused;
 };
 

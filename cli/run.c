@@ -315,10 +315,11 @@ int cli_run(int argc, char **argv)
 
     s.has_broker = strcmp(name, "bridge") != 0;
     s.has_bridge = strcmp(name, "broker") != 0;
-    const int end = settings_parse(&s.settings, argc, argv, "", NULL, NULL,
-                                   NULL, !s.has_bridge   ? usage_broker
-                                         : !s.has_broker ? usage_bridge
-                                                         : usage_run);
+    const int end =
+        settings_parse(&s.settings, argc, argv, "", NULL, NULL, NULL,
+                       !s.has_bridge   ? usage_broker
+                       : !s.has_broker ? usage_bridge
+                                       : usage_run);
     if (end == EXIT_SUCCESS)
         settings_print_help();
     if (end >= 0)

@@ -117,9 +117,35 @@ int secret_read(const struct settings *s, const char *command,
     return EXIT_SUCCESS;
 }
 
-int secret_topic(const struct settings *s, const char *command,
+int secret_read_any(const struct settings *s, const char *command,
+                    const char *given, const char *file, struct secret *ret)
+{
+    if (given != NULL && file != NULL)
+        return usage_error(command, "give a token or --token-file, not both");
+    if (file == NULL && (given == NULL || given[0] == '\0')) {
+        ret->text[0] = '\0';
+        return EXIT_SUCCESS;
+    }
+    return secret_read(s, command, given, file, ret);
+}
+
+static int below(const char *command, const struct secret *token,
                  const char *given, char *out, size_t size)
 {
+    if (given[0] == '$' || given[0] == '/')
+        return usage_error(command,
+                           "with --token-file a topic begins behind TOKEN/");
+    if ((size_t)snprintf(out, size, "%s/%s", token->text, given) >= size)
+        return usage_error(command, "topic too long");
+    return EXIT_SUCCESS;
+}
+
+int secret_topic(const struct settings *s, const char *command,
+                 const struct secret *given_token, const char *given,
+                 char *out, size_t size)
+{
+    if (given_token->text[0] != '\0')
+        return below(command, given_token, given, out, size);
     const struct slice level = topic_first_level(slice_str(given));
     const int beginning = shortened_len(level);
     struct secret token;

@@ -149,23 +149,16 @@ int settings_parse(struct settings *ret, int argc, char **argv,
     opterr = 0;
     while ((c = getopt_long(argc, argv, letters, all, NULL)) != -1) {
         switch (c) {
-        case 'c':
-            g.file = optarg;
-            break;
-        case 'D':
-            g.data = optarg;
-            break;
+        case 'c': g.file = optarg; break;
+        case 'D': g.data = optarg; break;
         case 's':
             if (g.set_count == SETS_MAX)
                 return usage_error(argv[0], "more than %d -s", SETS_MAX);
             g.sets[g.set_count++] = optarg;
             break;
-        case 'h':
-            printf("%s%s", usage, common_help);
-            return EXIT_SUCCESS;
+        case 'h': printf("%s%s", usage, common_help); return EXIT_SUCCESS;
         case '?':
-            return usage_error(argv[0],
-                               "unknown option or missing value: %s",
+            return usage_error(argv[0], "unknown option or missing value: %s",
                                argv[optind > 0 ? optind - 1 : 0]);
         default:
             if (take == NULL || !take(arg, c, optarg))

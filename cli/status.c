@@ -17,7 +17,8 @@ int cli_status(int argc, char **argv)
 {
     static struct settings s;
     struct client_answer a;
-    const int end = settings_parse(&s, argc, argv, "", NULL, NULL, NULL, usage);
+    const int end =
+        settings_parse(&s, argc, argv, "", NULL, NULL, NULL, usage);
 
     if (end >= 0)
         return end;
@@ -31,7 +32,8 @@ int cli_status(int argc, char **argv)
     client_close(c);
     if (!ok || a.result == NULL) {
         free(a.result);
-        return failure(NAME, "%s", a.reason[0] != '\0' ? a.reason : "no answer");
+        return failure(NAME, "%s",
+                       a.reason[0] != '\0' ? a.reason : "no answer");
     }
     puts(a.result);
     free(a.result);

@@ -20,15 +20,16 @@ static const char usage[] =
     "Usage: confab sub [-j] [-n COUNT] FILTER...\n\n"
     "Prints messages of the running server of the data folder as they arrive:\n"
     "topic, a blank, the payload. FILTER is an MQTT filter: TOKEN/THING,\n"
-    "'TOKEN/+/temp', 'TOKEN/#'. Retained messages come first.\n" SECRET_HELP
+    "'TOKEN/+/temp', 'TOKEN/#'. Retained messages come first.\n" SECRET_TOPIC_HELP
     "\n"
     "  -j, --json             a JSON object per line: id, topic, seq, createdAt,\n"
     "                         chat\n"
-    "  -n, --count COUNT      end after that many messages\n";
+    "  -n, --count COUNT      end after that many messages\n" SECRET_FILE_HELP;
 
 static const struct option own[] = {
     {"json", no_argument, NULL, 'j'},
     {"count", required_argument, NULL, 'n'},
+    SECRET_FILE_OPTION,
     {0},
 };
 
@@ -36,6 +37,7 @@ struct printing {
     bool json;
     unsigned long long left; /* 0: no end */
     struct buffer line;
+    const char *token_file;
 };
 
 static bool take_option(void *arg, int option, const char *value)
@@ -45,6 +47,10 @@ static bool take_option(void *arg, int option, const char *value)
 
     if (option == 'j') {
         p->json = true;
+        return true;
+    }
+    if (option == SECRET_FILE) {
+        p->token_file = value;
         return true;
     }
     if (option != 'n' || value[0] < '0' || value[0] > '9')
@@ -104,9 +110,13 @@ int cli_sub(int argc, char **argv)
         return usage_error(NAME, "expected a filter");
     if (argc - s.first > FILTERS_MAX)
         return usage_error(NAME, "more than %d filters", FILTERS_MAX);
+    struct secret token;
+    int named = secret_read_any(&s, NAME, NULL, p.token_file, &token);
+    if (named != EXIT_SUCCESS)
+        return named;
     for (int i = s.first; i < argc; i++) {
         char *filter = filters[i - s.first];
-        const int named = secret_topic(&s, NAME, argv[i], filter, FILTER_SIZE);
+        named = secret_topic(&s, NAME, &token, argv[i], filter, FILTER_SIZE);
         if (named != EXIT_SUCCESS)
             return named;
         if (!filter_valid(slice_str(filter)))

@@ -1,4 +1,5 @@
 /* confab thing purge: through the running server. */
+#include <getopt.h>
 #include <msgpack.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,20 @@ static const char usage[] =
     "Removes all messages the thing has now, its retained message too, and, when\n"
     "none came since, the thing. Prints how many messages this command removed;\n"
     "should it be interrupted, the server goes on. The thing's sequence numbers\n"
-    "begin with 1 again, and readers are told of no gap.\n" SECRET_HELP;
+    "begin with 1 again, and readers are told of no gap.\n" SECRET_TOPIC_HELP
+    "\n" SECRET_FILE_HELP;
+
+static const struct option own[] = {SECRET_FILE_OPTION, {0}};
+
+static bool take_option(void *arg, int option, const char *value)
+{
+    const char **file = arg;
+
+    if (option != SECRET_FILE)
+        return false;
+    *file = value;
+    return true;
+}
 
 static void put_text(msgpack_packer *pk, const char *text)
 {
@@ -76,13 +90,19 @@ int cli_thing(int argc, char **argv)
     static struct settings s;
     char topic[TOPIC_SIZE];
     struct slice token, thing;
-    int end = settings_parse(&s, argc, argv, "", NULL, NULL, NULL, usage);
+    const char *file = NULL;
+    struct secret secret;
+    int end =
+        settings_parse(&s, argc, argv, "", own, take_option, &file, usage);
 
     if (end >= 0)
         return end;
     if (argc - s.first != 2 || strcmp(argv[s.first], "purge") != 0)
         return usage_error(NAME, "expected purge TOKEN/THING");
-    end = secret_topic(&s, NAME, argv[s.first + 1], topic, sizeof(topic));
+    end = secret_read_any(&s, NAME, NULL, file, &secret);
+    if (end == EXIT_SUCCESS)
+        end = secret_topic(&s, NAME, &secret, argv[s.first + 1], topic,
+                           sizeof(topic));
     if (end != EXIT_SUCCESS)
         return end;
     if (!topic_split(slice_str(topic), &token, &thing))

@@ -43,12 +43,13 @@ static const char usage[] =
     "Works on the running server of the data folder, or without one.\n\n" SECRET_HELP
     "\n"
     "  -p, --plan NAME        plan of the token (create: tokens.operator_plan, which\n"
-    "                         is home unless set)\n"
-    "  -f, --file FILE        its first line is TOKEN; -: standard input's\n";
+    "                         is home unless set)\n" SECRET_FILE_HELP
+    "  -f, --file FILE        the same\n";
 
 static const struct option own[] = {
     {"plan", required_argument, NULL, 'p'},
     {"file", required_argument, NULL, 'f'},
+    SECRET_FILE_OPTION,
     {0},
 };
 
@@ -62,7 +63,8 @@ static bool take_option(void *arg, int option, const char *value)
 
     switch (option) {
     case 'p': w->plan = value; return true;
-    case 'f': w->file = value; return true;
+    case 'f':
+    case SECRET_FILE: w->file = value; return true;
     default: return false;
     }
 }
@@ -144,7 +146,8 @@ static void ignore_batch(void *arg, struct batch *b)
 
 static void submit_and_wait(struct writer *writer, struct change *ch)
 {
-    struct wait w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    struct wait w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+                     false};
     struct command c = {
         .kind = ch->kind,
         .token = slice_str(ch->token),

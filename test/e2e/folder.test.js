@@ -142,6 +142,8 @@ suite('Tokens that do not stand in argv', { set: { 'tokens.access': 'registered'
 })
 
 suite('Small things', {}, (server) => {
+  const cli = (args, input) => run(BINARY, server.cliArguments(...args), { input })
+
   it('`confab version` is --version', async () => {
     assert.equal((await run(BINARY, ['version'])).stdout, (await run(BINARY, ['--version'])).stdout)
   })
@@ -155,6 +157,42 @@ suite('Small things', {}, (server) => {
       assert.match(stderr, /expected TOKEN\/THING/)
     }
     assert.deepEqual(await server.things(token), ['x'])
+  })
+
+  it('no command needs a token among its arguments: file, standard input, or its beginning', async () => {
+    const [token, other] = [newToken(), newToken()]
+    const file = path.join(path.dirname(server.data), 'token')
+    fs.writeFileSync(file, `${token}\n`)
+    const device = async (of, clientId) => await server.device({ token: of, clientId, v: 4 })
+    await device(token, 'one')
+    await device(other, 'one')
+    assert.match((await cli(['pub', '--token-file', '-', 'x'], `${token}\n1\n`)).stdout, /^\d+\n$/)
+    assert.match((await cli(['pub', '--token-file', file, 'a/b', '2'])).stdout, /^\d+\n$/)
+    assert.deepEqual(await server.things(token), ['a/b', 'x'])
+    assert.equal((await cli(['history', '--token-file', file, '--raw', 'x'])).stdout, '1\n\n')
+    assert.equal((await cli(['pub', '--token-file', file, '--retain', 'kept', '3'])).code, 0)
+    assert.equal((await cli(['sub', '--token-file', file, '-n', '1', 'kept', 'a/#'])).stdout, `${token}/kept 3\n`)
+    const beginning = `${token.slice(0, 4)}...`
+    for (const args of [['--token-file', file], ['--token', beginning], ['--token', '-'], ['--token-file', '-']]) {
+      const { stdout, stderr } = await cli(['clients', '--json', '--full', ...args], `${token}\n`)
+      assert.equal(stderr, '')
+      assert.deepEqual(stdout.trim().split('\n').map((line) => JSON.parse(line).token), [token])
+    }
+    assert.equal((await cli(['thing', 'purge', '--token-file', file, 'a/b'])).code, 0)
+    assert.deepEqual(await server.things(token), ['kept', 'x'])
+    assert.equal((await cli(['kick', '--token', beginning, 'one'])).stdout, '1\n')
+    await device(token, 'two')
+    assert.equal((await cli(['kick', '--token-file', '-', '--all'], token)).stdout, '1\n')
+    assert.equal((await cli(['clients', '--json', '--full'])).stdout.includes(other), true)
+  })
+
+  it('a token and a token file are one too many, and topics below the file\'s token begin behind it', async () => {
+    for (const args of [['clients', '--token', 't', '--token-file', '-'], ['kick', '--token-file', '-', '-t', 't', 'x'],
+      ['pub', '--token-file', '-', '/x', '1'], ['sub', '--token-file', '-', '$share/g/t/x'], ['kick', '--token-file', '-']]) {
+      const { code, stdout } = await cli(args, 'token\n')
+      assert.deepEqual([code, stdout], [2, ''], args.join(' '))
+    }
+    assert.match((await cli(['clients', '--token', 'nobody...'])).stderr, /no token begins so/)
   })
 
   it('`confab sub --json` has seq, like history', async () => {
