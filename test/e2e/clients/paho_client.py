@@ -53,6 +53,8 @@ def properties(kind, **values):
 def make_client():
     clean = settings.get('clean', '1') == '1'
     options = {} if version == 5 else {'clean_session': clean}
+    if hasattr(paho, 'CallbackAPIVersion'):  # Paho 2, in Debian 13
+        options['callback_api_version'] = paho.CallbackAPIVersion.VERSION1
     client = paho.Client(settings['id'], protocol=version, **options)
     client.username_pw_set(settings['user'])
     client.on_connect = on_connect
