@@ -35,11 +35,18 @@ async function freePort () {
   return port
 }
 
+// The program's full path, or undefined.
+function onPath (program) {
+  return process.env.PATH.split(':').map((folder) => path.join(folder, program)).find((file) => fs.existsSync(file))
+}
+
 const isRoot = process.getuid() === 0
 
 // Each: what writes its files into `folder` and says how to start it.
 //   command   the program and its arguments
 //   logs      files that must not name a token; stdout and stderr are looked at, too
+// `logged` is what a request leaves in a log, where that is not its path behind the
+// token. What is `optional` is passed over where it is not installed.
 const proxies = {
   nginx: {
     program: '/usr/sbin/nginx',
@@ -140,6 +147,28 @@ global
 ${text}
 `)
       return { command: [this.program, '-db', '-f', `${folder}/haproxy.cfg`], logs: [] }
+    }
+  },
+
+  // No package of Debian's: it is tried where somebody has installed it.
+  Traefik: {
+    program: onPath('traefik'),
+    optional: true,
+    logged: /"DownstreamStatus":200/, // no path: it can only leave all of it out
+    async prepare ({ folder, port, upstream }) {
+      const away = ['127.0.0.1:8079', `127.0.0.1:${await freePort()}`]
+      fs.writeFileSync(`${folder}/traefik.yml`, replace(recipe('yaml traefik.yml'), [
+        away,
+        ['":443"', `"127.0.0.1:${port}"`],
+        ['      tls: {}\n', ''],
+        ['/etc/traefik/confab.yml', `${folder}/confab.yml`]
+      ]))
+      fs.writeFileSync(`${folder}/confab.yml`, replace(recipe('yaml confab.yml'), [
+        away,
+        ['127.0.0.1:8080', `127.0.0.1:${upstream}`],
+        ['Host(`example.org`)', 'Host(`127.0.0.1`)']
+      ]))
+      return { command: [this.program, `--configFile=${folder}/traefik.yml`], logs: [] }
     }
   }
 }
