@@ -41,8 +41,19 @@ const rust = (name) => ({
   command: [output('rust/release', name)]
 })
 
+// Readers of streams; the others speak MQTT.
+const STREAM = ['SSE']
+const streamPackages = ['requests==2.34.2', 'sseclient-py==1.9.0', 'requests-sse==0.5.3', 'httpx==0.28.1', 'httpx-sse==0.4.3']
+
+function pythonReader (name, library) {
+  const { command, ...rest } = python('streams', streamPackages, sources('python/stream_client.py'))
+  return { name, library, versions: STREAM, ...rest, command: [...command, `library=${name}`] }
+}
+
+const e2e = (name) => require(path.join(root, 'test/e2e/node_modules', name, 'package.json')).version
+
 const drivers = [
-  { name: 'MQTT.js', library: () => `mqtt ${require(path.join(root, 'test/e2e/node_modules/mqtt/package.json')).version}`, versions: [5, 4], node: true },
+  { name: 'MQTT.js', library: () => `mqtt ${e2e('mqtt')}`, versions: [5, 4], node: true },
   { name: 'paho-python-1', library: 'paho-mqtt 1.6.1', versions: [5, 4], ...python('paho1', ['paho-mqtt==1.6.1'], path.join(root, 'test/e2e/clients/paho_client.py')) },
   { name: 'paho-python-2', library: 'paho-mqtt 2.2.0', versions: [5, 4], ...python('paho2', ['paho-mqtt==2.2.0'], sources('python/paho2_client.py')) },
   { name: 'aiomqtt', library: 'aiomqtt 2.5.1', versions: [5, 4], ...python('aiomqtt', ['aiomqtt==2.5.1', 'paho-mqtt==2.2.0'], sources('python/aiomqtt_client.py')) },
@@ -62,7 +73,19 @@ const drivers = [
   { name: 'paho-java-3', library: 'org.eclipse.paho.client.mqttv3 1.2.5', versions: [4], ...java('PahoV3') },
   { name: 'paho-java-5', library: 'org.eclipse.paho.mqttv5.client 1.2.5', versions: [5], ...java('PahoV5') },
   { name: 'hivemq', library: 'hivemq-mqtt-client 1.3.5', versions: [5, 4], ...java('HiveMq') },
-  { name: 'rumqttc', library: 'rumqttc 0.25.1', versions: [5, 4], ...rust('rumqttc_client') }
+  { name: 'rumqttc', library: 'rumqttc 0.25.1', versions: [5, 4], ...rust('rumqttc_client') },
+
+  pythonReader('iter_lines', 'requests 2.34.2, iter_lines()'),
+  pythonReader('sseclient-py', 'sseclient-py 1.9.0'),
+  pythonReader('requests-sse', 'requests-sse 0.5.3'),
+  pythonReader('httpx-sse', 'httpx-sse 0.4.3'),
+  { name: 'r3labs', library: 'r3labs/sse 2.10.0', versions: STREAM, ...go('r3labs') },
+  {
+    name: 'fetch-event-source',
+    library: () => `@microsoft/fetch-event-source ${e2e('@microsoft/fetch-event-source')}`,
+    versions: STREAM,
+    command: ['node', path.join(root, 'test/e2e/clients/fetch_event_source.js')]
+  }
 ]
 
 const onPath = (command) => process.env.PATH.split(':').some((folder) => fs.existsSync(path.join(folder, command)))
