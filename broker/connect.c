@@ -133,7 +133,9 @@ static void refuse(struct connection *c, uint8_t reason, const char *text)
 static bool refuse_nameless(struct connection *c)
 {
     refuse(c, REASON_NOT_AUTHORIZED,
-           "no user name: it must be a token that was made here");
+           c->transport.websocket != NULL
+               ? "no user name: over WebSocket it must be a token, always"
+               : "no user name: it must be a token that was made here");
     return false;
 }
 
