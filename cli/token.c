@@ -34,8 +34,11 @@ static const char usage[] =
     "([A-Za-z0-9_-], at most 64) may be given; it must be hard to guess.\n"
     "One that came into being in open mode is created with all that is stored\n"
     "under it: until then it is unknown when tokens.access is registered.\n"
-    "list prints token, plan, creation time and state, tab separated: valid,\n"
-    "open (came into being in open mode), revoked.\n"
+    "list prints, tab separated: token, plan, creation time, state (valid, open:\n"
+    "came into being in open mode, revoked), bytes of its messages and their bound,\n"
+    "bytes of its sessions and their bound. The bounds are the plan's as this\n"
+    "command's settings have it (give it the server's -c); -: none, or no such\n"
+    "plan here.\n"
     "set gives a token another plan: for writes and new connections at once.\n"
     "revoke closes the token's connections within a second; its data stays.\n"
     "delete revokes a token and removes all that is stored under it; then its name\n"
@@ -340,17 +343,38 @@ static int delete_all(const struct settings *s, const char *given,
     return change_one(s, given, w, &ch);
 }
 
-static void print_row(const struct token_row *row, struct buffer *line)
+static void put_held(struct buffer *line, uint64_t held, uint64_t most)
 {
+    buffer_put_char(line, '\t');
+    buffer_put_u64(line, held);
+    buffer_put_char(line, '\t');
+    if (most == 0)
+        buffer_put_char(line, '-');
+    else
+        buffer_put_u64(line, most);
+}
+
+static void print_row(const struct settings *s, struct store_reader *r,
+                      const struct token_row *row, struct buffer *line)
+{
+    const struct plan *plan = config_plan(&s->config, row->plan);
+    struct usage_row used = {
+        0}; /* of one that holds nothing there is no row */
+
+    (void)store_usage(r, row->token, &used);
     buffer_clear(line);
     buffer_put_slice(line, row->token);
     buffer_put_char(line, '\t');
     buffer_put_slice(line, row->plan);
     buffer_put_char(line, '\t');
     buffer_put_time(line, row->created_us, 3);
-    buffer_put_str(line, row->revoked_us != 0 ? "\trevoked\n"
-                         : row->implied       ? "\topen\n"
-                                              : "\tvalid\n");
+    buffer_put_str(line, row->revoked_us != 0 ? "\trevoked"
+                         : row->implied       ? "\topen"
+                                              : "\tvalid");
+    put_held(line, used.bytes, plan == NULL ? 0 : plan->bytes_max);
+    put_held(line, used.session_bytes,
+             plan == NULL ? 0 : plan->session_bytes_max);
+    buffer_put_char(line, '\n');
     fwrite(line->data, 1, line->len, stdout);
 }
 
@@ -372,7 +396,7 @@ static int list(const struct settings *s)
         err = STORE_NOMEM;
     if (r != NULL && (err = store_reader_begin(r)) == STORE_OK) {
         while ((err = store_token_next(r, after, &row)) == STORE_OK) {
-            print_row(&row, &line);
+            print_row(s, r, &row, &line);
             after = row.token;
         }
         store_reader_end(r);

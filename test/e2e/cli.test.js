@@ -471,6 +471,26 @@ suite('confab token', {}, (server) => {
     assert.doesNotMatch(row(paid), /revoked/)
   })
 
+  it('`confab token list` tells what a token holds, and how much its plan lets it', async () => {
+    const token = await server.freeToken()
+    const held = async () => {
+      const { stdout } = await server.cli('token', 'list')
+      return lines(stdout).find((line) => line.startsWith(token)).split('\t').slice(4)
+    }
+    const [none, bytesMax, nothing, sessionBytesMax] = await held()
+    assert.deepEqual([none, nothing], ['0', '0'])
+    assert.match(bytesMax, /^[1-9]\d+$/)
+    assert.match(sessionBytesMax, /^[1-9]\d+$/)
+    await server.say(token, 'x', { text: 'y'.repeat(1000) })
+    const device = await server.device({ token, clientId: 'kept', clean: false, properties: { sessionExpiryInterval: 60 } })
+    await device.subscribe(`${token}/#`)
+    const [bytes, , sessionBytes] = (await held()).map(Number)
+    assert.ok(bytes > 1000 && bytes < 3000, String(bytes))
+    assert.ok(sessionBytes > 50 && sessionBytes < 3000, String(sessionBytes))
+    const paid = await server.planToken('local')
+    assert.match((await server.cli('token', 'list')).stdout, new RegExp(`^${paid}\tlocal\t.*\tvalid\t0\t-\t0\t`, 'm'))
+  })
+
   it('`confab token revoke`: a revoked token\'s connections close within a second (MQTT and SSE), its data stays', async () => {
     const token = await server.freeToken()
     const other = await server.freeToken()
