@@ -94,8 +94,15 @@ static enum command_result limits_verdict(struct transaction *t,
                                    space_of(c->message));
 }
 
+/* An answer to somebody else, whose token had this name and was deleted. */
+static bool is_of_dead_token(const struct answer *a, const struct token *token)
+{
+    return token != NULL && (!token->exists || a->id <= token->since_id);
+}
+
 static enum store_err idempotency_find(struct transaction *t,
                                        struct command *c,
+                                       const struct token *token,
                                        const unsigned char *hash,
                                        bool *ret_known)
 {
@@ -109,6 +116,8 @@ static enum store_err idempotency_find(struct transaction *t,
                     slice_of(hash, IDEMPOTENCY_HASH), &t->clock, &first);
     if (err != STORE_OK)
         return err == STORE_NOTFOUND ? STORE_OK : err;
+    if (is_of_dead_token(&first, token))
+        return STORE_OK;
     c->id = first.id;
     c->seq = first.seq;
     c->at_us = first.at_us;
@@ -174,6 +183,7 @@ static enum store_err imply_token(struct transaction *t, struct token *token)
         .plan = slice_str(token->plan->name),
         .created_us = t->now_us,
         .implied = true,
+        .since_id = t->head,
     };
     return token_put(&t->tokens, t->e, t->txn, &t->row, token, &row);
 }
@@ -284,7 +294,7 @@ static enum store_err decide(struct transaction *t, struct command *c,
         return STORE_OK;
     if (c->idempotency.len > 0)
         idempotency_hash(c->message->topic, c->idempotency, ret_hash);
-    err = idempotency_find(t, c, ret_hash, &known);
+    err = idempotency_find(t, c, ret->token, ret_hash, &known);
     if (err != STORE_OK || known)
         return err;
     c->result = limits_verdict(t, c, ret);

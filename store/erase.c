@@ -261,6 +261,25 @@ static enum store_err erase_sessions(struct transaction *t, MDB_val prefix,
     return STORE_OK;
 }
 
+/* One that its sessions have left behind: some of them could not be read. */
+static enum store_err erase_group(struct transaction *t, struct token *who,
+                                  MDB_val key, MDB_val row)
+{
+    struct group_row group;
+
+    if (!schema_get_group(key, row, &group)) /* nobody knows its name */
+        return account_delete(t, who, ACCOUNT_SESSIONS, t->e->db.groups, key,
+                              NULL);
+    /* Copied: deleting moves what the row borrows from. */
+    char *name = malloc(group.name.len + 1);
+    if (name == NULL)
+        return STORE_NOMEM;
+    memcpy(name, group.name.data, group.name.len);
+    const enum store_err err = group_delete(t, slice_of(name, group.name.len));
+    free(name);
+    return err;
+}
+
 static enum store_err erase_groups(struct transaction *t, struct slice token,
                                    MDB_val prefix, unsigned *left)
 {
@@ -272,9 +291,7 @@ static enum store_err erase_groups(struct transaction *t, struct slice token,
         const int rc = first_with(t->txn, t->e->db.groups, prefix, &k, &v);
         if (rc == MDB_NOTFOUND)
             return STORE_OK;
-        err = rc == 0 ? account_delete(t, who, ACCOUNT_SESSIONS,
-                                       t->e->db.groups, k, NULL)
-                      : store_from_mdb(rc);
+        err = rc == 0 ? erase_group(t, who, k, v) : store_from_mdb(rc);
     }
     return err;
 }

@@ -42,7 +42,7 @@ static enum store_err put(struct transaction *t, const struct group_row *row,
                        schema_val(&key));
 }
 
-static enum store_err drop(struct transaction *t, struct slice name)
+enum store_err group_delete(struct transaction *t, struct slice name)
 {
     struct schema_key key;
     struct token *who;
@@ -81,7 +81,7 @@ static enum store_err recount(struct transaction *t, struct slice name,
 
     if (err == STORE_NOTFOUND || err == STORE_CORRUPT) {
         if (!more)
-            return drop(t, name);
+            return group_delete(t, name);
         row = (struct group_row){.name = name,
                                  .members = 1,
                                  .position = t->head};
@@ -90,7 +90,7 @@ static enum store_err recount(struct transaction *t, struct slice name,
     if (err != STORE_OK)
         return err;
     if (!more && row.members <= 1)
-        return drop(t, name);
+        return group_delete(t, name);
     row.members += more ? 1 : (uint64_t)-1;
     uint64_t *ids = ids_of(&row, 0);
     if (ids == NULL)

@@ -276,7 +276,7 @@ void schema_put_token(struct buffer *b, const struct token_row *t)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 5);
+    pack_row(&p, 6);
     pack_str(&p, t->plan);
     msgpack_pack_int64(&p, t->created_us);
     msgpack_pack_int64(&p, t->revoked_us);
@@ -284,17 +284,20 @@ void schema_put_token(struct buffer *b, const struct token_row *t)
         msgpack_pack_true(&p);
     else
         msgpack_pack_false(&p);
+    msgpack_pack_uint64(&p, t->since_id);
 }
 
 bool schema_get_token(MDB_val key, MDB_val v, struct token_row *ret_token)
 {
-    struct unpack u = unpack_row(v, 5);
+    uint32_t elements;
+    struct unpack u = unpack_long_row(v, 5, &elements);
     struct token_row t = {.token = slice_of(key.mv_data, key.mv_size)};
 
     t.plan = unpack_str(&u);
     t.created_us = unpack_int(&u);
     t.revoked_us = unpack_int(&u);
     t.implied = unpack_bool(&u);
+    t.since_id = elements > 5 ? unpack_uint(&u) : 0;
     if (u.failed || t.token.len == 0)
         return false;
     *ret_token = t;

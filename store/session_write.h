@@ -18,6 +18,10 @@ enum store_err session_delete(struct transaction *t,
 enum store_err group_count(struct transaction *t, struct slice identity,
                            struct slice filter, bool more);
 
+/* The row of that name (token, NUL, group, NUL, filter) and its notes of what was
+ * given, whoever is still counted in it. */
+enum store_err group_delete(struct transaction *t, struct slice name);
+
 /* A message of the shared subscription `g->filter` is the session's of `identity`;
  * nothing when no stored session is in that group. */
 enum store_err group_given(struct transaction *t, struct slice identity,

@@ -214,6 +214,8 @@ struct token_row {
     bool
         implied; /* came into being by its first write in open mode: unknown in
                      registered mode until it is created */
+    uint64_t since_id; /* ids up to this one are not its: of a token of this name
+                          that was deleted. 0 in rows of versions before */
 };
 /* Revoked ones are given too. ret_row->token is `token` itself. */
 enum store_err store_token(struct store_reader *r, struct slice token,

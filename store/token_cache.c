@@ -110,6 +110,7 @@ static enum store_err load(struct token_cache *c, struct token *t,
     t->exists = true;
     t->implied = row.implied;
     t->revoked_us = row.revoked_us;
+    t->since_id = row.since_id;
     t->plan = plan_of(c, row.plan);
     return load_usage(t, e, txn);
 }
@@ -178,6 +179,7 @@ enum store_err token_put(struct token_cache *c, struct store_env *e,
     t->exists = true;
     t->implied = value->implied;
     t->revoked_us = value->revoked_us;
+    t->since_id = value->since_id;
     t->plan = plan_of(c, value->plan);
     return store_from_mdb(mdb_put(txn, e->db.tokens, &k, &v, 0));
 }
@@ -187,6 +189,7 @@ void token_removed(struct token_cache *c, struct token *t)
     token_changed(c, t);
     t->exists = t->implied = false;
     t->revoked_us = 0;
+    t->since_id = 0;
     t->plan = plan_of(c, slice_str(PLAN_IMPLIED));
     /* Idempotency-Keys outlive it, and are given back when they expire. */
     t->usage = (struct usage_row){.bytes = t->usage.bytes};

@@ -50,6 +50,7 @@ enum store_err token_create_apply(struct transaction *t, struct command *c)
         .plan = c->plan.len > 0 ? c->plan
                                 : slice_str(t->config->tokens_default_plan),
         .created_us = c->now_us != 0 ? c->now_us : t->now_us,
+        .since_id = token->exists ? token->since_id : t->head,
     };
     c->result = create_verdict(t, token, row.plan);
     if (c->result != RESULT_OK)

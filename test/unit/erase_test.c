@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "store/environment.h"
 #include "writing.h"
 
 static struct command delete_token(struct writing *w, const char *token)
@@ -148,6 +149,54 @@ static void a_deleted_token_leaves_nothing_and_its_name_is_free(void **state)
     assert_int_equal(usage_of(&w, "t").sessions, 0);
     writing_restart(&w);
     assert_int_equal(check_store(&w), 21);
+    writing_close(&w);
+}
+
+/* Nobody can read it any more. */
+static void damage_sessions(struct writing *w)
+{
+    struct store_env *e = store_env(w->store);
+    MDB_cursor *cursor;
+    MDB_txn *txn;
+    MDB_val k, v, nonsense = {1, "?"};
+
+    assert_int_equal(mdb_txn_begin(e->env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_cursor_open(txn, e->db.sessions, &cursor), 0);
+    while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0)
+        assert_int_equal(mdb_cursor_put(cursor, &k, &nonsense, MDB_CURRENT),
+                         0);
+    mdb_cursor_close(cursor);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+}
+
+/* Such sessions cannot leave their groups: these go with all that is theirs. */
+static void groups_of_damaged_sessions_leave_nothing(void **state)
+{
+    const struct session_given given = {.filter = slice_str("$share/g/t/#"),
+                                        .log_id = 1};
+    struct writing w;
+    (void)state;
+
+    writing_open(&w, 0);
+    fill(&w, "t", 1, 1);
+    open_session(&w, "t", 7, NULL);
+    const struct session_save save = {
+        .identity = slice_of("t\0c7", 4),
+        .number = 7,
+        .given = &given,
+        .given_count = 1,
+    };
+    struct sent *s = new_command(COMMAND_SESSION_SAVE);
+    s->c.save = &save;
+    assert_result(run(&w, s), OK);
+    assert_int_equal(ROWS_IN(&w, given), 1);
+    writing_stop(&w);
+    writing_start(&w);
+    damage_sessions(&w);
+    (void)delete_all(&w, "t");
+    assert_int_equal(ROWS_IN(&w, sessions), 0);
+    assert_int_equal(ROWS_IN(&w, groups), 0);
+    assert_int_equal(ROWS_IN(&w, given), 0);
     writing_close(&w);
 }
 
@@ -294,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_deleted_token_leaves_nothing_and_its_name_is_free),
+        cmocka_unit_test(groups_of_damaged_sessions_leave_nothing),
         cmocka_unit_test(a_deletion_goes_on_by_itself_after_a_crash),
         cmocka_unit_test(one_step_removes_no_more_than_a_transaction_may),
         cmocka_unit_test(what_comes_after_the_order_stays),

@@ -220,6 +220,45 @@ static void a_revoked_token_gets_no_idempotent_answer(void **state)
     writing_close(&w);
 }
 
+/* The name is somebody else's, and so is everything below it. */
+static void a_key_of_a_deleted_token_is_unknown_to_the_next_of_that_name(
+    void **state)
+{
+    struct writing w;
+    (void)state;
+
+    for (int open_mode = 0; open_mode < 2; open_mode++) {
+        writing_open(&w, 0);
+        const struct command first =
+            run(&w, with_key(new_append("t/x", "v"), "k"));
+        assert_result(first, OK);
+        struct command gone;
+        do {
+            struct sent *s = new_command(COMMAND_TOKEN_DELETE);
+            s->c.token = slice_str("t");
+            clock_advance(SECOND);
+            gone = run(&w, s);
+        } while (gone.result != RESULT_NOT_FOUND);
+        if (!open_mode)
+            create_token(&w, "t", "free");
+        const struct command fresh =
+            run(&w, with_key(new_append("t/x", "new"), "k"));
+        assert_result(fresh, OK);
+        assert_false(fresh.repeated);
+        assert_true(fresh.id > first.id);
+        assert_int_equal(fresh.seq, 1);
+        const struct command again =
+            run(&w, with_key(new_append("t/x", "new"), "k"));
+        check_same(&fresh, &again);
+        writing_restart(&w);
+        const struct command later =
+            run(&w, with_key(new_append("t/x", "new"), "k"));
+        check_same(&fresh, &later);
+        assert_int_equal(check_store(&w), 1);
+        writing_close(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +272,8 @@ int main(void)
             operations_are_forgotten_after_ten_minutes_in_small_steps),
         cmocka_unit_test(a_repeated_trim_says_what_the_first_removed),
         cmocka_unit_test(a_revoked_token_gets_no_idempotent_answer),
+        cmocka_unit_test(
+            a_key_of_a_deleted_token_is_unknown_to_the_next_of_that_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
