@@ -5,10 +5,15 @@
 void connection_budget_init(struct connection_budget *b, uint64_t limit)
 {
     atomic_init(&b->used, 0);
-    b->limit = limit;
+    atomic_init(&b->limit, limit);
     b->make_room = NULL;
     b->arg = NULL;
     pthread_mutex_init(&b->mutex, NULL);
+}
+
+void connection_budget_set_limit(struct connection_budget *b, uint64_t limit)
+{
+    atomic_store(&b->limit, limit);
 }
 
 void connection_budget_release(struct connection_budget *b)
@@ -35,7 +40,9 @@ static bool ask_for_room(struct connection_budget *b)
 
 bool connection_budget_take(struct connection_budget *b)
 {
-    if (atomic_fetch_add(&b->used, 1) < b->limit || b->limit == 0)
+    const uint64_t limit = atomic_load(&b->limit);
+
+    if (atomic_fetch_add(&b->used, 1) < limit || limit == 0)
         return true;
     atomic_fetch_sub(&b->used, 1);
     return ask_for_room(b);

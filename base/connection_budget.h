@@ -14,7 +14,7 @@
 
 struct connection_budget {
     atomic_uint_least64_t used;
-    uint64_t limit;        /* 0: none */
+    _Atomic uint64_t limit; /* 0: none */
     pthread_mutex_t mutex; /* guards the next two */
     /* Somebody who has connections to spare gives up one of them and leaves its
      * place to the caller; the socket may be closed a moment later. */
@@ -24,6 +24,9 @@ struct connection_budget {
 
 void connection_budget_init(struct connection_budget *b, uint64_t limit);
 void connection_budget_release(struct connection_budget *b);
+
+/* Where more are open, they stay; none is let in before they are fewer. */
+void connection_budget_set_limit(struct connection_budget *b, uint64_t limit);
 
 /* NULL: nobody has any to spare. When it returns, the one before is not called
  * any more. */

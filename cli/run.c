@@ -262,6 +262,7 @@ static void reload(struct server *s)
         free(fresh);
         return;
     }
+    connection_budget_set_limit(&s->budget, fresh->limits_connections);
     config_adopt(c, fresh);
 }
 

@@ -109,7 +109,7 @@ enum store_err account_of_thing(struct transaction *t, struct thing *thing,
 static bool exceeds_share(const struct transaction *t, const struct token *who,
                           uint64_t more)
 {
-    const uint64_t percent = t->config->limits_token_share;
+    const uint64_t percent = config_newest(t->config)->limits_token_share;
     const uint64_t most = t->e->soft_limit / 100 * percent;
     const uint64_t held = who->usage.bytes + who->usage.session_bytes;
 

@@ -2,14 +2,16 @@
 // SIGHUP: plans are read again, all or nothing, and the log says what changed.
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
+const net = require('node:net')
 const path = require('node:path')
 const { it } = require('node:test')
-const { suite, chat } = require('./harness/server')
+const { suite, chat, newToken } = require('./harness/server')
 const { until } = require('./harness/waits')
 
 const before = '[plan:small]\nwrites_per_hour = 5\npayload_max = 100\n'
 
-suite('SIGHUP', { config: before }, (server) => {
+suite('SIGHUP', { config: before, set: { 'store.map_size': '64M' } }, (server) => {
+  const status = async () => JSON.parse((await server.cli('status')).stdout)
   const file = () => path.join(path.dirname(server.data), 'confab.ini')
   const reload = async (text, said) => {
     fs.writeFileSync(file(), text)
@@ -40,6 +42,35 @@ suite('SIGHUP', { config: before }, (server) => {
     assert.match(log, /confab\.ini:4: http\.workers/)
     assert.doesNotMatch(log, /plan:small/)
     assert.equal((await server.post(chat(token, 'x'), {})).remaining, 49)
+  })
+
+  it('has limits.connections hold for the next connection; those that are open stay', async () => {
+    const plans = '[plan:small]\nwrites_per_hour = 50\npayload_max = 100\n[plan:gold]\nwrites_per_hour = 9\n'
+    const [token, devices] = [newToken(), []]
+    for (let n = 0; n < 3; n++) devices.push(await server.device({ token }))
+    const { connections: { limit: before } } = await status()
+    assert.match(await reload(`${plans}[limits]\nconnections = 2\n`, /limits\.connections/), /limits\.connections: 2, was \d+\n/)
+    assert.equal((await status()).connections.limit, 2)
+    const isTaken = () => new Promise((resolve) => {
+      const socket = net.connect(server.mqttPort, '127.0.0.1')
+      socket.on('error', () => {}).on('close', () => resolve(false)).on('data', () => { socket.destroy(); resolve(true) })
+      socket.write(Buffer.from([0x10, 12, 0, 4, 77, 81, 84, 84, 4, 2, 0, 0, 0, 0])) // a CONNECT without a token
+    })
+    assert.equal(await isTaken(), false)
+    for (const device of devices) assert.equal((await device.publish(`${token}/x`, '{}', { qos: 1 })).code, 0)
+    await reload(plans, new RegExp(`limits\\.connections: ${before}, was 2\n`))
+    assert.equal(await isTaken(), true)
+  })
+
+  it('has limits.token_share hold for the next message', async () => {
+    const plans = '[plan:small]\nwrites_per_hour = 50\npayload_max = 100\n[plan:gold]\nwrites_per_hour = 9\n'
+    assert.match(await reload(`${plans}[limits]\ntoken_share = 1\n`, /limits\.token_share/), /token_share: 1, was 50\n/)
+    const token = newToken()
+    const say = async () => (await server.post(chat(token, 'x'), { text: 'x'.repeat(200000) })).status
+    for (let n = 0; n < 3; n++) assert.equal(await say(), 200)
+    assert.equal(await say(), 507, 'a hundredth of 64 MiB')
+    await reload(plans, /token_share: 50, was 1\n/)
+    await until(async () => await say() === 200, 'the share is half of the store again')
   })
 
   it('says what needs a restart', async () => {
