@@ -8,6 +8,8 @@ void connection_budget_init(struct connection_budget *b, uint64_t limit)
     atomic_init(&b->limit, limit);
     b->make_room = NULL;
     b->arg = NULL;
+    b->make_mqtt_room = NULL;
+    b->mqtt_arg = NULL;
     pthread_mutex_init(&b->mutex, NULL);
 }
 
@@ -30,10 +32,32 @@ void connection_budget_set_make_room(struct connection_budget *b,
     pthread_mutex_unlock(&b->mutex);
 }
 
+void connection_budget_set_make_mqtt_room(struct connection_budget *b,
+                                          bool (*make_room)(void *arg,
+                                                            bool any),
+                                          void *arg)
+{
+    pthread_mutex_lock(&b->mutex);
+    b->make_mqtt_room = make_room;
+    b->mqtt_arg = arg;
+    pthread_mutex_unlock(&b->mutex);
+}
+
+static bool mqtt_makes_room(struct connection_budget *b, bool any)
+{
+    return b->make_mqtt_room != NULL && b->make_mqtt_room(b->mqtt_arg, any);
+}
+
+static bool http_makes_room(struct connection_budget *b)
+{
+    return b->make_room != NULL && b->make_room(b->arg);
+}
+
 static bool ask_for_room(struct connection_budget *b)
 {
     pthread_mutex_lock(&b->mutex);
-    const bool made = b->make_room != NULL && b->make_room(b->arg);
+    const bool made = mqtt_makes_room(b, false) || http_makes_room(b) ||
+                      mqtt_makes_room(b, true);
     pthread_mutex_unlock(&b->mutex);
     return made;
 }

@@ -15,11 +15,11 @@
 struct connection_budget {
     atomic_uint_least64_t used;
     _Atomic uint64_t limit; /* 0: none */
-    pthread_mutex_t mutex; /* guards the next two */
-    /* Somebody who has connections to spare gives up one of them and leaves its
-     * place to the caller; the socket may be closed a moment later. */
+    pthread_mutex_t mutex;  /* guards the rest */
     bool (*make_room)(void *arg);
     void *arg;
+    bool (*make_mqtt_room)(void *arg, bool any);
+    void *mqtt_arg;
 };
 
 void connection_budget_init(struct connection_budget *b, uint64_t limit);
@@ -28,10 +28,18 @@ void connection_budget_release(struct connection_budget *b);
 /* Where more are open, they stay; none is let in before they are fewer. */
 void connection_budget_set_limit(struct connection_budget *b, uint64_t limit);
 
-/* NULL: nobody has any to spare. When it returns, the one before is not called
- * any more. */
+/* Who has connections to spare gives up one of them and leaves its place to the
+ * caller; the socket may be closed a moment later. NULL: nobody. When these
+ * return, the one before is not called any more.
+ *
+ * The broker is asked first, for one that has been silent for a while; then the
+ * HTTP server; then the broker again, for any that has not said CONNECT. */
 void connection_budget_set_make_room(struct connection_budget *b,
                                      bool (*make_room)(void *arg), void *arg);
+void connection_budget_set_make_mqtt_room(struct connection_budget *b,
+                                          bool (*make_room)(void *arg,
+                                                            bool any),
+                                          void *arg);
 
 /* false: all are taken, and nobody makes room. */
 bool connection_budget_take(struct connection_budget *b);

@@ -109,7 +109,7 @@ void http_connection_close(struct http_connection *c, bool reset)
         STAILQ_REMOVE(&t->more, c, http_connection, in_more);
     c->wants_more = false;
     if (c->has_address)
-        http_addresses_give(t->server->addresses, &c->address);
+        client_addresses_give(t->server->addresses, &c->address);
     http_connection_give_place(c);
     if (c->refusal != NULL)
         t->reserve_used--;
@@ -674,10 +674,10 @@ static const struct http_refusal too_many = {
     503, "too many connections (limits.connections): retry later"};
 
 static uint64_t most_of(const struct http_server *s,
-                        const struct http_address *a)
+                        const struct client_address *a)
 {
-    return http_address_is_loopback(a) ? s->most_of_loopback
-                                       : s->most_of_address;
+    return client_address_is_loopback(a) ? s->most_of_loopback
+                                         : s->most_of_address;
 }
 
 /* NULL: it is let in. */
@@ -685,8 +685,8 @@ static const struct http_refusal *let_in(struct http_connection *c)
 {
     struct http_server *s = c->thread->server;
 
-    c->has_address = http_addresses_take(s->addresses, &c->address,
-                                         most_of(s, &c->address));
+    c->has_address = client_addresses_take(s->addresses, &c->address,
+                                           most_of(s, &c->address));
     if (!c->has_address)
         return &too_many_of_address;
     c->has_place = connection_budget_take(s->budget);
@@ -716,11 +716,11 @@ void http_connection_begin(struct http_thread *t, int fd,
     c->thread = t;
     c->fd = fd;
     c->peer = *peer;
-    c->address = http_address_of((const struct sockaddr *)peer);
+    c->address = client_address_of((const struct sockaddr *)peer);
     c->refusal = let_in(c);
     if (c->refusal != NULL && !enter_reserve(t)) {
         if (c->has_address)
-            http_addresses_give(t->server->addresses, &c->address);
+            client_addresses_give(t->server->addresses, &c->address);
         close(fd);
         free(c);
         return;

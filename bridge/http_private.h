@@ -17,9 +17,9 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "base/client_addresses.h"
 #include "base/connection_budget.h"
 #include "bridge/http.h"
-#include "bridge/http_addresses.h"
 #include "bridge/http_chunks.h"
 #include "bridge/http_head.h"
 
@@ -127,7 +127,7 @@ struct http_connection {
     TAILQ_ENTRY(http_connection) in_list;
     STAILQ_ENTRY(http_connection) in_more;
     bool wants_more; /* in t->more */
-    struct http_address address;
+    struct client_address address;
     bool has_address, has_place;
     const struct http_refusal *refusal; /* it is in the reserve */
     struct buffer in; /* what came and could not be worked on yet */
@@ -203,7 +203,7 @@ struct http_thread {
 struct http_server {
     struct http_handler handler;
     struct connection_budget *budget;
-    struct http_addresses *addresses;
+    struct client_addresses *addresses;
     uint64_t most_of_address, most_of_loopback; /* 0: no limit */
     int64_t idle_ms, head_ms, body_ms, write_ms;
     char keep_alive[64]; /* the headers of an answer after which it is kept */

@@ -417,7 +417,7 @@ bool http_start(struct http_server *s, const struct config *config,
     s->handler = *handler;
     s->budget = budget;
     set_limits(s, config);
-    s->addresses = http_addresses_new();
+    s->addresses = client_addresses_new();
     if (s->addresses == NULL || !start_threads(s, count)) {
         snprintf(ret_error->text, sizeof(ret_error->text),
                  "http: cannot start %u threads", count);
@@ -473,6 +473,6 @@ void http_stop(struct http_server *s)
     for (unsigned i = 0; i < s->count; i++)
         thread_free(s->threads[i]);
     free(s->threads);
-    http_addresses_free(s->addresses);
+    client_addresses_free(s->addresses);
     free(s);
 }

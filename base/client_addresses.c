@@ -1,4 +1,4 @@
-#include "bridge/http_addresses.h"
+#include "base/client_addresses.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -7,27 +7,27 @@
 #include <uthash.h>
 
 struct entry {
-    struct http_address address;
+    struct client_address address;
     uint64_t count;
     UT_hash_handle hh;
 };
 
-struct http_addresses {
+struct client_addresses {
     pthread_mutex_t mutex;
     struct entry *entries; /* of addresses with a connection */
 };
 
-static struct http_address of_v4(const void *four)
+static struct client_address of_v4(const void *four)
 {
-    struct http_address a = {{4}};
+    struct client_address a = {{4}};
 
     memcpy(a.bytes + 1, four, 4);
     return a;
 }
 
-struct http_address http_address_of(const struct sockaddr *at)
+struct client_address client_address_of(const struct sockaddr *at)
 {
-    struct http_address a = {{0}};
+    struct client_address a = {{0}};
     const void *p = at;
 
     if (at->sa_family == AF_INET)
@@ -38,27 +38,35 @@ struct http_address http_address_of(const struct sockaddr *at)
     if (IN6_IS_ADDR_V4MAPPED(v6))
         return of_v4(v6->s6_addr + 12);
     if (IN6_IS_ADDR_LOOPBACK(v6))
-        return (struct http_address){{4, 127, 0, 0, 1}};
+        return (struct client_address){{4, 127, 0, 0, 1}};
     a.bytes[0] = 6;
     memcpy(a.bytes + 1, v6->s6_addr, 8);
     return a;
 }
 
-bool http_address_is_loopback(const struct http_address *a)
+bool client_address_is_loopback(const struct client_address *a)
 {
     return a->bytes[0] == 4 && a->bytes[1] == 127;
 }
 
-struct http_addresses *http_addresses_new(void)
+uint64_t client_address_most(const struct client_address *a,
+                             uint64_t configured, uint64_t all)
 {
-    struct http_addresses *t = calloc(1, sizeof(*t));
+    if (configured != 0 || client_address_is_loopback(a))
+        return configured;
+    return (all + 3) / 4;
+}
+
+struct client_addresses *client_addresses_new(void)
+{
+    struct client_addresses *t = calloc(1, sizeof(*t));
 
     if (t != NULL)
         pthread_mutex_init(&t->mutex, NULL);
     return t;
 }
 
-void http_addresses_free(struct http_addresses *t)
+void client_addresses_free(struct client_addresses *t)
 {
     struct entry *e, *next;
 
@@ -72,8 +80,8 @@ void http_addresses_free(struct http_addresses *t)
     free(t);
 }
 
-static struct entry *find(struct http_addresses *t,
-                          const struct http_address *a)
+static struct entry *find(struct client_addresses *t,
+                          const struct client_address *a)
 {
     struct entry *e;
 
@@ -81,8 +89,8 @@ static struct entry *find(struct http_addresses *t,
     return e;
 }
 
-static struct entry *find_or_add(struct http_addresses *t,
-                                 const struct http_address *a)
+static struct entry *find_or_add(struct client_addresses *t,
+                                 const struct client_address *a)
 {
     struct entry *e = find(t, a);
 
@@ -93,8 +101,8 @@ static struct entry *find_or_add(struct http_addresses *t,
     return e;
 }
 
-bool http_addresses_take(struct http_addresses *t,
-                         const struct http_address *a, uint64_t most)
+bool client_addresses_take(struct client_addresses *t,
+                           const struct client_address *a, uint64_t most)
 {
     pthread_mutex_lock(&t->mutex);
     struct entry *e = find_or_add(t, a);
@@ -105,8 +113,8 @@ bool http_addresses_take(struct http_addresses *t,
     return ok;
 }
 
-void http_addresses_give(struct http_addresses *t,
-                         const struct http_address *a)
+void client_addresses_give(struct client_addresses *t,
+                           const struct client_address *a)
 {
     pthread_mutex_lock(&t->mutex);
     struct entry *e = find(t, a);
