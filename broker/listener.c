@@ -20,7 +20,6 @@
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_S 0.1
-#define SECOND_US 1000000
 
 /* ---- TCP ---------------------------------------------------------------- */
 
@@ -251,12 +250,12 @@ static void name_peer(const struct sockaddr_storage *at, char *ret,
 }
 
 /* At most one line a second, however many are turned away. */
-static void complain(struct worker *w, const char *what)
+static void complain(struct worker *w, struct complaint *c, const char *what)
 {
-    if (w->mono_us - w->complained_us < SECOND_US)
-        return;
-    w->complained_us = w->mono_us;
-    log_warn("broker", "%s", what);
+    uint64_t times;
+
+    if (complaint_due(c, w->mono_us, &times))
+        log_warn("broker", "%s (%llu times)", what, (unsigned long long)times);
 }
 
 /* A client that vanished without a word and has no keep-alive is noticed by
@@ -320,7 +319,8 @@ void listener_welcome(struct worker *w, int fd,
     const bool has_place = kind != LISTEN_LOCAL && hub->budget != NULL;
     if (has_place && !connection_budget_take(hub->budget)) {
         counter_add(&w->counters.connection_limit, 1);
-        complain(w, "limits.connections reached: connection refused");
+        complain(w, &w->over_limit,
+                 "limits.connections reached: connection refused");
         close(fd);
         return;
     }
@@ -376,7 +376,8 @@ void listener_on_accept(struct ev_loop *loop, ev_io *io, int events)
             errno != ENOMEM)
             continue; /* that client has gone again */
         /* The socket stays readable: without a pause this would spin. */
-        complain(w, "no descriptors or memory for another connection");
+        complain(w, &w->out_of_descriptors,
+                 "no descriptors or memory for another connection");
         for (unsigned j = 0; j < w->listener_count; j++)
             ev_io_stop(loop, &w->accepting[j]);
         ev_timer_set(&w->accept_pause, PAUSE_S, 0.);

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "base/complaint.h"
 #include "base/mailbox.h"
 #include "base/subscription_index.h"
 #include "broker/block.h"
@@ -88,7 +89,7 @@ struct worker {
     ev_timer accept_pause; /* out of descriptors */
     int lobby_fd;          /* lobby.h */
     ev_io lobby;
-    int64_t complained_us;
+    struct complaint over_limit, out_of_descriptors; /* when accepting */
     enum hub_phase phase;
     bool is_busy; /* draining, and counted in hub.busy */
     int64_t closing_until_us;
@@ -117,7 +118,8 @@ struct worker {
     struct connection_list starving; /* not read: credits of worker or token */
     struct connection_list behind;   /* not read: fan-out of their own */
     SLIST_HEAD(, connection) dead;
-    size_t dead_count; /* of connections that ended and are in the index still */
+    size_t
+        dead_count; /* of connections that ended and are in the index still */
     struct connection *touched;
 
     struct subscription_index *index;

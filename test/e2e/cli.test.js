@@ -346,6 +346,21 @@ group('Starting', () => {
     assert.equal((await within(child.exited, 'exit')).code, 0)
   })
 
+  it('`limits.connections`: refusals at the cap, or for want of descriptors, are a line of the log each minute, not each time', async () => {
+    const server = await make({ set: { 'limits.connections': 4, 'mqtt.workers': 1 } }).start()
+    const token = newToken()
+    for (let i = 0; i < 4; i++) await server.wire({ token, clientId: `c${i}` })
+    const told = () => (server.stderr.match(/limits\.connections reached: connection refused/g) ?? []).length
+    const begun = Date.now()
+    let refused = 0
+    while (refused < 100 || Date.now() - begun < 2500) {
+      await assert.rejects(server.wire({ token, clientId: `more${refused++}` }))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    assert.equal(told(), 1)
+    await server.stop()
+  })
+
   it('`limits.connections`: at the cap new ones are rejected, those that are there go on', async () => {
     const server = await make({ set: { 'limits.connections': 12 } }).start()
     const token = newToken()
