@@ -55,7 +55,7 @@ def make_client():
     options = {} if version == 5 else {'clean_session': clean}
     if hasattr(paho, 'CallbackAPIVersion'):  # Paho 2, in Debian 13
         options['callback_api_version'] = paho.CallbackAPIVersion.VERSION1
-    client = paho.Client(settings['id'], protocol=version, **options)
+    client = paho.Client(client_id=settings['id'], protocol=version, **options)
     client.username_pw_set(settings['user'])
     client.on_connect = on_connect
     client.on_disconnect = on_disconnect
