@@ -2,6 +2,13 @@
 // Cells that may fail by the library's own doing. docs/mqtt-conformance.md has the
 // packets that show whose fault it is.
 const faults = [
+  ...['QoS 1 over kill', 'QoS 2 over kill'].map((column) => ({
+    name: 'aiomqtt',
+    versions: [5, 4],
+    column,
+    error: /^message for .* not within/,
+    why: 'does not notice that its connection was lost when that is at once, and never connects again'
+  })),
   {
     name: 'paho-go',
     versions: [4],

@@ -111,4 +111,4 @@ async function tap (target, file) {
   }
 }
 
-module.exports = { tap }
+module.exports = { tap, variableInteger }
