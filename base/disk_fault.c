@@ -6,12 +6,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* All below runs in a signal handler: async-signal-safe calls only
  * (signal-safety(7)), and no memory but this. One thread gets to use it. */
 static char text[8192];
 static bool under_systemd;
+static const char *store_dir;
 
 struct mapping {
     uintptr_t begin, end;
@@ -118,6 +120,11 @@ static void put_number(uint64_t n)
     put(digits + at);
 }
 
+static void put_area(void)
+{
+    put(under_systemd ? "<3>main: " : "error main: ");
+}
+
 static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 {
     struct mapping m;
@@ -127,23 +134,74 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
         signal(signal_number, SIG_DFL); /* the same again when this returns */
         return;
     }
-    put(under_systemd ? "<3>main: " : "error main: ");
+    put_area();
     put(m.path);
     put(": the page at byte ");
     put_number(m.offset + ((uintptr_t)info->si_addr - m.begin));
-    put(" cannot be read: the disk failed, or the file was cut short. Look for "
-        "the disk's errors (dmesg), then run 'confab check --data DIR'\n");
+    put(" cannot be read: the disk failed, or the file was cut short or is "
+        "damaged. Look for the disk's errors (dmesg), then run 'confab check "
+        "--data ");
+    put(store_dir);
+    put("'\n");
     disk_fault_end();
 }
 
-void disk_fault_catch(void)
+/* The instruction that was being executed; NULL: not known on this machine. */
+static const void *instruction(const void *context)
+{
+    const ucontext_t *c = context;
+
+#if defined(__x86_64__)
+    return (const void *)(uintptr_t)c->uc_mcontext.gregs[REG_RIP];
+#elif defined(__i386__)
+    return (const void *)(uintptr_t)c->uc_mcontext.gregs[REG_EIP];
+#elif defined(__aarch64__)
+    return (const void *)(uintptr_t)c->uc_mcontext.pc;
+#else
+    (void)c;
+    return NULL;
+#endif
+}
+
+static void on_bad_address(int signal_number, siginfo_t *info, void *context)
+{
+    struct mapping m;
+
+    /* Once, and then as if nobody had caught it: the instruction is tried
+     * again when this returns, and what was sent by kill(2) is sent again. */
+    signal(signal_number, SIG_DFL);
+    const void *at = instruction(context);
+    const bool in_lmdb =
+        at != NULL && find(at, &m) && strstr(m.path, "liblmdb") != NULL;
+    put_area();
+    put("SIGSEGV: ");
+    if (info->si_code <= 0)
+        put("another process sent it. If none did, ");
+    put(store_dir);
+    put(in_lmdb ? "/data.mdb is damaged, as LMDB went where no memory is. "
+                : "/data.mdb is damaged, or confab has a fault. ");
+    put("Run 'confab check --data ");
+    put(store_dir);
+    put("': if it finds damage, restore a back-up; if not, please report this "
+        "with a stack trace (coredumpctl gdb)\n");
+    if (info->si_code <= 0)
+        raise(signal_number);
+}
+
+void disk_fault_catch(const char *data_dir)
 {
     struct sigaction action = {.sa_sigaction = on_bus_error};
+    struct sigaction before;
 
+    store_dir = data_dir;
     under_systemd = getenv("JOURNAL_STREAM") != NULL;
     sigfillset(&action.sa_mask);
     action.sa_flags = SA_SIGINFO;
     sigaction(SIGBUS, &action, NULL);
+    if (sigaction(SIGSEGV, NULL, &before) != 0 || before.sa_handler != SIG_DFL)
+        return;
+    action.sa_sigaction = on_bad_address;
+    sigaction(SIGSEGV, &action, NULL);
 }
 
 _Noreturn void disk_fault_end(void)

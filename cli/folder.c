@@ -24,6 +24,15 @@ const char *folder_default(void)
     return exists(INSTALLED) ? INSTALLED : LOCAL;
 }
 
+int folder_damage(const char *command, const char *dir, const char *what)
+{
+    return failure(command,
+                   "data folder %s: data.mdb is damaged: %s. 'confab check "
+                   "--data %s' lists every such place; keep a copy of the "
+                   "folder and restore a back-up",
+                   dir, what, dir);
+}
+
 int folder_failure(const char *command, const char *dir, enum store_err err,
                    int detail)
 {
@@ -45,6 +54,8 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
                 "server's user or root",
                 dir);
         break;
+    case STORE_CORRUPT:
+        return folder_damage(command, dir, "it is no store, or cut short");
     default: break;
     }
     return failure(command, "data folder %s: %s%s%s", dir, store_strerror(err),

@@ -83,11 +83,14 @@ static void raise_descriptor_limit(struct config *c)
                                     : limit.rlim_cur / 2;
 }
 
-static enum store_err open_store(struct server *s, int *ret_detail)
+static enum store_err open_store(struct server *s,
+                                 struct store_damage *ret_damage,
+                                 int *ret_detail)
 {
     const struct store_opts opts = {
         .map_size = s->settings.config.store_map_size,
         .read_only = !s->has_broker,
+        .ret_damage = ret_damage,
     };
     const int64_t until = clock_mono_us() + STORE_WAIT_US;
     enum store_err err;
@@ -114,11 +117,15 @@ static enum store_err open_store(struct server *s, int *ret_detail)
 static bool start(struct server *s, const char *name)
 {
     struct config_error error = {""};
+    struct store_damage damage = {""};
     int detail = 0;
-    const enum store_err err = open_store(s, &detail);
+    const enum store_err err = open_store(s, &damage, &detail);
 
     if (err != STORE_OK) {
-        folder_failure(name, s->settings.data_dir, err, detail);
+        if (damage.text[0] != '\0')
+            folder_damage(name, s->settings.data_dir, damage.text);
+        else
+            folder_failure(name, s->settings.data_dir, err, detail);
         return false;
     }
     if (s->has_broker) {
@@ -328,7 +335,7 @@ int cli_run(int argc, char **argv)
     if (s.settings.first < argc)
         return usage_error(name, "unexpected '%s'", argv[s.settings.first]);
 
-    disk_fault_catch();
+    disk_fault_catch(s.settings.data_dir);
     block_signals(&signals);
     raise_descriptor_limit(&s.settings.config);
     connection_budget_init(&s.budget, s.settings.config.limits_connections);

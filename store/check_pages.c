@@ -52,6 +52,7 @@ __attribute__((format(printf, 2, 3))) static void problem(struct page_walk *w,
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    w->problems++;
     w->problem(w->arg, text);
 }
 
@@ -76,6 +77,7 @@ static struct page_tree tree_of(const struct tree_record *r, const char *name)
 {
     struct page_tree t = {
         .integer_keys = (r->flags & MDB_INTEGERKEY) != 0,
+        .flags = r->flags,
         .depth = r->depth,
         .pages = (uint64_t)r->branches + r->leaves + r->overflows,
         .entries = r->entries,
@@ -132,7 +134,8 @@ bool page_walk_begin(struct page_walk *w, int fd, uint64_t txn)
 
     w->fd = fd;
     w->used = w->stack = w->value = NULL;
-    w->value_room = w->pages_read = 0;
+    w->value_room = w->pages_read = w->problems = 0;
+    w->is_quick = false;
     if (!choose_meta(w, txn, &meta))
         return false;
     w->txn = meta.txn;
@@ -192,6 +195,7 @@ static bool claim(struct page_walk *w, uint64_t number)
         return false;
     w->tree_pages++;
     w->pages_read++;
+    w->reads_left--;
     if (w->progress != NULL)
         w->progress(w->arg, w->pages_read);
     return true;
@@ -241,6 +245,9 @@ static bool node_at(struct page_walk *w, const unsigned char *page, size_t i,
         return false;
     memcpy(ret, page + offset, sizeof(*ret));
     *ret_key = page + offset + NODE_BYTES;
+    if (w->tree->integer_keys && ret->key_len != sizeof(size_t) &&
+        !(i == 0 && head.flags == PAGE_BRANCH)) /* that key is never read */
+        return false;
     return offset + NODE_BYTES + ret->key_len <= w->page_size;
 }
 
@@ -255,19 +262,15 @@ static uint64_t child_of(const struct node *n)
 
 /* ---- rows ---------------------------------------------------------------- */
 
-/* A value above about half a page, in pages of its own. */
-static bool read_big(struct page_walk *w, const unsigned char *reference,
-                     uint64_t len, MDB_val *ret)
+/* The pages of a value above about half a page, which are its own: the first one
+ * has a head. */
+static bool claim_big(struct page_walk *w, size_t number, uint64_t needed)
 {
     struct page_head head;
-    size_t number;
     uint32_t pages;
 
-    memcpy(&number, reference, sizeof(number));
     if (!claim(w, number))
         return false;
-    const uint64_t needed =
-        (HEAD_BYTES + len + w->page_size - 1) / w->page_size;
     if (!read_at(w, &head, sizeof(head), (uint64_t)number * w->page_size)) {
         problem(w, "%s: page %zu cannot be read", w->tree->name, number);
         return false;
@@ -282,6 +285,20 @@ static bool read_big(struct page_walk *w, const unsigned char *reference,
     for (uint64_t i = 1; i < needed; i++)
         if (!claim(w, number + i))
             return false;
+    w->reads_left += (int64_t)needed - 1; /* only the head was read */
+    return true;
+}
+
+static bool read_big(struct page_walk *w, const unsigned char *reference,
+                     uint64_t len, MDB_val *ret)
+{
+    const uint64_t needed =
+        (HEAD_BYTES + len + w->page_size - 1) / w->page_size;
+    size_t number;
+
+    memcpy(&number, reference, sizeof(number));
+    if (!claim_big(w, number, needed) || w->is_quick)
+        return false;
     if (needed * w->page_size > w->value_room) {
         unsigned char *more = realloc(w->value, needed * w->page_size);
         if (more == NULL) {
@@ -337,6 +354,11 @@ static void give_row(struct page_walk *w, uint64_t number,
                 number);
         return;
     }
+    if (w->is_quick) {
+        if (big && w->reads_left > 0)
+            (void)read_big(w, data, len, &value);
+        return;
+    }
     if (w->has_last_key &&
         compare(w->tree, w->last_key, w->last_key_len, key, n->key_len) >= 0)
         problem(w, "%s: the keys in page %" PRIu64 " are out of order",
@@ -373,6 +395,8 @@ static void walk(struct page_walk *w, uint64_t number, unsigned depth,
                     w->tree->name, number);
         else if (leaf)
             give_row(w, number, page, &n, key, row, arg);
+        else if (w->is_quick && depth + 1 >= w->levels)
+            w->below++;
         else
             walk(w, child_of(&n), depth + 1, row, arg);
     }
@@ -392,6 +416,8 @@ void page_walk_tree(struct page_walk *w, const struct page_tree *tree,
         return;
     }
     walk(w, tree->root, 0, row, arg);
+    if (w->is_quick)
+        return;
     if (w->tree_entries != tree->entries)
         problem(w, "%s: %" PRIu64 " rows, and should have %" PRIu64,
                 tree->name, w->tree_entries, tree->entries);
@@ -440,4 +466,64 @@ bool page_walk_named(MDB_val key, MDB_val value, struct page_tree *ret_tree)
     name[key.mv_size] = '\0';
     *ret_tree = tree_of(&record, name);
     return true;
+}
+
+/* ---- the quick look ------------------------------------------------------- */
+
+#define TREES_MAX 64
+
+struct named_trees {
+    struct page_tree tree[TREES_MAX];
+    size_t count;
+};
+
+static void add_tree(void *arg, MDB_val key, MDB_val value)
+{
+    struct named_trees *t = arg;
+
+    if (t->count < TREES_MAX &&
+        page_walk_named(key, value, &t->tree[t->count]))
+        t->count++;
+}
+
+static void look_at(struct page_walk *w, const struct page_tree *tree)
+{
+    w->is_quick = true;
+    page_walk_tree(w, tree, NULL, NULL);
+    w->is_quick = false;
+}
+
+/* All trees down to w->levels. */
+static void look_down(struct page_walk *w, uint64_t pages_max,
+                      bool (*is_ours)(const struct page_tree *tree))
+{
+    struct named_trees named = {.count = 0};
+
+    memset(w->used, 0, w->page_count / 8 + 1);
+    w->below = 0;
+    w->reads_left = (int64_t)pages_max;
+    if (w->free_list.pages <= pages_max)
+        page_walk_free_list(w);
+    else
+        look_at(w, &w->free_list);
+    page_walk_tree(w, &w->names, add_tree, &named);
+    for (size_t i = 0; i < named.count; i++) {
+        if (!is_ours(&named.tree[i])) {
+            problem(w, "%s: the record of the tree is damaged",
+                    named.tree[i].name);
+            continue;
+        }
+        look_at(w, &named.tree[i]);
+    }
+}
+
+void page_walk_quick(struct page_walk *w, uint64_t pages_max,
+                     bool (*is_ours)(const struct page_tree *tree))
+{
+    for (w->levels = 1; w->levels <= CHECK_DEPTH_MAX; w->levels++) {
+        look_down(w, pages_max, is_ours);
+        if (w->problems > 0 || w->below == 0 ||
+            (int64_t)w->below > w->reads_left)
+            return;
+    }
 }

@@ -17,7 +17,7 @@
 struct page_tree {
     char name[CHECK_NAME_MAX];
     bool integer_keys;
-    uint16_t depth;
+    uint16_t flags, depth;   /* MDB_INTEGERKEY, … */
     uint64_t pages, entries; /* overflow pages counted */
     uint64_t root;           /* NO_ROOT: empty */
 };
@@ -33,6 +33,7 @@ struct page_walk {
     /* After each page; may be NULL. */
     void (*progress)(void *arg, uint64_t pages_read);
     void *arg;
+    uint64_t problems; /* calls of problem() */
 
     /* private */
     unsigned char *used;  /* a bit per page */
@@ -41,6 +42,12 @@ struct page_walk {
     uint64_t value_room;
     uint64_t pages_read, tree_pages, tree_entries;
     const struct page_tree *tree;
+    bool is_quick;
+    unsigned levels; /* quick: how far down; pages below are counted only */
+    uint64_t below;  /* those */
+    int64_t
+        reads_left; /* quick: heads of large values are read while there are
+                           any */
     unsigned char last_key[512];
     size_t last_key_len;
     bool has_last_key;
@@ -60,6 +67,13 @@ void page_walk_free_list(struct page_walk *w);
 void page_walk_tree(struct page_walk *w, const struct page_tree *tree,
                     void (*row)(void *arg, MDB_val key, MDB_val value),
                     void *arg);
+
+/* What LMDB would fall over, as far down in all trees as about `pages_max` reads
+ * reach, the roots in any case; a store of fewer pages is looked at whole. Heads
+ * and nodes only: not the order of keys, nor what rows say. After page_walk_begin(),
+ * instead of the walks above. is_ours: may the named tree have those flags? */
+void page_walk_quick(struct page_walk *w, uint64_t pages_max,
+                     bool (*is_ours)(const struct page_tree *tree));
 
 /* A row of w->names as the tree it stands for. false: it is none. */
 bool page_walk_named(MDB_val key, MDB_val value, struct page_tree *ret_tree);

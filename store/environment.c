@@ -8,9 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/vocabulary.h"
-
+#include "base/disk_fault.h"
+#include "base/log.h"
 #include "base/map_size.h"
+#include "base/vocabulary.h"
 
 #define MiB (UINT64_C(1) << 20)
 #define GiB (UINT64_C(1) << 30)
@@ -116,6 +117,20 @@ static enum store_err check_length(struct store_env *e)
     return (uint64_t)st.st_size < store_end(e) ? STORE_CORRUPT : STORE_OK;
 }
 
+/* LMDB found what it holds to be impossible, in the middle of something, and
+ * would abort(). */
+static void on_contradiction(MDB_env *env, const char *what)
+{
+    const struct store_env *e = mdb_env_get_userctx(env);
+
+    log_error("store",
+              "%s/data.mdb is damaged, or confab has a fault: LMDB stopped at "
+              "%s. 'confab check --data %s' says which; restore a back-up of "
+              "a damaged store",
+              e->dir, what, e->dir);
+    disk_fault_end();
+}
+
 static int create_env(struct store_env *e, const struct store_opts *opts)
 {
     const unsigned max_readers =
@@ -126,6 +141,10 @@ static int create_env(struct store_env *e, const struct store_opts *opts)
 #undef X
 
     int rc = mdb_env_create(&e->env);
+    if (rc == 0)
+        rc = mdb_env_set_userctx(e->env, e);
+    if (rc == 0)
+        rc = mdb_env_set_assert(e->env, on_contradiction);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(e->env, count);
     if (rc == 0)

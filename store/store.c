@@ -11,6 +11,7 @@
 #include "base/vocabulary.h"
 #include "store/environment.h"
 #include "store/reader.h"
+#include "store/start_check.h"
 
 #define FOLDER_MODE 0750
 
@@ -179,6 +180,10 @@ static enum store_err open_all(struct store *st, const struct store_opts *opts,
     if (err != STORE_OK)
         return err;
     environment_give_to_owner(e);
+    if (!e->read_only)
+        err = start_check(e, opts->ret_damage);
+    if (err != STORE_OK)
+        return err;
     mdb_reader_check(e->env, NULL);
     err = databases_open(e);
     if (err == STORE_OK && !e->read_only)

@@ -53,6 +53,11 @@ static inline bool store_is_full(enum store_err err)
 
 struct store;
 
+/* One sentence. */
+struct store_damage {
+    char text[256];
+};
+
 /* Sizes, all from the soft limit S on the bytes in use in data.mdb:
  *  address space  S + max(64 MiB, S/16): a full LMDB cannot delete, so what
  *                 frees space may go on above S. Addresses cost nothing, and
@@ -69,6 +74,8 @@ struct store_opts {
     unsigned
         max_readers; /* simultaneous readers, all processes; 0: 1024. Set by
                              who opens first, and it only ever grows */
+    struct store_damage *ret_damage; /* where CORRUPT was found, "" if that is
+                                        not known; may be NULL */
 };
 
 /* Opens (and, unless read_only, creates, mode 0750/0640, takes the data lock,
@@ -77,6 +84,9 @@ struct store_opts {
  * What the last process wrote and did not flush is flushed before anything is
  * read: it may have been told to nobody, and is relied on from here on. A new
  * data.mdb is made under another name, so a power cut leaves all of it or none.
+ * Unless read_only the upper levels of its trees are looked at, and a page that
+ * LMDB would fall over is CORRUPT. What LMDB itself finds wrong later ends the
+ * process (disk_fault_end(), base/disk_fault.h).
  *  LOCKED    another process writes here
  *  ACCESS    no such parent, no folder, no permission
  *  NOTFOUND  read_only, and nothing was ever stored here
