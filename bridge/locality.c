@@ -92,15 +92,39 @@ bool is_proxy_header(const char *name)
            strncasecmp(name, prefix, sizeof(prefix) - 1) == 0;
 }
 
+/* Counts lines by name; one request at a time in a thread. */
+static _Thread_local struct {
+    const char *name;
+    unsigned lines;
+} counted;
+
+static bool is_second_line(const char *name)
+{
+    if (strcasecmp(name, counted.name) == 0)
+        counted.lines++;
+    return counted.lines > 1;
+}
+
+/* http_header() gives one of them. A browser sends one, so with a second one
+ * nobody can say whose page it was (RFC 6454 §7.3). */
+static bool has_twice(const struct http_request *q, const char *name)
+{
+    counted.name = name;
+    counted.lines = 0;
+    return http_has_header(q, is_second_line);
+}
+
 const char *why_not_local(const struct http_request *q)
 {
     struct slice value;
 
     if (http_has_header(q, is_proxy_header))
         return "it came through a proxy";
-    if (http_header(q, "Host", &value) && !host_is_loopback(value))
+    if (has_twice(q, "Host") ||
+        (http_header(q, "Host", &value) && !host_is_loopback(value)))
         return "its Host is not localhost";
-    if (http_header(q, "Origin", &value) && !origin_is_loopback(value))
+    if (has_twice(q, "Origin") ||
+        (http_header(q, "Origin", &value) && !origin_is_loopback(value)))
         return "it was made by a page from elsewhere";
     return NULL;
 }

@@ -19,6 +19,8 @@ const foreign = {
   'an Origin elsewhere': { Origin: 'https://evil.example' },
   'an Origin that looks like ours': { Origin: 'http://127.0.0.1.evil.example' },
   'no Origin at all, says a sandboxed page': { Origin: 'null' },
+  'two Origins, the first one ours': { Origin: ['http://localhost:3000', 'https://evil.example'] },
+  'two Origins, the last one ours': { Origin: ['https://evil.example', 'http://localhost:3000'] },
   Forwarded: { Forwarded: 'for=192.0.2.1' },
   'X-Forwarded-For': { 'X-Forwarded-For': '127.0.0.1' },
   'X-Forwarded-Proto': { 'X-Forwarded-Proto': 'https' },

@@ -38,7 +38,7 @@ const HANDSHAKE = {
 
 const request = (headers, path = '/mqtt', method = 'GET') => `${method} ${path} HTTP/1.1\r\n` +
   Object.entries(headers).filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}: ${value}\r\n`).join('') + '\r\n'
+    .flatMap(([name, value]) => [value].flat().map((line) => `${name}: ${line}\r\n`)).join('') + '\r\n'
 
 class Frames {
   static async open (port, headers = {}) {
