@@ -159,6 +159,8 @@ uint8_t auth_subscribe(enum role role, struct slice token, struct slice filter)
     struct slice group;
     bool allowed;
 
+    if (!name_publishable(filter)) /* no topic it could match is taken */
+        return REASON_TOPIC_FILTER_INVALID;
     if (filter_is_shared(filter) ? !filter_share(filter, &group, &filter)
                                  : !filter_valid(filter))
         return REASON_TOPIC_FILTER_INVALID;

@@ -209,6 +209,11 @@ enum http_next chat_listen(struct call *c)
     if (!reading_begin(c, &g, true, 0))
         return HTTP_ANSWERED;
     reading_end(&g);
+    /* One of an earlier version can be read, but nothing comes any more. */
+    if (!name_publishable(c->arguments[1]))
+        return answer_error(c, 400,
+                            "thing: no message can come for a name with "
+                            "control characters or non-characters");
     w.things[0] = c->arguments[1];
     return start_listening(c, &w, true);
 }
@@ -257,10 +262,12 @@ static bool read_things(struct call *c, struct wish *w)
         }
         if (!url_decode(one, true, w->names + used, &len) ||
             !filter_valid(slice_of(w->names + used, len)) ||
+            !name_publishable(slice_of(w->names + used, len)) ||
             w->names[used] == '$' || len > THING_MAX) {
             answer_error(c, 400,
                          "things: filter %zu is none: like kitchen, "
-                         "kitchen/+ or # (percent-encoded: %%2B, %%23)",
+                         "kitchen/+ or # (percent-encoded: %%2B, %%23), "
+                         "without control characters and non-characters",
                          w->count + 1);
             return false;
         }

@@ -118,6 +118,16 @@ static void filters_must_name_the_token(void **state)
         {ROLE_TOKEN, "$share/g#/tok/a", 0x8f},
         {ROLE_TOKEN, "$share/g/tok/#/a", 0x8f},
         {ROLE_TOKEN, "$share/g", 0x8f},
+        {ROLE_TOKEN, "tok/caf\xc3\xa9/#", 0},
+        {ROLE_TOKEN, "tok/a\x01/#", 0x8f},
+        {ROLE_TOKEN, "tok/a\x7f", 0x8f},
+        {ROLE_TOKEN, "tok/\xc2\x85/+", 0x8f},            /* U+0085 */
+        {ROLE_TOKEN, "tok/\xef\xbf\xbf/#", 0x8f},        /* U+FFFF */
+        {ROLE_TOKEN, "tok/\xf0\x9f\xbf\xbe", 0x8f},      /* U+1FFFE */
+        {ROLE_TOKEN, "$share/g/tok/\xef\xb7\x90", 0x8f}, /* U+FDD0 */
+        {ROLE_TOKEN, "$share/\x01/tok/a", 0x8f},
+        {ROLE_NAMELESS, "a\x01/#", 0x8f},
+        {ROLE_ADMIN, "a\x01/#", 0x8f},
         {ROLE_NAMELESS, "#", 0},
         {ROLE_NAMELESS, "+/a", 0},
         {ROLE_NAMELESS, "$SYS/#", 0},
