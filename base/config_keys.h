@@ -84,8 +84,9 @@
     NUMBER(limits, connections_per_address, limits_connections_per_address,   \
            0, 0, 16777216, "connections",                                     \
            "most HTTP connections of a client address (IPv6: of a /64) "      \
-           "besides streams; 0: a quarter of limits.connections, and no "     \
-           "limit for loopback, where proxies are")                           \
+           "besides streams, and as many MQTT connections of it without a "   \
+           "CONNECT; 0: a quarter of limits.connections, and no limit for "   \
+           "loopback, where proxies are")                                     \
     NUMBER(limits, token_share, limits_token_share, 50, 1, 100, "percent",    \
            "part of store.map_size that what one token stores may occupy, "   \
            "whatever its plan")                                               \

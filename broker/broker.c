@@ -7,14 +7,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/client_addresses.h"
 #include "base/clock.h"
+#include "base/connection_budget.h"
 #include "base/handover.h"
 #include "base/log.h"
-#include "base/connection_budget.h"
 #include "base/thread.h"
 #include "base/vocabulary.h"
 #include "broker/hub.h"
 #include "broker/listener.h"
+#include "broker/spare.h"
 #include "broker/status.h"
 #include "broker/token_connections.h"
 #include "broker/will.h"
@@ -219,12 +221,16 @@ bool broker_start(const struct config *config, struct store *store,
         free(b);
         return fail(ret_error, "out of memory");
     }
-    const bool good = b->data_dir == NULL ? fail(ret_error, "out of memory")
-                                          : start_all(b, ret_error);
+    b->hub.strangers = client_addresses_new();
+    const bool good = b->data_dir == NULL || b->hub.strangers == NULL
+                          ? fail(ret_error, "out of memory")
+                          : start_all(b, ret_error);
     if (!good) {
         broker_stop(b);
         return false;
     }
+    connection_budget_set_make_mqtt_room(b->hub.budget, spare_make_room,
+                                         &b->hub);
     *ret_broker = b;
     return true;
 }
@@ -331,6 +337,7 @@ void broker_stop(struct broker *b)
         return;
     struct hub *hub = &b->hub;
 
+    connection_budget_set_make_mqtt_room(hub->budget, NULL, NULL);
     atomic_store(&hub->busy, started(hub));
     enter_phase(hub, HUB_DRAINING);
     await_quiet(hub);
@@ -340,6 +347,7 @@ void broker_stop(struct broker *b)
     end_workers(hub);
     writer_free(hub->writer);
     token_connections_free(hub->token_connections);
+    client_addresses_free(hub->strangers);
     close_addresses(&b->mqtt);
     close_addresses(&b->mqtts);
     close_local(b, b->local_fd, SOCKET_NAME);

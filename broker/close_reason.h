@@ -42,7 +42,9 @@
     X(BUSY, busy, 0x89, 1, "server is busy: retry later")                     \
     X(NO_MEMORY, no_memory, 0x89, 1, "server is out of memory: retry later")  \
     X(KICKED, kicked, 0x98, 1, "an administrator ended the connection")       \
-    X(TRANSPORT, transport, 0x00, 1, "TLS or WebSocket error")
+    X(TRANSPORT, transport, 0x00, 1, "TLS or WebSocket error")                \
+    X(NO_PLACE, no_place, 0x00, 0,                                            \
+      "limits.connections reached, and it had not said CONNECT")
 
 enum close_reason {
 #define X(name, metric, code, will, text) CLOSE_##name,

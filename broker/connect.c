@@ -5,11 +5,13 @@
 
 #include "base/topic.h"
 #include "base/vocabulary.h"
+#include "broker/listener.h"
 #include "broker/packet_encode.h"
 #include "broker/publish.h"
 #include "broker/reason.h"
 #include "broker/refusals.h"
 #include "broker/session_open.h"
+#include "broker/spare.h"
 #include "broker/token_connections.h"
 #include "broker/topic_alias.h"
 #include "broker/will.h"
@@ -419,6 +421,8 @@ void connect_received(struct connection *c, const struct packet_frame *f)
         refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
         return;
     }
+    listener_identified(c->worker->hub, c);
+    spare_leave(c);
     if (!accept_will(c, &p))
         return;
     const bool had_stored = take_over(c);

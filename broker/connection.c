@@ -10,6 +10,7 @@
 #include "broker/refusals.h"
 #include "broker/roll_call.h"
 #include "broker/session.h"
+#include "broker/spare.h"
 #include "broker/stored_session.h"
 #include "broker/topic_alias.h"
 
@@ -92,6 +93,7 @@ void connection_attach(struct connection *c, struct worker *w)
     const bool room = have_room_for_hit(w);
     w->connection_count++;
     c->heard_us = w->mono_us;
+    spare_enter(c);
     start_timer(c, CONNECT_WITHIN_S);
     if (!room || !held) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
@@ -105,6 +107,7 @@ static void take_off(struct connection *c)
 {
     struct worker *w = c->worker;
 
+    spare_leave(c);
     lobby_leave(c);
     ev_io_stop(w->loop, &c->readable);
     ev_io_stop(w->loop, &c->writable);
@@ -216,7 +219,8 @@ static bool is_worth_lingering(const struct connection *c,
 {
     if (reason == CLOSE_CLIENT || reason == CLOSE_CLIENT_WILL)
         return c->out.count > 0 || transport_has_goodbye(&c->transport);
-    return reason != CLOSE_HANGUP && reason != CLOSE_NO_CONNECT;
+    return reason != CLOSE_HANGUP && reason != CLOSE_NO_CONNECT &&
+           reason != CLOSE_NO_PLACE;
 }
 
 /* Sends what is queued, then our end of the stream, and waits for the
@@ -226,6 +230,7 @@ static void linger(struct connection *c)
 {
     c->state = CONNECTION_LINGERING;
     c->stalled = false;
+    spare_enter(c);
     start_timer(c, LINGER_S);
     connection_flush(c);
     if (c->state == CONNECTION_LINGERING)

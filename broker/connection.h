@@ -15,6 +15,7 @@
 #include <ev.h>
 #include <sys/queue.h>
 
+#include "base/client_addresses.h"
 #include "base/name_hash.h"
 #include "broker/auth.h"
 #include "broker/close_reason.h"
@@ -69,32 +70,38 @@ struct connection {
     bool hit_retain; /* some matching subscription is Retain As Published */
     uint32_t hit_identifier; /* some match's Subscription Identifier */
     bool hit_identifiers;    /* several have one */
-    bool stamped;    /* wants confab-id, -seq, -at */
-    bool bare;       /* and nothing else but topic and payload */
-    bool receipts;   /* and in PUBACKs */
-    bool touched;    /* has something to flush this turn */
+    bool stamped;            /* wants confab-id, -seq, -at */
+    bool bare;               /* and nothing else but topic and payload */
+    bool receipts;           /* and in PUBACKs */
+    bool touched;            /* has something to flush this turn */
     struct connection *next_touched;
     struct out_queue out;
     struct inflight inflight;
-    struct catch_up *catch_up; /* NULL: live */
+    struct catch_up *catch_up;     /* NULL: live */
     struct stored_session *stored; /* NULL: it ends with the connection */
     struct inbound *inbound; /* QoS 2 it sent and has not released; or NULL */
     struct topic_aliases *aliases_in, *aliases_out; /* NULL: none */
     uint16_t alias_maximum; /* the client's; 0: it takes none */
-    uint16_t resend; /* the newest in flight, not yet sent again */
-    uint16_t subacks_due; /* the store is asked first; retained messages wait */
+    uint16_t resend;        /* the newest in flight, not yet sent again */
+    uint16_t
+        subacks_due; /* the store is asked first; retained messages wait */
     struct packet_terms terms;
     uint64_t publisher; /* hash of token and client id; 0 before CONNECT */
 
     /* transport */
     struct transport transport;
-    bool peer_is_admin; /* UNIX socket, right uid */
-    bool has_place;     /* in hub.budget; UNIX sockets need none */
+    bool peer_is_admin;   /* UNIX socket, right uid */
+    bool has_place;       /* in hub.budget; UNIX sockets need none */
+    bool is_unidentified; /* counts in hub.unidentified */
+    bool has_address;     /* counts in hub.strangers, for client_address */
+    bool is_spare;        /* in worker.spare, since … */
+    struct client_address client_address;
+    int64_t spare_since_us;
     ev_io readable, writable;
-    ev_timer timer;      /* CONNECT, then keep-alive or hold, then linger */
-    double keep_alive_s; /* 1.5 times what the client said; 0: off */
-    int64_t heard_us;    /* worker.mono_us when it last sent something */
-    uint32_t packet_max; /* largest packet taken from it */
+    ev_timer timer;        /* CONNECT, then keep-alive or hold, then linger */
+    double keep_alive_s;   /* 1.5 times what the client said; 0: off */
+    int64_t heard_us;      /* worker.mono_us when it last sent something */
+    uint32_t packet_max;   /* largest packet taken from it */
     uint64_t address;      /* held.h; 0: none that has a share */
     struct holder *holder; /* likewise: whom it is held for; NULL: nobody */
     bool is_client;        /* … a token, no longer an address */
@@ -105,28 +112,28 @@ struct connection {
 
     /* who */
     enum role role;
-    bool pinned;             /* identity is set: its worker is known */
-    bool in_lobby;           /* lobby.h reads from it, not `readable` */
-    uint32_t lobby_events;   /* what it waits for there */
-    bool id_assigned;        /* the client id is ours */
-    bool opening;            /* CONNECT waits for the store */
+    bool pinned;           /* identity is set: its worker is known */
+    bool in_lobby;         /* lobby.h reads from it, not `readable` */
+    uint32_t lobby_events; /* what it waits for there */
+    bool id_assigned;      /* the client id is ours */
+    bool opening;          /* CONNECT waits for the store */
     struct session_restore *restore; /* … and for what is read; or NULL */
-    bool asked_expiry;       /* Session Expiry Interval of CONNECT is not 0 */
-    bool expiry_differs;     /* from what CONNECT asked for: CONNACK says so */
+    bool asked_expiry;   /* Session Expiry Interval of CONNECT is not 0 */
+    bool expiry_differs; /* from what CONNECT asked for: CONNACK says so */
     uint32_t session_expiry_s; /* 0: the session ends with the connection */
     uint32_t will_delay_s;
     uint16_t server_keep_alive_s; /* told in CONNACK; 0: the client's holds */
-    uint64_t resume_at; /* position of the stored session */
-    bool plan_counted;       /* in hub.token_connections */
-    const struct plan *plan; /* NULL: administrator */
+    uint64_t resume_at;           /* position of the stored session */
+    bool plan_counted;            /* in hub.token_connections */
+    const struct plan *plan;      /* NULL: administrator */
     char *identity; /* token, NUL, client id: the key of the session */
     size_t identity_len, token_len;
     struct message *will;
     UT_hash_handle session; /* in worker.sessions by identity */
     char peer[56];
     uint32_t discarded; /* bytes, while lingering */
-    uint64_t number;   /* ascending in worker.connections, never used again */
-    int64_t opened_us; /* real time of its CONNACK */
+    uint64_t number;    /* ascending in worker.connections, never used again */
+    int64_t opened_us;  /* real time of its CONNACK */
 
     /* what it published and has no answer for yet */
     STAILQ_HEAD(, publish) unacked; /* QoS 1 and 2, in order of arrival */
@@ -139,7 +146,7 @@ struct connection {
      * that of the last message it published or, of an UNSUBSCRIBE, of the last
      * there was when it came. */
     uint64_t awaited_id;
-    uint32_t answers_due;  /* SUBACK, UNSUBACK, PUBCOMP of the store */
+    uint32_t answers_due; /* SUBACK, UNSUBACK, PUBCOMP of the store */
     bool behind_own; /* its next packet waits for what it published before */
     bool in_behind;  /* in worker.behind */
     bool leaving;    /* said DISCONNECT, and waits for its answers */
@@ -163,6 +170,7 @@ struct connection {
     LIST_HEAD(, share_member) shares_paused; /* for it to have room */
 
     TAILQ_ENTRY(connection) all;    /* worker.connections */
+    TAILQ_ENTRY(connection) spare;  /* worker.spare */
     TAILQ_ENTRY(connection) feed;   /* worker.feeding */
     TAILQ_ENTRY(connection) starve; /* worker.starving */
     TAILQ_ENTRY(connection) behind; /* worker.behind */

@@ -44,7 +44,8 @@
 /* Kept by the broker, not by a worker: the accepting side of limits. */
 #define COUNTERS_REFUSED(X)                                                   \
     X(connection_limit) /* limits.connections */                              \
-    X(plan_limit)       /* the plan's connections */
+    X(plan_limit)       /* the plan's connections */                          \
+    X(address_limit)    /* limits.connections_per_address */
 
 struct counters {
 #define X(name, ...) _Atomic uint64_t name;

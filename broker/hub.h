@@ -35,7 +35,10 @@ struct hub {
     struct tls_current tls;                      /* so has this */
     struct sys sys;                              /* this too */
     struct connection_budget *budget; /* limits.connections; NULL: none */
+    /* Of connections that have not said CONNECT; NULL: they are not counted. */
+    struct client_addresses *strangers;
     atomic_uint_fast64_t connections; /* open sockets, all workers */
+    atomic_uint_fast64_t unidentified; /* of those, without a CONNECT */
     atomic_uint_fast64_t attached;    /* connection.number given last */
     atomic_uint_fast64_t refused;     /* refusal.number given last */
     atomic_int phase;                 /* enum hub_phase */

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/client_addresses.h"
 #include "base/connection_budget.h"
 #include "base/log.h"
 #include "broker/connection.h"
@@ -309,6 +310,36 @@ static struct connection *make_connection(struct worker *w, int fd,
     return c;
 }
 
+/* One more of that address that has not said who it is, and a place for it. */
+static bool let_in(struct worker *w, const struct client_address *a)
+{
+    struct hub *hub = w->hub;
+
+    if (!client_addresses_take(
+            hub->strangers, a,
+            client_address_most(a, hub->config->limits_connections_per_address,
+                                hub->budget->limit))) {
+        counter_add(&w->counters.address_limit, 1);
+        complain(w, &w->over_address,
+                 "limits.connections_per_address reached: connection "
+                 "refused");
+        return false;
+    }
+    if (connection_budget_take(hub->budget))
+        return true;
+    client_addresses_give(hub->strangers, a);
+    counter_add(&w->counters.connection_limit, 1);
+    complain(w, &w->over_limit,
+             "limits.connections reached: connection refused");
+    return false;
+}
+
+static void let_go(struct hub *hub, const struct client_address *a)
+{
+    client_addresses_give(hub->strangers, a);
+    connection_budget_give(hub->budget);
+}
+
 void listener_welcome(struct worker *w, int fd,
                       const struct sockaddr_storage *at,
                       enum listener_kind kind)
@@ -316,28 +347,41 @@ void listener_welcome(struct worker *w, int fd,
     struct hub *hub = w->hub;
 
     /* Administrators and the link are never shut out by clients. */
-    const bool has_place = kind != LISTEN_LOCAL && hub->budget != NULL;
-    if (has_place && !connection_budget_take(hub->budget)) {
-        counter_add(&w->counters.connection_limit, 1);
-        complain(w, &w->over_limit,
-                 "limits.connections reached: connection refused");
+    const bool is_counted = kind != LISTEN_LOCAL;
+    const struct client_address address =
+        client_address_of((const struct sockaddr *)at);
+    if (is_counted && !let_in(w, &address)) {
         close(fd);
         return;
     }
     struct connection *c = make_connection(w, fd, at, kind);
     if (c == NULL) {
-        if (has_place)
-            connection_budget_give(hub->budget);
+        if (is_counted)
+            let_go(hub, &address);
         return;
     }
-    c->has_place = has_place;
+    c->client_address = address;
+    c->has_place = c->has_address = is_counted;
+    c->is_unidentified = true;
+    atomic_fetch_add(&hub->unidentified, 1);
     atomic_fetch_add(&hub->connections, 1);
     counter_add(&w->counters.accepted, 1);
     connection_attach(c, w);
 }
 
-void listener_goodbye(struct hub *hub, const struct connection *c)
+void listener_identified(struct hub *hub, struct connection *c)
 {
+    if (c->has_address)
+        client_addresses_give(hub->strangers, &c->client_address);
+    c->has_address = false;
+    if (c->is_unidentified)
+        atomic_fetch_sub(&hub->unidentified, 1);
+    c->is_unidentified = false;
+}
+
+void listener_goodbye(struct hub *hub, struct connection *c)
+{
+    listener_identified(hub, c);
     atomic_fetch_sub(&hub->connections, 1);
     if (c->has_place)
         connection_budget_give(hub->budget);

@@ -35,17 +35,21 @@ bool listener_open_local(const char *dir, const char *name, int type,
                          int *ret_fd, struct config_error *ret_error);
 void listener_remove_local(const char *dir, const char *name);
 
-/* A client is there: counts it, refuses it where limits.connections say so,
- * puts it on this worker. Takes `fd`, non-blocking; at: the client's address. */
+/* A client is there: counts it, refuses it where limits.connections or
+ * limits.connections_per_address say so, puts it on this worker. Takes `fd`, non-blocking; at: the client's address. */
 struct sockaddr_storage;
 void listener_welcome(struct worker *w, int fd,
                       const struct sockaddr_storage *at,
                       enum listener_kind kind);
 
-/* It is closed: counts it no more. Any thread. */
+/* Its CONNECT was good: it counts for its token from now on, and no longer for
+ * its address. Any thread. */
 struct hub;
 struct connection;
-void listener_goodbye(struct hub *hub, const struct connection *c);
+void listener_identified(struct hub *hub, struct connection *c);
+
+/* It is closed: counts it no more. Any thread. */
+void listener_goodbye(struct hub *hub, struct connection *c);
 
 /* libev callbacks; io->data and timer->data are the worker. */
 void listener_on_accept(struct ev_loop *loop, ev_io *io, int events);

@@ -103,12 +103,30 @@ static struct slice client_id(const struct connection *c)
                     c->identity_len - c->token_len - 1);
 }
 
+bool roll_call_is_address(struct slice address, struct slice peer)
+{
+    const char *colon = memrchr(peer.data, ':', peer.len);
+
+    if (slice_eq(address, peer))
+        return true;
+    if (colon == NULL) /* a UNIX socket's */
+        return false;
+    const struct slice host =
+        slice_of(peer.data, (size_t)(colon - (const char *)peer.data));
+    if (slice_eq(address, host))
+        return true;
+    return host.len >= 2 && *(const char *)host.data == '[' &&
+           slice_eq(address,
+                    slice_of((const char *)host.data + 1, host.len - 2));
+}
+
 static bool fits(const struct roll_call *r, struct slice token,
                  struct slice client, const char *peer)
 {
     if (r->token.data != NULL && !slice_eq(r->token, token))
         return false;
-    if (r->address.data != NULL && !slice_eq(r->address, slice_str(peer)))
+    if (r->address.data != NULL &&
+        !roll_call_is_address(r->address, slice_str(peer)))
         return false;
     if (r->client.data == NULL)
         return true;
@@ -116,8 +134,19 @@ static bool fits(const struct roll_call *r, struct slice token,
                        : roll_call_fits(r->client, client);
 }
 
+/* It has no token and no id yet. It is not listed, but may be sent away. */
+static bool is_meant_by_address(const struct roll_call *r,
+                                const struct connection *c)
+{
+    return r->kicks && r->address.data != NULL && r->token.data == NULL &&
+           r->client.data == NULL &&
+           roll_call_is_address(r->address, slice_str(c->peer));
+}
+
 static bool is_meant(const struct roll_call *r, const struct connection *c)
 {
+    if (c->state == CONNECTION_NEW)
+        return c->has_place && is_meant_by_address(r, c);
     return c->state == CONNECTION_OPEN && c->role != ROLE_ADMIN &&
            fits(r, connection_token(c), client_id(c), c->peer);
 }
@@ -212,7 +241,8 @@ static void put_entry(struct buffer *b, const struct connection *c, bool full)
                   "\",\"keep_alive_s\":%u,\"subscriptions\":%u,"
                   "\"inflight\":%u,\"queued_bytes\":%zu,"
                   "\"catching_up\":%s,\"expiry_s\":",
-                  (unsigned)(c->keep_alive_s / 1.5 + 0.5), c->filter_count - c->ended_filters,
+                  (unsigned)(c->keep_alive_s / 1.5 + 0.5),
+                  c->filter_count - c->ended_filters,
                   (unsigned)c->inflight.count, c->out.bytes + withheld,
                   c->catch_up != NULL ? "true" : "false");
     if (c->session_expiry_s == UINT32_MAX)

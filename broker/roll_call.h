@@ -28,7 +28,8 @@ struct worker;
 /* A client id is listed up to here, and its full length said. */
 #define ROLL_CALL_ID_MAX 1024
 
-/* A question. Administrators are not called. */
+/* A question. Administrators are not called, and of connections that have not said
+ * CONNECT only those that are kicked by their address. */
 struct roll_call {
     bool kicks;    /* ends them; else lists them */
     bool refused;  /* lists what was refused of late, to whom (refusals.h); the
@@ -54,6 +55,10 @@ bool roll_call_turn(struct worker *w);
 void roll_call_forget(struct worker *w, const struct connection *c);
 /* The worker has ended: what is in its mailbox is answered so. */
 void roll_call_release(struct worker *w);
+
+/* Is `address` that of a connection whose peer is `peer`: host:port, or a host,
+ * whatever its port (of IPv6 in brackets or not)? */
+bool roll_call_is_address(struct slice address, struct slice peer);
 
 /* Does `pattern`, in which * stands for any text, fit all of it? */
 bool roll_call_fits(struct slice pattern, struct slice text);

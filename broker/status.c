@@ -39,6 +39,7 @@ static void put_traffic(const struct hub *hub, struct buffer *out)
 {
     put_object(out, "connections");
     put_member(out, "now", atomic_load(&hub->connections));
+    put_member(out, "unidentified", atomic_load(&hub->unidentified));
     put_member(out, "accepted", SUM(hub, counters.accepted));
     put_member(out, "limit", hub->budget->limit);
 #define X(name) put_member(out, "refused_" #name, SUM(hub, counters.name));

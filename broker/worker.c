@@ -15,6 +15,7 @@
 #include "broker/session_restore.h"
 #include "broker/share_feed.h"
 #include "broker/share_save.h"
+#include "broker/spare.h"
 #include "broker/subscribe.h"
 #include "broker/will.h"
 
@@ -315,6 +316,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
                           memory_order_relaxed);
     ev_idle_stop(loop, &w->again);
     publish_flush(w); /* the writer works while this turn does the rest */
+    spare_turn(w);
     take_moves(w);
     take_results(w);
     publish_submit_waiting(w);
@@ -375,6 +377,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
 
     w->head = head;
     TAILQ_INIT(&w->connections);
+    spare_init(w);
     TAILQ_INIT(&w->feeding);
     TAILQ_INIT(&w->starving);
     TAILQ_INIT(&w->behind);

@@ -89,10 +89,14 @@ struct worker {
     ev_timer accept_pause; /* out of descriptors */
     int lobby_fd;          /* lobby.h */
     ev_io lobby;
-    struct complaint over_limit, out_of_descriptors; /* when accepting */
+    struct complaint over_limit, over_address, out_of_descriptors; /* when accepting */
     enum hub_phase phase;
     bool is_busy; /* draining, and counted in hub.busy */
     int64_t closing_until_us;
+
+    struct connection_list spare;   /* spare.h; who goes first is the first */
+    _Atomic int64_t spare_since_us; /* monotonic, of the first */
+    atomic_uint spare_count, spare_owed;
 
     struct connection_list connections;
     size_t connection_count;

@@ -21,7 +21,7 @@ static const char usage[] =
     "KEPT is how many seconds its session outlives the connection.\n" SECRET_HELP
     "\n"
     "  -t, --token TOKEN      clients of that token; '' for those without one\n" SECRET_FILE_HELP
-    "  -a, --address ADDRESS  the client at that address:port\n"
+    "  -a, --address ADDRESS  the client at that address:port, or all of an address\n"
     "  -r, --refused          instead: what was refused of late to whom, and why;\n"
     "                         the last 256 of each broker thread, since its start\n"
     "  -f, --full             whole tokens\n"

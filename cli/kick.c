@@ -15,12 +15,13 @@ static const char usage[] =
     "       confab kick -a ADDRESS\n\n"
     "Ends MQTT connections to the running server of the data folder: of that\n"
     "client (without -t: one that gave no token), of all clients of a token, or\n"
-    "of the client at that address:port. They are told so (MQTT 5: DISCONNECT\n"
-    "0x98), their wills are published, and nothing keeps them from coming back:\n"
-    "for that, revoke the token. Prints how many there were; exits with 1 when\n"
-    "there was none.\n" SECRET_HELP "\n"
+    "of whoever is at that address:port, or with a host alone of all from there,\n"
+    "those included that have not said CONNECT. Clients are told so (MQTT 5:\n"
+    "DISCONNECT 0x98), their wills are published, and nothing keeps them from\n"
+    "coming back: for that, revoke the token. Prints how many there were; exits\n"
+    "with 1 when there was none.\n" SECRET_HELP "\n"
     "  -t, --token TOKEN      the token; '' is that of clients without one\n" SECRET_FILE_HELP
-    "  -a, --address ADDRESS  as 'confab clients' prints it\n"
+    "  -a, --address ADDRESS  as 'confab clients' prints it, or without the port\n"
     "      --all              every client of the token\n";
 
 static const struct option own[] = {
