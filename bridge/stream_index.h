@@ -26,7 +26,7 @@ struct link_subscription;
 struct audience;
 
 struct audience_filter {
-    struct slice filter;               /* `<token>/<thing or pattern>` */
+    struct slice filter;                    /* `<token>/<thing or pattern>` */
     struct link_subscription *subscription; /* the streamer's */
     struct audience *audience;
     struct index_name *name;
@@ -49,10 +49,15 @@ struct audience {
     STAILQ_ENTRY(audience) touched;
     bool has_pattern;
     uint64_t
-        trimmed_id; /* greatest id retention removed, as of `trimmed_at` */
+        trimmed_id; /* greatest id retention removed, as of `trimmed_at`; with
+                       has_pattern: from any thing of the token */
     uint64_t trimmed_at; /* snapshot number */
     /* With has_pattern: walks over the token's things for it, one at a time. */
     struct gap_walk walk;
+    uint64_t
+        walk_mark; /* trimmed_id when it began: more was removed since where
+                           that is another one now */
+    bool walk_is_long; /* it took several turns */
     uint64_t walks_begun, walks_done;
     size_t filter_count;
     struct audience_filter filters[];

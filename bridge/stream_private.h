@@ -52,23 +52,26 @@ struct stream {
     struct streamer *streamer;
     struct audience *audience; /* NULL from CLOSING on */
     const struct plan *plan;
-    struct stream_start *start; /* NULL once the first bytes are made */
-    struct catchup *catchup;    /* only while it reads the log */
+    struct stream_start *start;        /* NULL once the first bytes are made */
+    struct catchup *catchup;           /* only while it reads the log */
     struct stream_shapes_hold *shapes; /* NULL: its filters have none */
     struct output output;
     ev_io io;
     int fd;
-    uint8_t state;       /* enum stream_state */
-    uint8_t queue;       /* enum stream_queue */
-    uint8_t framing;     /* enum framing */
-    bool half_closed;    /* the reader has sent FIN; it may still be reading */
-    bool failed;         /* the store could not be read: try again */
-    uint32_t discarded;  /* bytes the reader has sent us */
-    uint64_t position;   /* everything for it up to this id is in the output or
+    uint8_t state;      /* enum stream_state */
+    uint8_t queue;      /* enum stream_queue */
+    uint8_t framing;    /* enum framing */
+    bool half_closed;   /* the reader has sent FIN; it may still be reading */
+    bool failed;        /* the store could not be read: try again */
+    uint32_t discarded; /* bytes the reader has sent us */
+    uint64_t position;  /* everything for it up to this id is in the output or
                             sent */
-    uint64_t gap_told;   /* greatest id a gap event named */
-    uint64_t gap_walk;   /* retention may have overtaken it: the walk of its
+    uint64_t gap_told;  /* greatest id a gap event named */
+    uint64_t gap_walk;  /* retention may have overtaken it: the walk of its
                             audience that will tell; 0: none is needed */
+    uint64_t
+        gap_mark; /* under patterns: the audience's trimmed_id, up to which
+                            it knows what is gone */
     int64_t event_at_ms; /* last event; comments are none */
     int64_t sent_at_ms;  /* last byte */
     int64_t until_ms;    /* CLOSING, LINGER: patience ends */

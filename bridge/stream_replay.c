@@ -138,6 +138,20 @@ static uint64_t trimmed(const struct view *v, struct audience *a)
     return a->trimmed_id;
 }
 
+static uint64_t trimmed_of_token(const struct view *v, struct audience *a)
+{
+    struct usage_row usage;
+
+    if (a->trimmed_at == v->st->snapshot)
+        return a->trimmed_id;
+    a->trimmed_at = v->st->snapshot;
+    a->trimmed_id =
+        store_usage(v->st->reader, a->token->node.name, &usage) == STORE_OK
+            ? usage.trimmed_id
+            : 0;
+    return a->trimmed_id;
+}
+
 void stream_check_gap(struct stream *s)
 {
     s->gap_walk = s->audience->walks_begun + 1;
@@ -148,14 +162,67 @@ static void walk_on(const struct view *v, struct audience *a)
 {
     struct slice filters[STREAM_FILTERS_MAX];
     const size_t count = filters_of(a, filters);
+    const bool begins = a->walks_begun == a->walks_done;
     unsigned budget = GAP_BUDGET;
 
-    if (a->walks_begun == a->walks_done) {
+    if (begins) {
         gap_walk_release(&a->walk);
         a->walks_begun++;
+        a->walk_mark = trimmed_of_token(v, a);
     }
-    if (gap_walk_step(&a->walk, v->st->reader, filters, count, &budget))
+    const bool done =
+        gap_walk_step(&a->walk, v->st->reader, filters, count, &budget);
+    if (done)
         a->walks_done = a->walks_begun;
+    a->walk_is_long = !begins || !done;
+}
+
+static bool has_walked(const struct view *v, struct stream *s)
+{
+    struct audience *a = s->audience;
+
+    if (a->walks_done < s->gap_walk)
+        walk_on(v, a);
+    if (a->walks_done < s->gap_walk)
+        return false;
+    if (a->walk_mark == trimmed_of_token(v, a) || a->walk_is_long)
+        return true;
+    /* A short one of an earlier snapshot: once more, in this one. */
+    stream_check_gap(s);
+    walk_on(v, a);
+    return a->walks_done >= s->gap_walk;
+}
+
+/* The same under patterns. While things are walked and afterwards, while the log
+ * is read, more may be removed: the token's mark tells, in each step's snapshot.
+ * Where a walk is short, it is made again; where it is long, which must not be
+ * repeated for each trim, the mark itself is what is told, although what is gone
+ * may not be this stream's. */
+static bool find_trimmed_of_pattern(const struct view *v, struct stream *s,
+                                    uint64_t *ret_to)
+{
+    struct audience *a = s->audience;
+    const uint64_t mark = trimmed_of_token(v, a);
+
+    *ret_to = 0;
+    if (s->position >= v->head) { /* nothing is gone that was never there */
+        s->gap_walk = 0;
+        s->gap_mark = mark;
+        return true;
+    }
+    if (s->gap_walk == 0) {
+        if (mark <= s->position || mark <= s->gap_mark)
+            return true;
+        stream_check_gap(s);
+        if (a->walk_is_long)
+            s->gap_walk = a->walks_done;
+    }
+    if (!has_walked(v, s))
+        return false;
+    s->gap_walk = 0;
+    s->gap_mark = mark;
+    *ret_to = mark == a->walk_mark ? a->walk.trimmed_id : mark;
+    return true;
 }
 
 /* Up to which id things of s are gone, as far as it needs to know. false: this
@@ -163,32 +230,19 @@ static void walk_on(const struct view *v, struct audience *a)
 static bool find_trimmed(const struct view *v, struct stream *s,
                          uint64_t *ret_to)
 {
-    struct audience *a = s->audience;
-
-    *ret_to = 0;
-    if (!a->has_pattern) {
-        *ret_to = trimmed(v, a);
-        return true;
-    }
-    if (s->gap_walk == 0 || s->position >= v->head) {
-        s->gap_walk = 0; /* nothing is gone that was never there */
-        return true;
-    }
-    if (a->walks_done < s->gap_walk)
-        walk_on(v, a);
-    if (a->walks_done < s->gap_walk)
-        return false;
-    s->gap_walk = 0;
-    *ret_to = a->walk.trimmed_id;
+    if (s->audience->has_pattern)
+        return find_trimmed_of_pattern(v, s, ret_to);
+    *ret_to = trimmed(v, s->audience);
     return true;
 }
 
 /* Has retention removed what this reader has not seen? For exact topics that
  * is a look-up per step, in the step's own snapshot, so nothing slips through.
  * For patterns it is a walk over the token's things: at the start of each time
- * the stream reads the log, and whenever it had to wait for its socket. There
- * may be very many of them, so they are walked in slices, between which
- * everybody else has a turn, and the streams of an audience share the walk.
+ * the stream reads the log, whenever it had to wait for its socket, and when
+ * something was removed meanwhile. There may be very many of them, so they are
+ * walked in slices, between which everybody else has a turn, and the streams of
+ * an audience share the walk.
  * false: it must go on before the stream reads. */
 static bool put_gap(const struct view *v, struct stream *s)
 {

@@ -308,7 +308,7 @@ void schema_put_usage(struct buffer *b, const struct usage_row *usage)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 9);
+    pack_row(&p, 10);
     msgpack_pack_int64(&p, usage->window_start_us);
     msgpack_pack_uint64(&p, usage->writes);
     msgpack_pack_uint64(&p, usage->reads);
@@ -317,6 +317,7 @@ void schema_put_usage(struct buffer *b, const struct usage_row *usage)
     msgpack_pack_uint64(&p, usage->retained);
     msgpack_pack_uint64(&p, usage->sessions);
     msgpack_pack_uint64(&p, usage->session_bytes);
+    msgpack_pack_uint64(&p, usage->trimmed_id);
 }
 
 bool schema_get_usage(MDB_val v, struct usage_row *ret_usage)
@@ -333,6 +334,7 @@ bool schema_get_usage(MDB_val v, struct usage_row *ret_usage)
     usage.retained = unpack_uint(&u);
     usage.sessions = elements > 7 ? unpack_uint(&u) : 0; /* came later */
     usage.session_bytes = elements > 8 ? unpack_uint(&u) : 0;
+    usage.trimmed_id = elements > 9 ? unpack_uint(&u) : 0;
     if (u.failed)
         return false;
     *ret_usage = usage;

@@ -241,6 +241,8 @@ struct usage_row {
     uint64_t bytes;    /* of its messages, properties and things included */
     uint64_t sessions; /* stored MQTT sessions */
     uint64_t session_bytes; /* of these and all that belongs to them */
+    uint64_t trimmed_id; /* the greatest of its things': up to there something may
+                            be gone. Of trims since there is this field */
 };
 enum store_err store_usage(struct store_reader *r, struct slice token,
                            struct usage_row *ret_row);

@@ -252,15 +252,23 @@ static void shorten(struct thing_state *state, const struct trim *trim,
     }
 }
 
-static enum store_err give_back(struct transaction *t, struct thing *thing,
-                                uint64_t bytes)
+/* What it held, and that something of the token is gone up to there. */
+static enum store_err tell_token(struct transaction *t, struct thing *thing,
+                                 uint64_t bytes)
 {
+    const uint64_t trimmed_id = thing->state.row.trimmed_id;
     struct token *who;
     const enum store_err err = account_of_thing(t, thing, &who);
 
-    if (err == STORE_OK)
-        account_subtract(t, who, ACCOUNT_MESSAGES, bytes);
-    return err;
+    if (err != STORE_OK)
+        return err;
+    account_subtract(t, who, ACCOUNT_MESSAGES, bytes);
+    if (who != NULL && !account_is_nobody(who) &&
+        who->usage.trimmed_id < trimmed_id) {
+        token_changed(&t->tokens, who);
+        who->usage.trimmed_id = trimmed_id;
+    }
+    return STORE_OK;
 }
 
 static void bound_deletions(struct transaction *t)
@@ -302,7 +310,7 @@ enum store_err trim_through(struct transaction *t, struct thing *thing,
     shorten(&thing->state, &trim, next_id);
     *ret_removed = trim.count;
     t->trimmed += trim.count;
-    return give_back(t, thing, stored_before - thing->state.stored);
+    return tell_token(t, thing, stored_before - thing->state.stored);
 }
 
 enum store_err trim_apply(struct transaction *t, struct command *c)

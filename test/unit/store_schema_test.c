@@ -273,7 +273,7 @@ static void tokens_usage_trims_and_numbers_come_back(void **state)
                                     .created_us = 1,
                                     .revoked_us = INT64_MAX,
                                     .implied = true};
-    const struct usage_row usage = {1, 2, 3, 4, 5, UINT64_MAX, 8, 9};
+    const struct usage_row usage = {1, 2, 3, 4, 5, UINT64_MAX, 8, 9, 10};
     struct buffer b = BUFFER_INIT;
     struct token_row got_token;
     struct usage_row got_usage;
@@ -331,7 +331,7 @@ static void encode_any(unsigned kind, struct buffer *b)
 {
     const struct message m = {.topic = slice_str("t"), .payload = {"x", 1}};
     const struct token_row token = {.plan = slice_str("free")};
-    const struct usage_row usage = {1, 2, 3, 4, 5, 6, 7, 8};
+    const struct usage_row usage = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 
     buffer_clear(b);
     switch (kind) {

@@ -67,7 +67,7 @@ static void tokens_are_found_and_listed_bytewise(void **state)
 
 static void usage_is_that_of_the_token(void **state)
 {
-    const struct usage_row usage = {1, 2, 3, 4, 5, 6, 7, 8};
+    const struct usage_row usage = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     struct buffer b = BUFFER_INIT;
     struct usage_row got;
     struct fixture f;

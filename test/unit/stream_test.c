@@ -1,6 +1,10 @@
 /* What streams are given: from the start, the log and the link. */
 #include "stream_fixture.h"
 
+#include <stdatomic.h>
+
+#include "store/catchup.h"
+
 /* ---- beginning ----------------------------------------------------------- */
 
 static void what_is_said_after_the_start_arrives(void **state)
@@ -189,6 +193,126 @@ static void removed_messages_are_announced_as_a_gap(void **state)
             expect_message(&r, &c[i], "a", "{}");
     expect_nothing(&r, SECOND / 20);
     hang_up(&r);
+}
+
+/* What removes a message at a moment that the test chooses: the program is linked
+ * so that the streamer's calls of these two come here (CMakeLists.txt). */
+#define TURN_OVER_US                                                          \
+    5000 /* longer than a stream's step and all streams' turn */
+static const char *_Atomic trimmed_in_walk, *_Atomic trimmed_in_reading;
+static uint64_t trimmed_through;
+
+bool __real_gap_walk_step(struct gap_walk *g, struct store_reader *r,
+                          const struct slice *list, size_t count,
+                          unsigned *budget);
+bool __wrap_gap_walk_step(struct gap_walk *g, struct store_reader *r,
+                          const struct slice *list, size_t count,
+                          unsigned *budget);
+enum catchup_step __real_catchup_next(struct catchup *c,
+                                      struct store_reader *r, uint64_t upto,
+                                      unsigned budget,
+                                      struct record *ret_record);
+enum catchup_step __wrap_catchup_next(struct catchup *c,
+                                      struct store_reader *r, uint64_t upto,
+                                      unsigned budget,
+                                      struct record *ret_record);
+
+/* After the first thing; the walk goes on in the next turn. */
+bool __wrap_gap_walk_step(struct gap_walk *g, struct store_reader *r,
+                          const struct slice *list, size_t count,
+                          unsigned *budget)
+{
+    const char *topic = atomic_exchange(&trimmed_in_walk, NULL);
+    unsigned one = 1;
+
+    if (topic == NULL)
+        return __real_gap_walk_step(g, r, list, count, budget);
+    const bool done = __real_gap_walk_step(g, r, list, count, &one);
+    assert_false(done);
+    assert_result(trim(&w, topic, trimmed_through), OK);
+    usleep(TURN_OVER_US);
+    return done;
+}
+
+/* Before the first record; reading goes on in the next turn. */
+enum catchup_step __wrap_catchup_next(struct catchup *c,
+                                      struct store_reader *r, uint64_t upto,
+                                      unsigned budget,
+                                      struct record *ret_record)
+{
+    const char *topic = atomic_exchange(&trimmed_in_reading, NULL);
+
+    if (topic == NULL)
+        return __real_catchup_next(c, r, upto, budget, ret_record);
+    assert_result(trim(&w, topic, trimmed_through), OK);
+    usleep(TURN_OVER_US);
+    (void)ret_record;
+    return CATCHUP_MORE;
+}
+
+static bool has_got(const struct reader *r, const char *text)
+{
+    return memmem(r->got.data, r->got.len, text, strlen(text)) != NULL;
+}
+
+/* Up to which id gaps were announced. */
+static uint64_t told_up_to(struct reader *r)
+{
+    uint64_t most = 0;
+
+    buffer_put_char(&r->got, 0);
+    r->got.len--;
+    for (const char *at = r->got.data;
+         (at = strstr(at, "event: gap\n")) != NULL; at++) {
+        const uint64_t to = strtoull(strstr(at, "\"to\":") + 5, NULL, 10);
+        most = to > most ? to : most;
+    }
+    return most;
+}
+
+static void wait_for_text(struct reader *r, const char *text)
+{
+    const int64_t until_us = clock_mono_us() + PATIENCE_US;
+
+    while (!has_got(r, text)) {
+        assert_true(clock_mono_us() < until_us);
+        pump();
+        read_some(r);
+        usleep(500);
+    }
+}
+
+static void check_announced(const char *_Atomic *moment)
+{
+    struct reader r;
+
+    store("tok/a/x", "{}");
+    store("tok/b/x", "{}");
+    const uint64_t before = head();
+    trimmed_through = store("tok/a/x", "gone").id;
+    store("tok/a/x", "kept");
+    say("tok/b/x", "end");
+    atomic_store(moment, "tok/a/x");
+    listen_after(&r, "+/x", before);
+    wait_for_text(&r, "end");
+    assert_null(*moment);
+    assert_true(has_got(&r, "kept"));
+    assert_false(has_got(&r, "gone"));
+    assert_int_equal(told_up_to(&r), trimmed_through);
+    hang_up(&r);
+}
+
+static void what_is_removed_while_gaps_are_looked_for_is_announced(
+    void **state)
+{
+    (void)state;
+    check_announced(&trimmed_in_walk);
+}
+
+static void what_is_removed_while_the_log_is_read_is_announced(void **state)
+{
+    (void)state;
+    check_announced(&trimmed_in_reading);
 }
 
 static void a_cursor_from_the_future_is_a_gap(void **state)
@@ -498,6 +622,8 @@ int main(void)
         TEST(what_was_replayed_is_not_given_again_by_the_link),
         TEST(a_lost_link_costs_nothing_and_doubles_nothing),
         TEST(removed_messages_are_announced_as_a_gap),
+        TEST(what_is_removed_while_gaps_are_looked_for_is_announced),
+        TEST(what_is_removed_while_the_log_is_read_is_announced),
         TEST(a_cursor_from_the_future_is_a_gap),
         TEST(several_filters_give_each_message_once_in_order),
         TEST(an_event_is_a_chunk_of_its_own),
