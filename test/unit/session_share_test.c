@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "test/unit/broker_fixture.h"
 
-#define PATIENCE_US INT64_C(10000000)
+#define PATIENCE_US INT64_C(30000000)
 
 static struct broker_fixture b;
 
