@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -304,12 +305,8 @@ static unsigned read_hex4(const char *p)
 {
     unsigned v = 0;
 
-    for (int i = 0; i < 4; i++) {
-        const char c = p[i];
-        v = v << 4 | (unsigned)(c <= '9'   ? c - '0'
-                                : c <= 'F' ? c - 'A' + 10
-                                           : c - 'a' + 10);
-    }
+    for (int i = 0; i < 4; i++)
+        v = v << 4 | (unsigned)hex_digit(p[i]);
     return v;
 }
 

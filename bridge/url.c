@@ -2,16 +2,7 @@
 
 #include <string.h>
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "base/hex.h"
 
 bool url_decode(struct slice in, bool plus, char *out, size_t *ret_len)
 {
@@ -21,8 +12,8 @@ bool url_decode(struct slice in, bool plus, char *out, size_t *ret_len)
     for (size_t i = 0; i < in.len; i++) {
         char c = p[i];
         if (c == '%') {
-            const int high = i + 2 < in.len ? hex(p[i + 1]) : -1;
-            const int low = high >= 0 ? hex(p[i + 2]) : -1;
+            const int high = i + 2 < in.len ? hex_digit(p[i + 1]) : -1;
+            const int low = high >= 0 ? hex_digit(p[i + 2]) : -1;
             if (low < 0 || (high | low) == 0)
                 return false;
             c = (char)(high << 4 | low);
