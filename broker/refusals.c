@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "broker/client_name.h"
 #include "broker/worker.h"
 
 #define SECOND_US INT64_C(1000000)
@@ -142,22 +143,6 @@ static bool may_write_line(struct refusals *r, int64_t now_us)
     return true;
 }
 
-/* The client id; where it has the token in it, which many make their ids of, that
- * is shortened. */
-static void put_id(struct buffer *b, const struct refusal *e)
-{
-    const char *at = e->id, *end = e->id + e->id_len, *found;
-
-    while (e->token_len > 0 &&
-           (found = memmem(at, (size_t)(end - at), e->token, e->token_len)) !=
-               NULL) {
-        buffer_put(b, at, (size_t)(found - at));
-        buffer_put_str(b, log_token(e->token, e->token_len).text);
-        at = found + e->token_len;
-    }
-    buffer_put(b, at, (size_t)(end - at));
-}
-
 static void write_line(struct refusals *r, const struct refusal *e)
 {
     char times[40] = "", others[64] = "";
@@ -169,7 +154,8 @@ static void write_line(struct refusals *r, const struct refusal *e)
         snprintf(others, sizeof(others),
                  " (%" PRIu64 " more such lines were left out)", r->left_out);
     r->left_out = 0;
-    put_id(&id, e);
+    client_name_put(&id, slice_of(e->id, e->id_len),
+                    slice_of(e->token, e->token_len));
     log_info("broker", "refused %s of token %s, client '%.*s', %s: %s%s%s",
              refused_packet_name(e->packet),
              log_token(e->token, e->token_len).text, (int)id.len,

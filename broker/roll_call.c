@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "broker/client_name.h"
 #include "broker/publish.h"
 #include "broker/worker.h"
 
@@ -202,8 +203,14 @@ static uint32_t code_point(const unsigned char *p, size_t len)
     return c;
 }
 
-static void put_client_id(struct buffer *b, struct slice id)
+static void put_client_id(struct buffer *b, struct slice whole,
+                          struct slice token, bool full)
 {
+    struct buffer shown = BUFFER_INIT;
+
+    if (!full)
+        client_name_put(&shown, whole, token);
+    const struct slice id = full ? whole : buffer_slice(&shown);
     const unsigned char *p = id.data;
     size_t at = 0, len;
 
@@ -221,7 +228,8 @@ static void put_client_id(struct buffer *b, struct slice id)
     }
     buffer_put_char(b, '"');
     if (at < id.len)
-        buffer_printf(b, ",\"client_bytes\":%zu", id.len);
+        buffer_printf(b, ",\"client_bytes\":%zu", whole.len);
+    buffer_release(&shown);
 }
 
 static void put_entry(struct buffer *b, const struct connection *c, bool full)
@@ -231,7 +239,7 @@ static void put_entry(struct buffer *b, const struct connection *c, bool full)
     buffer_put_str(b, "{\"token\":");
     put_token(b, connection_token(c), full);
     buffer_put_str(b, ",\"client\":");
-    put_client_id(b, client_id(c));
+    put_client_id(b, client_id(c), connection_token(c), full);
     buffer_printf(b,
                   ",\"address\":\"%s\",\"version\":\"%s\",\"transport\":"
                   "\"%s\",\"since\":\"",
@@ -256,7 +264,8 @@ static void put_refusal(struct buffer *b, const struct refusal *e, bool full)
     buffer_put_str(b, "{\"token\":");
     put_token(b, slice_of(e->token, e->token_len), full);
     buffer_put_str(b, ",\"client\":");
-    put_client_id(b, slice_of(e->id, e->id_len));
+    put_client_id(b, slice_of(e->id, e->id_len),
+                  slice_of(e->token, e->token_len), full);
     if (e->id_full_len > e->id_len)
         buffer_printf(b, ",\"client_bytes\":%u", e->id_full_len);
     buffer_put_str(b, ",\"address\":");

@@ -1,8 +1,10 @@
 /* confab backup, confab restore. */
 #include "store/backup.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/folder.h"
@@ -36,6 +38,18 @@ static int parse(struct settings *s, int argc, char **argv, const char *usage)
     return end;
 }
 
+/* Of the copy's folder, which is no data folder. */
+static int copy_failure(const char *command, const char *dir,
+                        enum store_err err, int detail)
+{
+    if (detail == ENOENT)
+        return failure(command,
+                       "%s: the folder it is to be made in does not exist",
+                       dir);
+    return failure(command, "%s: %s", dir,
+                   detail != 0 ? strerror(detail) : store_strerror(err));
+}
+
 int cli_backup(int argc, char **argv)
 {
     static struct settings s;
@@ -59,7 +73,7 @@ int cli_backup(int argc, char **argv)
                        "folder",
                        dir);
     return err == STORE_OK ? EXIT_SUCCESS
-                           : folder_failure(argv[0], dir, err, detail);
+                           : copy_failure(argv[0], dir, err, detail);
 }
 
 int cli_restore(int argc, char **argv)

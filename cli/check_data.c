@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/cli.h"
+#include "cli/folder.h"
 #include "store/check.h"
 
 #define PROGRESS_US 1000000
@@ -54,9 +54,7 @@ int check_data(const char *dir)
     if (telling.on_terminal)
         fputs("\r\033[K", stderr);
     if (err != STORE_OK)
-        return failure("check", "data folder %s: %s%s%s", dir,
-                       store_strerror(err), detail != 0 ? ": " : "",
-                       detail != 0 ? strerror(detail) : "");
+        return folder_failure("check", dir, err, detail);
     if (c.problems > CHECK_PROBLEMS_MAX)
         printf("and %" PRIu64 " more\n", c.problems - CHECK_PROBLEMS_MAX);
     if (c.problems > 0) {

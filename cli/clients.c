@@ -16,7 +16,8 @@ static const char usage[] =
     "                      [--token-file FILE] [CLIENT_ID]\n\n"
     "Lists the MQTT clients that are connected to the running server of the data\n"
     "folder; administrators are not among them. In CLIENT_ID a * stands for any\n"
-    "text. Tokens are shortened, and '(none)' is a client without one.\n"
+    "text. Tokens are shortened, in client ids as well, and '(none)' is a client\n"
+    "without one.\n"
     "QUEUED is bytes; STATE says whether it reads what is new or what it missed;\n"
     "KEPT is how many seconds its session outlives the connection.\n" SECRET_HELP
     "\n"
@@ -24,7 +25,7 @@ static const char usage[] =
     "  -a, --address ADDRESS  the client at that address:port, or all of an address\n"
     "  -r, --refused          instead: what was refused of late to whom, and why;\n"
     "                         the last 256 of each broker thread, since its start\n"
-    "  -f, --full             whole tokens\n"
+    "  -f, --full             whole tokens, and client ids as they are\n"
     "  -j, --json             a JSON object per line\n";
 
 static const struct option own[] = {

@@ -24,13 +24,23 @@ const char *folder_default(void)
     return exists(INSTALLED) ? INSTALLED : LOCAL;
 }
 
-int folder_damage(const char *command, const char *dir, const char *what)
+/* Behind `data folder DIR: `, which is not said twice. */
+static const char *what(enum store_err err)
+{
+    static const char prefix[] = "data folder ";
+    const char *text = store_strerror(err);
+    const size_t len = sizeof(prefix) - 1;
+
+    return strncmp(text, prefix, len) == 0 ? text + len : text;
+}
+
+int folder_damage(const char *command, const char *dir, const char *found)
 {
     return failure(command,
                    "data folder %s: data.mdb is damaged: %s. 'confab check "
                    "--data %s' lists every such place; keep a copy of the "
                    "folder and restore a back-up",
-                   dir, what, dir);
+                   dir, found, dir);
 }
 
 int folder_failure(const char *command, const char *dir, enum store_err err,
@@ -44,8 +54,10 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
             "server's folder with --data",
             dir);
     case STORE_LOCKED: /* detail says the same once more */
-        return failure(command, "data folder %s: %s", dir,
-                       store_strerror(err));
+        return failure(command,
+                       "data folder %s: %s: stop that one, or name another "
+                       "folder with --data",
+                       dir, what(err));
     case STORE_ACCESS:
         if (detail == EACCES || detail == EPERM)
             return failure(
@@ -58,7 +70,12 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
         return folder_damage(command, dir, "it is no store, or cut short");
     default: break;
     }
-    return failure(command, "data folder %s: %s%s%s", dir, store_strerror(err),
+    if (err == STORE_ACCESS && detail == ENOENT)
+        return failure(command,
+                       "data folder %s: the folder it is to be made in does "
+                       "not exist",
+                       dir);
+    return failure(command, "data folder %s: %s%s%s", dir, what(err),
                    detail != 0 ? ": " : "",
                    detail != 0 ? strerror(detail) : "");
 }

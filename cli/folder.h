@@ -17,7 +17,7 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
                    int detail);
 
 /* The same of a damaged store: what was found. */
-int folder_damage(const char *command, const char *dir, const char *what);
+int folder_damage(const char *command, const char *dir, const char *found);
 
 /* The server that runs on the folder. NULL: it has been said why not. */
 struct client *folder_client(const struct settings *s, const char *command);

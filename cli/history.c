@@ -153,7 +153,7 @@ int cli_history(int argc, char **argv)
 {
     static struct settings s;
     struct wanted w = {.limit = 50};
-    char topic[TOPIC_SIZE];
+    char topic[TOPIC_SIZE], shown[SECRET_SHOWN];
     struct store *store = NULL;
     int detail = 0;
     const int end =
@@ -178,7 +178,7 @@ int cli_history(int argc, char **argv)
     if (err == STORE_NOTFOUND && store != NULL) {
         store_close(store);
         return failure(NAME, "%s: nothing was ever stored there",
-                       argv[s.first]);
+                       secret_show(topic, shown, sizeof(shown)));
     }
     if (err == STORE_OK) {
         err = print_all(store, &w, topic);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/log.h"
 #include "base/topic.h"
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -11,6 +12,7 @@
 #include "cli/secret.h"
 
 #define NAME "pub"
+#define UNKNOWN_TOKEN 401
 #define TOPIC_SIZE 65536
 #define PAYLOAD_MAX (64U * 1024 * 1024) /* of what is read from stdin */
 
@@ -50,6 +52,16 @@ static bool take(void *arg, int option, const char *value)
     return true;
 }
 
+static int unknown_token(const char *topic)
+{
+    const struct slice token = topic_first_level(slice_str(topic));
+
+    return failure(NAME,
+                   "%s: unknown token: make it (confab token create NAME), or "
+                   "see which there are (confab token list)",
+                   log_token(token.data, token.len).text);
+}
+
 static int publish(struct client *c, const char *topic, struct slice payload,
                    bool retain)
 {
@@ -58,6 +70,8 @@ static int publish(struct client *c, const char *topic, struct slice payload,
     if (!client_publish(c, slice_str(topic), payload, retain, &a) ||
         a.status != 200) {
         free(a.result);
+        if (a.status == UNKNOWN_TOKEN)
+            return unknown_token(topic);
         return failure(NAME, "%s", a.reason[0] != '\0' ? a.reason : "refused");
     }
     free(a.result);
@@ -101,7 +115,7 @@ int cli_pub(int argc, char **argv)
 {
     static struct settings s;
     struct flags f = {0};
-    char topic[TOPIC_SIZE];
+    char topic[TOPIC_SIZE], shown[SECRET_SHOWN];
     struct secret secret;
     struct slice token, thing;
     int end = settings_parse(&s, argc, argv, "lr", own, take, &f, usage);
@@ -120,7 +134,7 @@ int cli_pub(int argc, char **argv)
     if (!topic_split(slice_str(topic), &token, &thing) ||
         !name_publishable(slice_str(topic)))
         return usage_error(NAME, "expected TOKEN/THING, not '%s'",
-                           argv[s.first]);
+                           secret_show(argv[s.first], shown, sizeof(shown)));
     struct client *c = folder_client(&s, NAME);
     if (c == NULL)
         return EXIT_FAILURE;

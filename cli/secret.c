@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "cli/folder.h"
 
 #define NOT_A_TOKEN "a token is 1 to 64 of A-Z a-z 0-9 _ -"
@@ -127,6 +128,17 @@ int secret_read_any(const struct settings *s, const char *command,
         return EXIT_SUCCESS;
     }
     return secret_read(s, command, given, file, ret);
+}
+
+const char *secret_show(const char *topic, char *out, size_t size)
+{
+    const struct slice level = topic_first_level(slice_str(topic));
+    const bool has_token = token_valid(level);
+
+    (void)snprintf(out, size, "%s%s",
+                   has_token ? log_token(level.data, level.len).text : "",
+                   has_token ? topic + level.len : topic);
+    return out;
 }
 
 static int below(const char *command, const struct secret *token,

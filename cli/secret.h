@@ -39,6 +39,11 @@ int secret_read(const struct settings *s, const char *command,
 int secret_read_any(const struct settings *s, const char *command,
                     const char *given, const char *file, struct secret *ret);
 
+/* A topic for an error message: its first level, a token, is shortened as in
+ * logs. Returns `out`. */
+#define SECRET_SHOWN 512
+const char *secret_show(const char *topic, char *out, size_t size);
+
 /* A topic or filter, copied into `out`: below `token`, or, where that is "", with a
  * first level that may be shortened. */
 int secret_topic(const struct settings *s, const char *command,

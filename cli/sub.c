@@ -98,6 +98,7 @@ int cli_sub(int argc, char **argv)
 {
     static struct settings s;
     static char filters[FILTERS_MAX][FILTER_SIZE];
+    char shown[SECRET_SHOWN];
     const char *names[FILTERS_MAX];
     struct printing p = {0};
     const char *error;
@@ -120,7 +121,8 @@ int cli_sub(int argc, char **argv)
         if (named != EXIT_SUCCESS)
             return named;
         if (!filter_valid(slice_str(filter)))
-            return usage_error(NAME, "not a filter: %s", argv[i]);
+            return usage_error(NAME, "not a filter: %s",
+                               secret_show(argv[i], shown, sizeof(shown)));
         names[i - s.first] = filter;
     }
     for (int i = s.first; i < argc; i++)

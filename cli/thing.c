@@ -88,7 +88,7 @@ static int purge(struct client *client, const char *topic, const char *shown)
 int cli_thing(int argc, char **argv)
 {
     static struct settings s;
-    char topic[TOPIC_SIZE];
+    char topic[TOPIC_SIZE], shown[SECRET_SHOWN];
     struct slice token, thing;
     const char *file = NULL;
     struct secret secret;
@@ -107,11 +107,12 @@ int cli_thing(int argc, char **argv)
         return end;
     if (!topic_split(slice_str(topic), &token, &thing))
         return usage_error(NAME, "expected TOKEN/THING, not '%s'",
-                           argv[s.first + 1]);
+                           secret_show(argv[s.first + 1], shown,
+                                       sizeof(shown)));
     struct client *client = folder_client(&s, NAME);
     if (client == NULL)
         return EXIT_FAILURE;
-    end = purge(client, topic, argv[s.first + 1]);
+    end = purge(client, topic, secret_show(topic, shown, sizeof(shown)));
     client_close(client);
     return end;
 }

@@ -112,6 +112,11 @@ suite('Tokens that do not stand in argv', { set: { 'tokens.access': 'registered'
     assert.ok(!await valid(one) && !await valid(two))
   })
 
+  it('`confab pub` to an unknown token says what to do', async () => {
+    const { code, stderr } = await run(BINARY, server.cliArguments('pub', 'nosuch/a', 'x'))
+    assert.deepEqual([code, stderr], [1, 'confab pub: n…: unknown token: make it (confab token create NAME), or see which there are (confab token list)\n'])
+  })
+
   it('what is no token is refused', async () => {
     for (const text of ['', '\n', 'no/token\n', `${'x'.repeat(65)}\n`, `${'x'.repeat(500)}\n`]) {
       const { code, stderr } = await cli(['token', 'revoke', '-'], text)
@@ -202,10 +207,54 @@ suite('Small things', {}, (server) => {
     assert.equal(JSON.parse(seen.stdout).seq, 1)
   })
 
+  it('a token that a client id has in it is shortened wherever ids are printed', async () => {
+    const token = newToken()
+    const clientId = `dev-${token}-1`
+    const shown = `dev-${token.slice(0, 4)}…-1`
+    const device = await server.device({ token, clientId })
+    await device.publish('elsewhere/x', '1', { qos: 1 }).catch(() => {}) // refused
+    for (const args of [['clients'], ['clients', '--json'], ['clients', '--refused'], ['clients', '--refused', '--json']]) {
+      const { stdout } = await cli([...args, clientId])
+      assert.ok(stdout.includes(shown), `${args}: ${stdout}`)
+      assert.ok(!stdout.includes(token), args.join(' '))
+      assert.ok((await cli([...args, '--full', '--', clientId])).stdout.includes(clientId), args.join(' '))
+    }
+  })
+
+  it('errors shorten tokens', async () => {
+    const token = newToken()
+    await server.say(token, 'x', {})
+    for (const args of [['history', `${token}/nosuch`], ['thing', 'purge', `${token}/nosuch`], ['thing', 'purge', `${token}/a/`],
+      ['pub', `${token}/a/+`, '1'], ['sub', `${token}/a/#/b`]]) {
+      const { code, stderr } = await cli(args)
+      assert.notEqual(code, 0, args.join(' '))
+      assert.ok(stderr.includes(`${token.slice(0, 4)}…/`), stderr)
+      assert.ok(!stderr.includes(token), stderr)
+    }
+  })
+
+  it('errors name the folder that is meant, once, and say what to do', async () => {
+    const missing = path.join(path.dirname(server.data), 'no', 'such')
+    const file = path.join(path.dirname(server.data), 'file')
+    fs.writeFileSync(file, '')
+    const copy = path.join(path.dirname(server.data), 'a', 'b')
+    const said = {
+      [`confab check: data folder ${missing}: nothing was ever stored there: name the server's folder with --data\n`]: ['check', '--data', missing],
+      [`confab run: data folder ${missing}: the folder it is to be made in does not exist\n`]: ['run', '--data', missing],
+      [`confab run: data folder ${file}: cannot be read or written: Not a directory\n`]: ['run', '--data', file],
+      [`confab backup: ${copy}: the folder it is to be made in does not exist\n`]: ['backup', '--data', server.data, copy],
+      [`confab backup: ${file}: Not a directory\n`]: ['backup', '--data', server.data, file]
+    }
+    for (const [text, args] of Object.entries(said)) {
+      const { code, stderr } = await run(BINARY, args)
+      assert.deepEqual([code, stderr], [1, text])
+    }
+  })
+
   it('a folder in use says so once', async () => {
     const { code, stderr } = await run(BINARY, ['broker', '--data', server.data, '-s', 'mqtt.listen=127.0.0.1:0'])
     assert.equal(code, 1)
-    assert.match(stderr, /: data folder in use by another process\n$/)
+    assert.equal(stderr, `confab broker: data folder ${server.data}: in use by another process: stop that one, or name another folder with --data\n`)
   })
 })
 
