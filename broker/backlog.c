@@ -27,7 +27,7 @@ void backlog_wake(struct connection *c)
     if (c->feeding || c->state != CONNECTION_OPEN || !has_backlog(c))
         return;
     c->feeding = true;
-    TAILQ_INSERT_TAIL(&c->worker->feeding, c, feed);
+    turn_feed_add(c);
 }
 
 void backlog_forget(struct connection *c)
@@ -35,7 +35,7 @@ void backlog_forget(struct connection *c)
     if (!c->feeding)
         return;
     c->feeding = false;
-    TAILQ_REMOVE(&c->worker->feeding, c, feed);
+    turn_feed_remove(c);
 }
 
 /* A queue that is still draining is left alone, so that a slow reader is given
@@ -60,10 +60,10 @@ static bool step(struct connection *c, struct store_reader *r)
 
 bool backlog_turn(struct worker *w)
 {
-    struct connection *c;
+    struct connection *c = turn_feed_next(w);
     bool good = true;
 
-    if (TAILQ_EMPTY(&w->feeding))
+    if (c == NULL)
         return false;
     struct store_reader *r = store_reader_acquire(w->hub->store);
     if (r == NULL || store_reader_begin(r) != STORE_OK) {
@@ -74,7 +74,6 @@ bool backlog_turn(struct worker *w)
     }
     const int64_t deadline_us = clock_mono_us() + TURN_US;
     do {
-        c = TAILQ_FIRST(&w->feeding);
         backlog_forget(c); /* those who wait for their client come back */
         /* Filled in this turn, and not written yet: nobody would wake it. */
         if (c->state == CONNECTION_OPEN && !c->out.blocked)
@@ -87,10 +86,10 @@ bool backlog_turn(struct worker *w)
             else
                 share_member_wake(c);
         }
-    } while (good && !TAILQ_EMPTY(&w->feeding) &&
-             clock_mono_us() < deadline_us);
+        c = turn_feed_next(w);
+    } while (good && c != NULL && clock_mono_us() < deadline_us);
     store_reader_release(r);
     if (!good)
         worker_try_later(w);
-    return good && !TAILQ_EMPTY(&w->feeding);
+    return good && c != NULL;
 }

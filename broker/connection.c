@@ -107,6 +107,7 @@ static void take_off(struct connection *c)
 {
     struct worker *w = c->worker;
 
+    turn_share_forget(c);
     spare_leave(c);
     lobby_leave(c);
     ev_io_stop(w->loop, &c->readable);
@@ -286,6 +287,7 @@ void connection_close(struct connection *c, enum close_reason reason,
     lobby_leave(c);
     connection_forget_starving(c);
     connection_forget_behind(c);
+    turn_share_forget(c);
     backlog_forget(c);
     if (was_open)
         count_client(c, -1);
@@ -342,7 +344,8 @@ static void check_keep_alive(struct connection *c)
     const int64_t now_us = c->worker->mono_us;
 
     /* Not read from for want of credits: it may well have said something. */
-    if (c->stalled && (c->commands > 0 || c->starving || c->behind_own))
+    if (c->stalled && (c->commands > 0 || c->starving || c->behind_own ||
+                       c->awaits_turn))
         c->heard_us = now_us;
     const double silent_s = (double)(now_us - c->heard_us) / 1e6;
     if (silent_s < c->keep_alive_s)
@@ -359,7 +362,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     switch (c->state) {
     case CONNECTION_NEW:
-        if (c->opening || c->starving) /* we are slow, not the client */
+        if (c->opening || c->starving || c->awaits_turn) /* we are slow, not the client */
             start_timer(c, CONNECT_WITHIN_S);
         else
             connection_close(c, CLOSE_NO_CONNECT, NULL);

@@ -154,6 +154,7 @@ struct connection {
     bool stalled;  /* not read from: credits, answers or hold */
     bool starving; /* in worker.starving: the credits of its worker, or of its
                       token, are used up */
+    bool awaits_turn; /* in turn_share.waiting: its token's share is used up */
     bool held;     /* 3.1.1 over its hourly limit: PUBACK is held back */
     uint32_t held_retry_s;
 
@@ -164,14 +165,15 @@ struct connection {
     bool in_index; /* it has ended, and counts in worker.dead_count */
     uint64_t filter_cost;
     TAILQ_HEAD(, retained_scan) scans;
-    bool feeding;     /* in worker.feeding */
+    bool feeding;     /* in turn_share.feeding */
     uint32_t shares;  /* groups it is in, or joins */
     uint32_t joining; /* groups that have not answered: its SUBSCRIBE waits */
     LIST_HEAD(, share_member) shares_paused; /* for it to have room */
 
     TAILQ_ENTRY(connection) all;    /* worker.connections */
     TAILQ_ENTRY(connection) spare;  /* worker.spare */
-    TAILQ_ENTRY(connection) feed;   /* worker.feeding */
+    TAILQ_ENTRY(connection) feed;   /* turn_share.feeding */
+    TAILQ_ENTRY(connection) wait;   /* turn_share.waiting */
     TAILQ_ENTRY(connection) starve; /* worker.starving */
     TAILQ_ENTRY(connection) behind; /* worker.behind */
     SLIST_ENTRY(connection) dead;   /* worker.dead */
@@ -234,6 +236,8 @@ void connection_end(struct connection *c);
 void connection_stall(struct connection *c);
 /* Credits came back: goes on reading when enough of them did, or leaves. */
 void connection_credit(struct connection *c);
+/* It waited for a share of the worker's turn, and has it now. */
+void connection_take_turn(struct connection *c);
 /* Those of this worker that waited for what they published to be fanned out, as
  * far as it is. */
 void connection_resume_behind(struct worker *w);

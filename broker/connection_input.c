@@ -96,6 +96,12 @@ void connection_stall(struct connection *c)
     }
 }
 
+static void await_turn(struct connection *c)
+{
+    connection_stall(c);
+    turn_share_wait(c);
+}
+
 void connection_resume_behind(struct worker *w)
 {
     struct connection *c;
@@ -155,6 +161,13 @@ static void keep_rest(struct connection *c, struct kept own, const char *data,
     free(own.data);
 }
 
+/* Each may take as long as many others. */
+static bool is_costly(enum packet_type type)
+{
+    return type == PACKET_SUBSCRIBE || type == PACKET_UNSUBSCRIBE ||
+           type == PACKET_CONNECT;
+}
+
 enum feeding {
     FEED_ON,   /* what is left is no whole packet, or must wait */
     FEED_ENDED /* the connection has ended */
@@ -166,12 +179,14 @@ static enum feeding take_packets(struct connection *c, const char *data,
                                  size_t len, size_t *ret_used,
                                  struct worker **ret_home)
 {
+    struct turn_meter meter = turn_meter_begin(c, len);
     struct packet_frame frame;
     struct packet_error error;
     size_t used = 0;
+    bool goes_on = turn_share_is_left(c);
 
     *ret_home = NULL;
-    while (used < len && may_read(c)) {
+    while (used < len && goes_on && may_read(c)) {
         if (c->state == CONNECTION_NEW &&
             (uint8_t)data[used] >> 4 != PACKET_CONNECT) {
             connection_close(c, CLOSE_PROTOCOL,
@@ -201,12 +216,16 @@ static enum feeding take_packets(struct connection *c, const char *data,
         session_packet(c, &frame);
         if (c->joining == 0) /* else it is read again */
             counter_add(&c->worker->counters.packets, 1);
-        if (c->state >= CONNECTION_LINGERING)
+        if (c->state >= CONNECTION_LINGERING) {
+            turn_meter_end(&meter, c);
             return FEED_ENDED;
+        }
         if (c->joining > 0)
             break; /* this SUBSCRIBE is read again (subscribe.h) */
         used += frame.size;
+        goes_on = turn_meter_goes_on(&meter, c, is_costly(frame.type));
     }
+    turn_meter_end(&meter, c);
     *ret_used = used;
     return FEED_ON;
 }
@@ -243,10 +262,12 @@ static void feed(struct connection *c, struct kept own, const char *data,
         return;
     if (home != NULL)
         move(c, home);
-    else if (may_read(c))
-        start_reading(c);
-    else
+    else if (!may_read(c))
         connection_stall(c);
+    else if (used < len && !turn_share_is_left(c))
+        await_turn(c);
+    else
+        start_reading(c);
 }
 
 /* Reads behind the beginning of a large packet: its buffer doubles as bytes
@@ -320,6 +341,10 @@ void connection_readable(struct connection *c)
         discard(c);
         return;
     }
+    if (!turn_share_is_left(c)) {
+        await_turn(c);
+        return;
+    }
     struct kept in = take_in(c);
     const bool large = in.len > WORKER_READ_SIZE;
     const ssize_t n = large ? read_large(c, &in) : read_small(c, &in);
@@ -351,7 +376,7 @@ void connection_on_readable(struct ev_loop *loop, ev_io *io, int events)
 
 void connection_resume(struct connection *c)
 {
-    if (!c->stalled)
+    if (!c->stalled || c->awaits_turn)
         return;
     if (!may_read(c)) {
         /* Stalled for one reason and now for another: where that is the
@@ -368,6 +393,17 @@ void connection_resume(struct connection *c)
     } else {
         start_reading(c);
     }
+}
+
+void connection_take_turn(struct connection *c)
+{
+    const bool is_unread = c->in.len == 0;
+
+    connection_resume(c);
+    /* What made it wait is in the socket still: read it now, before others of its
+     * token are read from in this turn. */
+    if (is_unread && !c->stalled && c->state <= CONNECTION_OPEN)
+        connection_readable(c);
 }
 
 static bool has_answers(const struct connection *c)

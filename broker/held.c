@@ -10,6 +10,7 @@ struct holder {
     unsigned references; /* connections, and commands with the writer */
     uint64_t credits;    /* used */
     uint64_t bytes[HELD_POOL_COUNT];
+    struct turn_share turn;
     char name[]; /* a token; or NUL and an address */
 };
 
@@ -54,6 +55,7 @@ static struct holder *add_holder(struct worker *w, struct slice name)
 
     if (h == NULL)
         return NULL;
+    turn_share_init(&h->turn);
     memcpy(h->name, name.data, name.len);
     HASH_ADD_KEYPTR(hh, w->holders, h->name, name.len, h);
     if (h->hh.tbl == NULL) { /* out of memory in the table */
@@ -107,6 +109,11 @@ bool held_identify(struct connection *c)
     held_detach(c);
     c->is_client = true;
     return c->role != ROLE_TOKEN || hold_for(c, connection_token(c));
+}
+
+struct turn_share *held_turn_share(struct holder *h)
+{
+    return &h->turn;
 }
 
 /* ---- how much ------------------------------------------------------------- */

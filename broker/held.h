@@ -21,6 +21,7 @@
 
 struct connection;
 struct worker;
+struct turn_share;
 struct holder; /* an address or a token that something is held for */
 
 #define HELD_SMALL 4096
@@ -48,6 +49,9 @@ bool held_attach(struct connection *c);
 bool held_identify(struct connection *c);
 /* It leaves the worker, and has given back what it held. */
 void held_detach(struct connection *c);
+
+/* Its share of the worker's turns. */
+struct turn_share *held_turn_share(struct holder *h);
 
 /* Whether so much more may be held for it; then it is counted, and given back
  * with the same size. Beginnings of packets are in the pool of who it is (INPUT

@@ -101,6 +101,7 @@ static void on_check(struct ev_loop *loop, ev_check *check, int events)
     (void)loop;
     (void)events;
     tell_time(check->data);
+    turns_begin(check->data);
 }
 
 void worker_again(struct worker *w)
@@ -337,7 +338,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     publish_flush(w);
     share_send(w);
     more |= free_dead(w, SESSION_ROWS_PER_TURN);
-    if (more)
+    if (more || !TAILQ_EMPTY(&w->turns.waiting))
         worker_again(w);
 }
 
@@ -378,7 +379,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     w->head = head;
     TAILQ_INIT(&w->connections);
     spare_init(w);
-    TAILQ_INIT(&w->feeding);
+    turns_init(&w->turns);
     TAILQ_INIT(&w->starving);
     TAILQ_INIT(&w->behind);
     TAILQ_INIT(&w->unsaved);

@@ -26,6 +26,7 @@
 #include "broker/share.h"
 #include "broker/stored_session.h"
 #include "broker/sys.h"
+#include "broker/turn_share.h"
 
 /* Credits of all connections of a worker together. */
 #define WORKER_COMMANDS_MAX 32768
@@ -45,8 +46,6 @@
 #define LISTENERS_MAX 4 /* addresses one setting may stand for */
 
 struct pending_will;
-
-TAILQ_HEAD(connection_list, connection);
 
 /* A 3.1.1 client that was closed for its token's hourly limit. */
 struct throttled {
@@ -106,7 +105,7 @@ struct worker {
     } called;                        /* where the last roll call stopped */
     struct connection *sessions;     /* by identity */
     struct session_filter *filters;  /* by connection and filter */
-    struct connection_list feeding;  /* have a backlog and room for it */
+    struct turns turns; /* who is read from, and fed from the log, when */
     struct unsaved_sessions unsaved; /* stored ones, urgent first */
     ev_timer save_tick;
     ev_timer sys_tick;        /* the admin worker's */
