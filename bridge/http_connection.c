@@ -1,27 +1,22 @@
-/* One socket: bytes come in, requests are handled one after the other, answers
- * go out. What a client sends ahead waits until the answer before is sent. */
+/* One socket: in which phase it is, what the library may do next, and how it
+ * ends. What a client sends ahead waits until the answer before is sent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "bridge/http_private.h"
 
-/* After these it is the others' turn. */
-/* Of what a connection has sent ahead. An answer may cost a walk over history: 30
- * connections with 20 of these each kept everybody else of the thread waiting for
- * eight seconds when a turn had many. */
-#define REQUESTS_PER_TURN 1
-#define BLOCKS_PER_TURN 4
-#define CHUNK_HEAD_MAX 16U /* "fedcba98\r\n" and some */
+/* After these, or one answer, it is the others' turn. An answer may cost a walk
+ * over history: 30 connections that had each sent 20 of these ahead kept
+ * everybody else of the thread waiting for eight seconds. */
+#define RUNS_PER_TURN 8
+#define SNIFF_SIZE 64
 
 /* ---- phases -------------------------------------------------------------- */
 
@@ -91,23 +86,26 @@ static void drop_request(struct http_connection *c)
     c->request = NULL;
 }
 
+/* At once, whatever duplicates there are. */
+static void reset_socket(int fd)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+    connect(fd, &nobody, sizeof(nobody));
+}
+
 void http_connection_close(struct http_connection *c, bool reset)
 {
     struct http_thread *t = c->thread;
-    const struct linger at_once = {1, 0};
 
     if (c->phase == PHASE_CLOSED)
         return;
     if (reset)
-        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        reset_socket(c->fd);
     watch(c, 0);
+    http_engine_stop(c);
     close(c->fd);
     drop_request(c);
-    buffer_release(&c->in);
-    buffer_release(&c->out);
-    if (c->wants_more)
-        STAILQ_REMOVE(&t->more, c, http_connection, in_more);
-    c->wants_more = false;
     if (c->has_address)
         client_addresses_give(t->server->addresses, &c->address);
     http_connection_give_place(c);
@@ -118,73 +116,58 @@ void http_connection_close(struct http_connection *c, bool reset)
 
 /* The client gets to see the answer before the socket goes: closing at once,
  * with bytes of the client's unread, would reset the connection and take away
- * what it has not read yet. */
+ * what it has not read yet. What the library knows of it is left as it is. */
 static void linger(struct http_connection *c)
 {
-    drop_request(c);
-    buffer_release(&c->in);
-    buffer_release(&c->out);
     if (shutdown(c->fd, SHUT_WR) != 0) {
         http_connection_close(c, false);
         return;
     }
+    if (c->request != NULL)
+        buffer_release(&c->request->body);
     http_connection_set_phase(c, PHASE_LINGERING);
     watch(c, EV_READ);
+}
+
+/* Nothing of an earlier answer is waiting: it fits. */
+static bool send_by_hand(struct http_connection *c)
+{
+    const struct buffer *out = &c->thread->out;
+
+    return buffer_ok(out) &&
+           send(c->fd, out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+               (ssize_t)out->len;
+}
+
+static bool send_refusal(struct http_connection *c,
+                         const struct http_refusal *refusal)
+{
+    buffer_clear(&c->thread->out);
+    http_refusal_put(c->thread, refusal, &c->thread->out);
+    return send_by_hand(c);
 }
 
 void http_connection_refuse(struct http_connection *c,
                             const struct http_refusal *refusal)
 {
-    struct http_thread *t = c->thread;
-
-    buffer_clear(&t->head);
-    http_answer_put_refusal(t, refusal, &t->head);
-    /* Nothing of an earlier answer is waiting: it fits. */
-    if (!buffer_ok(&t->head) ||
-        send(c->fd, t->head.data, t->head.len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
-            (ssize_t)t->head.len) {
+    if (send_refusal(c, refusal))
+        linger(c);
+    else
         http_connection_close(c, false);
-        return;
+}
+
+static void send_own_answer(struct http_connection *c)
+{
+    buffer_clear(&c->thread->out);
+    if (c->request->status == 0)
+        http_connection_close(c, false); /* out of memory */
+    else {
+        http_refusal_put_answer(c->thread, c->request, &c->thread->out);
+        if (send_by_hand(c))
+            linger(c);
+        else
+            http_connection_close(c, false);
     }
-    linger(c);
-}
-
-/* ---- sending ------------------------------------------------------------- */
-
-/* Bytes taken, 0 when none; -1: the connection is gone, and closed. */
-static ssize_t send_now(struct http_connection *c, struct slice first,
-                        struct slice second)
-{
-    struct iovec parts[2] = {{(void *)(uintptr_t)first.data, first.len},
-                             {(void *)(uintptr_t)second.data, second.len}};
-    const struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2};
-    const ssize_t n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-    if (n > 0 && c->phase == PHASE_ANSWERING)
-        http_connection_set_phase(c, PHASE_ANSWERING); /* progress */
-    if (n >= 0)
-        return n;
-    if (errno == EAGAIN || errno == EINTR)
-        return 0;
-    http_connection_close(c, false);
-    return -1;
-}
-
-static struct slice content_left(const struct http_request *q)
-{
-    if (!http_answer_sends_content(q) || q->read != NULL)
-        return slice_of(NULL, 0);
-    return slice_of(q->content.data + q->content_sent,
-                    q->content.len - q->content_sent);
-}
-
-static bool keep_out(struct http_connection *c, struct slice rest)
-{
-    buffer_put_slice(&c->out, rest);
-    if (buffer_ok(&c->out))
-        return true;
-    http_connection_close(c, true);
-    return false;
 }
 
 /* Has the client sent more than was read? */
@@ -195,139 +178,12 @@ static bool has_unread(const struct http_connection *c)
     return ioctl(c->fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-static void answer_done(struct http_connection *c)
+static bool has_ended(const struct http_connection *c)
 {
-    if (!http_answer_keeps(c->request)) {
-        if (c->leaves_input || c->in.len > c->in_used || has_unread(c))
-            linger(c);
-        else
-            http_connection_close(c, false);
-        return;
-    }
-    drop_request(c);
-    http_connection_set_phase(c, PHASE_IDLE);
-    watch(c, EV_READ);
-}
+    char byte;
+    const ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-/* The next part of a body of unknown length, with what a chunk has around it. */
-static bool next_block(struct http_connection *c, struct slice *ret,
-                       bool *ret_last)
-{
-    struct http_request *q = c->request;
-    char *data = c->thread->block + CHUNK_HEAD_MAX;
-    const ssize_t n = q->read(q->arg, data, HTTP_READ_SIZE);
-
-    if (n < 0)
-        return false;
-    *ret_last = n == 0;
-    if (!http_answer_is_chunked(q)) {
-        *ret = slice_of(data, (size_t)n);
-        return true;
-    }
-    if (n == 0) {
-        *ret = slice_str("0\r\n\r\n");
-        return true;
-    }
-    char head[CHUNK_HEAD_MAX];
-    const int len = snprintf(head, sizeof(head), "%zx\r\n", (size_t)n);
-    memcpy(data - len, head, (size_t)len);
-    memcpy(data + n, "\r\n", 2);
-    *ret = slice_of(data - len, (size_t)(len + n + 2));
-    return true;
-}
-
-enum sent { SENT_ALL, SENT_SOME, SENT_CLOSED };
-
-static enum sent send_blocks(struct http_connection *c)
-{
-    for (int i = 0; i < BLOCKS_PER_TURN; i++) {
-        struct slice block;
-        bool last = false;
-        if (!next_block(c, &block, &last)) {
-            http_connection_close(c, true); /* a part is not the whole */
-            return SENT_CLOSED;
-        }
-        if (block.len == 0)
-            return SENT_ALL;
-        const ssize_t n = send_now(c, block, slice_of(NULL, 0));
-        if (n < 0)
-            return SENT_CLOSED;
-        if ((size_t)n < block.len) {
-            if (last)
-                c->request->read = NULL; /* nothing comes after these bytes */
-            if (!keep_out(c, slice_of((const char *)block.data + n,
-                                      block.len - (size_t)n)))
-                return SENT_CLOSED;
-            return SENT_SOME;
-        }
-        if (last)
-            return SENT_ALL;
-    }
-    return SENT_SOME; /* the others' turn; the socket may still take more */
-}
-
-static enum sent send_kept(struct http_connection *c)
-{
-    struct http_request *q = c->request;
-    const struct slice kept =
-        slice_of(c->out.data + c->out_sent, c->out.len - c->out_sent);
-    const struct slice content = content_left(q);
-
-    if (kept.len + content.len > 0) {
-        const ssize_t n = send_now(c, kept, content);
-        if (n < 0)
-            return SENT_CLOSED;
-        const size_t of_kept = (size_t)n < kept.len ? (size_t)n : kept.len;
-        c->out_sent += of_kept;
-        q->content_sent += (size_t)n - of_kept;
-        if ((size_t)n < kept.len + content.len)
-            return SENT_SOME;
-    }
-    buffer_release(&c->out);
-    c->out_sent = 0;
-    return q->read != NULL && http_answer_sends_content(q) ? send_blocks(c)
-                                                           : SENT_ALL;
-}
-
-static void send_on(struct http_connection *c)
-{
-    switch (send_kept(c)) {
-    case SENT_ALL: answer_done(c); break;
-    case SENT_SOME: watch(c, EV_WRITE); break;
-    case SENT_CLOSED: break;
-    }
-}
-
-static void start_answer(struct http_connection *c)
-{
-    struct http_thread *t = c->thread;
-    struct http_request *q = c->request;
-
-    buffer_clear(&t->head);
-    if (q->status != 0)
-        http_answer_put_head(t, q, &t->head);
-    if (q->status == 0 || !buffer_ok(&t->head)) {
-        http_connection_close(c, false); /* out of memory */
-        return;
-    }
-    const struct slice head = buffer_slice(&t->head);
-    const ssize_t n = send_now(c, head, content_left(q));
-    if (n < 0)
-        return;
-    if ((size_t)n < head.len) {
-        if (!keep_out(c, slice_of((const char *)head.data + n,
-                                  head.len - (size_t)n)))
-            return;
-    } else {
-        q->content_sent = (size_t)n - head.len;
-    }
-    if (c->out.len == 0 && content_left(q).len == 0 &&
-        (q->read == NULL || !http_answer_sends_content(q))) {
-        answer_done(c);
-        return;
-    }
-    http_connection_set_phase(c, PHASE_ANSWERING);
-    send_on(c);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 /* ---- handling ------------------------------------------------------------ */
@@ -335,11 +191,14 @@ static void start_answer(struct http_connection *c)
 int http_detach(struct http_request *q)
 {
     struct http_connection *c = q->connection;
+    const int on = 1;
     const int fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
 
     /* Who takes it counts it. */
-    if (fd >= 0)
-        http_connection_give_place(c);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    http_connection_give_place(c);
     return fd;
 }
 
@@ -352,41 +211,73 @@ static void take_place_again(struct http_connection *c)
     c->has_place = true;
 }
 
-static void handle(struct http_connection *c)
+static enum http_next handle(struct http_connection *c)
 {
     const struct http_handler *h = &c->thread->server->handler;
 
     http_connection_set_phase(c, PHASE_HANDLING);
-    switch (h->handle(h->arg, c->request)) {
-    case HTTP_ANSWERED:
+    const enum http_next next = h->handle(h->arg, c->request);
+    c->request->waits = next == HTTP_SUSPENDED;
+    if (next == HTTP_ANSWERED)
         take_place_again(c);
-        start_answer(c);
-        break;
+    return next;
+}
+
+/* The library answers no more: it is in the middle of a body. */
+void http_connection_cut_body(struct http_connection *c)
+{
+    c->outcome = OUTCOME_CUT;
+    c->request->too_long = true;
+    c->request->close_after = true;
+    switch (handle(c)) {
+    case HTTP_ANSWERED: send_own_answer(c); break;
     case HTTP_SUSPENDED: break;
-    case HTTP_DETACHED:
-        http_forget(c->thread, c->fd);
-        http_connection_close(c, false); /* the duplicate lives on */
-        break;
+    case HTTP_DETACHED: http_connection_close(c, false); break;
     }
 }
 
-void http_connection_resumed(struct http_connection *c)
+/* ---- what the library tells ---------------------------------------------- */
+
+enum http_step http_connection_leave(struct http_connection *c,
+                                     struct http_refusal why)
 {
-    start_answer(c);
-    http_connection_go_on(c);
+    c->outcome = OUTCOME_REFUSE;
+    c->why = why;
+    return STEP_LEAVE;
 }
 
-void http_connection_cut_body(struct http_connection *c)
+static enum http_step cut(struct http_connection *c)
 {
-    c->request->too_long = true;
-    c->request->close_after = true;
-    c->leaves_input = true;
-    handle(c);
+    c->outcome = OUTCOME_CUT;
+    return STEP_LEAVE;
 }
 
-/* ---- bodies -------------------------------------------------------------- */
+enum http_step http_connection_take_head(struct http_connection *c,
+                                         const struct http_head *head)
+{
+    const struct http_handler *h = &c->thread->server->handler;
+    struct http_request *q = c->request;
+    const bool has_body = head->is_chunked || head->length > 0;
 
-static void keep_body(struct http_connection *c, struct slice data)
+    /* Nobody keeps a place of the reserve by sending a body slowly. */
+    if (c->refusal != NULL &&
+        (has_body || h->is_vital == NULL || !h->is_vital(q)))
+        return http_connection_leave(c, *c->refusal);
+    q->begun = true;
+    q->body_max = h->begin(h->arg, q);
+    if (!has_body)
+        return STEP_ON;
+    q->body_at_ms = c->thread->now_ms;
+    http_connection_set_phase(c, PHASE_BODY);
+    const uint64_t most =
+        q->body_max +
+        (head->expects_continue ? 0 : (uint64_t)HTTP_DISCARD_MAX);
+    return head->length > most ? cut(c) /* there is no point in reading it */
+                               : STEP_ON;
+}
+
+enum http_step http_connection_take_body(struct http_connection *c,
+                                         struct slice data)
 {
     struct http_request *q = c->request;
 
@@ -394,273 +285,234 @@ static void keep_body(struct http_connection *c, struct slice data)
     q->body_at_ms = c->thread->now_ms;
     if (!q->too_long && q->body_seen <= q->body_max) {
         buffer_put_slice(&q->body, data);
-        if (!buffer_ok(&q->body))
-            http_connection_close(c, false);
-    } else if (!q->too_long) {
+        return buffer_ok(&q->body) ? STEP_ON : STEP_LEAVE;
+    }
+    if (!q->too_long) {
         q->too_long = true;
         q->discard_until_ms = c->thread->now_ms + HTTP_DISCARD_MS;
         buffer_release(&q->body);
     }
+    return q->body_seen > q->body_max + HTTP_DISCARD_MAX ||
+                   c->thread->now_ms > q->discard_until_ms
+               ? cut(c)
+               : STEP_ON;
 }
 
-static bool has_sent_enough(const struct http_connection *c)
+enum http_step http_connection_take_end(struct http_connection *c)
 {
-    const struct http_request *q = c->request;
-
-    return q->too_long && (q->body_seen > q->body_max + HTTP_DISCARD_MAX ||
-                           c->thread->now_ms > q->discard_until_ms);
-}
-
-static void take_chunks(struct http_connection *c, struct slice *in)
-{
-    static const struct http_refusal bad = {
-        400, "body: no chunks of RFC 9112 §7.1"};
-    struct http_request *q = c->request;
-    struct slice data;
-
-    while (c->phase == PHASE_BODY && in->len > 0) {
-        switch (http_chunks_next(&q->chunks, in, &data)) {
-        case HTTP_CHUNKS_DATA: keep_body(c, data); break;
-        case HTTP_CHUNKS_END: handle(c); return;
-        case HTTP_CHUNKS_BAD: http_connection_refuse(c, &bad); return;
-        case HTTP_CHUNKS_MORE: return;
+    if (c->request->waits)
+        return STEP_ON;
+    if (c->phase != PHASE_HANDLING) {
+        switch (handle(c)) {
+        case HTTP_ANSWERED: break;
+        case HTTP_SUSPENDED: return STEP_ON;
+        case HTTP_DETACHED: c->outcome = OUTCOME_DETACHED; return STEP_LEAVE;
         }
     }
+    http_connection_set_phase(c, PHASE_ANSWERING);
+    return STEP_ANSWER;
 }
 
-static void take_length(struct http_connection *c, struct slice *in)
+void http_connection_request_done(struct http_connection *c, bool is_whole)
 {
-    struct http_request *q = c->request;
-    const size_t n = in->len < q->body_left ? in->len : (size_t)q->body_left;
-
-    keep_body(c, slice_of(in->data, n));
-    *in = slice_of((const char *)in->data + n, in->len - n);
-    q->body_left -= n;
-    if (q->body_left == 0 && c->phase == PHASE_BODY)
-        handle(c);
+    if (c->outcome == OUTCOME_CUT)
+        return; /* it goes on without the library */
+    if (is_whole)
+        c->answered++;
+    else if (c->phase == PHASE_ANSWERING && c->request->read != NULL)
+        c->outcome = OUTCOME_FAILED;
+    drop_request(c);
+    if (is_whole && c->phase == PHASE_ANSWERING)
+        http_connection_set_phase(c, PHASE_IDLE);
 }
 
-static void take_body(struct http_connection *c, struct slice *in)
+static const char *reason_of(unsigned status)
 {
-    if (c->request->is_chunked)
-        take_chunks(c, in);
+    switch (status) {
+    case 413: return "body: longer than can be taken";
+    case 414: return "request target: longer than 8192 bytes";
+    case 431:
+        return "header: longer than 16384 bytes, where cookies count twice and "
+               "each query parameter as 64";
+    case 505: return "HTTP version: must be 1.1 or 1.0";
+    default: break;
+    }
+    return status < 500
+               ? "not a request of HTTP/1.1 (RFC 9112): see the request "
+                 "line, the header lines and the chunks of the body"
+               : "the request could not be read";
+}
+
+void http_connection_take_refusal(struct http_connection *c, unsigned status)
+{
+    if (c->phase == PHASE_ANSWERING || c->outcome == OUTCOME_REFUSED)
+        return;
+    if (c->outcome != OUTCOME_REFUSE)
+        c->why = (struct http_refusal){status, reason_of(status)};
+    c->outcome = OUTCOME_REFUSED;
+    send_refusal(c, &c->why);
+    shutdown(c->fd, SHUT_WR);
+}
+
+/* ---- turns --------------------------------------------------------------- */
+
+static const struct http_refusal malformed = {
+    400, "not HTTP: a request must begin like GET /health HTTP/1.1"};
+
+/* The library has closed its side without saying why: the request line was none,
+ * the client has gone, or the answer was the last. */
+static void settle_closed(struct http_connection *c)
+{
+    if (c->answered > 0 && has_unread(c))
+        linger(c);
+    else if (c->answered == 0 &&
+             (c->phase == PHASE_IDLE || c->phase == PHASE_HEAD) &&
+             !has_ended(c))
+        http_connection_refuse(c, &malformed);
     else
-        take_length(c, in);
-    if (c->phase == PHASE_BODY && has_sent_enough(c))
-        http_connection_cut_body(c);
-}
-
-static void send_continue(struct http_connection *c)
-{
-    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    const ssize_t len = sizeof(text) - 1;
-
-    if (send_now(c, slice_of(text, sizeof(text) - 1), slice_of(NULL, 0)) !=
-        len)
         http_connection_close(c, false);
 }
 
-/* ---- requests ------------------------------------------------------------ */
-
-static void begin(struct http_connection *c, bool expects_continue,
-                  bool body_is_there)
+static void settle_outcome(struct http_connection *c)
 {
-    const struct http_handler *h = &c->thread->server->handler;
-    struct http_request *q = c->request;
-
-    const bool has_body = q->is_chunked || q->body_left > 0;
-
-    /* Nobody keeps a place of the reserve by sending a body slowly. */
-    if (c->refusal != NULL &&
-        (has_body || h->is_vital == NULL || !h->is_vital(q))) {
-        http_request_refuse(q, c->refusal);
-        c->leaves_input = has_body;
-        http_connection_set_phase(c, PHASE_HANDLING);
-        start_answer(c);
-        return;
+    switch (c->outcome) {
+    case OUTCOME_NONE: settle_closed(c); break;
+    case OUTCOME_REFUSE: http_connection_refuse(c, &c->why); break;
+    case OUTCOME_REFUSED: linger(c); break;
+    case OUTCOME_CUT: http_connection_cut_body(c); break;
+    case OUTCOME_DETACHED:
+        if (!http_engine_is_done(
+                c)) /* stopping it would shut the socket down */
+            http_engine_run(c);
+        http_forget(c->thread, c->fd);
+        http_connection_close(c, false); /* the duplicate lives on */
+        break;
+    case OUTCOME_FAILED: http_connection_close(c, true); break;
     }
-    q->begun = true;
-    q->body_max = h->begin(h->arg, q);
-    if (!has_body) {
-        handle(c);
-        return;
-    }
-    q->body_at_ms = c->thread->now_ms;
-    http_connection_set_phase(c, PHASE_BODY);
-    const bool asks_first = expects_continue && !body_is_there;
-    const uint64_t most =
-        q->body_max + (asks_first ? 0 : (uint64_t)HTTP_DISCARD_MAX);
-    if (q->body_left > most)
-        http_connection_cut_body(c); /* there is no point in reading it */
-    else if (asks_first)
-        send_continue(c);
 }
 
-/* false: the rest has to come first. */
-static bool take_head(struct http_connection *c, struct slice *in)
+static void watch_phase(struct http_connection *c)
 {
-    struct http_head *head = &c->thread->parsed;
-    struct http_refusal refusal;
-    size_t len = 0;
-
-    switch (http_head_parse(*in, head, &len, &refusal)) {
-    case HTTP_HEAD_PARTIAL:
-        if (c->phase == PHASE_IDLE)
-            http_connection_set_phase(c, PHASE_HEAD);
-        return false;
-    case HTTP_HEAD_REFUSED: http_connection_refuse(c, &refusal); return false;
-    case HTTP_HEAD_WHOLE: break;
+    switch (c->phase) {
+    case PHASE_IDLE:
+    case PHASE_HEAD:
+    case PHASE_BODY: watch(c, EV_READ); break;
+    case PHASE_ANSWERING: watch(c, EV_WRITE); break;
+    default: break; /* what comes while it is handled stops the watch then */
     }
-    c->request = http_request_new(c, head, slice_of(in->data, len));
-    if (c->request == NULL) {
-        http_connection_close(c, false);
-        return false;
-    }
-    *in = slice_of((const char *)in->data + len, in->len - len);
-    begin(c, head->expects_continue, in->len > 0);
-    return true;
 }
 
-static void want_more(struct http_connection *c)
+/* Lets the library work, for one answer or what a turn has room for. */
+static void run(struct http_connection *c)
 {
-    if (c->wants_more)
-        return;
-    c->wants_more = true;
-    STAILQ_INSERT_TAIL(&c->thread->more, c, in_more);
-    http_wake(c->thread);
-}
+    bool has_more = true;
 
-/* Some clients end a body with an empty line that belongs to nothing. */
-static void skip_empty_lines(struct slice *in)
-{
-    const char *p = in->data;
-    size_t n = 0;
-
-    while (n + 1 < in->len && p[n] == '\r' && p[n + 1] == '\n')
-        n += 2;
-    *in = slice_of(p + n, in->len - n);
-}
-
-/* Takes from *in what can be worked on now. */
-static void work_on(struct http_connection *c, struct slice *in)
-{
-    for (int i = 0; in->len > 0;) {
-        if (c->phase == PHASE_BODY) {
-            take_body(c, in);
-        } else if (c->phase == PHASE_IDLE || c->phase == PHASE_HEAD) {
-            if (i++ == REQUESTS_PER_TURN) {
-                want_more(c);
-                return;
-            }
-            skip_empty_lines(in);
-            if (in->len > 0 && !take_head(c, in))
-                return;
-        } else {
+    c->answered = 0;
+    for (int i = 0; i < RUNS_PER_TURN && has_more && c->answered == 0 &&
+                    (i == 0 || c->phase != PHASE_HANDLING);
+         i++) {
+        has_more = http_engine_run(c);
+        if (c->outcome != OUTCOME_NONE || http_engine_is_done(c)) {
+            settle_outcome(c);
             return;
         }
     }
+    watch_phase(c);
+}
+
+void http_connection_resumed(struct http_connection *c)
+{
+    c->request->waits = false;
+    if (c->outcome == OUTCOME_CUT)
+        send_own_answer(c);
+    else
+        run(c);
 }
 
 /* ---- reading ------------------------------------------------------------- */
 
-static bool is_done_with(const struct http_connection *c)
+/* Before the library is there: false when there is nothing for it. Some clients
+ * end a body with an empty line that belongs to nothing. */
+static bool is_worth_reading(struct http_connection *c)
 {
-    return c->phase == PHASE_CLOSED || c->phase == PHASE_LINGERING;
+    static const char empty[] = "\r\n";
+    char bytes[SNIFF_SIZE];
+    const ssize_t n =
+        recv(c->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (n <= 0) {
+        http_connection_close(c, false);
+        return false;
+    }
+    size_t blank = 0;
+    while (blank < (size_t)n && memchr(empty, bytes[blank], 2) != NULL)
+        blank++;
+    if (blank > 0) {
+        recv(c->fd, bytes, blank, MSG_DONTWAIT);
+        c->engine.bytes_known += blank;
+        return false; /* the rest is there in the next turn */
+    }
+    if (http_head_may_begin(slice_of(bytes, (size_t)n)))
+        return true;
+    http_connection_refuse(c, &malformed);
+    return false;
 }
 
-/* What was kept, and `data` behind it. */
-static void work_on_kept(struct http_connection *c, struct slice data)
+static const struct http_refusal no_room = {
+    503, "no descriptors or memory for another request: retry later"};
+
+static void read_on(struct http_connection *c)
 {
-    buffer_put_slice(&c->in, data);
-    if (!buffer_ok(&c->in)) {
+    if (c->engine.daemon == NULL) {
+        if (!is_worth_reading(c))
+            return;
+        if (!http_engine_start(c)) {
+            http_connection_refuse(c, &no_room);
+            return;
+        }
+    }
+    run(c);
+    /* Something came, and no whole head is there. */
+    if (c->phase == PHASE_IDLE && c->answered == 0)
+        http_connection_set_phase(c, PHASE_HEAD);
+}
+
+static void discard(struct http_connection *c)
+{
+    const ssize_t n =
+        recv(c->fd, c->thread->scratch, HTTP_READ_SIZE, MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
         http_connection_close(c, false);
         return;
     }
-    /* out of c, so that closing it does not free what is worked on */
-    struct buffer kept = c->in;
-    struct slice in = slice_of(kept.data + c->in_used, kept.len - c->in_used);
-    c->in = BUFFER_INIT;
-    c->in_used = 0;
-    work_on(c, &in);
-    if (is_done_with(c) || in.len == 0) {
-        buffer_release(&kept);
-        return;
-    }
-    c->in = kept;
-    c->in_used = (size_t)((const char *)in.data - kept.data);
-    if (c->in_used > kept.len / 2) {
-        memmove(kept.data, in.data, in.len);
-        c->in.len = in.len;
-        c->in_used = 0;
-    }
-}
-
-static void work_on_new(struct http_connection *c, struct slice in)
-{
-    work_on(c, &in);
-    if (is_done_with(c) || in.len == 0)
-        return;
-    buffer_put_slice(&c->in, in);
-    if (!buffer_ok(&c->in))
-        http_connection_close(c, false);
-}
-
-static bool reads(const struct http_connection *c)
-{
-    return c->phase == PHASE_IDLE || c->phase == PHASE_HEAD ||
-           c->phase == PHASE_BODY;
-}
-
-void http_connection_go_on(struct http_connection *c)
-{
-    if (c->in.len > 0 && reads(c))
-        work_on_kept(c, slice_of(NULL, 0));
-    if (reads(c) && !c->wants_more)
-        watch(c, EV_READ);
-}
-
-static void discard(struct http_connection *c, size_t n)
-{
-    c->discarded += n;
+    c->discarded += (uint64_t)n;
     /* What is left of HTTP_DISCARD_MS is for reading the answer, which closing
      * now would take away. */
     if (c->discarded > HTTP_DISCARD_MAX)
         watch(c, 0);
 }
 
-static void read_on(struct http_connection *c)
-{
-    struct http_thread *t = c->thread;
-
-    if (c->phase == PHASE_HANDLING || c->phase == PHASE_ANSWERING ||
-        c->wants_more) {
-        watch(c, c->phase == PHASE_ANSWERING ? EV_WRITE : 0);
-        return;
-    }
-    const ssize_t n = recv(c->fd, t->scratch, HTTP_READ_SIZE, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n <= 0)
-        http_connection_close(c, false);
-    else if (c->phase == PHASE_LINGERING)
-        discard(c, (size_t)n);
-    else if (c->in.len > 0)
-        work_on_kept(c, slice_of(t->scratch, (size_t)n));
-    else
-        work_on_new(c, slice_of(t->scratch, (size_t)n));
-}
-
 static void on_io(struct ev_loop *loop, ev_io *io, int events)
 {
     struct http_connection *c = io->data;
 
-    (void)loop;
+    (void)loop, (void)events;
     c->thread->now_ms = clock_mono_us() / 1000;
-    if ((events & EV_WRITE) != 0 && c->phase == PHASE_ANSWERING) {
-        send_on(c);
-        http_connection_go_on(c);
-    } else if ((events & EV_READ) != 0) {
-        read_on(c);
+    switch (c->phase) {
+    case PHASE_IDLE:
+    case PHASE_HEAD:
+    case PHASE_BODY: read_on(c); break;
+    case PHASE_ANSWERING:
+        http_connection_set_phase(c, PHASE_ANSWERING); /* progress */
+        run(c);
+        break;
+    case PHASE_LINGERING: discard(c); break;
+    default: watch(c, 0); break;
     }
     http_reap(c->thread);
 }
@@ -715,6 +567,7 @@ void http_connection_begin(struct http_thread *t, int fd,
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     c->thread = t;
     c->fd = fd;
+    c->engine.is_countable = true;
     c->peer = *peer;
     c->address = client_address_of((const struct sockaddr *)peer);
     c->refusal = let_in(c);

@@ -45,13 +45,41 @@ static void end_idle(struct http_thread *t, unsigned list, int64_t most_ms)
         http_connection_close(c, false);
 }
 
+/* What came after a request was an empty line that belongs to nothing. */
+static bool is_blank_line(struct http_connection *c)
+{
+    const int64_t unread = http_engine_unread(c);
+
+    if (unread < 1 || unread > 2 || c->request != NULL)
+        return false;
+    c->engine.bytes_known += (uint64_t)unread;
+    return true;
+}
+
 static void end_heads(struct http_thread *t)
 {
     struct http_connection *c;
 
     while ((c = oldest(t, PHASE_HEAD)) != NULL &&
-           waited_ms(c) > t->server->head_ms)
-        http_connection_refuse(c, &head_late);
+           waited_ms(c) > t->server->head_ms) {
+        if (is_blank_line(c))
+            http_connection_set_phase(c, PHASE_IDLE);
+        else
+            http_connection_refuse(c, &head_late);
+    }
+}
+
+/* The library keeps 32 KiB and two descriptors of each connection. */
+static void rest_idle(struct http_thread *t)
+{
+    struct http_connection *c;
+
+    TAILQ_FOREACH (c, &t->lists[PHASE_IDLE], in_list) {
+        if (waited_ms(c) < HTTP_REST_MS)
+            break; /* the rest have been waiting for less */
+        if (c->engine.daemon != NULL)
+            http_engine_rest(c);
+    }
 }
 
 static int64_t earned_ms(const struct http_request *q)
@@ -214,6 +242,7 @@ void http_deadlines_check(struct http_thread *t)
     end_idle(t, PHASE_IDLE, t->server->idle_ms);
     end_idle(t, LIST_RESERVE, HTTP_RESERVE_MS);
     end_idle(t, PHASE_LINGERING, HTTP_DISCARD_MS);
+    rest_idle(t);
     end_heads(t);
     end_bodies(t);
     end_answers(t);

@@ -99,27 +99,12 @@ bool http_list_has(struct slice list, const char *word)
     return false;
 }
 
-/* ---- lines --------------------------------------------------------------- */
+/* ---- the request line ---------------------------------------------------- */
 
-static enum http_head_state refuse(struct http_refusal *ret, unsigned status,
-                                   const char *text)
+static bool refuse(struct http_refusal *ret, unsigned status, const char *text)
 {
     *ret = (struct http_refusal){status, text};
-    return HTTP_HEAD_REFUSED;
-}
-
-/* Cuts a line off *rest, without CRLF or LF. false: no whole line is there. */
-static bool next_line(struct slice *rest, struct slice *ret)
-{
-    const char *p = rest->data;
-    const char *lf = rest->len == 0 ? NULL : memchr(p, '\n', rest->len);
-
-    if (lf == NULL)
-        return false;
-    const size_t n = (size_t)(lf - p);
-    *ret = slice_of(p, n > 0 && p[n - 1] == '\r' ? n - 1 : n);
-    *rest = slice_of(lf + 1, rest->len - n - 1);
-    return true;
+    return false;
 }
 
 /* "http://host:port/path" as proxies get it; a server must take it, too (RFC
@@ -141,76 +126,39 @@ static bool cut_authority(struct slice *target, struct slice *ret_authority)
     return ret_authority->len > 0 && is_authority(*ret_authority);
 }
 
-static bool version_of(struct slice s, unsigned *ret_major, bool *ret_is_1_0)
+bool http_head_may_begin(struct slice in)
 {
-    const char *p = s.data;
+    const char *p = in.data;
+    const size_t method = token_length(p, in.len);
 
-    if (s.len != 8 || memcmp(p, "HTTP/", 5) != 0 || p[5] < '0' || p[5] > '9' ||
-        p[6] != '.' || p[7] < '0' || p[7] > '9')
-        return false;
-    *ret_major = (unsigned)(p[5] - '0');
-    *ret_is_1_0 = p[7] == '0';
-    return true;
+    return method <= METHOD_MAX &&
+           (method == in.len || (method > 0 && p[method] == ' '));
 }
 
-static enum http_head_state request_line(struct slice line,
-                                         struct http_head *h,
-                                         struct slice *ret_authority,
-                                         struct http_refusal *ret_refusal)
+bool http_head_begin(struct http_head *h, struct slice method,
+                     struct slice target, bool is_1_0,
+                     struct http_refusal *ret)
 {
-    static const char bad[] =
-        "request line: must be like GET /health HTTP/1.1";
-    const char *p = line.data, *end = p + line.len;
-    const size_t method = token_length(p, line.len);
-    unsigned major;
-
-    if (method == 0 || method > METHOD_MAX || p + method == end ||
-        p[method] != ' ')
-        return refuse(ret_refusal, 400, bad);
-    const char *target = p + method + 1;
-    const char *blank = memchr(target, ' ', (size_t)(end - target));
-    if (blank == NULL || blank == target)
-        return refuse(ret_refusal, 400, bad);
-    h->method = slice_of(p, method);
-    h->target = slice_of(target, (size_t)(blank - target));
-    if (h->target.len > HTTP_TARGET_MAX)
-        return refuse(ret_refusal, 414,
-                      "request target: longer than 8192 bytes");
-    if (!is_target(h->target) ||
-        !version_of(slice_of(blank + 1, (size_t)(end - blank - 1)), &major,
-                    &h->is_1_0))
-        return refuse(ret_refusal, 400, bad);
-    if (major != 1)
-        return refuse(ret_refusal, 505, "HTTP version: must be 1.1 or 1.0");
-    if (*target == '/' || http_name_is(h->method, "CONNECT") ||
-        (h->target.len == 1 && *target == '*' &&
-         http_name_is(h->method, "OPTIONS")) ||
-        cut_authority(&h->target, ret_authority))
-        return HTTP_HEAD_WHOLE;
-    return refuse(ret_refusal, 400, "request target: must begin with /");
-}
-
-static enum http_head_state field_line(struct slice line, struct http_head *h,
-                                       struct http_refusal *ret_refusal)
-{
-    const char *p = line.data;
-    const size_t name = token_length(p, line.len);
-
-    if (h->field_count == HTTP_FIELDS_MAX)
-        return refuse(ret_refusal, 431, "header: more than 100 lines");
-    /* A blank before the colon, or a line that goes on with the one before it,
-     * is read in different ways by different servers (RFC 9112 §5.1, §5.2). */
-    if (name == 0 || name == line.len || p[name] != ':')
-        return refuse(ret_refusal, 400,
-                      "header: each line must be like Name: value, without "
-                      "blanks in or after the name");
-    const struct slice value = trimmed(p + name + 1, line.len - name - 1);
-    if (!is_value(value))
-        return refuse(ret_refusal, 400,
-                      "header: values must be without control characters");
-    h->fields[h->field_count++] =
-        (struct http_field){slice_of(p, name), value};
-    return HTTP_HEAD_WHOLE;
+    memset(h, 0, offsetof(struct http_head, fields));
+    h->method = method;
+    h->target = target;
+    h->is_1_0 = is_1_0;
+    if (method.len == 0 || method.len > METHOD_MAX ||
+        token_length(method.data, method.len) != method.len || target.len == 0)
+        return refuse(ret, 400,
+                      "request line: must be like GET /health HTTP/1.1");
+    if (target.len > HTTP_TARGET_MAX)
+        return refuse(ret, 414, "request target: longer than 8192 bytes");
+    if (!is_target(target))
+        return refuse(ret, 400,
+                      "request target: must be without blanks and control "
+                      "characters");
+    if (*(const char *)target.data == '/' || http_name_is(method, "CONNECT") ||
+        (slice_eq(target, slice_str("*")) &&
+         http_name_is(method, "OPTIONS")) ||
+        cut_authority(&h->target, &h->authority))
+        return true;
+    return refuse(ret, 400, "request target: must begin with /");
 }
 
 /* ---- what the fields say ------------------------------------------------- */
@@ -234,139 +182,89 @@ static bool length_of(struct slice text, uint64_t *ret)
 }
 
 /* Transfer codings: chunked once, and nothing else. */
-static enum http_head_state codings(struct slice list, struct http_head *h,
-                                    struct http_refusal *ret_refusal)
+static bool take_codings(struct http_head *h, struct slice list,
+                         struct http_refusal *ret)
 {
     struct slice one;
 
+    h->encodings++;
     if (list.len == 0)
-        return refuse(ret_refusal, 400, "Transfer-Encoding: must be chunked");
+        return refuse(ret, 400, "Transfer-Encoding: must be chunked");
     while (next_element(&list, &one)) {
         if (!http_name_is(one, "chunked"))
-            return refuse(ret_refusal, 501,
+            return refuse(ret, 501,
                           "Transfer-Encoding: only chunked is understood");
         if (h->is_chunked)
-            return refuse(ret_refusal, 400,
-                          "Transfer-Encoding: must be chunked once");
+            return refuse(ret, 400, "Transfer-Encoding: must be chunked once");
         h->is_chunked = true;
     }
-    return HTTP_HEAD_WHOLE;
+    return true;
+}
+
+static bool take_meaning(struct http_head *h, struct http_field *f,
+                         struct http_refusal *ret)
+{
+    if (http_name_is(f->name, "Host")) {
+        h->hosts++;
+        if (!is_authority(f->value))
+            return refuse(ret, 400,
+                          "Host: must be a name with or without a port");
+        if (h->authority.len > 0)
+            f->value = h->authority;
+    } else if (http_name_is(f->name, "Content-Length")) {
+        h->lengths++;
+        if (!length_of(f->value, &h->length))
+            return refuse(ret, 400, "Content-Length: must be a whole number");
+    } else if (http_name_is(f->name, "Transfer-Encoding")) {
+        return take_codings(h, f->value, ret);
+    } else if (http_name_is(f->name, "Connection")) {
+        h->says_close |= http_list_has(f->value, "close");
+        h->says_keep |= http_list_has(f->value, "keep-alive");
+    } else if (http_name_is(f->name, "Expect")) {
+        h->expects_continue =
+            !h->is_1_0 && http_name_is(f->value, "100-continue");
+    }
+    return true;
+}
+
+bool http_head_add(struct http_head *h, struct slice name, struct slice value,
+                   struct http_refusal *ret)
+{
+    if (h->field_count == HTTP_FIELDS_MAX)
+        return refuse(ret, 431, "header: more than 100 lines");
+    /* A blank before the colon is read in different ways by different servers
+     * (RFC 9112 §5.1). */
+    if (name.len == 0 || token_length(name.data, name.len) != name.len)
+        return refuse(ret, 400,
+                      "header: each line must be like Name: value, without "
+                      "blanks in or after the name");
+    if (!is_value(value))
+        return refuse(ret, 400,
+                      "header: values must be without control characters");
+    struct http_field *f = &h->fields[h->field_count++];
+    *f = (struct http_field){name, trimmed(value.data, value.len)};
+    return take_meaning(h, f, ret);
 }
 
 /* Two lengths, or a length and chunks: what lies behind could be taken for a
  * request of its own by one of two readers (RFC 9112 §6.3, request smuggling). */
-static enum http_head_state framing(struct http_head *h, size_t lengths,
-                                    size_t encodings, size_t hosts,
-                                    struct http_refusal *ret_refusal)
+bool http_head_end(const struct http_head *h, struct http_refusal *ret)
 {
-    if (hosts > 1 || (hosts == 0 && !h->is_1_0))
-        return refuse(ret_refusal, 400,
+    if (h->hosts > 1 || (h->hosts == 0 && !h->is_1_0))
+        return refuse(ret, 400,
                       "Host: there must be exactly one (RFC 9112 §3.2)");
-    if (lengths > 1)
-        return refuse(ret_refusal, 400, "Content-Length: must stand once");
-    if (lengths > 0 && encodings > 0)
+    if (h->lengths > 1)
+        return refuse(ret, 400, "Content-Length: must stand once");
+    if (h->lengths > 0 && h->encodings > 0)
         return refuse(
-            ret_refusal, 400,
+            ret, 400,
             "Content-Length and Transfer-Encoding: send one of them");
-    if (encodings > 0 && h->is_1_0)
-        return refuse(ret_refusal, 400,
-                      "Transfer-Encoding: not known in HTTP/1.0");
-    return HTTP_HEAD_WHOLE;
+    if (h->encodings > 0 && h->is_1_0)
+        return refuse(ret, 400, "Transfer-Encoding: not known in HTTP/1.0");
+    return true;
 }
 
-static enum http_head_state understand(struct http_head *h,
-                                       struct slice authority,
-                                       struct http_refusal *ret_refusal)
+bool http_head_keeps_alive(const struct http_head *h)
 {
-    size_t lengths = 0, encodings = 0, hosts = 0;
-    bool says_close = false, says_keep = false;
-
-    for (size_t i = 0; i < h->field_count; i++) {
-        struct http_field *f = &h->fields[i];
-        if (http_name_is(f->name, "Host")) {
-            hosts++;
-            if (!is_authority(f->value))
-                return refuse(ret_refusal, 400,
-                              "Host: must be a name with or without a port");
-            if (authority.len > 0)
-                f->value = authority;
-        } else if (http_name_is(f->name, "Content-Length")) {
-            lengths++;
-            if (!length_of(f->value, &h->length))
-                return refuse(ret_refusal, 400,
-                              "Content-Length: must be a whole number");
-        } else if (http_name_is(f->name, "Transfer-Encoding")) {
-            encodings++;
-            if (codings(f->value, h, ret_refusal) == HTTP_HEAD_REFUSED)
-                return HTTP_HEAD_REFUSED;
-        } else if (http_name_is(f->name, "Connection")) {
-            says_close |= http_list_has(f->value, "close");
-            says_keep |= http_list_has(f->value, "keep-alive");
-        } else if (http_name_is(f->name, "Expect")) {
-            h->expects_continue =
-                !h->is_1_0 && http_name_is(f->value, "100-continue");
-        }
-    }
-    h->keeps_alive = !says_close && (!h->is_1_0 || says_keep);
-    return framing(h, lengths, encodings, hosts, ret_refusal);
-}
-
-/* ---- all of it ----------------------------------------------------------- */
-
-/* What is there of a request line may already be too much, or none at all. */
-static enum http_head_state partial_line(struct slice rest,
-                                         struct http_refusal *ret_refusal)
-{
-    const char *p = rest.data;
-    const size_t method = token_length(p, rest.len);
-
-    if (method > METHOD_MAX ||
-        (method < rest.len && p[method] != ' ' && p[method] != '\r'))
-        return refuse(ret_refusal, 400,
-                      "not HTTP: a request must begin like GET /health "
-                      "HTTP/1.1");
-    if (rest.len > METHOD_MAX + HTTP_TARGET_MAX + sizeof(" HTTP/1.1\r"))
-        return refuse(ret_refusal, 414,
-                      "request target: longer than 8192 bytes");
-    return HTTP_HEAD_PARTIAL;
-}
-
-enum http_head_state http_head_parse(struct slice in, struct http_head *h,
-                                     size_t *ret_len,
-                                     struct http_refusal *ret_refusal)
-{
-    static const char too_long[] = "header: longer than 16384 bytes";
-    struct slice rest = in, line = {0}, authority = {0};
-
-    while (rest.len > 0 &&
-           (*(const char *)rest.data == '\n' ||
-            (*(const char *)rest.data == '\r' &&
-             (rest.len == 1 || ((const char *)rest.data)[1] == '\n'))))
-        if (!next_line(&rest, &line))
-            break;
-    h->field_count = 0;
-    h->is_chunked = h->keeps_alive = h->expects_continue = false;
-    h->length = 0;
-    if (!next_line(&rest, &line)) {
-        if (in.len > HTTP_HEAD_MAX)
-            return refuse(ret_refusal, 414, too_long);
-        return partial_line(rest, ret_refusal);
-    }
-    if (request_line(line, h, &authority, ret_refusal) == HTTP_HEAD_REFUSED)
-        return HTTP_HEAD_REFUSED;
-    for (;;) {
-        if (!next_line(&rest, &line)) {
-            if (in.len > HTTP_HEAD_MAX)
-                return refuse(ret_refusal, 431, too_long);
-            return HTTP_HEAD_PARTIAL;
-        }
-        if (in.len - rest.len > HTTP_HEAD_MAX)
-            return refuse(ret_refusal, 431, too_long);
-        if (line.len == 0)
-            break;
-        if (field_line(line, h, ret_refusal) == HTTP_HEAD_REFUSED)
-            return HTTP_HEAD_REFUSED;
-    }
-    *ret_len = in.len - rest.len;
-    return understand(h, authority, ret_refusal);
+    return !h->says_close && (!h->is_1_0 || h->says_keep);
 }

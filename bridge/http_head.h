@@ -1,6 +1,6 @@
-/* The head of an HTTP/1 request: the request line and the fields (RFC 9112 §3,
- * §5, §6). Strict where two readers of the same bytes could see different
- * requests, tolerant of a lone LF at the end of a line. Pure. */
+/* What a request may look like beyond what libmicrohttpd asks of it (RFC 9112 §3,
+ * §5, §6): strict where two readers of the same bytes could see different
+ * requests. It works on what the library has read, and borrows from it. Pure. */
 #ifndef CONFAB_BRIDGE_HTTP_HEAD_H
 #define CONFAB_BRIDGE_HTTP_HEAD_H
 
@@ -19,21 +19,21 @@ struct http_field {
     struct slice name, value;
 };
 
-/* Borrows from the bytes it was read from. */
 struct http_head {
     struct slice method;
+    struct slice target; /* origin-form ("/a?b"), "*", or "" for "/" */
     struct slice
-        target;  /* origin-form ("/a?b"), "*", or "" for "/": scheme and
-                            authority of an absolute-form are cut off */
-    bool is_1_0; /* HTTP/1.0: no chunks, no Host, closed by default */
-    size_t field_count;
-    struct http_field fields[HTTP_FIELDS_MAX];
+        authority; /* of an absolute-form ("http://host/a"), cut off */
+    bool is_1_0;   /* HTTP/1.0: no chunks, no Host, closed by default */
 
     /* What the fields say about the rest. */
     bool is_chunked;
     uint64_t length; /* of the body, when it is not chunked */
-    bool keeps_alive;
     bool expects_continue;
+    bool says_close, says_keep;
+    unsigned hosts, lengths, encodings; /* lines */
+    size_t field_count;
+    struct http_field fields[HTTP_FIELDS_MAX];
 };
 
 /* Why a request is not taken: a status and what to do about it. */
@@ -42,18 +42,19 @@ struct http_refusal {
     const char *text;
 };
 
-enum http_head_state {
-    HTTP_HEAD_WHOLE,
-    HTTP_HEAD_PARTIAL, /* more bytes are needed */
-    HTTP_HEAD_REFUSED /* what follows cannot be understood: answer and close */
-};
+/* Could a request begin with these bytes? They may be cut off anywhere. */
+bool http_head_may_begin(struct slice in);
 
-/* Reads a head from the start of `in`; *ret_len: its bytes. Empty lines before
- * it are skipped (RFC 9112 §2.2). A target in absolute-form replaces the value
- * of Host (§3.2.2). */
-enum http_head_state http_head_parse(struct slice in, struct http_head *ret,
-                                     size_t *ret_len,
-                                     struct http_refusal *ret_refusal);
+/* One head: begin, add for each line in order, end. false: *ret says why, and
+ * that is the end of it. A target in absolute-form replaces the value of Host
+ * (§3.2.2). */
+bool http_head_begin(struct http_head *h, struct slice method,
+                     struct slice target, bool is_1_0,
+                     struct http_refusal *ret);
+bool http_head_add(struct http_head *h, struct slice name, struct slice value,
+                   struct http_refusal *ret);
+bool http_head_end(const struct http_head *h, struct http_refusal *ret);
+bool http_head_keeps_alive(const struct http_head *h);
 
 /* The same name, whatever the case. */
 bool http_name_is(struct slice name, const char *wanted);

@@ -1,11 +1,18 @@
-/* What the files of the HTTP server share; nobody else includes this.
+/* What the files of the HTTP front share; nobody else includes this.
  *
- *   http_head.c, http_chunks.c   what the bytes mean; pure
- *   http_request.c               a request and its answer, as handlers see them
- *   http_answer.c                the head of an answer
- *   http_connection.c            a socket: reading, handling, sending
- *   http_deadlines.c             who waited too long, and who makes room
- *   http_server.c                threads, accepting, start and stop
+ *   http_engine.c       libmicrohttpd: reads requests, sends answers
+ *   http_head.c         what it leaves unchecked in a head; pure
+ *   http_request.c      a request and its answer, as handlers see them
+ *   http_refusal.c      answers that the library cannot be made to send
+ *   http_connection.c   a socket and the phase it is in
+ *   http_deadlines.c    who waited too long, and who makes room
+ *   http_server.c       threads, accepting, start and stop
+ *
+ * Every connection has a libmicrohttpd daemon of its own while it is in use, and
+ * the daemon runs when our loop says so: that is how an error of the library is
+ * known to belong to a connection, how deadlines can be by phase, and how a turn
+ * has a bound. The library works on a duplicate of the socket, so that closing
+ * it is ours.
  *
  * A connection belongs to one thread for life. All here is that thread's, except
  * what is atomic and http_post_resumed(). */
@@ -20,7 +27,6 @@
 #include "base/client_addresses.h"
 #include "base/connection_budget.h"
 #include "bridge/http.h"
-#include "bridge/http_chunks.h"
 #include "bridge/http_head.h"
 
 #define HTTP_READ_SIZE (64U * 1024)
@@ -30,8 +36,11 @@
  * gets the place of who waited longest. */
 #define HTTP_RESERVE 16U
 #define HTTP_RESERVE_MS 5000
+/* After so long without a request the library's part is given up. */
+#define HTTP_REST_MS 250
 
 struct http_thread;
+struct http_connection;
 
 /* ---- a request ----------------------------------------------------------- */
 
@@ -40,64 +49,90 @@ struct http_request {
     struct http_connection *connection;
     enum http_method method;
     bool is_1_0, keeps_alive;
+    struct slice sent_target; /* ours */
     struct slice path, query;
     char *decoded; /* holds the segments */
     struct slice segments[HTTP_SEGMENTS_MAX];
     size_t segment_count;
     bool segments_bad;
-    struct http_field *fields; /* names end in NUL */
+    struct http_field *fields; /* the library's bytes; names end in NUL */
     size_t field_count;
     struct joined *joined; /* fields that came in several lines */
     void *state;
 
     struct buffer body;
     size_t body_max;
-    uint64_t body_seen, body_left; /* left: of Content-Length */
-    int64_t body_at_ms;            /* when the last of it came */
+    uint64_t body_seen;
+    int64_t body_at_ms; /* when the last of it came */
     bool is_chunked, too_long;
-    struct http_chunks chunks;
     int64_t discard_until_ms;
 
     /* the answer */
-    struct buffer headers;
-    unsigned status; /* 0: none yet */
+    struct buffer headers; /* name NUL value NUL … */
+    unsigned status;       /* 0: none yet */
     const char *content_type;
     bool has_content; /* there is a body, of these bytes or … */
     struct buffer content;
-    size_t content_sent;
     ssize_t (*read)(void *arg, char *out, size_t max); /* … as long as it is */
     void (*release)(void *arg);
     void *arg;
     bool close_after;
-    bool begun;
+    bool begun, waits; /* for http_resume() */
     struct http_request *next_resumed;
 };
 
-/* Copies what it needs of the head; `head_bytes` is what it was read from. NULL:
- * out of memory. */
+/* Copies the target, as it stands on the wire. NULL: out of memory. */
 struct http_request *http_request_new(struct http_connection *c,
-                                      const struct http_head *head,
-                                      struct slice head_bytes);
+                                      const char *target);
+/* false: out of memory. */
+bool http_request_set_head(struct http_request *q,
+                           const struct http_head *head);
 void http_request_free(struct http_request *q);
-/* {"error":text} with the server's common headers. */
-void http_request_refuse(struct http_request *q,
-                         const struct http_refusal *refusal);
+/* Is the connection kept after its answer? */
+bool http_request_keeps(const struct http_request *q);
+/* The next header of the answer; *at starts at 0. */
+bool http_request_next_header(const struct http_request *q, size_t *at,
+                              const char **ret_name, const char **ret_value);
 
-/* ---- the head of an answer: http_answer.c -------------------------------- */
+/* ---- answers by hand: http_refusal.c ------------------------------------- */
 
-/* Is the connection kept afterwards? */
-bool http_answer_keeps(const struct http_request *q);
-/* Does the answer have a body on the wire, and in chunks? */
-bool http_answer_sends_content(const struct http_request *q);
-bool http_answer_is_chunked(const struct http_request *q);
-/* Appends the head of q's answer. */
-void http_answer_put_head(struct http_thread *t, const struct http_request *q,
-                          struct buffer *out);
-/* Appends a whole answer that says why there was no other, and that the
+/* Each is whole, in JSON and with the common headers, and says that the
  * connection ends. */
-void http_answer_put_refusal(struct http_thread *t,
-                             const struct http_refusal *refusal,
-                             struct buffer *out);
+void http_refusal_put(struct http_thread *t,
+                      const struct http_refusal *refusal, struct buffer *out);
+/* q's answer, which is not a stream. */
+void http_refusal_put_answer(struct http_thread *t,
+                             const struct http_request *q, struct buffer *out);
+
+/* ---- libmicrohttpd: http_engine.c ---------------------------------------- */
+
+struct MHD_Daemon;
+struct MHD_Connection;
+
+struct http_engine {
+    struct MHD_Daemon *daemon;         /* NULL: at rest */
+    struct MHD_Connection *connection; /* NULL: not yet, or not any more */
+    bool is_closed, times_out;
+    uint64_t bytes_known; /* of those that came: what was made of them */
+    bool is_countable;    /* … which a body in chunks does not say */
+};
+
+/* false: no memory or descriptors. */
+bool http_engine_start(struct http_connection *c);
+/* Reads, handles and sends what it can at once; see http_connection_*() for what
+ * it calls. false: it waits for the client or the handler. */
+bool http_engine_run(struct http_connection *c);
+/* Ends the socket's both directions, if the library has not closed its
+ * duplicate: it is for connections that end. */
+void http_engine_stop(struct http_connection *c);
+/* Has the library closed its duplicate? */
+bool http_engine_is_done(const struct http_connection *c);
+/* Where no part of a request has come since the last: true at the second call,
+ * a second later at the earliest, when the library's part is gone and the socket
+ * goes on. */
+bool http_engine_rest(struct http_connection *c);
+/* Bytes behind the last request, -1: not known. */
+int64_t http_engine_unread(const struct http_connection *c);
 
 /* ---- a connection -------------------------------------------------------- */
 
@@ -116,6 +151,16 @@ enum http_phase {
 #define LIST_RESERVE PHASE_COUNT
 #define LIST_COUNT (PHASE_COUNT + 1)
 
+/* How a connection leaves the library. */
+enum http_outcome {
+    OUTCOME_NONE,
+    OUTCOME_REFUSE,   /* c->why is to be sent */
+    OUTCOME_REFUSED,  /* … was sent */
+    OUTCOME_CUT,      /* the handler answers without the rest of the body */
+    OUTCOME_DETACHED, /* the handler has the socket */
+    OUTCOME_FAILED,   /* a part of an answer was sent */
+};
+
 struct http_connection {
     struct http_thread *thread;
     ev_io io;
@@ -125,23 +170,20 @@ struct http_connection {
     int64_t
         since_ms; /* in this phase; while answering: of the last progress */
     TAILQ_ENTRY(http_connection) in_list;
-    STAILQ_ENTRY(http_connection) in_more;
-    bool wants_more; /* in t->more */
     struct client_address address;
     bool has_address, has_place;
-    const struct http_refusal *refusal; /* it is in the reserve */
-    struct buffer in; /* what came and could not be worked on yet */
-    size_t in_used;
-    struct buffer out; /* what the socket did not take: of heads, of blocks */
-    size_t out_sent;
     bool
         leaves_input; /* close in two steps: the client may still be sending */
+    const struct http_refusal *refusal; /* it is in the reserve */
     uint64_t discarded;
+    struct http_engine engine;
     struct http_request *request;
+    unsigned answered; /* requests in this turn */
+    enum http_outcome outcome;
+    struct http_refusal why;
     struct sockaddr_storage peer;
 };
 TAILQ_HEAD(http_connections, http_connection);
-STAILQ_HEAD(http_more, http_connection);
 
 /* Takes fd. */
 void http_connection_begin(struct http_thread *t, int fd,
@@ -159,8 +201,26 @@ void http_connection_close(struct http_connection *c, bool reset);
 void http_connection_give_place(struct http_connection *c);
 /* A request of it has its answer. */
 void http_connection_resumed(struct http_connection *c);
-/* Works on what was sent ahead. */
-void http_connection_go_on(struct http_connection *c);
+
+/* What the library tells, in this order for each request; what is to be done is
+ * returned. It must not be stopped meanwhile. */
+enum http_step {
+    STEP_ON,     /* read on, or wait for the handler */
+    STEP_ANSWER, /* send c->request's answer */
+    STEP_LEAVE   /* close the library's duplicate: c->outcome says why */
+};
+enum http_step http_connection_take_head(struct http_connection *c,
+                                         const struct http_head *head);
+enum http_step http_connection_take_body(struct http_connection *c,
+                                         struct slice data);
+enum http_step http_connection_take_end(struct http_connection *c);
+/* `is_whole`: its answer was sent. */
+void http_connection_request_done(struct http_connection *c, bool is_whole);
+/* The library is about to send a page of its own: ours goes first. */
+void http_connection_take_refusal(struct http_connection *c, unsigned status);
+/* STEP_LEAVE, to be told `why`. */
+enum http_step http_connection_leave(struct http_connection *c,
+                                     struct http_refusal why);
 
 /* ---- deadlines: http_deadlines.c ----------------------------------------- */
 
@@ -186,18 +246,16 @@ struct http_thread {
     ev_timer tick, accept_pause;
     int64_t now_ms;
     struct http_connections lists[LIST_COUNT];
-    struct http_more more;
     unsigned reserve_used;
     unsigned waiting, stalled; /* connections that could be given up */
     atomic_uint spare;         /* their sum, for the others to see */
     atomic_uint owed;          /* of them, those whose places are taken */
     _Atomic(struct http_request *) resumed; /* a stack */
-    struct buffer head;      /* scratch: the head of an answer */
-    struct http_head parsed; /* scratch: of a request */
-    char date[48];           /* the header */
+    struct buffer out;                      /* scratch: an answer by hand */
+    struct http_head parsed;                /* scratch: of a request */
+    char date[48];                          /* the header */
     int64_t date_s;
-    char scratch[HTTP_READ_SIZE];    /* what was read */
-    char block[HTTP_READ_SIZE + 64]; /* what is sent */
+    char scratch[HTTP_READ_SIZE]; /* what is thrown away */
 };
 
 struct http_server {
@@ -206,7 +264,7 @@ struct http_server {
     struct client_addresses *addresses;
     uint64_t most_of_address, most_of_loopback; /* 0: no limit */
     int64_t idle_ms, head_ms, body_ms, write_ms;
-    char keep_alive[64]; /* the headers of an answer after which it is kept */
+    char keep_alive[32]; /* value of the header of that name */
     uint16_t port;
     atomic_int fd; /* the listening socket; -1: closed */
     atomic_bool quiesced, stopping;

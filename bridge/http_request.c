@@ -61,26 +61,6 @@ static bool decode_segments(struct http_request *q)
     return true;
 }
 
-/* The same place in the copy. */
-static struct slice moved(struct slice s, struct slice from, char *to)
-{
-    if (s.data == NULL)
-        return s;
-    return slice_of(to + ((const char *)s.data - (const char *)from.data),
-                    s.len);
-}
-
-/* A name ends in NUL, where the colon was. */
-static struct http_field moved_field(struct http_field f, struct slice from,
-                                     char *to)
-{
-    char *name = to + ((const char *)f.name.data - (const char *)from.data);
-
-    name[f.name.len] = '\0';
-    return (struct http_field){slice_of(name, f.name.len),
-                               moved(f.value, from, to)};
-}
-
 /* Of the fields this server reads, those that are lists: several lines of them
  * are one (RFC 9110 §5.3). Of any other the first line counts. */
 static bool is_list(struct slice name)
@@ -160,35 +140,49 @@ static void join_lists(struct http_request *q)
 }
 
 struct http_request *http_request_new(struct http_connection *c,
-                                      const struct http_head *head,
-                                      struct slice bytes)
+                                      const char *target)
 {
-    const size_t fields = head->field_count * sizeof(head->fields[0]);
-    struct http_request *q =
-        malloc(sizeof(*q) + fields + bytes.len + head->target.len);
+    const size_t len = strlen(target);
+    struct http_request *q = malloc(sizeof(*q) + 2 * len + 1);
 
     if (q == NULL)
         return NULL;
     memset(q, 0, sizeof(*q));
-    q->fields = (struct http_field *)(q + 1);
-    char *copy = (char *)q->fields + fields;
-    q->decoded = copy + bytes.len;
-    memcpy(copy, bytes.data, bytes.len);
+    char *copy = (char *)(q + 1);
+    memcpy(copy, target, len);
+    q->sent_target = slice_of(copy, len);
+    q->decoded = copy + len;
     q->server = c->thread->server;
     q->connection = c;
-    q->method = method_of(head->method);
-    q->is_1_0 = head->is_1_0;
-    q->keeps_alive = head->keeps_alive;
-    q->is_chunked = head->is_chunked;
-    q->body_left = head->length;
-    q->field_count = head->field_count;
-    for (size_t i = 0; i < head->field_count; i++)
-        q->fields[i] = moved_field(head->fields[i], bytes, copy);
-    join_lists(q);
-    set_target(q, moved(head->target, bytes, copy));
-    q->segments_bad = !decode_segments(q);
     atomic_fetch_add(&q->server->pending, 1);
     return q;
+}
+
+bool http_request_set_head(struct http_request *q,
+                           const struct http_head *head)
+{
+    const size_t bytes = head->field_count * sizeof(head->fields[0]);
+
+    q->fields = malloc(bytes + 1);
+    if (q->fields == NULL)
+        return false;
+    memcpy(q->fields, head->fields, bytes);
+    q->field_count = head->field_count;
+    q->method = method_of(head->method);
+    q->is_1_0 = head->is_1_0;
+    q->keeps_alive = http_head_keeps_alive(head);
+    q->is_chunked = head->is_chunked;
+    join_lists(q);
+    set_target(q, head->target);
+    q->segments_bad = !decode_segments(q);
+    return true;
+}
+
+bool http_request_keeps(const struct http_request *q)
+{
+    return q->keeps_alive && !q->close_after &&
+           q->connection->refusal == NULL && (q->read == NULL || !q->is_1_0) &&
+           !atomic_load_explicit(&q->server->quiesced, memory_order_relaxed);
 }
 
 static void drop_answer(struct http_request *q)
@@ -212,6 +206,7 @@ void http_request_free(struct http_request *q)
         free(q->joined);
         q->joined = next;
     }
+    free(q->fields);
     buffer_release(&q->headers);
     buffer_release(&q->body);
     atomic_fetch_sub(&q->server->pending, 1);
@@ -296,10 +291,20 @@ void http_add_header(struct http_request *q, const char *name,
 {
     if (strpbrk(value, "\r\n") != NULL)
         return;
-    buffer_put_str(&q->headers, name);
-    buffer_put(&q->headers, ": ", 2);
-    buffer_put_str(&q->headers, value);
-    buffer_put(&q->headers, "\r\n", 2);
+    buffer_put(&q->headers, name, strlen(name) + 1);
+    buffer_put(&q->headers, value, strlen(value) + 1);
+}
+
+bool http_request_next_header(const struct http_request *q, size_t *at,
+                              const char **ret_name, const char **ret_value)
+{
+    if (*at >= q->headers.len)
+        return false;
+    *ret_name = q->headers.data + *at;
+    *at += strlen(*ret_name) + 1;
+    *ret_value = q->headers.data + *at;
+    *at += strlen(*ret_value) + 1;
+    return true;
 }
 
 void http_add_header_u64(struct http_request *q, const char *name, uint64_t v)
@@ -346,24 +351,6 @@ void http_respond_stream(struct http_request *q, unsigned status,
     q->read = read;
     q->release = release;
     q->arg = arg;
-}
-
-void http_request_refuse(struct http_request *q,
-                         const struct http_refusal *refusal)
-{
-    const char *const *common = q->server->handler.common_headers;
-    struct buffer body = BUFFER_INIT;
-
-    for (size_t i = 0; common != NULL && common[i] != NULL; i += 2)
-        http_add_header(q, common[i], common[i + 1]);
-    http_add_header(q, "Cache-Control", "no-store");
-    if (refusal->status == 429 || refusal->status == 503)
-        http_add_header(q, "Retry-After", "1");
-    http_close_after(q);
-    buffer_put_str(&body, "{\"error\":");
-    buffer_put_json_string(&body, slice_str(refusal->text));
-    buffer_put_str(&body, "}\n");
-    http_respond(q, refusal->status, "application/json", &body);
 }
 
 void http_suspend(struct http_request *q)

@@ -215,21 +215,6 @@ static void take_resumed(struct http_thread *t)
     }
 }
 
-/* Those that were there at the beginning; who wants more again comes next time. */
-static void take_more(struct http_thread *t)
-{
-    struct http_more more = STAILQ_HEAD_INITIALIZER(more);
-    struct http_connection *c;
-
-    STAILQ_CONCAT(&more, &t->more);
-    STAILQ_FOREACH (c, &more, in_more)
-        c->wants_more = false;
-    while ((c = STAILQ_FIRST(&more)) != NULL) {
-        STAILQ_REMOVE_HEAD(&more, in_more);
-        http_connection_go_on(c);
-    }
-}
-
 static void close_all(struct http_thread *t)
 {
     struct http_connection *c;
@@ -246,7 +231,6 @@ static void on_wake(struct ev_loop *loop, ev_async *wake, int events)
     (void)events;
     t->now_ms = clock_mono_us() / 1000;
     take_resumed(t);
-    take_more(t);
     http_deadlines_pay(t);
     if (atomic_load(&t->server->quiesced))
         stop_accepting(t);
@@ -312,7 +296,6 @@ static struct http_thread *thread_new(struct http_server *s)
     t->server = s;
     for (unsigned i = 0; i < LIST_COUNT; i++)
         TAILQ_INIT(&t->lists[i]);
-    STAILQ_INIT(&t->more);
     t->now_ms = clock_mono_us() / 1000;
     t->loop = ev_loop_new(EVFLAG_AUTO);
     t->never_run = ev_loop_new(EVFLAG_AUTO);
@@ -331,7 +314,7 @@ static void thread_free(struct http_thread *t)
     http_reap(t);
     ev_loop_destroy(t->loop);
     ev_loop_destroy(t->never_run);
-    buffer_release(&t->head);
+    buffer_release(&t->out);
     free(t);
 }
 
@@ -384,8 +367,7 @@ static void set_limits(struct http_server *s, const struct config *c)
                          : all != 0      ? (all + 3) / 4
                                          : 0;
     s->most_of_loopback = of_address;
-    snprintf(s->keep_alive, sizeof(s->keep_alive),
-             "Connection: keep-alive\r\nKeep-Alive: timeout=%llu\r\n",
+    snprintf(s->keep_alive, sizeof(s->keep_alive), "timeout=%llu",
              (unsigned long long)c->http_idle_timeout);
 }
 

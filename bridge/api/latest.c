@@ -90,13 +90,12 @@ enum http_next chat_latest(struct call *c)
     http_add_header(c->q, "ETag", etag);
     /* kept, but never used without asking: RFC 9111 §5.2.2.4 */
     http_add_header(c->q, "Cache-Control", "no-cache");
-    if (is_known(c, tag)) {
-        buffer_release(&body);
-        return answer(c, 304, NULL, NULL);
-    }
+    /* 304 may say the length of what it does not send, and no other (RFC 9110
+     * §8.6). */
+    const unsigned status = is_known(c, tag) ? 304 : 200;
     if (type == 0)
-        return answer_json(c, 200, &body);
+        return answer(c, status, status == 200 ? types[0] : NULL, &body);
     json_to_msgpack(buffer_slice(&body), &packed);
     buffer_release(&body);
-    return answer(c, 200, types[type], &packed);
+    return answer(c, status, status == 200 ? types[type] : NULL, &packed);
 }

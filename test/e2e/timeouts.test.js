@@ -2,6 +2,7 @@
 // Who may wait how long on an HTTP connection, and who makes room when there are
 // too many. Times are short by settings; the tests wait for what the server does.
 const assert = require('node:assert/strict')
+const { readdirSync } = require('node:fs')
 const http = require('node:http')
 const { it, after } = require('node:test')
 const { suite, group, Server, newToken, chat, until } = require('./harness/server')
@@ -115,6 +116,43 @@ suite('A sensor on a kept connection', {}, (server) => {
     await within(raw.ended, 'the end')
     assert.equal(raw.text.match(/"status":"ok"/g).length, 2)
     assert.doesNotMatch(raw.text.slice(raw.text.lastIndexOf('HTTP/1.1')), /keep-alive:/i)
+  })
+})
+
+suite('Kept connections at rest', {}, (server) => {
+  const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length
+  const answered = (raw, count) => until(() => raw.text.split('HTTP/1.1 200 ').length === count + 1, `answer ${count}`)
+
+  it('cost one descriptor each, and the next request is answered', async () => {
+    const before = descriptors()
+    const all = []
+    for (let i = 0; i < 20; i++) {
+      const raw = await server.rawSocket()
+      raw.socket.write(head('GET /health'))
+      await answered(raw, 1)
+      all.push(raw)
+    }
+    await until(() => descriptors() <= before + 20, 'descriptors given back', scaled(15000))
+    for (const raw of all) {
+      raw.socket.write(head('GET /health'))
+      await answered(raw, 2)
+      raw.socket.destroy()
+    }
+  })
+
+  it('nothing is lost of what was sent ahead, however long the rest takes to come', async () => {
+    const ahead = await server.rawSocket()
+    ahead.socket.write(head('GET /health') + head('GET /health').slice(0, 20))
+    const chunked = await server.rawSocket()
+    chunked.socket.write(head(POST(newToken()), 'Transfer-Encoding: chunked') + '7\r\n{"n":1}\r\n0\r\n\r\n' + head('GET /health').slice(0, 20))
+    await answered(ahead, 1)
+    await answered(chunked, 1)
+    await sleep(5000) // the time after which a connection without a part of a request rests
+    for (const raw of [ahead, chunked]) {
+      raw.socket.write(head('GET /health').slice(20))
+      await answered(raw, 2)
+      raw.socket.destroy()
+    }
   })
 })
 

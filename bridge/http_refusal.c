@@ -1,4 +1,6 @@
-/* The head of an answer: RFC 9112 §4, §6, RFC 9110 §6.6.1 (Date), §8.6. */
+/* Answers that libmicrohttpd cannot be made to send: to what is no request, in
+ * the middle of one, and to connections that are one too many (RFC 9112 §4, RFC
+ * 9110 §6.6.1 for Date). */
 #include <stdio.h>
 #include <time.h>
 
@@ -59,27 +61,6 @@ static bool has_no_content(unsigned status)
     return status == 204 || status == 304;
 }
 
-bool http_answer_sends_content(const struct http_request *q)
-{
-    return q->method != HTTP_HEAD && q->has_content &&
-           !has_no_content(q->status);
-}
-
-bool http_answer_is_chunked(const struct http_request *q)
-{
-    return q->read != NULL && !q->is_1_0;
-}
-
-/* Without chunks a body of unknown length ends with the connection. Who is in
- * the reserve gets one answer. */
-bool http_answer_keeps(const struct http_request *q)
-{
-    return q->keeps_alive && !q->close_after &&
-           q->connection->refusal == NULL &&
-           (q->read == NULL || !q->is_1_0 || q->method == HTTP_HEAD) &&
-           !atomic_load_explicit(&q->server->quiesced, memory_order_relaxed);
-}
-
 /* Anew once a second. */
 static void put_date(struct http_thread *t, struct buffer *out)
 {
@@ -112,39 +93,37 @@ static void put_length(uint64_t length, struct buffer *out)
     buffer_put(out, "\r\n", 2);
 }
 
-/* An answer to HEAD says of the body what GET's would say; one without a body
- * that is not known says nothing. */
-static void put_framing(const struct http_request *q, struct buffer *out)
+static void put_header(const char *name, const char *value, struct buffer *out)
 {
-    if (has_no_content(q->status))
-        return;
-    if (http_answer_is_chunked(q))
-        buffer_put_str(out, "Transfer-Encoding: chunked\r\n");
-    else if (q->read == NULL && (q->has_content || q->method != HTTP_HEAD))
-        put_length(q->content.len, out);
+    buffer_put_str(out, name);
+    buffer_put(out, ": ", 2);
+    buffer_put_str(out, value);
+    buffer_put(out, "\r\n", 2);
 }
 
-void http_answer_put_head(struct http_thread *t, const struct http_request *q,
-                          struct buffer *out)
+void http_refusal_put_answer(struct http_thread *t,
+                             const struct http_request *q, struct buffer *out)
 {
+    const char *name, *value;
+    size_t at = 0;
+
     put_status_line(q->status, out);
     put_date(t, out);
-    buffer_put_str(out, http_answer_keeps(q) ? q->server->keep_alive
-                                             : "Connection: close\r\n");
-    if (q->content_type != NULL) {
-        buffer_put_str(out, "Content-Type: ");
-        buffer_put_str(out, q->content_type);
-        buffer_put(out, "\r\n", 2);
-    }
-    buffer_put_slice(out, buffer_slice(&q->headers));
-    put_framing(q, out);
+    put_header("Connection", "close", out);
+    if (q->content_type != NULL)
+        put_header("Content-Type", q->content_type, out);
+    while (http_request_next_header(q, &at, &name, &value))
+        put_header(name, value, out);
+    if (!has_no_content(q->status))
+        put_length(q->content.len, out);
     buffer_put(out, "\r\n", 2);
+    if (q->method != HTTP_HEAD && !has_no_content(q->status))
+        buffer_put_slice(out, buffer_slice(&q->content));
     out->failed |= q->headers.failed;
 }
 
-void http_answer_put_refusal(struct http_thread *t,
-                             const struct http_refusal *refusal,
-                             struct buffer *out)
+void http_refusal_put(struct http_thread *t,
+                      const struct http_refusal *refusal, struct buffer *out)
 {
     const char *const *common = t->server->handler.common_headers;
     struct buffer body = BUFFER_INIT;
@@ -159,12 +138,8 @@ void http_answer_put_refusal(struct http_thread *t,
                         "Cache-Control: no-store\r\n");
     if (refusal->status == 429 || refusal->status == 503)
         buffer_put_str(out, "Retry-After: 1\r\n");
-    for (size_t i = 0; common != NULL && common[i] != NULL; i += 2) {
-        buffer_put_str(out, common[i]);
-        buffer_put(out, ": ", 2);
-        buffer_put_str(out, common[i + 1]);
-        buffer_put(out, "\r\n", 2);
-    }
+    for (size_t i = 0; common != NULL && common[i] != NULL; i += 2)
+        put_header(common[i], common[i + 1], out);
     put_length(body.len, out);
     buffer_put(out, "\r\n", 2);
     buffer_put_slice(out, buffer_slice(&body));
