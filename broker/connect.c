@@ -176,7 +176,8 @@ static bool is_throttled(const struct connection *c)
     const struct worker *w = c->worker;
     const struct throttled *t = &w->throttled[c->publisher % THROTTLED_MAX];
 
-    return t->publisher == c->publisher && t->until_us > w->mono_us;
+    return t->publisher == c->publisher && t->until_us > w->mono_us &&
+           c->plan != NULL && c->plan->writes_per_hour == t->writes_per_hour;
 }
 
 /* It is in the rows of whatever the client stores. 23 bytes are always allowed

@@ -5,6 +5,11 @@
 
 #include "broker/worker.h"
 
+/* Of what is left to the others a token has no more than such a part. */
+#define PART_OF_LEFT 3
+/* A filter costs more here than its row in the store. */
+#define FILTER_PLANS 4
+
 struct holder {
     UT_hash_handle hh;   /* worker.holders */
     unsigned references; /* connections, and commands with the writer */
@@ -101,6 +106,9 @@ void held_detach(struct connection *c)
     struct holder *h = c->holder;
 
     c->holder = NULL;
+    /* They go a few at a time, and are nobody's until then. */
+    if (h != NULL)
+        h->bytes[HELD_FILTERS] -= c->filter_cost;
     unref(c->worker, h);
 }
 
@@ -121,8 +129,24 @@ struct turn_share *held_turn_share(struct holder *h)
 static bool has_room(const struct connection *c, enum held_pool pool,
                      uint64_t each, size_t size)
 {
-    return c->worker->held[pool] + size <= pools[pool].whole &&
-           (c->holder == NULL || c->holder->bytes[pool] + size <= each);
+    const uint64_t all = c->worker->held[pool] + size;
+
+    if (all > pools[pool].whole)
+        return false;
+    if (c->holder == NULL)
+        return true;
+    const uint64_t own = c->holder->bytes[pool] + size;
+    return own <= each && own <= (pools[pool].whole - all) / PART_OF_LEFT;
+}
+
+/* A share of a pool that follows the plan's session_bytes_max. */
+static uint64_t planned(const struct connection *c, enum held_pool pool,
+                        uint64_t times)
+{
+    const uint64_t plan = c->plan == NULL ? 0 : c->plan->session_bytes_max;
+    const uint64_t each = pools[pool].each;
+
+    return plan != 0 && plan < each / times ? plan * times : each;
 }
 
 static void count(struct connection *c, enum held_pool pool, uint64_t change)
@@ -169,14 +193,26 @@ void held_add_aliases(struct connection *c, int64_t change)
     count(c, HELD_INPUT, (uint64_t)change);
 }
 
+bool held_filters_have_room(const struct connection *c, size_t size)
+{
+    return has_room(c, HELD_FILTERS, planned(c, HELD_FILTERS, FILTER_PLANS),
+                    size);
+}
+
+void held_add_filter(struct connection *c, size_t size)
+{
+    count(c, HELD_FILTERS, size);
+}
+
+void held_give_filter(struct connection *c, size_t size)
+{
+    count(c, HELD_FILTERS, -(uint64_t)size);
+}
+
 bool held_wills_have_room(const struct connection *c, size_t size)
 {
-    const uint64_t plan = c->plan == NULL ? 0 : c->plan->session_bytes_max;
-    const uint64_t each = pools[HELD_WILLS].each;
-
     return size <= HELD_SMALL ||
-           has_room(c, HELD_WILLS, plan != 0 && plan < each ? plan : each,
-                    size);
+           has_room(c, HELD_WILLS, planned(c, HELD_WILLS, 1), size);
 }
 
 void held_add_will(struct connection *c, size_t size)

@@ -1,5 +1,10 @@
 /* What a worker holds in memory for clients that are not done: beginnings of
- * packets, topics behind aliases, wills of clients that are connected.
+ * packets, topics behind aliases, wills and filters of clients that are connected.
+ *
+ * A few tokens, of which anybody may make some, do not use up a pool: besides its
+ * share, a token has no more than a third of what is left to the others. Alone
+ * that is a quarter of the pool; beside sixteen that take all they can get,
+ * another one has still a twentieth.
  *
  * It is counted for whom it is held: for a token's clients together, and before
  * CONNECT was accepted for the connections of an address together (IPv6: of a
@@ -28,9 +33,10 @@ struct holder; /* an address or a token that something is held for */
 
 /* X(name, bytes of a worker, of them for one address or token) */
 #define HELD_POOLS(X)                                                         \
-    X(STRANGERS, 16U << 20, 4U << 20) /* input before CONNECT */              \
-    X(INPUT, 256U << 20, 64U << 20)   /* input and aliases of clients */      \
-    X(WILLS, 64U << 20, 16U << 20)    /* and the plan's session_bytes_max */
+    X(STRANGERS, 16U << 20, 4U << 20)  /* input before CONNECT */             \
+    X(INPUT, 256U << 20, 64U << 20)    /* input and aliases of clients */     \
+    X(WILLS, 64U << 20, 16U << 20)     /* and the plan's session_bytes_max */ \
+    X(FILTERS, 512U << 20, 128U << 20) /* and four times that */
 
 enum held_pool {
 #define X(name, whole, each) HELD_##name,
@@ -71,6 +77,12 @@ void held_add_aliases(struct connection *c, int64_t change);
 struct holder *held_take_credits(struct connection *c, size_t size);
 void held_give_credits(struct worker *w, struct holder *h, size_t size);
 bool held_has_credits(const struct connection *c);
+
+/* A client's filters, in a stored session or not, at their cost (subscribe.h):
+ * as connection.filter_cost, which the caller keeps, says of them together. */
+bool held_filters_have_room(const struct connection *c, size_t size);
+void held_add_filter(struct connection *c, size_t size);
+void held_give_filter(struct connection *c, size_t size);
 
 bool held_wills_have_room(const struct connection *c, size_t size);
 void held_add_will(struct connection *c, size_t size);

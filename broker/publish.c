@@ -357,7 +357,8 @@ void publish_hold_over(struct connection *c)
     if (c->held_retry_s > HOLD_MAX_S) {
         w->throttled[c->publisher % THROTTLED_MAX] =
             (struct throttled){c->publisher,
-                               w->mono_us + c->held_retry_s * SECOND_US};
+                               w->mono_us + c->held_retry_s * SECOND_US,
+                               c->plan->writes_per_hour};
         connection_close(c, CLOSE_RATE, NULL);
         return;
     }

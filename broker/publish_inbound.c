@@ -291,33 +291,6 @@ static void publish_again(struct connection *c, const struct packet_publish *p)
     answer_here(c, p, REASON_SUCCESS, NULL);
 }
 
-/* Sets or follows the packet's alias (§3.3.2.3.4). false: the connection was
- * closed. */
-static bool follow_alias(struct connection *c, struct packet_publish *p)
-{
-    int64_t more;
-
-    if (p->topic_alias == 0)
-        return true;
-    if (p->topic.len == 0) {
-        p->topic = topic_alias_get(c->aliases_in, p->topic_alias);
-        if (p->topic.data != NULL)
-            return true;
-        connection_close(c, CLOSE_PROTOCOL, "topic alias was never set");
-        return false;
-    }
-    if (!held_aliases_have_room(c, p->topic.len)) {
-        connection_close(c, CLOSE_BUSY, NULL);
-        return false;
-    }
-    if (!topic_alias_set(&c->aliases_in, p->topic_alias, p->topic, &more)) {
-        connection_close(c, CLOSE_NO_MEMORY, NULL);
-        return false;
-    }
-    held_add_aliases(c, more);
-    return true;
-}
-
 /* What may be done with a topic is asked once for all messages of a connection
  * that follow each other: as a rule they have one topic. */
 static enum publish_verdict verdict_of(struct connection *c,
@@ -341,11 +314,66 @@ static enum publish_verdict verdict_of(struct connection *c,
     return verdict;
 }
 
+static bool close_for_alias(struct connection *c, enum close_reason reason,
+                            const char *text)
+{
+    connection_close(c, reason, text);
+    return false;
+}
+
+/* Only a topic that this client may publish to is kept: whatever else it names
+ * would be memory for nothing, and as long as a string can be (16 good topics are
+ * some 5 KiB). */
+static bool set_alias(struct connection *c, const struct packet_publish *p,
+                      enum publish_verdict verdict)
+{
+    const bool is_good = verdict == PUBLISH_STORE ||
+                         verdict == PUBLISH_EVENT ||
+                         verdict == PUBLISH_COMMAND;
+    int64_t more;
+
+    if (!is_good) {
+        if (!topic_alias_mark(&c->aliases_in, p->topic_alias,
+                              (uint8_t)(verdict + 1), &more))
+            return close_for_alias(c, CLOSE_NO_MEMORY, NULL);
+    } else {
+        if (!held_aliases_have_room(c, p->topic.len))
+            return close_for_alias(c, CLOSE_BUSY, NULL);
+        if (!topic_alias_set(&c->aliases_in, p->topic_alias, p->topic, &more))
+            return close_for_alias(c, CLOSE_NO_MEMORY, NULL);
+    }
+    held_add_aliases(c, more);
+    return true;
+}
+
+/* What may be done with the packet's topic, which is found by its alias (MQTT 5
+ * §3.3.2.3.4) or sets that. false: the connection was closed. */
+static bool judge_topic(struct connection *c, struct packet_publish *p,
+                        enum publish_verdict *ret)
+{
+    if (p->topic_alias != 0 && p->topic.len == 0) {
+        const uint8_t mark = topic_alias_marked(c->aliases_in, p->topic_alias);
+        if (mark != 0) {
+            *ret = (enum publish_verdict)(mark - 1);
+            return true;
+        }
+        p->topic = topic_alias_get(c->aliases_in, p->topic_alias);
+        if (p->topic.data == NULL)
+            return close_for_alias(c, CLOSE_PROTOCOL,
+                                   "topic alias was never set");
+        *ret = verdict_of(c, p->topic);
+        return true;
+    }
+    *ret = verdict_of(c, p->topic);
+    return p->topic_alias == 0 || set_alias(c, p, *ret);
+}
+
 void publish_received(struct connection *c, struct packet_publish *p)
 {
     struct worker *w = c->worker;
+    enum publish_verdict verdict;
 
-    if (!follow_alias(c, p))
+    if (!judge_topic(c, p, &verdict))
         return;
 
     counter_add(&w->counters.received, 1);
@@ -376,7 +404,7 @@ void publish_received(struct connection *c, struct packet_publish *p)
                &w->counters.dropped.reserved);
         return;
     }
-    switch (verdict_of(c, p->topic)) {
+    switch (verdict) {
     case PUBLISH_STORE: publish_message(c, p, false); break;
     case PUBLISH_EVENT: publish_message(c, p, true); break;
     case PUBLISH_COMMAND: publish_command(c, p); break;

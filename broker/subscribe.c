@@ -62,8 +62,8 @@ static bool has_room(const struct connection *c, struct slice filter)
 
     /* A few filters are always granted: who has many must not keep everybody
      * else from having any. */
-    if (!admin && c->worker->filter_cost > WORKER_FILTER_COST_MAX &&
-        c->filter_cost + cost_of(filter) > FILTER_COST_SHORT)
+    if (!admin && c->filter_cost + cost_of(filter) > FILTER_COST_SHORT &&
+        !held_filters_have_room(c, cost_of(filter)))
         return false;
     if (filter_is_shared(filter)
             ? c->shares >= SHARES_MAX
@@ -123,7 +123,7 @@ static struct session_filter *add(struct connection *c, struct slice filter,
     LIST_INSERT_HEAD(&c->filters, f, entry);
     c->filter_count++;
     c->filter_cost += cost_of(filter);
-    w->filter_cost += cost_of(filter);
+    held_add_filter(c, cost_of(filter));
     count_filters(w);
     return f;
 }
@@ -143,7 +143,7 @@ static void drop(struct connection *c, struct session_filter *f)
     LIST_REMOVE(f, entry);
     c->filter_count--;
     c->filter_cost -= cost_of(session_filter_slice(f));
-    w->filter_cost -= cost_of(session_filter_slice(f));
+    held_give_filter(c, cost_of(session_filter_slice(f)));
     count_filters(w);
     free(f);
 }

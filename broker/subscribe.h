@@ -16,7 +16,7 @@
 #define FILTERS_MAX 10000
 #define FILTER_COST_MAX (4U * 1024 * 1024)
 #define FILTER_LEVEL_COST 128
-/* What a client may have where all of its worker's have WORKER_FILTER_COST_MAX. */
+/* What a client may have however much its token and all others have (held.h). */
 #define FILTER_COST_SHORT (16U * 1024)
 /* Groups a client may be in: unlike filters, each gives it every message. */
 #define SHARES_MAX 256

@@ -10,6 +10,7 @@ struct topic_aliases {
     struct {
         char *data; /* NULL: not set */
         size_t len;
+        uint8_t mark;
     } topics[TOPIC_ALIAS_MAX];
 };
 
@@ -22,14 +23,40 @@ void topic_aliases_free(struct topic_aliases *t)
     free(t);
 }
 
+static bool make_table(struct topic_aliases **t)
+{
+    if (*t == NULL)
+        *t = calloc(1, sizeof(**t));
+    return *t != NULL;
+}
+
+bool topic_alias_mark(struct topic_aliases **t, uint16_t alias, uint8_t mark,
+                      int64_t *ret_less)
+{
+    if (!make_table(t))
+        return false;
+    *ret_less = -(int64_t)(*t)->topics[alias - 1].len;
+    (*t)->bytes += *ret_less;
+    free((*t)->topics[alias - 1].data);
+    (*t)->topics[alias - 1].data = NULL;
+    (*t)->topics[alias - 1].len = 0;
+    (*t)->topics[alias - 1].mark = mark;
+    return true;
+}
+
+uint8_t topic_alias_marked(const struct topic_aliases *t, uint16_t alias)
+{
+    return t == NULL || alias == 0 || alias > TOPIC_ALIAS_MAX
+               ? 0
+               : t->topics[alias - 1].mark;
+}
+
 bool topic_alias_set(struct topic_aliases **t, uint16_t alias,
                      struct slice topic, int64_t *ret_more)
 {
     char *data = malloc(topic.len);
 
-    if (*t == NULL)
-        *t = calloc(1, sizeof(**t));
-    if (data == NULL || *t == NULL) {
+    if (data == NULL || !make_table(t)) {
         free(data);
         return false;
     }
@@ -38,6 +65,7 @@ bool topic_alias_set(struct topic_aliases **t, uint16_t alias,
     free((*t)->topics[alias - 1].data);
     (*t)->topics[alias - 1].data = data;
     (*t)->topics[alias - 1].len = topic.len;
+    (*t)->topics[alias - 1].mark = 0;
     (*t)->bytes += *ret_more;
     if (alias > (*t)->count)
         (*t)->count = alias;

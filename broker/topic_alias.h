@@ -3,7 +3,8 @@
  * (MQTT-3.3.2-7).
  *
  * Memory: none before the first one; what the tables hold is bounded by
- * TOPIC_ALIAS_MAX topics each, ours of at most TOPIC_ALIAS_OUT_LEN bytes.
+ * TOPIC_ALIAS_MAX topics each, ours of at most TOPIC_ALIAS_OUT_LEN bytes, theirs
+ * by who sets them (held.h).
  * Threads: one worker's. */
 #ifndef CONFAB_BROKER_TOPIC_ALIAS_H
 #define CONFAB_BROKER_TOPIC_ALIAS_H
@@ -30,7 +31,13 @@ void topic_aliases_free(struct topic_aliases *t); /* NULL is fine */
  * than before (may be negative). false: out of memory. */
 bool topic_alias_set(struct topic_aliases **t, uint16_t alias,
                      struct slice topic, int64_t *ret_more);
-/* data NULL: it is not set. Valid until it is set again. */
+/* It stands for a topic that is good for nothing, and of which only this is kept:
+ * `mark`, not 0. Else as above. */
+bool topic_alias_mark(struct topic_aliases **t, uint16_t alias, uint8_t mark,
+                      int64_t *ret_less);
+/* 0: it has none, but a topic, or is not set. */
+uint8_t topic_alias_marked(const struct topic_aliases *t, uint16_t alias);
+/* data NULL: it is not set, or marked. Valid until it is set again. */
 struct slice topic_alias_get(const struct topic_aliases *t, uint16_t alias);
 /* Bytes all topics take. */
 int64_t topic_aliases_bytes(const struct topic_aliases *t);

@@ -31,8 +31,6 @@
 /* Credits of all connections of a worker together. */
 #define WORKER_COMMANDS_MAX 32768
 #define WORKER_BYTES_MAX (64U * 1024 * 1024)
-/* Cost of all filters of a worker's clients (subscribe.h). */
-#define WORKER_FILTER_COST_MAX (512U * 1024 * 1024)
 /* Batches that wait for it: so many, with messages of so many bytes and one more
  * batch. */
 #define WORKER_BATCHES_MAX 1024
@@ -51,6 +49,7 @@ struct pending_will;
 struct throttled {
     uint64_t publisher;
     int64_t until_us; /* monotonic */
+    uint64_t writes_per_hour; /* the limit: with another one it may come back */
 };
 #define THROTTLED_MAX 1024
 
@@ -148,7 +147,6 @@ struct worker {
     struct refusals refusals;
     uint64_t held[HELD_POOL_COUNT]; /* bytes, of everybody together */
     struct holder *holders;         /* those of them who have a share */
-    uint64_t filter_cost;           /* of WORKER_FILTER_COST_MAX */
 
     struct throttled throttled[THROTTLED_MAX];
 

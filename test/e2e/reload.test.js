@@ -6,7 +6,8 @@ const net = require('node:net')
 const path = require('node:path')
 const { it } = require('node:test')
 const { suite, chat, newToken } = require('./harness/server')
-const { until } = require('./harness/waits')
+const { scaled, until } = require('./harness/waits')
+const wire = require('./harness/wire')
 
 const before = '[plan:small]\nwrites_per_hour = 5\npayload_max = 100\n'
 
@@ -34,6 +35,28 @@ suite('SIGHUP', { config: before, set: { 'store.map_size': '64M' } }, (server) =
     const gold = await server.cli('token', 'set', '--plan', 'gold', '--', token)
     assert.equal(gold.code, 0, gold.stderr)
     assert.ok((await server.post(chat(token, 'x'), {})).remaining < 9)
+  })
+
+  it('lets a 3.1.1 client back in that was sent away for its hourly limit; so does another plan', async () => {
+    const other = '[plan:gold]\nwrites_per_hour = 9\n'
+    await reload(`[plan:small]\nwrites_per_hour = 5\npayload_max = 100\n[plan:tight]\nwrites_per_hour = 2\n${other}`, /plan:tight/)
+    const away = await Promise.all(['tight', 'small'].map(async (plan) => {
+      const token = await server.planToken(plan)
+      const device = await server.wire({ v: 4, clientId: 'device', token })
+      for (let id = 1; id <= 6; id++) device.send(wire.publish({ v: 4, topic: `${token}/x`, qos: 1, id }))
+      await device.closeReason(scaled(60000)) // its PUBACK is held back before
+      const again = await server.wire()
+      again.send(wire.connect({ v: 4, clientId: 'device', token }))
+      assert.equal(await again.closeReason(), 3)
+      return token
+    }))
+    assert.equal((await server.cli('token', 'set', '--plan', 'gold', '--', away[0])).code, 0)
+    await reload(`[plan:small]\nwrites_per_hour = 50\npayload_max = 100\n${other}`, /plan:small\.writes_per_hour: 50, was 5/)
+    for (const token of away) {
+      const device = await server.wire({ v: 4, clientId: 'device', token })
+      device.send(wire.publish({ v: 4, topic: `${token}/x`, qos: 1 }))
+      await device.expect('PUBACK')
+    }
   })
 
   it('changes nothing when anything is wrong', async () => {

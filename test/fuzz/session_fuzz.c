@@ -197,7 +197,7 @@ static void await_nobody(void)
         for (int pool = 0; pool < HELD_POOL_COUNT; pool++)
             must(workers[i]->held[pool] == 0);
         must(workers[i]->holders == NULL);
-        must(workers[i]->filter_cost == 0);
+        must(workers[i]->held[HELD_FILTERS] == 0);
         must(subscription_index_count(workers[i]->index) == 0);
         must(workers[i]->pool.exact_bytes == 0);
     }

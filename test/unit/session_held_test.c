@@ -144,7 +144,7 @@ static void strangers_have_a_pool_of_their_own(void **state)
         assert_in_range(held(HELD_STRANGERS), 0, pools[HELD_STRANGERS].whole);
     }
     assert_in_range(held(HELD_STRANGERS),
-                    pools[HELD_STRANGERS].whole - PART * 2,
+                    pools[HELD_STRANGERS].whole - PART * 4,
                     pools[HELD_STRANGERS].whole);
     turn_some();
     assert_in_range(open_connections(), 200, 16 * MiB / PART);
@@ -339,6 +339,114 @@ static void a_token_has_a_share_of_input(void **state)
     assert_int_equal(held(HELD_INPUT), 0);
 }
 
+/* Several tokens that take all they can get, of which anybody may make some, and
+ * one that comes later: of each of the pools that they share. */
+static void wills_fill(struct peer *p, const char *id, const char *token)
+{
+    (void)connects_with_will(p, id, token, PART);
+}
+
+static void filters_fill(struct peer *p, const char *id, const char *token)
+{
+    static char filter[60000];
+    struct buffer b = BUFFER_INIT;
+    char text[64];
+
+    snprintf(text, sizeof(text), "10[ ('MQTT') 04 82 0000 ('%s') ('%s') ]", id,
+             token);
+    says(p, text);
+    hears(p, "20 02 00 00");
+    memset(filter, 'f', sizeof(filter));
+    for (int i = 0; i < 60; i++) {
+        const int n = snprintf(filter, sizeof(filter), "%s/%d", token, i);
+        uint8_t body[3];
+        size_t len;
+        filter[n] = 'f';
+        buffer_clear(&b);
+        buffer_put_char(&b, (char)0x82);
+        put_length(&b, 2 + 2 + sizeof(filter) + 1);
+        buffer_put(&b, "\0\1\xea\x60", 4);
+        buffer_put(&b, filter, sizeof(filter));
+        buffer_put_char(&b, 0);
+        says_bytes(p, b.data, b.len);
+        assert_int_equal(hears_packet(p, body, sizeof(body), &len), 0x90);
+        if (body[2] == 0x80)
+            break;
+    }
+    buffer_release(&b);
+}
+
+/* As if all but `left` were held for others. */
+static void some_tokens_leave_room(enum held_pool pool, uint64_t left,
+                                   int each,
+                                   void (*fill)(struct peer *, const char *,
+                                                const char *))
+{
+    const uint64_t others = pools[pool].whole - left;
+    char id[16], token[16];
+    int count = 0;
+
+    h.workers[0]->held[pool] += others;
+    for (int t = 0; t < 3; t++)
+        for (int i = 0; i < each; i++) {
+            snprintf(id, sizeof(id), "c%d", i);
+            snprintf(token, sizeof(token), "hog%d", t);
+            peers[count] = by_hand_stranger(&h);
+            fill(&peers[count++], id, token);
+        }
+    const uint64_t before = held(pool);
+    assert_in_range(before - others, left / 3, left * 2 / 3);
+    for (int i = 0; i < 5; i++) {
+        snprintf(id, sizeof(id), "c%d", i);
+        peers[count] = by_hand_stranger(&h);
+        fill(&peers[count++], id, "calm");
+    }
+    assert_in_range(held(pool) - before, left / 15, left / 4);
+    close_all(count);
+    while (held(pool) > others)
+        turn_some();
+    assert_int_equal(held(pool), others);
+    h.workers[0]->held[pool] = 0;
+    assert_null(h.workers[0]->holders);
+}
+
+static void some_tokens_do_not_use_up_wills(void **state)
+{
+    (void)state;
+    some_tokens_leave_room(HELD_WILLS, 3 * MiB, 25, wills_fill);
+}
+
+static void some_tokens_do_not_use_up_filters(void **state)
+{
+    (void)state;
+    some_tokens_leave_room(HELD_FILTERS, 30 * MiB, 4, filters_fill);
+}
+
+/* Of clean sessions, too. */
+static void filters_of_a_token_follow_its_plan(void **state)
+{
+    struct command make = {.kind = COMMAND_TOKEN_CREATE,
+                           .token = slice_str("gratis"),
+                           .plan = slice_str("free")};
+    (void)state;
+
+    by_hand_run(&h, &make);
+    h.config.plans[0].session_bytes_max = 4 * MiB;
+    for (int i = 0; i < 20; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "c%d", i);
+        peers[i] = by_hand_stranger(&h);
+        filters_fill(&peers[i], id, "gratis");
+    }
+    assert_in_range(held(HELD_FILTERS), 15 * MiB, 17 * MiB);
+    peers[20] = by_hand_guest(&h, "short", "gratis");
+    says(&peers[20], "82[ 0001 ('gratis/x') 00 ]");
+    hears(&peers[20], "90 03 0001 00");
+    close_all(21);
+    while (held(HELD_FILTERS) > 0)
+        turn_some();
+}
+
 /* As if commands of that size of the connection's token were with the writer. */
 static struct holder *use_credits(size_t size)
 {
@@ -394,6 +502,9 @@ int main(void)
         cmocka_unit_test(and_no_more_than_its_plan_says),
         cmocka_unit_test(a_token_has_a_share_of_input),
         cmocka_unit_test(a_token_has_a_share_of_credits),
+        cmocka_unit_test(some_tokens_do_not_use_up_wills),
+        cmocka_unit_test(some_tokens_do_not_use_up_filters),
+        cmocka_unit_test(filters_of_a_token_follow_its_plan),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

@@ -340,22 +340,27 @@ static void what_comes_again_has_its_topic(void **state)
     peer_close(&q);
 }
 
-static void says_alias(struct peer *p, uint8_t alias, size_t topic_len)
+/* QoS 1, packet id 1, to a topic of so many bytes that begins like that. */
+static void says_alias(struct peer *p, uint8_t alias, const char *begins,
+                       size_t topic_len)
 {
-    static uint8_t packet[70000];
-    const size_t body = 2 + topic_len + 1 + 3;
-    const uint8_t head[] = {0x30,
-                            (uint8_t)((body & 127) | 128),
-                            (uint8_t)((body >> 7 & 127) | 128),
-                            (uint8_t)(body >> 14),
-                            (uint8_t)(topic_len >> 8),
-                            (uint8_t)topic_len};
-    const uint8_t tail[] = {3, 0x23, 0, alias};
+    static uint8_t topic[70000];
+    const uint8_t tail[] = {0, 1, 3, 0x23, 0, alias};
+    size_t body = 2 + topic_len + sizeof(tail);
+    struct buffer bytes = BUFFER_INIT;
 
-    memcpy(packet, head, sizeof(head));
-    memset(packet + sizeof(head), 'n', topic_len);
-    memcpy(packet + sizeof(head) + topic_len, tail, sizeof(tail));
-    says_bytes(p, packet, sizeof(head) + topic_len + sizeof(tail));
+    memset(topic, 'n', topic_len);
+    memcpy(topic, begins, strlen(begins));
+    buffer_put_char(&bytes, 0x32);
+    for (; body > 127; body >>= 7)
+        buffer_put_char(&bytes, (char)(body | 128U));
+    buffer_put_char(&bytes, (char)body);
+    buffer_put_char(&bytes, (char)(topic_len >> 8));
+    buffer_put_char(&bytes, (char)topic_len);
+    buffer_put(&bytes, topic, topic_len);
+    buffer_put(&bytes, tail, sizeof(tail));
+    says_bytes(p, bytes.data, bytes.len);
+    buffer_release(&bytes);
 }
 
 static void hears_pong(struct peer *p)
@@ -380,22 +385,60 @@ static void aliases_are_counted_with_what_a_worker_holds(void **state)
     assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
     hears_pong(&p);
     const uint64_t before = *held;
-    says_alias(&p, 1, 30000);
-    hears_pong(&p);
-    assert_int_equal(*held, before + 30000);
-    says_alias(&p, 1, 20000); /* in the place of the other one */
-    says_alias(&p, 16, 17000);
-    hears_pong(&p);
-    assert_int_equal(*held, before + 37000);
+    says_alias(&p, 1, "t/", 250);
+    hears(&p, "40 02 0001");
+    assert_int_equal(*held, before + 250);
+    says_alias(&p, 1, "t/", 200); /* in the place of the other one */
+    hears(&p, "40 02 0001");
+    says_alias(&p, 16, "t/", 170);
+    hears(&p, "40 02 0001");
+    assert_int_equal(*held, before + 370);
 
     /* no room: the client has to go, and what it held is free again */
     h.workers[0]->held[HELD_INPUT] += FULL;
-    says_alias(&p, 2, 17000);
+    says_alias(&p, 2, "t/", 170);
     assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0xe0);
     assert_int_equal(body[0], 0x89);
     hears_end(&p);
     assert_int_equal(*held, FULL);
     h.workers[0]->held[HELD_INPUT] = 0;
+    peer_close(&p);
+    by_hand_end(&h);
+}
+
+/* A client may not publish to it, however long it is: its alias is one of a topic
+ * that is refused, and takes no memory. */
+static void an_alias_of_a_refused_topic_holds_nothing(void **state)
+{
+    struct by_hand h;
+    struct peer p;
+    uint8_t body[256];
+    size_t len;
+    (void)state;
+
+    by_hand_begin(&h, 1);
+    p = by_hand_stranger(&h);
+    says(&p, "10[ ('MQTT') 05 82 0000 [] ('p') ('t') ]");
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
+    const uint64_t *held = &h.workers[0]->held[HELD_INPUT];
+    const struct {
+        const char *begins;
+        uint8_t reason;
+    } cases[] = {{"other/", 0x87}, {"t/", 0x90}, {"t//", 0x90}, {"$x", 0x87}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        says_alias(&p, 1, "t/x", 3);
+        hears(&p, "40 02 0001");
+        assert_int_equal(*held, 3);
+        for (uint8_t alias = 1; alias <= 16; alias++) {
+            says_alias(&p, alias, cases[i].begins, 60000);
+            assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x40);
+            assert_int_equal(body[2], cases[i].reason);
+            says_alias(&p, alias, "", 0);
+            assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x40);
+            assert_int_equal(body[2], cases[i].reason);
+        }
+        assert_int_equal(*held, 0);
+    }
     peer_close(&p);
     by_hand_end(&h);
 }
@@ -620,6 +663,7 @@ int main(void)
         cmocka_unit_test(shared_subscriptions_have_identifiers_and_aliases),
         cmocka_unit_test(what_comes_again_has_its_topic),
         cmocka_unit_test(aliases_are_counted_with_what_a_worker_holds),
+        cmocka_unit_test(an_alias_of_a_refused_topic_holds_nothing),
         cmocka_unit_test(
             without_request_problem_information_no_reason_is_given),
         cmocka_unit_test(response_information_is_asked_for_and_not_given),

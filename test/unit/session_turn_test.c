@@ -118,7 +118,7 @@ static void a_crowd_does_not_hold_a_quiet_one(void (*sends)(struct peer *,
         sends(&crowd[i], "many");
     says(&quiet, "c0 00");
     hears(&quiet, "d0 00");
-    assert_in_range(packets_handled() - before, 1, CROWD * each / 2);
+    assert_in_range(packets_handled() - before, 1, CROWD * each * 3 / 4);
     finish(before + CROWD * each + 1);
     disperse();
     peer_close(&quiet);
@@ -153,7 +153,7 @@ static void a_token_of_one_is_not_one_of_forty(void **state)
         assert_int_equal(hears_packet(&other, body, sizeof(body), &len), 0x90);
         assert_int_equal(body[1], i + 1);
     }
-    assert_in_range(packets_handled() - before, PACKETS, CROWD * PACKETS / 2);
+    assert_in_range(packets_handled() - before, PACKETS, CROWD * PACKETS - 1);
     finish(before + (CROWD + 1) * PACKETS);
     disperse();
     peer_close(&other);
