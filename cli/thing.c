@@ -18,9 +18,9 @@
 static const char usage[] =
     "Usage: confab thing purge TOKEN/THING\n\n"
     "Removes all messages the thing has now, its retained message too, and, when\n"
-    "none came since, the thing. Prints how many messages this command removed;\n"
-    "should it be interrupted, the server goes on. The thing's sequence numbers\n"
-    "begin with 1 again, and readers are told of no gap.\n" SECRET_TOPIC_HELP
+    "none came since, the thing. Ends when all is removed; should it be\n"
+    "interrupted, the server goes on. The thing's sequence numbers begin with 1\n"
+    "again, and readers are told of no gap.\n" SECRET_TOPIC_HELP
     "\n" SECRET_FILE_HELP;
 
 static const struct option own[] = {SECRET_FILE_OPTION, {0}};
