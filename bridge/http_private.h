@@ -25,6 +25,7 @@
 #include <sys/queue.h>
 
 #include "base/client_addresses.h"
+#include "base/complaint.h"
 #include "base/connection_budget.h"
 #include "bridge/http.h"
 #include "bridge/http_head.h"
@@ -244,6 +245,7 @@ struct http_thread {
     ev_io accept;
     ev_async wake;
     ev_timer tick, accept_pause;
+    struct complaint no_descriptors;
     int64_t now_ms;
     struct http_connections lists[LIST_COUNT];
     unsigned reserve_used;

@@ -1,5 +1,6 @@
 /* The HTTP server's threads: each accepts, and serves what it has accepted. */
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/complaint.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "bridge/http_private.h"
@@ -88,6 +90,17 @@ static int listen_on(const char *where, struct config_error *ret_error)
 
 /* ---- accepting ----------------------------------------------------------- */
 
+static void warn_no_descriptors(struct http_thread *t)
+{
+    uint64_t times;
+
+    if (complaint_due(&t->no_descriptors, clock_mono_us(), &times))
+        log_warn(AREA,
+                 "no descriptors or memory for another connection, %" PRIu64
+                 " times: raise the limit of open files",
+                 times);
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
     struct http_thread *t = io->data;
@@ -109,7 +122,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
             errno != ENOMEM)
             continue; /* that client has gone again */
         /* The socket stays readable: without a pause this would spin. */
-        log_warn(AREA, "no descriptors or memory for another connection");
+        warn_no_descriptors(t);
         ev_io_stop(loop, io);
         ev_timer_set(&t->accept_pause, ACCEPT_PAUSE_S, 0.);
         ev_timer_start(loop, &t->accept_pause);
