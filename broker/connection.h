@@ -149,6 +149,7 @@ struct connection {
     uint32_t answers_due; /* SUBACK, UNSUBACK, PUBCOMP of the store */
     bool behind_own; /* its next packet waits for what it published before */
     bool in_behind;  /* in worker.behind */
+    bool behind_store; /* … for a SUBSCRIBE of the same filter (subscribe.h) */
     bool leaving;    /* said DISCONNECT, and waits for its answers */
     enum close_reason leaves_as;
     bool stalled;  /* not read from: credits, answers or hold */

@@ -7,7 +7,8 @@
  * was published before it as retained or not at all (MQTT-3.3.1-9 to -11), one
  * that ends or changes has had it, and SUBACK does not overtake PUBACK. That is
  * the time of a PUBACK; where nothing was published it is none. An UNSUBSCRIBE
- * waits for what others published and have the answer to as well. */
+ * waits for what others published and have the answer to as well. A stored session's
+ * packet that names a filter whose SUBSCRIBE is not answered waits for that answer. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -65,7 +66,8 @@ static bool is_starving(const struct connection *c)
 static bool may_read(const struct connection *c)
 {
     return is_serving(c) && !c->held && !c->opening && !c->leaving &&
-           c->joining == 0 && !(c->behind_own && awaits_own(c)) &&
+           c->joining == 0 && !c->behind_store &&
+           !(c->behind_own && awaits_own(c)) &&
            c->commands < CONNECTION_COMMANDS_MAX &&
            c->unacked_count < CONNECTION_COMMANDS_MAX &&
            c->command_bytes < CONNECTION_BYTES_MAX &&
@@ -214,13 +216,14 @@ static enum feeding take_packets(struct connection *c, const char *data,
         if (c->behind_own)
             break;
         session_packet(c, &frame);
-        if (c->joining == 0) /* else it is read again */
+        const bool again = c->joining > 0 || c->behind_store;
+        if (!again)
             counter_add(&c->worker->counters.packets, 1);
         if (c->state >= CONNECTION_LINGERING) {
             turn_meter_end(&meter, c);
             return FEED_ENDED;
         }
-        if (c->joining > 0)
+        if (again)
             break; /* this SUBSCRIBE is read again (subscribe.h) */
         used += frame.size;
         goes_on = turn_meter_goes_on(&meter, c, is_costly(frame.type));

@@ -138,9 +138,8 @@ static bool give_with_id(struct connection *c, const struct message *m,
     const uint32_t payload_len = all->len - image->payload_at;
     const bool by_reference = payload_len >= PAYLOAD_BY_REFERENCE;
     const uint32_t len = by_reference ? image->payload_at : all->len;
-    char *to = entry == NULL
-                   ? NULL
-                   : out_queue_reserve(delivery_queue(c), pool, len);
+    char *to =
+        entry == NULL ? NULL : out_queue_reserve(delivery_queue(c), pool, len);
 
     if (to == NULL)
         return false;
@@ -184,8 +183,7 @@ static void give_image(struct connection *c, struct images *set,
     }
     if (shape & IMAGE_WITH_ID
             ? !give_with_id(c, set->message, &g, image)
-            : !out_queue_share(delivery_queue(c), &w->pool,
-                               &image->range)) {
+            : !out_queue_share(delivery_queue(c), &w->pool, &image->range)) {
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
@@ -280,12 +278,16 @@ static void give_alone(struct connection *c, const struct message *m,
         connection_close(c, CLOSE_NO_MEMORY, NULL);
 }
 
+static bool is_window_full(const struct connection *c)
+{
+    return inflight_full(&c->inflight) || stored_session_is_full(c->stored);
+}
+
 static bool may_give_live(struct connection *c, uint8_t qos)
 {
     return c->catch_up == NULL &&
            !out_queue_full(delivery_queue(c), &c->worker->pool) &&
-           !stored_session_bars(c->stored) &&
-           !(qos > 0 && inflight_full(&c->inflight));
+           !stored_session_bars(c->stored) && !(qos > 0 && is_window_full(c));
 }
 
 static void give_live(struct connection *c, const struct message *m,
@@ -375,7 +377,7 @@ void delivery_fan_out(struct worker *w, struct message *m)
 bool delivery_has_room(struct connection *c)
 {
     return !out_queue_full(delivery_queue(c), &c->worker->pool) &&
-           !stored_session_bars(c->stored) && !inflight_full(&c->inflight);
+           !stored_session_bars(c->stored) && !is_window_full(c);
 }
 
 bool delivery_give(struct connection *c, const struct message *m,

@@ -4,6 +4,7 @@
 
 #include "base/topic.h"
 #include "broker/inbound.h"
+#include "broker/stored_session.h"
 #include "broker/subscribe.h"
 #include "broker/worker.h"
 
@@ -61,7 +62,7 @@ static bool restore(struct connection *c, struct inflight_entry *entries,
 
     qsort(entries, count, sizeof(*entries), by_order);
     while (taken < count && inflight_restore(&c->inflight, &entries[taken]))
-        taken++;
+        stored_session_restores(c, &entries[taken++]);
     for (size_t i = taken; i < count; i++)
         free(entries[i].identifiers);
     c->resend = c->inflight.count;

@@ -21,6 +21,7 @@ struct stored_session *stored_session_new(struct connection *c,
         return NULL;
     s->connection = c;
     s->number = number;
+    s->inflight_max = session_inflight_max(c->plan);
     out_queue_init(&s->withheld);
     return s;
 }
@@ -70,12 +71,20 @@ struct out_queue *delivery_queue(struct connection *c)
                                                        : &c->out;
 }
 
+void stored_session_restores(struct connection *c,
+                             const struct inflight_entry *entry)
+{
+    c->stored->inflight_bytes +=
+        session_inflight_cost(entry->identifier_count);
+}
+
 void stored_session_sends(struct connection *c, struct inflight_entry *entry)
 {
     struct stored_session *s = c->stored;
 
     if (s == NULL || entry->log_id == 0)
         return; /* an event is not on disk: nor is that it is in flight */
+    s->inflight_bytes += session_inflight_cost(entry->identifier_count);
     entry->changed = true;
     if (entry->qos == 2)
         s->withholding = true;
@@ -95,7 +104,11 @@ void stored_session_forgets(struct connection *c,
 {
     const unsigned bit = entry->packet_id - 1U;
 
-    if (c->stored == NULL || (!entry->saved && !entry->saving))
+    if (c->stored == NULL || entry->log_id == 0)
+        return;
+    c->stored->inflight_bytes -=
+        session_inflight_cost(entry->identifier_count);
+    if (!entry->saved && !entry->saving)
         return;
     c->stored->forgotten[bit / 64] |= UINT64_C(1) << bit % 64;
     touch(c, false);

@@ -34,6 +34,9 @@ struct stored_session {
     struct connection *connection;
     uint64_t number;         /* on disk */
     uint64_t saved_position; /* on disk */
+    /* Rows of what is in flight to it, on disk or soon, and from where on the next
+     * delivery waits for an acknowledgement (session_inflight_max()). */
+    uint64_t inflight_bytes, inflight_max;
     uint64_t offline_head; /* QoS 0 messages up to it came while it was away */
     uint64_t forgotten[4]; /* bit id - 1: a row to delete … */
     uint64_t forgetting[4]; /* … in the save under way */
@@ -68,8 +71,17 @@ static inline bool stored_session_bars(const struct stored_session *s)
     return s != NULL && (s->barred || s->ended);
 }
 
-/* An entry was added (before its PUBLISH is queued), changed state, or is about
- * to be removed. */
+/* So much is in flight that what comes next waits for acknowledgements. */
+static inline bool stored_session_is_full(const struct stored_session *s)
+{
+    return s != NULL && s->inflight_bytes >= s->inflight_max;
+}
+
+/* An entry that is on disk was read from there. */
+void stored_session_restores(struct connection *c,
+                             const struct inflight_entry *entry);
+/* An entry was added (before its PUBLISH is queued, with its identifiers), changed
+ * state, or is about to be removed. */
 void stored_session_sends(struct connection *c, struct inflight_entry *entry);
 void stored_session_changes(struct connection *c,
                             struct inflight_entry *entry);

@@ -201,7 +201,7 @@ static void join_groups(struct connection *c, const struct packet_subscribe *s,
  * groups (MQTT 5 §4.8.2). */
 static uint8_t subscribe_shared(struct connection *c,
                                 const struct packet_filter *p,
-                                uint32_t identifier, bool *ret_new)
+                                uint32_t identifier)
 {
     struct session_filter *f = find(c, p->filter);
 
@@ -214,7 +214,6 @@ static uint8_t subscribe_shared(struct connection *c,
     }
     struct subscriber *as = session_filter_options(f);
     take_options(as, p, identifier);
-    *ret_new = f->fresh;
     f->fresh = false;
     return as->qos;
 }
@@ -322,7 +321,7 @@ static bool make_room(struct connection *c, struct slice filter)
 
 static uint8_t subscribe_one(struct connection *c,
                              const struct packet_filter *p,
-                             uint32_t identifier, uint64_t head, bool *ret_new)
+                             uint32_t identifier, uint64_t head)
 {
     const uint8_t refused =
         auth_subscribe(c->role, connection_token(c), p->filter);
@@ -338,7 +337,7 @@ static uint8_t subscribe_one(struct connection *c,
     if (refused != 0)
         return refused;
     if (filter_is_shared(p->filter))
-        return subscribe_shared(c, p, identifier, ret_new);
+        return subscribe_shared(c, p, identifier);
     struct session_filter *f = find(c, p->filter);
     const bool is_new = f == NULL || f->ended;
     if (f == NULL) {
@@ -369,8 +368,55 @@ static uint8_t subscribe_one(struct connection *c,
         f->retained_as_of = head;
     }
     f->greeted = false;
-    *ret_new = is_new;
     return s.qos;
+}
+
+/* Its row; the filter is borrowed from it. */
+static struct session_subscription row_of(const struct session_filter *f)
+{
+    const struct subscriber *s = session_filter_options(f);
+
+    return (struct session_subscription){
+        .filter = session_filter_slice(f),
+        .qos = s->qos,
+        .no_local = s->no_local,
+        .retain_as_published = s->retain_as_published,
+        .identifier = s->identifier,
+        .since_id = s->since_id,
+        .retained_as_of = f->retained_as_of,
+        .changed_at = f->changed_at,
+        .qos_before = f->qos_before,
+        .no_local_before = f->no_local_before,
+        .earlier_since = f->earlier_since,
+        .earlier_until = f->earlier_until,
+    };
+}
+
+/* All zero where the SUBSCRIBE at hand is the first of this filter. */
+static struct session_subscription row_before(struct connection *c,
+                                              struct slice filter)
+{
+    const struct session_filter *f = find(c, filter);
+
+    return f == NULL || f->fresh ? (struct session_subscription){0}
+                                 : row_of(f);
+}
+
+/* What becomes of an earlier SUBSCRIBE is not known yet. */
+static bool names_one_that_is_stored(struct connection *c,
+                                     const struct packet_subscribe *s)
+{
+    struct packet_filter_cursor at = s->filters;
+    struct packet_filter p;
+
+    if (c->subacks_due == 0)
+        return false;
+    while (packet_filter_next(&at, &p)) {
+        const struct session_filter *f = find(c, p.filter);
+        if (f != NULL && f->storing != 0)
+            return true;
+    }
+    return false;
 }
 
 static uint8_t *reasons_new(struct connection *c, size_t count)
@@ -390,27 +436,33 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
     uint64_t head = w->head;
     size_t count = 0;
 
+    c->behind_store = names_one_that_is_stored(c, s);
+    if (c->behind_store)
+        return;
     const bool readable = subscribe_read_head(w, &head);
     if (readable)
         join_groups(c, s, head);
     if (c->joining > 0)
         return;
-    uint8_t *reasons = reasons_new(c, 2 * s->count);
-    if (reasons == NULL)
-        return;
-    bool *added = (bool *)reasons + s->count;
-    memset(added, 0, s->count);
-    while (packet_filter_next(&at, &filter) && count < s->count) {
-        reasons[count] = readable
-                             ? subscribe_one(c, &filter, s->subscription_id,
-                                             head, &added[count])
-                             : REASON_UNSPECIFIED_ERROR;
+    uint8_t *reasons = reasons_new(c, s->count);
+    struct session_subscription *before =
+        c->stored == NULL ? NULL : calloc(s->count, sizeof(*before));
+    if (reasons != NULL && c->stored != NULL && before == NULL)
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+    while (c->state == CONNECTION_OPEN && count < s->count &&
+           packet_filter_next(&at, &filter)) {
+        if (before != NULL)
+            before[count] = row_before(c, filter.filter);
+        reasons[count] =
+            readable ? subscribe_one(c, &filter, s->subscription_id, head)
+                     : REASON_UNSPECIFIED_ERROR;
         count++;
     }
-    if (c->stored != NULL)
-        subscribe_store(c, s, reasons, added);
-    else
+    if (c->state == CONNECTION_OPEN && c->stored != NULL)
+        subscribe_store(c, s, reasons, before);
+    else if (c->state == CONNECTION_OPEN)
         subscribe_answer(c, PACKET_SUBACK, s->packet_id, reasons, count, NULL);
+    free(before);
     free(reasons);
     if (c->state == CONNECTION_OPEN)
         catch_up_refresh(c);
@@ -441,6 +493,10 @@ void unsubscribe_received(struct connection *c,
     struct packet_filter_cursor at = s->filters;
     struct packet_filter filter;
     size_t count = 0;
+
+    c->behind_store = names_one_that_is_stored(c, s);
+    if (c->behind_store)
+        return;
     uint8_t *reasons = reasons_new(c, s->count);
 
     if (reasons == NULL)
@@ -459,14 +515,32 @@ void unsubscribe_received(struct connection *c,
         catch_up_refresh(c);
 }
 
-void subscribe_take_back(struct connection *c, struct slice filter)
+void subscribe_take_back(struct connection *c, struct slice filter,
+                         const struct session_subscription *before)
 {
     struct session_filter *f = find(c, filter);
 
-    if (f == NULL || f->ended)
+    if (f == NULL)
+        return;
+    if (before->filter.len == 0) {
+        retained_scan_cancel(c, filter);
+        drop(c, f);
+        return;
+    }
+    struct subscriber *s = session_filter_options(f);
+    s->qos = before->qos;
+    s->no_local = before->no_local;
+    s->retain_as_published = before->retain_as_published;
+    s->identifier = before->identifier;
+    s->changed = before->changed_at != 0 || before->earlier_until != 0;
+    f->changed_at = before->changed_at;
+    f->qos_before = before->qos_before;
+    f->no_local_before = before->no_local_before;
+    if (before->since_id != SUBSCRIPTION_ENDED || f->ended)
         return;
     retained_scan_cancel(c, filter);
-    take_back(c, f);
+    set_ended(c, f);
+    stored_session_unsubscribed(c);
 }
 
 bool subscribe_restore(struct connection *c,
@@ -500,23 +574,9 @@ bool subscribe_restore(struct connection *c,
 void subscribe_describe(const struct session_filter *f, char *name,
                         struct session_subscription *ret_row)
 {
-    const struct subscriber *s = session_filter_options(f);
-
     memcpy(name, f->filter, f->len);
-    *ret_row = (struct session_subscription){
-        .filter = slice_of(name, f->len),
-        .qos = s->qos,
-        .no_local = s->no_local,
-        .retain_as_published = s->retain_as_published,
-        .identifier = s->identifier,
-        .since_id = s->since_id,
-        .retained_as_of = f->retained_as_of,
-        .changed_at = f->changed_at,
-        .qos_before = f->qos_before,
-        .no_local_before = f->no_local_before,
-        .earlier_since = f->earlier_since,
-        .earlier_until = f->earlier_until,
-    };
+    *ret_row = row_of(f);
+    ret_row->filter = slice_of(name, f->len);
 }
 
 struct session_filter *subscribe_find(struct connection *c,

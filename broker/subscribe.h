@@ -30,6 +30,9 @@ struct session_filter {
     struct subscription where;
     uint64_t retained_as_of; /* stored sessions: retained messages up to this
                                 id are owed; 0: none */
+    /* A SUBSCRIBE of it is with the writer: 1 + its row in that save. What else
+     * names it is not read before that is answered. 0: none is. */
+    uint32_t storing;
     bool greeted;  /* … and have been given, which is not on disk yet */
     bool greeting; /* … which the save under way says */
     bool fresh;    /* a share the SUBSCRIBE at hand has joined */
@@ -64,7 +67,9 @@ struct subscriber *session_filter_options(const struct session_filter *f);
 
 /* Queue SUBACK or UNSUBACK; may close the connection. Where a SUBSCRIBE joins
  * groups (share_member.h), it is not done yet: the connection is `joining`, and
- * when the groups have answered, the same packet is received again. */
+ * when the groups have answered, the same packet is received again. So it is, with
+ * the connection `behind_store`, where a packet names a filter whose SUBSCRIBE is
+ * not on disk yet: what becomes of that one decides what this one means. */
 void subscribe_received(struct connection *c,
                         const struct packet_subscribe *s);
 void unsubscribe_received(struct connection *c,

@@ -9,12 +9,13 @@ struct waiting {
     uint16_t packet_id;
     enum packet_type type;
     size_t count;
-    size_t row_count;
     struct session_subscription
-        *rows;             /* of UNSUBSCRIBE those that have ended */
+        *rows;             /* in the save; of UNSUBSCRIBE those that
+                                          have ended */
     struct slice *removed; /* and those that are gone */
-    bool *added;           /* of each row */
-    size_t *answers;       /* of each row: its place in reasons */
+    /* Of each filter of a SUBSCRIBE that was granted: */
+    struct slice *filters; /* the others' are empty */
+    struct session_subscription *before;
     uint8_t *reasons;
 };
 
@@ -41,8 +42,8 @@ static size_t size_for(const struct packet_subscribe *s)
     while (packet_filter_next(&at, &filter))
         names += padded(filter.filter.len);
     return padded(sizeof(struct waiting)) +
-           s->count * (sizeof(struct session_subscription) +
-                       sizeof(struct slice) + sizeof(size_t) + 2) +
+           s->count * (2 * sizeof(struct session_subscription) +
+                       2 * sizeof(struct slice) + 1) +
            names + 5 * 16;
 }
 
@@ -64,8 +65,9 @@ static struct waiting *waiting_new(struct connection *c, struct publish *q,
                              .count = s->count};
     wait->rows = part(&at, s->count * sizeof(*wait->rows));
     wait->removed = part(&at, s->count * sizeof(*wait->removed));
-    wait->answers = part(&at, s->count * sizeof(*wait->answers));
-    wait->added = part(&at, s->count);
+    wait->filters = part(&at, s->count * sizeof(*wait->filters));
+    wait->before = part(&at, s->count * sizeof(*wait->before));
+    memset(wait->filters, 0, s->count * sizeof(*wait->filters));
     wait->reasons = part(&at, s->count);
     memcpy(wait->reasons, reasons, s->count);
     *ret_names = at;
@@ -88,10 +90,25 @@ static void take_back(struct connection *c, struct waiting *wait,
                                ? REASON_QUOTA_EXCEEDED
                                : REASON_UNSPECIFIED_ERROR;
 
-    for (size_t i = 0; i < wait->row_count; i++) {
-        wait->reasons[wait->answers[i]] = reason;
-        if (wait->type == PACKET_SUBACK && wait->added[i])
-            subscribe_take_back(c, wait->rows[i].filter);
+    /* The last first: a filter may be in it twice. */
+    for (size_t i = wait->count; i-- > 0;) {
+        if (wait->reasons[i] >= 0x80 ||
+            wait->reasons[i] == REASON_NO_SUBSCRIPTION_EXISTED)
+            continue;
+        wait->reasons[i] = reason;
+        if (wait->type == PACKET_SUBACK)
+            subscribe_take_back(c, wait->filters[i], &wait->before[i]);
+    }
+}
+
+static void not_storing(struct connection *c, const struct waiting *wait)
+{
+    for (size_t i = 0; i < wait->count; i++) {
+        struct session_filter *f = wait->filters[i].len == 0
+                                       ? NULL
+                                       : subscribe_find(c, wait->filters[i]);
+        if (f != NULL)
+            f->storing = 0;
     }
 }
 
@@ -102,6 +119,8 @@ static void finished(struct worker *w, struct publish *q)
 
     c->answers_due--;
     if (c->state == CONNECTION_OPEN) {
+        not_storing(c, wait);
+        c->behind_store = false; /* it is looked at again */
         if (q->command.result == RESULT_OK)
             stored_session_saved(c, q->command.save);
         else
@@ -141,7 +160,8 @@ static void out_of_memory(struct connection *c, struct publish *q)
 }
 
 void subscribe_store(struct connection *c, const struct packet_subscribe *s,
-                     const uint8_t *reasons, const bool *added)
+                     const uint8_t *reasons,
+                     const struct session_subscription *before)
 {
     struct packet_filter_cursor at = s->filters;
     struct packet_filter filter;
@@ -156,19 +176,21 @@ void subscribe_store(struct connection *c, const struct packet_subscribe *s,
         out_of_memory(c, q);
         return;
     }
+    save->adds = true;
+    save->subscriptions = wait->rows;
     for (size_t i = 0; packet_filter_next(&at, &filter); i++) {
-        const struct session_filter *f =
+        struct session_filter *f =
             reasons[i] < 0x80 ? subscribe_find(c, filter.filter) : NULL;
         if (f == NULL)
             continue;
-        const size_t n = wait->row_count++;
-        subscribe_describe(f, part(&names, f->len), &wait->rows[n]);
-        wait->answers[n] = i;
-        wait->added[n] = added[i];
-        save->adds |= added[i];
+        if (f->storing == 0) { /* a packet may name a filter twice */
+            subscribe_describe(f, part(&names, f->len),
+                               &wait->rows[save->subscription_count]);
+            f->storing = (uint32_t)++save->subscription_count;
+        }
+        wait->filters[i] = wait->rows[f->storing - 1].filter;
+        wait->before[i] = before[i];
     }
-    save->subscriptions = wait->rows;
-    save->subscription_count = wait->row_count;
     stored_session_add_position(c, save);
     c->subacks_due++;
     submit(c, q);
@@ -195,7 +217,6 @@ void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
             continue;
         char *name = part(&names, filter.filter.len);
         const struct session_filter *f = subscribe_find(c, filter.filter);
-        wait->answers[wait->row_count++] = i;
         if (f != NULL) { /* ended, with something owed */
             subscribe_describe(f, name,
                                &wait->rows[save->subscription_count++]);

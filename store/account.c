@@ -12,6 +12,8 @@
 #define SUBSCRIPTION 64u
 #define ANSWER 48u
 #define HASHED_KEY 401u
+/* What a row of fixed parts may grow by when they change. */
+#define GROWTH_ALWAYS 64u
 
 /* ---- pure ---------------------------------------------------------------- */
 
@@ -145,11 +147,8 @@ enum command_result account_verdict(struct transaction *t,
 }
 
 enum command_result account_upkeep_verdict(struct transaction *t,
-                                           const struct token *who,
                                            uint64_t more)
 {
-    if (who != NULL && exceeds_share(t, who, more))
-        return RESULT_SHARE;
     if (!space_admits(&t->space, more, t->mono_us) &&
         !space_has_upkeep(&t->space, more, t->mono_us))
         return RESULT_FULL;
@@ -200,15 +199,33 @@ static void change(struct transaction *t, struct token *who,
     }
 }
 
+/* Whatever a verdict overlooked: only what frees space gets into the lower half of
+ * the reserve, and what a row that is there may grow by (a position, the time of an
+ * end), since ends are written in any store. Rows of messages are not asked about:
+ * trims copy retained ones. */
+static bool may_put(struct transaction *t, MDB_dbi dbi, MDB_val key,
+                    uint64_t cost)
+{
+    MDB_val old;
+
+    if (space_has_upkeep(&t->space, space_for(cost), t->mono_us))
+        return true;
+    return mdb_get(t->txn, dbi, &key, &old) == 0 &&
+           cost <= account_row_cost(key.mv_size, old.mv_size) + GROWTH_ALWAYS;
+}
+
 enum store_err account_put(struct transaction *t, struct token *who,
                            enum account_part part, MDB_dbi dbi, MDB_val key)
 {
     const size_t len = t->row.len;
+    const uint64_t after = account_row_cost(key.mv_size, len);
     MDB_val v = {len, t->row.data};
     uint64_t before = 0;
 
     if (!buffer_ok(&t->row))
         return STORE_NOMEM;
+    if (part == ACCOUNT_SESSIONS && !may_put(t, dbi, key, after))
+        return STORE_FULL;
     t->put = true;
     /* Most are new; of one that is there this tells how long it is. */
     int rc = mdb_put(t->txn, dbi, &key, &v, MDB_NOOVERWRITE);
@@ -218,7 +235,7 @@ enum store_err account_put(struct transaction *t, struct token *who,
         rc = mdb_put(t->txn, dbi, &key, &v, 0);
     }
     if (rc == 0)
-        change(t, who, part, before, account_row_cost(key.mv_size, len));
+        change(t, who, part, before, after);
     return store_from_mdb(rc);
 }
 

@@ -70,10 +70,10 @@ enum command_result account_verdict(struct transaction *t,
 enum command_result account_message_verdict(struct transaction *t,
                                             const struct token *who,
                                             uint64_t cost, uint64_t space);
-/* The same without the plan's: what a client that is let in cannot help to cause
- * (in flight). Goes on above the soft limit, in the upper half of the reserve. */
+/* OK or FULL for what a client that is let in cannot help to cause (in flight):
+ * delivering what is stored goes on whatever its token holds, and above the soft
+ * limit, in the upper half of the reserve. */
 enum command_result account_upkeep_verdict(struct transaction *t,
-                                           const struct token *who,
                                            uint64_t more);
 
 /* ---- counting ------------------------------------------------------------ */
@@ -84,7 +84,8 @@ void account_add(struct transaction *t, struct token *who,
 void account_subtract(struct transaction *t, struct token *who,
                       enum account_part part, uint64_t bytes);
 
-/* Puts t->row, or replaces what is there. */
+/* Puts t->row, or replaces what is there. FULL: it would add to a store in which
+ * only what frees space may still be written (store/room.h). */
 enum store_err account_put(struct transaction *t, struct token *who,
                            enum account_part part, MDB_dbi dbi, MDB_val key);
 /* Missing ones are fine. *ret_was (may be NULL): there was one. */

@@ -6,9 +6,7 @@
 #include "store/session_write.h"
 #include "store/trim.h"
 
-/* Rows that one transaction deletes besides log entries: sessions have parts by
- * the thousand, things have one each. */
-#define STEP_SESSIONS 8
+/* Rows that one transaction deletes besides log entries and those of sessions. */
 #define STEP_GROUPS 128
 #define STEP_THINGS 128
 
@@ -225,6 +223,12 @@ static enum store_err erase_thing(struct transaction *t, struct thing *thing,
 
 /* ---- a token ------------------------------------------------------------- */
 
+/* Fewer where the reserve is used: each needs pages until its own come back. */
+static unsigned deletions(struct transaction *t, unsigned most)
+{
+    return space_deletions(&t->space, most, t->mono_us);
+}
+
 /* All steps below: *left, the rows the transaction may still delete; it is 0
  * when there are more. */
 
@@ -234,7 +238,7 @@ static enum store_err erase_sessions(struct transaction *t, MDB_val prefix,
     struct session_row row;
     MDB_val k, v;
 
-    for (; *left > 0; --*left) {
+    while (*left > 0) {
         const int rc = first_with(t->txn, t->e->db.sessions, prefix, &k, &v);
         if (rc == MDB_NOTFOUND)
             return STORE_OK;
@@ -245,6 +249,7 @@ static enum store_err erase_sessions(struct transaction *t, MDB_val prefix,
             const int gone = mdb_del(t->txn, t->e->db.sessions, &k, NULL);
             if (gone != 0)
                 return store_from_mdb(gone);
+            --*left;
             continue;
         }
         /* Copied: deleting moves what the row borrows from. */
@@ -253,7 +258,7 @@ static enum store_err erase_sessions(struct transaction *t, MDB_val prefix,
             return STORE_NOMEM;
         memcpy(identity, row.identity.data, row.identity.len);
         row.identity.data = identity;
-        const enum store_err err = session_delete(t, &row);
+        const enum store_err err = session_delete_some(t, &row, left);
         free(identity);
         if (err != STORE_OK)
             return err;
@@ -364,8 +369,9 @@ static MDB_val prefix_of(struct slice token, char end, char *out)
 static enum store_err erase_token(struct transaction *t, struct slice token,
                                   uint64_t *removed, bool *ret_done)
 {
-    unsigned sessions = STEP_SESSIONS, groups = STEP_GROUPS,
-             things = STEP_THINGS;
+    unsigned sessions = deletions(t, SESSION_ROWS_DELETED),
+             groups = deletions(t, STEP_GROUPS),
+             things = deletions(t, STEP_THINGS);
     char own[TOKEN_MAX + 1], topics[TOKEN_MAX + 1];
 
     *ret_done = false;

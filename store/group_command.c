@@ -230,21 +230,15 @@ static enum store_err forget_given(struct transaction *t,
 
 /* Ids that came back are of messages that must not be lost: they go on in a full
  * store, but not for ever. */
-static enum store_err room_for(struct transaction *t, struct command *c,
-                               size_t stored)
+static void room_for(struct transaction *t, struct command *c, size_t stored)
 {
     const struct group_save *s = c->group;
     const size_t before = s->adds ? 0 : stored;
-    struct token *who;
 
-    if (s->id_count <= before)
-        return STORE_OK;
-    const enum store_err err = account_of(t, session_token(s->name), &who);
-    if (err == STORE_OK)
+    if (s->id_count > before)
         c->result =
-            account_upkeep_verdict(t, who,
+            account_upkeep_verdict(t,
                                    ID_COST * (uint64_t)(s->id_count - before));
-    return err;
 }
 
 enum store_err group_save_apply(struct transaction *t, struct command *c)
@@ -259,7 +253,7 @@ enum store_err group_save_apply(struct transaction *t, struct command *c)
         return STORE_OK;
     }
     if (err == STORE_OK)
-        err = room_for(t, c, row.id_count);
+        room_for(t, c, row.id_count);
     if (err != STORE_OK || c->result != RESULT_OK)
         return err;
     if (!s->adds)

@@ -141,6 +141,8 @@ unsigned space_deletions(struct space *s, unsigned most, int64_t mono_us)
         return most;
     if (left + s->pinned >= half)
         return 0;
-    const uint64_t few = less(left, s->e->reserve / 16) / DELETION_BYTES;
+    uint64_t few = less(left, s->e->reserve / 16) / DELETION_BYTES;
+    if (few == 0 && left >= DELETION_BYTES)
+        few = 1;
     return few < most ? (unsigned)few : most;
 }

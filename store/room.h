@@ -51,8 +51,8 @@ bool space_has_upkeep(struct space *s, uint64_t bytes, int64_t mono_us);
  * half of the reserve is whole. Below that, when a pinned reader keeps what was
  * freed from being used: none, because each delete takes new pages; what is left
  * then is for hiding, which is what readers see. When it is rows that have come so
- * far: few at a time, down to a last sixteenth of the reserve, since their pages
- * come back with the next commits. */
+ * far: few at a time, and one at a time in the last sixteenth of the reserve, since
+ * their pages come back with the next commits. */
 unsigned space_deletions(struct space *s, unsigned most, int64_t mono_us);
 
 #endif

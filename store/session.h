@@ -26,6 +26,7 @@
 #ifndef CONFAB_STORE_SESSION_H
 #define CONFAB_STORE_SESSION_H
 
+#include "base/config.h"
 #include "store/store.h"
 
 #define SESSION_NEVER UINT32_MAX /* expiry: it does not */
@@ -142,6 +143,17 @@ enum store_err store_given_next(struct store_reader *r, struct slice group,
 /* ret_ids has room for row->id_count. */
 bool group_row_ids(const struct group_row *row, uint64_t *ret_ids);
 
+/* What a message in flight to a stored session counts (store/account.h), at most. */
+uint64_t session_inflight_cost(uint32_t identifier_count);
+/* How much of that a session may have before what comes next waits for an
+ * acknowledgement: an equal part of half the plan's session_bytes_max for each of
+ * sessions_max sessions (SESSION_INFLIGHT_PARTS, where that is 0), and a few
+ * messages in any case: so what is in flight is bounded, and deliveries always go
+ * on, whatever its token holds. UINT64_MAX: no bound; `plan` may be NULL. */
+#define SESSION_INFLIGHT_PARTS 1000
+#define SESSION_INFLIGHT_MIN 1024
+uint64_t session_inflight_max(const struct plan *plan);
+
 /* ---- what commands carry; everything borrowed until done() */
 
 /* COMMAND_SESSION_OPEN: a CONNECT. SESSIONS, SESSION_BYTES, SHARE, FULL: a new
@@ -180,9 +192,10 @@ struct session_save {
     size_t removed_count;
     const struct session_subscription *subscriptions;
     size_t subscription_count;
-    bool
-        adds; /* subscriptions are new: refused where they would exceed the plan's
-                  bytes, the token's share, or the store */
+    bool adds; /* the client asks for the subscriptions: refused where what they
+                  add to the rows there are would exceed the plan's bytes, the
+                  token's share, or the store. Else something is noted about
+                  them, and those that have no row (any more) are left out */
 
     /* The connection ends: */
     bool ends;

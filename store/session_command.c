@@ -1,4 +1,6 @@
 /* Commands that change stored sessions (store/session.h). */
+#include <limits.h>
+
 #include "base/topic.h"
 #include "store/account.h"
 #include "store/session_write.h"
@@ -46,44 +48,59 @@ static enum store_err delete_row(struct transaction *t, struct token *who,
                           NULL);
 }
 
-static enum store_err delete_parts(struct transaction *t, struct token *who,
-                                   MDB_dbi dbi, uint64_t number)
+/* The first row of `dbi` that belongs to session `number`. */
+static int first_part(struct transaction *t, MDB_dbi dbi, uint64_t number,
+                      MDB_val *ret_key, MDB_val *ret_row)
 {
     struct schema_key first;
+    MDB_cursor *cursor;
 
     schema_part_key(number, &first);
-    return account_delete_all(t, who, ACCOUNT_SESSIONS, dbi,
-                              schema_val(&first));
+    *ret_key = schema_val(&first);
+    int rc = mdb_cursor_open(t->txn, dbi, &cursor);
+    if (rc != 0)
+        return rc;
+    rc = mdb_cursor_get(cursor, ret_key, ret_row, MDB_SET_RANGE);
+    mdb_cursor_close(cursor);
+    if (rc == 0 && (ret_key->mv_size < first.len ||
+                    memcmp(ret_key->mv_data, first.bytes, first.len) != 0))
+        return MDB_NOTFOUND;
+    return rc;
 }
 
-/* Leaves the groups of the session's shared subscriptions, whose rows are about
- * to be deleted. */
-static enum store_err leave_groups(struct transaction *t,
-                                   const struct session_row *s)
+/* Leaves the group of a subscription whose row is about to be deleted. */
+static enum store_err leave_group(struct transaction *t, struct slice identity,
+                                  MDB_val k, MDB_val v)
+{
+    struct session_subscription sub;
+
+    return schema_get_subscription(k, v, &sub)
+               ? group_count(t, identity, sub.filter, false)
+               : STORE_OK;
+}
+
+/* At most *left rows of `dbi`, which it counts down. */
+static enum store_err delete_parts(struct transaction *t, struct token *who,
+                                   MDB_dbi dbi, const struct session_row *s,
+                                   unsigned *left)
 {
     struct schema_key at;
-    MDB_cursor *cursor = NULL;
     enum store_err err = STORE_OK;
     MDB_val k, v;
 
-    schema_subscription_key(s->number, slice_str("$share/"), &at);
-    k = schema_val(&at);
-    int rc = mdb_cursor_open(t->txn, t->e->db.subscriptions, &cursor);
-    if (rc != 0)
-        return store_from_mdb(rc);
-    rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-    while (rc == 0 && err == STORE_OK && k.mv_size >= at.len &&
-           memcmp(k.mv_data, at.bytes, at.len) == 0) {
-        struct session_subscription sub;
-        if (schema_get_subscription(k, v, &sub))
-            err = group_count(t, s->identity, sub.filter, false);
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    for (; err == STORE_OK && *left > 0; --*left) {
+        const int rc = first_part(t, dbi, s->number, &k, &v);
+        if (rc != 0)
+            return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+        /* Copied: writes move what the key points to. */
+        memcpy(at.bytes, k.mv_data, k.mv_size);
+        at.len = k.mv_size;
+        if (dbi == t->e->db.subscriptions)
+            err = leave_group(t, s->identity, k, v);
+        if (err == STORE_OK)
+            err = delete_row(t, who, dbi, &at);
     }
-    if (cursor != NULL) /* opening it may have failed */
-        mdb_cursor_close(cursor);
-    return err != STORE_OK || rc == 0 || rc == MDB_NOTFOUND
-               ? err
-               : store_from_mdb(rc);
+    return err;
 }
 
 static enum store_err put_will(struct transaction *t, struct token *who,
@@ -124,26 +141,48 @@ static void count(struct transaction *t, struct token *who, bool more)
         who->usage.sessions--;
 }
 
-enum store_err session_delete(struct transaction *t,
-                              const struct session_row *s)
+/* Some rows are left: nobody is to go on with what is left of it. */
+static enum store_err note_over(struct transaction *t, struct token *who,
+                                const struct session_row *s)
+{
+    struct session_row over = *s;
+
+    over.has_will = false;
+    over.expiry_s = 0;
+    if (over.ended_us == 0)
+        over.ended_us = t->now_us;
+    return session_put(t, who, &over);
+}
+
+enum store_err session_delete_some(struct transaction *t,
+                                   const struct session_row *s, unsigned *left)
 {
     struct schema_key key;
     struct token *who;
 
     enum store_err err = account_of(t, session_token(s->identity), &who);
     if (err == STORE_OK)
-        err = leave_groups(t, s);
-    if (err == STORE_OK)
-        err = delete_parts(t, who, t->e->db.subscriptions, s->number);
-    if (err == STORE_OK)
-        err = delete_parts(t, who, t->e->db.inflight, s->number);
-    if (err == STORE_OK)
         err = put_will(t, who, s->number, NULL);
+    if (err == STORE_OK)
+        err = delete_parts(t, who, t->e->db.subscriptions, s, left);
+    if (err == STORE_OK)
+        err = delete_parts(t, who, t->e->db.inflight, s, left);
     if (err != STORE_OK)
         return err;
+    if (*left == 0)
+        return note_over(t, who, s);
+    --*left;
     count(t, who, false);
     schema_name_key(s->identity, &key);
     return delete_row(t, who, t->e->db.sessions, &key);
+}
+
+enum store_err session_delete(struct transaction *t,
+                              const struct session_row *s)
+{
+    unsigned all = UINT_MAX;
+
+    return session_delete_some(t, s, &all);
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -292,46 +331,86 @@ static enum store_err release_subscriptions(struct transaction *t,
 
 /* ---- saving: what may become more ------------------------------------------ */
 
+uint64_t session_inflight_cost(uint32_t identifier_count)
+{
+    return account_row_cost(INFLIGHT_KEY,
+                            INFLIGHT_ROW + 5 * (uint64_t)identifier_count);
+}
+
+uint64_t session_inflight_max(const struct plan *plan)
+{
+    if (plan == NULL || plan->session_bytes_max == 0)
+        return UINT64_MAX;
+    const uint64_t parts =
+        plan->sessions_max != 0 ? plan->sessions_max : SESSION_INFLIGHT_PARTS;
+    const uint64_t part = plan->session_bytes_max / 2 / parts;
+    return part > SESSION_INFLIGHT_MIN ? part : SESSION_INFLIGHT_MIN;
+}
+
 static uint64_t cost_of_entries(const struct session_save *s)
 {
     uint64_t cost = 0;
 
     for (size_t i = 0; i < s->entry_count; i++)
         cost +=
-            account_row_cost(INFLIGHT_KEY,
-                             INFLIGHT_ROW +
-                                 5 * (uint64_t)s->entries[i].identifier_count);
+            session_inflight_cost((uint32_t)s->entries[i].identifier_count);
     return cost + s->given_count * account_row_cost(GIVEN_KEY, GIVEN_ROW);
 }
 
-static uint64_t cost_of_subscriptions(const struct session_save *s)
+static uint64_t cost_of_new_subscription(const struct session_save *s,
+                                         struct slice filter)
 {
-    uint64_t cost = 0;
+    uint64_t cost = account_subscription_cost(filter);
 
-    for (size_t i = 0; i < s->subscription_count; i++) {
-        cost += account_subscription_cost(s->subscriptions[i].filter);
-        if (filter_is_shared(s->subscriptions[i].filter)) /* its group */
-            cost += account_subscription_cost(s->identity) +
-                    account_subscription_cost(s->subscriptions[i].filter);
-    }
+    if (filter_is_shared(filter)) /* its group */
+        cost += account_subscription_cost(s->identity) +
+                account_subscription_cost(filter);
     return cost;
 }
 
-/* New subscriptions are the client's wish and must have room like anything else.
- * What is in flight goes on in a store that is full, but not for ever. */
+/* What they add to what is stored. The rows that are there decide: the client's
+ * worker may count on one that was refused meanwhile. */
+static uint64_t more_subscriptions(struct transaction *t,
+                                   const struct session_save *s)
+{
+    struct schema_key key;
+    uint64_t more = 0;
+
+    for (size_t i = 0; i < s->subscription_count; i++) {
+        MDB_val k, v;
+        schema_subscription_key(s->number, s->subscriptions[i].filter, &key);
+        k = schema_val(&key);
+        if (mdb_get(t->txn, t->e->db.subscriptions, &k, &v) != 0) {
+            if (s->adds)
+                more +=
+                    cost_of_new_subscription(s, s->subscriptions[i].filter);
+            continue;
+        }
+        const uint64_t before = account_row_cost(k.mv_size, v.mv_size);
+        buffer_clear(&t->row);
+        schema_put_subscription(&t->row, &s->subscriptions[i]);
+        const uint64_t after = account_row_cost(k.mv_size, t->row.len);
+        more += after > before ? after - before : 0;
+    }
+    return more;
+}
+
+/* Subscriptions that a client asks for must have room like anything else. What is
+ * in flight, and what is noted about subscriptions there are, goes on whatever its
+ * token holds, and in a store that is full, but not for ever. */
 static enum command_result growth_verdict(struct transaction *t,
                                           const struct token *who,
                                           const struct session_save *s)
 {
-    if (s->adds) {
-        const enum command_result r =
-            account_verdict(t, who, cost_of_subscriptions(s));
+    const uint64_t asked = more_subscriptions(t, s);
+    const uint64_t noted = cost_of_entries(s) + (s->adds ? 0 : asked);
+
+    if (s->adds && asked > 0) {
+        const enum command_result r = account_verdict(t, who, asked);
         if (r != RESULT_OK)
             return r;
     }
-    return s->entry_count > 0
-               ? account_upkeep_verdict(t, who, cost_of_entries(s))
-               : RESULT_OK;
+    return noted > 0 ? account_upkeep_verdict(t, noted) : RESULT_OK;
 }
 
 static enum store_err save_inflight(struct transaction *t, struct token *who,
@@ -379,8 +458,11 @@ static enum store_err save_subscriptions(struct transaction *t,
     for (size_t i = 0; err == STORE_OK && i < s->subscription_count; i++) {
         const struct slice filter = s->subscriptions[i].filter;
         schema_subscription_key(s->number, filter, &key);
-        if (!has_row(t, dbi, &key))
+        if (!has_row(t, dbi, &key)) {
+            if (!s->adds)
+                continue;
             err = group_count(t, s->identity, filter, true);
+        }
         if (err != STORE_OK)
             break;
         buffer_clear(&t->row);

@@ -6,7 +6,6 @@
 #include "store/session_write.h"
 
 #define STEP_ROWS 256
-#define STEP_DELETED 16 /* a session may have tens of thousands of rows */
 #define RECOVER_STEP 512
 #define SECOND_US INT64_C(1000000)
 
@@ -63,14 +62,20 @@ static bool is_garbage(struct transaction *t, const struct session_row *row)
 enum store_err session_sweep_step(struct session_sweep *s,
                                   struct transaction *t)
 {
-    unsigned deleted = 0;
+    unsigned left =
+        space_deletions(&t->space, SESSION_ROWS_DELETED, t->mono_us);
 
+    if (left == 0) { /* a reader pins what would come back */
+        s->walking = false;
+        s->next_us = t->now_us + SECOND_US;
+        return STORE_OK;
+    }
     if (!s->walking) {
         s->walking = true;
         s->next_us = t->now_us + SWEEP_EVERY_US;
         s->at.len = 0;
     }
-    for (unsigned i = 0; i < STEP_ROWS && deleted < STEP_DELETED; i++) {
+    for (unsigned i = 0; i < STEP_ROWS && left > 0; i++) {
         struct session_row row;
         char identity[SCHEMA_KEY_MAX + 24];
         MDB_val k, v;
@@ -81,6 +86,7 @@ enum store_err session_sweep_step(struct session_sweep *s,
         }
         if (rc != 0)
             return store_from_mdb(rc);
+        const struct schema_key before = s->at;
         const bool good = schema_get_session(k, v, &row);
         step_over(&s->at, k);
         if (!good || !is_garbage(t, &row))
@@ -94,13 +100,15 @@ enum store_err session_sweep_step(struct session_sweep *s,
             return STORE_NOMEM;
         memcpy(copy, row.identity.data, row.identity.len);
         row.identity = slice_of(copy, row.identity.len);
-        const enum store_err err = session_delete(t, &row);
+        const enum store_err err = session_delete_some(t, &row, &left);
         if (copy != identity)
             free(copy);
         if (err != STORE_OK)
             return err;
-        deleted++;
-        t->sessions_expired++;
+        if (left == 0)
+            s->at = before; /* some of it may be left */
+        else
+            t->sessions_expired++;
     }
     return STORE_OK;
 }

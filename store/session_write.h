@@ -9,7 +9,16 @@
 /* `who` pays for it (store/account.h), as in all of these. */
 enum store_err session_put(struct transaction *t, struct token *who,
                            const struct session_row *s);
-/* The row and everything that belongs to it. */
+/* Rows of sessions that one transaction deletes where it can go on in the next. */
+#define SESSION_ROWS_DELETED 1024
+
+/* The row and everything that belongs to it, at most *left rows, which it counts
+ * down: the session's own row goes last. *left is 0: some are left, and the session
+ * is over. */
+enum store_err session_delete_some(struct transaction *t,
+                                   const struct session_row *s,
+                                   unsigned *left);
+/* All of them. */
 enum store_err session_delete(struct transaction *t,
                               const struct session_row *s);
 

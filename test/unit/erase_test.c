@@ -60,6 +60,7 @@ static void open_session(struct writing *w, const char *token, unsigned number,
         .entry_count = 1,
         .subscriptions = subscriptions,
         .subscription_count = 2,
+        .adds = true,
     };
 
     struct sent *s = new_command(COMMAND_SESSION_OPEN);

@@ -445,6 +445,57 @@ static void so_are_those_that_have_filled_a_plan(void **state)
     writing_close(&w);
 }
 
+/* One session's subscriptions have taken the reserve to its last pages: deleting its
+ * token takes few of them at a time. It wanted pages for all of it at once. */
+static void a_token_that_took_the_reserve_can_be_deleted(void **state)
+{
+    char row_key[] = "00000000........................";
+    struct store_env *e;
+    struct writing w;
+    uint64_t number;
+    MDB_txn *txn;
+    int rc = 0;
+    (void)state;
+
+    open_small(&w, 8);
+    create_token(&w, "hog", "free");
+    assert_int_equal(open_session(&w, slice_of("hog\0s", 5), EXPIRY_S, NULL,
+                                  &number),
+                     RESULT_OK);
+    e = store_env(w.store);
+    for (int i = 0; i < 8; i++)
+        row_key[i] = (char)(number >> (56 - 8 * i));
+    for (unsigned n = 0; rc == 0;) {
+        assert_int_equal(mdb_txn_begin(e->env, NULL, 0, &txn), 0);
+        for (int i = 0; rc == 0 && i < 4; i++) {
+            snprintf(row_key + 8, sizeof(row_key) - 8, "%023u", n++);
+            MDB_val k = {sizeof(row_key), row_key};
+            MDB_val v = {60000, large};
+            rc = mdb_put(txn, e->db.subscriptions, &k, &v, 0);
+        }
+        if (rc == 0)
+            rc = mdb_txn_commit(txn);
+        else
+            mdb_txn_abort(txn);
+    }
+    assert_int_equal(rc, MDB_MAP_FULL);
+    assert_true(used_by(&w) + MiB > e->real_map);
+    assert_result(append(&w, "t/x", "v"), FULL);
+    assert_result(revoke_token(&w, "hog"), OK);
+    clock_advance(2 * SECOND);
+    struct sent *s = new_command(COMMAND_TOKEN_DELETE);
+    s->c.token = slice_str("hog");
+    assert_result(run(&w, s), OK);
+    writing_comes_back(&w);
+    const int64_t until_us = clock_mono_us() + 20 * SECOND;
+    while (ROWS_IN(&w, subscriptions) > 0) {
+        if (clock_mono_us() > until_us)
+            fail_msg("rows are left");
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    writing_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +504,7 @@ int main(void)
         cmocka_unit_test(coming_back_takes_nothing_of_the_reserve),
         cmocka_unit_test(
             a_reserve_that_rows_have_taken_comes_back_all_the_same),
+        cmocka_unit_test(a_token_that_took_the_reserve_can_be_deleted),
         cmocka_unit_test(keys_are_forgotten_in_a_store_that_they_have_filled),
         cmocka_unit_test(so_are_those_that_have_filled_a_plan),
     };

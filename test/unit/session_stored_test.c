@@ -208,7 +208,8 @@ static void what_was_unsubscribed_stays_so(void **state)
     struct peer p = joins(KEPT("a6"), NEW), q;
     (void)state;
 
-    says(&p, "82[ 0001 [] ('t/x') 01 ('t/y') 01 ] a2[ 0002 [] ('t/x') ('t/z') ]");
+    says(&p,
+         "82[ 0001 [] ('t/x') 01 ('t/y') 01 ] a2[ 0002 [] ('t/x') ('t/z') ]");
     hears(&p, "90[ 0001 [] 01 01 ] b0[ 0002 [] 00 11 ]");
     peer_reset(&p);
     restart();
@@ -316,7 +317,8 @@ static void a_small_receive_maximum_is_kept_when_sending_again(void **state)
 static void a_will_waits_for_its_delay_and_is_cancelled_by_a_return(
     void **state)
 {
-    struct peer s = device5(&b, "t", "s"), p = joins(WITH_WILL("b2", "00000001"), NEW);
+    struct peer s = device5(&b, "t", "s"),
+                p = joins(WITH_WILL("b2", "00000001"), NEW);
     (void)state;
 
     says(&s, "82[ 0001 [] ('t/will/#') 00 ]");
@@ -336,7 +338,8 @@ static void a_will_waits_for_its_delay_and_is_cancelled_by_a_return(
 
 static void a_clean_start_publishes_the_will_that_waits(void **state)
 {
-    struct peer s = device5(&b, "t", "s"), p = joins(WITH_WILL("b3", "00000e10"), NEW);
+    struct peer s = device5(&b, "t", "s"),
+                p = joins(WITH_WILL("b3", "00000e10"), NEW);
     (void)state;
 
     says(&s, "82[ 0001 [] ('t/will/#') 00 ]");
@@ -671,6 +674,104 @@ static int end(void **state)
     return 0;
 }
 
+/* A SUBSCRIBE behind one of the same filter that is refused has no more room than
+ * that: it was granted, kept on disk unseen by any limit, and got no message. */
+static void a_burst_of_the_same_filter_has_one_answer(void **state)
+{
+    struct plan *plan = broker_fixture_plan(&b, "local");
+    const uint64_t before = plan->session_bytes_max;
+    struct peer p, q;
+    (void)state;
+
+    p = joins(KEPT("burst"), NEW);
+    says(&p, "82[ 0001 [] ('t/first/012345678901234567890123456789') 01 ]");
+    hears(&p, "90[ 0001 [] 01 ]");
+    plan->session_bytes_max = 1;
+    q = device5(&b, "t", "burst-q");
+    says(&p,
+         "82[ 0002 [] ('t/new') 01 ] 82[ 0003 [] ('t/new') 01 ] "
+         "82[ 0004 [] ('t/new') 02 ('t/new') 01 ] a2[ 0005 [] ('t/new') ]");
+    uint8_t body[256];
+    size_t len;
+    for (int id = 2; id <= 4; id++) {
+        assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x90);
+        assert_int_equal(body[1], id);
+        assert_int_equal(body[len - 1], 0x97);
+    }
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0xb0);
+    assert_int_equal(body[len - 1], 0x11); /* no subscription existed */
+    plan->session_bytes_max = before;
+    says(&p, "82[ 0006 [] ('t/new') 01 ] 82[ 0007 [] ('t/new') 00 ] "
+             "82[ 0008 [] ('t/new') 01 ]");
+    hears(&p, "90[ 0006 [] 01 ] 90[ 0007 [] 00 ] 90[ 0008 [] 01 ]");
+    says(&q, "32[ ('t/new') 0001 [] 'x' ]");
+    hears(&q, "40 02 0001");
+    hears(&p, "32[ ('t/new') 0001 [] 'x' ]");
+    says(&p, "40 02 0001");
+    /* One that is refused leaves what there was as it was. */
+    plan->session_bytes_max = 1;
+    says(&p, "82[ 0009 [ 0b 0c ] ('t/new') 00 ('t/other') 01 ]");
+    assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x90);
+    assert_int_equal(body[len - 1], 0x97);
+    assert_int_equal(body[len - 2], 0x97);
+    says(&q, "32[ ('t/new') 0002 [] 'y' ]");
+    hears(&q, "40 02 0002");
+    hears(&p, "32[ ('t/new') 0002 [] 'y' ]");
+    says(&p, "40 02 0002");
+    leaves(&p);
+    peer_close(&q);
+    plan->session_bytes_max = before;
+}
+
+/* Deliveries go on in steps where a session has more in flight than its part. */
+static void what_is_in_flight_waits_for_acknowledgements(void **state)
+{
+    struct plan *plan = broker_fixture_plan(&b, "local");
+    const uint64_t before = plan->session_bytes_max;
+    unsigned heard = 0, most = 0;
+    uint8_t body[256];
+    struct peer p, q;
+    char packet[64];
+    size_t len;
+    (void)state;
+
+    p = joins(KEPT("steps"), NEW);
+    says(&p, "82[ 0001 [] ('t/steps') 02 ]");
+    hears(&p, "90[ 0001 [] 02 ]");
+    leaves(&p);
+    plan->session_bytes_max = 1; /* all of it is used */
+    p = joins(KEPT("steps"), PRESENT);
+    q = device5(&b, "t", "steps-q");
+    for (int i = 1; i <= 60; i++) {
+        snprintf(packet, sizeof(packet), "32[ ('t/steps') %04x [] '.' ]", i);
+        says(&q, packet);
+        hears_packet(&q, body, sizeof(body), &len);
+    }
+    while (heard < 60) {
+        uint8_t ids[64][2];
+        unsigned n = 0;
+        /* The first may come alone; what comes after it is a step. */
+        do {
+            assert_int_equal(hears_packet(&p, body, sizeof(body), &len) & 0xf0,
+                             0x30);
+            memcpy(ids[n++], body + 2 + 7, 2);
+        } while (heard + n < 60 &&
+                 poll(&(struct pollfd){p.fd, POLLIN, 0}, 1, 200) == 1);
+        most = n > most ? n : most;
+        heard += n;
+        for (unsigned i = 0; i < n; i++) {
+            snprintf(packet, sizeof(packet), "40 02 %02x%02x", ids[i][0],
+                     ids[i][1]);
+            says(&p, packet);
+        }
+    }
+    assert_in_range(most, 2,
+                    SESSION_INFLIGHT_MIN / session_inflight_cost(0) + 1);
+    leaves(&p);
+    peer_close(&q);
+    plan->session_bytes_max = before;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -695,6 +796,8 @@ int main(void)
         cmocka_unit_test(two_connects_at_once_leave_the_session_connected),
         cmocka_unit_test(a_resume_that_fails_loses_nothing),
         cmocka_unit_test(what_fills_the_queue_in_one_turn_still_comes),
+        cmocka_unit_test(a_burst_of_the_same_filter_has_one_answer),
+        cmocka_unit_test(what_is_in_flight_waits_for_acknowledgements),
         cmocka_unit_test(a_groups_last_member_that_returns_gets_what_it_had),
     };
     return cmocka_run_group_tests(tests, begin, end);

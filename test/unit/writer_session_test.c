@@ -118,6 +118,7 @@ static void a_position_and_everything_in_flight_come_back(void **state)
         .entry_count = 2,
         .subscriptions = filters,
         .subscription_count = 3,
+        .adds = true,
     };
     assert_int_equal(saves(&w, &save), RESULT_OK);
     save = (struct session_save){.identity = identity(),
@@ -185,6 +186,7 @@ static void a_clean_start_and_an_end_with_expiry_0_leave_nothing(void **state)
             .number = o.number,
             .subscriptions = &filter,
             .subscription_count = 1,
+            .adds = true,
             .entries = &e,
             .entry_count = 1,
         };
@@ -397,6 +399,7 @@ static void what_was_given_is_forgotten_when_the_position_has_passed(
     assert_int_equal(ROWS_IN(&w, given), 0); /* there is no such group */
     save.subscriptions = &shared;
     save.subscription_count = 1;
+    save.adds = true;
     assert_int_equal(saves(&w, &save), RESULT_OK);
     save.subscription_count = 0;
     assert_int_equal(saves(&w, &save), RESULT_OK);
@@ -429,6 +432,69 @@ static void what_was_given_is_forgotten_when_the_position_has_passed(
     writing_close(&w);
 }
 
+/* The client's worker may take a subscription for one that is there, whose SUBSCRIBE
+ * was refused meanwhile: tokens filled the store so. */
+static void the_rows_decide_what_a_save_adds(void **state)
+{
+    const struct slice who = slice_of("few\0a", 5);
+    static char name[3000];
+    struct session_subscription row = {.filter = slice_of(name, sizeof(name))};
+    struct session_inflight entry = {.packet_id = 1, .log_id = 1, .qos = 2};
+    enum command_result result;
+    struct writing w;
+    (void)state;
+
+    memset(name, 'x', sizeof(name));
+    memcpy(name, "few/", 4);
+    writing_open(&w, 0);
+    create_token(&w, "few", "paid");
+    writing_plan(&w, "paid")->session_bytes_max = 10000;
+    const uint64_t number = opens(&w, who, false, 9, &result).number;
+    struct session_save save = {.identity = who,
+                                .number = number,
+                                .subscriptions = &row,
+                                .subscription_count = 1};
+    /* A note about one that is not there is none. */
+    assert_int_equal(saves(&w, &save), RESULT_OK);
+    assert_int_equal(ROWS_IN(&w, subscriptions), 0);
+    save.adds = true;
+    for (int i = 0; i < 6; i++) {
+        name[2999] = (char)('0' + i / 2);
+        name[4] = name[2999]; /* in the part that is the key */
+        result = saves(&w, &save);
+    }
+    assert_int_equal(result, RESULT_SESSION_BYTES);
+    assert_int_equal(ROWS_IN(&w, subscriptions), 2);
+    /* What is in flight goes on whatever its token holds. */
+    writing_plan(&w, "paid")->session_bytes_max = 1;
+    w.config.limits_token_share = 1;
+    const struct session_save more = {.identity = who,
+                                      .number = number,
+                                      .has_position = true,
+                                      .position = 1,
+                                      .entries = &entry,
+                                      .entry_count = 1};
+    assert_int_equal(saves(&w, &more), RESULT_OK);
+    assert_int_equal(ROWS_IN(&w, inflight), 1);
+    check_store(&w);
+    writing_close(&w);
+}
+
+static void what_is_in_flight_is_bounded_by_the_plan(void **state)
+{
+    struct plan plan = {.session_bytes_max = 4000000, .sessions_max = 100};
+    (void)state;
+
+    assert_int_equal(session_inflight_max(&plan), 20000);
+    plan.sessions_max = 0;
+    assert_int_equal(session_inflight_max(&plan), 2000);
+    plan.session_bytes_max = 3000;
+    assert_int_equal(session_inflight_max(&plan), SESSION_INFLIGHT_MIN);
+    plan.session_bytes_max = 0;
+    assert_true(session_inflight_max(&plan) == UINT64_MAX);
+    assert_true(session_inflight_cost(100) >= 500 + session_inflight_cost(0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +504,8 @@ int main(void)
         cmocka_unit_test(a_killed_servers_sessions_end_when_it_starts_again),
         cmocka_unit_test(a_qos_2_id_is_remembered_with_its_message_only),
         cmocka_unit_test(a_plan_may_allow_only_so_many),
+        cmocka_unit_test(the_rows_decide_what_a_save_adds),
+        cmocka_unit_test(what_is_in_flight_is_bounded_by_the_plan),
         cmocka_unit_test(long_names_keep_their_sessions_apart),
         cmocka_unit_test(
             what_was_given_is_forgotten_when_the_position_has_passed),
