@@ -2,9 +2,9 @@
  * packets, topics behind aliases, wills and filters of clients that are connected.
  *
  * A few tokens, of which anybody may make some, do not use up a pool: besides its
- * share, a token has no more than a third of what is left to the others. Alone
- * that is a quarter of the pool; beside sixteen that take all they can get,
- * another one has still a twentieth.
+ * share, a token has no more than a third of what is left to the others, which is
+ * a quarter of the pool for one that is alone. Each that comes later finds less, but
+ * never nothing, and what is SMALL is always held.
  *
  * It is counted for whom it is held: for a token's clients together, and before
  * CONNECT was accepted for the connections of an address together (IPv6: of a

@@ -1,6 +1,7 @@
 #include "broker/refusals.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,26 +28,46 @@ const char *refused_packet_name(enum refused_packet packet)
 
 void refusals_release(struct refusals *r)
 {
-    free(r->list);
+    free(r->clients.list);
+    free(r->strangers.list);
     *r = (struct refusals){0};
 }
 
-/* Without a client id that could be told from others: the address, but not its
- * port, which is another one each time. */
-static uint64_t who_is(const struct connection *c)
+static uint64_t hash_on(uint64_t hash, const char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)data[i]) * ADDRESS_PRIME;
+    return hash;
+}
+
+/* But not its port, which is another one each time. */
+static uint64_t address_of(const struct connection *c)
 {
     const char *colon = strrchr(c->peer, ':');
-    const size_t len =
-        colon == NULL ? strlen(c->peer) : (size_t)(colon - c->peer);
-    uint64_t hash = ADDRESS_SEED;
 
+    return hash_on(ADDRESS_SEED, c->peer,
+                   colon == NULL ? strlen(c->peer)
+                                 : (size_t)(colon - c->peer));
+}
+
+static uint64_t who_is(const struct connection *c)
+{
     if (c->publisher != 0 && !c->id_assigned)
         return c->publisher;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)c->peer[i]) * ADDRESS_PRIME;
-    for (size_t i = 0; i < c->token_len; i++)
-        hash = (hash ^ (unsigned char)c->identity[i]) * ADDRESS_PRIME;
-    return hash;
+    /* Without a client id that could be told from others. */
+    return hash_on(address_of(c), c->identity, c->token_len);
+}
+
+/* Its token is one that was made here, or none is needed. */
+static bool is_known(const struct connection *c)
+{
+    return c->plan != NULL;
+}
+
+static uint64_t party_of(const struct connection *c)
+{
+    return is_known(c) ? hash_on(ADDRESS_SEED, c->identity, c->token_len)
+                       : address_of(c);
 }
 
 static bool is_it(const struct refusal *e, uint64_t who, const char *why,
@@ -55,8 +76,8 @@ static bool is_it(const struct refusal *e, uint64_t who, const char *why,
     return e->who == who && e->why == why && e->packet == packet;
 }
 
-static struct refusal *find(struct refusals *r, uint64_t who, const char *why,
-                            enum refused_packet packet)
+static struct refusal *find(struct refusal_table *r, uint64_t who,
+                            const char *why, enum refused_packet packet)
 {
     if (r->last < r->count && is_it(&r->list[r->last], who, why, packet))
         return &r->list[r->last];
@@ -68,12 +89,19 @@ static struct refusal *find(struct refusals *r, uint64_t who, const char *why,
     return NULL;
 }
 
-static unsigned quietest(const struct refusals *r)
+/* Of the party that has most entries the one that was quiet for longest. */
+static unsigned to_replace(const struct refusal_table *r)
 {
-    unsigned found = 0;
+    unsigned counts[REFUSAL_PARTIES] = {0}, most = 0;
+    unsigned found = UINT_MAX;
 
-    for (unsigned i = 1; i < r->count; i++)
-        if (r->list[i].used_us < r->list[found].used_us)
+    for (unsigned i = 0; i < r->count; i++) {
+        const unsigned n = ++counts[r->list[i].party % REFUSAL_PARTIES];
+        most = n > most ? n : most;
+    }
+    for (unsigned i = 0; i < r->count; i++)
+        if (counts[r->list[i].party % REFUSAL_PARTIES] == most &&
+            (found == UINT_MAX || r->list[i].used_us < r->list[found].used_us))
             found = i;
     return found;
 }
@@ -104,21 +132,20 @@ static void describe(struct refusal *e, const struct connection *c)
     e->id_full_len = (uint16_t)id.len;
 }
 
-static struct refusal *add(struct worker *w, const struct connection *c,
-                           uint64_t who, const char *why,
-                           enum refused_packet packet)
+static struct refusal *add(struct worker *w, struct refusal_table *r,
+                           const struct connection *c, uint64_t who,
+                           const char *why, enum refused_packet packet)
 {
-    struct refusals *r = &w->refusals;
-
     if (r->list == NULL)
         r->list = calloc(REFUSALS_MAX, sizeof(*r->list));
     if (r->list == NULL)
         return NULL;
-    r->last = r->count < REFUSALS_MAX ? r->count++ : quietest(r);
+    r->last = r->count < REFUSALS_MAX ? r->count++ : to_replace(r);
     struct refusal *e = &r->list[r->last];
     *e = (struct refusal){
         .number = atomic_fetch_add(&w->hub->refused, 1) + 1,
         .who = who,
+        .party = party_of(c),
         .why = why,
         .packet = packet,
         .first_us = w->real_us,
@@ -127,23 +154,30 @@ static struct refusal *add(struct worker *w, const struct connection *c,
     return e;
 }
 
-/* false: there were too many lines of late. */
-static bool may_write_line(struct refusals *r, int64_t now_us)
+/* false: there were too many lines of late, of its party or of all. */
+static bool may_write_line(struct refusal_table *r, uint64_t party,
+                           int64_t now_us)
 {
+    uint8_t *own = &r->lines_of[party % REFUSAL_PARTIES];
+
     if (r->lines == 0 ||
         now_us - r->lines_since_us >= REFUSAL_LINES_S * SECOND_US) {
         r->lines_since_us = now_us;
         r->lines = 0;
+        memset(r->lines_of, 0, sizeof(r->lines_of));
     }
-    if (r->lines >= REFUSAL_LINES) {
+    if (r->lines >= REFUSAL_LINES ||
+        (*own >= REFUSAL_LINES_FEW &&
+         r->lines + 3U * *own >= REFUSAL_LINES / 2)) {
         r->left_out++;
         return false;
     }
     r->lines++;
+    ++*own;
     return true;
 }
 
-static void write_line(struct refusals *r, const struct refusal *e)
+static void write_line(struct refusal_table *r, const struct refusal *e)
 {
     char times[40] = "", others[64] = "";
     struct buffer id = BUFFER_INIT;
@@ -171,9 +205,11 @@ void refusal_note(struct connection *c, enum refused_packet packet,
 
     if (c->role == ROLE_ADMIN)
         return;
-    struct refusal *e = find(&w->refusals, who, why, packet);
+    struct refusal_table *r =
+        is_known(c) ? &w->refusals.clients : &w->refusals.strangers;
+    struct refusal *e = find(r, who, why, packet);
     if (e == NULL)
-        e = add(w, c, who, why, packet);
+        e = add(w, r, c, who, why, packet);
     if (e == NULL)
         return;
     snprintf(e->peer, sizeof(e->peer), "%s", c->peer);
@@ -184,20 +220,25 @@ void refusal_note(struct connection *c, enum refused_packet packet,
     if (e->logged_us != 0 &&
         w->mono_us - e->logged_us < REFUSAL_QUIET_S * SECOND_US)
         return;
-    if (!may_write_line(&w->refusals, w->mono_us))
+    if (!may_write_line(r, e->party, w->mono_us))
         return;
-    write_line(&w->refusals, e);
+    write_line(r, e);
     e->unlogged = 0;
     e->logged_us = w->mono_us;
 }
 
-const struct refusal *refusals_next(const struct refusals *r, uint64_t after)
+static const struct refusal *next_of(const struct refusal_table *r,
+                                     uint64_t after,
+                                     const struct refusal *found)
 {
-    const struct refusal *found = NULL;
-
     for (unsigned i = 0; i < r->count; i++)
         if (r->list[i].number > after &&
             (found == NULL || r->list[i].number < found->number))
             found = &r->list[i];
     return found;
+}
+
+const struct refusal *refusals_next(const struct refusals *r, uint64_t after)
+{
+    return next_of(&r->strangers, after, next_of(&r->clients, after, NULL));
 }

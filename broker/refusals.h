@@ -5,12 +5,18 @@
  *
  * An entry is a client and a reason. The log has a line for its first refusal,
  * and then one every REFUSAL_QUIET_S at most, with the number since the last; and
- * of all entries of a worker together REFUSAL_LINES in REFUSAL_LINES_S at most,
- * so that strangers cannot fill the log. What was left out is counted in the
- * next line.
+ * of all entries of a table together REFUSAL_LINES in REFUSAL_LINES_S at most.
+ * What was left out is counted in the next line.
  *
- * Memory:   REFUSALS_MAX entries of about 400 bytes a worker, made at the first
- *           refusal; the one that was quiet for longest makes room.
+ * Clients of tokens have one table, and who never was one another, so that
+ * strangers take neither place nor lines from clients. Nor does one token from
+ * others (of strangers: one address): the one with most entries makes room, and
+ * half of the lines are for the first few of each, while of the other half each has
+ * at most a third of what is left.
+ *
+ * Memory:   two tables of REFUSALS_MAX entries of about 400 bytes a worker, made at
+ *           the first refusal; of the token with most entries the one that was
+ *           quiet for longest makes room.
  * Threads:  the worker's. Administrators are not noted. */
 #ifndef CONFAB_BROKER_REFUSALS_H
 #define CONFAB_BROKER_REFUSALS_H
@@ -25,7 +31,8 @@ struct worker;
 
 #define REFUSALS_MAX 256
 #define REFUSAL_QUIET_S 300
-#define REFUSAL_LINES 30
+#define REFUSAL_LINES 120
+#define REFUSAL_LINES_FEW 2 /* first ones of a party */
 #define REFUSAL_LINES_S 60
 #define REFUSAL_ID_MAX 128 /* bytes of a client id that are kept */
 
@@ -40,6 +47,7 @@ enum refused_packet {
 struct refusal {
     uint64_t number; /* ascending in the order they were noted first */
     uint64_t who;    /* hash of token and client id, or of the address */
+    uint64_t party;  /* hash of the token, or of a stranger's address */
     const char *why; /* static text; entries compare the pointer */
     enum refused_packet packet;
     uint64_t count, unlogged;
@@ -50,12 +58,19 @@ struct refusal {
     char token[64], id[REFUSAL_ID_MAX], peer[56];
 };
 
-struct refusals {
+#define REFUSAL_PARTIES 256
+
+struct refusal_table {
     struct refusal *list; /* REFUSALS_MAX; NULL: nothing was refused yet */
     unsigned count, last; /* last: found last time */
     int64_t lines_since_us;
     unsigned lines;
-    uint64_t left_out; /* lines */
+    uint8_t lines_of[REFUSAL_PARTIES]; /* by party, modulo */
+    uint64_t left_out;                 /* lines */
+};
+
+struct refusals {
+    struct refusal_table clients, strangers;
 };
 
 void refusals_release(struct refusals *r);

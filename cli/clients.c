@@ -24,7 +24,8 @@ static const char usage[] =
     "  -t, --token TOKEN      clients of that token; '' for those without one\n" SECRET_FILE_HELP
     "  -a, --address ADDRESS  the client at that address:port, or all of an address\n"
     "  -r, --refused          instead: what was refused of late to whom, and why;\n"
-    "                         the last 256 of each broker thread, since its start\n"
+    "                         the last 256 of clients and 256 of strangers of each\n"
+    "                         broker thread, since its start\n"
     "  -f, --full             whole tokens, and client ids as they are\n"
     "  -j, --json             a JSON object per line\n";
 

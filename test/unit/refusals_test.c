@@ -122,11 +122,11 @@ static void very_many_have_a_bounded_number_of_lines(void **state)
         snprintf(id, sizeof(id), "c%d", i);
         refusal_note(client("t", id), REFUSED_CONNECT, "no");
     }
-    assert_int_equal(lines(NULL), REFUSAL_LINES);
+    assert_int_equal(lines(NULL), REFUSAL_LINES / 8);
     pass(REFUSAL_LINES_S);
     refusal_note(client("t", "late"), REFUSED_CONNECT, "no");
     assert_int_equal(lines(last), 1);
-    assert_non_null(strstr(last, "(970 more such lines were left out)"));
+    assert_non_null(strstr(last, "(985 more such lines were left out)"));
 }
 
 static void the_one_quiet_for_longest_makes_room(void **state)
@@ -180,12 +180,92 @@ static void who_has_no_id_is_an_address(void **state)
     c->id_assigned = true;
     snprintf(c->peer, sizeof(c->peer), "192.0.2.7:4321");
     refusal_note(c, REFUSED_PUBLISH, "no");
-    assert_int_equal(w.refusals.count, 1);
-    assert_int_equal(w.refusals.list[0].count, 2);
+    assert_int_equal(w.refusals.strangers.count, 1);
+    assert_int_equal(w.refusals.strangers.list[0].count, 2);
     c = client("", "admin");
     c->role = ROLE_ADMIN;
     refusal_note(c, REFUSED_PUBLISH, "no");
-    assert_int_equal(w.refusals.count, 1);
+    assert_int_equal(w.refusals.strangers.count, 1);
+}
+
+/* The same of a token that was made here. */
+static struct connection *known(const char *token, const char *id)
+{
+    static const struct plan plan;
+    struct connection *c = client(token, id);
+
+    c->plan = &plan;
+    return c;
+}
+
+static bool is_listed(const char *token, const char *id)
+{
+    const struct refusal *e;
+
+    for (uint64_t after = 0; (e = refusals_next(&w.refusals, after)) != NULL;
+         after = e->number)
+        if (e->token_len == strlen(token) && e->id_len == strlen(id) &&
+            memcmp(e->token, token, e->token_len) == 0 &&
+            memcmp(e->id, id, e->id_len) == 0)
+            return true;
+    return false;
+}
+
+static void strangers_push_no_client_out(void **state)
+{
+    char name[16], last[512];
+    (void)state;
+
+    refusal_note(known("home", "pump"), REFUSED_PUBLISH, "no");
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "made-up-%d", i);
+        refusal_note(client(name, name), REFUSED_CONNECT, "unknown");
+    }
+    assert_true(is_listed("home", "pump"));
+    lines(NULL);
+    refusal_note(known("home", "valve"), REFUSED_PUBLISH, "no");
+    assert_true(is_listed("home", "valve"));
+    assert_int_equal(lines(last), 1);
+    assert_non_null(strstr(last, "'valve'"));
+}
+
+static void a_token_pushes_no_other_out(void **state)
+{
+    char name[16], last[512];
+    (void)state;
+
+    refusal_note(known("home", "pump"), REFUSED_PUBLISH, "no");
+    pass(1);
+    for (int t = 0; t < 10; t++)
+        for (int i = 0; i < 1000; i++) {
+            snprintf(name, sizeof(name), "%d", t);
+            char id[16];
+            snprintf(id, sizeof(id), "made up %d", i);
+            refusal_note(known(name, id), REFUSED_PUBLISH, "no");
+        }
+    assert_true(is_listed("home", "pump"));
+    lines(NULL);
+    refusal_note(known("home", "valve"), REFUSED_PUBLISH, "no");
+    assert_true(is_listed("home", "valve"));
+    assert_true(is_listed("home", "pump"));
+    assert_int_equal(lines(last), 1);
+    assert_non_null(strstr(last, "'valve'"));
+}
+
+static void an_address_pushes_no_other_stranger_out(void **state)
+{
+    struct connection *c = client("revoked", "meter");
+    char name[16];
+    (void)state;
+
+    snprintf(c->peer, sizeof(c->peer), "192.0.2.8:1234");
+    refusal_note(c, REFUSED_CONNECT, "revoked");
+    pass(1);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "made-up-%d", i);
+        refusal_note(client(name, name), REFUSED_CONNECT, "unknown");
+    }
+    assert_true(is_listed("revoked", "meter"));
 }
 
 int main(void)
@@ -197,6 +277,9 @@ int main(void)
         TEST(the_one_quiet_for_longest_makes_room),
         TEST(a_long_client_id_is_cut_between_characters),
         TEST(who_has_no_id_is_an_address),
+        TEST(strangers_push_no_client_out),
+        TEST(a_token_pushes_no_other_out),
+        TEST(an_address_pushes_no_other_stranger_out),
     };
 #undef TEST
 
