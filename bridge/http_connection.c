@@ -126,6 +126,7 @@ static void linger(struct http_connection *c)
     if (c->request != NULL)
         buffer_release(&c->request->body);
     http_connection_set_phase(c, PHASE_LINGERING);
+    c->linger_until_ms = c->since_ms + HTTP_LINGER_MS;
     watch(c, EV_READ);
 }
 
@@ -491,10 +492,12 @@ static void discard(struct http_connection *c)
         return;
     }
     c->discarded += (uint64_t)n;
-    /* What is left of HTTP_DISCARD_MS is for reading the answer, which closing
-     * now would take away. */
+    /* What is left of its time is for reading the answer, which closing now
+     * would take away. */
     if (c->discarded > HTTP_DISCARD_MAX)
         watch(c, 0);
+    else if (c->thread->now_ms < c->linger_until_ms)
+        http_connection_set_phase(c, PHASE_LINGERING); /* not silent */
 }
 
 static void on_io(struct ev_loop *loop, ev_io *io, int events)

@@ -241,7 +241,7 @@ void http_deadlines_check(struct http_thread *t)
 {
     end_idle(t, PHASE_IDLE, t->server->idle_ms);
     end_idle(t, LIST_RESERVE, HTTP_RESERVE_MS);
-    end_idle(t, PHASE_LINGERING, HTTP_DISCARD_MS);
+    end_idle(t, PHASE_LINGERING, HTTP_LINGER_SILENT_MS);
     rest_idle(t);
     end_heads(t);
     end_bodies(t);

@@ -33,6 +33,10 @@
 #define HTTP_READ_SIZE (64U * 1024)
 #define HTTP_DISCARD_MAX (8U * 1024 * 1024)
 #define HTTP_DISCARD_MS 2000
+/* Who has its last answer and goes on sending is read from as nginx does it
+ * (lingering_timeout, lingering_time). */
+#define HTTP_LINGER_SILENT_MS 5000
+#define HTTP_LINGER_MS 30000
 /* Places a thread has beyond limits.connections, for /health: who comes last
  * gets the place of who waited longest. */
 #define HTTP_RESERVE 16U
@@ -177,6 +181,7 @@ struct http_connection {
         leaves_input; /* close in two steps: the client may still be sending */
     const struct http_refusal *refusal; /* it is in the reserve */
     uint64_t discarded;
+    int64_t linger_until_ms;
     struct http_engine engine;
     struct http_request *request;
     unsigned answered; /* requests in this turn */
