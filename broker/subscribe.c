@@ -37,10 +37,10 @@ static struct session_filter *find(struct connection *c, struct slice filter)
     return f;
 }
 
-static uint64_t cost_of(struct slice filter)
+static size_t cost_of(struct slice filter)
 {
     const char *p = filter.data;
-    uint64_t levels = 1;
+    size_t levels = 1;
 
     for (size_t i = 0; i < filter.len; i++)
         levels += p[i] == '/';

@@ -62,7 +62,7 @@ static bool read_at(struct page_walk *w, void *to, uint64_t len,
     uint64_t done = 0;
 
     while (done < len) {
-        const ssize_t n = pread(w->fd, (char *)to + done, len - done,
+        const ssize_t n = pread(w->fd, (char *)to + done, (size_t)(len - done),
                                 (off_t)(offset + done));
         if (n <= 0)
             return false;
@@ -152,8 +152,8 @@ bool page_walk_begin(struct page_walk *w, int fd, uint64_t txn)
                 in_file, w->page_count);
         w->page_count = in_file;
     }
-    w->used = calloc(1, w->page_count / 8 + 1);
-    w->stack = malloc(w->page_size * CHECK_DEPTH_MAX);
+    w->used = calloc(1, (size_t)(w->page_count / 8 + 1));
+    w->stack = malloc((size_t)w->page_size * CHECK_DEPTH_MAX);
     if (w->used == NULL || w->stack == NULL) {
         problem(w, "not enough memory to check it");
         return false;
@@ -300,7 +300,8 @@ static bool read_big(struct page_walk *w, const unsigned char *reference,
     if (!claim_big(w, number, needed) || w->is_quick)
         return false;
     if (needed * w->page_size > w->value_room) {
-        unsigned char *more = realloc(w->value, needed * w->page_size);
+        unsigned char *more =
+            realloc(w->value, (size_t)(needed * w->page_size));
         if (more == NULL) {
             problem(w, "not enough memory to check it");
             return false;
@@ -310,7 +311,7 @@ static bool read_big(struct page_walk *w, const unsigned char *reference,
     }
     if (!read_page(w, number, w->value, needed))
         return false;
-    *ret = (MDB_val){len, w->value + HEAD_BYTES};
+    *ret = (MDB_val){(size_t)len, w->value + HEAD_BYTES};
     return true;
 }
 
@@ -346,7 +347,7 @@ static void give_row(struct page_walk *w, uint64_t number,
     const unsigned char *data = key + n->key_len;
     const uint64_t left = (uint64_t)(page + w->page_size - data);
     const bool big = (n->flags & NODE_BIG) != 0;
-    MDB_val value = {len, (void *)data};
+    MDB_val value = {(size_t)len, (void *)data};
 
     if ((n->flags & NODE_DUPLICATES) != 0 ||
         (big ? left < sizeof(size_t) : left < len)) {
@@ -499,7 +500,7 @@ static void look_down(struct page_walk *w, uint64_t pages_max,
 {
     struct named_trees named = {.count = 0};
 
-    memset(w->used, 0, w->page_count / 8 + 1);
+    memset(w->used, 0, (size_t)(w->page_count / 8 + 1));
     w->below = 0;
     w->reads_left = (int64_t)pages_max;
     if (w->free_list.pages <= pages_max)

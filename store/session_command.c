@@ -334,7 +334,7 @@ static enum store_err release_subscriptions(struct transaction *t,
 uint64_t session_inflight_cost(uint32_t identifier_count)
 {
     return account_row_cost(INFLIGHT_KEY,
-                            INFLIGHT_ROW + 5 * (uint64_t)identifier_count);
+                            INFLIGHT_ROW + 5 * (size_t)identifier_count);
 }
 
 uint64_t session_inflight_max(const struct plan *plan)
