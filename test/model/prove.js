@@ -104,8 +104,8 @@ const FAULTS = {
     }
   }],
   'a will is not published': [/is in the log 0 times, due is 1/, function * (journal) {
-    for (const [topic, ids] of journal.log) {
-      for (const id of ids) yield () => rewrite(journal.log, topic, ids.filter((other) => other !== id))
+    for (const m of journal.messages.values()) {
+      if (m.will?.expect === 1) yield () => rewrite(journal.log, m.topic, journal.log.get(m.topic).filter((id) => id !== m.id))
     }
   }],
   'a will is published that was taken back': [/is in the log 1 times, due is 0/, function * (journal) {
