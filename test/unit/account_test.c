@@ -16,18 +16,19 @@
 
 static uint64_t state_of_chance;
 
-static uint64_t chance(uint64_t below)
+static size_t chance(size_t below)
 {
     /* xorshift64*: the same on every machine */
     state_of_chance ^= state_of_chance >> 12;
     state_of_chance ^= state_of_chance << 25;
     state_of_chance ^= state_of_chance >> 27;
-    return (state_of_chance * UINT64_C(2685821657736338717) >> 33) % below;
+    return (size_t)(state_of_chance * UINT64_C(2685821657736338717) >> 33) %
+           below;
 }
 
 static char filler[70000];
 
-static struct slice some(uint64_t below)
+static struct slice some(size_t below)
 {
     return slice_of(filler, chance(below));
 }
@@ -130,7 +131,8 @@ static void random_trim(struct writing *w)
     snprintf(topic, sizeof(topic), "%s", some_topic());
     if (!thing_of(w, topic, &row) || row.count == 0)
         return;
-    trim(w, topic, row.first_id + chance(row.last_id - row.first_id + 1));
+    trim(w, topic,
+         row.first_id + chance((size_t)(row.last_id - row.first_id + 1)));
 }
 
 static void random_open(struct writing *w)

@@ -17,12 +17,13 @@
 
 static uint64_t state_of_chance;
 
-static uint64_t chance(uint64_t below)
+static size_t chance(size_t below)
 {
     state_of_chance ^= state_of_chance >> 12;
     state_of_chance ^= state_of_chance << 25;
     state_of_chance ^= state_of_chance >> 27;
-    return (state_of_chance * UINT64_C(2685821657736338717) >> 33) % below;
+    return (size_t)(state_of_chance * UINT64_C(2685821657736338717) >> 33) %
+           below;
 }
 
 /* ---- what there is ------------------------------------------------------ */
@@ -393,7 +394,7 @@ static void a_reserve_that_rows_have_taken_comes_back_all_the_same(
     assert_int_equal(mdb_txn_begin(e->env, NULL, 0, &txn), 0);
     char name[] = "taken";
     MDB_val k = {5, name};
-    MDB_val v = {e->real_map - store_end(e) - e->reserve / 4, NULL};
+    MDB_val v = {(size_t)(e->real_map - store_end(e) - e->reserve / 4), NULL};
     assert_int_equal(mdb_put(txn, e->db.meta, &k, &v, MDB_RESERVE), 0);
     memset(v.mv_data, 0, v.mv_size);
     assert_int_equal(mdb_txn_commit(txn), 0);

@@ -20,9 +20,11 @@ static void a_window_is_an_hour_from_its_first_request(void **state)
         int64_t start_us;
         bool active;
     } rows[] = {
-        {0, false},          {NOW, true},
-        {NOW - HOUR, false}, {NOW - HOUR + 1, true},
-        {NOW + 5, true},     /* the clock was set back a little … */
+        {0, false},
+        {NOW, true},
+        {NOW - HOUR, false},
+        {NOW - HOUR + 1, true},
+        {NOW + 5, true},         /* the clock was set back a little … */
         {NOW + HOUR / 2, false}, /* … or much: do not wait for that time */
         {NOW + HOUR, false},
         {-1, false},
@@ -244,7 +246,7 @@ static void the_bridges_window_is_the_tokens_window(void **state)
 }
 
 /* What a message of so many bytes counts. */
-static uint64_t cost(const char *topic, uint64_t payload)
+static uint64_t cost(const char *topic, size_t payload)
 {
     const struct message m = {.topic = slice_str(topic),
                               .payload = slice_of("", payload)};
