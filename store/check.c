@@ -214,13 +214,11 @@ static void check_entry(void *arg, MDB_val key, MDB_val v)
     uint64_t id;
 
     k->c->entries++;
-    if (key.mv_size != sizeof(size_t)) {
+    if (key.mv_size != sizeof(id)) {
         problem(k, "log: a key is damaged");
         return;
     }
-    size_t number;
-    memcpy(&number, key.mv_data, sizeof(number));
-    id = number;
+    memcpy(&id, key.mv_data, sizeof(id));
     k->last_id = id;
     if (!schema_get_record(v, id, &record)) {
         problem(k, "log: entry %" PRIu64 " is damaged", id);

@@ -246,6 +246,7 @@ static bool node_at(struct page_walk *w, const unsigned char *page, size_t i,
     memcpy(ret, page + offset, sizeof(*ret));
     *ret_key = page + offset + NODE_BYTES;
     if (w->tree->integer_keys && ret->key_len != sizeof(size_t) &&
+        ret->key_len != sizeof(uint64_t) &&
         !(i == 0 && head.flags == PAGE_BRANCH)) /* that key is never read */
         return false;
     return offset + NODE_BYTES + ret->key_len <= w->page_size;
@@ -315,13 +316,25 @@ static bool read_big(struct page_walk *w, const unsigned char *reference,
     return true;
 }
 
+/* LMDB's own keys are of its word size, ours of 64 bits. */
+static uint64_t integer_at(const unsigned char *key, size_t len)
+{
+    uint64_t wide = 0;
+    size_t word = 0;
+
+    if (len == sizeof(wide)) {
+        memcpy(&wide, key, sizeof(wide));
+        return wide;
+    }
+    memcpy(&word, key, len < sizeof(word) ? len : sizeof(word));
+    return word;
+}
+
 static int compare(const struct page_tree *t, const unsigned char *a,
                    size_t a_len, const unsigned char *b, size_t b_len)
 {
-    if (t->integer_keys && a_len == sizeof(size_t) && b_len == a_len) {
-        size_t x, y;
-        memcpy(&x, a, sizeof(x));
-        memcpy(&y, b, sizeof(y));
+    if (t->integer_keys && b_len == a_len) {
+        const uint64_t x = integer_at(a, a_len), y = integer_at(b, b_len);
         return x < y ? -1 : x > y;
     }
     const int order = memcmp(a, b, a_len < b_len ? a_len : b_len);

@@ -98,7 +98,8 @@ static void every_day_of_a_cycle_is_the_c_librarys(void **state)
         gmtime_r(&at, &tm);
         for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
             strftime(text, sizeof(text), ways[i], &tm);
-            if (time_parse(text, &us) != TIME_OK || us != at * 1000000)
+            if (time_parse(text, &us) != TIME_OK ||
+                us != day * INT64_C(86400000000))
                 fail_msg("%s: %lld", text, (long long)us);
         }
     }
