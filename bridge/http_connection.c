@@ -528,20 +528,15 @@ static const struct http_refusal too_many_of_address = {
 static const struct http_refusal too_many = {
     503, "too many connections (limits.connections): retry later"};
 
-static uint64_t most_of(const struct http_server *s,
-                        const struct client_address *a)
-{
-    return client_address_is_loopback(a) ? s->most_of_loopback
-                                         : s->most_of_address;
-}
-
 /* NULL: it is let in. */
 static const struct http_refusal *let_in(struct http_connection *c)
 {
     struct http_server *s = c->thread->server;
 
-    c->has_address = client_addresses_take(s->addresses, &c->address,
-                                           most_of(s, &c->address));
+    c->has_address =
+        client_addresses_take(s->addresses, &c->address,
+                              client_address_most(&c->address, s->per_address,
+                                                  s->budget->limit));
     if (!c->has_address)
         return &too_many_of_address;
     c->has_place = connection_budget_take(s->budget);

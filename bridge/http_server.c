@@ -366,20 +366,12 @@ static unsigned thread_count(const struct config *c)
 
 static void set_limits(struct http_server *s, const struct config *c)
 {
-    const uint64_t of_address = c->limits_connections_per_address;
-    const uint64_t all = s->budget->limit;
-
     /* A second more than clients are told, so that theirs is over first. */
     s->idle_ms = (int64_t)c->http_idle_timeout * 1000 + 1000;
     s->head_ms = (int64_t)c->http_header_timeout * 1000;
     s->body_ms = (int64_t)c->http_body_timeout * 1000;
     s->write_ms = (int64_t)c->http_write_timeout * 1000;
-    /* By itself no address gets everything, but a proxy on this machine, which
-     * speaks for everybody. */
-    s->most_of_address = of_address != 0 ? of_address
-                         : all != 0      ? (all + 3) / 4
-                                         : 0;
-    s->most_of_loopback = of_address;
+    s->per_address = c->limits_connections_per_address;
     snprintf(s->keep_alive, sizeof(s->keep_alive), "timeout=%llu",
              (unsigned long long)c->http_idle_timeout);
 }
