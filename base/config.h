@@ -43,7 +43,7 @@ struct plan {
                               the Receive Maximum we announce */
     uint64_t sessions_max;   /* stored sessions per token */
     uint64_t session_expiry; /* s; longest a client may ask for */
-    uint64_t session_bytes_max; /* what they occupy (store/account.h) */
+    uint64_t session_bytes_max; /* what they occupy (store/write/account.h) */
     uint64_t filters_max;   /* per MQTT client, stored or not */
     uint64_t client_id_max; /* bytes */
     uint64_t things_max;    /* per token */

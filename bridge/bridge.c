@@ -11,10 +11,10 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "base/vocabulary.h"
-#include "bridge/creations.h"
+#include "bridge/http/creations.h"
 #include "bridge/front.h"
 #include "bridge/health.h"
-#include "bridge/reads.h"
+#include "bridge/http/reads.h"
 
 #define REPORT_US INT64_C(1000000)
 #define DRAIN_US INT64_C(2000000)

@@ -1,13 +1,13 @@
 /* What every front door gets: the shared parts of the bridge, a request with
  * its route, and the ways of answering that all doors have in common (CORS,
- * JSON errors, rate-limit headers). One file per door in bridge/api/. */
+ * JSON errors, rate-limit headers). One file per door in bridge/doors/. */
 #ifndef CONFAB_BRIDGE_FRONT_H
 #define CONFAB_BRIDGE_FRONT_H
 
 #include "base/config.h"
-#include "bridge/http.h"
-#include "bridge/link.h"
-#include "bridge/stream.h"
+#include "bridge/http/http.h"
+#include "bridge/link/link.h"
+#include "bridge/stream/stream.h"
 #include "store/store.h"
 
 struct reads;

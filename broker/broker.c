@@ -7,19 +7,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/client_addresses.h"
+#include "base/net/client_addresses.h"
 #include "base/clock.h"
-#include "base/connection_budget.h"
-#include "base/handover.h"
+#include "base/net/connection_budget.h"
+#include "base/net/handover.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/vocabulary.h"
 #include "broker/hub.h"
-#include "broker/listener.h"
-#include "broker/spare.h"
-#include "broker/status.h"
-#include "broker/token_connections.h"
-#include "broker/will.h"
+#include "broker/accept/listener.h"
+#include "broker/accept/spare.h"
+#include "broker/admin/status.h"
+#include "broker/client/token_connections.h"
+#include "broker/session/will.h"
 #include "broker/worker.h"
 
 #define DESCRIPTORS_KEPT 128 /* not for clients: store, sockets, HTTP */

@@ -57,7 +57,7 @@ enum broker_reload broker_reload(struct broker *b,
                                  struct config_error *ret_error);
 
 /* Appends one JSON object. CAUSE is a row of COUNTERS_DROPPED in
- * broker/counters.h, REASON one of CLOSE_REASONS in broker/close_reason.h; the
+ * broker/client/counters.h, REASON one of CLOSE_REASONS in broker/client/close_reason.h; the
  * member `store` is missing when the store cannot be read.
  *
  *  {"uptime_s":…, "mqtt_port":…, "workers":…,

@@ -1,7 +1,7 @@
 #include "broker/fan_out.h"
 
 #include "base/clock.h"
-#include "broker/delivery.h"
+#include "broker/deliver/delivery.h"
 #include "broker/reread.h"
 #include "broker/worker.h"
 

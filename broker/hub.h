@@ -9,10 +9,10 @@
 
 #include "base/buffer.h"
 #include "base/config.h"
-#include "broker/sys.h"
-#include "broker/tls.h"
+#include "broker/admin/sys.h"
+#include "base/net/tls.h"
 #include "store/store.h"
-#include "store/writer.h"
+#include "store/write/writer.h"
 
 struct token_connections;
 struct worker;

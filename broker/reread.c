@@ -1,7 +1,7 @@
 #include "broker/reread.h"
 
 #include "base/log.h"
-#include "broker/delivery.h"
+#include "broker/deliver/delivery.h"
 #include "broker/worker.h"
 
 #define MESSAGES_PER_STEP 64

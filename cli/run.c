@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/connection_budget.h"
+#include "base/net/connection_budget.h"
 #include "base/disk_fault.h"
 #include "base/log.h"
 #include "base/version.h"

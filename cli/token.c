@@ -20,7 +20,7 @@
 #include "cli/client.h"
 #include "cli/folder.h"
 #include "cli/secret.h"
-#include "store/writer.h"
+#include "store/write/writer.h"
 
 #define NAME "token"
 

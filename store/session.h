@@ -2,7 +2,7 @@
  *
  * A session is a position in the log, its subscriptions, and what is in flight;
  * messages that came while its client was away are in the log and nowhere else.
- * Rows (store/schema.h tells how rows are made):
+ * Rows (store/format/schema.h tells how rows are made):
  *
  *  sessions       identity → session number, expiry, when its connection ended,
  *                 position, when its will is due
@@ -20,7 +20,7 @@
  * Identity: token (may be empty), NUL, client id. Session numbers are random, so
  * what an earlier session of the same identity may have left is not found.
  *
- * Changed by commands of the writer only (store/writer.h): COMMAND_SESSION_OPEN
+ * Changed by commands of the writer only (store/write/writer.h): COMMAND_SESSION_OPEN
  * and _SAVE, and COMMAND_APPEND, which remembers the packet id of a QoS 2 message
  * in the transaction that stores it. */
 #ifndef CONFAB_STORE_SESSION_H
@@ -143,7 +143,7 @@ enum store_err store_given_next(struct store_reader *r, struct slice group,
 /* ret_ids has room for row->id_count. */
 bool group_row_ids(const struct group_row *row, uint64_t *ret_ids);
 
-/* What a message in flight to a stored session counts (store/account.h), at most. */
+/* What a message in flight to a stored session counts (store/write/account.h), at most. */
 uint64_t session_inflight_cost(uint32_t identifier_count);
 /* How much of that a session may have before what comes next waits for an
  * acknowledgement: an equal part of half the plan's session_bytes_max for each of

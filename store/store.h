@@ -1,5 +1,5 @@
 /* Durable, replayable message log kept in one LMDB directory: opening and
- * reading. Writing is store/writer.h.
+ * reading. Writing is store/write/writer.h.
  *
  * Threads:  struct store may be shared by all threads; a struct store_reader
  *           belongs to one thread at a time.

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "bridge/msgpack_json.h"
+#include "bridge/doors/thingschat/msgpack_json.h"
 #include "test/fuzz/fuzz.h"
 
 static void must(bool condition)

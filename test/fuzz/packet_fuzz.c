@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/packet_encode.h"
-#include "broker/reason.h"
+#include "broker/wire/packet_encode.h"
+#include "broker/wire/reason.h"
 
 /* Not assert(): a promise counts in every build. */
 static void must(bool kept)

@@ -3,7 +3,7 @@
  * the same when it is written and read again. */
 #include <stdlib.h>
 
-#include "store/schema.h"
+#include "store/format/schema.h"
 #include "test/fuzz/fuzz.h"
 
 static void require(bool promise)

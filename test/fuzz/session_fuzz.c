@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "broker/token_connections.h"
+#include "broker/client/token_connections.h"
 #include "broker/worker.h"
 #include "test/fuzz/fuzz.h"
 #include "test/fuzz/session_script.h"

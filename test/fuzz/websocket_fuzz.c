@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/websocket.h"
+#include "base/net/websocket.h"
 
 /* Not assert(): a promise counts in every build. */
 static void must(bool kept)

@@ -1,0 +1,146 @@
+/* GET /health. `db_writable` comes from a real write: a `$confab/ping` puts a
+ * row into `meta` and commits. However often it is asked, one ping is under way
+ * at a time and its result serves for a second; whoever asks meanwhile waits
+ * for that one. */
+#include "bridge/health.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/version.h"
+#include "base/vocabulary.h"
+#include "bridge/doors/thingschat/doors.h"
+
+#define KEPT_US INT64_C(1000000)
+#define DEADLINE_US INT64_C(3000000)
+
+struct waiter {
+    struct call *call;
+    struct waiter *next;
+};
+
+struct health {
+    struct front *front;
+    pthread_mutex_t mutex;
+    int64_t known_at_us; /* mono; 0: never */
+    bool writable;
+    bool asking;
+    struct waiter *waiting;
+    struct link_request request;
+};
+
+struct health *health_new(struct front *front)
+{
+    struct health *h = calloc(1, sizeof(*h));
+
+    if (h != NULL) {
+        h->front = front;
+        pthread_mutex_init(&h->mutex, NULL);
+    }
+    return h;
+}
+
+void health_free(struct health *h)
+{
+    if (h == NULL)
+        return;
+    pthread_mutex_destroy(&h->mutex);
+    free(h);
+}
+
+static void put_uptime(struct buffer *b, int64_t us)
+{
+    const int64_t s = us / 1000000;
+
+    if (s >= 3600)
+        buffer_printf(b, "%lldh", (long long)(s / 3600));
+    if (s >= 60)
+        buffer_printf(b, "%lldm", (long long)(s / 60 % 60));
+    buffer_printf(b, "%llds", (long long)(s % 60));
+}
+
+static void answer_health(struct call *c, bool writable)
+{
+    const bool up = link_is_up(c->front->link);
+    const bool ok = up && writable;
+    struct buffer b = BUFFER_INIT;
+
+    buffer_printf(&b, "{\"status\":\"%s\",\"uptime\":\"",
+                  ok ? "ok" : "unavailable");
+    put_uptime(&b, clock_mono_us() - c->front->started_us);
+    buffer_printf(&b, "\",\"db_writable\":%s,\"broker\":\"%s\","
+                      "\"version\":\"" CONFAB_VERSION "\"}",
+                  writable ? "true" : "false", up ? "up" : "down");
+    http_add_header(c->q, "Cache-Control", "no-store");
+    if (!ok)
+        http_add_header(c->q, "Retry-After", "1");
+    answer_json(c, ok ? 200 : 503, &b);
+}
+
+/* Link's thread, or the asker's where nothing could be sent. */
+static void on_pong(struct link_request *q)
+{
+    struct health *h = q->owner;
+    const bool writable = q->outcome == LINK_ANSWERED && q->status == 200;
+
+    free(q->result);
+    q->result = NULL;
+    pthread_mutex_lock(&h->mutex);
+    struct waiter *w = h->waiting;
+    h->waiting = NULL;
+    h->asking = false;
+    h->writable = writable;
+    h->known_at_us = clock_mono_us();
+    pthread_mutex_unlock(&h->mutex);
+    while (w != NULL) {
+        struct waiter *next = w->next; /* w goes with its call */
+        struct call *c = w->call;
+        answer_health(c, writable);
+        http_resume(c->q);
+        w = next;
+    }
+}
+
+static void ask(struct health *h)
+{
+    h->request = (struct link_request){
+        .topic = slice_str(COMMAND_PREFIX "ping"),
+        .payload = slice_of("\x80", 1), /* an empty msgpack map */
+        .deadline_us = clock_mono_us() + DEADLINE_US,
+        .done = on_pong,
+        .owner = h,
+    };
+    if (!link_publish(h->front->link, &h->request)) {
+        h->request.outcome = LINK_AWAY;
+        on_pong(&h->request);
+    }
+}
+
+enum http_next health_get(struct call *c)
+{
+    struct health *h = c->front->health;
+    struct waiter *w = calloc(1, sizeof(*w));
+
+    if (w == NULL)
+        return answer_error(c, 503, "out of memory");
+    c->own = w;
+    w->call = c;
+    pthread_mutex_lock(&h->mutex);
+    if (!h->asking && h->known_at_us != 0 &&
+        clock_mono_us() - h->known_at_us < KEPT_US) {
+        const bool writable = h->writable;
+        pthread_mutex_unlock(&h->mutex);
+        answer_health(c, writable);
+        return HTTP_ANSWERED;
+    }
+    const bool first = !h->asking;
+    h->asking = true;
+    w->next = h->waiting;
+    h->waiting = w;
+    http_suspend(c->q); /* before anybody can find it on the list */
+    pthread_mutex_unlock(&h->mutex);
+    if (first)
+        ask(h);
+    return HTTP_SUSPENDED;
+}

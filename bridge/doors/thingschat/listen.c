@@ -1,0 +1,295 @@
+/* GET /{token}/chat/{thing}/listen and /{token}/listen?things=…: settles who
+ * listens to what from where, then hands the socket to the streams. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/filter_shape.h"
+#include "bridge/http/accept.h"
+#include "bridge/doors/thingschat/doors.h"
+#include "bridge/doors/thingschat/reading.h"
+#include "bridge/http/reads.h"
+#include "bridge/http/url.h"
+
+#define LISTEN_COST 5
+#define THINGS_MAX 64
+#define NAMES_MAX 8192 /* bytes of all filters together */
+
+struct wish {
+    struct slice things[THINGS_MAX];
+    size_t count;
+    bool has_cursor;
+    uint64_t cursor;
+    char names[NAMES_MAX]; /* what things[] points into */
+};
+
+/* Decimal digits that fit 64 bits; anything else is no cursor. */
+static bool parse_id(struct slice text, uint64_t *ret)
+{
+    char digits[20];
+
+    if (text.len == 0 || text.len >= sizeof(digits))
+        return false;
+    memcpy(digits, text.data, text.len);
+    digits[text.len] = '\0';
+    if (strspn(digits, "0123456789") != text.len)
+        return false;
+    *ret = strtoull(digits, NULL, 10);
+    return true;
+}
+
+/* The header wins: the query is stale by the time EventSource reconnects. A
+ * header that is no id of ours is ignored, since no browser could mend it. Of
+ * several spellings in the query the last wins: libraries append theirs. An
+ * empty one is none (WHATWG HTML §9.2.6). */
+static bool read_cursor(struct call *c, struct wish *w)
+{
+    struct slice header, query = http_query(c->q);
+    struct url_parameter p;
+
+    if (http_header(c->q, "Last-Event-ID", &header) &&
+        parse_id(header, &w->cursor)) {
+        w->has_cursor = true;
+        return true;
+    }
+    while (url_next_parameter(&query, &p)) {
+        /* query_check() has let nothing else pass */
+        if (p.value.len == 0 || *(const char *)p.name.data == '_' ||
+            url_is_named(&p, slice_str("things")))
+            continue;
+        if (!parse_id(p.value, &w->cursor)) {
+            answer_error(c, 400,
+                         "%.*s: must be the id of a message, a whole number",
+                         (int)p.name.len, (const char *)p.name.data);
+            return false;
+        }
+        w->has_cursor = true;
+    }
+    return true;
+}
+
+/* A client that can read no event stream would wait for ever (RFC 9110
+ * §15.5.7). */
+static bool accepts_events(struct call *c)
+{
+    struct slice accept;
+
+    if (!http_header(c->q, "Accept", &accept) ||
+        accept_allows(accept, "text/event-stream"))
+        return true;
+    answer_error(c, 406,
+                 "this path answers text/event-stream only: send that as "
+                 "Accept, or none; stored messages are at "
+                 "/{token}/chat/{thing}/history");
+    return false;
+}
+
+static void put_header(struct buffer *b, const char *name, const char *value)
+{
+    buffer_put_str(b, name);
+    buffer_put_str(b, ": ");
+    buffer_put_str(b, value);
+    buffer_put_str(b, "\r\n");
+}
+
+static const char *const stream_headers[] = {
+    "Cache-Control",
+    "no-cache, no-store, no-transform",
+    "X-Accel-Buffering",
+    "no",
+    NULL,
+};
+
+static enum framing framing_of(const struct call *c)
+{
+    return http_takes_chunks(c->q) ? FRAMING_CHUNKED : FRAMING_CLOSE;
+}
+
+static void put_response_head(struct buffer *b, const struct call *c)
+{
+    buffer_put_str(b, "HTTP/1.1 200 OK\r\n");
+    put_header(b, "Content-Type", "text/event-stream");
+    for (size_t i = 0; stream_headers[i] != NULL; i += 2)
+        put_header(b, stream_headers[i], stream_headers[i + 1]);
+    for (size_t i = 0; cors_headers[i] != NULL; i += 2)
+        put_header(b, cors_headers[i], cors_headers[i + 1]);
+    buffer_put_str(b, "X-RateLimit-Remaining: ");
+    buffer_put_u64(b, shown_remaining(c->remaining));
+    buffer_put_str(b, "\r\n");
+    if (framing_of(c) == FRAMING_CHUNKED)
+        put_header(b, "Transfer-Encoding", "chunked");
+    /* The connection ends with a chunked stream, too, but to say so here would
+     * make undici (fetch() of Node.js) take a cut off stream for a whole one. */
+    if (framing_of(c) == FRAMING_CLOSE || http_method(c->q) == HTTP_HEAD)
+        put_header(b, "Connection", "close");
+    buffer_put_str(b, "\r\n");
+}
+
+/* HEAD: the very head that GET has, which is made here. */
+static enum http_next answer_head(struct call *c)
+{
+    struct buffer head = BUFFER_INIT;
+
+    put_response_head(&head, c);
+    const int fd = http_detach(c->q);
+    if (fd >= 0) {
+        if (buffer_ok(&head) &&
+            send(fd, head.data, head.len, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+            shutdown(fd, SHUT_WR);
+        close(fd);
+    }
+    buffer_release(&head);
+    return HTTP_DETACHED;
+}
+
+static enum http_next hand_over(struct call *c, const struct wish *w,
+                                const struct plan *plan, uint64_t head)
+{
+    struct buffer response_head = BUFFER_INIT;
+
+    put_response_head(&response_head, c);
+    const struct stream_opts opts = {
+        .token = c->arguments[0],
+        .things = w->things,
+        .thing_count = w->count,
+        .plan = plan,
+        .framing = framing_of(c),
+        .is_local_plan = strcmp(plan->name, "local") == 0,
+        .has_cursor = w->has_cursor,
+        .cursor = w->cursor,
+        .head = head,
+        .response_head = buffer_slice(&response_head),
+    };
+    const int fd = http_detach(c->q);
+    const enum streams_answer adopted =
+        fd >= 0 && buffer_ok(&response_head)
+            ? streams_adopt(c->front->streams, fd, &opts)
+            : STREAMS_TOO_MANY;
+    buffer_release(&response_head);
+    if (adopted == STREAMS_ADOPTED)
+        return HTTP_DETACHED;
+    if (fd >= 0)
+        close(fd);
+    reads_refund(c->front->reads, c->arguments[0], LISTEN_COST);
+    http_add_header(c->q, "Retry-After", "5");
+    if (adopted == STREAMS_TOO_VARIED)
+        return answer_error(c, 429,
+                            "things: the open streams of this token have + "
+                            "at %d different combinations of levels: end "
+                            "some, or use # or the same combinations",
+                            FILTER_SHAPES_MAX);
+    return answer_error(c, 503, "too many open streams: retry later");
+}
+
+static enum http_next start_listening(struct call *c, struct wish *w,
+                                      bool has_thing)
+{
+    const bool head_only = http_method(c->q) == HTTP_HEAD;
+    struct reading g;
+
+    if (!accepts_events(c) || !read_cursor(c, w))
+        return HTTP_ANSWERED;
+    if (!reading_begin(c, &g, has_thing, head_only ? 1 : LISTEN_COST))
+        return HTTP_ANSWERED;
+    /* From here on the reader misses nothing: what is stored later has a
+     * greater id. */
+    const uint64_t head = store_head(g.reader);
+    const struct plan *plan = g.access.plan;
+    reading_end(&g);
+    return head_only ? answer_head(c) : hand_over(c, w, plan, head);
+}
+
+enum http_next chat_listen(struct call *c)
+{
+    struct wish w = {.count = 1};
+    struct reading g;
+
+    /* who, before what is wrong with the question */
+    if (!reading_begin(c, &g, true, 0))
+        return HTTP_ANSWERED;
+    reading_end(&g);
+    /* One of an earlier version can be read, but nothing comes any more. */
+    if (!name_publishable(c->arguments[1]))
+        return answer_error(c, 400,
+                            "thing: no message can come for a name with "
+                            "control characters or non-characters");
+    w.things[0] = c->arguments[1];
+    return start_listening(c, &w, true);
+}
+
+/* A level that is a bare `+`: a query means a blank by it, and whoever sent it
+ * the wildcard. `living+room` is a blank of some form encoder's. */
+static bool has_bare_plus(struct slice filter)
+{
+    struct slice level;
+
+    while (url_next_segment(&filter, &level))
+        if (slice_eq(level, slice_str("+")))
+            return true;
+    return false;
+}
+
+/* `a,b/%2B/c,%23`: split first, decoded then, so that %2C stays a comma. */
+static bool read_things(struct call *c, struct wish *w)
+{
+    struct slice list;
+    size_t used = 0;
+
+    if (!url_query(http_query(c->q), "things", &list) || list.len == 0) {
+        answer_error(c, 400,
+                     "things: missing; like ?things=a,b/%%2B/c or "
+                     "?things=%%23 for all");
+        return false;
+    }
+    const char *p = list.data, *end = p + list.len;
+    while (p <= end) {
+        const char *comma =
+            p == end ? NULL : memchr(p, ',', (size_t)(end - p));
+        const struct slice one =
+            slice_of(p, (size_t)((comma == NULL ? end : comma) - p));
+        size_t len;
+        if (w->count == THINGS_MAX || used + one.len > NAMES_MAX) {
+            answer_error(c, 400, "things: at most %d filters", THINGS_MAX);
+            return false;
+        }
+        if (has_bare_plus(one)) {
+            answer_error(c, 400,
+                         "things: filter %zu: write the wildcard + as %%2B; a "
+                         "+ in a query means a blank",
+                         w->count + 1);
+            return false;
+        }
+        if (!url_decode(one, true, w->names + used, &len) ||
+            !filter_valid(slice_of(w->names + used, len)) ||
+            !name_publishable(slice_of(w->names + used, len)) ||
+            w->names[used] == '$' || len > THING_MAX) {
+            answer_error(c, 400,
+                         "things: filter %zu is none: like kitchen, "
+                         "kitchen/+ or # (percent-encoded: %%2B, %%23), "
+                         "without control characters and non-characters",
+                         w->count + 1);
+            return false;
+        }
+        w->things[w->count++] = slice_of(w->names + used, len);
+        used += len;
+        if (comma == NULL)
+            return true;
+        p = comma + 1;
+    }
+    return true;
+}
+
+enum http_next chat_listen_many(struct call *c)
+{
+    struct reading g;
+    struct wish w;
+
+    w.count = 0;
+    w.has_cursor = false;
+    /* who, before what is wrong with the question */
+    if (!reading_begin(c, &g, false, 0))
+        return HTTP_ANSWERED;
+    reading_end(&g);
+    return read_things(c, &w) ? start_listening(c, &w, false) : HTTP_ANSWERED;
+}

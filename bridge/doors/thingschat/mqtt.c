@@ -1,0 +1,115 @@
+/* GET /mqtt: MQTT over WebSocket. The handshake is answered here, everything
+ * after it is the broker's: the socket is handed over (base/net/handover.h) and
+ * leaves HTTP.
+ *
+ * Any Origin may come, unless the server is open (locality.h): what a page may
+ * do here it may do with the token alone, and no browser sends that by itself. A
+ * client that sends before it was
+ * answered, which RFC 6455 §4.1 forbids, loses what it sent. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/net/handover.h"
+#include "base/log.h"
+#include "bridge/doors/thingschat/doors.h"
+#include "base/net/upgrade.h"
+
+/* The second is what Paho's older clients ask for. */
+static const char *const protocols[] = {"mqtt", "mqttv3.1"};
+
+static bool header_lists(const struct call *c, const char *name,
+                         const char *word, bool any_case)
+{
+    struct slice value;
+
+    return http_header(c->q, name, &value) &&
+           upgrade_lists(value, word, any_case);
+}
+
+static enum http_next upgrade_required(struct call *c, const char *why)
+{
+    http_add_header(c->q, "Upgrade", "websocket");
+    http_add_header(c->q, "Sec-WebSocket-Version", UPGRADE_VERSION);
+    return answer_error(c, 426, "%s", why);
+}
+
+/* The first one we know. NULL: none. */
+static const char *choose_protocol(const struct call *c)
+{
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+        if (header_lists(c, "Sec-WebSocket-Protocol", protocols[i], false))
+            return protocols[i];
+    return NULL;
+}
+
+static void put_response(struct buffer *b, const char *accept,
+                         const char *protocol)
+{
+    buffer_put_str(b, "HTTP/1.1 101 Switching Protocols\r\n"
+                      "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                      "Sec-WebSocket-Accept: ");
+    buffer_put_str(b, accept);
+    buffer_put_str(b, "\r\nSec-WebSocket-Protocol: ");
+    buffer_put_str(b, protocol);
+    buffer_put_str(b, "\r\n\r\n");
+}
+
+/* After the hand-over, so that it can still be refused; the broker says nothing
+ * before the client does. A client that has not even taken earlier answers is
+ * not waited for. */
+static void send_response(int fd, const char *accept, const char *protocol)
+{
+    struct buffer b = BUFFER_INIT;
+
+    put_response(&b, accept, protocol);
+    const struct slice text = buffer_slice(&b);
+    if (!buffer_ok(&b) ||
+        send(fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+            (ssize_t)text.len)
+        shutdown(fd, SHUT_RDWR);
+    buffer_release(&b);
+}
+
+static enum http_next hand_over(struct call *c, const char *accept,
+                                const char *protocol)
+{
+    const int fd = http_detach(c->q);
+
+    if (fd >= 0 && handover_send(c->front->clients_path, fd)) {
+        send_response(fd, accept, protocol);
+        close(fd);
+        return HTTP_DETACHED;
+    }
+    log_debug("bridge", "a client could not be handed over: %s",
+              strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    http_add_header(c->q, "Retry-After", "1");
+    return answer_error(c, 503, "the broker is away or busy: retry later");
+}
+
+enum http_next mqtt_websocket(struct call *c)
+{
+    char accept[UPGRADE_ACCEPT_SIZE];
+    struct slice key;
+
+    if (http_method(c->q) != HTTP_GET ||
+        !header_lists(c, "Upgrade", "websocket", true) ||
+        !header_lists(c, "Connection", "Upgrade", true))
+        return upgrade_required(c, "this is MQTT over WebSocket: connect with "
+                                   "a client for it");
+    if (!header_lists(c, "Sec-WebSocket-Version", UPGRADE_VERSION, true))
+        return upgrade_required(c, "Sec-WebSocket-Version: must be 13");
+    if (!http_header(c->q, "Sec-WebSocket-Key", &key) ||
+        !upgrade_key_valid(key))
+        return answer_error(c, 400,
+                            "Sec-WebSocket-Key: must be 16 bytes in base64");
+    const char *protocol = choose_protocol(c);
+    if (protocol == NULL)
+        return answer_error(c, 400, "Sec-WebSocket-Protocol: must offer mqtt");
+    if (!upgrade_accept(key, accept))
+        return answer_error(c, 503, "out of memory: retry later");
+    return hand_over(c, accept, protocol);
+}

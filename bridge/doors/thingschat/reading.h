@@ -1,0 +1,45 @@
+/* What every GET of a token's endpoints begins with: token, thing, limit. */
+#ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_READING_H
+#define CONFAB_BRIDGE_DOORS_THINGSCHAT_READING_H
+
+#include "bridge/front.h"
+
+struct reading {
+    struct store_reader *reader; /* inside a snapshot */
+    struct access access;
+    char topic[TOKEN_MAX + 1 + THING_MAX]; /* `<token>/<thing>` */
+    size_t topic_len;
+};
+
+/* Opens a snapshot, looks the token up, checks the thing (has_thing: it is the
+ * call's second argument) and the names in the query, and charges `cost` reads.
+ * false: answered (400, 401, 429, 503) and nothing is held. Otherwise end with
+ * reading_end(). */
+bool reading_begin(struct call *c, struct reading *ret, bool has_thing,
+                   unsigned cost);
+void reading_end(struct reading *g);
+/* Who comes before what is wrong with the question: false: answered as
+ * reading_begin() would, but for the cost. Without a query, where nothing can
+ * be wrong, true without a look. */
+bool reading_allowed(struct call *c, bool has_thing);
+
+/* After a failure of the store: takes the charge back and answers 503. */
+enum http_next reading_failed(struct call *c, enum store_err err,
+                              unsigned cost);
+
+/* What a parameter of the query says: 0 it is not there, 1 it is, -1 answered
+ * 400 with what would be right. */
+
+/* Percent-decoded into `out`, NUL-terminated; longer than size - 1: 400. */
+int query_text(struct call *c, const char *name, char *out, size_t size);
+/* A decimal number below 10^19. */
+int query_u64(struct call *c, const char *name, uint64_t *ret);
+/* A time, see time_parse(). */
+int query_time(struct call *c, const char *name, int64_t *ret_us);
+/* One of `count` words: its index. */
+int query_word(struct call *c, const char *name, const char *const *words,
+               size_t count, size_t *ret);
+/* `?name`, `name=1`, `name=true`; `name=0`, `name=false`. */
+int query_flag(struct call *c, const char *name, bool *ret);
+
+#endif

@@ -1,0 +1,111 @@
+/* GET /{token}/things */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/doors/thingschat/doors.h"
+#include "bridge/doors/thingschat/paged.h"
+#include "bridge/doors/thingschat/reading.h"
+
+#define PAGE_ROWS 512
+
+struct listing {
+    struct store *store;
+    bool detail, begun, first_given;
+    size_t prefix_len;
+    size_t after_len; /* 0: from the start */
+    char prefix[TOKEN_MAX + 1];
+    char after[65536];
+};
+
+static void put_thing(struct listing *l, struct buffer *out,
+                      const struct thing_row *row, struct slice thing)
+{
+    if (l->first_given)
+        buffer_put_char(out, ',');
+    l->first_given = true;
+    if (!l->detail) {
+        buffer_put_json_string(out, thing);
+        return;
+    }
+    buffer_put_str(out, "{\"thing\":");
+    buffer_put_json_string(out, thing);
+    buffer_put_str(out, ",\"count\":");
+    buffer_put_u64(out, row->count);
+    buffer_put_str(out, ",\"lastId\":");
+    buffer_put_u64(out, row->last_id);
+    buffer_put_str(out, ",\"lastSeq\":");
+    buffer_put_u64(out, row->last_seq);
+    buffer_put_str(out, ",\"lastAt\":\"");
+    buffer_put_time(out, row->last_at_us, 3);
+    buffer_put_str(out, "\",\"bytes\":");
+    buffer_put_u64(out, row->bytes);
+    buffer_put_char(out, '}');
+}
+
+static enum store_err put_page(struct listing *l, struct store_reader *r,
+                               struct buffer *out)
+{
+    const struct slice prefix = slice_of(l->prefix, l->prefix_len);
+    struct thing_row row;
+    struct slice token, thing;
+    enum store_err err = store_reader_begin(r);
+
+    if (err != STORE_OK)
+        return err;
+    for (int i = 0; i < PAGE_ROWS && err == STORE_OK; i++) {
+        err = store_thing_next(r, prefix, slice_of(l->after, l->after_len),
+                               &row);
+        if (err != STORE_OK)
+            break;
+        memcpy(l->after, row.topic.data, row.topic.len);
+        l->after_len = row.topic.len;
+        /* what only MQTT can name (open mode) has no place here */
+        if (topic_split(row.topic, &token, &thing))
+            put_thing(l, out, &row, thing);
+    }
+    store_reader_end(r);
+    return err;
+}
+
+static enum pages_next fill(void *arg, struct buffer *out)
+{
+    struct listing *l = arg;
+    struct store_reader *r = store_reader_acquire(l->store);
+
+    if (r == NULL)
+        return PAGES_FAILED;
+    if (!l->begun)
+        buffer_put_char(out, '[');
+    l->begun = true;
+    const enum store_err err = put_page(l, r, out);
+    store_reader_release(r);
+    if (err == STORE_OK)
+        return PAGES_MORE;
+    if (err != STORE_NOTFOUND)
+        return PAGES_FAILED;
+    buffer_put_char(out, ']');
+    return PAGES_END;
+}
+
+enum http_next chat_things(struct call *c)
+{
+    struct reading g;
+    bool detail = false;
+
+    if (!reading_allowed(c, false))
+        return HTTP_ANSWERED;
+    if (query_flag(c, "detail", &detail) < 0 ||
+        !reading_begin(c, &g, false, 1))
+        return HTTP_ANSWERED;
+    reading_end(&g);
+    struct listing *l = calloc(1, sizeof(*l));
+    if (l == NULL)
+        return answer_error(c, 500, "out of memory");
+    l->store = c->front->store;
+    l->detail = detail;
+    memcpy(l->prefix, c->arguments[0].data, c->arguments[0].len);
+    l->prefix[c->arguments[0].len] = '/';
+    l->prefix_len = c->arguments[0].len + 1;
+    http_add_header(c->q, "Cache-Control", "no-store");
+    return answer_pages(c, "application/json", (struct pages){fill, free, l});
+}

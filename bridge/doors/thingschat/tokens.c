@@ -1,0 +1,116 @@
+/* POST /tokens: what the button of the home page does. */
+#include <msgpack.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/token.h"
+#include "base/vocabulary.h"
+#include "bridge/doors/thingschat/doors.h"
+#include "bridge/http/creations.h"
+
+#define DEADLINE_US INT64_C(10000000)
+
+struct creation {
+    struct call *call;
+    struct link_request request;
+    msgpack_sbuffer body;
+    char token[TOKEN_MADE + 1];
+    char plan[CONFIG_NAME_MAX];
+};
+
+static void creation_release(void *own)
+{
+    struct creation *n = own;
+
+    msgpack_sbuffer_destroy(&n->body);
+    free(n->request.result);
+    free(n);
+}
+
+static void put_text(msgpack_packer *pk, const char *text)
+{
+    msgpack_pack_str(pk, strlen(text));
+    msgpack_pack_str_body(pk, text, strlen(text));
+}
+
+static void make_body(struct creation *n, const char *plan)
+{
+    msgpack_packer pk;
+
+    token_make(n->token);
+    msgpack_packer_init(&pk, &n->body, msgpack_sbuffer_write);
+    msgpack_pack_map(&pk, 2);
+    put_text(&pk, "token");
+    put_text(&pk, n->token);
+    put_text(&pk, "plan");
+    put_text(&pk, plan);
+}
+
+/* Link's thread. */
+static void on_answer(struct link_request *a)
+{
+    struct creation *n = a->owner;
+    struct call *c = n->call;
+    struct buffer body = BUFFER_INIT;
+
+    if (a->outcome == LINK_ANSWERED && a->status == 200) {
+        buffer_put_str(&body, "{\"token\":\"");
+        buffer_put_str(&body, n->token);
+        buffer_put_str(&body, "\",\"plan\":");
+        buffer_put_json_string(&body, slice_str(n->plan));
+        buffer_put_char(&body, '}');
+        http_add_header(c->q, "Cache-Control", "no-store");
+        answer_json(c, 201, &body);
+    } else {
+        creations_give_back(c->front->creations, http_client(c->q));
+        http_add_header(c->q, "Retry-After", "1");
+        answer_error(c, a->outcome == LINK_TIMEOUT ? 504
+                        : a->outcome == LINK_ANSWERED && a->status >= 500
+                            ? (unsigned)a->status
+                            : 503,
+                     "no token was created: %s",
+                     a->reason[0] != '\0' ? a->reason : "broker away, retry");
+    }
+    http_resume(c->q);
+}
+
+enum http_next tokens_post(struct call *c)
+{
+    uint32_t retry_s = 0;
+
+    if (query_refused(c))
+        return HTTP_ANSWERED;
+    if (config_newest(c->front->config)->tokens_public_creation == SWITCH_OFF)
+        return answer_error(c, 403,
+                            "this server gives no tokens over HTTP: ask who "
+                            "runs it (confab token create)");
+    if (!creations_take(c->front->creations, http_client(c->q), clock_mono_us(),
+                        &retry_s)) {
+        http_add_header_u64(c->q, "Retry-After", retry_s);
+        return answer_error(c, 429, "enough tokens created from this address: "
+                                    "retry in %u s", retry_s);
+    }
+    struct creation *n = calloc(1, sizeof(*n));
+    if (n == NULL)
+        return answer_error(c, 500, "out of memory");
+    c->own = n;
+    c->release = creation_release;
+    n->call = c;
+    snprintf(n->plan, sizeof(n->plan), "%s",
+             config_newest(c->front->config)->tokens_default_plan);
+    make_body(n, n->plan);
+    n->request = (struct link_request){
+        .topic = slice_str(COMMAND_PREFIX "token_create"),
+        .payload = slice_of(n->body.data, n->body.size),
+        .deadline_us = clock_mono_us() + DEADLINE_US,
+        .done = on_answer,
+        .owner = n,
+    };
+    http_suspend(c->q);
+    if (!link_publish(c->front->link, &n->request)) {
+        n->request.outcome = LINK_AWAY;
+        on_answer(&n->request);
+    }
+    return HTTP_SUSPENDED;
+}

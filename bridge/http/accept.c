@@ -1,0 +1,108 @@
+#include "bridge/http/accept.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+static struct slice trim(struct slice s)
+{
+    const char *p = s.data;
+
+    while (s.len > 0 && (*p == ' ' || *p == '\t'))
+        p++, s.len--;
+    while (s.len > 0 && (p[s.len - 1] == ' ' || p[s.len - 1] == '\t'))
+        s.len--;
+    return slice_of(p, s.len);
+}
+
+/* What stands before the first `c`; *rest is what follows it. */
+static struct slice cut(struct slice *rest, char c)
+{
+    const char *p = rest->data;
+    const char *at = rest->len == 0 ? NULL : memchr(p, c, rest->len);
+    const size_t n = at == NULL ? rest->len : (size_t)(at - p);
+    const struct slice head = slice_of(p, n);
+
+    *rest =
+        at == NULL ? (struct slice){0} : slice_of(at + 1, rest->len - n - 1);
+    return trim(head);
+}
+
+/* Thousandths of `q=0.5`; 1000 when there is none or it is nonsense. */
+static unsigned quality(struct slice parameters)
+{
+    while (parameters.len > 0) {
+        const struct slice one = cut(&parameters, ';');
+        const char *p = one.data;
+        unsigned q = 0, unit = 1000;
+        if (one.len < 3 || (p[0] != 'q' && p[0] != 'Q') || p[1] != '=')
+            continue;
+        for (size_t i = 2; i < one.len && unit > 0; i++) {
+            if (p[i] == '.') { /* Java sends q=.2 */
+                unit = 100;
+                continue;
+            }
+            if (p[i] < '0' || p[i] > '9')
+                return 1000;
+            q += (unsigned)(p[i] - '0') * unit;
+            unit /= 10;
+        }
+        return q > 1000 ? 1000 : q;
+    }
+    return 1000;
+}
+
+/* How closely a range names the type: 3 exactly, 2 type/ *, 1 all, 0 not. */
+static int closeness(struct slice range, const char *type)
+{
+    const char *p = range.data;
+    const size_t len = strlen(type);
+
+    if (range.len == len && strncasecmp(p, type, len) == 0)
+        return 3;
+    if (range.len == 1 && p[0] == '*') /* Java, again */
+        return 1;
+    if (range.len >= 3 && memcmp(p + range.len - 2, "/*", 2) == 0) {
+        if (range.len == 3 && p[0] == '*')
+            return 1;
+        if (range.len - 1 <= len && strncasecmp(p, type, range.len - 1) == 0)
+            return 2;
+    }
+    return 0;
+}
+
+static unsigned quality_of(struct slice accept, const char *type)
+{
+    unsigned q = 0;
+    int closest = 0;
+
+    while (accept.len > 0) {
+        struct slice parameters = cut(&accept, ',');
+        const struct slice range = cut(&parameters, ';');
+        const int c = closeness(range, type);
+        if (c > closest) {
+            closest = c;
+            q = quality(parameters);
+        }
+    }
+    return q;
+}
+
+size_t accept_best(struct slice accept, const char *const *types, size_t count)
+{
+    size_t best = 0;
+    unsigned best_quality = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const unsigned q = quality_of(accept, types[i]);
+        if (q > best_quality) {
+            best_quality = q;
+            best = i;
+        }
+    }
+    return best;
+}
+
+bool accept_allows(struct slice accept, const char *type)
+{
+    return trim(accept).len == 0 || quality_of(accept, type) > 0;
+}

@@ -1,0 +1,105 @@
+/* Who may use a token's endpoints, and what is left of its limits. */
+#include "base/clock.h"
+#include "bridge/front.h"
+#include "bridge/http/locality.h"
+#include "bridge/http/reads.h"
+#include "store/write/limits.h"
+
+static bool is_open(const struct call *c)
+{
+    return c->front->config->tokens_access == ACCESS_OPEN;
+}
+
+/* A name that nobody created. */
+static void look_up_open_name(const struct call *c, struct access *a)
+{
+    if (!is_open(c))
+        a->state = ACCESS_UNKNOWN;
+    else if (why_not_local(c->q) != NULL)
+        a->state = ACCESS_FOREIGN;
+}
+
+void access_look_up(const struct call *c, struct store_reader *r,
+                    struct access *ret_access)
+{
+    const struct config *config = c->front->config;
+    const struct slice token = c->arguments[0];
+    struct access *a = ret_access;
+    struct token_row row;
+
+    *a = (struct access){.state = ACCESS_GRANTED};
+    if (!token_valid(token)) {
+        a->state = ACCESS_MALFORMED;
+        return;
+    }
+    switch (store_token(r, token, &row)) {
+    case STORE_OK:
+        if (row.revoked_us != 0)
+            a->state = ACCESS_UNKNOWN;
+        else if (row.implied)
+            look_up_open_name(c, a);
+        a->plan = config_plan(config, row.plan);
+        if (a->plan == NULL) /* its section has gone: as the writer does */
+            a->plan = config_plan(
+                config, slice_str(config_newest(config)->tokens_default_plan));
+        break;
+    case STORE_NOTFOUND:
+        look_up_open_name(c, a);
+        a->plan = config_plan(config, slice_str("local"));
+        break;
+    default: a->state = ACCESS_BROKEN;
+    }
+    if (a->state == ACCESS_GRANTED &&
+        (a->plan->writes_per_hour != 0 || a->plan->reads_per_hour != 0))
+        store_usage(r, token, &a->usage); /* absent: zeros */
+}
+
+bool foreign_refused(struct call *c)
+{
+    const char *why = is_open(c) ? why_not_local(c->q) : NULL;
+
+    if (why == NULL)
+        return false;
+    c->hides_cors = true;
+    c->is_counted = false;
+    answer_error(
+        c, 403,
+        "this request is not local (%s), and this server is open to "
+        "everybody on its machine: set tokens.access = registered and "
+        "use a token from `confab token create`",
+        why);
+    return true;
+}
+
+bool access_refused(struct call *c, const struct access *a)
+{
+    switch (a->state) {
+    case ACCESS_GRANTED: return false;
+    case ACCESS_MALFORMED:
+        answer_error(c, 400, "token: 1 to 64 of A-Z a-z 0-9 _ -");
+        return true;
+    case ACCESS_UNKNOWN:
+        answer_error(c, 401,
+                     "unknown or revoked token: create one on the home "
+                     "page or with confab token create");
+        return true;
+    case ACCESS_FOREIGN: return foreign_refused(c);
+    case ACCESS_BROKEN: break;
+    }
+    http_add_header(c->q, "Retry-After", "1");
+    answer_error(c, 503, "the store cannot be read: retry later");
+    return true;
+}
+
+void access_writes_left(struct call *c, const struct access *a)
+{
+    const uint64_t limit = a->plan->writes_per_hour;
+    const struct usage_row *u = &a->usage;
+
+    c->remaining = UINT64_MAX;
+    if (limit == 0)
+        return;
+    c->remaining = limit;
+    if (window_active(u, clock_real_us()))
+        c->remaining = u->writes < limit ? limit - u->writes : 0;
+}

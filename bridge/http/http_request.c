@@ -1,0 +1,364 @@
+/* A request and its answer, as handlers see them. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/http/http_private.h"
+#include "bridge/http/url.h"
+
+/* One value of several lines. */
+struct joined {
+    struct joined *next;
+    size_t len;
+    char text[];
+};
+
+/* ---- the beginning ------------------------------------------------------- */
+
+static enum http_method method_of(struct slice name)
+{
+    static const struct {
+        const char *name;
+        enum http_method method;
+    } known[] = {{"GET", HTTP_GET},
+                 {"HEAD", HTTP_HEAD},
+                 {"POST", HTTP_POST},
+                 {"OPTIONS", HTTP_OPTIONS}};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (slice_eq(slice_str(known[i].name), name))
+            return known[i].method;
+    return HTTP_OTHER;
+}
+
+static void set_target(struct http_request *q, struct slice target)
+{
+    const char *p = target.data;
+    const char *mark = target.len == 0 ? NULL : memchr(p, '?', target.len);
+    const size_t len = mark == NULL ? target.len : (size_t)(mark - p);
+
+    q->path = len == 0 ? slice_str("/") : slice_of(p, len);
+    if (mark != NULL)
+        q->query = slice_of(mark + 1, target.len - len - 1);
+}
+
+static bool decode_segments(struct http_request *q)
+{
+    struct slice path = q->path, segment;
+    char *out = q->decoded;
+
+    url_next_segment(&path, &segment); /* what is before the first slash */
+    while (url_next_segment(&path, &segment)) {
+        size_t len;
+        if (q->segment_count == HTTP_SEGMENTS_MAX)
+            break; /* longer than any route: not found */
+        if (!url_decode(segment, false, out, &len))
+            return false;
+        q->segments[q->segment_count++] = slice_of(out, len);
+        out += len;
+    }
+    return true;
+}
+
+/* Of the fields this server reads, those that are lists: several lines of them
+ * are one (RFC 9110 §5.3). Of any other the first line counts. */
+static bool is_list(struct slice name)
+{
+    static const char *const lists[] = {
+        "Accept",
+        "Accept-Encoding",
+        "Connection",
+        "Forwarded",
+        "If-Match",
+        "If-None-Match",
+        "Upgrade",
+        "Via",
+        "Sec-WebSocket-Protocol",
+        "X-Forwarded-For",
+        "Content-Encoding",
+        "Cache-Control",
+    };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (http_name_is(name, lists[i]))
+            return true;
+    return false;
+}
+
+static bool stood_before(const struct http_request *q, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (http_name_is(q->fields[i].name, q->fields[at].name.data))
+            return true;
+    return false;
+}
+
+/* NULL: no other line has that name, or out of memory. */
+static struct joined *join_lines(const struct http_request *q, size_t first)
+{
+    const struct slice name = q->fields[first].name;
+    size_t lines = 0, bytes = 0;
+
+    for (size_t i = first; i < q->field_count; i++) {
+        if (!http_name_is(q->fields[i].name, name.data))
+            continue;
+        lines++;
+        bytes += q->fields[i].value.len + 2;
+    }
+    struct joined *j = lines < 2 ? NULL : malloc(sizeof(*j) + bytes);
+    if (j == NULL)
+        return NULL;
+    j->len = 0;
+    for (size_t i = first; i < q->field_count; i++) {
+        const struct slice value = q->fields[i].value;
+        if (!http_name_is(q->fields[i].name, name.data))
+            continue;
+        if (j->len > 0) {
+            memcpy(j->text + j->len, ", ", 2);
+            j->len += 2;
+        }
+        memcpy(j->text + j->len, value.data, value.len);
+        j->len += value.len;
+    }
+    return j;
+}
+
+/* The first line of a list gets the values of all. */
+static void join_lists(struct http_request *q)
+{
+    for (size_t i = 0; i < q->field_count; i++) {
+        if (!is_list(q->fields[i].name) || stood_before(q, i))
+            continue;
+        struct joined *j = join_lines(q, i);
+        if (j == NULL)
+            continue;
+        j->next = q->joined;
+        q->joined = j;
+        q->fields[i].value = slice_of(j->text, j->len);
+    }
+}
+
+struct http_request *http_request_new(struct http_connection *c,
+                                      const char *target)
+{
+    const size_t len = strlen(target);
+    struct http_request *q = malloc(sizeof(*q) + 2 * len + 1);
+
+    if (q == NULL)
+        return NULL;
+    memset(q, 0, sizeof(*q));
+    char *copy = (char *)(q + 1);
+    memcpy(copy, target, len);
+    q->sent_target = slice_of(copy, len);
+    q->decoded = copy + len;
+    q->server = c->thread->server;
+    q->connection = c;
+    atomic_fetch_add(&q->server->pending, 1);
+    return q;
+}
+
+bool http_request_set_head(struct http_request *q,
+                           const struct http_head *head)
+{
+    const size_t bytes = head->field_count * sizeof(head->fields[0]);
+
+    q->fields = malloc(bytes + 1);
+    if (q->fields == NULL)
+        return false;
+    memcpy(q->fields, head->fields, bytes);
+    q->field_count = head->field_count;
+    q->method = method_of(head->method);
+    q->is_1_0 = head->is_1_0;
+    q->keeps_alive = http_head_keeps_alive(head);
+    q->is_chunked = head->is_chunked;
+    join_lists(q);
+    set_target(q, head->target);
+    q->segments_bad = !decode_segments(q);
+    return true;
+}
+
+bool http_request_keeps(const struct http_request *q)
+{
+    return q->keeps_alive && !q->close_after &&
+           q->connection->refusal == NULL && (q->read == NULL || !q->is_1_0) &&
+           !atomic_load_explicit(&q->server->quiesced, memory_order_relaxed);
+}
+
+static void drop_answer(struct http_request *q)
+{
+    if (q->release != NULL)
+        q->release(q->arg);
+    q->read = NULL;
+    q->release = NULL;
+    q->arg = NULL;
+    buffer_release(&q->content);
+    q->has_content = false;
+}
+
+void http_request_free(struct http_request *q)
+{
+    if (q->begun && q->server->handler.end != NULL)
+        q->server->handler.end(q->server->handler.arg, q);
+    drop_answer(q);
+    while (q->joined != NULL) {
+        struct joined *next = q->joined->next;
+        free(q->joined);
+        q->joined = next;
+    }
+    free(q->fields);
+    buffer_release(&q->headers);
+    buffer_release(&q->body);
+    atomic_fetch_sub(&q->server->pending, 1);
+    free(q);
+}
+
+/* ---- what was sent ------------------------------------------------------- */
+
+enum http_method http_method(const struct http_request *q)
+{
+    return q->method;
+}
+
+struct slice http_path(const struct http_request *q)
+{
+    return q->path;
+}
+
+struct slice http_query(const struct http_request *q)
+{
+    return q->query;
+}
+
+bool http_segments(struct http_request *q, const struct slice **ret_segments,
+                   size_t *ret_count)
+{
+    *ret_segments = q->segments;
+    *ret_count = q->segment_count;
+    return !q->segments_bad;
+}
+
+bool http_header(const struct http_request *q, const char *name,
+                 struct slice *ret_value)
+{
+    for (size_t i = 0; i < q->field_count; i++) {
+        if (!http_name_is(q->fields[i].name, name))
+            continue;
+        *ret_value = q->fields[i].value;
+        return true;
+    }
+    return false;
+}
+
+bool http_has_header(const struct http_request *q,
+                     bool (*matches)(const char *name))
+{
+    for (size_t i = 0; i < q->field_count; i++)
+        if (matches(q->fields[i].name.data))
+            return true;
+    return false;
+}
+
+bool http_takes_chunks(const struct http_request *q)
+{
+    return !q->is_1_0;
+}
+
+bool http_body(const struct http_request *q, struct slice *ret_body)
+{
+    *ret_body = buffer_slice(&q->body);
+    return !q->too_long;
+}
+
+struct slice http_client(const struct http_request *q)
+{
+    const void *p = &q->connection->peer;
+
+    if (q->connection->peer.ss_family == AF_INET6)
+        return slice_of(&((const struct sockaddr_in6 *)p)->sin6_addr, 16);
+    return slice_of(&((const struct sockaddr_in *)p)->sin_addr, 4);
+}
+
+void **http_state(struct http_request *q)
+{
+    return &q->state;
+}
+
+/* ---- the answer ---------------------------------------------------------- */
+
+void http_add_header(struct http_request *q, const char *name,
+                     const char *value)
+{
+    if (strpbrk(value, "\r\n") != NULL)
+        return;
+    buffer_put(&q->headers, name, strlen(name) + 1);
+    buffer_put(&q->headers, value, strlen(value) + 1);
+}
+
+bool http_request_next_header(const struct http_request *q, size_t *at,
+                              const char **ret_name, const char **ret_value)
+{
+    if (*at >= q->headers.len)
+        return false;
+    *ret_name = q->headers.data + *at;
+    *at += strlen(*ret_name) + 1;
+    *ret_value = q->headers.data + *at;
+    *at += strlen(*ret_value) + 1;
+    return true;
+}
+
+void http_add_header_u64(struct http_request *q, const char *name, uint64_t v)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
+    http_add_header(q, name, text);
+}
+
+void http_close_after(struct http_request *q)
+{
+    q->close_after = true;
+}
+
+void http_respond(struct http_request *q, unsigned status,
+                  const char *content_type, struct buffer *body)
+{
+    drop_answer(q);
+    q->status = status;
+    q->content_type = content_type;
+    if (body == NULL)
+        return;
+    if (!buffer_ok(body)) {
+        buffer_release(body);
+        q->status = 500;
+        q->content_type = NULL;
+        return;
+    }
+    q->has_content = true;
+    q->content = *body;
+    *body = BUFFER_INIT;
+}
+
+void http_respond_stream(struct http_request *q, unsigned status,
+                         const char *content_type,
+                         ssize_t (*read)(void *arg, char *out, size_t max),
+                         void (*release)(void *arg), void *arg)
+{
+    drop_answer(q);
+    q->status = status;
+    q->content_type = content_type;
+    q->has_content = true;
+    q->read = read;
+    q->release = release;
+    q->arg = arg;
+}
+
+void http_suspend(struct http_request *q)
+{
+    (void)q; /* its thread waits for http_resume() anyway */
+}
+
+void http_resume(struct http_request *q)
+{
+    http_post_resumed(q);
+}

@@ -1,0 +1,465 @@
+/* The HTTP server's threads: each accepts, and serves what it has accepted. */
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/complaint.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "bridge/http/http_private.h"
+
+#define AREA "http"
+#define ACCEPTS_PER_TURN 16
+#define ACCEPT_PAUSE_S 0.1
+#define BACKLOG 4096
+
+/* ---- listening ----------------------------------------------------------- */
+
+static int bind_first(const struct addrinfo *list, int *ret_errno)
+{
+    *ret_errno = EADDRNOTAVAIL;
+    for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+        const int one = 1;
+        const int fd = socket(a->ai_family,
+                              SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd >= 0 &&
+            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+            bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
+            listen(fd, BACKLOG) == 0)
+            return fd;
+        *ret_errno = errno;
+        if (fd >= 0)
+            close(fd);
+    }
+    return -1;
+}
+
+static uint16_t port_of(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a;
+    socklen_t len = sizeof(a);
+
+    if (getsockname(fd, &a.any, &len) != 0)
+        return 0;
+    return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
+}
+
+/* `address:port` as config_finish() has checked it. */
+static int listen_on(const char *where, struct config_error *ret_error)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    char host[CONFIG_VALUE_MAX];
+    struct addrinfo *list = NULL;
+    int code = 0;
+    const char *colon = strrchr(where, ':');
+    size_t len = (size_t)(colon - where);
+
+    memcpy(host, where, len);
+    host[len] = '\0';
+    char *name = host;
+    if (host[0] == '[') {
+        host[len - 1] = '\0';
+        name++;
+    }
+    const int rc = getaddrinfo(name, colon + 1, &hints, &list);
+    if (rc != 0) {
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "http.listen %.200s: %s", where, gai_strerror(rc));
+        return -1;
+    }
+    const int fd = bind_first(list, &code);
+    freeaddrinfo(list);
+    if (fd < 0)
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "http.listen %.200s: %s", where, strerror(code));
+    return fd;
+}
+
+/* ---- accepting ----------------------------------------------------------- */
+
+static void warn_no_descriptors(struct http_thread *t)
+{
+    uint64_t times;
+
+    if (complaint_due(&t->no_descriptors, clock_mono_us(), &times))
+        log_warn(AREA,
+                 "no descriptors or memory for another connection, %" PRIu64
+                 " times: raise the limit of open files",
+                 times);
+}
+
+static void on_accept(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct http_thread *t = io->data;
+
+    (void)events;
+    t->now_ms = clock_mono_us() / 1000;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        struct sockaddr_storage peer = {0};
+        socklen_t len = sizeof(peer);
+        const int fd = accept4(io->fd, (struct sockaddr *)&peer, &len,
+                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            http_connection_begin(t, fd, &peer);
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            break;
+        if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS &&
+            errno != ENOMEM)
+            continue; /* that client has gone again */
+        /* The socket stays readable: without a pause this would spin. */
+        warn_no_descriptors(t);
+        ev_io_stop(loop, io);
+        ev_timer_set(&t->accept_pause, ACCEPT_PAUSE_S, 0.);
+        ev_timer_start(loop, &t->accept_pause);
+        break;
+    }
+    http_reap(t);
+}
+
+static void on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct http_thread *t = timer->data;
+
+    (void)events;
+    if (t->accepting)
+        ev_io_start(loop, &t->accept);
+}
+
+/* Once: the number could be another's by the second time. */
+static void close_listener(struct http_server *s)
+{
+    const int fd = atomic_exchange(&s->fd, -1);
+
+    if (fd >= 0)
+        close(fd);
+}
+
+/* The last one closes it: then clients are refused by the kernel. */
+static void stop_accepting(struct http_thread *t)
+{
+    struct http_server *s = t->server;
+
+    if (!t->accepting)
+        return;
+    t->accepting = false;
+    ev_io_stop(t->loop, &t->accept);
+    ev_timer_stop(t->loop, &t->accept_pause);
+    if (atomic_fetch_sub(&s->accepting, 1) == 1)
+        close_listener(s);
+}
+
+/* ---- turns --------------------------------------------------------------- */
+
+void http_reap(struct http_thread *t)
+{
+    struct http_connection *c;
+
+    while ((c = TAILQ_FIRST(&t->lists[PHASE_CLOSED])) != NULL) {
+        TAILQ_REMOVE(&t->lists[PHASE_CLOSED], c, in_list);
+        free(c);
+    }
+}
+
+void http_wake(struct http_thread *t)
+{
+    ev_async_send(t->loop, &t->wake);
+}
+
+/* libev leaves forgetting to close(). Here that would not do: at the next event
+ * it would find a closed descriptor, or another thread's, and make its epoll
+ * instance anew, with a system call for each connection of the thread. It tells
+ * the number of the instance only to who embeds the loop in another. */
+void http_forget(struct http_thread *t, int fd)
+{
+    struct ev_embed embed;
+    struct epoll_event unused = {0};
+
+    if (ev_backend(t->loop) != EVBACKEND_EPOLL)
+        return;
+    ev_embed_init(&embed, NULL, t->loop);
+    ev_embed_start(t->never_run, &embed);
+    const int instance = embed.io.fd;
+    ev_embed_stop(t->never_run, &embed);
+    epoll_ctl(instance, EPOLL_CTL_DEL, fd, &unused);
+}
+
+void http_post_resumed(struct http_request *q)
+{
+    struct http_thread *t = q->connection->thread;
+    struct http_request *head = atomic_load(&t->resumed);
+
+    do
+        q->next_resumed = head;
+    while (!atomic_compare_exchange_weak(&t->resumed, &head, q));
+    if (head == NULL)
+        http_wake(t);
+}
+
+static void take_resumed(struct http_thread *t)
+{
+    struct http_request *q = atomic_exchange(&t->resumed, NULL);
+    struct http_request *in_order = NULL;
+
+    while (q != NULL) {
+        struct http_request *next = q->next_resumed;
+        q->next_resumed = in_order;
+        in_order = q;
+        q = next;
+    }
+    while (in_order != NULL) {
+        struct http_request *next = in_order->next_resumed;
+        http_connection_resumed(in_order->connection);
+        in_order = next;
+    }
+}
+
+static void close_all(struct http_thread *t)
+{
+    struct http_connection *c;
+
+    for (unsigned i = 0; i < LIST_COUNT; i++)
+        while (i != PHASE_CLOSED && (c = TAILQ_FIRST(&t->lists[i])) != NULL)
+            http_connection_close(c, c->phase == PHASE_ANSWERING);
+}
+
+static void on_wake(struct ev_loop *loop, ev_async *wake, int events)
+{
+    struct http_thread *t = wake->data;
+
+    (void)events;
+    t->now_ms = clock_mono_us() / 1000;
+    take_resumed(t);
+    http_deadlines_pay(t);
+    if (atomic_load(&t->server->quiesced))
+        stop_accepting(t);
+    if (atomic_load(&t->server->stopping)) {
+        close_all(t);
+        ev_break(loop, EVBREAK_ALL);
+    }
+    http_reap(t);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct http_thread *t = timer->data;
+
+    (void)loop, (void)events;
+    t->now_ms = clock_mono_us() / 1000;
+    http_deadlines_check(t);
+    http_reap(t);
+}
+
+/* ---- threads ------------------------------------------------------------- */
+
+static void *run(void *arg)
+{
+    struct http_thread *t = arg;
+
+    ev_run(t->loop, 0);
+    return NULL;
+}
+
+/* Often enough for the shortest of the times, once a second at least. */
+static double tick_s(const struct http_server *s)
+{
+    int64_t ms = 4000;
+
+    ms = s->idle_ms < ms ? s->idle_ms : ms;
+    ms = s->head_ms < ms ? s->head_ms : ms;
+    ms = s->body_ms < ms ? s->body_ms : ms;
+    ms = s->write_ms < ms ? s->write_ms : ms;
+    return (double)ms / 4000.;
+}
+
+static void make_watchers(struct http_thread *t)
+{
+    const double every = tick_s(t->server);
+
+    ev_async_init(&t->wake, on_wake);
+    ev_timer_init(&t->tick, on_tick, every, every);
+    ev_timer_init(&t->accept_pause, on_accept_pause, 0., 0.);
+    ev_io_init(&t->accept, on_accept, t->server->fd, EV_READ);
+    t->wake.data = t->tick.data = t->accept_pause.data = t->accept.data = t;
+    ev_async_start(t->loop, &t->wake);
+    ev_timer_start(t->loop, &t->tick);
+    ev_io_start(t->loop, &t->accept);
+}
+
+static struct http_thread *thread_new(struct http_server *s)
+{
+    struct http_thread *t = calloc(1, sizeof(*t));
+
+    if (t == NULL)
+        return NULL;
+    t->server = s;
+    for (unsigned i = 0; i < LIST_COUNT; i++)
+        TAILQ_INIT(&t->lists[i]);
+    t->now_ms = clock_mono_us() / 1000;
+    t->loop = ev_loop_new(EVFLAG_AUTO);
+    t->never_run = ev_loop_new(EVFLAG_AUTO);
+    if (t->loop == NULL || t->never_run == NULL) {
+        if (t->loop != NULL)
+            ev_loop_destroy(t->loop);
+        free(t);
+        return NULL;
+    }
+    make_watchers(t);
+    return t;
+}
+
+static void thread_free(struct http_thread *t)
+{
+    http_reap(t);
+    ev_loop_destroy(t->loop);
+    ev_loop_destroy(t->never_run);
+    buffer_release(&t->out);
+    free(t);
+}
+
+static bool start_threads(struct http_server *s, unsigned count)
+{
+    s->threads = calloc(count, sizeof(*s->threads));
+    if (s->threads == NULL)
+        return false;
+    for (; s->count < count; s->count++) {
+        s->threads[s->count] = thread_new(s);
+        if (s->threads[s->count] == NULL)
+            return false;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct http_thread *t = s->threads[i];
+        char name[16];
+        snprintf(name, sizeof(name), "http-%u", i);
+        t->accepting = true;
+        atomic_fetch_add(&s->accepting, 1);
+        t->started = thread_start(&t->thread, name, run, t);
+        if (!t->started) {
+            stop_accepting(t);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- start and end ------------------------------------------------------- */
+
+static unsigned thread_count(const struct config *c)
+{
+    /* One per core: a GET waits for nobody, and is answered here. */
+    return c->http_workers != 0 ? (unsigned)c->http_workers : thread_cores();
+}
+
+static void set_limits(struct http_server *s, const struct config *c)
+{
+    /* A second more than clients are told, so that theirs is over first. */
+    s->idle_ms = (int64_t)c->http_idle_timeout * 1000 + 1000;
+    s->head_ms = (int64_t)c->http_header_timeout * 1000;
+    s->body_ms = (int64_t)c->http_body_timeout * 1000;
+    s->write_ms = (int64_t)c->http_write_timeout * 1000;
+    s->per_address = c->limits_connections_per_address;
+    snprintf(s->keep_alive, sizeof(s->keep_alive), "timeout=%llu",
+             (unsigned long long)c->http_idle_timeout);
+}
+
+struct http_server *http_bind(const struct config *config,
+                              struct config_error *ret_error)
+{
+    struct http_server *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        snprintf(ret_error->text, sizeof(ret_error->text), "out of memory");
+        return NULL;
+    }
+    s->fd = listen_on(config->http_listen, ret_error);
+    if (s->fd < 0) {
+        free(s);
+        return NULL;
+    }
+    s->port = port_of(s->fd);
+    return s;
+}
+
+bool http_start(struct http_server *s, const struct config *config,
+                const struct http_handler *handler,
+                struct connection_budget *budget,
+                struct config_error *ret_error)
+{
+    const unsigned count = thread_count(config);
+
+    s->handler = *handler;
+    s->budget = budget;
+    set_limits(s, config);
+    s->addresses = client_addresses_new();
+    if (s->addresses == NULL || !start_threads(s, count)) {
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "http: cannot start %u threads", count);
+        return false;
+    }
+    connection_budget_set_make_room(budget, http_deadlines_make_room, s);
+    return true;
+}
+
+uint16_t http_port(const struct http_server *s)
+{
+    return s->port;
+}
+
+unsigned http_pending(const struct http_server *s)
+{
+    return atomic_load(&s->pending);
+}
+
+static void wake_all(struct http_server *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        http_wake(s->threads[i]);
+}
+
+static bool runs(const struct http_server *s)
+{
+    return s->count > 0 && s->threads[0] != NULL && s->threads[0]->started;
+}
+
+void http_quiesce(struct http_server *s)
+{
+    if (atomic_exchange(&s->quiesced, true))
+        return;
+    if (runs(s))
+        wake_all(s);
+    else
+        close_listener(s);
+}
+
+void http_stop(struct http_server *s)
+{
+    if (s == NULL)
+        return;
+    http_quiesce(s);
+    if (s->budget != NULL)
+        connection_budget_set_make_room(s->budget, NULL, NULL);
+    atomic_store(&s->stopping, true);
+    wake_all(s);
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->threads[i]->started)
+            pthread_join(s->threads[i]->thread, NULL);
+    for (unsigned i = 0; i < s->count; i++)
+        thread_free(s->threads[i]);
+    free(s->threads);
+    client_addresses_free(s->addresses);
+    free(s);
+}

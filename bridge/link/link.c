@@ -1,0 +1,345 @@
+#include "bridge/link/link_private.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "bridge/link/link_bundle.h"
+#include "bridge/link/link_properties.h"
+
+#define DEADLINES_S 0.1 /* how exact a deadline is */
+#define BATCH 64
+
+/* ---- the link's thread --------------------------------------------------- */
+
+void link_answer(struct link *l, struct link_request *q)
+{
+    atomic_fetch_sub(&l->accepted, 1);
+    q->done(q); /* q may be gone now */
+}
+
+static void take_requests(struct link *l)
+{
+    void *items[BATCH];
+    size_t n;
+
+    while ((n = mailbox_receive(l->requests, items, BATCH)) > 0)
+        for (size_t i = 0; i < n; i++)
+            link_books_accept(&l->books, items[i]);
+    if (l->books.count > 0 && !ev_is_active(&l->deadlines))
+        ev_timer_again(l->loop, &l->deadlines);
+}
+
+static void answer_expired(struct link *l, int64_t now_us)
+{
+    struct link_request_queue expired = TAILQ_HEAD_INITIALIZER(expired);
+    struct link_request *q;
+    const int64_t down_since_us = atomic_load(&l->down_since_us);
+    const bool away =
+        down_since_us != 0 && now_us - down_since_us >= LINK_PATIENCE_US;
+
+    link_books_expire(&l->books, now_us, away, &expired);
+    while ((q = TAILQ_FIRST(&expired)) != NULL) {
+        TAILQ_REMOVE(&expired, q, entry);
+        link_answer(l, q);
+    }
+}
+
+/* Stopping: until everything is answered, or grace is over (the deadlines'
+ * timer runs as long as something is not answered). */
+static void stop_when_done(struct link *l)
+{
+    const int64_t now_us = clock_mono_us();
+
+    if (!atomic_load(&l->stopping))
+        return;
+    if (l->stop_at_us == 0)
+        l->stop_at_us = now_us + (int64_t)l->grace_ms * 1000;
+    if (l->books.count == 0 || now_us >= l->stop_at_us)
+        ev_break(l->loop, EVBREAK_ALL);
+}
+
+void link_go_on(struct link *l)
+{
+    take_requests(l);
+    link_filters_take(l);
+    link_publish_waiting(l);
+    link_watch(l);
+    stop_when_done(l);
+}
+
+static void on_wake(struct ev_loop *loop, ev_async *w, int events)
+{
+    (void)loop;
+    (void)events;
+    link_go_on(w->data);
+}
+
+static void on_deadlines(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct link *l = w->data;
+
+    (void)events;
+    answer_expired(l, clock_mono_us());
+    if (l->books.count == 0)
+        ev_timer_stop(loop, w);
+    stop_when_done(l);
+}
+
+static void on_gather(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct link *l = w->data;
+
+    (void)loop;
+    (void)events;
+    l->gathered = true;
+    link_go_on(l);
+}
+
+static void on_misc(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct link *l = w->data;
+
+    (void)loop;
+    (void)events;
+    if (l->mosq == NULL)
+        return;
+    link_filters_say_refused(l);
+    l->reason = 0;
+    if (link_check(l, mosquitto_loop_misc(l->mosq)))
+        link_go_on(l);
+}
+
+static void on_reconnect(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop;
+    (void)events;
+    link_connect(w->data);
+}
+
+/* What grace did not suffice for: no outcome is invented. */
+static void answer_rest(struct link *l)
+{
+    struct link_request_queue rest = TAILQ_HEAD_INITIALIZER(rest);
+    struct link_request *q;
+
+    take_requests(l);
+    link_books_expire(&l->books, INT64_MAX, true, &rest);
+    while ((q = TAILQ_FIRST(&rest)) != NULL) {
+        TAILQ_REMOVE(&rest, q, entry);
+        link_answer(l, q);
+    }
+}
+
+static void *run(void *arg)
+{
+    struct link *l = arg;
+
+    link_connect(l);
+    link_go_on(l);
+    ev_run(l->loop, 0);
+    answer_rest(l);
+    link_disconnect(l);
+    atomic_store(&l->generation, 0);
+    return NULL;
+}
+
+/* ---- start and end ------------------------------------------------------- */
+
+static void wake(void *arg)
+{
+    struct link *l = arg;
+
+    ev_async_send(l->loop, &l->wake);
+}
+
+/* connect(2) takes 107 bytes; a folder that is deeper is reached through the
+ * descriptor of it. */
+static bool make_address(struct link *l)
+{
+    char *slash = strrchr(l->path, '/');
+    int n;
+
+    if (strlen(l->path) < sizeof(l->address) || slash == NULL) {
+        n = snprintf(l->address, sizeof(l->address), "%s", l->path);
+        return n > 0 && (size_t)n < sizeof(l->address);
+    }
+    *slash = 0;
+    l->dir_fd = open(l->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    *slash = '/';
+    n = snprintf(l->address, sizeof(l->address), "/proc/self/fd/%d/%s",
+                 l->dir_fd, slash + 1);
+    return l->dir_fd >= 0 && n > 0 && (size_t)n < sizeof(l->address);
+}
+
+static bool make_boot_id(struct link *l)
+{
+    uint64_t id;
+
+    if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id))
+        return false;
+    snprintf(l->boot, sizeof(l->boot), "%016llx", (unsigned long long)id);
+    return true;
+}
+
+static void make_watchers(struct link *l)
+{
+    ev_async_init(&l->wake, on_wake);
+    ev_timer_init(&l->misc, on_misc, 1.0, 1.0);
+    ev_timer_init(&l->deadlines, on_deadlines, 0, DEADLINES_S);
+    ev_timer_init(&l->reconnect, on_reconnect, 0, 0);
+    ev_timer_init(&l->gather, on_gather, 0, 0);
+    l->wake.data = l->misc.data = l->deadlines.data = l->reconnect.data =
+        l->gather.data = l;
+    ev_async_start(l->loop, &l->wake);
+    ev_timer_start(l->loop, &l->misc);
+}
+
+static bool make_link(struct link *l, const struct link_opts *opts)
+{
+    l->opts = *opts;
+    l->dir_fd = -1;
+    l->queue_bound =
+        opts->queue_bound == 0 ? LINK_QUEUE_BOUND : opts->queue_bound;
+    l->path = strdup(opts->socket_path);
+    if (l->path == NULL || !make_address(l) || !make_boot_id(l))
+        return false;
+    l->opts.socket_path = l->path;
+    if (l->opts.gather_s <= 0)
+        l->opts.gather_s = LINK_GATHER_S;
+    link_books_init(&l->books);
+    for (size_t i = 0; i < LINK_FILTER_SLOTS; i++)
+        LIST_INIT(&l->filters_under_way[i]);
+    l->backoff_s = LINK_BACKOFF_S;
+    atomic_store(&l->down_since_us, clock_mono_us());
+    l->requests = mailbox_new(l->queue_bound, wake, l);
+    l->filters = mailbox_new(LINK_FILTERS_BOUND, wake, l);
+    l->loop = ev_loop_new(EVFLAG_AUTO);
+    if (l->requests == NULL || l->filters == NULL || l->loop == NULL)
+        return false;
+    make_watchers(l);
+    return true;
+}
+
+static void release(struct link *l)
+{
+    if (l->filters != NULL)
+        link_filters_drop(l);
+    mailbox_free(l->filters);
+    mailbox_free(l->requests);
+    if (l->loop != NULL)
+        ev_loop_destroy(l->loop);
+    if (l->dir_fd >= 0)
+        close(l->dir_fd);
+    buffer_release(&l->topic);
+    buffer_release(&l->bundle);
+    free(l->path);
+    free(l);
+    mosquitto_lib_cleanup();
+}
+
+struct link *link_start(const struct link_opts *opts)
+{
+    struct link *l = calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return NULL;
+    mosquitto_lib_init();
+    /* It gets no signals, SIGPIPE neither: libmosquitto write()s. */
+    if (make_link(l, opts) && thread_start(&l->thread, "link", run, l))
+        return l;
+    release(l);
+    return NULL;
+}
+
+void link_stop(struct link *l, unsigned grace_ms)
+{
+    if (l == NULL)
+        return;
+    l->grace_ms = grace_ms;
+    atomic_store(&l->stopping, true);
+    /* Whoever came in before has sent by then: nothing is sent unseen. */
+    while (atomic_load(&l->callers) != 0)
+        sched_yield();
+    wake(l);
+    pthread_join(l->thread, NULL);
+}
+
+void link_free(struct link *l)
+{
+    if (l != NULL)
+        release(l);
+}
+
+/* ---- any thread ---------------------------------------------------------- */
+
+bool link_is_up(const struct link *l)
+{
+    return atomic_load(&l->generation) != 0;
+}
+
+static bool enter(struct link *l)
+{
+    atomic_fetch_add(&l->callers, 1);
+    if (!atomic_load(&l->stopping))
+        return true;
+    atomic_fetch_sub(&l->callers, 1);
+    return false;
+}
+
+static void leave(struct link *l)
+{
+    atomic_fetch_sub(&l->callers, 1);
+}
+
+static bool is_away(struct link *l)
+{
+    const int64_t since_us = atomic_load(&l->down_since_us);
+
+    return since_us != 0 && clock_mono_us() - since_us >= LINK_PATIENCE_US;
+}
+
+bool link_publish(struct link *l, struct link_request *q)
+{
+    bool ok = false;
+
+    if (!enter(l))
+        return false;
+    link_clear_answer(q);
+    q->operation = 0;
+    q->may_share = link_bundle_takes(q);
+    if (!is_away(l)) {
+        ok = atomic_fetch_add(&l->accepted, 1) < l->queue_bound &&
+             mailbox_send(l->requests, q);
+        if (!ok)
+            atomic_fetch_sub(&l->accepted, 1);
+    }
+    leave(l);
+    return ok;
+}
+
+bool link_subscribe(struct link *l, struct slice filter)
+{
+    if (!enter(l))
+        return false;
+    const bool ok = link_filter_send(l, filter, true);
+    leave(l);
+    return ok;
+}
+
+bool link_unsubscribe(struct link *l, struct slice filter)
+{
+    if (!enter(l))
+        return false;
+    const bool ok = link_filter_send(l, filter, false);
+    leave(l);
+    return ok;
+}

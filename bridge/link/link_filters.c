@@ -1,0 +1,167 @@
+/* Filters on their way: SUBSCRIBE, SUBACK, UNSUBSCRIBE. */
+#include <mqtt_protocol.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/topic.h"
+#include "bridge/link/link_private.h"
+
+#define REFUSED_SAY_US 60000000 /* between two lines about refusals */
+
+struct link_filter {
+    LIST_ENTRY(link_filter) by_packet;
+    uint64_t generation; /* of the connection it was asked for */
+    int packet_id;
+    bool subscribe;
+    size_t len;
+    char text[]; /* NUL at the end */
+};
+
+bool link_filter_send(struct link *l, struct slice filter, bool subscribe)
+{
+    const uint64_t generation = atomic_load(&l->generation);
+    struct link_filter *f;
+
+    if (generation == 0 || filter.len > UINT16_MAX)
+        return false;
+    f = malloc(sizeof(*f) + filter.len + 1);
+    if (f == NULL)
+        return false;
+    f->generation = generation;
+    f->subscribe = subscribe;
+    f->len = filter.len;
+    memcpy(f->text, filter.data, filter.len);
+    f->text[filter.len] = 0;
+    if (mailbox_send(l->filters, f))
+        return true;
+    free(f);
+    return false;
+}
+
+static struct link_filter_slot *slot_of(struct link *l, int packet_id)
+{
+    return &l->filters_under_way[(unsigned)packet_id % LINK_FILTER_SLOTS];
+}
+
+static void tell(struct link *l, const struct link_filter *f, bool ok)
+{
+    if (l->opts.on_subscribed != NULL)
+        l->opts.on_subscribed(l->opts.arg, slice_of(f->text, f->len), ok);
+}
+
+/* Asks the broker; takes f. */
+static void ask(struct link *l, struct link_filter *f)
+{
+    int rc;
+
+    if (!f->subscribe) { /* refused in here where it was never asked for */
+        rc = mosquitto_unsubscribe(l->mosq, NULL, f->text);
+        free(f);
+        link_check(l, rc);
+        return;
+    }
+    /* The library refuses it, and no message can come: no door takes such a
+     * topic any more (topic.h). What is in the log from earlier is read there. */
+    if (!name_publishable(slice_of(f->text, f->len))) {
+        tell(l, f, true);
+        free(f);
+        return;
+    }
+    rc = mosquitto_subscribe_v5(l->mosq, &f->packet_id, f->text, 0,
+                                MQTT_SUB_OPT_SEND_RETAIN_NEVER, NULL);
+    if (rc == MOSQ_ERR_SUCCESS) {
+        LIST_INSERT_HEAD(slot_of(l, f->packet_id), f, by_packet);
+        l->filters_under_way_count++;
+        return;
+    }
+    if (link_check(l, rc)) /* the library does not like the filter */
+        tell(l, f, false);
+    free(f);
+}
+
+void link_filters_take(struct link *l)
+{
+    void *item;
+
+    while (l->mosq != NULL && atomic_load(&l->generation) != 0 &&
+           l->filters_under_way_count < LINK_FILTER_WINDOW &&
+           mailbox_receive(l->filters, &item, 1) == 1) {
+        struct link_filter *f = item;
+        if (f->generation == atomic_load(&l->generation))
+            ask(l, f);
+        else
+            free(f); /* on_up() has asked for it again */
+    }
+}
+
+/* One tenant can have thousands refused, each again and again: not a line each. */
+void link_filters_say_refused(struct link *l)
+{
+    const int64_t now_us = clock_mono_us();
+
+    if (l->refused == 0 || (l->refused_said_us != 0 &&
+                            now_us - l->refused_said_us < REFUSED_SAY_US))
+        return;
+    log_warn(
+        "link",
+        "broker refused %zu subscriptions, the last of token %s (0x%02x); "
+        "its readers read the log instead",
+        l->refused, l->refused_token.text, l->refused_code);
+    l->refused = 0;
+    l->refused_said_us = now_us;
+}
+
+static void note_refused(struct link *l, const struct link_filter *f,
+                         unsigned code)
+{
+    const struct slice token = topic_first_level(slice_of(f->text, f->len));
+
+    l->refused++;
+    l->refused_token = log_token(token.data, token.len);
+    l->refused_code = code;
+    link_filters_say_refused(l);
+}
+
+void link_on_suback(struct mosquitto *m, void *arg, int packet_id, int count,
+                    const int *granted, const mosquitto_property *list)
+{
+    struct link *l = arg;
+    struct link_filter *f;
+
+    (void)m;
+    (void)list;
+    LIST_FOREACH (f, slot_of(l, packet_id), by_packet)
+        if (f->packet_id == packet_id)
+            break;
+    if (f == NULL)
+        return;
+    LIST_REMOVE(f, by_packet);
+    l->filters_under_way_count--;
+    const bool ok = count == 1 && granted[0] < 0x80;
+    if (!ok)
+        note_refused(l, f, count == 1 ? (unsigned)granted[0] : 0);
+    tell(l, f, ok);
+    free(f);
+}
+
+void link_filters_lost(struct link *l)
+{
+    for (size_t i = 0; i < LINK_FILTER_SLOTS; i++) {
+        struct link_filter *f;
+        while ((f = LIST_FIRST(&l->filters_under_way[i])) != NULL) {
+            LIST_REMOVE(f, by_packet);
+            free(f);
+        }
+    }
+    l->filters_under_way_count = 0;
+}
+
+void link_filters_drop(struct link *l)
+{
+    void *item;
+
+    while (mailbox_receive(l->filters, &item, 1) == 1)
+        free(item);
+}

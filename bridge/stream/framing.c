@@ -1,0 +1,39 @@
+#include "bridge/stream/framing.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define HEAD_MAX (2 * sizeof(size_t) + 2)
+
+/* `<length in hexadecimal>\r\n`; returns where it starts, it ends at head's end. */
+static const char *write_head(char head[HEAD_MAX], size_t len)
+{
+    char *at = head + HEAD_MAX;
+
+    *--at = '\n';
+    *--at = '\r';
+    do {
+        *--at = "0123456789abcdef"[len % 16];
+        len /= 16;
+    } while (len > 0);
+    return at;
+}
+
+size_t chunk_wrap(struct buffer *b, size_t start)
+{
+    char text[HEAD_MAX];
+
+    if (!buffer_ok(b))
+        return 0;
+    const size_t len = b->len - start;
+    assert(len > 0); /* an empty chunk is the last one */
+    const char *head = write_head(text, len);
+    const size_t head_len = (size_t)(text + HEAD_MAX - head);
+    if (!buffer_reserve(b, head_len + CHUNK_TAIL))
+        return 0;
+    memmove(b->data + start + head_len, b->data + start, len);
+    memcpy(b->data + start, head, head_len);
+    b->len += head_len;
+    buffer_put(b, "\r\n", CHUNK_TAIL);
+    return head_len;
+}

@@ -1,0 +1,117 @@
+/* Which of a streamer's streams are given a message.
+ *
+ * Streams that follow the same set of filters in the same framing form one
+ * audience: they are given the same bytes, so these are put together once per
+ * turn for all of them. An exact filter is found by its topic, wildcard filters
+ * by a tree (base/subscription_index.h): a topic costs what its levels and the
+ * shapes of its token's filters are, not how many filters there are.
+ *
+ * Threads: one streamer's. */
+#ifndef CONFAB_BRIDGE_STREAM_STREAM_INDEX_H
+#define CONFAB_BRIDGE_STREAM_STREAM_INDEX_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "base/subscription_index.h"
+#include "bridge/stream/framing.h"
+#include "bridge/stream/name_table.h"
+#include "bridge/stream/stream_output.h"
+#include "store/read/catchup.h"
+
+#define STREAM_FILTERS_MAX 64
+
+struct stream;
+struct link_subscription;
+struct audience;
+
+struct audience_filter {
+    struct slice filter;                    /* `<token>/<thing or pattern>` */
+    struct link_subscription *subscription; /* the streamer's */
+    struct audience *audience;
+    struct index_name *name;
+    LIST_ENTRY(audience_filter) entry; /* in the name's */
+    struct subscription pattern;       /* in `patterns` if it has wildcards */
+};
+
+struct audience {
+    struct name_node node; /* first: a node is its audience */
+    unsigned refs;
+    struct index_token *token;
+    enum framing framing;
+    LIST_ENTRY(audience) in_token;
+    uint64_t visit; /* the index's */
+    /* The rest is the streamer's. */
+    LIST_HEAD(, stream) streams;
+    unsigned live;   /* streams that are given messages as they come */
+    struct run *run; /* messages of this turn */
+    /* in a list while run != NULL, but for the one being flushed */
+    STAILQ_ENTRY(audience) touched;
+    bool has_pattern;
+    uint64_t
+        trimmed_id; /* greatest id retention removed, as of `trimmed_at`; with
+                       has_pattern: from any thing of the token */
+    uint64_t trimmed_at; /* snapshot number */
+    /* With has_pattern: walks over the token's things for it, one at a time. */
+    struct gap_walk walk;
+    uint64_t
+        walk_mark; /* trimmed_id when it began: more was removed since where
+                           that is another one now */
+    bool walk_is_long; /* it took several turns */
+    uint64_t walks_begun, walks_done;
+    size_t filter_count;
+    struct audience_filter filters[];
+};
+
+struct index_token {
+    struct name_node node; /* first: a node is its token */
+    LIST_HEAD(, audience) audiences;
+    char text[];
+};
+
+struct stream_index {
+    struct name_table audiences;
+    struct name_table names;  /* every filter of an audience */
+    struct name_table tokens; /* every token with an audience */
+    struct subscription_index *patterns;
+    uint64_t visits;
+};
+
+/* Must not move afterwards. false: out of memory; to be released all the
+ * same. */
+bool stream_index_init(struct stream_index *x);
+void stream_index_release(struct stream_index *x); /* no audience left */
+
+/* Sorts the filters bytewise and removes doubles; the new count. */
+size_t stream_filters_normalize(struct slice *filters, size_t count);
+
+/* The audience of these filters (normalized, valid, all of token `token`,
+ * 1…STREAM_FILTERS_MAX) in that framing, made when there is none, with one
+ * reference more.
+ * refs is 1 when it is new. Everything is copied. NULL: out of memory, or more
+ * shapes of a token than FILTER_SHAPES_MAX: stream_shapes.h keeps them below. */
+struct audience *stream_index_enter(struct stream_index *x, struct slice token,
+                                    const struct slice *filters, size_t count,
+                                    enum framing framing);
+/* Gives a reference back; the last one frees the audience. */
+void stream_index_leave(struct stream_index *x, struct audience *a);
+
+/* Calls `each` once for every audience that is given messages of `topic`. It
+ * must not enter or leave audiences. */
+void stream_index_match(struct stream_index *x, struct slice topic,
+                        void (*each)(void *arg, struct audience *a),
+                        void *arg);
+
+/* Calls `each` for every audience that has this very filter. As above. */
+void stream_index_followers(struct stream_index *x, struct slice filter,
+                            void (*each)(void *arg, struct audience *a),
+                            void *arg);
+
+/* Nodes that the last match visited among the patterns: what it cost. */
+size_t stream_index_visited(const struct stream_index *x);
+
+/* NULL: no audience of that token. */
+struct index_token *stream_index_token(struct stream_index *x,
+                                       struct slice token);
+
+#endif

@@ -1,0 +1,212 @@
+/* How a stream begins and how it ends. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bridge/stream/stream_private.h"
+
+#define CLOSING_MS 1000 /* for the reader to take what it is owed */
+#define LINGER_MS 2000  /* for the reader to see the end and say so */
+
+/* ---- the beginning ------------------------------------------------------- */
+
+/* Fails on sockets that are not TCP, which is fine. A reader that has gone
+ * without a word is noticed after two minutes, whether we send or not. */
+static void prepare_socket(int fd)
+{
+    const int on = 1, idle_s = 60, interval_s = 15, probes = 4;
+    const unsigned patience_ms = 120000;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s,
+               sizeof(interval_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms,
+               sizeof(patience_ms));
+}
+
+static bool hold_subscriptions(struct streamer *st, struct audience *a)
+{
+    for (size_t i = 0; i < a->filter_count; i++) {
+        a->filters[i].subscription =
+            subscriptions_hold(st->env.subscriptions, a->filters[i].filter,
+                               st->number);
+        if (a->filters[i].subscription == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool enter_audience(struct stream *s, const struct stream_start *start)
+{
+    struct streamer *st = s->streamer;
+    struct audience *a =
+        stream_index_enter(&st->index, start->token, start->filters,
+                           start->filter_count, start->framing);
+
+    if (a == NULL)
+        return false;
+    if (a->refs == 1 && !hold_subscriptions(st, a)) {
+        stream_leave_audience(st, a);
+        return false;
+    }
+    LIST_INSERT_HEAD(&a->streams, s, in_audience);
+    s->audience = a;
+    stream_check_gap(s);
+    return true;
+}
+
+void stream_begin(struct streamer *st, struct stream_start *start)
+{
+    struct stream *s = start->stream;
+
+    s->streamer = st;
+    s->start = start;
+    s->plan = start->plan;
+    s->framing = (uint8_t)start->framing;
+    s->state = STREAM_REPLAY;
+    s->position = start->has_cursor && start->cursor <= start->head
+                      ? start->cursor
+                      : start->head;
+    s->event_at_ms = s->sent_at_ms = st->now_ms;
+    ev_io_init(&s->io, stream_on_io, s->fd, EV_READ);
+    s->io.data = s;
+    TAILQ_INSERT_TAIL(&st->all, s, in_all);
+    st->count++;
+    if (st->stop_until_ms != 0 || !enter_audience(s, start)) {
+        stream_quota_give(st->env.quota, start->token);
+        stream_shapes_give(st->env.shapes, s->shapes);
+        atomic_fetch_sub(&st->load, 1);
+        stream_drop(s);
+        return;
+    }
+    prepare_socket(s->fd);
+    stream_watch(s);
+    stream_enqueue(s, QUEUE_RUNNABLE);
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+void stream_leave_audience(struct streamer *st, struct audience *a)
+{
+    if (a->refs == 1)
+        for (size_t i = 0; i < a->filter_count; i++)
+            if (a->filters[i].subscription != NULL)
+                subscriptions_release(st->env.subscriptions,
+                                      a->filters[i].subscription, st->number,
+                                      st->now_ms * 1000);
+    stream_index_leave(&st->index, a);
+}
+
+/* Out of everything that gives it messages or counts it. */
+static void leave(struct stream *s)
+{
+    struct streamer *st = s->streamer;
+    struct audience *a = s->audience;
+
+    stream_enqueue(s, QUEUE_NONE);
+    catchup_free(s->catchup);
+    s->catchup = NULL;
+    if (a == NULL)
+        return;
+    s->audience = NULL;
+    LIST_REMOVE(s, in_audience);
+    if (s->state == STREAM_LIVE)
+        a->live--;
+    stream_quota_give(st->env.quota, a->token->node.name);
+    atomic_fetch_sub(&st->load, 1);
+    stream_leave_audience(st, a);
+    /* Last, so that no index ever has more shapes than are counted. */
+    stream_shapes_give(st->env.shapes, s->shapes);
+    s->shapes = NULL;
+}
+
+void stream_drop(struct stream *s)
+{
+    struct streamer *st = s->streamer;
+
+    leave(s);
+    ev_io_stop(st->loop, &s->io);
+    close(s->fd);
+    output_release(&s->output);
+    free(s->start);
+    TAILQ_REMOVE(&st->all, s, in_all);
+    st->count--;
+    free(s);
+}
+
+/* All is sent. The reader gets to see the end before the socket goes: closing
+ * at once, with bytes of the reader's unread, would reset the connection and
+ * take away what it has not read yet. */
+void stream_send_fin(struct stream *s)
+{
+    if (s->half_closed || shutdown(s->fd, SHUT_WR) != 0) {
+        stream_drop(s);
+        return;
+    }
+    s->state = STREAM_LINGER;
+    s->until_ms = s->streamer->now_ms + LINGER_MS;
+    stream_watch(s);
+}
+
+void stream_close(struct stream *s)
+{
+    if (s->state == STREAM_CLOSING || s->state == STREAM_LINGER)
+        return;
+    if (s->start != NULL) { /* nothing was sent, not even a status line */
+        stream_drop(s);
+        return;
+    }
+    leave(s);
+    s->state = STREAM_CLOSING;
+    s->until_ms = s->streamer->now_ms + CLOSING_MS;
+    if (output_empty(&s->output))
+        stream_send_fin(s);
+}
+
+void stream_finish(struct stream *s)
+{
+    struct streamer *st = s->streamer;
+    const bool is_open = s->state == STREAM_REPLAY || s->state == STREAM_LIVE;
+
+    if (is_open && s->start == NULL && s->framing == FRAMING_CHUNKED) {
+        stream_clear_scratch(st);
+        buffer_put_str(&st->scratch, CHUNK_LAST);
+        stream_mark(st, RUN_KEPT);
+        if (!stream_send_last(s))
+            return;
+    }
+    stream_close(s);
+}
+
+static void finish_audience(struct streamer *st, struct audience *a)
+{
+    struct stream *s, *next;
+    uint64_t position;
+
+    a->refs++;
+    for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
+        next = LIST_NEXT(s, in_audience);
+        output_cut(&s->output, &position);
+        stream_finish(s);
+    }
+    stream_leave_audience(st, a);
+}
+
+void stream_close_token(struct streamer *st, struct slice token)
+{
+    char text[TOKEN_MAX]; /* `token` may be the entry's own */
+    struct index_token *k;
+
+    if (token.len > sizeof(text))
+        return;
+    memcpy(text, token.data, token.len);
+    token.data = text;
+    /* The last audience takes the token's entry with it: look it up anew. */
+    while ((k = stream_index_token(&st->index, token)) != NULL)
+        finish_audience(st, LIST_FIRST(&k->audiences));
+}

@@ -1,0 +1,247 @@
+#include "bridge/stream/stream_output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define PIECES 64         /* of one sendmsg() */
+#define FLUSH_MOST 262144 /* bytes of one output_flush() */
+
+/* ---- runs ---------------------------------------------------------------- */
+
+struct run *run_new(size_t *held)
+{
+    struct run *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return NULL;
+    r->refs = 1;
+    r->held = held;
+    return r;
+}
+
+struct run *run_ref(struct run *r)
+{
+    r->refs++;
+    return r;
+}
+
+void run_unref(struct run *r)
+{
+    if (r == NULL || --r->refs > 0)
+        return;
+    *r->held -= r->cap;
+    free(r->bytes);
+    free(r->marks);
+    free(r);
+}
+
+static bool reserve_bytes(struct run *r, size_t more)
+{
+    /* The first event exactly: most runs have one. */
+    size_t cap = r->cap == 0 ? more : r->cap * 2;
+
+    if (more <= r->cap - r->len)
+        return true;
+    if (cap < r->len + more)
+        cap = r->len + more;
+    char *bytes = realloc(r->bytes, cap);
+    if (bytes == NULL)
+        return false;
+    *r->held += cap - r->cap;
+    r->bytes = bytes;
+    r->cap = cap;
+    return true;
+}
+
+static bool reserve_mark(struct run *r)
+{
+    const size_t cap = r->mark_cap == 0 ? 1 : r->mark_cap * 2;
+
+    if (r->count < r->mark_cap)
+        return true;
+    struct run_mark *marks = realloc(r->marks, cap * sizeof(*marks));
+    if (marks == NULL)
+        return false;
+    r->marks = marks;
+    r->mark_cap = cap;
+    return true;
+}
+
+bool run_append(struct run *r, uint64_t id, struct slice event)
+{
+    if (!reserve_mark(r) || !reserve_bytes(r, event.len))
+        return false;
+    if (event.len > 0)
+        memcpy(r->bytes + r->len, event.data, event.len);
+    r->len += event.len;
+    r->marks[r->count++] = (struct run_mark){id, r->len};
+    return true;
+}
+
+size_t run_offset_after(const struct run *r, uint64_t id)
+{
+    size_t i = r->count;
+
+    /* From the end: who asks is new here or lacks the last few. */
+    while (i > 0 && r->marks[i - 1].id > id)
+        i--;
+    return i == 0 ? 0 : r->marks[i - 1].end;
+}
+
+/* ---- outputs ------------------------------------------------------------- */
+
+static struct output_segment *segment(const struct output *o, unsigned i)
+{
+    return &o->segments[(o->first + i) % o->cap];
+}
+
+static void drop_first(struct output *o)
+{
+    struct output_segment *s = segment(o, 0);
+
+    o->bytes -= s->to - s->from;
+    run_unref(s->run);
+    o->first = (o->first + 1) % o->cap;
+    o->count--;
+}
+
+void output_release(struct output *o)
+{
+    while (o->count > 0)
+        drop_first(o);
+    free(o->segments);
+    *o = (struct output){0};
+}
+
+static bool grow(struct output *o)
+{
+    const unsigned cap = o->cap == 0 ? 4 : o->cap * 2;
+    struct output_segment *wider = malloc(cap * sizeof(*wider));
+
+    if (wider == NULL)
+        return false;
+    for (unsigned i = 0; i < o->count; i++)
+        wider[i] = *segment(o, i);
+    free(o->segments);
+    o->segments = wider;
+    o->first = 0;
+    o->cap = cap;
+    return true;
+}
+
+bool output_push(struct output *o, struct run *run, size_t from, size_t to)
+{
+    if (o->count > 0) {
+        struct output_segment *last = segment(o, o->count - 1);
+        if (last->run == run && last->to == from) { /* the run has grown */
+            last->to = to;
+            o->bytes += to - from;
+            return true;
+        }
+    }
+    if (o->count == o->cap && !grow(o))
+        return false;
+    o->count++;
+    *segment(o, o->count - 1) =
+        (struct output_segment){run_ref(run), from, to};
+    o->bytes += to - from;
+    return true;
+}
+
+static size_t gather(const struct output *o, struct iovec *iov)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < o->count && n < PIECES; i++) {
+        const struct output_segment *s = segment(o, i);
+        iov[n++] = (struct iovec){s->run->bytes + s->from, s->to - s->from};
+    }
+    return n;
+}
+
+static void advance(struct output *o, size_t sent)
+{
+    while (o->count > 0) {
+        struct output_segment *s = segment(o, 0);
+        const size_t part = sent < s->to - s->from ? sent : s->to - s->from;
+        s->from += part;
+        o->bytes -= part;
+        sent -= part;
+        if (s->from < s->to)
+            return;
+        drop_first(o);
+    }
+}
+
+enum output_result output_flush(struct output *o, int fd, size_t *ret_sent)
+{
+    struct iovec iov[PIECES];
+
+    *ret_sent = 0;
+    while (o->count > 0) {
+        struct msghdr m = {.msg_iov = iov, .msg_iovlen = gather(o, iov)};
+        const ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN ? OUTPUT_BLOCKED : OUTPUT_BROKEN;
+        advance(o, (size_t)n);
+        *ret_sent += (size_t)n;
+        if (*ret_sent >= FLUSH_MOST && o->count > 0)
+            return OUTPUT_BLOCKED; /* others' turn */
+    }
+    output_release(o);
+    return OUTPUT_EMPTY;
+}
+
+/* The start of the first event in s that may be dropped, and its id. */
+static bool first_droppable(const struct output_segment *s, size_t *ret_start,
+                            uint64_t *ret_id)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i < s->run->count && start < s->to; i++) {
+        const struct run_mark *m = &s->run->marks[i];
+        const bool sent = m->end <= s->from;
+        const bool begun = !sent && s->from > start;
+        if (!sent && !begun && m->id != RUN_KEPT) {
+            *ret_start = start;
+            *ret_id = m->id;
+            return true;
+        }
+        start = m->end;
+    }
+    return false;
+}
+
+static void drop_last(struct output *o)
+{
+    struct output_segment *s = segment(o, o->count - 1);
+
+    o->bytes -= s->to - s->from;
+    run_unref(s->run);
+    o->count--;
+}
+
+bool output_cut(struct output *o, uint64_t *ret_position)
+{
+    for (unsigned i = 0; i < o->count; i++) {
+        struct output_segment *s = segment(o, i);
+        size_t start;
+        uint64_t id;
+        if (!first_droppable(s, &start, &id))
+            continue;
+        while (o->count > i + 1)
+            drop_last(o);
+        o->bytes -= s->to - start;
+        s->to = start;
+        if (s->from == s->to)
+            drop_last(o);
+        *ret_position = id - 1;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,191 @@
+/* What the files of a streamer share. All of it is the streamer's thread's,
+ * but for what says otherwise.
+ *
+ *   streamer.c       life, mailboxes, live messages
+ *   stream_life.c    one stream: its beginning and its end
+ *   stream_socket.c  what it sends, and what its reader sends
+ *   stream_replay.c  streams that read the log, and their going live
+ *   stream_sweep.c   what happens because time passes */
+#ifndef CONFAB_BRIDGE_STREAM_STREAM_PRIVATE_H
+#define CONFAB_BRIDGE_STREAM_STREAM_PRIVATE_H
+
+#include <ev.h>
+#include <pthread.h>
+
+#include "base/mailbox.h"
+#include "base/topic.h"
+#include "bridge/stream/stream_index.h"
+#include "bridge/stream/streamer.h"
+#include "store/read/catchup.h"
+
+#define STREAM_PENDING_MAX 262144 /* bytes a live stream may owe its reader */
+#define STREAMER_RECEIVED_MAX 256
+#define STREAMER_HELD_MAX (64UL * 1024 * 1024) /* bytes owed to all readers */
+
+/* A stream on its way from the HTTP side; one allocation, freed when its first
+ * bytes have been made. */
+struct stream_start {
+    struct stream *stream;
+    struct slice token;
+    const struct plan *plan;
+    enum framing framing;
+    bool is_local_plan, has_cursor;
+    uint64_t cursor, head;
+    struct slice response_head;
+    size_t filter_count;
+    struct slice filters[]; /* normalized; all text follows */
+};
+
+enum stream_state {
+    STREAM_REPLAY,  /* reads the log */
+    STREAM_LIVE,    /* is given messages as they come */
+    STREAM_CLOSING, /* sends the rest of its output, then FIN */
+    STREAM_LINGER   /* has sent FIN, waits for the reader's */
+};
+
+enum stream_queue { QUEUE_NONE, QUEUE_RUNNABLE, QUEUE_WAITING };
+
+struct stream {
+    LIST_ENTRY(stream) in_audience;
+    TAILQ_ENTRY(stream) in_all;
+    TAILQ_ENTRY(stream) in_queue; /* while `queue` is not QUEUE_NONE */
+    struct streamer *streamer;
+    struct audience *audience; /* NULL from CLOSING on */
+    const struct plan *plan;
+    struct stream_start *start;        /* NULL once the first bytes are made */
+    struct catchup *catchup;           /* only while it reads the log */
+    struct stream_shapes_hold *shapes; /* NULL: its filters have none */
+    struct output output;
+    ev_io io;
+    int fd;
+    uint8_t state;      /* enum stream_state */
+    uint8_t queue;      /* enum stream_queue */
+    uint8_t framing;    /* enum framing */
+    bool half_closed;   /* the reader has sent FIN; it may still be reading */
+    bool failed;        /* the store could not be read: try again */
+    uint32_t discarded; /* bytes the reader has sent us */
+    uint64_t position;  /* everything for it up to this id is in the output or
+                            sent */
+    uint64_t gap_told;  /* greatest id a gap event named */
+    uint64_t gap_walk;  /* retention may have overtaken it: the walk of its
+                            audience that will tell; 0: none is needed */
+    uint64_t
+        gap_mark; /* under patterns: the audience's trimmed_id, up to which
+                            it knows what is gone */
+    int64_t event_at_ms; /* last event; comments are none */
+    int64_t sent_at_ms;  /* last byte */
+    int64_t until_ms;    /* CLOSING, LINGER: patience ends */
+};
+
+TAILQ_HEAD(stream_list, stream);
+
+enum streamer_flag {
+    STREAMER_LOST = 1,       /* messages were missed */
+    STREAMER_REVALIDATE = 2, /* revocations may have been */
+    STREAMER_STOP = 4
+};
+
+struct streamer {
+    struct streamer_env env;
+    unsigned number;
+    pthread_t thread;
+
+    /* any thread */
+    struct mailbox *starts;    /* struct stream_start */
+    struct mailbox *frames;    /* struct frame, a reference each */
+    atomic_size_t frame_bytes; /* in `frames` and `received` */
+    atomic_size_t load;
+    atomic_uint flags; /* enum streamer_flag */
+
+    struct ev_loop *loop;
+    ev_async wake;
+    ev_timer sweep;
+    ev_timer replay; /* 0 s while a stream is runnable */
+    ev_timer stop;
+    struct store_reader *reader;
+    struct stream_index index;
+    struct stream_list all, runnable, waiting;
+    size_t count;
+    void *received[STREAMER_RECEIVED_MAX]; /* struct frame, from `frames` */
+    size_t received_at, received_count;    /* to be looked at */
+    STAILQ_HEAD(, audience) touched;       /* with messages of this turn */
+    struct audience *flushing; /* not in `touched`, but has a run */
+    int64_t flush_until_us;    /* until then a flush may take in more */
+    uint64_t last_id;          /* of the last message seen */
+    uint64_t snapshot;         /* number of the last snapshot */
+    size_t held;               /* bytes in runs */
+    size_t copied;  /* bytes put into runs since they were last sent */
+    size_t dropped; /* readers that were too slow, not yet logged */
+    int64_t now_ms; /* monotonic, as of this callback */
+    unsigned sweeps;
+    size_t tokens_at;       /* the next tokens to be looked at */
+    struct buffer scratch;  /* events being put together… */
+    struct run_mark *marks; /* …and where each ends */
+    size_t mark_count, mark_cap;
+    int64_t stop_until_ms; /* 0: not stopping */
+};
+
+/* ---- streamer.c */
+void streamer_clock(struct streamer *st); /* sets now_ms */
+/* Too much is owed: the slowest readers read the log instead, or go. */
+void streamer_relieve(struct streamer *st);
+
+/* ---- stream_life.c */
+void stream_begin(struct streamer *st, struct stream_start *start);
+/* The end: of the answer, which was all there is to say; at an event's end,
+ * because we must go, so that the reader comes back (the answer is cut off,
+ * where its framing can show that); and at once. */
+void stream_finish(struct stream *s);
+void stream_close(struct stream *s);
+void stream_drop(struct stream *s);
+/* CLOSING, and all is sent. s may be gone afterwards. */
+void stream_send_fin(struct stream *s);
+/* Gives back one reference; with the last one the subscriptions. */
+void stream_leave_audience(struct streamer *st, struct audience *a);
+/* Finishes every stream of that token. */
+void stream_close_token(struct streamer *st, struct slice token);
+
+/* ---- stream_socket.c */
+void stream_watch(struct stream *s); /* for what it waits for now */
+void stream_on_io(struct ev_loop *loop, ev_io *w, int events);
+/* Sends events made in st->scratch, keeps what the socket does not take.
+ * false: the stream is gone. */
+bool stream_send_scratch(struct stream *s);
+/* The same for what FIN follows at once, in the same packet: whoever keeps
+ * connections (a proxy) must not think that this one can be used again. */
+bool stream_send_last(struct stream *s);
+/* Notes that st->scratch holds one more piece that is not to be cut. */
+void stream_mark(struct streamer *st, uint64_t id);
+/* What was put into st->scratch since the last mark is one event for s, which
+ * goes into a chunk where s has chunks. */
+void stream_event(struct stream *s, uint64_t id);
+/* Empties st->scratch. */
+void stream_clear_scratch(struct streamer *st);
+bool stream_comment(struct stream *s); /* false: gone */
+/* Sends of `run` what lies after s->position; s may be gone afterwards. */
+void stream_deliver(struct stream *s, struct run *run);
+
+/* ---- stream_replay.c */
+void stream_enqueue(struct stream *s, enum stream_queue queue);
+/* Retention may have overtaken it: it looks before it reads on. */
+void stream_check_gap(struct stream *s);
+/* Live no more: reads on from its position in the log. */
+void stream_to_replay(struct stream *s);
+void streamer_lose_all(struct streamer *st); /* that for all live ones */
+void streamer_replay_soon(struct streamer *st);
+void streamer_on_replay(struct ev_loop *loop, ev_timer *w, int events);
+/* The filter's subscription stands: who waited for it tries to go live. */
+void streamer_granted(struct streamer *st, struct slice filter);
+/* Once a second: who waits looks whether the log has grown. */
+void streamer_poll_head(struct streamer *st);
+/* Closes the streams of revoked tokens; looks at all, or at other ones of
+ * `parts` parts with every call. */
+void streamer_check_tokens(struct streamer *st);
+void streamer_check_some_tokens(struct streamer *st, size_t parts);
+
+/* ---- stream_sweep.c */
+void streamer_on_sweep(struct ev_loop *loop, ev_timer *w, int events);
+void streamer_begin_stop(struct streamer *st);
+void streamer_on_stop(struct ev_loop *loop, ev_timer *w, int events);
+
+#endif

@@ -1,0 +1,507 @@
+/* Streams that read the log: every one at its beginning, slow ones, and all of
+ * them while the link is down. How they go live, without gap or double:
+ *
+ * A snapshot with head H is taken after the SUBACKs of all the stream's filters
+ * were seen (a "moment", subscriptions.h). Whatever is committed after H comes
+ * over the link; whatever is not after H is in the snapshot. So once the stream
+ * has been given everything up to H, its position is H and it is live: messages
+ * that still come with an id up to H are doubles. No message may be looked at
+ * between the snapshot and this decision; both are made in one callback. */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bridge/stream/format/sse.h"
+#include "bridge/stream/stream_private.h"
+
+#define STEP_BYTES 65536
+#define STEP_US 1000 /* one stream */
+#define TURN_US 2000 /* all of them, then live messages have their turn */
+#define BUDGET 256   /* log entries looked at between two looks at the clock */
+#define GAP_BUDGET                                                            \
+    2048 /* things looked at by one stream in a turn, for gaps */
+#define SCRATCH_KEEP 1048576
+
+/* One turn's view of the log. */
+struct view {
+    struct streamer *st;
+    uint64_t moment; /* before the snapshot */
+    uint64_t head;
+};
+
+/* ---- queues -------------------------------------------------------------- */
+
+static struct stream_list *list_of(struct streamer *st, uint8_t queue)
+{
+    return queue == QUEUE_RUNNABLE ? &st->runnable : &st->waiting;
+}
+
+void streamer_replay_soon(struct streamer *st)
+{
+    if (TAILQ_EMPTY(&st->runnable) || ev_is_active(&st->replay))
+        return;
+    ev_timer_set(&st->replay, 0., 0.);
+    ev_timer_start(st->loop, &st->replay);
+}
+
+void stream_enqueue(struct stream *s, enum stream_queue queue)
+{
+    struct streamer *st = s->streamer;
+
+    if (s->queue != QUEUE_NONE)
+        TAILQ_REMOVE(list_of(st, s->queue), s, in_queue);
+    s->queue = (uint8_t)queue;
+    if (queue == QUEUE_NONE)
+        return;
+    TAILQ_INSERT_TAIL(list_of(st, s->queue), s, in_queue);
+    streamer_replay_soon(st);
+}
+
+static void leave_live(struct stream *s)
+{
+    s->audience->live--;
+    s->state = STREAM_REPLAY;
+    stream_check_gap(s);
+    if (output_empty(&s->output))
+        stream_enqueue(s, QUEUE_RUNNABLE); /* else when it is */
+}
+
+void stream_to_replay(struct stream *s)
+{
+    uint64_t position;
+
+    if (output_cut(&s->output, &position))
+        s->position = position;
+    leave_live(s);
+}
+
+/* Every message up to the last one seen was given to those it was for. */
+void streamer_lose_all(struct streamer *st)
+{
+    struct stream *s;
+
+    TAILQ_FOREACH (s, &st->all, in_all) {
+        if (s->state != STREAM_LIVE)
+            continue;
+        if (s->position < st->last_id)
+            s->position = st->last_id;
+        leave_live(s);
+    }
+}
+
+/* ---- one step ------------------------------------------------------------ */
+
+static uint64_t jittered(uint64_t retry_ms)
+{
+    return retry_ms * (800 + randombytes_uniform(401)) / 1000;
+}
+
+/* Head, retry, status, and the gap of a cursor from the future: that id came
+ * from another log (a backup was restored), so what it missed is unknown. */
+static void put_start(struct stream *s, const struct stream_start *start)
+{
+    struct streamer *st = s->streamer;
+    const uint64_t retry_ms = start->plan->retry_ms;
+
+    buffer_put_slice(&st->scratch, start->response_head);
+    stream_mark(st, RUN_KEPT);
+    if (start->is_local_plan)
+        sse_put_start(&st->scratch, jittered(retry_ms), 0);
+    else
+        sse_put_start(&st->scratch, retry_ms, retry_ms);
+    stream_event(s, RUN_KEPT);
+    if (start->has_cursor && start->cursor > start->head) {
+        sse_put_gap(&st->scratch, start->cursor, start->head, start->head);
+        stream_event(s, RUN_KEPT);
+    }
+}
+
+static size_t filters_of(const struct audience *a,
+                         struct slice ret_filters[STREAM_FILTERS_MAX])
+{
+    for (size_t i = 0; i < a->filter_count; i++)
+        ret_filters[i] = a->filters[i].filter;
+    return a->filter_count;
+}
+
+static uint64_t trimmed(const struct view *v, struct audience *a)
+{
+    struct slice filters[STREAM_FILTERS_MAX];
+
+    if (a->trimmed_at == v->st->snapshot)
+        return a->trimmed_id;
+    const size_t count = filters_of(a, filters);
+    a->trimmed_at = v->st->snapshot;
+    if (!catchup_gap(v->st->reader, filters, count, 0, &a->trimmed_id))
+        a->trimmed_id = 0;
+    return a->trimmed_id;
+}
+
+static uint64_t trimmed_of_token(const struct view *v, struct audience *a)
+{
+    struct usage_row usage;
+
+    if (a->trimmed_at == v->st->snapshot)
+        return a->trimmed_id;
+    a->trimmed_at = v->st->snapshot;
+    a->trimmed_id =
+        store_usage(v->st->reader, a->token->node.name, &usage) == STORE_OK
+            ? usage.trimmed_id
+            : 0;
+    return a->trimmed_id;
+}
+
+void stream_check_gap(struct stream *s)
+{
+    s->gap_walk = s->audience->walks_begun + 1;
+}
+
+/* Goes on with the walk that is under way, or begins one. */
+static void walk_on(const struct view *v, struct audience *a)
+{
+    struct slice filters[STREAM_FILTERS_MAX];
+    const size_t count = filters_of(a, filters);
+    const bool begins = a->walks_begun == a->walks_done;
+    unsigned budget = GAP_BUDGET;
+
+    if (begins) {
+        gap_walk_release(&a->walk);
+        a->walks_begun++;
+        a->walk_mark = trimmed_of_token(v, a);
+    }
+    const bool done =
+        gap_walk_step(&a->walk, v->st->reader, filters, count, &budget);
+    if (done)
+        a->walks_done = a->walks_begun;
+    a->walk_is_long = !begins || !done;
+}
+
+static bool has_walked(const struct view *v, struct stream *s)
+{
+    struct audience *a = s->audience;
+
+    if (a->walks_done < s->gap_walk)
+        walk_on(v, a);
+    if (a->walks_done < s->gap_walk)
+        return false;
+    if (a->walk_mark == trimmed_of_token(v, a) || a->walk_is_long)
+        return true;
+    /* A short one of an earlier snapshot: once more, in this one. */
+    stream_check_gap(s);
+    walk_on(v, a);
+    return a->walks_done >= s->gap_walk;
+}
+
+/* The same under patterns. While things are walked and afterwards, while the log
+ * is read, more may be removed: the token's mark tells, in each step's snapshot.
+ * Where a walk is short, it is made again; where it is long, which must not be
+ * repeated for each trim, the mark itself is what is told, although what is gone
+ * may not be this stream's. */
+static bool find_trimmed_of_pattern(const struct view *v, struct stream *s,
+                                    uint64_t *ret_to)
+{
+    struct audience *a = s->audience;
+    const uint64_t mark = trimmed_of_token(v, a);
+
+    *ret_to = 0;
+    if (s->position >= v->head) { /* nothing is gone that was never there */
+        s->gap_walk = 0;
+        s->gap_mark = mark;
+        return true;
+    }
+    if (s->gap_walk == 0) {
+        if (mark <= s->position || mark <= s->gap_mark)
+            return true;
+        stream_check_gap(s);
+        if (a->walk_is_long)
+            s->gap_walk = a->walks_done;
+    }
+    if (!has_walked(v, s))
+        return false;
+    s->gap_walk = 0;
+    s->gap_mark = mark;
+    *ret_to = mark == a->walk_mark ? a->walk.trimmed_id : mark;
+    return true;
+}
+
+/* Up to which id things of s are gone, as far as it needs to know. false: this
+ * takes another step. */
+static bool find_trimmed(const struct view *v, struct stream *s,
+                         uint64_t *ret_to)
+{
+    if (s->audience->has_pattern)
+        return find_trimmed_of_pattern(v, s, ret_to);
+    *ret_to = trimmed(v, s->audience);
+    return true;
+}
+
+/* Has retention removed what this reader has not seen? For exact topics that
+ * is a look-up per step, in the step's own snapshot, so nothing slips through.
+ * For patterns it is a walk over the token's things: at the start of each time
+ * the stream reads the log, whenever it had to wait for its socket, and when
+ * something was removed meanwhile. There may be very many of them, so they are
+ * walked in slices, between which everybody else has a turn, and the streams of
+ * an audience share the walk.
+ * false: it must go on before the stream reads. */
+static bool put_gap(const struct view *v, struct stream *s)
+{
+    uint64_t to;
+
+    if (!find_trimmed(v, s, &to))
+        return false;
+    if (to <= s->position || to <= s->gap_told)
+        return true;
+    s->gap_told = to;
+    sse_put_gap(&v->st->scratch, s->position + 1, to, 0);
+    stream_event(s, RUN_KEPT);
+    return true;
+}
+
+static bool make_catchup(struct stream *s)
+{
+    const struct audience *a = s->audience;
+    struct slice filters[STREAM_FILTERS_MAX];
+
+    if (s->catchup != NULL)
+        return true;
+    const size_t count = filters_of(a, filters);
+    s->catchup = catchup_new(filters, count, s->position, false);
+    return s->catchup != NULL;
+}
+
+/* A pattern may match what is no thing (`<token>` itself, an empty level). */
+static void put_record(struct stream *s, const struct record *record)
+{
+    const struct message *m = &record->m;
+    struct slice token, thing;
+
+    if (!topic_split(m->topic, &token, &thing))
+        return;
+    sse_put_message(&s->streamer->scratch, token, thing, m->payload,
+                    (enum payload_class)m->payload_class, m->id, m->at_us);
+    stream_event(s, m->id);
+}
+
+/* Puts events together until the step is over. DONE: all up to the head. */
+static enum catchup_step put_records(const struct view *v, struct stream *s)
+{
+    const int64_t until_us = clock_mono_us() + STEP_US;
+    struct record record;
+
+    for (;;) {
+        const enum catchup_step step =
+            catchup_next(s->catchup, v->st->reader, v->head, BUDGET, &record);
+        if (step == CATCHUP_DONE || step == CATCHUP_FAILED)
+            return step;
+        if (step == CATCHUP_RECORD)
+            put_record(s, &record);
+        if (v->st->scratch.len >= STEP_BYTES || clock_mono_us() >= until_us)
+            return CATCHUP_MORE;
+    }
+}
+
+static bool stands(const struct view *v, const struct audience *a)
+{
+    for (size_t i = 0; i < a->filter_count; i++)
+        if (!subscription_stands(v->st->env.subscriptions,
+                                 a->filters[i].subscription, v->moment))
+            return false;
+    return true;
+}
+
+static void go_live(struct stream *s)
+{
+    stream_enqueue(s, QUEUE_NONE);
+    catchup_free(s->catchup);
+    s->catchup = NULL;
+    s->state = STREAM_LIVE;
+    s->audience->live++;
+}
+
+static bool is_revoked(const struct view *v, struct slice token)
+{
+    struct token_row row;
+
+    switch (store_token(v->st->reader, token, &row)) {
+    case STORE_OK: return row.revoked_us != 0;
+    case STORE_NOTFOUND:
+        return v->st->env.config->tokens_access == ACCESS_REGISTERED;
+    default: return false; /* unreadable: nothing is known against it */
+    }
+}
+
+/* What comes before messages. false: the stream is gone. */
+static bool step_start(const struct view *v, struct stream *s)
+{
+    struct streamer *st = v->st;
+
+    stream_clear_scratch(st);
+    if (s->start == NULL)
+        return true;
+    /* The HTTP side has looked, but this stream was not listed then: a
+     * revocation in between would have found nothing to close. */
+    if (is_revoked(v, s->audience->token->node.name)) {
+        stream_drop(s);
+        return false;
+    }
+    put_start(s, s->start);
+    free(s->start);
+    s->start = NULL;
+    return true;
+}
+
+/* Where the stream goes from here; its bytes are sent. */
+static void step_end(const struct view *v, struct stream *s,
+                     enum catchup_step result)
+{
+    if (!output_empty(&s->output)) {
+        stream_check_gap(s);
+        stream_enqueue(s, QUEUE_NONE); /* until the socket has taken it */
+    } else if (result == CATCHUP_MORE) {
+        stream_enqueue(s, QUEUE_RUNNABLE);
+    } else if (result == CATCHUP_DONE && v->head >= v->st->last_id &&
+               stands(v, s->audience)) {
+        go_live(s);
+    } else {
+        s->failed = result == CATCHUP_FAILED;
+        stream_enqueue(s, QUEUE_WAITING);
+    }
+}
+
+static void step(const struct view *v, struct stream *s)
+{
+    struct streamer *st = v->st;
+    enum catchup_step result = CATCHUP_FAILED;
+
+    if (!step_start(v, s))
+        return;
+    if (!put_gap(v, s)) {
+        result = CATCHUP_MORE;
+    } else if (make_catchup(s)) {
+        result = put_records(v, s);
+        s->position = catchup_position(s->catchup);
+    }
+    if (st->mark_count > 0)
+        s->event_at_ms = st->now_ms;
+    if (stream_send_scratch(s))
+        step_end(v, s, result);
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+static bool begin_view(struct streamer *st, struct view *ret_view)
+{
+    *ret_view = (struct view){
+        .st = st,
+        .moment = subscriptions_moment(st->env.subscriptions),
+    };
+    if (store_reader_begin(st->reader) != STORE_OK)
+        return false;
+    st->snapshot++;
+    ret_view->head = store_head(st->reader);
+    return true;
+}
+
+static void end_view(struct streamer *st)
+{
+    store_reader_end(st->reader);
+    if (st->scratch.cap > SCRATCH_KEEP)
+        buffer_release(&st->scratch);
+}
+
+/* The store cannot be read: all wait, and try again with the next poll. */
+static void wait_all(struct streamer *st)
+{
+    struct stream *s;
+
+    while ((s = TAILQ_FIRST(&st->runnable)) != NULL) {
+        s->failed = true;
+        stream_enqueue(s, QUEUE_WAITING);
+    }
+}
+
+void streamer_on_replay(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct streamer *st = w->data;
+    const int64_t until_us = clock_mono_us() + TURN_US;
+    struct view v;
+    struct stream *s;
+
+    (void)loop;
+    (void)events;
+    streamer_clock(st);
+    if (!begin_view(st, &v)) {
+        wait_all(st);
+        return;
+    }
+    while ((s = TAILQ_FIRST(&st->runnable)) != NULL) {
+        step(&v, s);
+        if (clock_mono_us() >= until_us)
+            break;
+    }
+    end_view(st);
+    streamer_relieve(st);
+    streamer_replay_soon(st);
+}
+
+static void try_again(void *arg, struct audience *a)
+{
+    struct stream *s;
+
+    (void)arg;
+    LIST_FOREACH (s, &a->streams, in_audience)
+        if (s->queue == QUEUE_WAITING)
+            stream_enqueue(s, QUEUE_RUNNABLE);
+}
+
+void streamer_granted(struct streamer *st, struct slice filter)
+{
+    stream_index_followers(&st->index, filter, try_again, NULL);
+}
+
+void streamer_poll_head(struct streamer *st)
+{
+    struct view v;
+    struct stream *s, *next;
+
+    if (TAILQ_EMPTY(&st->waiting) || !begin_view(st, &v))
+        return;
+    end_view(st);
+    for (s = TAILQ_FIRST(&st->waiting); s != NULL; s = next) {
+        next = TAILQ_NEXT(s, in_queue);
+        if (s->failed || s->position < v.head || stands(&v, s->audience))
+            stream_enqueue(s, QUEUE_RUNNABLE);
+    }
+}
+
+static void check_token(void *arg, struct name_node *n)
+{
+    const struct view *v = arg;
+
+    if (is_revoked(v, n->name))
+        stream_close_token(v->st, n->name); /* n is gone */
+}
+
+void streamer_check_tokens(struct streamer *st)
+{
+    struct view v;
+
+    if (!begin_view(st, &v)) {
+        /* Not to be forgotten: the next sweep wakes us again. */
+        atomic_fetch_or(&st->flags, STREAMER_REVALIDATE);
+        return;
+    }
+    name_table_each(&st->index.tokens, check_token, &v);
+    end_view(st);
+}
+
+void streamer_check_some_tokens(struct streamer *st, size_t parts)
+{
+    struct view v;
+
+    if (st->index.tokens.count == 0 || !begin_view(st, &v))
+        return;
+    name_table_some(&st->index.tokens, &st->tokens_at, parts, check_token, &v);
+    end_view(st);
+}

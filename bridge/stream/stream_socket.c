@@ -1,0 +1,261 @@
+/* One stream's socket: sending, what does not fit, and what readers send. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "bridge/stream/format/sse.h"
+#include "bridge/stream/stream_private.h"
+
+#define READS_PER_TURN 4
+#define DISCARD_MAX 1048576 /* bytes a reader may send us in all */
+
+/* ---- watching ------------------------------------------------------------ */
+
+void stream_watch(struct stream *s)
+{
+    const int events = (s->half_closed ? 0 : EV_READ) |
+                       (output_empty(&s->output) ? 0 : EV_WRITE);
+    const int now =
+        ev_is_active(&s->io) ? s->io.events & (EV_READ | EV_WRITE) : 0;
+
+    if (events == now)
+        return;
+    ev_io_stop(s->streamer->loop, &s->io);
+    if (events == 0)
+        return;
+    ev_io_set(&s->io, s->fd, events);
+    ev_io_start(s->streamer->loop, &s->io);
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+void stream_mark(struct streamer *st, uint64_t id)
+{
+    if (st->mark_count == st->mark_cap) {
+        const size_t cap = st->mark_cap == 0 ? 64 : st->mark_cap * 2;
+        struct run_mark *wider = realloc(st->marks, cap * sizeof(*wider));
+        if (wider == NULL) {
+            st->scratch.failed = true; /* seen when it is sent */
+            return;
+        }
+        st->marks = wider;
+        st->mark_cap = cap;
+    }
+    st->marks[st->mark_count++] = (struct run_mark){id, st->scratch.len};
+}
+
+void stream_event(struct stream *s, uint64_t id)
+{
+    struct streamer *st = s->streamer;
+    const size_t start =
+        st->mark_count == 0 ? 0 : st->marks[st->mark_count - 1].end;
+
+    if (s->framing == FRAMING_CHUNKED)
+        chunk_wrap(&st->scratch, start);
+    stream_mark(st, id);
+}
+
+void stream_clear_scratch(struct streamer *st)
+{
+    buffer_clear(&st->scratch);
+    st->mark_count = 0;
+}
+
+/* Bytes taken, 0 when none; -1: the connection is gone. */
+static ssize_t send_now(struct stream *s, const char *bytes, size_t len,
+                        int more)
+{
+    const ssize_t n =
+        send(s->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT | more);
+
+    if (n >= 0)
+        s->sent_at_ms = s->streamer->now_ms;
+    else if (errno == EAGAIN || errno == EINTR)
+        return 0;
+    return n;
+}
+
+static bool out_of_memory(struct stream *s)
+{
+    log_error("stream", "out of memory: closed a stream");
+    stream_drop(s);
+    return false;
+}
+
+/* Keeps what of the scratch was not sent: from the start of the event that
+ * byte `sent` is in, so that output_cut() sees where it began. */
+static bool keep_rest(struct stream *s, size_t sent)
+{
+    struct streamer *st = s->streamer;
+    struct run *run = run_new(&st->held);
+    size_t start = 0, base = 0;
+    bool ok = run != NULL;
+
+    for (size_t i = 0; ok && i < st->mark_count; i++) {
+        const struct run_mark *m = &st->marks[i];
+        if (m->end <= sent) {
+            base = m->end;
+        } else {
+            ok =
+                run_append(run, m->id,
+                           slice_of(st->scratch.data + start, m->end - start));
+        }
+        start = m->end;
+    }
+    ok = ok && output_push(&s->output, run, sent - base, run->len);
+    run_unref(run);
+    return ok;
+}
+
+static bool send_scratch(struct stream *s, int more)
+{
+    struct streamer *st = s->streamer;
+    ssize_t sent = 0;
+
+    if (!buffer_ok(&st->scratch))
+        return out_of_memory(s);
+    if (st->scratch.len == 0)
+        return true;
+    if (output_empty(&s->output))
+        sent = send_now(s, st->scratch.data, st->scratch.len, more);
+    if (sent < 0) {
+        stream_drop(s);
+        return false;
+    }
+    if ((size_t)sent < st->scratch.len) {
+        if (!keep_rest(s, (size_t)sent))
+            return out_of_memory(s);
+        stream_watch(s);
+    }
+    return true;
+}
+
+bool stream_send_scratch(struct stream *s)
+{
+    return send_scratch(s, 0);
+}
+
+bool stream_send_last(struct stream *s)
+{
+    return send_scratch(s, MSG_MORE);
+}
+
+bool stream_comment(struct stream *s)
+{
+    struct streamer *st = s->streamer;
+
+    stream_clear_scratch(st);
+    buffer_put_str(&st->scratch, SSE_COMMENT);
+    stream_event(s, RUN_KEPT);
+    return stream_send_scratch(s);
+}
+
+void stream_deliver(struct stream *s, struct run *run)
+{
+    const uint64_t last = run->marks[run->count - 1].id;
+    size_t from = 0;
+    ssize_t sent = 0;
+
+    if (s->position >= run->marks[0].id)
+        from =
+            run_offset_after(run, s->position); /* it went live with these */
+    if (from == run->len)
+        return;
+    s->event_at_ms = s->streamer->now_ms;
+    s->position = last;
+    if (output_empty(&s->output))
+        sent = send_now(s, run->bytes + from, run->len - from, 0);
+    if (sent < 0) {
+        stream_drop(s);
+        return;
+    }
+    from += (size_t)sent;
+    if (from == run->len)
+        return;
+    if (!output_push(&s->output, run, from, run->len)) {
+        out_of_memory(s);
+        return;
+    }
+    stream_watch(s);
+    if (s->output.bytes > STREAM_PENDING_MAX)
+        stream_to_replay(s);
+}
+
+static void on_writable(struct stream *s)
+{
+    size_t sent;
+    const enum output_result result = output_flush(&s->output, s->fd, &sent);
+
+    if (sent > 0)
+        s->sent_at_ms = s->streamer->now_ms;
+    if (result == OUTPUT_BROKEN) {
+        stream_drop(s);
+        return;
+    }
+    if (result == OUTPUT_BLOCKED)
+        return;
+    stream_watch(s);
+    if (s->state == STREAM_CLOSING)
+        stream_send_fin(s);
+    else if (s->state == STREAM_REPLAY)
+        stream_enqueue(s, QUEUE_RUNNABLE);
+}
+
+/* ---- what readers send --------------------------------------------------- */
+
+/* FIN of the reader's: usually it is gone, but it may have closed its sending
+ * side only. A byte sent tells: a reader that is gone answers with a reset,
+ * which the sweep sees. */
+static void on_half_closed(struct stream *s)
+{
+    s->half_closed = true;
+    if (s->state == STREAM_LINGER) {
+        stream_drop(s);
+        return;
+    }
+    stream_watch(s);
+    if (s->state != STREAM_CLOSING && s->start == NULL &&
+        output_empty(&s->output))
+        stream_comment(s);
+}
+
+/* EventSource sends nothing; whatever comes is not for us. */
+static void on_readable(struct stream *s)
+{
+    char bytes[4096];
+
+    for (int i = 0; i < READS_PER_TURN; i++) {
+        const ssize_t n = recv(s->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            if (errno != EAGAIN)
+                stream_drop(s);
+            return;
+        }
+        if (n == 0) {
+            on_half_closed(s);
+            return;
+        }
+        s->discarded += (uint32_t)n;
+        if (s->discarded > DISCARD_MAX) {
+            stream_drop(s);
+            return;
+        }
+    }
+}
+
+void stream_on_io(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct stream *s = w->data;
+
+    (void)loop;
+    streamer_clock(s->streamer);
+    if ((events & EV_ERROR) != 0)
+        stream_drop(s);
+    else if ((events & EV_WRITE) != 0)
+        on_writable(s); /* the stream may be gone: what can be read waits */
+    else if ((events & EV_READ) != 0)
+        on_readable(s);
+}

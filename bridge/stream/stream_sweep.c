@@ -1,0 +1,155 @@
+/* What happens because time passes: idle streams end, quiet ones get a comment,
+ * patience with leaving readers runs out. One timer walks all streams; what it
+ * does is exact to half a second, and nothing here needs more. Also the end of
+ * all streams when the server stops. */
+#include <poll.h>
+
+#include "base/log.h"
+#include "bridge/stream/format/sse.h"
+#include "bridge/stream/stream_private.h"
+
+#define TEND_SWEEPS 2      /* of half a second: the once-a-second work */
+#define TOKEN_PARTS 10     /* so that all were looked at after 10 s */
+#define PROBE_MS 15000     /* between two probes of a half-closed reader */
+#define STOP_MS 1400       /* for all streams together */
+#define STOP_WAVES 16      /* they end one wave per timer turn… */
+#define STOP_WAVE_LEAST 64 /* …or sooner when they are few */
+
+static void expire(struct stream *s)
+{
+    struct streamer *st = s->streamer;
+
+    if (s->start != NULL) {
+        stream_drop(s);
+        return;
+    }
+    stream_clear_scratch(st);
+    sse_put_expired(&st->scratch);
+    stream_event(s, RUN_KEPT);
+    if (stream_send_scratch(s))
+        stream_finish(s);
+}
+
+/* A reader that has sent FIN and is really gone has answered the last byte with
+ * a reset by now. */
+static bool is_gone(const struct stream *s)
+{
+    struct pollfd p = {.fd = s->fd};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+static bool is_past(int64_t now_ms, int64_t since_ms, uint64_t seconds)
+{
+    return seconds != 0 && seconds < INT64_MAX / 2000 &&
+           now_ms - since_ms >= (int64_t)seconds * 1000;
+}
+
+static void sweep_open(struct stream *s)
+{
+    const int64_t now_ms = s->streamer->now_ms;
+    const bool quiet = output_empty(&s->output) && s->start == NULL;
+
+    if (s->half_closed && is_gone(s))
+        stream_drop(s);
+    else if (is_past(now_ms, s->event_at_ms, s->plan->idle_timeout))
+        expire(s);
+    else if (quiet && (is_past(now_ms, s->sent_at_ms, s->plan->keepalive) ||
+                       (s->half_closed && now_ms - s->sent_at_ms >= PROBE_MS)))
+        stream_comment(s);
+}
+
+static void sweep(struct stream *s)
+{
+    switch ((enum stream_state)s->state) {
+    case STREAM_REPLAY:
+    case STREAM_LIVE: sweep_open(s); break;
+    case STREAM_CLOSING:
+    case STREAM_LINGER:
+        if (s->streamer->now_ms >= s->until_ms)
+            stream_drop(s);
+        break;
+    }
+}
+
+/* Not a line each: a crowd of slow readers would fill the disk. */
+static void log_dropped(struct streamer *st)
+{
+    if (st->dropped > 0)
+        log_warn("stream",
+                 "closed %zu readers that were too slow: more than %lu MiB "
+                 "waited for them",
+                 st->dropped, STREAMER_HELD_MAX >> 20);
+    st->dropped = 0;
+}
+
+void streamer_on_sweep(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct streamer *st = w->data;
+    struct stream *s, *next;
+
+    (void)events;
+    streamer_clock(st);
+    for (s = TAILQ_FIRST(&st->all); s != NULL; s = next) {
+        next = TAILQ_NEXT(s, in_all);
+        sweep(s);
+    }
+    if (++st->sweeps % TEND_SWEEPS != 0)
+        return;
+    if (atomic_load(&st->flags) != 0)
+        ev_async_send(loop, &st->wake); /* what could not be done then */
+    streamer_poll_head(st);
+    /* Revocations are told on the link and looked for after it was down; but
+     * what is not stored can get lost in a broker that is overrun. */
+    streamer_check_some_tokens(st, TOKEN_PARTS);
+    log_dropped(st);
+    if (st->number == 0)
+        subscriptions_tend(st->env.subscriptions, st->now_ms * 1000);
+}
+
+/* ---- the end of all ------------------------------------------------------ */
+
+/* Readers come back at once when they are cut off: not all in one moment. And
+ * cut off they are, at an event's end but without the last chunk: after that
+ * r3labs/sse and @microsoft/fetch-event-source would not come back at all. */
+static void end_wave(struct streamer *st)
+{
+    size_t most = st->count / STOP_WAVES;
+    struct stream *s, *next;
+    uint64_t position;
+
+    if (most < STOP_WAVE_LEAST)
+        most = STOP_WAVE_LEAST;
+    for (s = TAILQ_FIRST(&st->all); s != NULL && most > 0; s = next) {
+        next = TAILQ_NEXT(s, in_all);
+        if (s->state == STREAM_CLOSING || s->state == STREAM_LINGER)
+            continue;
+        output_cut(&s->output, &position);
+        stream_close(s);
+        most--;
+    }
+}
+
+void streamer_begin_stop(struct streamer *st)
+{
+    if (st->stop_until_ms != 0)
+        return;
+    st->stop_until_ms = st->now_ms + STOP_MS;
+    ev_timer_again(st->loop, &st->stop);
+    end_wave(st);
+    if (st->count == 0)
+        ev_break(st->loop, EVBREAK_ALL);
+}
+
+void streamer_on_stop(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct streamer *st = w->data;
+
+    (void)events;
+    streamer_clock(st);
+    end_wave(st);
+    while (st->now_ms >= st->stop_until_ms && !TAILQ_EMPTY(&st->all))
+        stream_drop(TAILQ_FIRST(&st->all));
+    if (st->count == 0)
+        ev_break(loop, EVBREAK_ALL);
+}

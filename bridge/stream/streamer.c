@@ -1,0 +1,486 @@
+#include "bridge/stream/streamer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "bridge/stream/stream_private.h"
+
+#define STARTS_BOUND 8192
+#define FRAMES_BOUND 8192
+#define FRAME_BYTES_MAX (32UL * 1024 * 1024) /* waiting in `frames` */
+#define TURN_BYTES 1048576  /* of messages taken before they are sent */
+#define COPIES_MAX 16777216 /* bytes put together for all audiences */
+#define LARGE_EVENT 4096    /* sent alone, so that it need not be copied */
+#define RUN_MOST 262144     /* no longer by what comes while it is sent */
+#define FLUSH_US 20000      /* no such additions after that… */
+#define SHORT_FLUSH_US 4000 /* …or that, when streams wait to read the log */
+#define VISITS_PER_LOOK 32  /* streams served between two looks for them */
+#define BATCH 256
+#define SWEEP_S 0.5
+#define STOP_S 0.05
+
+void streamer_clock(struct streamer *st)
+{
+    st->now_ms = clock_mono_us() / 1000;
+}
+
+/* ---- what has arrived ---------------------------------------------------- */
+
+/* st->received holds what was taken from the mailbox and not yet looked at.
+ * false: nothing. */
+static bool receive(struct streamer *st)
+{
+    if (st->received_at < st->received_count)
+        return true;
+    st->received_at = 0;
+    st->received_count =
+        mailbox_receive(st->frames, st->received, STREAMER_RECEIVED_MAX);
+    return st->received_count > 0;
+}
+
+static struct frame *take_received(struct streamer *st)
+{
+    struct frame *f = st->received[st->received_at++];
+
+    atomic_fetch_sub(&st->frame_bytes, frame_size(f));
+    return f;
+}
+
+/* ---- live messages ------------------------------------------------------- */
+
+static bool take_in(struct streamer *st, const struct run *run);
+
+/* All of the audience's streams are sent what they lack of its run, again and
+ * again as long as messages came in between. So a message begins to be sent
+ * where the sender happens to be, and goes out together with those before it to
+ * whoever has not got these yet: with many readers that is nearly all the
+ * messages under way in each send. Were they to wait for the pass to end, it
+ * would be half of them. */
+static void flush_audience(struct streamer *st, struct audience *a)
+{
+    struct run *run = run_ref(a->run); /* replay_audience() may let it go */
+    struct stream *s, *next;
+    bool more;
+    unsigned visits = 0;
+
+    a->refs++; /* its last stream may go */
+    st->flushing = a;
+    do {
+        more = false;
+        for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
+            next = LIST_NEXT(s, in_audience);
+            if (s->state == STREAM_LIVE)
+                stream_deliver(s, run);
+            if (++visits % VISITS_PER_LOOK == 0)
+                more = take_in(st, run) || more;
+        }
+    } while (more);
+    st->flushing = NULL;
+    run_unref(a->run);
+    a->run = NULL;
+    run_unref(run);
+    stream_leave_audience(st, a);
+}
+
+static void flush_touched(struct streamer *st)
+{
+    struct audience *a;
+
+    while ((a = STAILQ_FIRST(&st->touched)) != NULL) {
+        STAILQ_REMOVE_HEAD(&st->touched, touched);
+        flush_audience(st, a);
+    }
+    st->copied = 0;
+}
+
+/* Its streams stay where the last flush left them and read on from there. */
+static void replay_audience(struct streamer *st, struct audience *a)
+{
+    struct stream *s;
+
+    log_error("stream", "out of memory: streams read on from the log");
+    if (a->run != NULL) {
+        if (a != st->flushing)
+            STAILQ_REMOVE(&st->touched, a, audience, touched);
+        run_unref(a->run);
+        a->run = NULL;
+    }
+    LIST_FOREACH (s, &a->streams, in_audience)
+        if (s->state == STREAM_LIVE)
+            stream_to_replay(s);
+}
+
+struct delivery {
+    struct streamer *st;
+    const struct frame *frame;
+    struct run *runs[FRAMING_CLOSE + 1]; /* LARGE_EVENT: the ones for all
+                                            audiences of a framing */
+};
+
+static void touch(struct streamer *st, struct audience *a, struct run *run)
+{
+    a->run = run;
+    if (run != NULL)
+        STAILQ_INSERT_TAIL(&st->touched, a, touched);
+}
+
+static void give(void *arg, struct audience *a)
+{
+    const struct delivery *d = arg;
+
+    if (a->live == 0)
+        return;
+    if (a->run == NULL)
+        touch(d->st, a, run_new(&d->st->held));
+    const struct slice bytes = frame_bytes(d->frame, a->framing);
+    d->st->copied += bytes.len;
+    if (a->run == NULL || !run_append(a->run, d->frame->id, bytes))
+        replay_audience(d->st, a);
+}
+
+/* Made for the first audience that wants it. NULL: out of memory. */
+static struct run *large_run(struct delivery *d, enum framing framing)
+{
+    struct run *run = d->runs[framing];
+
+    if (run != NULL)
+        return run;
+    run = run_new(&d->st->held);
+    if (run == NULL ||
+        !run_append(run, d->frame->id, frame_bytes(d->frame, framing))) {
+        run_unref(run);
+        return NULL;
+    }
+    d->runs[framing] = run;
+    return run;
+}
+
+static void give_large(void *arg, struct audience *a)
+{
+    struct delivery *d = arg;
+
+    if (a->live == 0)
+        return;
+    struct run *run = large_run(d, a->framing);
+    if (run == NULL)
+        replay_audience(d->st, a);
+    else
+        touch(d->st, a, run_ref(run));
+}
+
+static bool is_small(const struct frame *f)
+{
+    return f->kind == FRAME_MESSAGE && f->chunk.len < LARGE_EVENT;
+}
+
+static void take_small(struct streamer *st, const struct frame *f)
+{
+    struct delivery d = {.st = st, .frame = f};
+
+    st->last_id = f->id;
+    stream_index_match(&st->index, f->name, give, &d);
+}
+
+static void take_large(struct streamer *st, const struct frame *f)
+{
+    struct delivery d = {.st = st, .frame = f};
+
+    flush_touched(st);
+    st->last_id = f->id;
+    stream_index_match(&st->index, f->name, give_large, &d);
+    flush_touched(st);
+    for (int i = FRAMING_CHUNKED; i <= FRAMING_CLOSE; i++)
+        run_unref(d.runs[i]);
+}
+
+/* Events are copied to each audience's run, so that a socket gets all of a turn
+ * in one piece. What a client can make us hold that way is bounded: large ones
+ * are not copied, and small ones are sent before they become too many. */
+static void take_message(struct streamer *st, const struct frame *f)
+{
+    if (!is_small(f)) {
+        take_large(st, f);
+        return;
+    }
+    take_small(st, f);
+    if (st->copied >= COPIES_MAX)
+        flush_touched(st);
+}
+
+/* Amid the last flush of a turn: takes what came meanwhile, as long as it is
+ * nothing but small messages, and for the audience that is being served.
+ * Everything else, and everybody else, would wait for them. true: `run` has
+ * grown. */
+static bool take_in(struct streamer *st, const struct run *run)
+{
+    const size_t before = run->count;
+
+    while (clock_mono_us() < st->flush_until_us && run->len < RUN_MOST &&
+           STAILQ_EMPTY(&st->touched) && mailbox_count(st->starts) == 0 &&
+           receive(st) &&
+           atomic_load_explicit(&st->flags, memory_order_relaxed) == 0 &&
+           is_small(st->received[st->received_at])) {
+        struct frame *f = take_received(st);
+        take_small(st, f);
+        frame_unref(f);
+    }
+    return run->count > before;
+}
+
+static void take_frame(struct streamer *st, const struct frame *f)
+{
+    switch (f->kind) {
+    case FRAME_MESSAGE: take_message(st, f); break;
+    case FRAME_GRANTED: streamer_granted(st, f->name); break;
+    case FRAME_REVOKED:
+        flush_touched(st); /* closing takes audiences away */
+        stream_close_token(st, f->name);
+        break;
+    }
+}
+
+static void take_starts(struct streamer *st)
+{
+    void *items[BATCH];
+    size_t n;
+
+    while ((n = mailbox_receive(st->starts, items, BATCH)) > 0)
+        for (size_t i = 0; i < n; i++)
+            stream_begin(st, items[i]);
+}
+
+/* Flags are looked at after frames were received and before they are
+ * delivered: the link's thread raises LOST before it sends what comes after
+ * the hole. */
+static void take_flags(struct streamer *st)
+{
+    if (atomic_load_explicit(&st->flags, memory_order_relaxed) == 0)
+        return;
+    const unsigned flags = atomic_exchange(&st->flags, 0);
+    flush_touched(st);
+    if ((flags & STREAMER_LOST) != 0)
+        streamer_lose_all(st);
+    if ((flags & STREAMER_REVALIDATE) != 0)
+        streamer_check_tokens(st);
+    if ((flags & STREAMER_STOP) != 0) {
+        take_starts(st); /* all that will ever come */
+        streamer_begin_stop(st);
+    }
+}
+
+/* Everything that waits, up to TURN_BYTES; then each touched socket once. */
+static void take_frames(struct streamer *st)
+{
+    size_t bytes = 0;
+    bool some;
+
+    do {
+        some = receive(st);
+        take_flags(st);
+        while (st->received_at < st->received_count) {
+            struct frame *f = take_received(st);
+            bytes += frame_size(f);
+            take_frame(st, f);
+            frame_unref(f);
+        }
+    } while (some && bytes < TURN_BYTES);
+    st->flush_until_us =
+        clock_mono_us() +
+        (TAILQ_EMPTY(&st->runnable) ? FLUSH_US : SHORT_FLUSH_US);
+    flush_touched(st);
+    st->flush_until_us = 0;
+    if (receive(st)) /* what was there before this turn woke us once */
+        ev_async_send(st->loop, &st->wake);
+}
+
+static void on_wake(struct ev_loop *loop, ev_async *w, int events)
+{
+    struct streamer *st = w->data;
+
+    (void)loop;
+    (void)events;
+    streamer_clock(st);
+    take_starts(st);
+    take_frames(st);
+    streamer_relieve(st);
+}
+
+/* ---- memory -------------------------------------------------------------- */
+
+static struct stream *longest_blocked(struct streamer *st)
+{
+    struct stream *s, *found = NULL;
+
+    TAILQ_FOREACH (s, &st->all, in_all)
+        if (!output_empty(&s->output) &&
+            (found == NULL || s->sent_at_ms < found->sent_at_ms))
+            found = s;
+    return found;
+}
+
+void streamer_relieve(struct streamer *st)
+{
+    struct stream *s;
+
+    if (st->held <= STREAMER_HELD_MAX)
+        return;
+    TAILQ_FOREACH (s, &st->all, in_all)
+        if (s->state == STREAM_LIVE && !output_empty(&s->output))
+            stream_to_replay(s);
+    while (st->held > STREAMER_HELD_MAX && (s = longest_blocked(st)) != NULL) {
+        stream_drop(s);
+        st->dropped++;
+    }
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void wake(void *arg)
+{
+    struct streamer *st = arg;
+
+    ev_async_send(st->loop, &st->wake);
+}
+
+static void *run(void *arg)
+{
+    struct streamer *st = arg;
+
+    ev_run(st->loop, 0);
+    return NULL;
+}
+
+static void make_watchers(struct streamer *st)
+{
+    ev_async_init(&st->wake, on_wake);
+    ev_timer_init(&st->sweep, streamer_on_sweep, SWEEP_S, SWEEP_S);
+    ev_timer_init(&st->replay, streamer_on_replay, 0., 0.);
+    ev_timer_init(&st->stop, streamer_on_stop, 0., STOP_S);
+    st->wake.data = st->sweep.data = st->replay.data = st->stop.data = st;
+    ev_async_start(st->loop, &st->wake);
+    ev_timer_start(st->loop, &st->sweep);
+}
+
+static bool make_streamer(struct streamer *st)
+{
+    const bool indexed = stream_index_init(&st->index);
+    TAILQ_INIT(&st->all);
+    TAILQ_INIT(&st->runnable);
+    TAILQ_INIT(&st->waiting);
+    STAILQ_INIT(&st->touched);
+    st->starts = mailbox_new(STARTS_BOUND, wake, st);
+    st->frames = mailbox_new(FRAMES_BOUND, wake, st);
+    st->loop = ev_loop_new(EVFLAG_AUTO);
+    st->reader = store_reader_acquire(st->env.store);
+    if (!indexed || st->starts == NULL || st->frames == NULL ||
+        st->loop == NULL || st->reader == NULL)
+        return false;
+    make_watchers(st);
+    return true;
+}
+
+struct streamer *streamer_start(const struct streamer_env *env,
+                                unsigned number)
+{
+    struct streamer *st = calloc(1, sizeof(*st));
+    char name[24];
+
+    if (st == NULL)
+        return NULL;
+    st->env = *env;
+    st->number = number;
+    (void)snprintf(name, sizeof(name), "streamer-%u", number);
+    if (make_streamer(st) && thread_start(&st->thread, name, run, st))
+        return st;
+    streamer_free(st);
+    return NULL;
+}
+
+void streamer_tell_stop(struct streamer *st)
+{
+    atomic_fetch_or(&st->flags, STREAMER_STOP);
+    wake(st);
+}
+
+void streamer_join(struct streamer *st)
+{
+    pthread_join(st->thread, NULL);
+}
+
+static void drop_frames(struct streamer *st)
+{
+    while (receive(st))
+        frame_unref(take_received(st));
+}
+
+void streamer_free(struct streamer *st)
+{
+    if (st == NULL)
+        return;
+    if (st->frames != NULL)
+        drop_frames(st);
+    mailbox_free(st->frames);
+    mailbox_free(st->starts);
+    stream_index_release(&st->index);
+    if (st->reader != NULL)
+        store_reader_release(st->reader);
+    if (st->loop != NULL)
+        ev_loop_destroy(st->loop);
+    buffer_release(&st->scratch);
+    free(st->marks);
+    free(st);
+}
+
+/* ---- any thread ---------------------------------------------------------- */
+
+bool streamer_adopt(struct streamer *st, struct stream_start *start)
+{
+    atomic_fetch_add(&st->load, 1);
+    if (mailbox_send(st->starts, start))
+        return true;
+    atomic_fetch_sub(&st->load, 1);
+    return false;
+}
+
+size_t streamer_load(const struct streamer *st)
+{
+    return atomic_load(&st->load);
+}
+
+static void raise_flag(struct streamer *st, unsigned flag)
+{
+    atomic_fetch_or(&st->flags, flag);
+    wake(st);
+}
+
+void streamer_post(struct streamer *st, struct frame *f)
+{
+    const size_t size = frame_size(f);
+
+    frame_ref(f);
+    if (atomic_fetch_add(&st->frame_bytes, size) + size <= FRAME_BYTES_MAX &&
+        mailbox_send(st->frames, f))
+        return;
+    atomic_fetch_sub(&st->frame_bytes, size);
+    /* A message is in the log, a revocation in the tokens, and who waits for a
+     * subscription looks once a second anyway. */
+    if (f->kind == FRAME_MESSAGE)
+        raise_flag(st, STREAMER_LOST);
+    else if (f->kind == FRAME_REVOKED)
+        raise_flag(st, STREAMER_REVALIDATE);
+    frame_unref(f);
+}
+
+void streamer_lost(struct streamer *st)
+{
+    raise_flag(st, STREAMER_LOST);
+}
+
+void streamer_revalidate(struct streamer *st)
+{
+    raise_flag(st, STREAMER_REVALIDATE);
+}

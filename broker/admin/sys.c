@@ -1,0 +1,188 @@
+#include "broker/admin/sys.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/version.h"
+#include "broker/admin/status.h"
+#include "broker/worker.h"
+
+#define SECOND_US 1000000.0
+#define MINUTE_S 60.0
+
+static const unsigned minutes[SYS_MINUTES_COUNT] = {1, 5, 15};
+
+bool sys_init(struct sys *s, int64_t now_us)
+{
+    s->started_us = now_us;
+    return pthread_mutex_init(&s->mutex, NULL) == 0;
+}
+
+void sys_release(struct sys *s)
+{
+    pthread_mutex_destroy(&s->mutex);
+}
+
+/* ---- the figures -------------------------------------------------------- */
+
+static uint64_t dropped(const struct hub *hub)
+{
+    uint64_t total = 0;
+
+#define X(name, text) total += STATUS_SUM(hub, counters.dropped.name);
+    COUNTERS_DROPPED(X)
+#undef X
+    return total;
+}
+
+static struct sys_totals totals_of(const struct hub *hub)
+{
+    const uint64_t delivered = STATUS_SUM(hub, counters.delivered);
+
+    return (struct sys_totals){
+        .messages_received = STATUS_SUM(hub, counters.packets),
+        .messages_sent = delivered + STATUS_SUM(hub, counters.answers),
+        .publish_dropped = dropped(hub),
+        .publish_received = STATUS_SUM(hub, counters.received),
+        .publish_sent = delivered,
+        .bytes_received = STATUS_SUM(hub, counters.bytes_received),
+        .bytes_sent = STATUS_SUM(hub, counters.bytes_sent),
+        .sockets = STATUS_SUM(hub, counters.accepted),
+        .connections = STATUS_SUM(hub, counters.connects),
+    };
+}
+
+static void put(struct sys_values *v, enum sys_topic topic, uint64_t number)
+{
+    snprintf(v->text[topic], SYS_TEXT_SIZE, "%" PRIu64, number);
+}
+
+static void put_traffic(struct sys_values *v, const struct hub *hub,
+                        const struct sys_totals *t)
+{
+    put(v, SYS_MESSAGES_RECEIVED, t->messages_received);
+    put(v, SYS_MESSAGES_SENT, t->messages_sent);
+    put(v, SYS_PUBLISH_DROPPED, t->publish_dropped);
+    put(v, SYS_PUBLISH_RECEIVED, t->publish_received);
+    put(v, SYS_PUBLISH_SENT, t->publish_sent);
+    put(v, SYS_PUBLISH_BYTES_RECEIVED,
+        STATUS_SUM(hub, counters.payload_received));
+    put(v, SYS_PUBLISH_BYTES_SENT,
+        STATUS_SUM(hub, counters.payload_delivered));
+    put(v, SYS_BYTES_RECEIVED, t->bytes_received);
+    put(v, SYS_BYTES_SENT, t->bytes_sent);
+    put(v, SYS_SUBSCRIPTIONS, STATUS_SUM(hub, subscriptions));
+    put(v, SYS_SHARED, STATUS_SUM(hub, shared_subscriptions));
+}
+
+/* Sessions that wait for their client count as clients, as in mosquitto. The
+ * row of one that has just connected or gone may be on its way. */
+static void put_clients(struct sys_values *v, struct hub *hub,
+                        uint64_t sessions)
+{
+    const uint64_t connected = STATUS_SUM(hub, clients);
+    const uint64_t attended = STATUS_SUM(hub, clients_stored);
+    const uint64_t away = sessions > attended ? sessions - attended : 0;
+    struct writer_stats writer;
+
+    writer_stats(hub->writer, &writer);
+    if (connected > hub->sys.clients_maximum)
+        hub->sys.clients_maximum = connected;
+    put(v, SYS_CLIENTS_CONNECTED, connected);
+    put(v, SYS_CLIENTS_ACTIVE, connected);
+    put(v, SYS_CLIENTS_DISCONNECTED, away);
+    put(v, SYS_CLIENTS_INACTIVE, away);
+    put(v, SYS_CLIENTS_TOTAL, connected + away);
+    put(v, SYS_CLIENTS_EXPIRED, writer.sessions_expired);
+    put(v, SYS_CLIENTS_MAXIMUM, hub->sys.clients_maximum);
+}
+
+static void put_stored(struct sys_values *v, const struct store_stats *s)
+{
+    put(v, SYS_MESSAGES_STORED, s->log_entries);
+    put(v, SYS_STORE_COUNT, s->log_entries);
+    put(v, SYS_STORE_BYTES, s->map_used);
+    put(v, SYS_RETAINED, s->retained);
+}
+
+/* ---- loads -------------------------------------------------------------- */
+
+double sys_damp(double current, double rate, double elapsed_s,
+                unsigned over_minutes)
+{
+    return rate +
+           exp(-elapsed_s / (MINUTE_S * over_minutes)) * (current - rate);
+}
+
+/* The members of struct sys_totals in the order of enum sys_load. */
+static uint64_t total_at(const struct sys_totals *t, unsigned load)
+{
+    switch (load) {
+#define X(name, topic, total)                                                 \
+    case SYS_##name: return t->total;
+        SYS_LOADS(X)
+#undef X
+    default: return 0;
+    }
+}
+
+static void put_loads(struct sys_values *v, struct sys *s,
+                      const struct sys_totals *now, double elapsed_s)
+{
+    for (unsigned i = 0; i < SYS_LOAD_COUNT; i++) {
+        const double rate =
+            elapsed_s <= 0
+                ? 0
+                : (double)(total_at(now, i) - total_at(&s->totals, i)) *
+                      MINUTE_S / elapsed_s;
+        for (unsigned j = 0; j < SYS_MINUTES_COUNT; j++) {
+            double *load = &s->loads[i][j];
+            *load = sys_damp(*load, rate, elapsed_s, minutes[j]);
+            snprintf(v->text[SYS_FIRST_LOAD + i * SYS_MINUTES_COUNT + j],
+                     SYS_TEXT_SIZE, "%.2f", *load);
+        }
+    }
+}
+
+/* ---- the sample --------------------------------------------------------- */
+
+static void publish_values(struct hub *hub, const struct sys_values *v)
+{
+    struct sys *s = &hub->sys;
+
+    pthread_mutex_lock(&s->mutex);
+    s->values = *v;
+    pthread_mutex_unlock(&s->mutex);
+    atomic_store(&s->sample, v->sample);
+    if (atomic_load(&s->subscriptions) == 0)
+        return;
+    for (unsigned i = 0; i <= hub->count; i++)
+        worker_wake(hub->workers[i]);
+}
+
+void sys_sample(struct hub *hub, int64_t now_us)
+{
+    struct sys *s = &hub->sys;
+    struct sys_values v = s->values; /* nobody else writes them */
+    const struct sys_totals totals = totals_of(hub);
+    const double elapsed_s =
+        v.sample == 0 ? 0 : (double)(now_us - s->sampled_us) / SECOND_US;
+    struct store_stats stored;
+
+    v.sample++;
+    snprintf(v.text[SYS_VERSION], SYS_TEXT_SIZE,
+             "confab version " CONFAB_VERSION);
+    snprintf(v.text[SYS_UPTIME], SYS_TEXT_SIZE, "%" PRId64 " seconds",
+             (now_us - s->started_us) / 1000000);
+    put_traffic(&v, hub, &totals);
+    if (store_stats(hub->store, &stored) == STORE_OK) {
+        put_clients(&v, hub, stored.sessions);
+        put_stored(&v, &stored);
+    }
+    put_loads(&v, s, &totals, elapsed_s);
+    s->totals = totals;
+    s->sampled_us = now_us;
+    publish_values(hub, &v);
+}

@@ -1,0 +1,204 @@
+#include "broker/client/auth.h"
+
+#include "base/topic.h"
+#include "base/vocabulary.h"
+#include "broker/wire/reason.h"
+#include "broker/admin/sys_topics.h"
+
+#define PLAN_OF_OPEN_MODE "local"
+
+static bool starts_with(struct slice s, const char *prefix)
+{
+    const size_t len = strlen(prefix);
+
+    return s.len >= len && memcmp(s.data, prefix, len) == 0;
+}
+
+static struct slice after(struct slice s, const char *prefix)
+{
+    const size_t len = strlen(prefix);
+
+    return slice_of((const char *)s.data + len, s.len - len);
+}
+
+/* ---- CONNECT ------------------------------------------------------------ */
+
+/* A plan that was taken out of the configuration must not lift the limits. */
+static const struct plan *plan_named(const struct config *config,
+                                     struct slice name)
+{
+    const struct plan *plan = config_plan(config, name);
+
+    if (plan == NULL)
+        plan =
+            config_plan(config,
+                        slice_str(config_newest(config)->tokens_default_plan));
+    return plan;
+}
+
+static enum auth_verdict verdict_of(const struct config *config,
+                                    enum store_err err,
+                                    const struct token_row *row,
+                                    const struct plan **ret_plan)
+{
+    switch (err) {
+    case STORE_OK:
+        if (row->revoked_us != 0)
+            return AUTH_REVOKED;
+        if (row->implied && config->tokens_access != ACCESS_OPEN)
+            return AUTH_BAD; /* nobody created it on purpose */
+        *ret_plan = plan_named(config, row->plan);
+        return AUTH_OK;
+    case STORE_NOTFOUND:
+        if (config->tokens_access != ACCESS_OPEN)
+            return AUTH_BAD;
+        *ret_plan = plan_named(config, slice_str(PLAN_OF_OPEN_MODE));
+        return AUTH_OK;
+    default: return AUTH_STORE;
+    }
+}
+
+enum auth_verdict auth_connect(const struct config *config,
+                               struct store *store, struct slice user_name,
+                               const struct plan **ret_plan)
+{
+    struct token_row row;
+
+    if (user_name.data == NULL) {
+        if (config->tokens_access != ACCESS_OPEN)
+            return AUTH_NAMELESS;
+        *ret_plan = plan_named(config, slice_str(PLAN_OF_OPEN_MODE));
+        return AUTH_OK;
+    }
+    if (!token_valid(user_name))
+        return AUTH_BAD;
+
+    struct store_reader *r = store_reader_acquire(store);
+    if (r == NULL)
+        return AUTH_STORE;
+    enum store_err err = store_reader_begin(r);
+    if (err == STORE_OK)
+        err = store_token(r, user_name, &row);
+    const enum auth_verdict verdict = verdict_of(config, err, &row, ret_plan);
+    store_reader_release(r);
+    return verdict;
+}
+
+/* ---- topics ------------------------------------------------------------- */
+
+/* `$events/<token>/…` of that token; any valid one when `token` is empty. */
+static bool is_event_of(struct slice name, struct slice token)
+{
+    if (!starts_with(name, EVENTS_PREFIX))
+        return false;
+    const struct slice rest = after(name, EVENTS_PREFIX);
+    const struct slice level = topic_first_level(rest);
+    if (level.len == rest.len)
+        return false;
+    return token.len == 0 ? token_valid(level) : slice_eq(level, token);
+}
+
+static enum publish_verdict publish_of_token(struct slice token,
+                                             struct slice topic)
+{
+    const struct slice level = topic_first_level(topic);
+    struct slice own, thing;
+
+    if (!slice_eq(level, token))
+        return PUBLISH_FOREIGN;
+    return topic_split(topic, &own, &thing) && name_publishable(topic)
+               ? PUBLISH_STORE
+               : PUBLISH_INVALID;
+}
+
+static enum publish_verdict publish_of_admin(struct slice topic)
+{
+    if (starts_with(topic, COMMAND_PREFIX))
+        return PUBLISH_COMMAND;
+    if (!topic_valid(topic) || !name_publishable(topic))
+        return PUBLISH_INVALID;
+    if (is_event_of(topic, slice_of(NULL, 0)))
+        return PUBLISH_EVENT;
+    return *(const char *)topic.data == '$' ? PUBLISH_INVALID : PUBLISH_STORE;
+}
+
+/* What a bridge says of itself: `$SYS/broker/connection/<id>/state`, as its will
+ * too, and 3.x has no way to refuse that without refusing the bridge. It is not
+ * kept: other tenants' figures are nobody's business. */
+static bool is_bridge_state(struct slice topic)
+{
+    const size_t suffix = strlen(SYS_BRIDGE_STATE);
+
+    return starts_with(topic, SYS_BRIDGE) &&
+           topic.len > strlen(SYS_BRIDGE) + suffix &&
+           memcmp((const char *)topic.data + topic.len - suffix,
+                  SYS_BRIDGE_STATE, suffix) == 0;
+}
+
+enum publish_verdict auth_publish(enum role role, struct slice token,
+                                  struct slice topic)
+{
+    if (topic.len == 0)
+        return PUBLISH_INVALID;
+    if (slice_eq(topic_first_level(topic), slice_str(SYS_LEVEL)))
+        return is_bridge_state(topic) ? PUBLISH_DROP
+                                      : PUBLISH_FOREIGN; /* the server's own */
+    switch (role) {
+    case ROLE_TOKEN: return publish_of_token(token, topic);
+    case ROLE_ADMIN: return publish_of_admin(topic);
+    case ROLE_NAMELESS: break;
+    }
+    if (*(const char *)topic.data == '$')
+        return PUBLISH_DROP;
+    return topic_valid(topic) && name_publishable(topic) ? PUBLISH_STORE
+                                                         : PUBLISH_INVALID;
+}
+
+uint8_t auth_subscribe(enum role role, struct slice token, struct slice filter)
+{
+    struct slice group;
+    bool allowed;
+
+    if (!name_publishable(filter)) /* no topic it could match is taken */
+        return REASON_TOPIC_FILTER_INVALID;
+    if (filter_is_shared(filter) ? !filter_share(filter, &group, &filter)
+                                 : !filter_valid(filter))
+        return REASON_TOPIC_FILTER_INVALID;
+    switch (role) {
+    case ROLE_TOKEN:
+        allowed = slice_eq(topic_first_level(filter), token) ||
+                  is_event_of(filter, token);
+        break;
+    case ROLE_NAMELESS:
+        /* It could use any token anyway, but has to name it. */
+        allowed =
+            !starts_with(filter, COMMAND_PREFIX) &&
+            (!slice_eq(topic_first_level(filter), slice_str("$events")) ||
+             is_event_of(filter, slice_of(NULL, 0)));
+        break;
+    default: allowed = true;
+    }
+    return allowed ? 0 : REASON_NOT_AUTHORIZED;
+}
+
+/* ---- sizes -------------------------------------------------------------- */
+
+static uint64_t payload_max(const struct plan *plan)
+{
+    return plan->payload_max == 0 || plan->payload_max > AUTH_PAYLOAD_MAX
+               ? AUTH_PAYLOAD_MAX
+               : plan->payload_max;
+}
+
+uint32_t auth_packet_max(const struct config *config, const struct plan *plan)
+{
+    uint64_t most = 0;
+
+    if (plan != NULL)
+        return (uint32_t)payload_max(plan) + PACKET_OVERHEAD_MAX;
+    const struct config *newest = config_newest(config);
+    for (size_t i = 0; i < newest->plan_count; i++)
+        if (payload_max(&newest->plans[i]) > most)
+            most = payload_max(&newest->plans[i]);
+    return (uint32_t)most + PACKET_OVERHEAD_MAX;
+}

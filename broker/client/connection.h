@@ -1,0 +1,251 @@
+/* One client: its transport, the bytes it sent that are not a whole packet yet,
+ * what waits to be written to it, and its session. What of that outlives the
+ * connection is in stored_session.h.
+ *
+ * Threads:  belongs to one worker at a time; worker_move() passes it on.
+ * Life:     made by a listener, ended by connection_close(), freed by its
+ *           worker at the end of a turn when no command of it is with the
+ *           writer any more. After connection_close() a caller up the stack
+ *           may still look at `state`, nothing else.
+ * Memory:   less than 2 KiB when idle (and what TLS or WebSocket need); read
+ *           buffers are the worker's. */
+#ifndef CONFAB_BROKER_CLIENT_CONNECTION_H
+#define CONFAB_BROKER_CLIENT_CONNECTION_H
+
+#include <ev.h>
+#include <sys/queue.h>
+
+#include "base/net/client_addresses.h"
+#include "base/name_hash.h"
+#include "broker/client/auth.h"
+#include "broker/client/close_reason.h"
+#include "broker/client/inflight.h"
+#include "broker/io/out_queue.h"
+#include "broker/wire/packet.h"
+#include "broker/io/transport.h"
+#include "store/message.h"
+
+/* Credits towards the writer: a client that has used them up is not read from
+ * until results return. */
+#define CONNECTION_COMMANDS_MAX 1024
+#define CONNECTION_BYTES_MAX (4U * 1024 * 1024)
+/* Nor is one that does not take its answers: deliveries stop before. */
+#define CONNECTION_ANSWERS_MAX (OUT_QUEUE_BYTES_MAX + 128 * 1024)
+
+/* CONNECT: client id, will topic and payload, user name and password of 65,535
+ * bytes each, and properties. */
+#define CONNECT_PACKET_MAX (6 * 65536U)
+#define CONNECT_WITHIN_S 10.0
+#define LINGER_S 1.0
+/* What is read of a client that was said goodbye to: it may have sent as much
+ * before it heard of it, a socket buffer's worth. Whoever goes on is cut off. */
+#define LINGER_BYTES_MAX (1024U * 1024)
+
+struct catch_up;
+struct inbound;
+struct publish;
+struct retained_scan;
+struct session_filter;
+struct session_restore;
+struct share_member;
+struct stored_session;
+struct topic_aliases;
+struct worker;
+
+enum connection_state {
+    CONNECTION_NEW, /* CONNECT has not been accepted yet */
+    CONNECTION_OPEN,
+    CONNECTION_LINGERING, /* goodbye was said; what still comes is discarded, so
+                             that no reset overtakes the goodbye */
+    CONNECTION_CLOSED     /* waits for its commands, then is freed */
+};
+
+struct connection {
+    struct worker *worker;
+    enum connection_state state;
+
+    /* fan-out */
+    uint64_t stamp; /* the worker's number of the last topic that matched */
+    uint8_t hit_qos;
+    bool hit_retain; /* some matching subscription is Retain As Published */
+    uint32_t hit_identifier; /* some match's Subscription Identifier */
+    bool hit_identifiers;    /* several have one */
+    bool stamped;            /* wants confab-id, -seq, -at */
+    bool bare;               /* and nothing else but topic and payload */
+    bool receipts;           /* and in PUBACKs */
+    bool touched;            /* has something to flush this turn */
+    struct connection *next_touched;
+    struct out_queue out;
+    struct inflight inflight;
+    struct catch_up *catch_up;     /* NULL: live */
+    struct stored_session *stored; /* NULL: it ends with the connection */
+    struct inbound *inbound; /* QoS 2 it sent and has not released; or NULL */
+    struct topic_aliases *aliases_in, *aliases_out; /* NULL: none */
+    uint16_t alias_maximum; /* the client's; 0: it takes none */
+    uint16_t resend;        /* the newest in flight, not yet sent again */
+    uint16_t
+        subacks_due; /* the store is asked first; retained messages wait */
+    struct packet_terms terms;
+    uint64_t publisher; /* hash of token and client id; 0 before CONNECT */
+
+    /* transport */
+    struct transport transport;
+    bool peer_is_admin;   /* UNIX socket, right uid */
+    bool has_place;       /* in hub.budget; UNIX sockets need none */
+    bool is_unidentified; /* counts in hub.unidentified */
+    bool has_address;     /* counts in hub.strangers, for client_address */
+    bool is_spare;        /* in worker.spare, since … */
+    struct client_address client_address;
+    int64_t spare_since_us;
+    ev_io readable, writable;
+    ev_timer timer;        /* CONNECT, then keep-alive or hold, then linger */
+    double keep_alive_s;   /* 1.5 times what the client said; 0: off */
+    int64_t heard_us;      /* worker.mono_us when it last sent something */
+    uint32_t packet_max;   /* largest packet taken from it */
+    uint64_t address;      /* held.h; 0: none that has a share */
+    struct holder *holder; /* likewise: whom it is held for; NULL: nobody */
+    bool is_client;        /* … a token, no longer an address */
+    struct {
+        char *data; /* NULL: none */
+        size_t len, cap;
+    } in; /* read and not consumed */
+
+    /* who */
+    enum role role;
+    bool pinned;           /* identity is set: its worker is known */
+    bool in_lobby;         /* lobby.h reads from it, not `readable` */
+    uint32_t lobby_events; /* what it waits for there */
+    bool id_assigned;      /* the client id is ours */
+    bool opening;          /* CONNECT waits for the store */
+    struct session_restore *restore; /* … and for what is read; or NULL */
+    bool asked_expiry;   /* Session Expiry Interval of CONNECT is not 0 */
+    bool expiry_differs; /* from what CONNECT asked for: CONNACK says so */
+    uint32_t session_expiry_s; /* 0: the session ends with the connection */
+    uint32_t will_delay_s;
+    uint16_t server_keep_alive_s; /* told in CONNACK; 0: the client's holds */
+    uint64_t resume_at;           /* position of the stored session */
+    bool plan_counted;            /* in hub.token_connections */
+    const struct plan *plan;      /* NULL: administrator */
+    char *identity; /* token, NUL, client id: the key of the session */
+    size_t identity_len, token_len;
+    struct message *will;
+    UT_hash_handle session; /* in worker.sessions by identity */
+    char peer[56];
+    uint32_t discarded; /* bytes, while lingering */
+    uint64_t number;    /* ascending in worker.connections, never used again */
+    int64_t opened_us;  /* real time of its CONNACK */
+
+    /* what it published and has no answer for yet */
+    STAILQ_HEAD(, publish) unacked; /* QoS 1 and 2, in order of arrival */
+    uint32_t unacked_count, unacked_qos2;
+    uint16_t receive_maximum; /* ours; more unacked is an error in v5 */
+    uint32_t commands;        /* with the writer, QoS 0 too */
+    uint32_t messages;        /* … of them what it published */
+    uint64_t command_bytes;
+    /* Fan-out has to reach this id before a SUBSCRIBE or UNSUBSCRIBE takes effect:
+     * that of the last message it published or, of an UNSUBSCRIBE, of the last
+     * there was when it came. */
+    uint64_t awaited_id;
+    uint32_t answers_due; /* SUBACK, UNSUBACK, PUBCOMP of the store */
+    bool behind_own; /* its next packet waits for what it published before */
+    bool in_behind;  /* in worker.behind */
+    bool behind_store; /* … for a SUBSCRIBE of the same filter (subscribe.h) */
+    bool leaving;    /* said DISCONNECT, and waits for its answers */
+    enum close_reason leaves_as;
+    bool stalled;  /* not read from: credits, answers or hold */
+    bool starving; /* in worker.starving: the credits of its worker, or of its
+                      token, are used up */
+    bool awaits_turn; /* in turn_share.waiting: its token's share is used up */
+    bool held;     /* 3.1.1 over its hourly limit: PUBACK is held back */
+    uint32_t held_retry_s;
+
+    /* subscriptions */
+    LIST_HEAD(, session_filter) filters;
+    uint32_t filter_count; /* those that have ended, too */
+    uint32_t ended_filters;
+    bool in_index; /* it has ended, and counts in worker.dead_count */
+    uint64_t filter_cost;
+    TAILQ_HEAD(, retained_scan) scans;
+    bool feeding;     /* in turn_share.feeding */
+    uint32_t shares;  /* groups it is in, or joins */
+    uint32_t joining; /* groups that have not answered: its SUBSCRIBE waits */
+    LIST_HEAD(, share_member) shares_paused; /* for it to have room */
+
+    TAILQ_ENTRY(connection) all;    /* worker.connections */
+    TAILQ_ENTRY(connection) spare;  /* worker.spare */
+    TAILQ_ENTRY(connection) feed;   /* turn_share.feeding */
+    TAILQ_ENTRY(connection) wait;   /* turn_share.waiting */
+    TAILQ_ENTRY(connection) starve; /* worker.starving */
+    TAILQ_ENTRY(connection) behind; /* worker.behind */
+    SLIST_ENTRY(connection) dead;   /* worker.dead */
+};
+
+static inline struct slice connection_token(const struct connection *c)
+{
+    return slice_of(c->identity, c->token_len);
+}
+
+/* Takes `fd` (non-blocking) on success, as a plain transport: start another
+ * before connection_attach(). Counted in hub.connections by the caller. The
+ * connection is on no worker yet. NULL: out of memory. */
+struct connection *connection_new(int fd, bool peer_is_admin,
+                                  const char *peer);
+/* Of one that no worker has (any more); closes the socket. */
+void connection_free(struct connection *c);
+
+/* Puts it on this worker and serves what it brought along. Closes it when
+ * memory is short. The worker's thread. */
+void connection_attach(struct connection *c, struct worker *w);
+/* Takes it off; the next worker attaches it. */
+void connection_detach(struct connection *c);
+
+/* Ends it; `text` (static, may be NULL) says more than the reason does. Sends
+ * DISCONNECT where the version and the reason have one, publishes the will if
+ * the reason says so. May be called at any depth, again too. */
+void connection_close(struct connection *c, enum close_reason reason,
+                      const char *text);
+/* The client said DISCONNECT: it is closed for `reason` (CLIENT, CLIENT_WILL)
+ * as soon as it has the answers to what it sent before, which is now unless the
+ * writer still has something of it. Nothing more is read from it. */
+void connection_leave(struct connection *c, enum close_reason reason);
+/* The close reason for what a decoder or a rule refused. */
+enum close_reason connection_reason_of(uint8_t code);
+
+/* CONNECT was accepted: the keep-alive counts from now on. */
+void connection_opened(struct connection *c);
+
+/* Writes what waits, as far as the socket takes it. */
+void connection_flush(struct connection *c);
+/* Something was added to `out`: flush it at the end of the turn. */
+void connection_touch(struct connection *c);
+
+/* Queues a packet that is no PUBLISH, an answer or a goodbye. false: out of
+ * memory. */
+bool connection_answer(struct connection *c, const void *packet, size_t size);
+/* The same for the answers of a session, to be flushed at the end of the turn;
+ * closes the connection where that cannot be. size 0: the client's Maximum Packet
+ * Size had no room for it, nothing happens. */
+void connection_say(struct connection *c, const void *packet, size_t size);
+
+/* Its socket can be read; only for lobby.h to call. */
+void connection_readable(struct connection *c);
+
+/* Ends it for a shutdown, without waiting for the client. */
+void connection_end(struct connection *c);
+
+/* Reads no more until it is resumed. */
+void connection_stall(struct connection *c);
+/* Credits came back: goes on reading when enough of them did, or leaves. */
+void connection_credit(struct connection *c);
+/* It waited for a share of the worker's turn, and has it now. */
+void connection_take_turn(struct connection *c);
+/* Those of this worker that waited for what they published to be fanned out, as
+ * far as it is. */
+void connection_resume_behind(struct worker *w);
+/* Goes on reading if it may, with what was read before. */
+void connection_resume(struct connection *c);
+
+/* Holds reading back for `seconds`, then publish_hold_over() (MQTT 3). */
+void connection_hold(struct connection *c, double seconds);
+
+#endif

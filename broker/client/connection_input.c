@@ -1,0 +1,430 @@
+/* What comes from a client: cut into packets, handled as far as its credits go,
+ * the rest kept.
+ *
+ * Packets take effect in the order in which they came. A PUBLISH does when the
+ * writer has stored it and this worker has fanned it out, so a SUBSCRIBE or an
+ * UNSUBSCRIBE behind it is left unread until then: a new subscription finds what
+ * was published before it as retained or not at all (MQTT-3.3.1-9 to -11), one
+ * that ends or changes has had it, and SUBACK does not overtake PUBACK. That is
+ * the time of a PUBACK; where nothing was published it is none. An UNSUBSCRIBE
+ * waits for what others published and have the answer to as well. A stored session's
+ * packet that names a filter whose SUBSCRIBE is not answered waits for that answer. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "broker/accept/connect.h"
+#include "broker/client/connection_private.h"
+#include "broker/accept/listener.h"
+#include "broker/accept/lobby.h"
+#include "broker/session/session.h"
+#include "broker/session/subscribe.h"
+
+#define PARTIAL_MIN 256 /* room for the beginning of a packet */
+
+static bool is_serving(const struct connection *c)
+{
+    return c->state <= CONNECTION_OPEN && c->worker->phase == HUB_SERVING;
+}
+
+/* Something it published has no answer yet. Not of administrators: the bridge's
+ * link is many clients, whose subscriptions have an order of their own with their
+ * messages (stream_replay.c), and who would all wait for each of them. */
+static bool awaits_answers(const struct connection *c)
+{
+    return c->role != ROLE_ADMIN && (c->messages > 0 || c->unacked_count > 0);
+}
+
+static bool awaits_own(const struct connection *c)
+{
+    return awaits_answers(c) ||
+           (c->role != ROLE_ADMIN && c->awaited_id > c->worker->head);
+}
+
+/* Of the packet at hand, which may have been looked at before: what came to the
+ * log since then is not for it. */
+static bool must_wait(struct connection *c, const struct packet_frame *f)
+{
+    uint64_t head;
+
+    if (f->type == PACKET_UNSUBSCRIBE && c->role != ROLE_ADMIN &&
+        !c->behind_own && subscribe_read_head(c->worker, &head) &&
+        head > c->awaited_id)
+        c->awaited_id = head;
+    return (f->type == PACKET_SUBSCRIBE || f->type == PACKET_UNSUBSCRIBE) &&
+           awaits_own(c);
+}
+
+static bool is_starving(const struct connection *c)
+{
+    return !publish_pool_has_room(&c->worker->publishes) ||
+           !held_has_credits(c);
+}
+
+/* May another packet be taken from it now? */
+static bool may_read(const struct connection *c)
+{
+    return is_serving(c) && !c->held && !c->opening && !c->leaving &&
+           c->joining == 0 && !c->behind_store &&
+           !(c->behind_own && awaits_own(c)) &&
+           c->commands < CONNECTION_COMMANDS_MAX &&
+           c->unacked_count < CONNECTION_COMMANDS_MAX &&
+           c->command_bytes < CONNECTION_BYTES_MAX &&
+           c->out.bytes < CONNECTION_ANSWERS_MAX && !is_starving(c);
+}
+
+static void start_reading(struct connection *c)
+{
+    if (c->pinned)
+        ev_io_start(c->worker->loop, &c->readable);
+    else if (!lobby_enter(c))
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+}
+
+void connection_stall(struct connection *c)
+{
+    lobby_leave(c);
+    ev_io_stop(c->worker->loop, &c->readable);
+    c->stalled = true;
+    if (!c->starving && is_starving(c)) {
+        c->starving = true;
+        TAILQ_INSERT_TAIL(&c->worker->starving, c, starve);
+    }
+    /* The last answer does not bring it back: fan-out has to. */
+    if (c->behind_own && !c->in_behind && !awaits_answers(c)) {
+        c->in_behind = true;
+        TAILQ_INSERT_TAIL(&c->worker->behind, c, behind);
+    }
+}
+
+static void await_turn(struct connection *c)
+{
+    connection_stall(c);
+    turn_share_wait(c);
+}
+
+void connection_resume_behind(struct worker *w)
+{
+    struct connection *c;
+
+    while ((c = TAILQ_FIRST(&w->behind)) != NULL && c->awaited_id <= w->head) {
+        connection_forget_behind(c);
+        connection_resume(c);
+    }
+}
+
+/* The bytes that were read and not consumed: a buffer with its owner's. */
+struct kept {
+    char *data;
+    size_t len, cap;
+};
+
+static struct kept take_in(struct connection *c)
+{
+    const struct kept in = {c->in.data, c->in.len, c->in.cap};
+
+    held_give_input(c, in.cap);
+    c->in.data = NULL;
+    c->in.len = c->in.cap = 0;
+    return in;
+}
+
+static void put_in(struct connection *c, char *data, size_t len, size_t cap)
+{
+    held_add_input(c, cap);
+    c->in.data = data;
+    c->in.len = len;
+    c->in.cap = cap;
+}
+
+/* Keeps the end of data[0…), which may lie in `own` (then that is used again, or
+ * freed); closes the connection when that cannot be. */
+static void keep_rest(struct connection *c, struct kept own, const char *data,
+                      size_t len)
+{
+    /* A few bytes must not keep the buffer of a large packet. */
+    const bool reuse = own.data != NULL && len > 0 &&
+                       (own.cap <= 2 * WORKER_READ_SIZE || len >= own.cap / 4);
+    const size_t cap = reuse ? own.cap : len > PARTIAL_MIN ? len : PARTIAL_MIN;
+    char *to = reuse ? own.data : len > 0 ? malloc(cap) : NULL;
+
+    if (len > 0 && to != NULL && held_input_has_room(c, cap)) {
+        memmove(to, data, len);
+        put_in(c, to, len, cap);
+        if (!reuse)
+            free(own.data);
+        return;
+    }
+    if (len > 0)
+        connection_close(c, to == NULL ? CLOSE_NO_MEMORY : CLOSE_BUSY, NULL);
+    if (!reuse)
+        free(to);
+    free(own.data);
+}
+
+/* Each may take as long as many others. */
+static bool is_costly(enum packet_type type)
+{
+    return type == PACKET_SUBSCRIBE || type == PACKET_UNSUBSCRIBE ||
+           type == PACKET_CONNECT;
+}
+
+enum feeding {
+    FEED_ON,   /* what is left is no whole packet, or must wait */
+    FEED_ENDED /* the connection has ended */
+};
+
+/* Handles whole packets from data[0…len); *ret_used of it are consumed.
+ * *ret_home: the worker the connection has to move to, else NULL. */
+static enum feeding take_packets(struct connection *c, const char *data,
+                                 size_t len, size_t *ret_used,
+                                 struct worker **ret_home)
+{
+    struct turn_meter meter = turn_meter_begin(c, len);
+    struct packet_frame frame;
+    struct packet_error error;
+    size_t used = 0;
+    bool goes_on = turn_share_is_left(c);
+
+    *ret_home = NULL;
+    while (used < len && goes_on && may_read(c)) {
+        if (c->state == CONNECTION_NEW &&
+            (uint8_t)data[used] >> 4 != PACKET_CONNECT) {
+            connection_close(c, CLOSE_PROTOCOL,
+                             "the first packet must be CONNECT");
+            return FEED_ENDED;
+        }
+        const enum packet_framing framing =
+            packet_frame(data + used, len - used, c->packet_max, &frame,
+                         &error);
+        if (framing == PACKET_MORE)
+            break;
+        if (framing == PACKET_BROKEN) {
+            session_broken(c, &error);
+            return FEED_ENDED;
+        }
+        if (c->state == CONNECTION_NEW && !c->pinned) {
+            struct worker *home = connect_place(c, &frame);
+            lobby_leave(c);
+            if (home != c->worker) {
+                *ret_home = home;
+                break;
+            }
+        }
+        c->behind_own = must_wait(c, &frame);
+        if (c->behind_own)
+            break;
+        session_packet(c, &frame);
+        const bool again = c->joining > 0 || c->behind_store;
+        if (!again)
+            counter_add(&c->worker->counters.packets, 1);
+        if (c->state >= CONNECTION_LINGERING) {
+            turn_meter_end(&meter, c);
+            return FEED_ENDED;
+        }
+        if (again)
+            break; /* this SUBSCRIBE is read again (subscribe.h) */
+        used += frame.size;
+        goes_on = turn_meter_goes_on(&meter, c, is_costly(frame.type));
+    }
+    turn_meter_end(&meter, c);
+    *ret_used = used;
+    return FEED_ON;
+}
+
+static void move(struct connection *c, struct worker *home)
+{
+    struct worker *w = c->worker;
+
+    connection_detach(c);
+    if (worker_move(home, c))
+        return;
+    log_debug("broker", "%s closed: its worker is busy", c->peer);
+    atomic_fetch_add_explicit(&w->closed[CLOSE_BUSY], 1, memory_order_relaxed);
+    listener_goodbye(w->hub, c);
+    connection_free(c);
+}
+
+/* Takes `own` (may be empty), which data may lie in. The connection may be
+ * another worker's afterwards: it must not be touched any more. */
+static void feed(struct connection *c, struct kept own, const char *data,
+                 size_t len)
+{
+    struct worker *home;
+    size_t used;
+
+    if (take_packets(c, data, len, &used, &home) == FEED_ENDED) {
+        free(own.data);
+        return;
+    }
+    if (publish_should_flush(&c->worker->publishes))
+        publish_flush(c->worker);
+    keep_rest(c, own, data + used, len - used);
+    if (c->state >= CONNECTION_LINGERING)
+        return;
+    if (home != NULL)
+        move(c, home);
+    else if (!may_read(c))
+        connection_stall(c);
+    else if (used < len && !turn_share_is_left(c))
+        await_turn(c);
+    else
+        start_reading(c);
+}
+
+/* Reads behind the beginning of a large packet: its buffer doubles as bytes
+ * really arrive, so that announcing a length costs nothing. */
+static ssize_t read_large(struct connection *c, struct kept *in)
+{
+    if (in->cap - in->len < WORKER_READ_SIZE / 2) {
+        char *data = held_input_has_room(c, in->cap * 2)
+                         ? realloc(in->data, in->cap * 2)
+                         : NULL;
+        if (data == NULL) {
+            errno = ENOMEM;
+            return -1;
+        }
+        in->data = data;
+        in->cap *= 2;
+    }
+    return transport_read(&c->transport, in->data + in->len,
+                          in->cap - in->len);
+}
+
+static ssize_t read_small(struct connection *c, const struct kept *in)
+{
+    char *to = c->worker->read_buffer;
+
+    if (in->len > 0)
+        memcpy(to, in->data, in->len);
+    return transport_read(&c->transport, to + in->len, WORKER_READ_SIZE);
+}
+
+/* Nothing came; a handshake may have to write first, a pong to be sent on. */
+static void read_on(struct connection *c)
+{
+    if (!c->pinned)
+        start_reading(c);
+    else if (transport_owes(&c->transport))
+        connection_flush(c);
+}
+
+static void read_failed(struct connection *c, ssize_t n)
+{
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        read_on(c);
+    else if (n < 0 && errno == EPROTO)
+        connection_close(c, CLOSE_TRANSPORT, transport_error(&c->transport));
+    else
+        connection_close(c,
+                         n < 0 && errno == ENOMEM ? CLOSE_BUSY : CLOSE_HANGUP,
+                         NULL);
+}
+
+static void discard(struct connection *c)
+{
+    struct worker *w = c->worker;
+    /* Past TLS and frames: nobody looks at it any more. */
+    const ssize_t n =
+        recv(c->transport.fd, w->read_buffer, WORKER_READ_SIZE, 0);
+
+    if (n > 0)
+        c->discarded += (uint32_t)n;
+    if (n == 0 || c->discarded > LINGER_BYTES_MAX ||
+        (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        connection_finish(c);
+}
+
+void connection_readable(struct connection *c)
+{
+    struct worker *w = c->worker;
+
+    if (c->state == CONNECTION_LINGERING) {
+        discard(c);
+        return;
+    }
+    if (!turn_share_is_left(c)) {
+        await_turn(c);
+        return;
+    }
+    struct kept in = take_in(c);
+    const bool large = in.len > WORKER_READ_SIZE;
+    const ssize_t n = large ? read_large(c, &in) : read_small(c, &in);
+    if (n <= 0) {
+        put_in(c, in.data, in.len, in.cap);
+        read_failed(c, n);
+        return;
+    }
+    counter_add(&w->counters.bytes_received, (uint64_t)n);
+    c->heard_us = w->mono_us;
+    /* Only where it stays: what is touched must not move. */
+    if (c->pinned && transport_owes(&c->transport))
+        connection_touch(c);
+    in.len += (size_t)n;
+    if (large)
+        feed(c, in, in.data, in.len);
+    else {
+        free(in.data);
+        feed(c, (struct kept){0}, w->read_buffer, in.len);
+    }
+}
+
+void connection_on_readable(struct ev_loop *loop, ev_io *io, int events)
+{
+    (void)loop;
+    (void)events;
+    connection_readable(io->data);
+}
+
+void connection_resume(struct connection *c)
+{
+    if (!c->stalled || c->awaits_turn)
+        return;
+    if (!may_read(c)) {
+        /* Stalled for one reason and now for another: where that is the
+         * worker's credits, nothing of its own will come back to resume it. */
+        if (is_serving(c))
+            connection_stall(c);
+        return;
+    }
+    c->stalled = false;
+    connection_forget_starving(c);
+    if (c->in.len > 0) {
+        const struct kept in = take_in(c);
+        feed(c, in, in.data, in.len);
+    } else {
+        start_reading(c);
+    }
+}
+
+void connection_take_turn(struct connection *c)
+{
+    const bool is_unread = c->in.len == 0;
+
+    connection_resume(c);
+    /* What made it wait is in the socket still: read it now, before others of its
+     * token are read from in this turn. */
+    if (is_unread && !c->stalled && c->state <= CONNECTION_OPEN)
+        connection_readable(c);
+}
+
+static bool has_answers(const struct connection *c)
+{
+    return c->unacked_count == 0 && c->answers_due == 0;
+}
+
+void connection_credit(struct connection *c)
+{
+    if (c->leaving && has_answers(c)) {
+        connection_close(c, c->leaves_as, NULL);
+        return;
+    }
+    /* Half of them, so that a busy client is not stopped at each packet. */
+    if (c->stalled && !c->starving &&
+        c->commands <= CONNECTION_COMMANDS_MAX / 2 &&
+        c->unacked_count <= CONNECTION_COMMANDS_MAX / 2 &&
+        c->command_bytes <= CONNECTION_BYTES_MAX / 2 &&
+        c->out.bytes <= CONNECTION_ANSWERS_MAX / 2)
+        connection_resume(c);
+}

@@ -1,0 +1,106 @@
+/* What leaves a connection: one system call for all that waits, where the
+ * socket takes it. */
+#include <errno.h>
+
+#include "broker/deliver/backlog.h"
+#include "broker/client/connection_private.h"
+
+void connection_touch(struct connection *c)
+{
+    if (c->touched)
+        return;
+    c->touched = true;
+    c->next_touched = c->worker->touched;
+    c->worker->touched = c;
+}
+
+bool connection_answer(struct connection *c, const void *packet, size_t size)
+{
+    struct worker *w = c->worker;
+
+    if (!out_queue_copy(&c->out, &w->pool, slice_of(packet, size)))
+        return false;
+    counter_add(&w->counters.answers, 1);
+    return true;
+}
+
+void connection_say(struct connection *c, const void *packet, size_t size)
+{
+    if (size == 0)
+        return;
+    if (connection_answer(c, packet, size))
+        connection_touch(c);
+    else
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+}
+
+static void write_failed(struct connection *c)
+{
+    if (c->state == CONNECTION_LINGERING)
+        connection_finish(c);
+    else
+        connection_close(c, CLOSE_HANGUP, NULL);
+}
+
+static void await_room(struct connection *c)
+{
+    out_queue_block(&c->out, &c->worker->pool);
+    ev_io_start(c->worker->loop, &c->writable);
+}
+
+/* As a rule one system call. false: the socket takes no more, or the connection
+ * ended. */
+static bool write_some(struct connection *c)
+{
+    struct worker *w = c->worker;
+    struct iovec runs[TRANSPORT_RUNS_MAX];
+    const int count = out_queue_gather(&c->out, runs, TRANSPORT_RUNS_MAX);
+    size_t offered = 0;
+
+    for (int i = 0; i < count; i++)
+        offered += runs[i].iov_len;
+    const ssize_t n = transport_write(&c->transport, runs, count);
+    if (n < 0 && errno == EINTR)
+        return true;
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+        write_failed(c);
+        return false;
+    }
+    if (n > 0) {
+        out_queue_consume(&c->out, &w->pool, (size_t)n);
+        counter_add(&w->counters.bytes_sent, (uint64_t)n);
+        if (c->stalled) /* who takes its answers is alive */
+            c->heard_us = w->mono_us;
+    }
+    if (n >= 0 && (size_t)n == offered)
+        return true;
+    await_room(c);
+    return false;
+}
+
+void connection_flush(struct connection *c)
+{
+    if (c->state == CONNECTION_CLOSED || c->out.blocked)
+        return;
+    while (c->out.count > 0 || transport_owes(&c->transport))
+        if (!write_some(c))
+            return;
+    if (c->state == CONNECTION_LINGERING && !transport_end(&c->transport))
+        await_room(c);
+}
+
+void connection_on_writable(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct connection *c = io->data;
+
+    (void)events;
+    out_queue_unblock(&c->out);
+    connection_flush(c);
+    if (c->state == CONNECTION_CLOSED || c->out.blocked)
+        return;
+    ev_io_stop(loop, &c->writable);
+    if (c->state != CONNECTION_OPEN)
+        return;
+    backlog_wake(c);
+    connection_credit(c);
+}

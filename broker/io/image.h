@@ -1,0 +1,85 @@
+/* A message as PUBLISH packets: encoded once for all receivers to whom it looks
+ * the same, by what it carries, retain flag and QoS. */
+#ifndef CONFAB_BROKER_IO_IMAGE_H
+#define CONFAB_BROKER_IO_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/io/block.h"
+#include "store/message.h"
+
+/* A shape is one of the first four and a sum of the others. */
+enum {
+    IMAGE_V3 = 0, /* 3.1.1 and 3.1, which look the same */
+    IMAGE_V5 = 1,
+    IMAGE_STAMPED = 2, /* v5; confab-id, confab-seq, confab-at appended */
+    IMAGE_BARE = 3, /* v5; the stamp, but no property of the publisher's, and
+                          a topic that cannot be refused (ASK_BARE) */
+    IMAGE_CARRIES = 3, /* mask of these */
+    IMAGE_RETAIN = 4,
+    IMAGE_QOS1 = 8, /* a pattern: each receiver puts its packet id in */
+    IMAGE_QOS2 = 16,
+    IMAGE_WITH_ID = IMAGE_QOS1 | IMAGE_QOS2,
+    IMAGE_SHAPES = 32
+};
+
+struct image {
+    bool tried;
+    struct block_range range; /* block NULL: cannot be expressed, no memory */
+    uint32_t packet_id_at;    /* IMAGE_QOS1: offset in the range */
+    uint32_t payload_at;
+};
+
+/* The images of one message while it is fanned out. */
+struct images {
+    const struct message *message;
+    uint32_t expiry_left_s; /* MQTT-3.3.2-6: less by the time it waited */
+    struct image shapes[IMAGE_SHAPES];
+};
+
+/* How much of the Message Expiry Interval is left at `now_us`; false: none, it
+ * must not be sent any more (MQTT-3.3.2-5). true, untouched without one. */
+bool image_expiry_left(const struct message *m, int64_t now_us,
+                       uint32_t *ret_left_s);
+
+/* `m` borrowed until images_end(). */
+void images_begin(struct images *set, const struct message *m,
+                  uint32_t expiry_left_s);
+void images_end(struct images *set, struct block_pool *pool);
+
+/* The same as IMAGE_V5, where it is IMAGE_STAMPED: the stamp is a courtesy, and
+ * left out where the packet would be too large. false: untouched. */
+static inline bool image_unstamp(unsigned *shape)
+{
+    if ((*shape & IMAGE_CARRIES) != IMAGE_STAMPED)
+        return false;
+    *shape ^= IMAGE_STAMPED ^ IMAGE_V5;
+    return true;
+}
+
+/* The message in that shape, made at the first call; NULL: no memory, or more
+ * than MQTT can express. Borrowed until images_end(). */
+const struct image *images_get(struct images *set, unsigned shape,
+                               struct arena *arena, struct block_pool *pool);
+
+/* What only one receiver's PUBLISH has. */
+struct image_own {
+    uint16_t packet_id; /* with IMAGE_WITH_ID */
+    bool dup;
+    uint16_t topic_alias; /* 0: none */
+    bool without_topic;   /* the alias says it */
+    const uint32_t *identifiers;
+    size_t identifier_count;
+};
+
+/* The same for a single receiver, without sharing: its size (0: cannot be
+ * expressed), then the bytes. */
+size_t image_size(const struct message *m, unsigned shape,
+                  uint32_t expiry_left_s, const struct image_own *own);
+void image_write(const struct message *m, unsigned shape,
+                 uint32_t expiry_left_s, const struct image_own *own,
+                 char *to);
+
+#endif

@@ -1,0 +1,195 @@
+#include "broker/publish/bundle.h"
+
+#include <stdlib.h>
+
+#include "base/buffer.h"
+#include "base/topic.h"
+#include "base/vocabulary.h"
+#include "broker/publish/publish_private.h"
+#include "broker/wire/reason.h"
+#include "base/msgpack/unpack.h"
+
+#define ANSWER_SIZE 128 /* of most */
+
+struct bundle {
+    struct publish *answer;
+    unsigned count; /* messages that were made */
+    unsigned left; /* of them not back yet, and one as long as some are made */
+    struct publish *messages[APPEND_MAX]; /* kept until all are back */
+};
+
+/* An element of the body; slices point there. */
+struct element {
+    struct publish_instructions instructions;
+    struct slice topic, payload;
+    bool retain;
+};
+
+static bool read_element(struct unpack *u, struct element *ret)
+{
+    const bool right = unpack_array(u) == APPEND_FIELDS;
+
+    ret->instructions.operation = unpack_str(u);
+    ret->topic = unpack_str(u);
+    ret->payload = unpack_bin(u);
+    const uint64_t flags = unpack_uint(u);
+    ret->retain = (flags & APPEND_RETAIN) != 0;
+    ret->instructions.is_json = (flags & APPEND_JSON) != 0;
+    ret->instructions.window_start_us = (int64_t)unpack_uint_max(u, INT64_MAX);
+    ret->instructions.idempotency = unpack_str(u);
+    return right && !u->failed;
+}
+
+/* Number of elements; 0: it is not a bundle. */
+static unsigned read_body(struct slice body, struct element *elements)
+{
+    struct unpack u = unpack_of(body.data, body.len);
+    const uint32_t count = unpack_array(&u);
+
+    if (u.failed || count > APPEND_MAX)
+        return 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (!read_element(&u, &elements[i]))
+            return 0;
+    return u.at == u.end ? count : 0;
+}
+
+/* [status, id, seq, at, remaining, retry_after, repeat, "reason"] */
+static void put_answer(struct buffer *b, const struct publish *q)
+{
+    const struct command *command = &q->command;
+
+    buffer_put_char(b, '[');
+    buffer_put_u64(b, (uint64_t)q->status);
+    buffer_put_char(b, ',');
+    buffer_put_u64(b, command->id);
+    buffer_put_char(b, ',');
+    buffer_put_u64(b, command->seq);
+    buffer_put_char(b, ',');
+    buffer_put_i64(b, command->at_us);
+    buffer_put_char(b, ',');
+    if (command->remaining == UINT64_MAX)
+        buffer_put_str(b, "null");
+    else
+        buffer_put_u64(b, command->remaining);
+    buffer_put_char(b, ',');
+    buffer_put_u64(b, command->retry_after_s);
+    buffer_put_str(b, command->repeated ? ",1," : ",0,");
+    buffer_put_json_string(b, slice_str(q->text == NULL ? "" : q->text));
+    buffer_put_char(b, ']');
+}
+
+static void finish(struct worker *w, struct bundle *bundle)
+{
+    struct publish *answer = bundle->answer;
+    struct buffer b = BUFFER_INIT;
+
+    buffer_reserve(&b, (size_t)bundle->count * ANSWER_SIZE);
+    for (unsigned i = 0; i < bundle->count; i++) {
+        buffer_put_char(&b, i == 0 ? '[' : ',');
+        put_answer(&b, bundle->messages[i]);
+        publish_free(w, bundle->messages[i]);
+    }
+    buffer_put_char(&b, ']');
+    free(bundle);
+    if (!buffer_ok(&b) && answer->acknowledge)
+        /* No refusal: they are stored. What is published again after a loss is
+         * answered as a repeat. */
+        connection_close(answer->connection, CLOSE_NO_MEMORY, NULL);
+    answer->status = command_status(RESULT_OK);
+    answer->result = buffer_take(&b, &answer->result_len);
+    publish_answered(w, answer);
+}
+
+static void take_back(struct worker *w, struct publish *q)
+{
+    struct bundle *bundle = q->waiting_for;
+
+    publish_take_answer(q);
+    if (--bundle->left == 0)
+        finish(w, bundle);
+}
+
+static void refuse(struct publish *q, const char *text)
+{
+    q->command.remaining = UINT64_MAX;
+    q->status = command_status(RESULT_INVALID);
+    q->text = text;
+}
+
+/* false: out of memory. */
+static bool add(struct connection *c, struct bundle *bundle,
+                const struct element *e)
+{
+    struct worker *w = c->worker;
+    struct publish *q = publish_new(w, c);
+    const struct message m = {
+        .kind = MESSAGE_MESSAGE,
+        .qos = 1,
+        .retain = e->retain,
+        .publisher = c->publisher,
+        .topic = e->topic,
+        .payload = e->payload,
+        .payload_class = e->instructions.is_json
+                             ? PAYLOAD_JSON
+                             : (uint8_t)payload_classify(e->payload),
+    };
+
+    if (q == NULL)
+        return false;
+    if (!topic_valid(e->topic) || auth_publish(c->role, connection_token(c),
+                                               e->topic) != PUBLISH_STORE) {
+        refuse(q, "topic is not <token>/<thing> with a valid thing");
+    } else if (!publish_follow(q, &e->instructions)) {
+        refuse(q, "operation id or Idempotency-Key is too long");
+    } else {
+        q->command.message = message_new(&m);
+        if (q->command.message == NULL) {
+            publish_free(w, q);
+            return false;
+        }
+        q->finished = take_back;
+        q->waiting_for = bundle;
+    }
+    bundle->messages[bundle->count++] = q;
+    if (q->finished == NULL)
+        return true;
+    bundle->left++;
+    q->command.kind = COMMAND_APPEND;
+    q->command.now_us = w->real_us;
+    q->command.uncharged = c->role == ROLE_NAMELESS;
+    publish_submit(w, q);
+    return true;
+}
+
+void bundle_received(struct connection *c, struct publish *answer,
+                     struct slice body)
+{
+    struct worker *w = c->worker;
+    struct element elements[APPEND_MAX];
+    const unsigned count = read_body(body, elements);
+    struct bundle *bundle = count == 0 ? NULL : malloc(sizeof(*bundle));
+
+    answer->is_command = true;
+    if (bundle == NULL) {
+        answer->status =
+            command_status(count == 0 ? RESULT_INVALID : RESULT_IO);
+        answer->reason = REASON_IMPLEMENTATION_SPECIFIC;
+        answer->text =
+            count == 0 ? "body: messages to append expected" : "out of memory";
+        publish_answered(w, answer);
+        return;
+    }
+    bundle->answer = answer;
+    bundle->count = 0;
+    bundle->left = 1;
+    counter_add(&w->counters.received, count - 1); /* one was counted */
+    for (unsigned i = 0; i < count; i++) {
+        if (!add(c, bundle, &elements[i])) {
+            connection_close(c, CLOSE_NO_MEMORY, NULL); /* no answer will go */
+            break;
+        }
+    }
+    if (--bundle->left == 0)
+        finish(w, bundle);
+}

@@ -1,0 +1,204 @@
+#include "broker/session/will.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "broker/accept/connect.h"
+#include "broker/publish/publish_private.h"
+
+#define SECOND_US INT64_C(1000000)
+#define SHORTEST_S 0.001
+
+/* Of all wills that are due, so many are read and with the writer at a time: after
+ * a restart it may be those of all clients there are. */
+#define WILLS_AT_ONCE 32
+
+/* Numbers only: the will, and whose it is, are in the store. A client id may have
+ * 65,535 bytes, its will more. */
+struct pending_will {
+    UT_hash_handle hh;             /* worker.wills */
+    TAILQ_ENTRY(pending_will) due; /* worker.due_wills */
+    ev_timer timer;
+    struct worker *worker;
+    uint64_t client; /* hash of token and client id (connection.publisher) */
+    uint64_t number; /* of the session */
+    bool overdue;    /* was so when it began to wait */
+    bool is_due;     /* in worker.due_wills */
+    size_t token_len;
+    char token[]; /* with a NUL behind it; empty: of a nameless client */
+};
+
+static void forget(struct pending_will *p)
+{
+    ev_timer_stop(p->worker->loop, &p->timer);
+    if (p->is_due)
+        TAILQ_REMOVE(&p->worker->due_wills, p, due);
+    HASH_DEL(p->worker->wills, p);
+    free(p);
+}
+
+void wills_release(struct worker *w)
+{
+    struct pending_will *p, *next;
+
+    HASH_ITER (hh, w->wills, p, next)
+        forget(p);
+}
+
+/* ---- publishing ------------------------------------------------------------ */
+
+/* NULL: it is not there any more, or cannot be read. */
+static struct message *read_will(const struct pending_will *p)
+{
+    struct store_reader *r = store_reader_acquire(p->worker->hub->store);
+    struct message *m = NULL;
+    struct record record;
+
+    if (r == NULL)
+        return NULL;
+    if (store_reader_begin(r) == STORE_OK &&
+        store_session_will(r, p->number, &record) == STORE_OK)
+        m = message_new(&record.m);
+    store_reader_release(r);
+    return m;
+}
+
+static void publish_pending(struct pending_will *p)
+{
+    struct worker *w = p->worker;
+    struct message *m = read_will(p);
+
+    if (m == NULL ||
+        !publish_stored_will(w, m, slice_of(p->token, p->token_len),
+                             p->number))
+        counter_add(&w->counters.dropped.will, 1);
+    forget(p);
+}
+
+static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct pending_will *p = timer->data;
+
+    (void)loop;
+    (void)events;
+    p->is_due = true;
+    TAILQ_INSERT_TAIL(&p->worker->due_wills, p, due);
+}
+
+void wills_turn(struct worker *w)
+{
+    struct pending_will *p;
+
+    while ((p = TAILQ_FIRST(&w->due_wills)) != NULL &&
+           w->wills_under_way < WILLS_AT_ONCE &&
+           publish_pool_has_room(&w->publishes))
+        publish_pending(p);
+}
+
+/* ---- waiting --------------------------------------------------------------- */
+
+static bool wait_for(struct worker *w, struct slice token, uint64_t client,
+                     uint64_t number, int64_t wait_us)
+{
+    struct pending_will *p = calloc(1, sizeof(*p) + token.len + 1);
+    const double wait_s = (double)wait_us / (double)SECOND_US;
+
+    if (p == NULL)
+        return false;
+    p->worker = w;
+    p->number = number;
+    p->overdue = wait_us <= 0;
+    p->client = client;
+    p->token_len = token.len;
+    memcpy(p->token, token.data, token.len);
+    HASH_ADD(hh, w->wills, client, sizeof(p->client), p);
+    if (p->hh.tbl == NULL) {
+        free(p);
+        return false;
+    }
+    ev_timer_init(&p->timer, on_due, wait_s > SHORTEST_S ? wait_s : SHORTEST_S,
+                  0.);
+    p->timer.data = p;
+    ev_timer_start(w->loop, &p->timer);
+    return true;
+}
+
+int64_t will_connection_ended(struct connection *c)
+{
+    struct worker *w = c->worker;
+    const uint32_t wait_s = c->will_delay_s < c->session_expiry_s
+                                ? c->will_delay_s
+                                : c->session_expiry_s;
+
+    if (c->will == NULL)
+        return 0;
+    /* The session ends with the connection, or nothing has to be waited for. */
+    if (c->stored == NULL || wait_s == 0 ||
+        !wait_for(w, connection_token(c), c->publisher, c->stored->number,
+                  wait_s * SECOND_US)) {
+        publish_will(c);
+        return 0;
+    }
+    return w->real_us + wait_s * SECOND_US;
+}
+
+/* Its time has come, whether or not the loop has got to its timer yet: after a
+ * start clients may be served before any timer is. */
+static bool is_due(struct pending_will *p)
+{
+    return p->overdue || p->is_due ||
+           ev_timer_remaining(p->worker->loop, &p->timer) <= 0.;
+}
+
+void will_client_returned(struct connection *c, bool clean)
+{
+    struct pending_will *p;
+
+    HASH_FIND(hh, c->worker->wills, &c->publisher, sizeof(p->client), p);
+    if (p == NULL)
+        return;
+    if (clean || is_due(p))
+        publish_pending(p);
+    else
+        forget(p);
+}
+
+/* ---- at start -------------------------------------------------------------- */
+
+static bool load_all(struct hub *hub, struct store_reader *r)
+{
+    const int64_t now_us = clock_real_us();
+    struct session_walk walk = {0};
+    struct session_row row;
+    enum store_err err;
+
+    while ((err = store_session_next(r, &walk, &row)) == STORE_OK) {
+        struct record will;
+        uint64_t client;
+        if (!row.has_will || row.ended_us == 0 ||
+            store_session_will(r, row.number, &will) != STORE_OK)
+            continue; /* none, or it was published */
+        struct worker *w = connect_home(hub, row.identity, &client);
+        /* By the clock, which may have been set back: never longer than it was
+         * to wait at all. */
+        const int64_t most_us = row.will_due_us - row.ended_us;
+        const int64_t left_us = row.will_due_us - now_us;
+        if (!wait_for(w, session_token(row.identity), client, row.number,
+                      left_us < most_us ? left_us : most_us))
+            return false;
+    }
+    return err == STORE_NOTFOUND;
+}
+
+bool wills_load(struct hub *hub)
+{
+    struct store_reader *r = store_reader_acquire(hub->store);
+    bool good = false;
+
+    if (r == NULL)
+        return false;
+    if (store_reader_begin(r) == STORE_OK)
+        good = load_all(hub, r);
+    store_reader_release(r);
+    return good;
+}

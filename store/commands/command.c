@@ -1,0 +1,23 @@
+#include "store/write/writer.h"
+
+int command_status(enum command_result r)
+{
+    switch (r) {
+#define X(name, status, text)                                                 \
+    case RESULT_##name: return status;
+        COMMAND_RESULTS(X)
+#undef X
+    }
+    return 500;
+}
+
+const char *command_text(enum command_result r)
+{
+    switch (r) {
+#define X(name, status, text)                                                 \
+    case RESULT_##name: return text;
+        COMMAND_RESULTS(X)
+#undef X
+    }
+    return "unknown result";
+}

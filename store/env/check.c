@@ -1,0 +1,584 @@
+#include "store/env/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/name_hash.h"
+#include "base/vocabulary.h"
+#include "store/env/check_pages.h"
+#include "store/read/reader.h"
+#include "store/format/schema.h"
+
+#define SNAPSHOT_ATTEMPTS 100
+
+/* What a things row says, and what was found of it. */
+struct found_thing {
+    UT_hash_handle hh;
+    struct thing_state state;
+    bool trims; /* hidden entries are still to be deleted */
+    uint64_t count, bytes;
+    uint64_t in_log, in_chunks; /* sums over (id, seq): the same when both have
+                                   the same ones, in whatever order */
+    size_t key_len;
+    unsigned char key[];
+};
+
+struct found_session {
+    UT_hash_handle hh;
+    uint64_t number;
+    bool has_will, will_found;
+};
+
+struct found_token {
+    UT_hash_handle hh;
+    uint64_t things;
+    size_t name_len;
+    char name[];
+};
+
+struct check {
+    struct store_check *c;
+    struct page_walk walk;
+    struct page_tree trees[32];
+    size_t tree_count;
+    struct found_thing *things;
+    struct found_session *sessions;
+    struct found_token *tokens;
+    uint64_t last_id;
+    bool no_memory;
+};
+
+__attribute__((format(printf, 2, 3))) static void problem(struct check *k,
+                                                          const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+
+    if (k->c->problems++ >= CHECK_PROBLEMS_MAX)
+        return;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    k->c->problem(k->c->arg, text);
+}
+
+static void page_problem(void *arg, const char *text)
+{
+    problem(arg, "%s", text);
+}
+
+static void page_progress(void *arg, uint64_t pages)
+{
+    struct check *k = arg;
+
+    if (k->c->progress != NULL)
+        k->c->progress(k->c->arg, pages, k->walk.page_count);
+}
+
+/* A number for each (id, seq), such that sums of different sets differ. */
+static uint64_t mix(uint64_t id, uint64_t seq)
+{
+    uint64_t x = id * UINT64_C(0x9E3779B97F4A7C15) ^ seq;
+
+    x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
+    return x ^ x >> 31;
+}
+
+/* ---- things --------------------------------------------------------------- */
+
+static struct found_thing *find_thing(struct check *k, const void *key,
+                                      size_t len)
+{
+    struct found_thing *t;
+
+    HASH_FIND(hh, k->things, key, len, t);
+    return t;
+}
+
+/* The token's name as its own row or its things' have it. */
+static struct found_token *token_of(struct check *k, struct slice name)
+{
+    struct found_token *t;
+
+    HASH_FIND(hh, k->tokens, name.data, name.len, t);
+    if (t != NULL)
+        return t;
+    t = calloc(1, sizeof(*t) + name.len);
+    if (t != NULL) {
+        t->name_len = name.len;
+        memcpy(t->name, name.data, name.len);
+        HASH_ADD_KEYPTR(hh, k->tokens, t->name, t->name_len, t);
+    }
+    if (t == NULL || t->hh.tbl == NULL) {
+        free(t);
+        k->no_memory = true;
+        return NULL;
+    }
+    return t;
+}
+
+static void check_thing(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct thing_state state;
+    struct slice token, thing;
+
+    k->c->things++;
+    if (!schema_get_thing(key, v, &state)) {
+        problem(k, "things: row %" PRIu64 " is damaged", k->c->things);
+        return;
+    }
+    if (topic_split(state.row.topic, &token, &thing)) {
+        struct found_token *owner = token_of(k, token);
+        if (owner != NULL)
+            owner->things++;
+    }
+    struct found_thing *t = calloc(1, sizeof(*t) + key.mv_size);
+    if (t == NULL) {
+        k->no_memory = true;
+        return;
+    }
+    t->state = state;
+    t->key_len = key.mv_size;
+    memcpy(t->key, key.mv_data, key.mv_size);
+    for (unsigned i = 0; i < state.open.count; i++)
+        t->in_chunks += mix(state.open.ids[i], state.open.first_seq + i);
+    HASH_ADD_KEYPTR(hh, k->things, t->key, t->key_len, t);
+    if (t->hh.tbl == NULL) {
+        free(t);
+        k->no_memory = true;
+    }
+}
+
+static void check_trim(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct found_thing *t = find_thing(k, key.mv_data, key.mv_size);
+    struct slice topic;
+
+    if (!schema_get_trim(v, &topic))
+        problem(k, "trims: a row is damaged");
+    else if (t == NULL)
+        problem(k, "trims: a row for a thing that does not exist");
+    if (t != NULL)
+        t->trims = true;
+}
+
+static void check_chunk(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct chunk_row c;
+    struct schema_key expected;
+
+    if (!schema_get_chunk(v, &c)) {
+        problem(k, "chunks: a row is damaged");
+        return;
+    }
+    /* Its key ends in NUL and the first id. */
+    const size_t suffix = 1 + sizeof(uint64_t);
+    struct found_thing *t =
+        key.mv_size <= suffix
+            ? NULL
+            : find_thing(k, key.mv_data, key.mv_size - suffix);
+    if (t == NULL) {
+        problem(k, "chunks: a row for a thing that does not exist");
+        return;
+    }
+    schema_chunk_key(t->state.row.topic, c.ids[0], &expected);
+    if (t->key_len <= SCHEMA_KEY_MAX && t->state.row.topic.data != NULL &&
+        memcmp((const char *)key.mv_data + key.mv_size - sizeof(uint64_t),
+               expected.bytes + expected.len - sizeof(uint64_t),
+               sizeof(uint64_t)) != 0)
+        problem(k, "chunks: a row with id %" PRIu64 " has another key",
+                c.ids[0]);
+    for (unsigned i = 0; i < c.count; i++)
+        if (t->state.row.count > 0 && c.ids[i] >= t->state.row.first_id)
+            t->in_chunks += mix(c.ids[i], c.first_seq + i);
+}
+
+/* ---- the log ---------------------------------------------------------------- */
+
+static void check_entry(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct schema_key name;
+    struct record record;
+    uint64_t id;
+
+    k->c->entries++;
+    if (key.mv_size != sizeof(id)) {
+        problem(k, "log: a key is damaged");
+        return;
+    }
+    memcpy(&id, key.mv_data, sizeof(id));
+    k->last_id = id;
+    if (!schema_get_record(v, id, &record)) {
+        problem(k, "log: entry %" PRIu64 " is damaged", id);
+        return;
+    }
+    if (!schema_record_is_checked(v))
+        k->c->unchecked++;
+    if (record.m.kind != MESSAGE_MESSAGE)
+        return;
+    schema_name_key(record.m.topic, &name);
+    struct found_thing *t = find_thing(k, name.bytes, name.len);
+    if (t == NULL) {
+        problem(k, "log: entry %" PRIu64 " is of a thing that does not exist",
+                id);
+        return;
+    }
+    if (t->state.row.count == 0 || id < t->state.row.first_id) {
+        if (!t->trims && id > t->state.row.trimmed_id)
+            problem(k, "log: entry %" PRIu64 " is not of its thing", id);
+        return;
+    }
+    t->count++;
+    t->bytes += record.m.payload.len;
+    t->in_log += mix(id, record.m.seq);
+}
+
+static void compare_things(struct check *k)
+{
+    struct found_thing *t, *next;
+
+    HASH_ITER (hh, k->things, t, next) {
+        const struct thing_row *row = &t->state.row;
+        const int shown = t->key_len < 200 ? (int)t->key_len : 200;
+        const char *slash = memchr(t->key, '/', t->key_len);
+        const int skip = slash == NULL ? 0 : (int)(slash - (char *)t->key);
+        if (t->count != row->count || t->bytes != row->bytes)
+            problem(k,
+                    "things: …%.*s has %" PRIu64 " messages of %" PRIu64
+                    " bytes in the log, and should have %" PRIu64
+                    " of %" PRIu64,
+                    shown - skip, (const char *)t->key + skip, t->count,
+                    t->bytes, row->count, row->bytes);
+        else if (t->in_log != t->in_chunks)
+            problem(k, "things: …%.*s: chunks and log disagree", shown - skip,
+                    (const char *)t->key + skip);
+    }
+}
+
+/* ---- everything else -------------------------------------------------------- */
+
+static void check_retained(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct record copy;
+    struct slice topic;
+    bool has_copy;
+    uint64_t id;
+
+    if (!schema_get_retained(key, v, &topic, &id, &has_copy, &copy))
+        problem(k, "retained: a row is damaged");
+}
+
+static void check_token(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct token_row row;
+
+    k->c->tokens++;
+    if (!schema_get_token(key, v, &row))
+        problem(k, "tokens: a row is damaged");
+}
+
+static void check_usage(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct usage_row usage;
+    struct found_token *t;
+
+    HASH_FIND(hh, k->tokens, key.mv_data, key.mv_size, t);
+    if (!schema_get_usage(v, &usage))
+        problem(k, "usage: a row is damaged");
+    else if (usage.things != (t == NULL ? 0 : t->things))
+        problem(k, "usage: a token counts %" PRIu64 " things and has %" PRIu64,
+                usage.things, t == NULL ? 0 : t->things);
+}
+
+static void check_session(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct session_row row;
+
+    k->c->sessions++;
+    if (!schema_get_session(key, v, &row)) {
+        problem(k, "sessions: a row is damaged");
+        return;
+    }
+    struct found_session *s = calloc(1, sizeof(*s));
+    if (s != NULL) {
+        s->number = row.number;
+        s->has_will = row.has_will;
+        HASH_ADD(hh, k->sessions, number, sizeof(s->number), s);
+    }
+    if (s == NULL || s->hh.tbl == NULL) {
+        free(s);
+        k->no_memory = true;
+    }
+}
+
+/* Rows that belong to a session begin with its number, big-endian. */
+static struct found_session *session_of(struct check *k, MDB_val key)
+{
+    const unsigned char *at = key.mv_data;
+    struct found_session *s = NULL;
+    uint64_t number = 0;
+
+    if (key.mv_size < sizeof(number))
+        return NULL;
+    for (size_t i = 0; i < sizeof(number); i++)
+        number = number << 8 | at[i];
+    HASH_FIND(hh, k->sessions, &number, sizeof(number), s);
+    return s;
+}
+
+static void check_subscription(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct session_subscription row;
+
+    if (!schema_get_subscription(key, v, &row))
+        problem(k, "subscriptions: a row is damaged");
+    else if (session_of(k, key) == NULL)
+        problem(k, "subscriptions: a row of a session that does not exist");
+}
+
+static void check_inflight(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct session_inflight row;
+
+    if (!schema_get_inflight(key, v, &row))
+        problem(k, "inflight: a row is damaged");
+    else if (session_of(k, key) == NULL)
+        problem(k, "inflight: a row of a session that does not exist");
+}
+
+static void check_will(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct found_session *s = session_of(k, key);
+    struct record row;
+
+    if (!schema_get_record(v, 0, &row))
+        problem(k, "wills: a row is damaged");
+    else if (s == NULL)
+        problem(k, "wills: a row of a session that does not exist");
+    if (s != NULL)
+        s->will_found = true;
+}
+
+static void compare_sessions(struct check *k)
+{
+    struct found_session *s, *next;
+
+    HASH_ITER (hh, k->sessions, s, next)
+        if (s->has_will && !s->will_found)
+            problem(k, "wills: the one of session %016" PRIx64 " is missing",
+                    s->number);
+}
+
+static void check_group(void *arg, MDB_val key, MDB_val v)
+{
+    struct group_row row;
+
+    if (!schema_get_group(key, v, &row))
+        problem(arg, "groups: a row is damaged");
+}
+
+static void check_number(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    uint64_t number;
+
+    if (!schema_get_number(v, &number))
+        problem(k, "meta: row '%.*s' is damaged", (int)key.mv_size,
+                (const char *)key.mv_data);
+    else if (key.mv_size == strlen(META_FORMAT) &&
+             memcmp(key.mv_data, META_FORMAT, key.mv_size) == 0 &&
+             number > SCHEMA_FORMAT)
+        problem(k, "the store was written by a newer version of Confab");
+}
+
+/* Of operations, idempotency keys and whatever a later version has: the pages. */
+static void check_nothing(void *arg, MDB_val key, MDB_val v)
+{
+    (void)arg, (void)key, (void)v;
+}
+
+/* ---- the whole --------------------------------------------------------------- */
+
+static void add_tree(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    const size_t room = sizeof(k->trees) / sizeof(k->trees[0]);
+
+    if (k->tree_count == room ||
+        !page_walk_named(key, v, &k->trees[k->tree_count]))
+        problem(k, "names: a row is damaged");
+    else
+        k->tree_count++;
+}
+
+/* In this order: what others are compared with first. */
+static const struct {
+    const char *name;
+    void (*row)(void *arg, MDB_val key, MDB_val value);
+} steps[] = {
+    {"things", check_thing},
+    {"trims", check_trim},
+    {"chunks", check_chunk},
+    {"log", check_entry},
+    {"retained", check_retained},
+    {"tokens", check_token},
+    {"usage", check_usage},
+    {"sessions", check_session},
+    {"subscriptions", check_subscription},
+    {"inflight", check_inflight},
+    {"wills", check_will},
+    {"groups", check_group},
+    {"meta", check_number},
+};
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+static void walk_trees(struct check *k)
+{
+    bool done[32] = {false};
+
+    page_walk_free_list(&k->walk);
+    page_walk_tree(&k->walk, &k->walk.names, add_tree, k);
+    for (size_t s = 0; s < STEPS; s++) {
+        size_t i = 0;
+        while (i < k->tree_count &&
+               strcmp(k->trees[i].name, steps[s].name) != 0)
+            i++;
+        if (i == k->tree_count) {
+            problem(k, "%s: the database is missing", steps[s].name);
+            continue;
+        }
+        done[i] = true;
+        page_walk_tree(&k->walk, &k->trees[i], steps[s].row, k);
+    }
+    for (size_t i = 0; i < k->tree_count; i++)
+        if (!done[i])
+            page_walk_tree(&k->walk, &k->trees[i], check_nothing, k);
+    compare_things(k);
+    compare_sessions(k);
+}
+
+static void release(struct check *k)
+{
+    struct found_thing *t, *next_thing;
+    struct found_session *s, *next_session;
+    struct found_token *o, *next_token;
+
+    HASH_ITER (hh, k->things, t, next_thing) {
+        HASH_DEL(k->things, t);
+        free(t);
+    }
+    HASH_ITER (hh, k->sessions, s, next_session) {
+        HASH_DEL(k->sessions, s);
+        free(s);
+    }
+    HASH_ITER (hh, k->tokens, o, next_token) {
+        HASH_DEL(k->tokens, o);
+        free(o);
+    }
+    page_walk_end(&k->walk);
+}
+
+/* Nobody writes here, and nobody begins to while *ret_fd is open; or somebody
+ * does (false). A folder without the lock is a copy. */
+static bool nobody_writes(int dir_fd, int *ret_fd)
+{
+    *ret_fd = openat(dir_fd, LOCK_NAME, O_RDONLY | O_CLOEXEC);
+    return *ret_fd < 0 || flock(*ret_fd, LOCK_SH | LOCK_NB) == 0;
+}
+
+/* A snapshot keeps its pages from being used again; the meta page that leads to
+ * them is written over two commits later. */
+static bool begin_in_use(struct check *k, struct store *st, int fd,
+                         struct store_reader **ret_reader)
+{
+    for (int i = 0; i < SNAPSHOT_ATTEMPTS; i++) {
+        struct store_reader *r = store_reader_acquire(st);
+        if (r == NULL || store_reader_begin(r) != STORE_OK) {
+            store_reader_release(r);
+            return false;
+        }
+        if (page_walk_begin(&k->walk, fd, mdb_txn_id(r->txn))) {
+            *ret_reader = r;
+            return true;
+        }
+        page_walk_end(&k->walk);
+        store_reader_release(r);
+    }
+    return false;
+}
+
+static enum store_err check_file(struct check *k, int fd, const char *dir,
+                                 bool in_use)
+{
+    const struct store_opts opts = {.read_only = true};
+    struct store *st = NULL;
+    struct store_reader *r = NULL;
+    enum store_err err = STORE_OK;
+    bool good;
+
+    if (in_use)
+        err = store_open(dir, &opts, &st, NULL);
+    if (err != STORE_OK)
+        return err;
+    good = in_use ? begin_in_use(k, st, fd, &r)
+                  : page_walk_begin(&k->walk, fd, 0);
+    if (good)
+        walk_trees(k);
+    else if (in_use && k->c->problems == 0)
+        err = STORE_IO;
+    k->c->pages = k->walk.pages_read;
+    release(k);
+    if (r != NULL)
+        store_reader_release(r);
+    store_close(st);
+    return k->no_memory ? STORE_NOMEM : err;
+}
+
+enum store_err store_check(const char *dir, struct store_check *c,
+                           int *ret_detail)
+{
+    struct check k = {.c = c};
+    enum store_err err;
+    int lock_fd = -1;
+
+    k.walk.problem = page_problem;
+    k.walk.progress = page_progress;
+    k.walk.arg = &k;
+    *ret_detail = 0;
+    const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd =
+        dir_fd < 0 ? -1 : openat(dir_fd, "data.mdb", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        *ret_detail = errno;
+        err = errno == ENOENT ? STORE_NOTFOUND : STORE_ACCESS;
+    } else {
+        const bool idle = nobody_writes(dir_fd, &lock_fd);
+        err = check_file(&k, fd, dir, !idle);
+    }
+    if (lock_fd >= 0)
+        close(lock_fd);
+    if (fd >= 0)
+        close(fd);
+    if (dir_fd >= 0)
+        close(dir_fd);
+    return err;
+}

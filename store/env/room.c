@@ -1,0 +1,148 @@
+#include "store/env/room.h"
+
+/* Below this much room nothing is accepted: small messages then are as long as
+ * "accepting" says so, and not until the last byte. */
+#define ROOM_MIN (16u << 10)
+/* How old an answer of the free list may be: walking it takes a read per
+ * transaction that freed something, and a full store is asked all the time. */
+#define USED_AGE_US 20000
+/* Map that one deletion may take until its pages come back: a few, of the log and
+ * of chunks. */
+#define DELETION_BYTES (64u << 10)
+
+/* LMDB puts a value above about half a page into pages of its own. */
+#define INLINE_MAX 2000u
+#define ROW_SHARE 128u /* key, node, things row, chunk, operation id */
+
+void space_init(struct space *s, struct store_env *e)
+{
+    *s = (struct space){.e = e};
+}
+
+void space_begin(struct space *s)
+{
+    s->room_known = s->room_exact = s->inline_only = false;
+    s->taken_now = 0;
+}
+
+void space_freed(struct space *s)
+{
+    s->used_mono_us = 0;
+}
+
+uint64_t space_of(const struct message *m)
+{
+    const uint64_t record = m->topic.len + m->payload.len +
+                            m->content_type.len + m->response_topic.len +
+                            m->correlation.len + m->user_properties.len;
+    if (record <= INLINE_MAX)
+        return record + ROW_SHARE;
+    return (record + ROW_SHARE + 4095) / 4096 * 4096 + ROW_SHARE;
+}
+
+static uint64_t used(struct space *s, int64_t mono_us)
+{
+    uint64_t bytes;
+
+    if (s->used_mono_us == 0 || mono_us - s->used_mono_us > USED_AGE_US) {
+        if (store_used(s->e, NULL, &bytes, &s->pinned) != STORE_OK) {
+            bytes = store_end(s->e); /* the bound that needs no reading */
+            s->pinned = 0;
+        }
+        s->used = bytes;
+        s->used_mono_us = mono_us;
+        s->taken = s->taken_now; /* the last commit's state has not these */
+    }
+    return s->used + s->taken;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* Only what was freed inside the file, and as copy-on-write needs pages as
+ * well, not all of that. A message above INLINE_MAX wants adjoining pages: when
+ * none are free the file grows all the same, into the reserve. Half of that may
+ * go so, then only small messages are taken; the last quarter is for trims. */
+static void measure_full_disk(struct space *s, uint64_t end, uint64_t in_use)
+{
+    const uint64_t left = less(s->e->allocated, end);
+
+    if (s->room > less(end, in_use) / 2)
+        s->room = less(end, in_use) / 2;
+    s->inline_only = left < s->e->disk_reserve / 2;
+    if (left < s->e->disk_reserve / 4)
+        s->room = 0;
+}
+
+/* By the bound that costs nothing; by the free list when that does not do. */
+static void measure(struct space *s, uint64_t bytes, int64_t mono_us)
+{
+    const uint64_t end = store_end(s->e);
+    const bool blocks = store_preallocate(s->e, end) == STORE_OK;
+
+    s->room_known = true;
+    s->disk_full = !blocks;
+    s->room = less(s->e->soft_limit, end + s->taken_now);
+    if (blocks && s->room >= bytes)
+        return;
+    const uint64_t in_use = used(s, mono_us);
+    s->room_exact = true;
+    s->room = less(s->e->soft_limit, in_use);
+    if (!blocks)
+        measure_full_disk(s, end, in_use);
+}
+
+bool space_admits(struct space *s, uint64_t bytes, int64_t mono_us)
+{
+    const uint64_t needed = bytes > ROOM_MIN ? bytes : ROOM_MIN;
+
+    if (!s->room_known || (!s->room_exact && s->room < needed))
+        measure(s, needed, mono_us);
+    return s->room >= needed &&
+           !(s->inline_only && bytes > INLINE_MAX + ROW_SHARE);
+}
+
+void space_take(struct space *s, uint64_t bytes)
+{
+    s->room = less(s->room, bytes);
+    s->taken += bytes;
+    s->taken_now += bytes;
+}
+
+/* Bytes of the map that are left, in all. */
+static uint64_t left_of_map(struct space *s, uint64_t enough, int64_t mono_us)
+{
+    const uint64_t map = s->e->real_map;
+    const uint64_t left = less(map, store_end(s->e) + s->taken_now);
+
+    return left >= enough ? left : less(map, used(s, mono_us));
+}
+
+bool space_has_upkeep(struct space *s, uint64_t bytes, int64_t mono_us)
+{
+    const uint64_t needed = s->e->reserve / 2 + bytes;
+
+    if (left_of_map(s, needed, mono_us) < needed)
+        return false;
+    /* A full disk has no more than what is allocated. */
+    return store_preallocate(s->e, store_end(s->e)) == STORE_OK ||
+           less(s->e->allocated, used(s, mono_us)) >=
+               s->e->disk_reserve / 2 + bytes;
+}
+
+unsigned space_deletions(struct space *s, unsigned most, int64_t mono_us)
+{
+    const uint64_t half = s->e->reserve / 2;
+    const uint64_t left = left_of_map(s, half, mono_us);
+
+    if (left >= half)
+        return most;
+    if (left + s->pinned >= half)
+        return 0;
+    uint64_t few = less(left, s->e->reserve / 16) / DELETION_BYTES;
+    if (few == 0 && left >= DELETION_BYTES)
+        few = 1;
+    return few < most ? (unsigned)few : most;
+}

@@ -1,0 +1,57 @@
+/* What every row but those of `log` has: a msgpack array with a leading version;
+ * and names, which are in the row only where the key is their hash. For the
+ * files that encode and decode rows. */
+#ifndef CONFAB_STORE_FORMAT_ROW_H
+#define CONFAB_STORE_FORMAT_ROW_H
+
+#include "base/msgpack/pack.h"
+#include "store/format/schema.h"
+#include "base/msgpack/unpack.h"
+
+static inline void pack_name(msgpack_packer *p, struct slice name)
+{
+    if (name.len > SCHEMA_KEY_MAX)
+        pack_str(p, name);
+    else
+        msgpack_pack_nil(p);
+}
+
+/* The name begins after `skip` bytes of the key. */
+static inline struct slice unpack_name(struct unpack *u, MDB_val key,
+                                       size_t skip)
+{
+    if (!unpack_nil(u))
+        return unpack_str(u);
+    if (key.mv_size <= skip || key.mv_size > skip + SCHEMA_KEY_MAX) {
+        u->failed = true; /* a hash says nothing */
+        return slice_of(NULL, 0);
+    }
+    return slice_of((const char *)key.mv_data + skip, key.mv_size - skip);
+}
+
+static inline void pack_row(msgpack_packer *p, size_t elements)
+{
+    msgpack_pack_array(p, elements);
+    msgpack_pack_uint8(p, SCHEMA_VERSION);
+}
+
+/* *ret_elements: how many there are, the version included. */
+static inline struct unpack unpack_long_row(MDB_val v, uint32_t least,
+                                            uint32_t *ret_elements)
+{
+    struct unpack u = unpack_of(v.mv_data, v.mv_size);
+
+    *ret_elements = unpack_array(&u);
+    if (*ret_elements < least || unpack_uint(&u) != SCHEMA_VERSION)
+        u.failed = true;
+    return u;
+}
+
+static inline struct unpack unpack_row(MDB_val v, uint32_t elements)
+{
+    uint32_t all;
+
+    return unpack_long_row(v, elements, &all);
+}
+
+#endif

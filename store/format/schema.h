@@ -1,0 +1,272 @@
+/* The databases, their keys and rows: the format of data.mdb, private to
+ * store/. docs/ARCHITECTURE.md shows it as a table. Numbers in keys are
+ * big-endian except `log`, which uses MDB_INTEGERKEY. Rows are msgpack arrays
+ * with a leading version; readers accept longer arrays than they know, and
+ * elements missing at the end of a `log` row are nil.
+ *
+ * What holds in every committed state; the writer keeps it, readers rely on it:
+ *
+ *  log      Ids only grow and are never given twice. The greatest one ever
+ *           given is the last key of `log` or, when that entry has been
+ *           deleted, the meta row `head`: whoever deletes the last entry of
+ *           the log writes its id there in the same transaction.
+ *  seq      Without gaps from 1 within a topic, kind MESSAGE only. Other kinds
+ *           are log entries with the seq of the message they are about; they
+ *           are in no chunk and change no field of the things row.
+ *  open     The newest ids of a topic are in its things row. With the append
+ *           that makes them CHUNK_IDS they all move to one row of `chunks`,
+ *           keyed by the first of them, and the open chunk is empty: a things
+ *           row holds 0 to CHUNK_IDS-1 ids. Rows of `chunks` never change.
+ *  chunk    ids[i] has seq first_seq+i. `first_at_us` never decreases from
+ *           chunk to chunk, nor at_us within one, once corrected
+ *           (store/env/wall_clock.h); readers hand out corrected times only.
+ *  visible  A topic's messages are the ids ≥ row.first_id of its chunks and
+ *           its open chunk, and each of them is in `log`.
+ *           count = last_seq - first_seq + 1; bytes: their payload bytes;
+ *           stored: what they count for their token.
+ *  trim     Oldest first. Raising row.first_id hides what is below at once;
+ *           trimmed_id = the greatest id so hidden (first_id > trimmed_id). It
+ *           may stop at any id: the oldest row of `chunks` may be half hidden,
+ *           and is deleted once all its ids are. From the open chunk hidden ids
+ *           are taken out at once (count, first_seq, first_at_us, bytes
+ *           follow), so it never holds one.
+ *           Log entries and chunk rows that are hidden may be deleted later,
+ *           in small steps; as long as there are any (a half-hidden chunk row
+ *           does not count, its hidden log entries do) the topic has a row in
+ *           `trims`. Readers check for hidden entries only while `trims` has
+ *           rows, so delete it in the transaction that finishes the work.
+ *  emptied  The things row stays, for trimmed_id and the next seq: first_id =
+ *           last_id = 0, count = bytes = 0, first_seq = last_seq + 1; last_seq,
+ *           trimmed_id and last_at_us are kept.
+ *  usage    bytes and session_bytes are what the token's rows count, exactly
+ *           (store/write/account.h).
+ *  retained The transaction that deletes the log entry a retained row points
+ *           to copies the record into that row. (Hidden is not deleted: the
+ *           retained message of a topic is given even when hidden.) */
+#ifndef CONFAB_STORE_FORMAT_SCHEMA_H
+#define CONFAB_STORE_FORMAT_SCHEMA_H
+
+#include <lmdb.h>
+#include <stdatomic.h>
+
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "store/session.h"
+#include "store/store.h"
+#include "store/env/wall_clock.h"
+
+/* Of rows; those of `log` have their own (record.c). */
+#define SCHEMA_VERSION 1
+/* Of the whole, in the meta row `format`: 2 has checksums in rows of `log`. A
+ * store of an earlier format is read as it is, and gets this one with the first
+ * transaction that writes. */
+#define SCHEMA_FORMAT 2
+
+/* X(field, name, flags) */
+#define SCHEMA_DATABASES(X)                                                   \
+    X(log, "log", MDB_INTEGERKEY)                                             \
+    X(chunks, "chunks", 0)                                                    \
+    X(things, "things", 0)                                                    \
+    X(trims, "trims", 0)                                                      \
+    X(retained, "retained", 0)                                                \
+    X(tokens, "tokens", 0)                                                    \
+    X(usage, "usage", 0)                                                      \
+    X(sessions, "sessions", 0)                                                \
+    X(subscriptions, "subscriptions", 0)                                      \
+    X(inflight, "inflight", 0)                                                \
+    X(wills, "wills", 0)                                                      \
+    X(groups, "groups", 0)                                                    \
+    X(given, "given", 0)                                                      \
+    X(operations, "operations", 0)                                            \
+    X(operations_by_time, "operations_by_time", 0)                            \
+    X(idempotency, "idempotency", 0)                                          \
+    X(idempotency_by_time, "idempotency_by_time", 0)                          \
+    X(meta, "meta", 0)
+
+struct schema {
+#define X(field, name, flags) MDB_dbi field;
+    SCHEMA_DATABASES(X)
+#undef X
+};
+
+/* A name as a key: itself up to 400 bytes, else its first 368 bytes, 0xFF
+ * (never in UTF-8, so no name is another one's key) and a 32-byte BLAKE2b hash
+ * of all of it: 401 bytes; rows carry the full name then. Names that share 368
+ * bytes are therefore sorted by hash; `<token>/<thing>` has at most 321. */
+#define SCHEMA_KEY_MAX 400
+#define SCHEMA_KEY_PREFIX 368
+struct schema_key {
+    size_t len;
+    unsigned char bytes[SCHEMA_KEY_MAX + 24];
+};
+void schema_name_key(struct slice name, struct schema_key *ret_key);
+/* chunks: name key, NUL, first id big-endian. */
+void schema_chunk_key(struct slice topic, uint64_t first_id,
+                      struct schema_key *ret_key);
+static inline MDB_val schema_val(const struct schema_key *k)
+{
+    return (MDB_val){k->len, (void *)k->bytes};
+}
+
+/* 16 ids of one topic; the last, open one lives in its `things` row. */
+#define CHUNK_IDS 16
+struct chunk_row {
+    uint64_t ids[CHUNK_IDS]; /* ascending */
+    unsigned count;
+    uint64_t first_seq;
+    int64_t first_at_us;
+    uint64_t bytes; /* payload bytes of these messages */
+    uint64_t
+        stored; /* what they count (store/write/account.h); 0 in rows of versions
+                        that counted payloads only */
+};
+
+/* struct thing_row plus what only the store needs. The row keeps no
+ * open.first_seq: it is row.last_seq - open.count + 1. */
+struct thing_state {
+    struct thing_row row;
+    struct chunk_row open; /* ids not yet in `chunks` (count < CHUNK_IDS) */
+    uint64_t stored;       /* what its messages count (store/write/account.h) */
+};
+
+/* Encoders append to `b` (cleared by the caller); decoders borrow from `v`
+ * and return false when it is not such a row (STORE_CORRUPT to the caller). */
+void schema_put_record(struct buffer *b, const struct message *m);
+bool schema_get_record(MDB_val v, uint64_t id, struct record *ret_record);
+/* Of one that was read: whether it has a checksum. */
+bool schema_record_is_checked(MDB_val v);
+void schema_put_thing(struct buffer *b, const struct thing_state *t);
+bool schema_get_thing(MDB_val key, MDB_val v, struct thing_state *ret_thing);
+void schema_put_chunk(struct buffer *b, const struct chunk_row *c);
+bool schema_get_chunk(MDB_val v, struct chunk_row *ret_chunk);
+/* retained: the id of the message, or, once trimming reached it, the record. */
+void schema_put_retained(struct buffer *b, struct slice topic, uint64_t id,
+                         const struct message *copy /* may be NULL */);
+bool schema_get_retained(MDB_val key, MDB_val v, struct slice *ret_topic,
+                         uint64_t *ret_id, bool *ret_has_copy,
+                         struct record *ret_copy);
+void schema_put_token(struct buffer *b, const struct token_row *t);
+bool schema_get_token(MDB_val key, MDB_val v, struct token_row *ret_token);
+void schema_put_usage(struct buffer *b, const struct usage_row *u);
+bool schema_get_usage(MDB_val v, struct usage_row *ret_usage);
+/* trims: key = name key of a topic some of whose hidden entries are still in
+ * `log` or `chunks`; the row is its full name. */
+void schema_put_trim(struct buffer *b, struct slice topic);
+bool schema_get_trim(MDB_val v, struct slice *ret_topic);
+/* sessions and their parts (store/session.h): the key of sessions is the name key
+ * of the identity; those of the parts begin with the session's number,
+ * big-endian, so that one walk finds, and deletes, all of it. */
+void schema_part_key(uint64_t number, struct schema_key *ret_key);
+void schema_subscription_key(uint64_t number, struct slice filter,
+                             struct schema_key *ret_key);
+void schema_inflight_key(uint64_t number, bool inbound, uint16_t packet_id,
+                         struct schema_key *ret_key);
+void schema_put_session(struct buffer *b, const struct session_row *s);
+bool schema_get_session(MDB_val key, MDB_val v, struct session_row *ret_row);
+void schema_put_subscription(struct buffer *b,
+                             const struct session_subscription *s);
+bool schema_get_subscription(MDB_val key, MDB_val v,
+                             struct session_subscription *ret_row);
+void schema_put_inflight(struct buffer *b, const struct session_inflight *i);
+bool schema_get_inflight(MDB_val key, MDB_val v,
+                         struct session_inflight *ret_row);
+void schema_put_group(struct buffer *b, const struct group_row *g,
+                      const uint64_t *ids);
+bool schema_get_group(MDB_val key, MDB_val v, struct group_row *ret_row);
+/* given: 16 bytes of a hash of the group's name, id big-endian; the row says
+ * nothing. The prefix alone for all of a group. */
+void schema_given_prefix(struct slice group, struct schema_key *ret_key);
+void schema_given_key(struct slice group, uint64_t id,
+                      struct schema_key *ret_key);
+bool schema_given_id(const struct schema_key *prefix, MDB_val key,
+                     uint64_t *ret_id);
+/* meta: one number per row; keys are the texts below, without NUL. */
+#define META_FORMAT "format" /* SCHEMA_FORMAT of whoever wrote last */
+#define META_STORE_ID "store_id"
+#define META_EPOCH "epoch"
+#define META_CREATED "created" /* µs since 1970 */
+#define META_PING "ping"       /* µs since 1970: last seen by the writer */
+#define META_CLOCK_STEPS "clock_steps" /* struct clock_step, several */
+#define META_HEAD "head"               /* see `log` above; may be missing */
+/* Messages up to this id count without their properties (store/write/account.h); missing:
+ * the usage rows are of a version that counted payloads only. */
+#define META_COUNTED "counted"
+/* and `erase:<name>` for a thing or token that is being removed: store/write/erase.h */
+void schema_put_number(struct buffer *b, uint64_t number);
+bool schema_get_number(MDB_val v, uint64_t *ret_number);
+
+/* The environment, for store/ only (store.c defines it). */
+struct store_env {
+    MDB_env *env;
+    /* Whether `meta` may have clock steps, so that readers need not look: set
+     * by the writer; always in a reading process. */
+    atomic_bool has_clock_steps;
+    struct schema db;
+    char *dir;
+    int dir_fd;
+    int lock_fd; /* -1 when read_only */
+    uint64_t
+        soft_limit;    /* bytes of data.mdb in use above which appends stop */
+    uint64_t real_map; /* soft limit + reserve of address space */
+    uint64_t reserve;  /* bytes of the map above what the soft limit, or a file
+                          that was larger, takes */
+    uint64_t page_size;
+    uint64_t step;         /* bytes data.mdb is allocated ahead by at a time */
+    uint64_t disk_reserve; /* bytes allocated beyond what is used */
+    uint64_t allocated;    /* writer only: what store_preallocate() reached */
+    MDB_txn *space_txn;    /* writer only: store_used()'s, so that it never
+                              lacks a reader slot */
+    int commit_rc; /* writer only: why the last commit failed; 0: not */
+    uint64_t store_id, epoch;
+    uint64_t format;              /* what `meta` says */
+    atomic_uint_fast64_t damaged; /* rows of `log` met that cannot be read */
+    atomic_int_fast64_t damaged_told_us; /* mono; when the log was told */
+    bool read_only;
+};
+struct store_env *store_env(struct store *st);
+
+/* A store of an earlier format becomes one of SCHEMA_FORMAT, in a transaction that
+ * writes; e->format is the caller's to set once that is committed. */
+enum store_err store_put_format(struct store_env *e, MDB_txn *txn);
+
+/* End of the last page of the last commit, in bytes: an upper bound of
+ * store_used() that costs nothing. */
+uint64_t store_end(struct store_env *e);
+/* Bytes of the map not free for reuse, as the last commit left it: last page
+ * less the free-list pages that no reader's snapshot still needs. So a pinned
+ * reader makes it grow with every commit. Walks the free list (one page per
+ * freed transaction): ask only when store_end() is over the limit.
+ * *ret_pinned (may be NULL): bytes of it that are free but for a reader's snapshot.
+ * `txn`: a read-only one to look with, or NULL, in the writer's thread only (LMDB
+ * hides the free list from write transactions; NULL is allowed while one is
+ * open). */
+enum store_err store_used(struct store_env *e, MDB_txn *txn,
+                          uint64_t *ret_used, uint64_t *ret_pinned);
+/* fallocate()s data.mdb in steps so that `used` (store_end() will do) plus
+ * disk_reserve lies in allocated blocks. Cheap when it does already. Writer
+ * only. DISK_FULL. On filesystems that cannot, the file is only made so long. */
+enum store_err store_preallocate(struct store_env *e, uint64_t used);
+/* mdb_txn_commit(), which ends `txn` either way. Writer only.
+ * UNCERTAIN: it failed where it may be on disk all the same; any other error:
+ * surely nothing of it is stored. e->commit_rc: errno or LMDB's code. */
+enum store_err store_commit(struct store_env *e, MDB_txn *txn);
+/* LMDB's return code as one of ours. */
+enum store_err store_from_mdb(int rc);
+
+/* Reads inside a transaction of the caller's, for the writer.
+ * NOTFOUND: no such row. */
+enum store_err store_thing_in(struct store_env *e, MDB_txn *txn,
+                              struct slice topic,
+                              struct thing_state *ret_thing);
+/* Greatest id ever given; 0: none. */
+enum store_err store_head_in(struct store_env *e, MDB_txn *txn,
+                             uint64_t *ret_head);
+/* Those in `meta`; none: OK, count 0. */
+enum store_err store_clock_steps_in(struct store_env *e, MDB_txn *txn,
+                                    struct clock_steps *ret_steps);
+/* When the last writer stopped or was pinged; 0: never. */
+enum store_err store_seen_in(struct store_env *e, MDB_txn *txn,
+                             int64_t *ret_seen_us);
+
+#endif

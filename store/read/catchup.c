@@ -1,0 +1,376 @@
+#include "store/read/catchup.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "store/read/merge.h"
+#include "store/read/reader.h"
+
+/* The cost model of the header. */
+#define COST_ROW 2
+#define COST_SOURCE 8
+#define COST_MESSAGE 4
+/* Fewer entries than this are looked at without further thought. */
+#define SCAN_AT_ONCE 256
+
+enum mode { MODE_PLAN, MODE_FOLLOW, MODE_SCAN, MODE_MERGE };
+
+struct catchup {
+    uint64_t position;
+    enum mode mode;
+    bool all_kinds;
+    uint64_t horizon;      /* SCAN, MERGE: id up to which the choice holds */
+    struct history follow; /* FOLLOW */
+    struct merge *merge;   /* NULL before the first plan */
+
+    /* PLAN */
+    bool planning;
+    uint64_t cost, span;     /* of the merge so far; of the scan */
+    uint64_t rows, messages; /* looked at; to be merged, estimated */
+    size_t at_filter;        /* whose things are being looked at */
+    struct buffer
+        resume; /* topic looked at last; empty: none of this filter */
+
+    size_t count;
+    struct slice filters[];
+};
+
+struct catchup *catchup_new(const struct slice *filters, size_t count,
+                            uint64_t after, bool all_kinds)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += filters[i].len;
+    struct catchup *c =
+        calloc(1, sizeof(*c) + count * sizeof(*filters) + bytes);
+    if (c == NULL)
+        return NULL;
+    c->position = after;
+    c->all_kinds = all_kinds;
+    c->count = count;
+    char *at = (char *)(c->filters + count);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, filters[i].data, filters[i].len);
+        c->filters[i] = slice_of(at, filters[i].len);
+        at += filters[i].len;
+    }
+    if (count == 1 && !all_kinds && !filter_has_wildcard(filters[0])) {
+        c->mode = MODE_FOLLOW;
+        c->follow.topic = c->filters[0];
+        c->follow.ascending = true;
+    }
+    return c;
+}
+
+void catchup_free(struct catchup *c)
+{
+    if (c == NULL)
+        return;
+    merge_free(c->merge);
+    buffer_release(&c->resume);
+    free(c);
+}
+
+uint64_t catchup_position(const struct catchup *c)
+{
+    return c->position;
+}
+
+/* ---- looking at things ------------------------------------------------- */
+
+/* The next thing of a filter, exact or not. */
+static enum store_err next_thing(struct store_reader *r, struct slice filter,
+                                 struct slice after, struct thing_row *ret_row)
+{
+    if (filter_has_wildcard(filter))
+        return store_thing_next(r, filter_prefix(filter), after, ret_row);
+    return after.len > 0 ? STORE_NOTFOUND : store_thing(r, filter, ret_row);
+}
+
+/* Is this the first of the filters that matches the topic? */
+static bool first_match(const struct slice *filters, size_t at,
+                        struct slice topic)
+{
+    for (size_t i = 0; i < at; i++)
+        if (filter_matches(filters[i], topic))
+            return false;
+    return filter_matches(filters[at], topic);
+}
+
+/* One thing, or the end of a filter. false: there is no more of it to be had. */
+static bool gap_look(struct gap_walk *g, struct store_reader *r,
+                     struct slice filter)
+{
+    struct thing_row row;
+
+    if (next_thing(r, filter, buffer_slice(&g->resume), &row) != STORE_OK)
+        return false;
+    if (row.trimmed_id > g->trimmed_id && filter_matches(filter, row.topic))
+        g->trimmed_id = row.trimmed_id;
+    /* Kept over snapshots, so not the row's own bytes. */
+    buffer_clear(&g->resume);
+    buffer_put_slice(&g->resume, row.topic);
+    return buffer_ok(&g->resume);
+}
+
+bool gap_walk_step(struct gap_walk *g, struct store_reader *r,
+                   const struct slice *filters, size_t count, unsigned *budget)
+{
+    while (g->at_filter < count) {
+        if (*budget == 0)
+            return false;
+        --*budget;
+        if (gap_look(g, r, filters[g->at_filter]))
+            continue;
+        g->at_filter++;
+        buffer_clear(&g->resume);
+    }
+    return true;
+}
+
+void gap_walk_release(struct gap_walk *g)
+{
+    buffer_release(&g->resume);
+    *g = (struct gap_walk){0};
+}
+
+bool catchup_gap(struct store_reader *r, const struct slice *filters,
+                 size_t count, uint64_t after, uint64_t *ret_to)
+{
+    struct gap_walk walk = {0};
+    unsigned budget = UINT_MAX;
+
+    while (!gap_walk_step(&walk, r, filters, count, &budget))
+        budget = UINT_MAX;
+    const uint64_t to = walk.trimmed_id;
+    gap_walk_release(&walk);
+    if (to <= after)
+        return false;
+    *ret_to = to;
+    return true;
+}
+
+/* ---- planning ---------------------------------------------------------- */
+
+static void choose_scan(struct catchup *c, uint64_t horizon)
+{
+    c->mode = MODE_SCAN;
+    c->horizon = horizon;
+    c->planning = false;
+}
+
+static void choose_merge(struct catchup *c)
+{
+    merge_run(c->merge);
+    c->mode = MODE_MERGE;
+    c->horizon = merge_end(c->merge);
+    c->planning = false;
+}
+
+static void plan_begin(struct catchup *c, uint64_t head)
+{
+    c->span = head - c->position;
+    if (!c->all_kinds && c->span > SCAN_AT_ONCE && c->merge == NULL)
+        c->merge = merge_new();
+    if (c->all_kinds || c->span <= SCAN_AT_ONCE || c->merge == NULL) {
+        choose_scan(c, head);
+        return;
+    }
+    merge_start(c->merge, c->position, head);
+    c->planning = true;
+    c->cost = 0;
+    c->rows = 0;
+    c->messages = 0;
+    c->at_filter = 0;
+    buffer_clear(&c->resume);
+}
+
+/* Messages after the position, as if they came evenly over the ids. */
+static uint64_t estimate(const struct thing_row *row, uint64_t position)
+{
+    if (position < row->first_id)
+        return row->count;
+    const double share = (double)(row->last_id - position) /
+                         (double)(row->last_id - row->first_id + 1);
+    return 1 + (uint64_t)(share * (double)row->count);
+}
+
+/* Looks at one thing. false: the merge has become dearer than a scan. */
+static bool plan_thing(struct catchup *c, struct store_reader *r,
+                       const struct thing_row *row, enum store_err *ret_err)
+{
+    *ret_err = STORE_OK;
+    c->rows++;
+    c->cost += COST_ROW;
+    if (row->last_id > c->position &&
+        first_match(c->filters, c->at_filter, row->topic)) {
+        const uint64_t messages = estimate(row, c->position);
+        c->messages += messages;
+        c->cost += COST_SOURCE + COST_MESSAGE * messages;
+        if (c->cost <= c->span)
+            *ret_err = merge_offer(c->merge, r, row->topic);
+    }
+    return c->cost <= c->span;
+}
+
+/* Those left out are looked for once more per round. */
+static bool rounds_pay(const struct catchup *c)
+{
+    const uint64_t rounds =
+        merge_full(c->merge) ? c->messages / MERGE_SOURCES : 0;
+
+    return c->cost + rounds * c->rows * COST_ROW <= c->span;
+}
+
+static enum catchup_step plan(struct catchup *c, struct store_reader *r,
+                              uint64_t head, unsigned *budget)
+{
+    struct thing_row row;
+    enum store_err err;
+
+    if (!c->planning)
+        plan_begin(c, head);
+    while (c->planning && *budget > 0) {
+        if (c->at_filter == c->count) {
+            if (rounds_pay(c))
+                choose_merge(c);
+            else
+                choose_scan(c, c->position + c->span);
+            break;
+        }
+        err = next_thing(r, c->filters[c->at_filter], buffer_slice(&c->resume),
+                         &row);
+        --*budget;
+        if (err == STORE_NOTFOUND) {
+            c->at_filter++;
+            buffer_clear(&c->resume);
+            continue;
+        }
+        if (err == STORE_CORRUPT) { /* its row, or a chunk of it */
+            choose_scan(c, c->position + c->span);
+            break;
+        }
+        if (err != STORE_OK)
+            return CATCHUP_FAILED;
+        if (!plan_thing(c, r, &row, &err))
+            choose_scan(c, c->position + c->span);
+        if (err == STORE_CORRUPT)
+            choose_scan(c, c->position + c->span);
+        else if (err != STORE_OK)
+            return CATCHUP_FAILED;
+        /* Kept over snapshots, so not the row's own bytes. */
+        buffer_clear(&c->resume);
+        buffer_put_slice(&c->resume, row.topic);
+        if (!buffer_ok(&c->resume))
+            return CATCHUP_FAILED;
+    }
+    return CATCHUP_MORE;
+}
+
+/* Where a thing's own rows are damaged, the log itself is read. */
+
+/* ---- the three ways ---------------------------------------------------- */
+
+/* Everything up to `id` has been looked at. */
+static enum catchup_step reach(struct catchup *c, uint64_t id)
+{
+    c->position = id;
+    if (c->mode != MODE_FOLLOW && id >= c->horizon)
+        c->mode = MODE_PLAN;
+    return CATCHUP_MORE;
+}
+
+static enum catchup_step follow(struct catchup *c, struct store_reader *r,
+                                uint64_t upto, struct record *ret_record)
+{
+    c->follow.after = c->position;
+    c->follow.before = upto + 1;
+    switch (store_history_next(r, &c->follow, ret_record)) {
+    case STORE_OK: c->position = ret_record->m.id; return CATCHUP_RECORD;
+    case STORE_NOTFOUND: return reach(c, upto);
+    case STORE_CORRUPT: choose_scan(c, upto); return CATCHUP_MORE;
+    default: return CATCHUP_FAILED;
+    }
+}
+
+static bool wanted(const struct catchup *c, const struct message *m)
+{
+    if (m->kind != MESSAGE_MESSAGE && !c->all_kinds)
+        return false;
+    for (size_t i = 0; i < c->count; i++)
+        if (filter_matches(c->filters[i], m->topic))
+            return true;
+    return false;
+}
+
+static enum catchup_step scan(struct catchup *c, struct store_reader *r,
+                              uint64_t upto, unsigned *budget,
+                              struct record *ret_record)
+{
+    while (*budget > 0) {
+        enum store_err err = reader_entry_after(r, c->position, ret_record);
+        --*budget;
+        if (err == STORE_CORRUPT && r->log_at > c->position) {
+            if (r->log_at > upto)
+                return reach(c, upto);
+            reach(c, r->log_at); /* a damaged one */
+            if (c->mode != MODE_SCAN)
+                return CATCHUP_MORE;
+            continue;
+        }
+        if (err == STORE_NOTFOUND ||
+            (err == STORE_OK && ret_record->m.id > upto))
+            return reach(c, upto);
+        if (err == STORE_OK && wanted(c, &ret_record->m)) {
+            err = reader_visible(r, ret_record);
+            if (err == STORE_OK || err == STORE_CORRUPT) {
+                reach(c, ret_record->m.id);
+                return CATCHUP_RECORD;
+            }
+        } else if (err == STORE_OK) {
+            err = STORE_NOTFOUND; /* not one of ours, like a hidden one */
+        }
+        if (err != STORE_NOTFOUND)
+            return CATCHUP_FAILED;
+        c->position = ret_record->m.id;
+    }
+    return CATCHUP_MORE;
+}
+
+static enum catchup_step merge(struct catchup *c, struct store_reader *r,
+                               uint64_t upto, unsigned *budget,
+                               struct record *ret_record)
+{
+    --*budget;
+    switch (merge_next(c->merge, r, upto, ret_record)) {
+    case STORE_OK: reach(c, ret_record->m.id); return CATCHUP_RECORD;
+    case STORE_INVALID: /* removed meanwhile */ return CATCHUP_MORE;
+    case STORE_NOTFOUND: return reach(c, upto);
+    case STORE_CORRUPT: choose_scan(c, upto); return CATCHUP_MORE;
+    default: return CATCHUP_FAILED;
+    }
+}
+
+enum catchup_step catchup_next(struct catchup *c, struct store_reader *r,
+                               uint64_t upto, unsigned budget,
+                               struct record *ret_record)
+{
+    const uint64_t head = store_head(r);
+    enum catchup_step step = CATCHUP_MORE;
+
+    if (upto > head)
+        upto = head;
+    while (step == CATCHUP_MORE && c->position < upto && budget > 0) {
+        const uint64_t limit = c->horizon < upto ? c->horizon : upto;
+        switch (c->mode) {
+        case MODE_PLAN: step = plan(c, r, head, &budget); break;
+        case MODE_FOLLOW: step = follow(c, r, upto, ret_record); break;
+        case MODE_SCAN: step = scan(c, r, limit, &budget, ret_record); break;
+        case MODE_MERGE: step = merge(c, r, limit, &budget, ret_record); break;
+        }
+    }
+    if (step == CATCHUP_MORE && c->position >= upto)
+        return CATCHUP_DONE;
+    return step;
+}

@@ -1,0 +1,320 @@
+#include "store/read/reader.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define TELL_EVERY_US 5000000
+
+/* ---- pool and snapshots ------------------------------------------------ */
+
+bool reader_pool_init(struct reader_pool *p, struct store_env *e)
+{
+    *p = (struct reader_pool){.env = e};
+    return pthread_mutex_init(&p->mutex, NULL) == 0;
+}
+
+static void reader_free(struct store_reader *r)
+{
+    for (size_t i = 0; i < READER_DATABASES; i++)
+        if (r->cursors[i].cursor != NULL)
+            mdb_cursor_close(r->cursors[i].cursor);
+    mdb_txn_abort(r->txn);
+    free(r);
+}
+
+void reader_pool_release(struct reader_pool *p)
+{
+    assert(p->in_use == 0);
+    while (p->idle != NULL) {
+        struct store_reader *r = p->idle;
+        p->idle = r->next;
+        reader_free(r);
+    }
+    pthread_mutex_destroy(&p->mutex);
+}
+
+static int begin_first(struct store_env *e, MDB_txn **ret_txn)
+{
+    int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, ret_txn);
+
+    if (rc == MDB_READERS_FULL) { /* perhaps of slots of dead processes */
+        mdb_reader_check(e->env, NULL);
+        rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, ret_txn);
+    }
+    return rc;
+}
+
+static struct store_reader *reader_new(struct reader_pool *p)
+{
+    struct store_reader *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return NULL;
+    r->env = p->env;
+    r->pool = p;
+    if (begin_first(p->env, &r->txn) != 0) {
+        free(r);
+        return NULL;
+    }
+    mdb_txn_reset(r->txn);
+    return r;
+}
+
+struct store_reader *store_reader_acquire(struct store *st)
+{
+    struct reader_pool *p = store_readers(st);
+
+    pthread_mutex_lock(&p->mutex);
+    struct store_reader *r = p->idle;
+    if (r != NULL)
+        p->idle = r->next;
+    p->in_use++;
+    pthread_mutex_unlock(&p->mutex);
+    if (r != NULL)
+        return r;
+
+    r = reader_new(p);
+    if (r == NULL) {
+        pthread_mutex_lock(&p->mutex);
+        p->in_use--;
+        pthread_mutex_unlock(&p->mutex);
+    }
+    return r;
+}
+
+void store_reader_release(struct store_reader *r)
+{
+    struct reader_pool *p = r->pool;
+
+    store_reader_end(r);
+    pthread_mutex_lock(&p->mutex);
+    r->next = p->idle;
+    p->idle = r;
+    p->in_use--;
+    pthread_mutex_unlock(&p->mutex);
+}
+
+enum store_err store_reader_begin(struct store_reader *r)
+{
+    assert(!r->active);
+    const int rc = mdb_txn_renew(r->txn);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    r->active = true;
+    r->begun++;
+    r->log_at = 0;
+    r->head_known = false;
+    r->trims_known = false;
+    r->steps_known = false;
+    return STORE_OK;
+}
+
+void store_reader_end(struct store_reader *r)
+{
+    if (!r->active)
+        return;
+    mdb_txn_reset(r->txn);
+    r->active = false;
+}
+
+/* ---- rows -------------------------------------------------------------- */
+
+enum store_err reader_cursor(struct store_reader *r, MDB_dbi dbi,
+                             MDB_cursor **ret_cursor)
+{
+    int rc = 0;
+
+    assert(r->active && dbi < READER_DATABASES);
+    if (r->cursors[dbi].cursor == NULL)
+        rc = mdb_cursor_open(r->txn, dbi, &r->cursors[dbi].cursor);
+    else if (r->cursors[dbi].begun != r->begun)
+        rc = mdb_cursor_renew(r->txn, r->cursors[dbi].cursor);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    r->cursors[dbi].begun = r->begun;
+    *ret_cursor = r->cursors[dbi].cursor;
+    return STORE_OK;
+}
+
+enum store_err reader_row(struct store_reader *r, MDB_dbi dbi, MDB_val key,
+                          MDB_val *ret_row)
+{
+    assert(r->active);
+    return store_from_mdb(mdb_get(r->txn, dbi, &key, ret_row));
+}
+
+uint64_t store_head(struct store_reader *r)
+{
+    uint64_t head;
+
+    if (!r->head_known) {
+        if (store_head_in(r->env, r->txn, &head) != STORE_OK)
+            return 0;
+        r->head = head;
+        r->head_known = true;
+    }
+    return r->head;
+}
+
+uint64_t store_epoch(struct store_reader *r)
+{
+    return r->env->epoch;
+}
+
+/* ---- log entries ------------------------------------------------------- */
+
+/* Whoever reads goes on behind it; whoever looks after the disk is told. */
+static void tell_damage(struct store_env *e, uint64_t id)
+{
+    const int64_t now_us = clock_mono_us();
+    int64_t told_us = atomic_load(&e->damaged_told_us);
+
+    atomic_fetch_add(&e->damaged, 1);
+    if ((told_us != 0 && now_us - told_us < TELL_EVERY_US) ||
+        !atomic_compare_exchange_strong(&e->damaged_told_us, &told_us, now_us))
+        return;
+    log_error("store",
+              "%s/data.mdb: entry %" PRIu64 " of the log is damaged and left "
+              "out (%" PRIu64 " times since the start that one was met): see "
+              "'confab check --data %s'",
+              e->dir, id, (uint64_t)atomic_load(&e->damaged), e->dir);
+}
+
+/* Nearly no clock is ever set back, and then this costs nothing. */
+int64_t reader_corrected(struct store_reader *r, uint64_t id, int64_t at_us)
+{
+    if (!r->steps_known) {
+        r->steps.count = 0;
+        /* A row that cannot be read corrects nothing. */
+        if (atomic_load(&r->env->has_clock_steps))
+            store_clock_steps_in(r->env, r->txn, &r->steps);
+        r->steps_known = true;
+    }
+    return clock_steps_correct(&r->steps, id, at_us);
+}
+
+static enum store_err decode_entry(struct store_reader *r, uint64_t id,
+                                   MDB_val row, struct record *ret_record)
+{
+    r->log_at = id;
+    if (!schema_get_record(row, id, ret_record)) {
+        tell_damage(r->env, id);
+        return STORE_CORRUPT;
+    }
+    ret_record->m.at_us = reader_corrected(r, id, ret_record->m.at_us);
+    return STORE_OK;
+}
+
+/* By cursor: LMDB looks in the leaf it stands on first, where neighbours are. */
+enum store_err reader_entry(struct store_reader *r, uint64_t id,
+                            struct record *ret_record)
+{
+    MDB_cursor *cursor;
+    MDB_val key = {sizeof(id), &id}, row;
+
+    const enum store_err err = reader_cursor(r, r->env->db.log, &cursor);
+    if (err != STORE_OK)
+        return err;
+    r->log_at = 0;
+    const int rc = mdb_cursor_get(cursor, &key, &row, MDB_SET);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    return decode_entry(r, id, row, ret_record);
+}
+
+enum store_err reader_entry_after(struct store_reader *r, uint64_t after,
+                                  struct record *ret_record)
+{
+    uint64_t id = after + 1;
+    MDB_cursor *cursor;
+    MDB_val key = {sizeof(id), &id}, row;
+
+    if (after == UINT64_MAX)
+        return STORE_NOTFOUND;
+    const enum store_err err = reader_cursor(r, r->env->db.log, &cursor);
+    if (err != STORE_OK)
+        return err;
+    const MDB_cursor_op op =
+        after != 0 && after == r->log_at ? MDB_NEXT : MDB_SET_RANGE;
+    r->log_at = 0;
+    const int rc = mdb_cursor_get(cursor, &key, &row, op);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    if (key.mv_size != sizeof(id))
+        return STORE_CORRUPT;
+    memcpy(&id, key.mv_data, sizeof(id)); /* keys are aligned to two bytes */
+    return decode_entry(r, id, row, ret_record);
+}
+
+/* Nearly always there is nothing hidden to look for, and this costs nothing. */
+static enum store_err know_trims(struct store_reader *r)
+{
+    MDB_stat stat;
+
+    if (r->trims_known)
+        return STORE_OK;
+    const int rc = mdb_stat(r->txn, r->env->db.trims, &stat);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    r->trims = stat.ms_entries > 0;
+    r->trims_known = true;
+    return STORE_OK;
+}
+
+enum store_err reader_visible(struct store_reader *r,
+                              const struct record *record)
+{
+    struct thing_state t;
+    enum store_err err = know_trims(r);
+
+    if (err != STORE_OK || !r->trims)
+        return err;
+    err = reader_thing(r, record->m.topic, &t);
+    if (err == STORE_NOTFOUND) /* only entries of other kinds: never trimmed */
+        return STORE_OK;
+    if (err == STORE_OK && record->m.id <= t.row.trimmed_id)
+        return STORE_NOTFOUND;
+    return err;
+}
+
+enum store_err store_get(struct store_reader *r, uint64_t id,
+                         struct record *ret_record)
+{
+    struct record record;
+    enum store_err err = reader_entry(r, id, &record);
+
+    if (err == STORE_OK)
+        err = reader_visible(r, &record);
+    if (err == STORE_OK)
+        *ret_record = record;
+    return err;
+}
+
+enum store_err store_next(struct store_reader *r, uint64_t after,
+                          struct record *ret_record)
+{
+    struct record record;
+    enum store_err err;
+
+    for (;;) {
+        err = reader_entry_after(r, after, &record);
+        if (err == STORE_CORRUPT && r->log_at > after) {
+            after = r->log_at;
+            continue;
+        }
+        if (err != STORE_OK)
+            return err;
+        after = record.m.id;
+        err = reader_visible(r, &record);
+        if (err == STORE_NOTFOUND)
+            continue;
+        if (err != STORE_OK && err != STORE_CORRUPT) /* its thing's row */
+            return err;
+        *ret_record = record;
+        return STORE_OK;
+    }
+}

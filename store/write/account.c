@@ -1,0 +1,287 @@
+#include "store/write/account.h"
+
+/* Of a node in a tree: header and place in its page. */
+#define NODE 32u
+/* LMDB puts what is above about half a page into pages of its own. */
+#define PAGE 4096u
+#define INLINE_MAX 2000u
+/* Of a record beyond topic, payload and properties; its share of a chunk row. */
+#define MESSAGE 96u
+#define THING 192u
+#define SESSION 96u
+#define SUBSCRIPTION 64u
+#define ANSWER 48u
+#define HASHED_KEY 401u
+/* What a row of fixed parts may grow by when they change. */
+#define GROWTH_ALWAYS 64u
+
+/* ---- pure ---------------------------------------------------------------- */
+
+static uint64_t in_pages(uint64_t bytes)
+{
+    return bytes <= INLINE_MAX ? bytes : (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+uint64_t account_row_cost(size_t key, size_t row)
+{
+    return NODE + key + in_pages(row);
+}
+
+uint64_t account_message_cost(const struct message *m)
+{
+    return in_pages(MESSAGE + m->topic.len + m->payload.len +
+                    m->content_type.len + m->response_topic.len +
+                    m->correlation.len + m->user_properties.len);
+}
+
+/* A name that is too long for a key is in the row as well as its hash. */
+static uint64_t name_cost(struct slice name)
+{
+    return name.len <= SCHEMA_KEY_MAX ? name.len
+                                      : in_pages(name.len) + HASHED_KEY;
+}
+
+uint64_t account_thing_cost(struct slice topic)
+{
+    return NODE + THING + name_cost(topic);
+}
+
+uint64_t account_session_cost(struct slice identity)
+{
+    return NODE + SESSION + name_cost(identity);
+}
+
+uint64_t account_subscription_cost(struct slice filter)
+{
+    return NODE + SUBSCRIPTION + name_cost(filter);
+}
+
+uint64_t account_key_cost(struct slice token)
+{
+    return account_row_cost(IDEMPOTENCY_HASH, ANSWER + token.len) +
+           account_row_cost(IDEMPOTENCY_HASH + 8, 0);
+}
+
+uint64_t account_plain_cost(struct slice topic, uint64_t count,
+                            uint64_t payload_bytes)
+{
+    return payload_bytes + count * (MESSAGE + topic.len);
+}
+
+uint64_t account_stored_cost(const struct transaction *t,
+                             const struct message *m)
+{
+    return m->id <= t->plain_through
+               ? account_plain_cost(m->topic, 1, m->payload.len)
+               : account_message_cost(m);
+}
+
+uint64_t account_chunk_cost(const struct chunk_row *c, struct slice topic)
+{
+    return c->stored != 0 ? c->stored
+                          : account_plain_cost(topic, c->count, c->bytes);
+}
+
+/* ---- whose --------------------------------------------------------------- */
+
+bool account_is_nobody(const struct token *who)
+{
+    return who->name_len == 1 && who->name[0] == '\0';
+}
+
+enum store_err account_of(struct transaction *t, struct slice name,
+                          struct token **ret_who)
+{
+    const enum store_err err =
+        transaction_token(t, token_valid(name) ? name : ACCOUNT_NOBODY,
+                          ret_who);
+
+    if (err != STORE_CORRUPT)
+        return err;
+    *ret_who = NULL;
+    return STORE_OK;
+}
+
+enum store_err account_of_thing(struct transaction *t, struct thing *thing,
+                                struct token **ret_who)
+{
+    return account_of(t, thing_token(thing), ret_who);
+}
+
+static bool exceeds_share(const struct transaction *t, const struct token *who,
+                          uint64_t more)
+{
+    const uint64_t percent = config_newest(t->config)->limits_token_share;
+    const uint64_t most = t->e->soft_limit / 100 * percent;
+    const uint64_t held = who->usage.bytes + who->usage.session_bytes;
+
+    return percent < 100 && (held > most || more > most - held);
+}
+
+static bool exceeds_plan(const struct token *who, uint64_t more)
+{
+    const uint64_t most = who->plan->session_bytes_max;
+    const uint64_t held = who->usage.session_bytes;
+
+    return !account_is_nobody(who) && most != 0 &&
+           (held > most || more > most - held);
+}
+
+enum command_result account_message_verdict(struct transaction *t,
+                                            const struct token *who,
+                                            uint64_t cost, uint64_t space)
+{
+    if (who != NULL && exceeds_share(t, who, cost))
+        return RESULT_SHARE;
+    if (!space_admits(&t->space, space, t->mono_us))
+        return RESULT_FULL;
+    return t->paused_until_mono_us > t->mono_us ? t->paused_result : RESULT_OK;
+}
+
+enum command_result account_verdict(struct transaction *t,
+                                    const struct token *who, uint64_t more)
+{
+    if (who != NULL && exceeds_plan(who, more))
+        return RESULT_SESSION_BYTES;
+    return account_message_verdict(t, who, more, more + more / 2);
+}
+
+enum command_result account_upkeep_verdict(struct transaction *t,
+                                           uint64_t more)
+{
+    if (!space_admits(&t->space, more, t->mono_us) &&
+        !space_has_upkeep(&t->space, more, t->mono_us))
+        return RESULT_FULL;
+    return RESULT_OK;
+}
+
+/* ---- counting ------------------------------------------------------------ */
+
+static uint64_t *field_of(struct token *who, enum account_part part)
+{
+    return part == ACCOUNT_MESSAGES ? &who->usage.bytes
+                                    : &who->usage.session_bytes;
+}
+
+void account_add(struct transaction *t, struct token *who,
+                 enum account_part part, uint64_t bytes)
+{
+    if (who == NULL)
+        return;
+    token_changed(&t->tokens, who);
+    *field_of(who, part) += bytes;
+}
+
+void account_subtract(struct transaction *t, struct token *who,
+                      enum account_part part, uint64_t bytes)
+{
+    if (who == NULL)
+        return;
+    uint64_t *field = field_of(who, part);
+    token_changed(&t->tokens, who);
+    *field -= bytes < *field ? bytes : *field;
+}
+
+/* Rows of sessions have random keys: their pages are two thirds full. */
+static uint64_t space_for(uint64_t bytes)
+{
+    return bytes + bytes / 2;
+}
+
+static void change(struct transaction *t, struct token *who,
+                   enum account_part part, uint64_t before, uint64_t after)
+{
+    if (after >= before) {
+        account_add(t, who, part, after - before);
+        space_take(&t->space, space_for(after - before));
+    } else {
+        account_subtract(t, who, part, before - after);
+    }
+}
+
+/* Whatever a verdict overlooked: only what frees space gets into the lower half of
+ * the reserve, and what a row that is there may grow by (a position, the time of an
+ * end), since ends are written in any store. Rows of messages are not asked about:
+ * trims copy retained ones. */
+static bool may_put(struct transaction *t, MDB_dbi dbi, MDB_val key,
+                    uint64_t cost)
+{
+    MDB_val old;
+
+    if (space_has_upkeep(&t->space, space_for(cost), t->mono_us))
+        return true;
+    return mdb_get(t->txn, dbi, &key, &old) == 0 &&
+           cost <= account_row_cost(key.mv_size, old.mv_size) + GROWTH_ALWAYS;
+}
+
+enum store_err account_put(struct transaction *t, struct token *who,
+                           enum account_part part, MDB_dbi dbi, MDB_val key)
+{
+    const size_t len = t->row.len;
+    const uint64_t after = account_row_cost(key.mv_size, len);
+    MDB_val v = {len, t->row.data};
+    uint64_t before = 0;
+
+    if (!buffer_ok(&t->row))
+        return STORE_NOMEM;
+    if (part == ACCOUNT_SESSIONS && !may_put(t, dbi, key, after))
+        return STORE_FULL;
+    t->put = true;
+    /* Most are new; of one that is there this tells how long it is. */
+    int rc = mdb_put(t->txn, dbi, &key, &v, MDB_NOOVERWRITE);
+    if (rc == MDB_KEYEXIST) {
+        before = account_row_cost(key.mv_size, v.mv_size);
+        v = (MDB_val){len, t->row.data};
+        rc = mdb_put(t->txn, dbi, &key, &v, 0);
+    }
+    if (rc == 0)
+        change(t, who, part, before, after);
+    return store_from_mdb(rc);
+}
+
+enum store_err account_delete(struct transaction *t, struct token *who,
+                              enum account_part part, MDB_dbi dbi, MDB_val key,
+                              bool *ret_was)
+{
+    MDB_val v;
+    int rc = mdb_get(t->txn, dbi, &key, &v);
+
+    if (ret_was != NULL)
+        *ret_was = rc == 0;
+    if (rc == MDB_NOTFOUND)
+        return STORE_OK;
+    if (rc != 0)
+        return store_from_mdb(rc);
+    const uint64_t before = account_row_cost(key.mv_size, v.mv_size);
+    t->put = true;
+    t->deleted |= before > PAGE; /* small ones are many, and free no page */
+    rc = mdb_del(t->txn, dbi, &key, NULL);
+    if (rc == 0)
+        change(t, who, part, before, 0);
+    return store_from_mdb(rc);
+}
+
+enum store_err account_delete_all(struct transaction *t, struct token *who,
+                                  enum account_part part, MDB_dbi dbi,
+                                  MDB_val prefix)
+{
+    MDB_cursor *cursor = NULL;
+    uint64_t before = 0;
+
+    int rc = mdb_cursor_open(t->txn, dbi, &cursor);
+    while (rc == 0) {
+        MDB_val k = prefix, v;
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+        if (rc != 0 || k.mv_size < prefix.mv_size ||
+            memcmp(k.mv_data, prefix.mv_data, prefix.mv_size) != 0)
+            break;
+        before += account_row_cost(k.mv_size, v.mv_size);
+        rc = mdb_cursor_del(cursor, 0);
+        t->put = t->deleted = true;
+    }
+    if (cursor != NULL) /* opening it may have failed */
+        mdb_cursor_close(cursor);
+    if (before > 0)
+        change(t, who, part, before, 0);
+    return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+}

@@ -1,0 +1,345 @@
+#include "base/log.h"
+#include "store/write/account.h"
+#include "store/write/limits.h"
+
+/* Whatever a plan allows: what one transaction takes (writer.c). */
+#define PAYLOAD_MAX (16u << 20)
+
+static bool well_formed(const struct command *c)
+{
+    const struct message *m = c->message;
+
+    return m != NULL && m->kind == MESSAGE_MESSAGE && m->topic.len > 0 &&
+           m->topic.len <= 65535 && c->operation.len <= OPERATION_MAX &&
+           c->idempotency.len <= IDEMPOTENCY_MAX;
+}
+
+/* What a message is about. */
+struct target {
+    struct thing *thing;
+    struct token
+        *token; /* NULL: the topic is no <token>/<thing>, only the store's
+                            own limits hold */
+    struct token *payer; /* the token's entry, or nobody's */
+};
+
+static enum store_err look_up(struct transaction *t, struct slice topic,
+                              struct target *ret)
+{
+    *ret = (struct target){0};
+    enum store_err err = transaction_thing(t, topic, &ret->thing);
+    if (err == STORE_OK && ret->thing->token_len > 0)
+        err = transaction_token_of(t, ret->thing, &ret->token);
+    ret->payer = ret->token;
+    if (err == STORE_OK && ret->token == NULL)
+        err = account_of_thing(t, ret->thing, &ret->payer);
+    return err;
+}
+
+static void tell_remaining(const struct transaction *t, struct command *c,
+                           const struct token *token)
+{
+    c->remaining = UINT64_MAX;
+    if (token != NULL && !c->uncharged)
+        c->remaining = writes_left(token->plan, &token->usage, t->now_us);
+}
+
+static enum command_result token_verdict(const struct transaction *t,
+                                         const struct token *token)
+{
+    if (token == NULL)
+        return RESULT_OK;
+    if (token->revoked_us != 0)
+        return RESULT_REVOKED;
+    if ((!token->exists || token->implied) &&
+        t->config->tokens_access != ACCESS_OPEN)
+        return RESULT_UNKNOWN_TOKEN;
+    return RESULT_OK;
+}
+
+/* What storing it adds to what its token holds. */
+static uint64_t cost_of(const struct command *c, const struct target *to)
+{
+    const struct message *m = c->message;
+    uint64_t cost = account_message_cost(m);
+
+    if (to->thing->state.row.last_seq == 0)
+        cost += account_thing_cost(m->topic);
+    if (c->idempotency.len > 0)
+        cost += account_key_cost(thing_token(to->thing));
+    return cost;
+}
+
+static enum command_result limits_verdict(struct transaction *t,
+                                          const struct command *c,
+                                          const struct target *to)
+{
+    const struct message_weight weight = {
+        .payload = c->message->payload.len,
+        .cost = cost_of(c, to),
+        .new_thing = to->thing->state.row.last_seq == 0,
+    };
+
+    if (weight.payload > PAYLOAD_MAX)
+        return RESULT_TOO_LARGE;
+    if (to->token != NULL && !c->uncharged) {
+        const enum command_result r =
+            plan_verdict(to->token->plan, &to->token->usage, t->now_us,
+                         &weight);
+        if (r != RESULT_OK)
+            return r;
+    }
+    /* The store's and the disk's word last: the others stay true later. */
+    return account_message_verdict(t, to->payer, weight.cost,
+                                   space_of(c->message));
+}
+
+/* An answer to somebody else, whose token had this name and was deleted. */
+static bool is_of_dead_token(const struct answer *a, const struct token *token)
+{
+    return token != NULL && (!token->exists || a->id <= token->since_id);
+}
+
+static enum store_err idempotency_find(struct transaction *t,
+                                       struct command *c,
+                                       const struct token *token,
+                                       const unsigned char *hash,
+                                       bool *ret_known)
+{
+    struct answer first;
+
+    *ret_known = false;
+    if (c->idempotency.len == 0)
+        return STORE_OK;
+    const enum store_err err =
+        repeat_find(t->e, t->txn, REPEAT_IDEMPOTENCY,
+                    slice_of(hash, IDEMPOTENCY_HASH), &t->clock, &first);
+    if (err != STORE_OK)
+        return err == STORE_NOTFOUND ? STORE_OK : err;
+    if (is_of_dead_token(&first, token))
+        return STORE_OK;
+    c->id = first.id;
+    c->seq = first.seq;
+    c->at_us = first.at_us;
+    c->repeated = *ret_known = true;
+    return STORE_OK;
+}
+
+static enum store_err put_record(struct transaction *t,
+                                 const struct message *m)
+{
+    buffer_clear(&t->row);
+    schema_put_record(&t->row, m);
+    return transaction_append_row(t, m->id);
+}
+
+static enum store_err close_chunk(struct transaction *t, struct thing *thing)
+{
+    struct chunk_row *open = &thing->state.open;
+    struct schema_key key;
+
+    buffer_clear(&t->row);
+    schema_put_chunk(&t->row, open);
+    schema_chunk_key(thing_topic(thing), open->ids[0], &key);
+    const enum store_err err =
+        transaction_put_row(t, t->e->db.chunks, schema_val(&key), 0);
+    *open = (struct chunk_row){0};
+    return err;
+}
+
+static enum store_err add_to_thing(struct transaction *t, struct thing *thing,
+                                   const struct message *m)
+{
+    const uint64_t stored = account_message_cost(m);
+    struct thing_row *row = &thing->state.row;
+    struct chunk_row *open = &thing->state.open;
+
+    thing_changed(&t->things, thing);
+    if (row->count == 0) {
+        row->first_id = m->id;
+        row->first_seq = m->seq;
+    }
+    row->last_id = m->id;
+    row->last_seq = m->seq;
+    row->last_at_us = m->at_us;
+    row->count++;
+    row->bytes += m->payload.len;
+    thing->state.stored += stored;
+    if (open->count == 0) {
+        open->first_seq = m->seq;
+        open->first_at_us = m->at_us;
+    }
+    open->ids[open->count++] = m->id;
+    open->bytes += m->payload.len;
+    open->stored += stored;
+    return open->count == CHUNK_IDS ? close_chunk(t, thing) : STORE_OK;
+}
+
+/* Open mode: the token comes into being with its first write. */
+static enum store_err imply_token(struct transaction *t, struct token *token)
+{
+    const struct token_row row = {
+        .token = slice_of(token->name, token->name_len),
+        .plan = slice_str(token->plan->name),
+        .created_us = t->now_us,
+        .implied = true,
+        .since_id = t->head,
+    };
+    return token_put(&t->tokens, t->e, t->txn, &t->row, token, &row);
+}
+
+static enum store_err charge(struct transaction *t, const struct command *c,
+                             const struct target *to)
+{
+    struct token *token = to->token;
+
+    if (token != NULL && !token->exists) {
+        const enum store_err err = imply_token(t, token);
+        if (err != STORE_OK)
+            return err;
+    }
+    account_add(t, to->payer, ACCOUNT_MESSAGES,
+                account_message_cost(c->message));
+    if (to->thing->state.row.last_seq == 0) {
+        account_add(t, to->payer, ACCOUNT_MESSAGES,
+                    account_thing_cost(c->message->topic));
+        if (to->payer != NULL)
+            to->payer->usage.things++;
+    }
+    if (token != NULL && !c->uncharged)
+        count_write(&token->usage, t->now_us, c->window_start_us);
+    return STORE_OK;
+}
+
+static void number(struct transaction *t, struct command *c,
+                   const struct thing *thing)
+{
+    const struct thing_row *row = &thing->state.row;
+    struct message *m = c->message;
+
+    m->id = c->id = t->head + 1;
+    m->seq = c->seq = row->last_seq + 1;
+    /* Never decreasing within a thing, even when the clock is set back. */
+    const int64_t last_us =
+        clock_steps_correct(&t->clock.steps, row->last_id, row->last_at_us);
+    m->at_us = c->at_us = t->now_us > last_us ? t->now_us : last_us;
+}
+
+static enum store_err remember(struct transaction *t, const struct command *c,
+                               const struct target *to,
+                               const unsigned char *hash)
+{
+    const struct answer answer = {.when_us = t->now_us,
+                                  .id = c->id,
+                                  .seq = c->seq,
+                                  .at_us = c->at_us,
+                                  .payer = thing_token(to->thing)};
+    bool is_new;
+
+    if (c->idempotency.len == 0)
+        return STORE_OK;
+    t->remembered[REPEAT_IDEMPOTENCY]++;
+    const enum store_err err =
+        repeat_remember(t->e, t->txn, REPEAT_IDEMPOTENCY,
+                        slice_of(hash, IDEMPOTENCY_HASH), &answer, &is_new);
+    if (err == STORE_OK && is_new)
+        account_add(t, to->payer, ACCOUNT_MESSAGES,
+                    account_key_cost(answer.payer));
+    return err;
+}
+
+static enum store_err store(struct transaction *t, struct command *c,
+                            const struct target *to, const unsigned char *hash)
+{
+    struct thing *thing = to->thing;
+    struct message *m = c->message;
+
+    number(t, c, thing);
+    enum store_err err = put_record(t, m);
+    if (err == STORE_OK)
+        err = charge(t, c, to); /* looks at the row as it was */
+    if (err == STORE_OK)
+        err = add_to_thing(t, thing, m);
+    if (err == STORE_OK && m->retain)
+        err = retained_set(t, thing, to->payer, m);
+    if (err == STORE_OK)
+        err = remember(t, c, to, hash);
+    if (err == STORE_OK)
+        err = operation_remember(t, c);
+    if (err == STORE_OK)
+        err = session_mark_apply(t, c);
+    if (err != STORE_OK)
+        return err;
+    thing->keep = to->token != NULL ? to->token->plan->retention_count : 0;
+    space_take(&t->space, space_of(m));
+    t->head = m->id;
+    t->appended++;
+    batch_add(t->batch, message_ref(m));
+    return STORE_OK;
+}
+
+/* Everything that only reads. c->result is OK and not c->repeated: store it. */
+static enum store_err decide(struct transaction *t, struct command *c,
+                             struct target *ret, unsigned char *ret_hash)
+{
+    bool known = false;
+
+    enum store_err err = look_up(t, c->message->topic, ret);
+    if (err == STORE_OK)
+        err = operation_find(t, c, &known);
+    if (err != STORE_OK || known)
+        return err;
+    c->result = token_verdict(t, ret->token);
+    if (c->result != RESULT_OK)
+        return STORE_OK;
+    if (c->idempotency.len > 0)
+        idempotency_hash(c->message->topic, c->idempotency, ret_hash);
+    err = idempotency_find(t, c, ret->token, ret_hash, &known);
+    if (err != STORE_OK || known)
+        return err;
+    c->result = limits_verdict(t, c, ret);
+    if (c->result == RESULT_OK)
+        c->result = session_mark_verdict(t, c);
+    return STORE_OK;
+}
+
+enum store_err append_apply(struct transaction *t, struct command *c)
+{
+    unsigned char hash[IDEMPOTENCY_HASH];
+    struct target to = {0};
+
+    if (!well_formed(c)) {
+        c->result = RESULT_INVALID;
+        return STORE_OK;
+    }
+    enum store_err err = decide(t, c, &to, hash);
+    if (err == STORE_CORRUPT) {
+        /* One row nobody can read: its topic's trouble, not the batch's. */
+        log_error("store", "a row that message needs is damaged: refused");
+        c->result = RESULT_IO;
+        return STORE_OK;
+    }
+    if (err == STORE_OK && c->result == RESULT_OK && !c->repeated)
+        err = store(t, c, &to, hash);
+    if (err != STORE_OK)
+        return err;
+    if (c->result == RESULT_REVOKED || c->result == RESULT_UNKNOWN_TOKEN)
+        c->remaining = 0;
+    else
+        tell_remaining(t, c, to.token);
+    if (c->result == RESULT_RATE)
+        c->retry_after_s = window_ends_in_s(&to.token->usage, t->now_us);
+    return STORE_OK;
+}
+
+enum store_err event_apply(struct transaction *t, struct command *c)
+{
+    if (c->message == NULL || c->message->kind != MESSAGE_EVENT) {
+        c->result = RESULT_INVALID;
+        return STORE_OK;
+    }
+    c->message->at_us = c->at_us = t->now_us;
+    batch_add(t->batch, message_ref(c->message));
+    t->events++;
+    return STORE_OK;
+}

@@ -1,0 +1,446 @@
+#include "store/write/group_commit.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/disk_fault.h"
+#include "base/log.h"
+#include "store/write/account.h"
+#include "store/write/erase.h"
+#include "store/write/trim.h"
+
+/* After disk or map refused two commands in a row, appends are refused for so
+ * long without trying. */
+#define PAUSE_US 100000
+#define REFUSED_MAX 2
+/* Housekeeping that failed or cannot go on is not tried again before this. */
+#define HOUSEKEEP_AGAIN_US 1000000
+#define TELL_EVERY_US 5000000
+
+enum store_err group_commit_init(struct group_commit *g, struct store *st,
+                                 const struct writer_opts *opts,
+                                 struct commit_stats *stats)
+{
+    *g = (struct group_commit){
+        .stats = stats,
+        .now_us = opts->now_us != NULL ? opts->now_us : clock_real_us,
+        .on_batch = opts->on_batch,
+        .arg = opts->arg,
+        .has_room = true,
+        .told_accepting = true,
+    };
+    sweep_init(&g->sweep, opts->config);
+    /* Wills that became due meanwhile are published first. */
+    g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;
+    g->keys_next_us = g->sessions.next_us;
+    enum store_err err = transaction_init(&g->t, st, opts->config);
+    if (err == STORE_OK) {
+        /* A full store must open all the same: it is tried again at the next
+         * start. */
+        const enum store_err counted = account_upgrade(&g->t);
+        if (counted != STORE_OK)
+            log_error("store",
+                      "counting what tokens hold: %s; their limits hold "
+                      "for less than they have",
+                      store_strerror(counted));
+        const enum store_err recovered = session_recover(&g->t, g->now_us());
+        if (recovered != STORE_OK)
+            log_warn("store", "sessions of the last run: %s",
+                     store_strerror(recovered));
+        if (recovered == STORE_UNCERTAIN)
+            err = recovered;
+    }
+    return err;
+}
+
+/* So that the next start knows how long nobody looked at the clock. What keeps
+ * it from being written is said by whoever needs the disk next. */
+static void note_last_seen(struct group_commit *g)
+{
+    struct transaction *t = &g->t;
+
+    if (transaction_begin(t, 0, g->now_us(), clock_mono_us()) != STORE_OK)
+        return;
+    if (transaction_open(t) == STORE_OK && transaction_touch(t) == STORE_OK) {
+        if (transaction_commit(t) == STORE_OK)
+            batch_unref(t->batch);
+    } else {
+        transaction_abort(t);
+    }
+    t->batch = NULL;
+}
+
+void group_commit_release(struct group_commit *g)
+{
+    note_last_seen(g);
+    transaction_release(&g->t);
+}
+
+/* ---- one command ------------------------------------------------------ */
+
+static void reset(struct command *c)
+{
+    c->result = RESULT_OK;
+    c->repeated = false;
+    c->id = c->seq = 0;
+    c->at_us = 0;
+    c->remaining = UINT64_MAX;
+    c->retry_after_s = 0;
+    c->removed = 0;
+    c->more = false;
+    if (c->kind == COMMAND_APPEND && c->message != NULL)
+        c->message->id = c->message->seq = 0;
+}
+
+static enum store_err apply(struct transaction *t, struct command *c)
+{
+    reset(c);
+    if (c->kind == COMMAND_EVENT)
+        return event_apply(t, c);
+    const enum store_err err = transaction_open(t);
+    if (err != STORE_OK)
+        return err;
+    switch (c->kind) {
+    case COMMAND_APPEND: return append_apply(t, c);
+    case COMMAND_TOKEN_CREATE: return token_create_apply(t, c);
+    case COMMAND_TOKEN_REVOKE: return token_revoke_apply(t, c);
+    case COMMAND_TOKEN_SET: return token_set_apply(t, c);
+    case COMMAND_TOKEN_DELETE: return token_delete_apply(t, c);
+    case COMMAND_THING_PURGE: return thing_purge_apply(t, c);
+    case COMMAND_USAGE: return usage_apply(t, c);
+    case COMMAND_PING: return ping_apply(t, c);
+    case COMMAND_TRIM: return trim_apply(t, c);
+    case COMMAND_SESSION_OPEN: return session_open_apply(t, c);
+    case COMMAND_SESSION_SAVE: return session_save_apply(t, c);
+    case COMMAND_GROUP_SAVE: return group_save_apply(t, c);
+    case COMMAND_EVENT: break;
+    }
+    c->result = RESULT_INVALID;
+    return STORE_OK;
+}
+
+/* ---- housekeeping ----------------------------------------------------- */
+
+/* A full store that has just been trimmed: appends are refused before they
+ * are committed, so without this nothing would ever make the pages usable. */
+static bool waits_for_freed_pages(const struct group_commit *g)
+{
+    return g->freed_last && !g->has_room;
+}
+
+/* Most are forgotten with the commits of new ones. Where there are no new ones, what
+ * the store, or a token's share of it, is full of may be they. */
+#define STEP_KEYS 1024
+
+static bool keys_due(const struct group_commit *g)
+{
+    const int64_t now_us = g->now_us();
+
+    return now_us >= g->keys_next_us ||
+           now_us < g->keys_next_us - SWEEP_EVERY_US;
+}
+
+static enum store_err forget_keys(struct group_commit *g)
+{
+    enum store_err err = STORE_OK;
+    unsigned forgotten, most = 0;
+
+    for (int kind = 0; err == STORE_OK && kind < REPEAT_KIND_COUNT; kind++) {
+        err =
+            repeat_purge(&g->t, (enum repeat_kind)kind, STEP_KEYS, &forgotten);
+        most = err == STORE_OK && forgotten > most ? forgotten : most;
+    }
+    g->t.deleted |= most > 0;
+    if (most < STEP_KEYS)
+        g->keys_next_us = g->t.now_us + SWEEP_EVERY_US;
+    return err;
+}
+
+int64_t housekeeping_wait(const struct group_commit *g)
+{
+    const bool due = g->t.trims_waiting || g->t.erasures_waiting ||
+                     sweep_due(&g->sweep, g->now_us()) ||
+                     session_sweep_due(&g->sessions, g->now_us()) ||
+                     keys_due(g) || waits_for_freed_pages(g);
+    const int64_t left_us = g->housekeep_mono_us - clock_mono_us();
+
+    if (due)
+        return left_us > 0 ? left_us : 0;
+    return sweep_needed(&g->sweep) ? HOUSEKEEP_AGAIN_US : SWEEP_EVERY_US;
+}
+
+static enum store_err housekeep(struct group_commit *g)
+{
+    struct transaction *t = &g->t;
+    enum store_err err = transaction_open(t);
+
+    if (err == STORE_OK && t->trims_waiting)
+        err = trim_leftovers(t);
+    if (err == STORE_OK && t->erasures_waiting)
+        err = erase_step(t);
+    if (err == STORE_OK && sweep_due(&g->sweep, t->now_us))
+        err = sweep_step(&g->sweep, t);
+    if (err == STORE_OK && session_sweep_due(&g->sessions, t->now_us))
+        err = session_sweep_step(&g->sessions, t);
+    if (err == STORE_OK && keys_due(g))
+        err = forget_keys(g);
+    if (err == STORE_OK && waits_for_freed_pages(g))
+        err = transaction_touch(t);
+    g->housekept = true;
+    return err;
+}
+
+/* The count of retention belongs to the appends; the rest rides along when
+ * the commit is paid for anyway. */
+static enum store_err ride_along(struct group_commit *g)
+{
+    if (!transaction_changed(&g->t))
+        return STORE_OK;
+    const enum store_err err = retention_after_appends(&g->t);
+    if (err != STORE_OK || housekeeping_wait(g) != 0)
+        return err;
+    return housekeep(g);
+}
+
+static void pause_housekeeping(struct group_commit *g)
+{
+    g->housekeep_mono_us = clock_mono_us() + HOUSEKEEP_AGAIN_US;
+}
+
+/* ---- one transaction -------------------------------------------------- */
+
+static void tell_accepting(struct group_commit *g, bool accepting)
+{
+    const int64_t mono_us = g->t.mono_us;
+
+    if (accepting == g->told_accepting ||
+        (g->told_mono_us != 0 && mono_us - g->told_mono_us < TELL_EVERY_US))
+        return;
+    g->told_accepting = accepting;
+    g->told_mono_us = mono_us;
+    if (accepting)
+        log_info("store", "messages are accepted again");
+    else if (!g->has_room)
+        log_warn("store", "messages are refused: %s",
+                 store_strerror(g->t.space.disk_full ? STORE_DISK_FULL
+                                                     : STORE_FULL));
+    else
+        log_warn("store", "messages are refused: %s",
+                 command_text(g->t.paused_result));
+}
+
+static bool is_accepting(struct group_commit *g)
+{
+    struct transaction *t = &g->t;
+
+    if (t->space.room_known)
+        g->has_room = space_admits(&t->space, SPACE_USUAL, t->mono_us);
+    const bool accepting = g->has_room && t->paused_until_mono_us == 0;
+    tell_accepting(g, accepting);
+    return accepting;
+}
+
+/* The only thread that writes it: no need to lock the bus. */
+static void step(struct group_commit *g)
+{
+    const uint64_t steps =
+        atomic_load_explicit(&g->steps, memory_order_relaxed);
+
+    atomic_store_explicit(&g->steps, steps + 1, memory_order_relaxed);
+}
+
+static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
+{
+    struct transaction *t = &g->t;
+
+    *ret_commit_us = -1;
+    if (!transaction_changed(t))
+        return transaction_commit(t);
+    const int64_t begin_us = clock_mono_us();
+    atomic_store(&g->committing, true);
+    const enum store_err err = transaction_commit(t);
+    atomic_store(&g->committing, false);
+    step(g);
+    *ret_commit_us = clock_mono_us() - begin_us;
+    if (err == STORE_OK) {
+        g->refused_in_a_row = 0;
+        g->freed_last = t->deleted;
+        t->paused_until_mono_us = 0;
+    }
+    return err;
+}
+
+static void count(struct group_commit *g, int64_t commit_us, uint64_t refused)
+{
+    const struct writer_stats more = {
+        .last_commit_us = commit_us >= 0 ? g->now_us() : 0,
+        .accepting = is_accepting(g),
+        .appended = g->t.appended,
+        .events = g->t.events,
+        .refused = refused,
+        .trimmed = g->t.trimmed,
+        .sessions_expired = g->t.sessions_expired,
+    };
+    commit_stats_add(g->stats, &more, commit_us);
+}
+
+/* ---- when the disk fails ---------------------------------------------- */
+
+static bool is_disk_error(enum store_err err)
+{
+    return err == STORE_IO || err == STORE_DISK_FULL ||
+           err == STORE_ACCESS /* EROFS: remounted after an error */;
+}
+
+/* Whoever looks after the disk wants to know of each failure, also when the next
+ * attempt goes well. */
+static void tell_failure(struct group_commit *g, enum store_err err)
+{
+    const struct store_env *e = g->t.e;
+    const int64_t mono_us = clock_mono_us();
+
+    g->failures++;
+    if (g->failed_mono_us != 0 && mono_us - g->failed_mono_us < TELL_EVERY_US)
+        return;
+    g->failed_mono_us = mono_us;
+    log_error("store",
+              "%s/data.mdb: writing failed: %s%s%s (%" PRIu64
+              " times since the start); it is tried again, and what cannot be "
+              "stored is refused",
+              e->dir, store_strerror(err), e->commit_rc > 0 ? ": " : "",
+              e->commit_rc > 0 ? strerror(e->commit_rc) : "", g->failures);
+}
+
+/* The transaction may be on disk or not, and LMDB writes no more. "Refused"
+ * might be untrue and "stored" as well, so nobody is answered: clients send
+ * again what they have no answer for, and the next process knows what is there. */
+static _Noreturn void give_up(const struct group_commit *g)
+{
+    const struct store_env *e = g->t.e;
+
+    log_error(
+        "store",
+        "%s/data.mdb: the disk failed in the middle of a commit%s%s. "
+        "Whether it is stored shows when the file is opened again: ending "
+        "with status %d, for a restart. Clients send again what was not "
+        "acknowledged. Look for the disk's errors (dmesg)",
+        e->dir, e->commit_rc > 0 ? ": " : "",
+        e->commit_rc > 0 ? strerror(e->commit_rc) : "", EXIT_DISK);
+    disk_fault_end();
+}
+
+static enum store_err attempt(struct group_commit *g, struct command **c,
+                              size_t n, bool with_housekeeping,
+                              int64_t *ret_commit_us)
+{
+    const struct sweep sweep = g->sweep;
+    const struct session_sweep sessions = g->sessions;
+    struct transaction *t = &g->t;
+
+    g->housekept = false;
+    enum store_err err = transaction_begin(t, n, g->now_us(), clock_mono_us());
+    if (err != STORE_OK)
+        return err;
+    for (size_t i = 0; err == STORE_OK && i < n; i++) {
+        err = apply(t, c[i]);
+        step(g);
+    }
+    if (err == STORE_OK && with_housekeeping)
+        err = n > 0 ? ride_along(g) : housekeep(g);
+    if (err == STORE_OK) {
+        err = commit(g, ret_commit_us);
+    } else {
+        transaction_abort(t);
+    }
+    if (err == STORE_UNCERTAIN)
+        give_up(g);
+    if (is_disk_error(err))
+        tell_failure(g, err);
+    if (err != STORE_OK && err != STORE_CORRUPT)
+        g->sweep = sweep, g->sessions = sessions;
+    return err;
+}
+
+/* ---- answering -------------------------------------------------------- */
+
+static void answer(struct group_commit *g, struct command **c, size_t n,
+                   int64_t commit_us)
+{
+    struct batch *b = g->t.batch;
+    uint64_t refused = 0;
+
+    g->t.batch = NULL;
+    for (size_t i = 0; i < n; i++)
+        refused += c[i]->result != RESULT_OK;
+    count(g, commit_us, refused);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && c[end]->done == c[i]->done; end++)
+            ;
+        c[i]->done(c + i, end - i);
+    }
+    if (b->count > 0 && g->on_batch != NULL)
+        g->on_batch(g->arg, b);
+    batch_unref(b);
+}
+
+static void refuse(struct group_commit *g, struct command *c,
+                   enum store_err err)
+{
+    struct transaction *t = &g->t;
+
+    reset(c);
+    c->result =
+        store_is_full(err) || err == STORE_NOMEM ? RESULT_FULL : RESULT_IO;
+    c->remaining = 0;
+    if ((err == STORE_FULL || is_disk_error(err)) &&
+        ++g->refused_in_a_row >= REFUSED_MAX) {
+        t->paused_until_mono_us = clock_mono_us() + PAUSE_US;
+        t->paused_result = c->result;
+    }
+    t->appended = t->events = t->trimmed = t->sessions_expired = 0;
+    count(g, -1, 1);
+    c->done(&c, 1);
+}
+
+static void run(struct group_commit *g, struct command **c, size_t n,
+                bool with_housekeeping)
+{
+    int64_t commit_us = -1;
+
+    enum store_err err = attempt(g, c, n, with_housekeeping, &commit_us);
+    if (err != STORE_OK && with_housekeeping) {
+        pause_housekeeping(g);
+        if (n == 1) /* it may have been the housekeeping's fault */
+            err = attempt(g, c, n, false, &commit_us);
+    }
+    if (err == STORE_OK) {
+        answer(g, c, n, commit_us);
+    } else if (n == 1) {
+        refuse(g, c[0], err);
+    } else {
+        run(g, c, n / 2, false);
+        run(g, c + n / 2, n - n / 2, false);
+    }
+}
+
+void group_commit_run(struct group_commit *g, struct command **c, size_t n)
+{
+    run(g, c, n, true);
+}
+
+void housekeeping_run(struct group_commit *g)
+{
+    int64_t commit_us = -1;
+
+    const enum store_err err = attempt(g, NULL, 0, true, &commit_us);
+    if (err != STORE_OK) {
+        pause_housekeeping(g);
+        if (err != STORE_FULL && !is_disk_error(err)) /* told already */
+            log_error("store", "housekeeping: %s", store_strerror(err));
+        return;
+    }
+    if (commit_us < 0 && !g->sweep.walking && !g->sessions.walking)
+        pause_housekeeping(g);
+    answer(g, NULL, 0, commit_us);
+}

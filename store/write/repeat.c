@@ -1,0 +1,272 @@
+#include "store/write/repeat.h"
+
+#include "store/write/account.h"
+
+#include <sodium.h>
+
+#define ANSWER_FIELDS 5
+
+struct kind {
+    MDB_dbi rows, by_time;
+    int64_t keep_us;
+    uint64_t most;
+};
+
+/* Two rows each: of a small store they must not take a large part. But no fewer
+ * than the link may have under way and waiting. */
+#define PAIR_BYTES 256
+#define LEAST_ROWS 20000
+
+static uint64_t most_of(const struct store_env *e, uint64_t most)
+{
+    const uint64_t room = e->soft_limit / 16 / PAIR_BYTES;
+
+    if (most <= LEAST_ROWS || room >= most)
+        return most;
+    return room > LEAST_ROWS ? room : LEAST_ROWS;
+}
+
+static struct kind kind_of(const struct store_env *e, enum repeat_kind kind)
+{
+    switch (kind) {
+#define X(name, database, seconds, most)                                      \
+    case REPEAT_##name:                                                       \
+        return (struct kind){e->db.database, e->db.database##_by_time,        \
+                             INT64_C(1000000) * (seconds), most_of(e, most)};
+        REPEAT_KINDS(X)
+#undef X
+    case REPEAT_KIND_COUNT: break;
+    }
+    return (struct kind){0};
+}
+
+void idempotency_hash(struct slice topic, struct slice key,
+                      unsigned char ret_hash[IDEMPOTENCY_HASH])
+{
+    crypto_generichash_state state;
+    const uint64_t topic_len = topic.len;
+
+    crypto_generichash_init(&state, NULL, 0, IDEMPOTENCY_HASH);
+    /* The length first: topic "a", key "bc" is not topic "ab", key "c". */
+    crypto_generichash_update(&state, (const void *)&topic_len,
+                              sizeof(topic_len));
+    crypto_generichash_update(&state, topic.data, topic.len);
+    crypto_generichash_update(&state, key.data, key.len);
+    crypto_generichash_final(&state, ret_hash, IDEMPOTENCY_HASH);
+}
+
+static void put_u64(unsigned char *p, uint64_t v)
+{
+    for (int i = 7; i >= 0; i--, v >>= 8)
+        p[i] = (unsigned char)v;
+}
+
+static uint64_t get_u64(const unsigned char *p)
+{
+    uint64_t v = 0;
+
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
+/* A msgpack array like every row: version, then the fields, always as
+ * `uint 64`, so that they need no parser; of idempotency keys then the payer. */
+#define ROW_SIZE (2 + 9 * ANSWER_FIELDS)
+#define ROW_MAX (ROW_SIZE + 2 + TOKEN_MAX)
+
+static size_t encode(unsigned char row[ROW_MAX], const struct answer *a)
+{
+    const uint64_t fields[ANSWER_FIELDS] = {(uint64_t)a->when_us, a->id,
+                                            a->seq, (uint64_t)a->at_us,
+                                            a->removed};
+    row[0] = 0x90 | (ANSWER_FIELDS + 1); /* fixarray */
+    row[1] = SCHEMA_VERSION;
+    for (size_t i = 0; i < ANSWER_FIELDS; i++) {
+        row[2 + 9 * i] = 0xcf; /* uint 64 */
+        put_u64(row + 3 + 9 * i, fields[i]);
+    }
+    if (a->payer.data == NULL)
+        return ROW_SIZE;
+    row[0]++;
+    row[ROW_SIZE] = 0xd9; /* str 8 */
+    row[ROW_SIZE + 1] = (unsigned char)a->payer.len;
+    memcpy(row + ROW_SIZE + 2, a->payer.data, a->payer.len);
+    return ROW_SIZE + 2 + a->payer.len;
+}
+
+static bool decode(MDB_val v, struct answer *ret_answer)
+{
+    const unsigned char *row = v.mv_data;
+    uint64_t fields[ANSWER_FIELDS];
+
+    if (v.mv_size < ROW_SIZE || (row[0] & 0xf0) != 0x90 ||
+        (row[0] & 0x0f) < ANSWER_FIELDS + 1)
+        return false;
+    for (size_t i = 0; i < ANSWER_FIELDS; i++) {
+        if (row[2 + 9 * i] != 0xcf)
+            return false;
+        fields[i] = get_u64(row + 3 + 9 * i);
+    }
+    *ret_answer = (struct answer){.when_us = (int64_t)fields[0],
+                                  .id = fields[1],
+                                  .seq = fields[2],
+                                  .at_us = (int64_t)fields[3],
+                                  .removed = fields[4]};
+    if (v.mv_size >= ROW_SIZE + 2 && row[ROW_SIZE] == 0xd9 &&
+        v.mv_size - ROW_SIZE - 2 >= row[ROW_SIZE + 1])
+        ret_answer->payer = slice_of(row + ROW_SIZE + 2, row[ROW_SIZE + 1]);
+    return true;
+}
+
+enum store_err repeat_find(struct store_env *e, MDB_txn *txn,
+                           enum repeat_kind kind, struct slice key,
+                           const struct wall_clock *clock,
+                           struct answer *ret_answer)
+{
+    const struct kind of = kind_of(e, kind);
+    struct answer answer;
+    MDB_val k = {key.len, (void *)key.data}, v;
+    const int rc = mdb_get(txn, of.rows, &k, &v);
+
+    if (rc != 0)
+        return store_from_mdb(rc);
+    if (!decode(v, &answer))
+        return STORE_CORRUPT;
+    if (kind == REPEAT_IDEMPOTENCY &&
+        wall_clock_age_us(clock, answer.when_us) >= of.keep_us)
+        return STORE_NOTFOUND;
+    *ret_answer = answer;
+    return STORE_OK;
+}
+
+/* by_time: big-endian time, then the key itself; no value. */
+struct time_key {
+    unsigned char bytes[8 + OPERATION_MAX];
+};
+
+static MDB_val time_key(struct time_key *k, int64_t when_us, struct slice key)
+{
+    put_u64(k->bytes, (uint64_t)when_us);
+    memcpy(k->bytes + 8, key.data, key.len);
+    return (MDB_val){8 + key.len, k->bytes};
+}
+
+enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
+                               enum repeat_kind kind, struct slice key,
+                               const struct answer *answer, bool *ret_new)
+{
+    const struct kind of = kind_of(e, kind);
+    unsigned char row[ROW_MAX];
+    struct time_key time;
+    const size_t len = encode(row, answer);
+    MDB_val k = {key.len, (void *)key.data}, v = {len, row};
+    MDB_val none = {0, NULL};
+
+    int rc = mdb_put(txn, of.rows, &k, &v, MDB_NOOVERWRITE);
+    if (ret_new != NULL)
+        *ret_new = rc == 0;
+    if (rc == MDB_KEYEXIST) {
+        v = (MDB_val){len, row};
+        rc = mdb_put(txn, of.rows, &k, &v, 0);
+    }
+    if (rc == 0) {
+        k = time_key(&time, answer->when_us, key);
+        rc = mdb_put(txn, of.by_time, &k, &none, 0);
+    }
+    return store_from_mdb(rc);
+}
+
+/* The row, unless it was remembered again later, and what it counts. */
+static enum store_err forget(struct transaction *t, MDB_dbi rows,
+                             MDB_val by_time)
+{
+    const unsigned char *p = by_time.mv_data;
+    enum store_err err = STORE_OK;
+    struct answer answer = {0};
+    struct token *who;
+    MDB_val k = {by_time.mv_size - 8, (void *)(p + 8)}, v;
+    int rc = mdb_get(t->txn, rows, &k, &v);
+
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+    if (decode(v, &answer) && answer.when_us != (int64_t)get_u64(p))
+        return STORE_OK;
+    if (answer.payer.data != NULL) {
+        const uint64_t cost = account_key_cost(answer.payer);
+        err = account_of(t, answer.payer, &who);
+        if (err == STORE_OK)
+            account_subtract(t, who, ACCOUNT_MESSAGES, cost);
+    }
+    return err == STORE_OK ? store_from_mdb(mdb_del(t->txn, rows, &k, NULL))
+                           : err;
+}
+
+/* The oldest; NOTFOUND: none (may be forgotten). */
+static enum store_err forget_first(struct transaction *t,
+                                   const struct kind *of, MDB_cursor *cursor,
+                                   uint64_t rows)
+{
+    MDB_val k, v;
+    const int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
+
+    if (rc != 0 || k.mv_size <= 8)
+        return rc == 0 ? STORE_NOTFOUND : store_from_mdb(rc);
+    const int64_t when_us = (int64_t)get_u64(k.mv_data);
+    if (wall_clock_age_us(&t->clock, when_us) < of->keep_us &&
+        (of->most == 0 || rows <= of->most))
+        return STORE_NOTFOUND;
+    t->put = true;
+    const enum store_err err = forget(t, of->rows, k);
+    return err == STORE_OK ? store_from_mdb(mdb_cursor_del(cursor, 0)) : err;
+}
+
+/* What was remembered while the clock was ahead stands behind all the rest. */
+static enum store_err forget_last(struct transaction *t, const struct kind *of,
+                                  MDB_cursor *cursor)
+{
+    MDB_val k, v;
+    const int rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+
+    if (rc != 0 || k.mv_size <= 8)
+        return rc == 0 ? STORE_NOTFOUND : store_from_mdb(rc);
+    const int64_t when_us = (int64_t)get_u64(k.mv_data);
+    if (when_us <= t->now_us ||
+        wall_clock_age_us(&t->clock, when_us) < of->keep_us)
+        return STORE_NOTFOUND;
+    t->put = true;
+    const enum store_err err = forget(t, of->rows, k);
+    return err == STORE_OK ? store_from_mdb(mdb_cursor_del(cursor, 0)) : err;
+}
+
+enum store_err repeat_purge(struct transaction *t, enum repeat_kind kind,
+                            unsigned most, unsigned *ret_forgotten)
+{
+    const struct kind of = kind_of(t->e, kind);
+    enum store_err err = STORE_OK;
+    MDB_cursor *cursor = NULL;
+    unsigned n = 0;
+    MDB_stat stat;
+
+    *ret_forgotten = 0;
+    int rc = mdb_stat(t->txn, of.by_time, &stat);
+    if (rc != 0 || stat.ms_entries == 0)
+        return store_from_mdb(rc);
+    rc = mdb_cursor_open(t->txn, of.by_time, &cursor);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    for (; n < most; n++) {
+        err = forget_first(t, &of, cursor, stat.ms_entries - n);
+        if (err != STORE_OK)
+            break;
+    }
+    if (err == STORE_NOTFOUND && t->clock.steps.count > 0)
+        for (; n < most; n++) {
+            err = forget_last(t, &of, cursor);
+            if (err != STORE_OK)
+                break;
+        }
+    mdb_cursor_close(cursor);
+    *ret_forgotten = n;
+    return err == STORE_NOTFOUND ? STORE_OK : err;
+}

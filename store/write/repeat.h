@@ -1,0 +1,60 @@
+/* Answers to requests that may come again, so that a repeat is answered
+ * without storing twice: by operation id (the link re-sends what it has no
+ * PUBACK for) and by Idempotency-Key (an HTTP client retries). Remembered in
+ * the transaction that stores the message, so both survive a crash together,
+ * and a twin in the same transaction already finds it. Writer's thread only. */
+#ifndef CONFAB_STORE_WRITE_REPEAT_H
+#define CONFAB_STORE_WRITE_REPEAT_H
+
+#include "store/format/schema.h"
+
+struct transaction;
+
+/* X(name, database, remembered at least for seconds, most rows; 0: no bound).
+ * Operation ids are many and soon over, and take a sixteenth of the store at most;
+ * idempotency keys count for their token (store/write/account.h). */
+#define REPEAT_KINDS(X)                                                       \
+    X(OPERATION, operations, 600, 1000000)                                    \
+    X(IDEMPOTENCY, idempotency, 86400, 0)
+
+enum repeat_kind {
+#define X(name, database, seconds, most) REPEAT_##name,
+    REPEAT_KINDS(X)
+#undef X
+        REPEAT_KIND_COUNT
+};
+
+#define OPERATION_MAX 64
+#define IDEMPOTENCY_MAX 256
+#define IDEMPOTENCY_HASH 32
+
+struct answer {
+    int64_t when_us; /* remembered at */
+    uint64_t id, seq;
+    int64_t at_us;
+    uint64_t removed;
+    struct slice
+        payer; /* IDEMPOTENCY: token that the row counts for; data NULL:
+                           it counts for nobody, not even ACCOUNT_NOBODY */
+};
+
+/* Key of an Idempotency-Key: BLAKE2b of topic and key, which are told apart. */
+void idempotency_hash(struct slice topic, struct slice key,
+                      unsigned char ret_hash[IDEMPOTENCY_HASH]);
+
+/* NOTFOUND: not seen before, or an idempotency key of more than 24 h ago. An
+ * operation id is found as long as it is there. */
+enum store_err repeat_find(struct store_env *e, MDB_txn *txn,
+                           enum repeat_kind kind, struct slice key,
+                           const struct wall_clock *clock,
+                           struct answer *ret_answer);
+/* *ret_new (may be NULL): it was not remembered before. */
+enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
+                               enum repeat_kind kind, struct slice key,
+                               const struct answer *answer, bool *ret_new);
+/* Forgets up to `most` of the oldest that may be forgotten; *ret_forgotten of
+ * them. */
+enum store_err repeat_purge(struct transaction *t, enum repeat_kind kind,
+                            unsigned most, unsigned *ret_forgotten);
+
+#endif

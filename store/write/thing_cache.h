@@ -1,0 +1,87 @@
+/* The writer's memory of things: their rows as the open transaction would
+ * leave them, written back once per commit however many messages came.
+ *
+ * Least recently used entries go first; those changed since the last commit
+ * stay until thing_cache_committed() or _aborted(). Writer's thread only. */
+#ifndef CONFAB_STORE_WRITE_THING_CACHE_H
+#define CONFAB_STORE_WRITE_THING_CACHE_H
+
+#include <sys/queue.h>
+
+#include "base/name_hash.h"
+#include "store/format/schema.h"
+
+#define THING_CACHE_ENTRIES 65536
+#define THING_CACHE_BYTES (64u << 20) /* names may have 65,535 bytes */
+
+struct token;
+
+struct thing {
+    struct thing_state state; /* row.topic is the name below */
+    uint64_t keep;            /* plan's retention_count; 0: all */
+    uint64_t retained_id;     /* of the retained message; 0: none */
+    bool retained_known;      /* retained_id was looked up */
+    bool pending;             /* has a row in `trims` */
+    bool pending_known;       /* pending was looked up */
+    bool dirty;
+    uint16_t token_len; /* bytes of the token; 0: no <token>/<thing> */
+    struct token *token; /* its token's entry, as long as the token cache is of
+                            `token_generation`; see transaction_token_of() */
+    uint64_t token_generation;
+    UT_hash_handle hh;
+    TAILQ_ENTRY(thing) age;
+    STAILQ_ENTRY(thing) change;
+    size_t name_len;
+    char name[];
+};
+
+STAILQ_HEAD(thing_changes, thing);
+
+/* Found last, by a cheap hash of their names: most topics are published to again
+ * soon, and SipHash would be a tenth of what their message costs here. Whoever
+ * picks names that collide in it only gets SipHash back. */
+#define THING_CACHE_RECENT 1024
+
+struct thing_cache {
+    struct thing *by_name;
+    struct thing *recent[THING_CACHE_RECENT];
+    TAILQ_HEAD(thing_ages, thing) by_age; /* most recently used first */
+    struct thing_changes changed;
+    size_t entries, bytes;
+};
+
+void thing_cache_init(struct thing_cache *c);
+void thing_cache_release(struct thing_cache *c);
+
+/* The entry of `topic`, read inside `txn` when it is not in memory. A topic
+ * never written to gets one with state.row.last_seq = 0. The pointer is valid
+ * until thing_cache_committed() or _aborted().
+ * STORE_CORRUPT: its row cannot be read. */
+enum store_err thing_cache_get(struct thing_cache *c, struct store_env *e,
+                               MDB_txn *txn, struct slice topic,
+                               struct thing **ret_thing);
+
+/* Its row, or what is known of it, changed in the open transaction. */
+void thing_changed(struct thing_cache *c, struct thing *thing);
+
+/* Its row is to go: as if it had never been written to. */
+void thing_removed(struct thing_cache *c, struct thing *thing);
+
+/* Writes the changed rows, deletes those of things that were removed; `row` is
+ * scratch. */
+enum store_err thing_cache_flush(struct thing_cache *c, struct store_env *e,
+                                 MDB_txn *txn, struct buffer *row);
+void thing_cache_committed(struct thing_cache *c);
+void thing_cache_aborted(struct thing_cache *c); /* forgets what changed */
+
+static inline struct slice thing_topic(const struct thing *t)
+{
+    return slice_of(t->name, t->name_len);
+}
+
+static inline struct slice thing_token(const struct thing *t)
+{
+    return slice_of(t->name, t->token_len);
+}
+
+#endif

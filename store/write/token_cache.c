@@ -1,0 +1,250 @@
+#include "store/write/token_cache.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+/* Plan of tokens that come into being by their first write in open mode. */
+#define PLAN_IMPLIED "local"
+
+void token_cache_init(struct token_cache *c, const struct config *config)
+{
+    *c = (struct token_cache){.config = config,
+                              .plans_of = config_newest(config),
+                              .generation = 1};
+    TAILQ_INIT(&c->by_age);
+    STAILQ_INIT(&c->changed);
+}
+
+static void forget(struct token_cache *c, struct token *t)
+{
+    HASH_DEL(c->by_name, t);
+    TAILQ_REMOVE(&c->by_age, t, age);
+    c->entries--;
+    c->generation++;
+    free(t);
+}
+
+void token_cache_follow_settings(struct token_cache *c)
+{
+    const struct config *newest = config_newest(c->config);
+
+    if (newest == c->plans_of)
+        return;
+    c->plans_of = newest;
+    token_cache_release(c);
+}
+
+void token_cache_release(struct token_cache *c)
+{
+    struct token *t;
+
+    STAILQ_INIT(&c->changed);
+    while ((t = TAILQ_FIRST(&c->by_age)) != NULL)
+        forget(c, t);
+}
+
+static void tell_missing(struct token_cache *c, struct slice plan)
+{
+    const unsigned max = sizeof(c->told_names) / sizeof(c->told_names[0]);
+
+    for (unsigned i = 0; i < c->told; i++)
+        if (slice_eq(plan, slice_str(c->told_names[i])))
+            return;
+    /* Too many different ones, or too long to remember: silence, not a flood. */
+    if (c->told == max || plan.len >= CONFIG_NAME_MAX)
+        return;
+    memcpy(c->told_names[c->told], plan.data, plan.len);
+    c->told_names[c->told][plan.len] = '\0';
+    log_warn("store",
+             "plan %s of some tokens is not configured: plan %s "
+             "applies to them",
+             c->told_names[c->told],
+             config_newest(c->config)->tokens_default_plan);
+    c->told++;
+}
+
+static const struct plan *plan_of(struct token_cache *c, struct slice name)
+{
+    const struct plan *p = config_plan(c->config, name);
+
+    if (p == NULL) {
+        tell_missing(c, name);
+        p = config_plan(c->config,
+                        slice_str(
+                            config_newest(c->config)->tokens_default_plan));
+    }
+    assert(p != NULL); /* config_finish() made sure of the default */
+    return p;
+}
+
+static enum store_err load_usage(struct token *t, struct store_env *e,
+                                 MDB_txn *txn)
+{
+    MDB_val k = {t->name_len, t->name}, v;
+    const int rc = mdb_get(txn, e->db.usage, &k, &v);
+
+    if (rc == MDB_NOTFOUND)
+        return STORE_OK;
+    if (rc != 0)
+        return store_from_mdb(rc);
+    return schema_get_usage(v, &t->usage) ? STORE_OK : STORE_CORRUPT;
+}
+
+static enum store_err load(struct token_cache *c, struct token *t,
+                           struct store_env *e, MDB_txn *txn)
+{
+    MDB_val k = {t->name_len, t->name}, v;
+    struct token_row row;
+    const int rc = mdb_get(txn, e->db.tokens, &k, &v);
+
+    if (rc == MDB_NOTFOUND) { /* what it holds is counted all the same */
+        t->plan = plan_of(c, slice_str(PLAN_IMPLIED));
+        return load_usage(t, e, txn);
+    }
+    if (rc != 0)
+        return store_from_mdb(rc);
+    if (!schema_get_token(k, v, &row))
+        return STORE_CORRUPT;
+    t->exists = true;
+    t->implied = row.implied;
+    t->revoked_us = row.revoked_us;
+    t->since_id = row.since_id;
+    t->plan = plan_of(c, row.plan);
+    return load_usage(t, e, txn);
+}
+
+void token_cache_used(struct token_cache *c, struct token *t)
+{
+    if (t == TAILQ_FIRST(&c->by_age))
+        return;
+    TAILQ_REMOVE(&c->by_age, t, age);
+    TAILQ_INSERT_HEAD(&c->by_age, t, age);
+}
+
+enum store_err token_cache_get(struct token_cache *c, struct store_env *e,
+                               MDB_txn *txn, struct slice name,
+                               struct token **ret_token)
+{
+    struct token *t = NULL;
+
+    HASH_FIND(hh, c->by_name, name.data, name.len, t);
+    if (t != NULL) {
+        token_cache_used(c, t);
+        *ret_token = t;
+        return STORE_OK;
+    }
+    assert(name.len > 0 && name.len <= TOKEN_MAX);
+    t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return STORE_NOMEM;
+    memcpy(t->name, name.data, name.len);
+    t->name_len = name.len;
+    const enum store_err err = load(c, t, e, txn);
+    if (err != STORE_OK) {
+        free(t);
+        return err;
+    }
+    HASH_ADD_KEYPTR(hh, c->by_name, t->name, t->name_len, t);
+    if (t->hh.tbl == NULL) {
+        free(t);
+        return STORE_NOMEM;
+    }
+    TAILQ_INSERT_HEAD(&c->by_age, t, age);
+    c->entries++;
+    *ret_token = t;
+    return STORE_OK;
+}
+
+void token_changed(struct token_cache *c, struct token *t)
+{
+    if (t->dirty)
+        return;
+    t->dirty = true;
+    STAILQ_INSERT_TAIL(&c->changed, t, change);
+}
+
+enum store_err token_put(struct token_cache *c, struct store_env *e,
+                         MDB_txn *txn, struct buffer *row, struct token *t,
+                         const struct token_row *value)
+{
+    buffer_clear(row);
+    schema_put_token(row, value);
+    if (!buffer_ok(row))
+        return STORE_NOMEM;
+    MDB_val k = {t->name_len, t->name}, v = {row->len, row->data};
+    /* Before the put: when it fails the entry must be forgotten. */
+    token_changed(c, t);
+    t->exists = true;
+    t->implied = value->implied;
+    t->revoked_us = value->revoked_us;
+    t->since_id = value->since_id;
+    t->plan = plan_of(c, value->plan);
+    return store_from_mdb(mdb_put(txn, e->db.tokens, &k, &v, 0));
+}
+
+void token_removed(struct token_cache *c, struct token *t)
+{
+    token_changed(c, t);
+    t->exists = t->implied = false;
+    t->revoked_us = 0;
+    t->since_id = 0;
+    t->plan = plan_of(c, slice_str(PLAN_IMPLIED));
+    /* Idempotency-Keys outlive it, and are given back when they expire. */
+    t->usage = (struct usage_row){.bytes = t->usage.bytes};
+}
+
+/* No row says the same. */
+static bool is_nothing(const struct token *t)
+{
+    static const struct usage_row nothing;
+
+    return !t->exists && memcmp(&t->usage, &nothing, sizeof(nothing)) == 0;
+}
+
+enum store_err token_cache_flush(struct token_cache *c, struct store_env *e,
+                                 MDB_txn *txn, struct buffer *row)
+{
+    struct token *t;
+
+    STAILQ_FOREACH (t, &c->changed, change) {
+        MDB_val k = {t->name_len, t->name};
+        if (is_nothing(t)) {
+            const int gone = mdb_del(txn, e->db.usage, &k, NULL);
+            if (gone != 0 && gone != MDB_NOTFOUND)
+                return store_from_mdb(gone);
+            continue;
+        }
+        buffer_clear(row);
+        schema_put_usage(row, &t->usage);
+        if (!buffer_ok(row))
+            return STORE_NOMEM;
+        MDB_val v = {row->len, row->data};
+        const int rc = mdb_put(txn, e->db.usage, &k, &v, 0);
+        if (rc != 0)
+            return store_from_mdb(rc);
+    }
+    return STORE_OK;
+}
+
+void token_cache_committed(struct token_cache *c)
+{
+    struct token *t;
+
+    STAILQ_FOREACH (t, &c->changed, change)
+        t->dirty = false;
+    STAILQ_INIT(&c->changed);
+    while (c->entries > TOKEN_CACHE_ENTRIES)
+        forget(c, TAILQ_LAST(&c->by_age, token_ages));
+}
+
+void token_cache_aborted(struct token_cache *c)
+{
+    while (!STAILQ_EMPTY(&c->changed)) {
+        struct token *t = STAILQ_FIRST(&c->changed);
+        STAILQ_REMOVE_HEAD(&c->changed, change);
+        forget(c, t);
+    }
+    token_cache_committed(c);
+}

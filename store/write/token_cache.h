@@ -1,0 +1,73 @@
+/* The writer's memory of tokens: token row, plan and usage row. Like
+ * store/write/thing_cache.h; a token that does not exist has an entry too, so that
+ * hammering an unknown one costs no read. Writer's thread only. */
+#ifndef CONFAB_STORE_WRITE_TOKEN_CACHE_H
+#define CONFAB_STORE_WRITE_TOKEN_CACHE_H
+
+#include <sys/queue.h>
+
+#include "base/config.h"
+#include "base/name_hash.h"
+#include "store/format/schema.h"
+
+#define TOKEN_CACHE_ENTRIES 16384
+
+struct token {
+    bool exists;
+    bool implied; /* came into being in open mode, and is valid only there */
+    bool dirty; /* usage changed, or the token row was written */
+    int64_t revoked_us;
+    uint64_t since_id; /* as in its row */
+    const struct plan *plan; /* what applies now; never NULL */
+    struct usage_row usage;
+    UT_hash_handle hh;
+    TAILQ_ENTRY(token) age;
+    STAILQ_ENTRY(token) change;
+    size_t name_len;
+    char name[TOKEN_MAX];
+};
+
+struct token_cache {
+    const struct config *config;
+    const struct config *plans_of; /* the newest when entries were made */
+    struct token *by_name;
+    TAILQ_HEAD(token_ages, token) by_age;
+    STAILQ_HEAD(token_changes, token) changed;
+    size_t entries;
+    uint64_t generation; /* grows when an entry is forgotten; from 1 */
+    unsigned told; /* plans missing from the configuration, logged so far */
+    char told_names[16][CONFIG_NAME_MAX];
+};
+
+void token_cache_init(struct token_cache *c, const struct config *config);
+void token_cache_release(struct token_cache *c);
+/* Between transactions: forgets entries whose plans are not those that hold. */
+void token_cache_follow_settings(struct token_cache *c);
+
+/* `name` must be token_valid(), or ACCOUNT_NOBODY (store/write/account.h). One that does not exist gets exists = false
+ * and the plan it would come into being with. A plan that the configuration no
+ * longer has is replaced by tokens.default_plan, which is logged once. The
+ * pointer is valid until token_cache_committed() or _aborted(). */
+enum store_err token_cache_get(struct token_cache *c, struct store_env *e,
+                               MDB_txn *txn, struct slice name,
+                               struct token **ret_token);
+
+/* Tells that an entry got by other means than token_cache_get() is in use. */
+void token_cache_used(struct token_cache *c, struct token *t);
+
+void token_changed(struct token_cache *c, struct token *t);
+
+/* Writes the token row and takes it over into the entry. `plan` must exist. */
+enum store_err token_put(struct token_cache *c, struct store_env *e,
+                         MDB_txn *txn, struct buffer *row, struct token *t,
+                         const struct token_row *value);
+
+/* Its row was deleted; its usage row goes with the flush. */
+void token_removed(struct token_cache *c, struct token *t);
+
+enum store_err token_cache_flush(struct token_cache *c, struct store_env *e,
+                                 MDB_txn *txn, struct buffer *row);
+void token_cache_committed(struct token_cache *c);
+void token_cache_aborted(struct token_cache *c);
+
+#endif

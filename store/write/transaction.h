@@ -1,0 +1,141 @@
+/* The writer's write transaction and what it has touched: how far numbering
+ * is, rows not yet written back, the batch it will offer. Apply functions
+ * (append.c, token_command.c, trim.c) change it; group_commit.c begins, commits
+ * or aborts it. Writer's thread only.
+ *
+ * An apply function returns STORE_OK when the command has its result, a refusal
+ * included. Anything else means that the transaction is spoilt: the caller
+ * aborts it, and every row in memory that changed is forgotten. */
+#ifndef CONFAB_STORE_WRITE_TRANSACTION_H
+#define CONFAB_STORE_WRITE_TRANSACTION_H
+
+#include "store/write/batch.h"
+#include "store/write/repeat.h"
+#include "store/env/room.h"
+#include "store/format/schema.h"
+#include "store/write/thing_cache.h"
+#include "store/write/token_cache.h"
+
+/* Log entries deleted in one transaction: large deletes make LMDB's free list
+ * long, and everybody waits for them. Twice what it may append on top, so that
+ * retention keeps up with any load. */
+#define TRANSACTION_DELETIONS 512
+
+struct transaction {
+    struct store_env *e;
+    const struct config *config;
+    struct thing_cache things;
+    struct token_cache tokens;
+    struct space space;
+    struct wall_clock clock;
+    struct buffer row;       /* scratch of whoever encodes a row */
+    uint64_t committed_head; /* last id of the last commit */
+    uint64_t plain_through;  /* messages up to this id count without their
+                                properties (store/write/account.h) */
+    bool trims_waiting;      /* `trims` may have rows */
+    bool erasures_waiting;   /* `meta` may have rows of store/write/erase.h */
+    /* Appends answer `paused_result` at once before this time: disk or map
+     * refused twice in a row, and trying costs everybody a failed commit. */
+    int64_t paused_until_mono_us; /* 0: not paused */
+    enum command_result paused_result;
+
+    /* Of the open one: */
+    MDB_txn *txn;        /* NULL: nothing needed one yet */
+    MDB_cursor *log_end; /* where `log` is appended to; NULL: not open. LMDB
+                            closes it with the transaction */
+    int64_t now_us, mono_us;
+    int64_t decay_us; /* ≤ now_us: the time by which things are destroyed */
+    uint64_t head;    /* last id given */
+    unsigned deletions; /* log entries it may still delete */
+    unsigned remembered[REPEAT_KIND_COUNT];
+    bool put;     /* something was written besides the changed rows */
+    bool deleted; /* something of which pages come back */
+    struct batch *batch;
+    uint64_t appended, events, trimmed, sessions_expired;
+};
+
+enum store_err transaction_init(struct transaction *t, struct store *st,
+                                const struct config *config);
+void transaction_release(struct transaction *t);
+
+/* For up to `messages` messages. NOMEM: nothing was begun. */
+enum store_err transaction_begin(struct transaction *t, size_t messages,
+                                 int64_t now_us, int64_t mono_us);
+/* Makes sure that t->txn is there; events alone need none. */
+enum store_err transaction_open(struct transaction *t);
+enum store_err transaction_put(struct transaction *t, MDB_dbi dbi, MDB_val key,
+                               MDB_val value, unsigned flags);
+/* The same with t->row as the value. NOMEM: encoding had failed. */
+enum store_err transaction_put_row(struct transaction *t, MDB_dbi dbi,
+                                   MDB_val key, unsigned flags);
+
+/* t->row as the last row of `log`. */
+enum store_err transaction_append_row(struct transaction *t, uint64_t id);
+/* Before anything else changes `log` in this transaction: LMDB would have to
+ * keep the cursor of the appends up with it. */
+void transaction_log_changes(struct transaction *t);
+
+/* Whether a commit would write anything. */
+bool transaction_changed(const struct transaction *t);
+/* Writes back and commits if anything changed, else aborts, which costs no
+ * flush. On failure everything is as before transaction_begin(). Either way
+ * the transaction is over; on success t->batch stays, for the caller to take. */
+enum store_err transaction_commit(struct transaction *t);
+void transaction_abort(struct transaction *t);
+/* For the steps before the writer's thread starts, which have no batch and begin with
+ * transaction_open(): commits what a step changed when it went well (`err`), else
+ * aborts. Returns `err`, or that of the commit. */
+enum store_err transaction_end_step(struct transaction *t, enum store_err err);
+
+/* Entries as the open transaction would leave them. */
+enum store_err transaction_thing(struct transaction *t, struct slice topic,
+                                 struct thing **ret_thing);
+enum store_err transaction_token(struct transaction *t, struct slice name,
+                                 struct token **ret_token);
+/* The token of a thing that has one: without hashing its name each time. */
+enum store_err transaction_token_of(struct transaction *t, struct thing *thing,
+                                    struct token **ret_token);
+
+/* ---- apply functions -------------------------------------------------- */
+
+enum store_err append_apply(struct transaction *t, struct command *c);
+enum store_err event_apply(struct transaction *t, struct command *c);
+enum store_err token_create_apply(struct transaction *t, struct command *c);
+enum store_err token_revoke_apply(struct transaction *t, struct command *c);
+enum store_err token_set_apply(struct transaction *t, struct command *c);
+enum store_err token_delete_apply(struct transaction *t, struct command *c);
+enum store_err thing_purge_apply(struct transaction *t, struct command *c);
+enum store_err usage_apply(struct transaction *t, struct command *c);
+enum store_err ping_apply(struct transaction *t, struct command *c);
+/* A write of next to nothing: the row of `meta` that a ping writes. */
+enum store_err transaction_touch(struct transaction *t);
+enum store_err trim_apply(struct transaction *t, struct command *c);
+
+enum store_err session_open_apply(struct transaction *t, struct command *c);
+enum store_err session_save_apply(struct transaction *t, struct command *c);
+enum store_err group_save_apply(struct transaction *t, struct command *c);
+/* COMMAND_APPEND: whether c->mark has room; c->message was stored: follows it. */
+enum command_result session_mark_verdict(struct transaction *t,
+                                         const struct command *c);
+enum store_err session_mark_apply(struct transaction *t,
+                                  const struct command *c);
+
+/* When c->operation was done before: *ret_known, and c has its first result. */
+enum store_err operation_find(struct transaction *t, struct command *c,
+                              bool *ret_known);
+enum store_err operation_remember(struct transaction *t,
+                                  const struct command *c);
+
+/* ---- retained messages (retained_write.c) ----------------------------- */
+
+/* Learns thing->retained_id. */
+enum store_err retained_load(struct transaction *t, struct thing *thing);
+/* The message just numbered is, or (empty payload) clears, the retained one
+ * (MQTT 5 §3.3.1.3). `who` pays for it (store/write/account.h). */
+enum store_err retained_set(struct transaction *t, struct thing *thing,
+                            struct token *who, const struct message *m);
+/* Log entry thing->retained_id is about to be deleted: keeps the record. */
+enum store_err retained_copy(struct transaction *t, struct thing *thing,
+                             const struct message *m);
+
+#endif

@@ -1,0 +1,419 @@
+#include "store/write/trim.h"
+
+#include "base/log.h"
+#include "store/write/account.h"
+
+enum store_err log_get(struct transaction *t, uint64_t id,
+                       struct record *ret_record)
+{
+    MDB_val k = {sizeof(id), &id}, v;
+    const int rc = mdb_get(t->txn, t->e->db.log, &k, &v);
+
+    if (rc != 0)
+        return store_from_mdb(rc);
+    if (!schema_get_record(v, id, ret_record))
+        return STORE_CORRUPT;
+    ret_record->m.at_us =
+        clock_steps_correct(&t->clock.steps, id, ret_record->m.at_us);
+    return STORE_OK;
+}
+
+/* ---- deleting log entries and chunk rows ------------------------------ */
+
+static enum store_err note_head(struct transaction *t)
+{
+    static char key[] = META_HEAD;
+
+    buffer_clear(&t->row);
+    schema_put_number(&t->row, t->head);
+    return transaction_put_row(t, t->e->db.meta,
+                               (MDB_val){sizeof(key) - 1, key}, 0);
+}
+
+static enum store_err keep_retained(struct transaction *t, struct thing *thing)
+{
+    struct record record;
+    const enum store_err err = log_get(t, thing->retained_id, &record);
+
+    /* A record nobody can read cannot be kept either. */
+    return err == STORE_OK        ? retained_copy(t, thing, &record.m)
+           : err == STORE_CORRUPT ? STORE_OK
+                                  : err;
+}
+
+/* One that is gone already is no error: leftovers may be met twice. */
+static enum store_err log_delete(struct transaction *t, struct thing *thing,
+                                 uint64_t id)
+{
+    enum store_err err = STORE_OK;
+    MDB_val k = {sizeof(id), &id};
+
+    if (id == thing->retained_id)
+        err = keep_retained(t, thing);
+    if (err == STORE_OK && id == t->head)
+        err = note_head(t);
+    if (err != STORE_OK)
+        return err == STORE_NOTFOUND ? STORE_OK : err;
+    t->put = t->deleted = true;
+    if (t->deletions > 0)
+        t->deletions--;
+    transaction_log_changes(t);
+    const int rc = mdb_del(t->txn, t->e->db.log, &k, NULL);
+    return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+}
+
+/* The cursor then stands before the following chunk: chunk_walk_next(). */
+static enum store_err chunk_delete(struct transaction *t, struct chunk_walk *w)
+{
+    t->put = t->deleted = true;
+    return store_from_mdb(mdb_cursor_del(w->cursor, 0));
+}
+
+static enum store_err set_pending(struct transaction *t, struct thing *thing,
+                                  bool pending)
+{
+    struct schema_key key;
+
+    schema_name_key(thing_topic(thing), &key);
+    MDB_val k = schema_val(&key);
+    thing_changed(&t->things, thing); /* so that an abort forgets the flag */
+    thing->pending = pending;
+    if (pending) {
+        t->trims_waiting = true;
+        buffer_clear(&t->row);
+        schema_put_trim(&t->row, thing_topic(thing));
+        return transaction_put_row(t, t->e->db.trims, k, 0);
+    }
+    t->put = true;
+    const int rc = mdb_del(t->txn, t->e->db.trims, &k, NULL);
+    return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+}
+
+static enum store_err load_pending(struct transaction *t, struct thing *thing)
+{
+    struct schema_key key;
+    MDB_val v;
+
+    if (thing->pending_known)
+        return STORE_OK;
+    schema_name_key(thing_topic(thing), &key);
+    MDB_val k = schema_val(&key);
+    const int rc = mdb_get(t->txn, t->e->db.trims, &k, &v);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return store_from_mdb(rc);
+    thing->pending = rc == 0;
+    thing->pending_known = true;
+    return STORE_OK;
+}
+
+enum store_err trim_pending(struct transaction *t, struct thing *thing,
+                            bool *ret_pending)
+{
+    const enum store_err err = load_pending(t, thing);
+
+    *ret_pending = thing->pending;
+    return err;
+}
+
+/* ---- hiding ----------------------------------------------------------- */
+
+/* What one trim takes away, added up before the row is changed. */
+struct trim {
+    struct transaction *t;
+    struct thing *thing;
+    uint64_t through;
+    uint64_t count, bytes, stored;
+    uint64_t last; /* greatest id taken */
+    bool deleting; /* else hidden only; once false, stays so */
+    bool left;     /* something hidden was not deleted */
+};
+
+static enum store_err take(struct trim *trim, uint64_t id, bool count_bytes)
+{
+    if (count_bytes) {
+        struct record record;
+        const enum store_err err = log_get(trim->t, id, &record);
+        if (err == STORE_OK) {
+            trim->bytes += record.m.payload.len;
+            trim->stored += account_stored_cost(trim->t, &record.m);
+        } else if (err != STORE_CORRUPT && err != STORE_NOTFOUND)
+            return err;
+    }
+    trim->count++;
+    trim->last = id;
+    if (!trim->deleting) {
+        trim->left = true;
+        return STORE_OK;
+    }
+    return log_delete(trim->t, trim->thing, id);
+}
+
+static enum store_err take_chunk(struct trim *trim, struct chunk_walk *w)
+{
+    const struct chunk_row *chunk = &w->chunk;
+    const uint64_t first_id = trim->thing->state.row.first_id;
+    const bool to_its_end = chunk->ids[chunk->count - 1] <= trim->through;
+    const bool whole = to_its_end && chunk->ids[0] >= first_id;
+
+    if (trim->t->deletions < CHUNK_IDS)
+        trim->deleting = false;
+    for (unsigned i = 0; i < chunk->count; i++) {
+        if (chunk->ids[i] < first_id)
+            continue;
+        if (chunk->ids[i] > trim->through)
+            return STORE_OK;
+        const enum store_err err = take(trim, chunk->ids[i], !whole);
+        if (err != STORE_OK)
+            return err;
+    }
+    if (whole) {
+        trim->bytes += chunk->bytes;
+        trim->stored += account_chunk_cost(chunk, thing_topic(trim->thing));
+    }
+    return trim->deleting ? chunk_delete(trim->t, w) : STORE_OK;
+}
+
+static enum store_err take_chunks(struct trim *trim, uint64_t *ret_next)
+{
+    const uint64_t first_id = trim->thing->state.row.first_id;
+    struct chunk_walk w;
+
+    enum store_err err =
+        chunk_walk_open(trim->t, &w, thing_topic(trim->thing), first_id);
+    while (err == STORE_OK && w.chunk.ids[0] <= trim->through) {
+        err = take_chunk(trim, &w);
+        if (err != STORE_OK || w.chunk.ids[w.chunk.count - 1] > trim->through)
+            break;
+        err = chunk_walk_next(&w);
+    }
+    *ret_next = 0;
+    for (unsigned i = 0; err == STORE_OK && i < w.chunk.count; i++)
+        if (w.chunk.ids[i] > trim->through) {
+            *ret_next = w.chunk.ids[i];
+            break;
+        }
+    chunk_walk_close(&w);
+    return err == STORE_NOTFOUND ? STORE_OK : err;
+}
+
+/* Damaged records are the only reason for a difference below zero. */
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* Always with their log entries: once out of the open chunk, nothing else
+ * names them. They are 15 at most. */
+static enum store_err take_open(struct trim *trim)
+{
+    struct chunk_row *open = &trim->thing->state.open;
+    const uint64_t bytes_before = trim->bytes, stored_before = trim->stored;
+    const bool deleting = trim->deleting;
+    enum store_err err = STORE_OK;
+    struct record record;
+    unsigned n = 0;
+
+    trim->deleting = true;
+    while (err == STORE_OK && n < open->count && open->ids[n] <= trim->through)
+        err = take(trim, open->ids[n++], true);
+    trim->deleting = deleting;
+    if (err != STORE_OK || n == 0)
+        return err;
+    open->bytes = less(open->bytes, trim->bytes - bytes_before);
+    open->stored = less(open->stored, trim->stored - stored_before);
+    open->count -= n;
+    open->first_seq += n;
+    memmove(open->ids, open->ids + n, open->count * sizeof(open->ids[0]));
+    memset(open->ids + open->count, 0, n * sizeof(open->ids[0]));
+    if (open->count == 0) {
+        *open = (struct chunk_row){0};
+        return STORE_OK;
+    }
+    err = log_get(trim->t, open->ids[0], &record);
+    if (err == STORE_OK)
+        open->first_at_us = record.m.at_us;
+    return err == STORE_CORRUPT || err == STORE_NOTFOUND ? STORE_OK : err;
+}
+
+static void shorten(struct thing_state *state, const struct trim *trim,
+                    uint64_t next_id)
+{
+    struct thing_row *row = &state->row;
+
+    row->trimmed_id = trim->last;
+    row->first_seq += trim->count;
+    row->count -= trim->count;
+    row->bytes = less(row->bytes, trim->bytes);
+    state->stored = less(state->stored, trim->stored);
+    row->first_id = next_id;
+    if (row->count == 0) {
+        row->first_id = row->last_id = 0;
+        row->bytes = state->stored = 0;
+    }
+}
+
+/* What it held, and that something of the token is gone up to there. */
+static enum store_err tell_token(struct transaction *t, struct thing *thing,
+                                 uint64_t bytes)
+{
+    const uint64_t trimmed_id = thing->state.row.trimmed_id;
+    struct token *who;
+    const enum store_err err = account_of_thing(t, thing, &who);
+
+    if (err != STORE_OK)
+        return err;
+    account_subtract(t, who, ACCOUNT_MESSAGES, bytes);
+    if (who != NULL && !account_is_nobody(who) &&
+        who->usage.trimmed_id < trimmed_id) {
+        token_changed(&t->tokens, who);
+        who->usage.trimmed_id = trimmed_id;
+    }
+    return STORE_OK;
+}
+
+static void bound_deletions(struct transaction *t)
+{
+    t->deletions = space_deletions(&t->space, t->deletions, t->mono_us);
+}
+
+enum store_err trim_through(struct transaction *t, struct thing *thing,
+                            uint64_t through, uint64_t *ret_removed)
+{
+    struct thing_row *row = &thing->state.row;
+    const uint64_t stored_before = thing->state.stored;
+    struct trim trim = {.t = t, .thing = thing, .through = through};
+    uint64_t next_id = 0;
+
+    *ret_removed = 0;
+    if (row->count == 0 || through < row->first_id)
+        return STORE_OK;
+    enum store_err err = load_pending(t, thing);
+    if (err == STORE_OK)
+        err = retained_load(t, thing);
+    if (err != STORE_OK)
+        return err;
+    /* Before the first delete, so that an abort forgets the entry. */
+    thing_changed(&t->things, thing);
+    /* Behind leftovers of an earlier trim nothing is deleted: they are found
+     * again by walking from the topic's first chunk up to a visible id. */
+    bound_deletions(t);
+    trim.deleting = !thing->pending && t->deletions > 0;
+    err = take_chunks(&trim, &next_id);
+    if (err == STORE_OK && next_id == 0) {
+        err = take_open(&trim);
+        next_id = thing->state.open.count > 0 ? thing->state.open.ids[0] : 0;
+    }
+    if (err == STORE_OK && trim.left && !thing->pending)
+        err = set_pending(t, thing, true);
+    if (err != STORE_OK)
+        return err;
+    shorten(&thing->state, &trim, next_id);
+    *ret_removed = trim.count;
+    t->trimmed += trim.count;
+    return tell_token(t, thing, stored_before - thing->state.stored);
+}
+
+enum store_err trim_apply(struct transaction *t, struct command *c)
+{
+    struct thing *thing;
+    bool known;
+
+    if (c->topic.len == 0 || c->topic.len > 65535 ||
+        c->operation.len > OPERATION_MAX) {
+        c->result = RESULT_INVALID;
+        return STORE_OK;
+    }
+    enum store_err err = operation_find(t, c, &known);
+    if (err != STORE_OK || known)
+        return err;
+    err = transaction_thing(t, c->topic, &thing);
+    if (err == STORE_CORRUPT) {
+        c->result = RESULT_IO;
+        return STORE_OK;
+    }
+    if (err != STORE_OK)
+        return err;
+    if (thing->state.row.last_seq == 0) {
+        c->result = RESULT_NOT_FOUND;
+        return STORE_OK;
+    }
+    err = trim_through(t, thing, c->through, &c->removed);
+    return err == STORE_OK ? operation_remember(t, c) : err;
+}
+
+/* ---- leftovers -------------------------------------------------------- */
+
+static enum store_err delete_hidden(struct transaction *t, struct thing *thing,
+                                    struct chunk_walk *w, bool *ret_all)
+{
+    const struct chunk_row *chunk = &w->chunk;
+
+    *ret_all = false;
+    for (unsigned i = 0; i < chunk->count; i++) {
+        if (chunk->ids[i] > thing->state.row.trimmed_id)
+            return STORE_OK;
+        const enum store_err err = log_delete(t, thing, chunk->ids[i]);
+        if (err != STORE_OK)
+            return err;
+    }
+    *ret_all = true;
+    return chunk_delete(t, w);
+}
+
+static enum store_err finish_topic(struct transaction *t, struct thing *thing)
+{
+    struct chunk_walk w;
+    bool all = true;
+
+    enum store_err err = retained_load(t, thing);
+    if (err != STORE_OK)
+        return err;
+    err = chunk_walk_open(t, &w, thing_topic(thing), 0);
+    while (err == STORE_OK && all && t->deletions >= CHUNK_IDS) {
+        err = delete_hidden(t, thing, &w, &all);
+        if (err == STORE_OK && all)
+            err = chunk_walk_next(&w);
+    }
+    chunk_walk_close(&w);
+    if (err == STORE_NOTFOUND || (err == STORE_OK && !all))
+        return set_pending(t, thing, false);
+    return err;
+}
+
+/* The first topic that waits; NOTFOUND: none. */
+static enum store_err first_waiting(struct transaction *t,
+                                    struct thing **ret_thing)
+{
+    MDB_cursor *cursor;
+    struct slice topic;
+    MDB_val k, v;
+
+    int rc = mdb_cursor_open(t->txn, t->e->db.trims, &cursor);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
+    mdb_cursor_close(cursor);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    return schema_get_trim(v, &topic) ? transaction_thing(t, topic, ret_thing)
+                                      : STORE_CORRUPT;
+}
+
+enum store_err trim_leftovers(struct transaction *t)
+{
+    struct thing *thing;
+
+    bound_deletions(t);
+    while (t->deletions >= CHUNK_IDS) {
+        enum store_err err = first_waiting(t, &thing);
+        if (err == STORE_NOTFOUND) {
+            t->trims_waiting = false;
+            return STORE_OK;
+        }
+        if (err == STORE_OK)
+            err = finish_topic(t, thing);
+        if (err != STORE_OK)
+            return err;
+    }
+    return STORE_OK;
+}
