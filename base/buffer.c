@@ -178,8 +178,8 @@ void buffer_put_base64(struct buffer *b, struct slice s)
 /* Days since 1970-01-01 to a date of the Gregorian calendar, by the usual
  * arithmetic on eras of 400 years: gmtime_r costs ten times as much, and this
  * runs for many a message sent. */
-static void civil_from_days(int64_t days, int64_t *ret_year, unsigned *ret_month,
-                            unsigned *ret_day)
+static void civil_from_days(int64_t days, int64_t *ret_year,
+                            unsigned *ret_month, unsigned *ret_day)
 {
     days += 719468; /* 0000-03-01 */
     const int64_t era = (days >= 0 ? days : days - 146096) / 146097;

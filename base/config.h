@@ -37,22 +37,22 @@ struct plan {
     char name[CONFIG_NAME_MAX];
     uint64_t writes_per_hour;
     uint64_t reads_per_hour;
-    uint64_t payload_max;  /* bytes of one message */
-    uint64_t connections;  /* MQTT connections and open streams per token */
-    uint64_t inflight;     /* unacknowledged publishes per connection:
+    uint64_t payload_max;    /* bytes of one message */
+    uint64_t connections;    /* MQTT connections and open streams per token */
+    uint64_t inflight;       /* unacknowledged publishes per connection:
                               the Receive Maximum we announce */
     uint64_t sessions_max;   /* stored sessions per token */
     uint64_t session_expiry; /* s; longest a client may ask for */
     uint64_t session_bytes_max; /* what they occupy (store/write/account.h) */
-    uint64_t filters_max;   /* per MQTT client, stored or not */
-    uint64_t client_id_max; /* bytes */
-    uint64_t things_max;    /* per token */
-    uint64_t bytes_max;     /* what a token's messages occupy */
-    uint64_t idle_timeout; /* s; SSE only */
-    uint64_t retry_ms;     /* SSE `retry:` */
-    uint64_t keepalive;    /* s between SSE comments */
-    uint64_t retention_count; /* messages kept per thing */
-    uint64_t retention_age;   /* s a message stays readable */
+    uint64_t filters_max;       /* per MQTT client, stored or not */
+    uint64_t client_id_max;     /* bytes */
+    uint64_t things_max;        /* per token */
+    uint64_t bytes_max;         /* what a token's messages occupy */
+    uint64_t idle_timeout;      /* s; SSE only */
+    uint64_t retry_ms;          /* SSE `retry:` */
+    uint64_t keepalive;         /* s between SSE comments */
+    uint64_t retention_count;   /* messages kept per thing */
+    uint64_t retention_age;     /* s a message stays readable */
 };
 
 struct config {
@@ -60,16 +60,16 @@ struct config {
     uint64_t http_workers;              /* 0: one per core */
     uint64_t http_idle_timeout, http_header_timeout; /* s */
     uint64_t http_body_timeout, http_write_timeout;  /* s */
-    char mqtt_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:1883 */
+    char mqtt_listen[CONFIG_VALUE_MAX];     /* default 127.0.0.1:1883 */
     char mqtt_tls_listen[CONFIG_VALUE_MAX]; /* empty: no TLS */
     char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];
     char mqtt_tls_client_ca[CONFIG_VALUE_MAX]; /* files, or empty */
     enum config_client_cert mqtt_tls_client_cert;
-    uint64_t mqtt_workers;              /* 0: one per core but one */
-    uint64_t mqtt_sys_interval;         /* s; 0: never */
-    uint64_t mqtt_keep_alive_max;       /* s; 0: no limit */
-    char store_path[CONFIG_VALUE_MAX];  /* the data folder; default ./data */
-    uint64_t store_map_size; /* bytes; soft limit; base/map_size.h */
+    uint64_t mqtt_workers;             /* 0: one per core but one */
+    uint64_t mqtt_sys_interval;        /* s; 0: never */
+    uint64_t mqtt_keep_alive_max;      /* s; 0: no limit */
+    char store_path[CONFIG_VALUE_MAX]; /* the data folder; default ./data */
+    uint64_t store_map_size;           /* bytes; soft limit; base/map_size.h */
     uint64_t store_clock_jump_max, store_clock_grace; /* s; wall_clock.h */
     enum config_access tokens_access; /* never AUTO after config_finish():
                                          open iff every listener is loopback */
@@ -81,7 +81,7 @@ struct config {
     uint64_t limits_connections;     /* 0: RLIMIT_NOFILE less 128 */
     uint64_t limits_token_share;     /* percent of store.map_size */
     uint64_t limits_connections_per_address; /* 0: see config_keys.h */
-    uint64_t log_level;              /* enum log_level */
+    uint64_t log_level;                      /* enum log_level */
     struct plan plans[CONFIG_PLANS_MAX]; /* free, home, paid, local first */
     size_t plan_count;
     /* Where the two plans were set: whether there is such a plan is known only

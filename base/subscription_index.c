@@ -33,7 +33,7 @@ struct subscription_index {
     struct index_node **buckets;
     size_t bucket_count; /* a power of two */
     size_t node_count;
-    size_t count; /* subscriptions */
+    size_t count;        /* subscriptions */
     size_t dollar_count; /* of these, to filters that begin with `$` */
     struct index_match *matches;
     size_t match_count, match_cap;

@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "base/vocabulary.h"
-#include "bridge/http/creations.h"
 #include "bridge/front.h"
 #include "bridge/health.h"
+#include "bridge/http/creations.h"
 #include "bridge/http/reads.h"
 
 #define REPORT_US INT64_C(1000000)

@@ -14,11 +14,11 @@ struct bridge;
 struct connection_budget;
 
 struct bridge_opts {
-    const struct config *config; /* borrowed for the bridge's life */
-    struct store *store;         /* read only is enough; borrowed */
-    const char *data_dir;        /* where SOCKET_NAME is; copied */
+    const struct config *config;      /* borrowed for the bridge's life */
+    struct store *store;              /* read only is enough; borrowed */
+    const char *data_dir;             /* where SOCKET_NAME is; copied */
     struct connection_budget *budget; /* limits.connections; borrowed */
-    uint16_t mqtt_port;          /* really bound, for the home page's lines;
+    uint16_t mqtt_port; /* really bound, for the home page's lines;
                                     0: as mqtt.listen says */
 };
 

@@ -32,10 +32,10 @@ struct front {
 struct call {
     struct front *front;
     struct http_request *q;
-    const struct route *route; /* NULL: no such path */
+    const struct route *route;                   /* NULL: no such path */
     struct slice arguments[ROUTE_ARGUMENTS_MAX]; /* token, thing */
     /* X-RateLimit-Remaining of the answer: set by the door as it learns it. */
-    bool is_counted; /* an endpoint of a token: send the header */
+    bool is_counted;    /* an endpoint of a token: send the header */
     bool is_local_only; /* see struct route */
     bool hides_cors;    /* the answer is not for pages from elsewhere */
     uint64_t remaining; /* UINT64_MAX: unlimited, sent as 2147483647 */
@@ -48,9 +48,9 @@ struct call {
 struct route {
     const char *pattern;
     enum http_method method;
-    bool is_counted; /* first argument is a token whose limits apply */
+    bool is_counted;    /* first argument is a token whose limits apply */
     bool is_local_only; /* in open mode, answers only local requests */
-    const char *query; /* names of parameters, see query_check() */
+    const char *query;  /* names of parameters, see query_check() */
     enum http_next (*handle)(struct call *c);
     size_t (*body_max)(struct call *c); /* NULL: nothing kept */
 };
@@ -60,13 +60,14 @@ extern const struct http_handler router;
 
 /* ---- answers: each sends CORS and rate-limit headers --------------------- */
 
-enum http_next answer(struct call *c, unsigned status, const char *content_type,
-                      struct buffer *body);
-enum http_next answer_json(struct call *c, unsigned status, struct buffer *body);
+enum http_next answer(struct call *c, unsigned status,
+                      const char *content_type, struct buffer *body);
+enum http_next answer_json(struct call *c, unsigned status,
+                           struct buffer *body);
 /* {"error":"<text>"}, which no cache may keep (RFC 9111 §4.2.2 lets them keep
  * some errors otherwise). */
-enum http_next answer_error(struct call *c, unsigned status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+enum http_next answer_error(struct call *c, unsigned status, const char *fmt,
+                            ...) __attribute__((format(printf, 3, 4)));
 /* Answers 400 if the query has what the route does not know. */
 bool query_refused(struct call *c);
 /* The headers alone, for answers of other shapes. */

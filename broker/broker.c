@@ -7,18 +7,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/net/client_addresses.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/net/client_addresses.h"
 #include "base/net/connection_budget.h"
 #include "base/net/handover.h"
-#include "base/log.h"
 #include "base/thread.h"
 #include "base/vocabulary.h"
-#include "broker/hub.h"
 #include "broker/accept/listener.h"
 #include "broker/accept/spare.h"
 #include "broker/admin/status.h"
 #include "broker/client/token_connections.h"
+#include "broker/hub.h"
 #include "broker/session/will.h"
 #include "broker/worker.h"
 

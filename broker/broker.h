@@ -19,7 +19,8 @@ struct connection_budget;
 
 struct broker_opts {
     const char *data_dir; /* where the UNIX sockets are made; copied */
-    struct connection_budget *budget; /* limits.connections, borrowed; NULL: one
+    struct connection_budget
+        *budget; /* limits.connections, borrowed; NULL: one
                                          of its own, as the configuration says */
 };
 

@@ -9,8 +9,8 @@
 
 #include "base/buffer.h"
 #include "base/config.h"
-#include "broker/admin/sys.h"
 #include "base/net/tls.h"
+#include "broker/admin/sys.h"
 #include "store/store.h"
 #include "store/write/writer.h"
 
@@ -37,12 +37,12 @@ struct hub {
     struct connection_budget *budget; /* limits.connections; NULL: none */
     /* Of connections that have not said CONNECT; NULL: they are not counted. */
     struct client_addresses *strangers;
-    atomic_uint_fast64_t connections; /* open sockets, all workers */
+    atomic_uint_fast64_t connections;  /* open sockets, all workers */
     atomic_uint_fast64_t unidentified; /* of those, without a CONNECT */
-    atomic_uint_fast64_t attached;    /* connection.number given last */
-    atomic_uint_fast64_t refused;     /* refusal.number given last */
-    atomic_int phase;                 /* enum hub_phase */
-    atomic_uint_fast64_t roll;        /* what workers are to answer with; see
+    atomic_uint_fast64_t attached;     /* connection.number given last */
+    atomic_uint_fast64_t refused;      /* refusal.number given last */
+    atomic_int phase;                  /* enum hub_phase */
+    atomic_uint_fast64_t roll;         /* what workers are to answer with; see
                                          broker_is_alive() */
     atomic_uint busy; /* workers that are not done with the phase yet */
     /* Appends what `$confab/status` answers; any thread. */

@@ -5,19 +5,19 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
-#include "broker/deliver/backlog.h"
-#include "broker/fan_out.h"
 #include "broker/accept/handover_listener.h"
 #include "broker/accept/listener.h"
 #include "broker/accept/lobby.h"
+#include "broker/accept/spare.h"
 #include "broker/admin/roll_call.h"
+#include "broker/deliver/backlog.h"
+#include "broker/fan_out.h"
 #include "broker/session/session.h"
 #include "broker/session/session_restore.h"
-#include "broker/share/share_feed.h"
-#include "broker/share/share_save.h"
-#include "broker/accept/spare.h"
 #include "broker/session/subscribe.h"
 #include "broker/session/will.h"
+#include "broker/share/share_feed.h"
+#include "broker/share/share_save.h"
 
 #define RESULTS_AT_ONCE 256
 #define FAN_OUT_US 5000   /* then sockets are looked at again */

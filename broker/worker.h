@@ -13,20 +13,20 @@
 #include "base/complaint.h"
 #include "base/mailbox.h"
 #include "base/subscription_index.h"
-#include "broker/io/block.h"
+#include "broker/accept/listener.h"
+#include "broker/admin/sys.h"
 #include "broker/client/connection.h"
 #include "broker/client/counters.h"
 #include "broker/client/held.h"
+#include "broker/client/refusals.h"
+#include "broker/client/turn_share.h"
 #include "broker/hub.h"
 #include "broker/index/identifiers.h"
+#include "broker/io/block.h"
 #include "broker/io/image.h"
-#include "broker/accept/listener.h"
 #include "broker/publish/publish.h"
-#include "broker/client/refusals.h"
-#include "broker/share/share.h"
 #include "broker/session/stored_session.h"
-#include "broker/admin/sys.h"
-#include "broker/client/turn_share.h"
+#include "broker/share/share.h"
 
 /* Credits of all connections of a worker together. */
 #define WORKER_COMMANDS_MAX 32768
@@ -49,7 +49,8 @@ struct pending_will;
 struct throttled {
     uint64_t publisher;
     int64_t until_us; /* monotonic */
-    uint64_t writes_per_hour; /* the limit: with another one it may come back */
+    uint64_t
+        writes_per_hour; /* the limit: with another one it may come back */
 };
 #define THROTTLED_MAX 1024
 
@@ -87,7 +88,8 @@ struct worker {
     ev_timer accept_pause; /* out of descriptors */
     int lobby_fd;          /* lobby.h */
     ev_io lobby;
-    struct complaint over_limit, over_address, out_of_descriptors; /* when accepting */
+    struct complaint over_limit, over_address,
+        out_of_descriptors; /* when accepting */
     enum hub_phase phase;
     bool is_busy; /* draining, and counted in hub.busy */
     int64_t closing_until_us;
@@ -101,9 +103,9 @@ struct worker {
     struct {
         uint64_t after;
         struct connection *next;
-    } called;                        /* where the last roll call stopped */
-    struct connection *sessions;     /* by identity */
-    struct session_filter *filters;  /* by connection and filter */
+    } called;                       /* where the last roll call stopped */
+    struct connection *sessions;    /* by identity */
+    struct session_filter *filters; /* by connection and filter */
     struct turns turns; /* who is read from, and fed from the log, when */
     struct unsaved_sessions unsaved; /* stored ones, urgent first */
     ev_timer save_tick;

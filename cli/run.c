@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/net/connection_budget.h"
 #include "base/disk_fault.h"
 #include "base/log.h"
+#include "base/net/connection_budget.h"
 #include "base/version.h"
 #include "bridge/bridge.h"
 #include "broker/broker.h"

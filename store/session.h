@@ -192,7 +192,8 @@ struct session_save {
     size_t removed_count;
     const struct session_subscription *subscriptions;
     size_t subscription_count;
-    bool adds; /* the client asks for the subscriptions: refused where what they
+    bool
+        adds; /* the client asks for the subscriptions: refused where what they
                   add to the rows there are would exceed the plan's bytes, the
                   token's share, or the store. Else something is noted about
                   them, and those that have no row (any more) are left out */

@@ -224,7 +224,8 @@ struct token_row {
     bool
         implied; /* came into being by its first write in open mode: unknown in
                      registered mode until it is created */
-    uint64_t since_id; /* ids up to this one are not its: of a token of this name
+    uint64_t
+        since_id; /* ids up to this one are not its: of a token of this name
                           that was deleted. 0 in rows of versions before */
 };
 /* Revoked ones are given too. ret_row->token is `token` itself. */
@@ -241,7 +242,8 @@ struct usage_row {
     uint64_t bytes;    /* of its messages, properties and things included */
     uint64_t sessions; /* stored MQTT sessions */
     uint64_t session_bytes; /* of these and all that belongs to them */
-    uint64_t trimmed_id; /* the greatest of its things': up to there something may
+    uint64_t
+        trimmed_id; /* the greatest of its things': up to there something may
                             be gone. Of trims since there is this field */
 };
 enum store_err store_usage(struct store_reader *r, struct slice token,

@@ -14,7 +14,7 @@ struct tls {
     bool is_open; /* the handshake is through */
     bool is_over; /* the client will send no more */
     bool is_broken;
-    bool owes_record; /* the library holds one that has to be sent on */
+    bool owes_record;       /* the library holds one that has to be sent on */
     unsigned client_status; /* what is wrong with the client's certificate */
     const char *error;
 };

@@ -37,9 +37,8 @@ bool upgrade_lists(struct slice list, const char *word, bool any_case)
 
     while (at < end) {
         const struct slice one = next_of(&at, end);
-        if (one.len == len &&
-            (any_case ? strncasecmp(one.data, word, len) == 0
-                      : memcmp(one.data, word, len) == 0))
+        if (one.len == len && (any_case ? strncasecmp(one.data, word, len) == 0
+                                        : memcmp(one.data, word, len) == 0))
             return true;
     }
     return false;

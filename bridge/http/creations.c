@@ -41,7 +41,7 @@ void creations_free(struct creations *cs)
 
     if (cs == NULL)
         return;
-    HASH_ITER(hh, cs->by_bytes, a, next) {
+    HASH_ITER (hh, cs->by_bytes, a, next) {
         HASH_DEL(cs->by_bytes, a);
         free(a);
     }
@@ -53,7 +53,7 @@ void creations_free(struct creations *cs)
  * listener (::ffff:a.b.c.d) count by their IPv4 address. */
 static void key_of(struct slice address, unsigned char ret_key[8])
 {
-    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0,
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0,    0,
                                              0, 0, 0, 0, 0xff, 0xff};
     const unsigned char *p = address.data;
 
@@ -108,9 +108,10 @@ bool creations_take(struct creations *cs, struct slice address, int64_t now_us,
     struct address *a = find_or_add(cs, key, now_us);
     if (a == NULL || a->count >= cs->per_hour) {
         granted = false;
-        *ret_retry_s = a == NULL ? 1
-                                 : (uint32_t)((a->start_us + HOUR_US - now_us) /
-                                                  1000000 + 1);
+        *ret_retry_s =
+            a == NULL
+                ? 1
+                : (uint32_t)((a->start_us + HOUR_US - now_us) / 1000000 + 1);
     } else {
         a->count++;
     }

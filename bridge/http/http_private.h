@@ -24,8 +24,8 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
-#include "base/net/client_addresses.h"
 #include "base/complaint.h"
+#include "base/net/client_addresses.h"
 #include "base/net/connection_budget.h"
 #include "bridge/http/http.h"
 #include "bridge/http/http_head.h"

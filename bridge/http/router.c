@@ -24,12 +24,14 @@ static const struct route routes[] = {
     {"/health", HTTP_GET, false, false, NULL, health_get, NULL},
     {"/tokens", HTTP_POST, false, true, "", tokens_post, NULL},
     {"/mqtt", HTTP_GET, false, true, NULL, mqtt_websocket, NULL},
-    {"/{}/chat/{}", HTTP_POST, true, false, "retain", chat_post, chat_body_max},
+    {"/{}/chat/{}", HTTP_POST, true, false, "retain", chat_post,
+     chat_body_max},
     {"/{}/chat/{}/latest", HTTP_GET, true, false, "format", chat_latest, NULL},
     {"/{}/chat/{}/history", HTTP_GET, true, false,
      "limit before after since until order format", chat_history, NULL},
     {"/{}/chat/{}/listen", HTTP_GET, true, false, CURSOR, chat_listen, NULL},
-    {"/{}/listen", HTTP_GET, true, false, "things " CURSOR, chat_listen_many, NULL},
+    {"/{}/listen", HTTP_GET, true, false, "things " CURSOR, chat_listen_many,
+     NULL},
     {"/{}/things", HTTP_GET, true, false, "detail", chat_things, NULL},
 };
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/flat_json.h"
+#include "base/msgpack/pack.h"
 #include "base/topic.h"
 #include "bridge/link/link_properties.h"
-#include "base/msgpack/pack.h"
 
 #define NUMBERS_SIZE 32 /* flags, window, and the heads of all fields */
 

@@ -75,9 +75,9 @@ struct link {
     int64_t refused_said_us;        /* when they were logged last; 0: never */
     struct log_token refused_token; /* the last one's… */
     unsigned refused_code;          /* …and the broker's answer */
-    struct buffer topic;  /* scratch: names as C strings */
-    struct buffer bundle; /* scratch */
-    int64_t stop_at_us;   /* 0: not stopping */
+    struct buffer topic;            /* scratch: names as C strings */
+    struct buffer bundle;           /* scratch */
+    int64_t stop_at_us;             /* 0: not stopping */
     unsigned grace_ms;
 };
 

@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
-#include "bridge/stream/framing.h"
 #include "bridge/link/link.h"
+#include "bridge/stream/framing.h"
 
 enum frame_kind {
     FRAME_MESSAGE, /* topic, id and the event as text */
@@ -21,7 +21,7 @@ struct frame {
     atomic_uint refs;
     enum frame_kind kind;
     uint64_t id;
-    struct slice name; /* topic, filter or token */
+    struct slice name;  /* topic, filter or token */
     struct slice chunk; /* the event as a chunk… */
     struct slice event; /* …and the event alone, a part of it */
     char data[];

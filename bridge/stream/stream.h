@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "base/config.h"
-#include "bridge/stream/framing.h"
 #include "bridge/link/link.h"
+#include "bridge/stream/framing.h"
 #include "store/store.h"
 
 struct streams;

@@ -31,7 +31,7 @@ struct link_subscription {
     bool has_wildcard, has_plus;
     struct subscription pattern; /* in `patterns` while it has wildcards and
                                     a streamer reads it */
-    unsigned readers[]; /* per streamer; the filter's text follows */
+    unsigned readers[];          /* per streamer; the filter's text follows */
 };
 
 TAILQ_HEAD(subscription_queue, link_subscription);

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/net/handover.h"
 #include "base/log.h"
+#include "base/net/handover.h"
 #include "broker/accept/listener.h"
 #include "broker/worker.h"
 

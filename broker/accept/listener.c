@@ -12,11 +12,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/net/client_addresses.h"
 #include "base/net/connection_budget.h"
-#include "base/log.h"
-#include "broker/client/connection.h"
 #include "broker/accept/handover_listener.h"
+#include "broker/client/connection.h"
 #include "broker/worker.h"
 
 #define ACCEPTS_PER_TURN 64

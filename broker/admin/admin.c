@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
-#include "base/topic.h"
-#include "broker/wire/reason.h"
-#include "broker/admin/roll_call.h"
 #include "base/msgpack/unpack.h"
+#include "base/topic.h"
+#include "broker/admin/roll_call.h"
+#include "broker/wire/reason.h"
 
 /* A value of the map: text or a number that is not negative. */
 struct value {

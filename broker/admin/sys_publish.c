@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/topic.h"
-#include "broker/deliver/delivery.h"
 #include "broker/admin/sys.h"
+#include "broker/deliver/delivery.h"
 #include "broker/worker.h"
 
 #define LOAD_TOPICS(topic)                                                    \

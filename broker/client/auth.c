@@ -2,8 +2,8 @@
 
 #include "base/topic.h"
 #include "base/vocabulary.h"
-#include "broker/wire/reason.h"
 #include "broker/admin/sys_topics.h"
+#include "broker/wire/reason.h"
 
 #define PLAN_OF_OPEN_MODE "local"
 

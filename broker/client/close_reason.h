@@ -33,7 +33,7 @@
       "a message could not be stored and MQTT 3 cannot say so")               \
     X(PAYLOAD_FORMAT, payload_format, 0x99, 1,                                \
       "payload is not the UTF-8 it says it is")                               \
-    X(QOS, qos, 0x9b, 1, "QoS above the server's maximum")                     \
+    X(QOS, qos, 0x9b, 1, "QoS above the server's maximum")                    \
     X(SUBSCRIPTION_ID, subscription_id, 0xa1, 1,                              \
       "subscription identifiers are not supported (no longer used)")          \
     X(AUTH_METHOD, auth_method, 0x82, 1,                                      \

@@ -2,17 +2,17 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "broker/deliver/backlog.h"
-#include "broker/client/connection_private.h"
 #include "broker/accept/listener.h"
 #include "broker/accept/lobby.h"
-#include "broker/wire/packet_encode.h"
-#include "broker/client/refusals.h"
-#include "broker/admin/roll_call.h"
-#include "broker/session/session.h"
 #include "broker/accept/spare.h"
-#include "broker/session/stored_session.h"
+#include "broker/admin/roll_call.h"
+#include "broker/client/connection_private.h"
+#include "broker/client/refusals.h"
 #include "broker/client/topic_alias.h"
+#include "broker/deliver/backlog.h"
+#include "broker/session/session.h"
+#include "broker/session/stored_session.h"
+#include "broker/wire/packet_encode.h"
 
 static const struct {
     uint8_t code;
@@ -344,8 +344,8 @@ static void check_keep_alive(struct connection *c)
     const int64_t now_us = c->worker->mono_us;
 
     /* Not read from for want of credits: it may well have said something. */
-    if (c->stalled && (c->commands > 0 || c->starving || c->behind_own ||
-                       c->awaits_turn))
+    if (c->stalled &&
+        (c->commands > 0 || c->starving || c->behind_own || c->awaits_turn))
         c->heard_us = now_us;
     const double silent_s = (double)(now_us - c->heard_us) / 1e6;
     if (silent_s < c->keep_alive_s)
@@ -362,7 +362,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     switch (c->state) {
     case CONNECTION_NEW:
-        if (c->opening || c->starving || c->awaits_turn) /* we are slow, not the client */
+        if (c->opening || c->starving ||
+            c->awaits_turn) /* we are slow, not the client */
             start_timer(c, CONNECT_WITHIN_S);
         else
             connection_close(c, CLOSE_NO_CONNECT, NULL);

@@ -15,14 +15,14 @@
 #include <ev.h>
 #include <sys/queue.h>
 
-#include "base/net/client_addresses.h"
 #include "base/name_hash.h"
+#include "base/net/client_addresses.h"
 #include "broker/client/auth.h"
 #include "broker/client/close_reason.h"
 #include "broker/client/inflight.h"
 #include "broker/io/out_queue.h"
-#include "broker/wire/packet.h"
 #include "broker/io/transport.h"
+#include "broker/wire/packet.h"
 #include "store/message.h"
 
 /* Credits towards the writer: a client that has used them up is not read from
@@ -147,16 +147,16 @@ struct connection {
      * there was when it came. */
     uint64_t awaited_id;
     uint32_t answers_due; /* SUBACK, UNSUBACK, PUBCOMP of the store */
-    bool behind_own; /* its next packet waits for what it published before */
-    bool in_behind;  /* in worker.behind */
+    bool behind_own;   /* its next packet waits for what it published before */
+    bool in_behind;    /* in worker.behind */
     bool behind_store; /* … for a SUBSCRIBE of the same filter (subscribe.h) */
-    bool leaving;    /* said DISCONNECT, and waits for its answers */
+    bool leaving;      /* said DISCONNECT, and waits for its answers */
     enum close_reason leaves_as;
     bool stalled;  /* not read from: credits, answers or hold */
     bool starving; /* in worker.starving: the credits of its worker, or of its
                       token, are used up */
     bool awaits_turn; /* in turn_share.waiting: its token's share is used up */
-    bool held;     /* 3.1.1 over its hourly limit: PUBACK is held back */
+    bool held;        /* 3.1.1 over its hourly limit: PUBACK is held back */
     uint32_t held_retry_s;
 
     /* subscriptions */

@@ -15,9 +15,9 @@
 
 #include "base/log.h"
 #include "broker/accept/connect.h"
-#include "broker/client/connection_private.h"
 #include "broker/accept/listener.h"
 #include "broker/accept/lobby.h"
+#include "broker/client/connection_private.h"
 #include "broker/session/session.h"
 #include "broker/session/subscribe.h"
 

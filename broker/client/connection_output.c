@@ -2,8 +2,8 @@
  * socket takes it. */
 #include <errno.h>
 
-#include "broker/deliver/backlog.h"
 #include "broker/client/connection_private.h"
+#include "broker/deliver/backlog.h"
 
 void connection_touch(struct connection *c)
 {

@@ -1,13 +1,13 @@
 #include "broker/client/flow.h"
 
+#include "broker/client/inbound.h"
 #include "broker/deliver/backlog.h"
 #include "broker/deliver/delivery.h"
-#include "broker/client/inbound.h"
-#include "broker/wire/packet_encode.h"
 #include "broker/publish/publish_private.h"
-#include "broker/wire/reason.h"
-#include "broker/share/share_member.h"
 #include "broker/session/stored_session.h"
+#include "broker/share/share_member.h"
+#include "broker/wire/packet_encode.h"
+#include "broker/wire/reason.h"
 
 static void send_ack(struct connection *c, enum packet_type type,
                      uint16_t packet_id, uint8_t reason)

@@ -34,8 +34,7 @@ static bool make_room(struct inflight *f)
         return true;
     /* Acknowledged from the front, as most are: slide instead of growing. */
     if (f->first > f->cap / 2) {
-        memmove(f->entries, inflight_at(f, 0),
-                f->count * sizeof(*f->entries));
+        memmove(f->entries, inflight_at(f, 0), f->count * sizeof(*f->entries));
         f->first = 0;
         return true;
     }

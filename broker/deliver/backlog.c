@@ -1,9 +1,9 @@
 #include "broker/deliver/backlog.h"
 
 #include "base/clock.h"
+#include "broker/client/flow.h"
 #include "broker/deliver/catch_up.h"
 #include "broker/deliver/delivery.h"
-#include "broker/client/flow.h"
 #include "broker/deliver/retained.h"
 #include "broker/share/share_member.h"
 #include "broker/worker.h"

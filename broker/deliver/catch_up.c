@@ -105,7 +105,8 @@ static bool give(struct connection *c, const struct message *m)
     if (!subscribe_match(c, m, &matched))
         return true;
     /* What came with QoS 0 while the client was away is not kept for it. */
-    if ((m->qos == 0 || matched.qos == 0) && c->stored != NULL && m->id <= c->stored->offline_head)
+    if ((m->qos == 0 || matched.qos == 0) && c->stored != NULL &&
+        m->id <= c->stored->offline_head)
         return true;
     counter_add(&c->worker->counters.catchup_records, 1);
     const struct grant grant = {

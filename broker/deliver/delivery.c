@@ -5,11 +5,11 @@
 
 #include "base/topic.h"
 #include "base/vocabulary.h"
+#include "broker/client/topic_alias.h"
 #include "broker/deliver/catch_up.h"
-#include "broker/share/share_group.h"
 #include "broker/session/stored_session.h"
 #include "broker/session/subscribe.h"
-#include "broker/client/topic_alias.h"
+#include "broker/share/share_group.h"
 #include "broker/worker.h"
 
 /* Smaller payloads are copied with their QoS 1 header: cheaper than a run of

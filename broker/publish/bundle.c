@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "base/msgpack/unpack.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/publish/publish_private.h"
 #include "broker/wire/reason.h"
-#include "base/msgpack/unpack.h"
 
 #define ANSWER_SIZE 128 /* of most */
 

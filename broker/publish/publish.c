@@ -6,9 +6,9 @@
 
 #include "broker/admin/admin.h"
 #include "broker/client/inbound.h"
-#include "broker/wire/reason.h"
-#include "broker/publish/receipt.h"
 #include "broker/client/refusals.h"
+#include "broker/publish/receipt.h"
+#include "broker/wire/reason.h"
 
 #define IDLE_KEPT 4096
 #define HOLD_MAX_S 30

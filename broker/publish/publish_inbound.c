@@ -4,14 +4,14 @@
 
 #include "base/vocabulary.h"
 #include "broker/admin/admin.h"
-#include "broker/publish/bundle.h"
-#include "broker/client/inbound.h"
-#include "broker/publish/publish_private.h"
-#include "broker/wire/reason.h"
-#include "broker/client/refusals.h"
 #include "broker/admin/roll_call.h"
-#include "broker/session/stored_session.h"
+#include "broker/client/inbound.h"
+#include "broker/client/refusals.h"
 #include "broker/client/topic_alias.h"
+#include "broker/publish/bundle.h"
+#include "broker/publish/publish_private.h"
+#include "broker/session/stored_session.h"
+#include "broker/wire/reason.h"
 
 static void await_ack(struct connection *c, struct publish *q,
                       const struct packet_publish *p)

@@ -1,19 +1,19 @@
 #include "broker/session/session.h"
 
-#include "broker/deliver/backlog.h"
-#include "broker/deliver/catch_up.h"
 #include "broker/accept/connect.h"
 #include "broker/client/flow.h"
-#include "broker/wire/packet_encode.h"
-#include "broker/publish/publish.h"
-#include "broker/deliver/retained.h"
-#include "broker/session/session_restore.h"
-#include "broker/share/share_member.h"
-#include "broker/session/stored_session.h"
-#include "broker/session/subscribe.h"
 #include "broker/client/token_connections.h"
 #include "broker/client/topic_alias.h"
+#include "broker/deliver/backlog.h"
+#include "broker/deliver/catch_up.h"
+#include "broker/deliver/retained.h"
+#include "broker/publish/publish.h"
+#include "broker/session/session_restore.h"
+#include "broker/session/stored_session.h"
+#include "broker/session/subscribe.h"
 #include "broker/session/will.h"
+#include "broker/share/share_member.h"
+#include "broker/wire/packet_encode.h"
 #include "broker/worker.h"
 
 void session_broken(struct connection *c, const struct packet_error *error)
@@ -71,7 +71,8 @@ static void on_pingreq(struct connection *c, const struct packet_frame *f)
     uint8_t packet[2];
 
     if (packet_decode_pingreq(f, &c->terms, &error))
-        connection_say(c, packet, packet_encode_pingresp(packet, sizeof(packet)));
+        connection_say(c, packet,
+                       packet_encode_pingresp(packet, sizeof(packet)));
     else
         session_broken(c, &error);
 }

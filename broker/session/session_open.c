@@ -6,9 +6,9 @@
 #include "broker/deliver/backlog.h"
 #include "broker/deliver/catch_up.h"
 #include "broker/publish/publish_private.h"
-#include "broker/wire/reason.h"
 #include "broker/session/session_restore.h"
 #include "broker/session/stored_session.h"
+#include "broker/wire/reason.h"
 
 /* publish.memory of an opening. In worker.openings until it is finished, where
  * several may have the same identity: looking one up says that there is one. */

@@ -3,12 +3,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "broker/client/flow.h"
 #include "broker/deliver/backlog.h"
 #include "broker/deliver/catch_up.h"
-#include "broker/client/flow.h"
 #include "broker/publish/publish_private.h"
-#include "broker/share/share_member.h"
 #include "broker/session/subscribe.h"
+#include "broker/share/share_member.h"
 
 /* ---- life ---------------------------------------------------------------- */
 

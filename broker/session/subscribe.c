@@ -5,12 +5,12 @@
 
 #include "base/topic.h"
 #include "broker/deliver/catch_up.h"
-#include "broker/wire/reason.h"
 #include "broker/deliver/retained.h"
 #include "broker/session/session_restore.h"
-#include "broker/share/share_member.h"
 #include "broker/session/stored_session.h"
 #include "broker/session/subscribe_private.h"
+#include "broker/share/share_member.h"
+#include "broker/wire/reason.h"
 #include "broker/worker.h"
 
 /* ---- one filter --------------------------------------------------------- */

@@ -1,10 +1,10 @@
 /* SUBACK and UNSUBACK: reason codes, and words for the first refusal. */
 #include <stdio.h>
 
-#include "broker/wire/packet_encode.h"
-#include "broker/wire/reason.h"
 #include "broker/client/refusals.h"
 #include "broker/session/subscribe_private.h"
+#include "broker/wire/packet_encode.h"
+#include "broker/wire/reason.h"
 #include "broker/worker.h"
 
 #define TEXT_SIZE 160

@@ -1,8 +1,8 @@
 #include "broker/deliver/backlog.h"
 #include "broker/publish/publish_private.h"
-#include "broker/wire/reason.h"
 #include "broker/session/stored_session.h"
 #include "broker/session/subscribe_private.h"
+#include "broker/wire/reason.h"
 
 /* What waits for the store: lies behind the save in the command's memory. */
 struct waiting {

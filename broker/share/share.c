@@ -103,7 +103,8 @@ bool share_write(struct worker *w, unsigned to, const struct share_letter *l)
 void share_send(struct worker *w)
 {
     const bool members = share_member_write(w);
-    bool all = share_group_write(w) && members; /* both, whatever comes of one */
+    bool all =
+        share_group_write(w) && members; /* both, whatever comes of one */
 
     for (unsigned to = 0; to <= w->hub->count; to++)
         if (w->share.out[to] != NULL)
@@ -117,7 +118,8 @@ bool share_is_quiet(const struct worker *w)
     for (unsigned to = 0; to <= w->hub->count; to++)
         if (w->share.out[to] != NULL)
             return false;
-    return TAILQ_EMPTY(&w->share.writing) && TAILQ_EMPTY(&w->share.answering) &&
+    return TAILQ_EMPTY(&w->share.writing) &&
+           TAILQ_EMPTY(&w->share.answering) &&
            mailbox_count(w->share.mail) == 0;
 }
 

@@ -63,16 +63,16 @@ struct share_ids {
 };
 
 struct share_letter {
-    uint8_t kind;     /* enum share_kind */
-    bool good;        /* JOINED: false: it is no member, for want of memory */
-    bool paused;      /* REPORT: give it nothing until the next one */
-    bool left;        /* REPORT: it takes no more */
-    uint32_t settled; /* REPORT */
+    uint8_t kind;      /* enum share_kind */
+    bool good;         /* JOINED: false: it is no member, for want of memory */
+    bool paused;       /* REPORT: give it nothing until the next one */
+    bool left;         /* REPORT: it takes no more */
+    uint32_t settled;  /* REPORT */
     uint64_t received; /* REPORT: GIVEs that came, since it joined */
     uint64_t unsafe;   /* REPORT: the least id of those that a crash now would
                           lose with its session; 0: none */
-    uint64_t member;  /* handle */
-    union {           /* the receiver's, who frees or unrefs it */
+    uint64_t member;   /* handle */
+    union {            /* the receiver's, who frees or unrefs it */
         struct share_place *place; /* JOIN */
         struct message *message;   /* GIVE */
         struct share_ids *ids;     /* REPORT; may be NULL */

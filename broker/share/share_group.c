@@ -20,8 +20,8 @@ struct share_place {
     uint64_t gives; /* GIVEs ever; those it has not received are the last … */
     uint64_t ids[SHARE_CREDIT_MAX]; /* … of these, round robin */
     uint64_t received, unsafe;      /* as it reported last */
-    bool paused;     /* has no room for now */
-    bool stored;     /* its session is */
+    bool paused;                    /* has no room for now */
+    bool stored;                    /* its session is */
     bool left;
     bool good;        /* it is in the group */
     bool told_joined; /* JOINED was written */

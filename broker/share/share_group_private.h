@@ -19,8 +19,8 @@ struct share_group {
     struct share_places ready;       /* have credit, longest wait first */
     LIST_HEAD(, share_place) places; /* all, those with debts who left too */
     size_t members;                  /* that have not left */
-    bool stored;  /* some member's session is: see share_save.h */
-    bool changed; /* something was given or came back since the last save */
+    bool stored;    /* some member's session is: see share_save.h */
+    bool changed;   /* something was given or came back since the last save */
     unsigned saves; /* with the writer: until then the row is not to be read */
     unsigned settling;  /* ticks until the saved position is the real one */
     uint64_t before[2]; /* position one and two ticks ago */
@@ -34,8 +34,8 @@ struct share_group {
     unsigned moved;     /* messages given since the last save */
     bool moving;        /* in share.moving */
     TAILQ_ENTRY(share_group) move;
-    uint64_t final;     /* position when the server began to end; 0: it has not */
-    bool feeding;                    /* in share.feeding */
+    uint64_t final; /* position when the server began to end; 0: it has not */
+    bool feeding;   /* in share.feeding */
     TAILQ_ENTRY(share_group) feed;
     size_t filter_at, len; /* the filter is the end of the name */
     char name[];           /* token, NUL, group, NUL, filter */

@@ -95,10 +95,10 @@ static void submit(struct worker *w, struct share_group *g, struct slice name,
                    const struct group_save *save)
 {
     struct publish *q = publish_new(w, NULL);
-    struct saving *s = q == NULL ? NULL
-                                 : malloc(sizeof(*s) +
-                                          save->id_count * sizeof(uint64_t) +
-                                          name.len);
+    struct saving *s =
+        q == NULL ? NULL
+                  : malloc(sizeof(*s) + save->id_count * sizeof(uint64_t) +
+                           name.len);
 
     if (s == NULL) {
         if (q != NULL)
@@ -115,8 +115,7 @@ static void submit(struct worker *w, struct share_group *g, struct slice name,
     q->memory = s;
     q->command.kind = COMMAND_GROUP_SAVE;
     q->command.group = &s->save;
-    q->memory_size =
-        sizeof(*s) + name.len + save->id_count * sizeof(uint64_t);
+    q->memory_size = sizeof(*s) + name.len + save->id_count * sizeof(uint64_t);
     q->finished = saved;
     q->waiting_for = g;
     if (g != NULL)
@@ -147,8 +146,9 @@ static uint64_t position_to_save(struct worker *w, struct share_group *g,
 
 /* Appends those up to the position, which what is beyond is read from again,
  * and which are not in `but` as well. Returns how many there are then. */
-static size_t put_ids(uint64_t *to, size_t n, const struct share_returned *from,
-                      uint64_t position, const struct share_returned *but)
+static size_t put_ids(uint64_t *to, size_t n,
+                      const struct share_returned *from, uint64_t position,
+                      const struct share_returned *but)
 {
     for (size_t i = 0; i < from->count; i++) {
         const uint64_t id = from->ids[from->first + i];
@@ -203,8 +203,9 @@ static bool save_now(struct worker *w, struct share_group *g, uint64_t now,
         count = put_ids(ids, count, &g->again[1], position, &g->returned);
     }
     count = sort_once(ids, count);
-    const struct group_save save = {
-        .position = position, .ids = ids, .id_count = count};
+    const struct group_save save = {.position = position,
+                                    .ids = ids,
+                                    .id_count = count};
     g->moved = 0;
     g->saved = position;
     submit(w, g, slice_of(g->name, g->len), &save);
@@ -267,8 +268,9 @@ void share_save_all(struct worker *w, bool exact)
 void share_save_late(struct worker *w, struct slice name, const uint64_t *ids,
                      size_t count)
 {
-    const struct group_save save = {
-        .adds = true, .ids = ids, .id_count = count};
+    const struct group_save save = {.adds = true,
+                                    .ids = ids,
+                                    .id_count = count};
 
     submit(w, NULL, name, &save);
 }

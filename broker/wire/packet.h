@@ -70,9 +70,9 @@ struct packet_terms {
 /* ---- framing (MQTT 5 §2.1) ----------------------------------------------- */
 
 enum packet_framing {
-    PACKET_MORE,    /* the packet is not complete yet: read on */
-    PACKET_WHOLE,   /* *ret_frame holds it */
-    PACKET_BROKEN   /* *ret_error: no packet can follow, close */
+    PACKET_MORE,  /* the packet is not complete yet: read on */
+    PACKET_WHOLE, /* *ret_frame holds it */
+    PACKET_BROKEN /* *ret_error: no packet can follow, close */
 };
 
 struct packet_frame {
@@ -178,9 +178,9 @@ struct packet_connect {
     bool bridge;     /* of 3.x: another broker, packet_terms.bridge */
     bool clean_start;
     bool has_will;
-    bool request_response; /* wants Response Information */
-    bool request_problem;  /* accepts reason strings; 3.x: true */
-    uint16_t keep_alive_s; /* 0: off */
+    bool request_response;        /* wants Response Information */
+    bool request_problem;         /* accepts reason strings; 3.x: true */
+    uint16_t keep_alive_s;        /* 0: off */
     uint16_t receive_maximum;     /* 1-65535 */
     uint16_t topic_alias_maximum; /* 0: none */
     uint32_t maximum_packet_size; /* UINT32_MAX: no limit */
@@ -240,8 +240,8 @@ struct packet_filter_cursor {
 /* SUBSCRIBE and UNSUBSCRIBE. All entries have been checked. */
 struct packet_subscribe {
     uint16_t packet_id;
-    uint32_t subscription_id; /* 0: none */
-    size_t count;             /* of filters, at least 1 */
+    uint32_t subscription_id;            /* 0: none */
+    size_t count;                        /* of filters, at least 1 */
     struct packet_filter_cursor filters; /* at the first; copy to walk twice */
     struct packet_user_block user;
 };

@@ -17,25 +17,18 @@ enum {
 static int return_code(uint8_t reason)
 {
     switch (reason) {
-    case REASON_SUCCESS:
-        return 0;
-    case REASON_UNSUPPORTED_VERSION:
-        return 1;
-    case REASON_CLIENT_ID_INVALID:
-        return 2;
+    case REASON_SUCCESS: return 0;
+    case REASON_UNSUPPORTED_VERSION: return 1;
+    case REASON_CLIENT_ID_INVALID: return 2;
     case REASON_SERVER_UNAVAILABLE:
     case REASON_SERVER_BUSY:
     case REASON_QUOTA_EXCEEDED:
-    case REASON_CONNECTION_RATE_EXCEEDED:
-        return 3;
-    case REASON_BAD_CREDENTIALS:
-        return 4;
+    case REASON_CONNECTION_RATE_EXCEEDED: return 3;
+    case REASON_BAD_CREDENTIALS: return 4;
     case REASON_NOT_AUTHORIZED:
     case REASON_BANNED:
-    case REASON_BAD_AUTHENTICATION_METHOD:
-        return 5;
-    default:
-        return -1;
+    case REASON_BAD_AUTHENTICATION_METHOD: return 5;
+    default: return -1;
     }
 }
 

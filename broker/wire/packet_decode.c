@@ -337,7 +337,8 @@ bool packet_decode_auth(const struct packet_frame *f,
         return false;
     /* Success is the server's to say (table 3-11). */
     if (ret_auth->reason == REASON_SUCCESS)
-        return packet_protocol_error(ret_error, "AUTH of a client with code 0");
+        return packet_protocol_error(ret_error,
+                                     "AUTH of a client with code 0");
     if (!packet_has(&p, PROPERTY_AUTH_METHOD)) /* §3.15.2.2.2 */
         return packet_protocol_error(ret_error,
                                      "AUTH without Authentication Method");

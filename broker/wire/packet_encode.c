@@ -16,7 +16,8 @@ size_t packet_encode_ack(const struct packet_terms *terms,
         detail = NULL;
         reason = REASON_SUCCESS;
     }
-    const struct packet_form form = { /* §3.4.2.1, §3.4.2.2.1 */
+    const struct packet_form form = {
+        /* §3.4.2.1, §3.4.2.2.1 */
         .fixed = 3,
         .may_end = true,
         .ending = reason == REASON_SUCCESS ? 2 : 3,
@@ -104,7 +105,8 @@ size_t packet_encode_disconnect(const struct packet_terms *terms,
                                 uint8_t *to, size_t cap)
 {
     uint8_t *const start = to;
-    const struct packet_form form = { /* §3.14.2.1, §3.14.2.2.1 */
+    const struct packet_form form = {
+        /* §3.14.2.1, §3.14.2.2.1 */
         .fixed = 1,
         .properties = wire_optional_size(server_reference),
         .may_end = true,
@@ -121,8 +123,8 @@ size_t packet_encode_disconnect(const struct packet_terms *terms,
         to = wire_put_u8(to, reason);
     if (l.body > 1) {
         to = wire_put_varint(to, l.properties);
-        to = wire_put_optional(to, PROPERTY_SERVER_REFERENCE,
-                               server_reference);
+        to =
+            wire_put_optional(to, PROPERTY_SERVER_REFERENCE, server_reference);
         to = packet_put_detail(to, &l.detail);
     }
     return packet_written(start, to, l.body);

@@ -15,10 +15,8 @@ static bool is_sent_by_clients(uint8_t type)
     case PACKET_UNSUBSCRIBE:
     case PACKET_PINGREQ:
     case PACKET_DISCONNECT:
-    case PACKET_AUTH:
-        return true;
-    default:
-        return false;
+    case PACKET_AUTH: return true;
+    default: return false;
     }
 }
 

@@ -57,15 +57,11 @@ static bool read_value(struct wire_in *in, uint8_t id,
         m->has_expiry = true;
         m->expiry_s = wire_u32(in);
         return true;
-    case PROPERTY_CONTENT_TYPE:
-        m->content_type = wire_string(in);
-        return true;
+    case PROPERTY_CONTENT_TYPE: m->content_type = wire_string(in); return true;
     case PROPERTY_RESPONSE_TOPIC:
         m->response_topic = wire_string(in);
         return true;
-    case PROPERTY_CORRELATION:
-        m->correlation = wire_binary(in);
-        return true;
+    case PROPERTY_CORRELATION: m->correlation = wire_binary(in); return true;
     case PROPERTY_SUBSCRIPTION_ID:
         p->number.subscription_id = wire_varint(in);
         return not_zero(in, id, p->number.subscription_id, ret_error);
@@ -75,22 +71,16 @@ static bool read_value(struct wire_in *in, uint8_t id,
     case PROPERTY_AUTH_METHOD:
         p->text.auth_method = wire_string(in);
         return true;
-    case PROPERTY_AUTH_DATA:
-        p->text.auth_data = wire_binary(in);
-        return true;
+    case PROPERTY_AUTH_DATA: p->text.auth_data = wire_binary(in); return true;
     case PROPERTY_REQUEST_PROBLEM:
         return read_flag(in, id, &p->number.request_problem, ret_error);
-    case PROPERTY_WILL_DELAY:
-        p->number.will_delay = wire_u32(in);
-        return true;
+    case PROPERTY_WILL_DELAY: p->number.will_delay = wire_u32(in); return true;
     case PROPERTY_REQUEST_RESPONSE:
         return read_flag(in, id, &p->number.request_response, ret_error);
     case PROPERTY_SERVER_REFERENCE: /* valid in DISCONNECT, says us nothing */
         wire_string(in);
         return true;
-    case PROPERTY_REASON_STRING:
-        p->text.reason = wire_string(in);
-        return true;
+    case PROPERTY_REASON_STRING: p->text.reason = wire_string(in); return true;
     case PROPERTY_RECEIVE_MAXIMUM:
         p->number.receive_maximum = wire_u16(in);
         return not_zero(in, id, p->number.receive_maximum, ret_error);
@@ -100,9 +90,7 @@ static bool read_value(struct wire_in *in, uint8_t id,
     case PROPERTY_TOPIC_ALIAS: /* 0 has a reason code of its own */
         p->number.topic_alias = wire_u16(in);
         return true;
-    case PROPERTY_USER:
-        read_user(in, in->at - 1, &p->user);
-        return true;
+    case PROPERTY_USER: read_user(in, in->at - 1, &p->user); return true;
     case PROPERTY_MAXIMUM_PACKET_SIZE:
         p->number.maximum_packet_size = wire_u32(in);
         return not_zero(in, id, p->number.maximum_packet_size, ret_error);
@@ -192,8 +180,7 @@ bool packet_user_props_next(struct packet_user_cursor *c,
         if (id == PROPERTY_USER) {
             ret_property->name = wire_binary(&in);
             ret_property->value = wire_binary(&in);
-            ret_property->encoded =
-                slice_of(c->at, (size_t)(in.at - c->at));
+            ret_property->encoded = slice_of(c->at, (size_t)(in.at - c->at));
             c->at = in.at;
             return true;
         }

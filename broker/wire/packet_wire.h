@@ -140,7 +140,8 @@ bool packet_header_check(const struct packet_frame *f, uint8_t version,
                          struct packet_error *ret_error);
 
 /* No byte may follow what the decoder has read. */
-bool packet_end_check(const struct wire_in *in, struct packet_error *ret_error);
+bool packet_end_check(const struct wire_in *in,
+                      struct packet_error *ret_error);
 
 /* '+' or '#' in a name (MQTT-3.3.2-2, MQTT-4.7.0-1)? */
 bool packet_has_wildcard(struct slice name);

@@ -13,8 +13,8 @@
 #include "base/name_hash.h"
 #include "base/vocabulary.h"
 #include "store/env/check_pages.h"
-#include "store/read/reader.h"
 #include "store/format/schema.h"
+#include "store/read/reader.h"
 
 #define SNAPSHOT_ATTEMPTS 100
 

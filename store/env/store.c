@@ -10,8 +10,8 @@
 #include "base/map_size.h"
 #include "base/vocabulary.h"
 #include "store/env/environment.h"
-#include "store/read/reader.h"
 #include "store/env/start_check.h"
+#include "store/read/reader.h"
 
 #define FOLDER_MODE 0750
 

@@ -5,10 +5,10 @@
  * From `sender` on elements may be nil, and nils at the end are left out: most
  * records have nine. flags: bits 0-1 QoS, bit 2 retain. Version 2: the array is
  * followed by its checksum (checksum.h). Version 1 had none. */
-#include "store/format/checksum.h"
 #include "base/msgpack/pack.h"
-#include "store/format/schema.h"
 #include "base/msgpack/unpack.h"
+#include "store/format/checksum.h"
+#include "store/format/schema.h"
 
 #define ELEMENTS_ALWAYS 9
 #define ELEMENTS_KNOWN 16

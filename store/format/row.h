@@ -5,8 +5,8 @@
 #define CONFAB_STORE_FORMAT_ROW_H
 
 #include "base/msgpack/pack.h"
-#include "store/format/schema.h"
 #include "base/msgpack/unpack.h"
+#include "store/format/schema.h"
 
 static inline void pack_name(msgpack_packer *p, struct slice name)
 {

@@ -52,9 +52,9 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "store/env/wall_clock.h"
 #include "store/session.h"
 #include "store/store.h"
-#include "store/env/wall_clock.h"
 
 /* Of rows; those of `log` have their own (record.c). */
 #define SCHEMA_VERSION 1
@@ -127,7 +127,7 @@ struct chunk_row {
 struct thing_state {
     struct thing_row row;
     struct chunk_row open; /* ids not yet in `chunks` (count < CHUNK_IDS) */
-    uint64_t stored;       /* what its messages count (store/write/account.h) */
+    uint64_t stored; /* what its messages count (store/write/account.h) */
 };
 
 /* Encoders append to `b` (cleared by the caller); decoders borrow from `v`

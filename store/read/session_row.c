@@ -10,8 +10,8 @@
  *   groups         [version, name, members, position, ids]
  * identity and filter: nil when the key has them. options: QoS, 4 No Local, 8
  * Retain As Published, as MQTT 5 §3.8.3.1 has them. */
-#include "store/read/reader.h"
 #include "store/format/row.h"
+#include "store/read/reader.h"
 
 #define NUMBER_BYTES 8
 enum { OUTBOUND = 0, INBOUND = 1 };

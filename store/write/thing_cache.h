@@ -24,7 +24,7 @@ struct thing {
     bool pending;             /* has a row in `trims` */
     bool pending_known;       /* pending was looked up */
     bool dirty;
-    uint16_t token_len; /* bytes of the token; 0: no <token>/<thing> */
+    uint16_t token_len;  /* bytes of the token; 0: no <token>/<thing> */
     struct token *token; /* its token's entry, as long as the token cache is of
                             `token_generation`; see transaction_token_of() */
     uint64_t token_generation;

@@ -15,9 +15,9 @@
 struct token {
     bool exists;
     bool implied; /* came into being in open mode, and is valid only there */
-    bool dirty; /* usage changed, or the token row was written */
+    bool dirty;   /* usage changed, or the token row was written */
     int64_t revoked_us;
-    uint64_t since_id; /* as in its row */
+    uint64_t since_id;       /* as in its row */
     const struct plan *plan; /* what applies now; never NULL */
     struct usage_row usage;
     UT_hash_handle hh;

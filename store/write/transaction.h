@@ -9,10 +9,10 @@
 #ifndef CONFAB_STORE_WRITE_TRANSACTION_H
 #define CONFAB_STORE_WRITE_TRANSACTION_H
 
-#include "store/write/batch.h"
-#include "store/write/repeat.h"
 #include "store/env/room.h"
 #include "store/format/schema.h"
+#include "store/write/batch.h"
+#include "store/write/repeat.h"
 #include "store/write/thing_cache.h"
 #include "store/write/token_cache.h"
 

@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (json_check(data, size, &type, NULL)) {
         json_to_msgpack(in, &packed);
         must(buffer_ok(&packed));
-        const bool back = msgpack_to_json(buffer_slice(&packed), &json, &error);
+        const bool back =
+            msgpack_to_json(buffer_slice(&packed), &json, &error);
         must(back == (type == JSON_OBJECT));
         must(!back || json_check(json.data, json.len, NULL, NULL));
     }

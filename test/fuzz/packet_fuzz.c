@@ -86,9 +86,9 @@ static void write_again(const struct packet_publish *p,
 
     must(size > 0 && to != NULL);
     must(publish_image_write(&image, to, &packet_id_at) == size);
-    must(p->qos == 0 ? packet_id_at == 0
-                     : (to[packet_id_at] << 8 | to[packet_id_at + 1]) ==
-                           p->packet_id);
+    must(p->qos == 0
+             ? packet_id_at == 0
+             : (to[packet_id_at] << 8 | to[packet_id_at + 1]) == p->packet_id);
     must(packet_frame(to, size, size, &f, &e) == PACKET_WHOLE);
     must(f.size == size);
     must(packet_decode_publish(&f, terms, &again, &e));
@@ -140,8 +140,7 @@ static bool decode(const struct packet_frame *f,
     bool ok;
 
     switch (f->type) {
-    case PACKET_CONNECT:
-        return decode_connect(f, terms, e);
+    case PACKET_CONNECT: return decode_connect(f, terms, e);
     case PACKET_PUBLISH:
         ok = packet_decode_publish(f, terms, &publish, e);
         if (ok)
@@ -163,8 +162,7 @@ static bool decode(const struct packet_frame *f,
         ok = packet_decode_auth(f, terms, &auth, e);
         must(!ok || auth.method.data);
         return ok;
-    case PACKET_PINGREQ:
-        return packet_decode_pingreq(f, terms, e);
+    case PACKET_PINGREQ: return packet_decode_pingreq(f, terms, e);
     default:
         ok = packet_decode_ack(f, terms, &ack, e);
         must(!ok || ack.packet_id);

@@ -2,11 +2,11 @@
  * and the way of any text into CSV and back. */
 #include <stdlib.h>
 
-#include "bridge/http/accept.h"
 #include "bridge/doors/thingschat/csv.h"
+#include "bridge/doors/thingschat/time_text.h"
+#include "bridge/http/accept.h"
 #include "bridge/http/gzip.h"
 #include "bridge/http/query.h"
-#include "bridge/doors/thingschat/time_text.h"
 #include "test/fuzz/fuzz.h"
 
 #define KNOWN "limit since until things last_event_id|lastEventId"

@@ -67,8 +67,8 @@ static bool replay_folder(const char *path, size_t *count)
     bool ok = true;
     for (int i = 0; i < n; i++) {
         char inner[4096];
-        int len = snprintf(inner, sizeof(inner), "%s/%s", path,
-                           entries[i]->d_name);
+        int len =
+            snprintf(inner, sizeof(inner), "%s/%s", path, entries[i]->d_name);
         if (entries[i]->d_name[0] == '.')
             ; /* ., .. and what git or an editor keeps */
         else if (len < 0 || (size_t)len >= sizeof(inner))

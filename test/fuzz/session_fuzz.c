@@ -25,8 +25,7 @@
 
 static struct config config;
 static struct worker *workers[2];
-static struct hub hub = {
-    .config = &config, .workers = workers, .count = 1};
+static struct hub hub = {.config = &config, .workers = workers, .count = 1};
 static char dir[64];
 
 /* Not assert(): a promise counts in every build. */

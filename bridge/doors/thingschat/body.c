@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
-#include "bridge/http/gzip.h"
 #include "bridge/doors/thingschat/msgpack_json.h"
+#include "bridge/http/gzip.h"
 
 #define SHOWN_MAX 40 /* bytes of a value that an error repeats */
 

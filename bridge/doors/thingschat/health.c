@@ -69,8 +69,9 @@ static void answer_health(struct call *c, bool writable)
     buffer_printf(&b, "{\"status\":\"%s\",\"uptime\":\"",
                   ok ? "ok" : "unavailable");
     put_uptime(&b, clock_mono_us() - c->front->started_us);
-    buffer_printf(&b, "\",\"db_writable\":%s,\"broker\":\"%s\","
-                      "\"version\":\"" CONFAB_VERSION "\"}",
+    buffer_printf(&b,
+                  "\",\"db_writable\":%s,\"broker\":\"%s\","
+                  "\"version\":\"" CONFAB_VERSION "\"}",
                   writable ? "true" : "false", up ? "up" : "down");
     http_add_header(c->q, "Cache-Control", "no-store");
     if (!ok)

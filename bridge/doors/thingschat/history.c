@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/http/accept.h"
 #include "bridge/doors/thingschat/doors.h"
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/rows.h"
+#include "bridge/http/accept.h"
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 1000

@@ -43,8 +43,8 @@ enum http_next home_page(struct call *c)
 }
 
 /* As plain text: browsers would save text/markdown instead of showing it. */
-static enum http_next answer_document(struct call *c, const unsigned char *text,
-                                      size_t len)
+static enum http_next answer_document(struct call *c,
+                                      const unsigned char *text, size_t len)
 {
     struct buffer body = BUFFER_INIT;
 

@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge/http/accept.h"
 #include "bridge/doors/thingschat/doors.h"
 #include "bridge/doors/thingschat/message_json.h"
-#include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/msgpack_json.h"
+#include "bridge/doors/thingschat/reading.h"
+#include "bridge/http/accept.h"
 
 /* If-None-Match against `"<tag>"` (RFC 9110 §13.1.2): a list, weak or not, with
  * or without quotes, or `*`. */

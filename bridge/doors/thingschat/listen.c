@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "base/filter_shape.h"
-#include "bridge/http/accept.h"
 #include "bridge/doors/thingschat/doors.h"
 #include "bridge/doors/thingschat/reading.h"
+#include "bridge/http/accept.h"
 #include "bridge/http/reads.h"
 #include "bridge/http/url.h"
 

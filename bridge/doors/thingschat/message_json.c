@@ -4,7 +4,8 @@ static void put_chat(struct buffer *b, const struct message *m,
                      enum payload_style style)
 {
     buffer_put_str(b, ",\"chat\":");
-    payload_put_json(b, m->payload, (enum payload_class)m->payload_class, style);
+    payload_put_json(b, m->payload, (enum payload_class)m->payload_class,
+                     style);
 }
 
 static void put_created_at(struct buffer *b, const struct message *m)

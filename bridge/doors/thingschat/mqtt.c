@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/net/handover.h"
 #include "base/log.h"
-#include "bridge/doors/thingschat/doors.h"
+#include "base/net/handover.h"
 #include "base/net/upgrade.h"
+#include "bridge/doors/thingschat/doors.h"
 
 /* The second is what Paho's older clients ask for. */
 static const char *const protocols[] = {"mqtt", "mqttv3.1"};

@@ -47,7 +47,13 @@ static bool take_bytes(struct cursor *c, uint64_t len, struct slice *ret)
     return true;
 }
 
-enum token_type { TOKEN_SCALAR, TOKEN_STRING, TOKEN_BINARY, TOKEN_ARRAY, TOKEN_MAP };
+enum token_type {
+    TOKEN_SCALAR,
+    TOKEN_STRING,
+    TOKEN_BINARY,
+    TOKEN_ARRAY,
+    TOKEN_MAP
+};
 
 struct token {
     enum token_type type;
@@ -156,20 +162,29 @@ static bool take_token(struct cursor *c, struct token *t, struct buffer *out)
     case 0xc0: buffer_put_str(out, "null"); return true;
     case 0xc2: buffer_put_str(out, "false"); return true;
     case 0xc3: buffer_put_str(out, "true"); return true;
-    case 0xc4: case 0xc5: case 0xc6:
+    case 0xc4:
+    case 0xc5:
+    case 0xc6:
         return take_long(c, t, TOKEN_BINARY, (size_t)1 << (first - 0xc4));
     case 0xca: return take_float(c, 4, out);
     case 0xcb: return take_float(c, 8, out);
-    case 0xcc: case 0xcd: case 0xce: case 0xcf:
-        return take_unsigned(c, (size_t)1 << (first - 0xcc), out);
-    case 0xd0: case 0xd1: case 0xd2: case 0xd3:
-        return take_signed(c, (size_t)1 << (first - 0xd0), out);
-    case 0xd9: case 0xda: case 0xdb:
+    case 0xcc:
+    case 0xcd:
+    case 0xce:
+    case 0xcf: return take_unsigned(c, (size_t)1 << (first - 0xcc), out);
+    case 0xd0:
+    case 0xd1:
+    case 0xd2:
+    case 0xd3: return take_signed(c, (size_t)1 << (first - 0xd0), out);
+    case 0xd9:
+    case 0xda:
+    case 0xdb:
         return take_long(c, t, TOKEN_STRING, (size_t)1 << (first - 0xd9));
-    case 0xdc: case 0xdd:
+    case 0xdc:
+    case 0xdd:
         return take_long(c, t, TOKEN_ARRAY, (size_t)2 << (first - 0xdc));
-    case 0xde: case 0xdf:
-        return take_long(c, t, TOKEN_MAP, (size_t)2 << (first - 0xde));
+    case 0xde:
+    case 0xdf: return take_long(c, t, TOKEN_MAP, (size_t)2 << (first - 0xde));
     case 0xc1: return refuse(c, "malformed");
     default: return refuse(c, "extension types are no JSON");
     }
@@ -424,9 +439,7 @@ static void read_word(struct reader *r, msgpack_packer *pk)
         msgpack_pack_false(pk);
         r->p += 5;
         break;
-    default:
-        msgpack_pack_nil(pk);
-        r->p += 4;
+    default: msgpack_pack_nil(pk); r->p += 4;
     }
 }
 

@@ -8,8 +8,11 @@
 
 struct pages {
     /* Appends the next page, in a snapshot of its own. PAGES_MORE: call again. */
-    enum pages_next { PAGES_MORE, PAGES_END, PAGES_FAILED } (*fill)(
-        void *arg, struct buffer *out);
+    enum pages_next {
+        PAGES_MORE,
+        PAGES_END,
+        PAGES_FAILED
+    } (*fill)(void *arg, struct buffer *out);
     void (*release)(void *arg);
     void *arg;
 };

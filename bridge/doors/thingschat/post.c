@@ -134,10 +134,11 @@ enum http_next chat_post(struct call *c)
     if (access_refused(c, &p->access))
         return HTTP_ANSWERED;
     if (!thing_valid(thing) || !name_publishable(thing))
-        return answer_error(c, 400, "thing: 1 to 256 bytes of UTF-8 without "
-                                    "control characters, non-characters, + or "
-                                    "#, without empty levels, not starting "
-                                    "with $");
+        return answer_error(c, 400,
+                            "thing: 1 to 256 bytes of UTF-8 without "
+                            "control characters, non-characters, + or "
+                            "#, without empty levels, not starting "
+                            "with $");
     if (query_refused(c) || query_flag(c, "retain", &retain) < 0)
         return HTTP_ANSWERED;
     if (!body_read(c, p->payload_max, &p->body, &payload) ||

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "bridge/http/reads.h"
 #include "bridge/doors/thingschat/time_text.h"
+#include "bridge/http/reads.h"
 #include "bridge/http/url.h"
 
 static bool topic_of(struct call *c, struct reading *g)

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "bridge/doors/thingschat/message_json.h"
 #include "bridge/doors/thingschat/csv.h"
+#include "bridge/doors/thingschat/message_json.h"
 #include "bridge/doors/thingschat/msgpack_json.h"
 
 #define PAGE_RECORDS 256

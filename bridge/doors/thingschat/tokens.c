@@ -65,10 +65,11 @@ static void on_answer(struct link_request *a)
     } else {
         creations_give_back(c->front->creations, http_client(c->q));
         http_add_header(c->q, "Retry-After", "1");
-        answer_error(c, a->outcome == LINK_TIMEOUT ? 504
-                        : a->outcome == LINK_ANSWERED && a->status >= 500
-                            ? (unsigned)a->status
-                            : 503,
+        answer_error(c,
+                     a->outcome == LINK_TIMEOUT ? 504
+                     : a->outcome == LINK_ANSWERED && a->status >= 500
+                         ? (unsigned)a->status
+                         : 503,
                      "no token was created: %s",
                      a->reason[0] != '\0' ? a->reason : "broker away, retry");
     }
@@ -85,11 +86,13 @@ enum http_next tokens_post(struct call *c)
         return answer_error(c, 403,
                             "this server gives no tokens over HTTP: ask who "
                             "runs it (confab token create)");
-    if (!creations_take(c->front->creations, http_client(c->q), clock_mono_us(),
-                        &retry_s)) {
+    if (!creations_take(c->front->creations, http_client(c->q),
+                        clock_mono_us(), &retry_s)) {
         http_add_header_u64(c->q, "Retry-After", retry_s);
-        return answer_error(c, 429, "enough tokens created from this address: "
-                                    "retry in %u s", retry_s);
+        return answer_error(c, 429,
+                            "enough tokens created from this address: "
+                            "retry in %u s",
+                            retry_s);
     }
     struct creation *n = calloc(1, sizeof(*n));
     if (n == NULL)

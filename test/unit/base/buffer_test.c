@@ -39,7 +39,8 @@ static void json_strings_escape_what_must_not_stand_raw(void **state)
     CHECK_TEXT(&b, "\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001/\\u007f\"");
     buffer_put_json_string(&b, slice_str("\xc3\xa4\xf0\x9f\x98\x80"));
     CHECK_TEXT(&b, "\"\xc3\xa4\xf0\x9f\x98\x80\"");
-    buffer_put_json_string(&b, slice_str("\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"));
+    buffer_put_json_string(&b,
+                           slice_str("\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"));
     CHECK_TEXT(&b, "\"\\u2028\\u2029\xe2\x80\xaa\"");
     buffer_put_json_string(&b, slice_of("a\0b", 3));
     CHECK_TEXT(&b, "\"a\\u0000b\"");

@@ -159,15 +159,17 @@ static void the_environment_sets_plans(void **state)
 static void a_file_sets_keys_and_plans(void **state)
 {
     (void)state;
-    assert_true(read_text("# comment\n[http]\nlisten = [::1]:0\n"
-                          "  workers = 3 ; inline\n"
-                          "[plan:gold]\nwrites_per_hour = 5\n"
-                          "[tokens]\ndefault_plan = gold\naccess=registered\n"));
+    assert_true(
+        read_text("# comment\n[http]\nlisten = [::1]:0\n"
+                  "  workers = 3 ; inline\n"
+                  "[plan:gold]\nwrites_per_hour = 5\n"
+                  "[tokens]\ndefault_plan = gold\naccess=registered\n"));
     assert_true(config_finish(&config, &error));
     assert_string_equal(config.http_listen, "[::1]:0");
     assert_int_equal(config.http_workers, 3);
     assert_int_equal(config.tokens_access, ACCESS_REGISTERED);
-    assert_int_equal(config_plan(&config, slice_str("gold"))->writes_per_hour, 5);
+    assert_int_equal(config_plan(&config, slice_str("gold"))->writes_per_hour,
+                     5);
 }
 
 static void an_error_names_file_line_and_key(void **state)

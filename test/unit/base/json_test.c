@@ -17,10 +17,21 @@ static bool ok(const char *text)
 static void what_rfc_8259_allows_passes(void **state)
 {
     static const char *const good[] = {
-        "{}", "[]", " {\"a\" : [1, -0.5e+10 , true,false,null, \"\"] }\r\n",
-        "\"\"", "0", "-0", "1e400", "123456789012345678901234567890",
-        "\"\\u0000\"", "\"\\ud800\"", "{\"a\":1,\"a\":2}", "\"\x7f\"",
-        "\"\xf0\x9f\x98\x80\"", "[[],{},[{}]]", "{\"\":{}}",
+        "{}",
+        "[]",
+        " {\"a\" : [1, -0.5e+10 , true,false,null, \"\"] }\r\n",
+        "\"\"",
+        "0",
+        "-0",
+        "1e400",
+        "123456789012345678901234567890",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "{\"a\":1,\"a\":2}",
+        "\"\x7f\"",
+        "\"\xf0\x9f\x98\x80\"",
+        "[[],{},[{}]]",
+        "{\"\":{}}",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -34,14 +45,39 @@ static void what_rfc_8259_forbids_is_refused_at_its_byte(void **state)
         const char *text;
         size_t at;
     } bad[] = {
-        {"", 0}, {" ", 1}, {"{", 1}, {"[1,]", 3}, {"{\"a\"}", 4},
-        {"{\"a\":}", 5}, {"{\"a\":1,}", 7}, {"{a:1}", 1}, {"01", 1},
-        {"1.", 2}, {".5", 0}, {"+1", 0}, {"-", 1}, {"1e", 2}, {"nul", 3},
-        {"truee", 4}, {"\"\n\"", 1}, {"\"\\x\"", 2}, {"\"\\u12g4\"", 5},
-        {"\"a", 2}, {"{} {}", 3}, {"[1 2]", 3}, {"{\"a\":1]", 6}, {"]", 0},
-        {"\xef\xbb\xbf{}", 0}, {"\"\xff\"", 1}, {"\"\xc0\x80\"", 1},
-        {"\"\xed\xa0\x80\"", 1}, {"\"\xe2\x82\"", 1}, {"NaN", 0}, {"'a'", 0},
-        {"[1}", 2}, {"{\"a\":1 \"b\":2}", 7},
+        {"", 0},
+        {" ", 1},
+        {"{", 1},
+        {"[1,]", 3},
+        {"{\"a\"}", 4},
+        {"{\"a\":}", 5},
+        {"{\"a\":1,}", 7},
+        {"{a:1}", 1},
+        {"01", 1},
+        {"1.", 2},
+        {".5", 0},
+        {"+1", 0},
+        {"-", 1},
+        {"1e", 2},
+        {"nul", 3},
+        {"truee", 4},
+        {"\"\n\"", 1},
+        {"\"\\x\"", 2},
+        {"\"\\u12g4\"", 5},
+        {"\"a", 2},
+        {"{} {}", 3},
+        {"[1 2]", 3},
+        {"{\"a\":1]", 6},
+        {"]", 0},
+        {"\xef\xbb\xbf{}", 0},
+        {"\"\xff\"", 1},
+        {"\"\xc0\x80\"", 1},
+        {"\"\xed\xa0\x80\"", 1},
+        {"\"\xe2\x82\"", 1},
+        {"NaN", 0},
+        {"'a'", 0},
+        {"[1}", 2},
+        {"{\"a\":1 \"b\":2}", 7},
     };
     struct json_error e;
 
@@ -63,10 +99,14 @@ static void special_bytes_are_seen_wherever_they_stand(void **state)
         const char *bytes;
         bool passes;
     } specials[] = {
-        {"\"", false}, {"\x01", false}, {"\x1f", false}, {"\xff", false},
-        {"\x80", false}, {"\xc3", false}, {"\\x", false}, {"\\\"", true},
-        {"\xc3\xa9", true}, {" ", true}, {"!", true}, {"#", true}, {"[", true},
-        {"]", true}, {"\x7f", true}, {"\xf4\x8f\xbf\xbf", true},
+        {"\"", false},      {"\x01", false},
+        {"\x1f", false},    {"\xff", false},
+        {"\x80", false},    {"\xc3", false},
+        {"\\x", false},     {"\\\"", true},
+        {"\xc3\xa9", true}, {" ", true},
+        {"!", true},        {"#", true},
+        {"[", true},        {"]", true},
+        {"\x7f", true},     {"\xf4\x8f\xbf\xbf", true},
     };
     char text[64];
     struct json_error e;
@@ -89,8 +129,9 @@ static void special_bytes_are_seen_wherever_they_stand(void **state)
 /* So are digits. */
 static void digits_end_where_they_end(void **state)
 {
-    static const char others[] = {'/', ':', ';', '?', '@', 'a', ' ' - 1, 'p',
-                                  '\x80', '\xb5', '\xff', '\0', '-', '+'};
+    static const char others[] = {'/',    ':',     ';', '?',    '@',
+                                  'a',    ' ' - 1, 'p', '\x80', '\xb5',
+                                  '\xff', '\0',    '-', '+'};
     char text[64];
     struct json_error e;
 

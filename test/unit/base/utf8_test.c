@@ -26,8 +26,12 @@ static size_t encode(uint32_t c, unsigned char *to)
 static size_t reference(const unsigned char *p, size_t len)
 {
     const unsigned char first = len ? p[0] : 0xff;
-    const size_t n = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2
-                   : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+    const size_t n = first < 0x80   ? 1
+                     : first < 0xc0 ? 0
+                     : first < 0xe0 ? 2
+                     : first < 0xf0 ? 3
+                     : first < 0xf8 ? 4
+                                    : 0;
     unsigned char again[4];
 
     if (n == 0 || n > len)

@@ -12,7 +12,8 @@
 static void an_address_gets_its_number_each_hour(void **state)
 {
     struct creations *cs = creations_new(2);
-    const struct slice a = slice_of("\1\2\3\4", 4), b = slice_of("\1\2\3\5", 4);
+    const struct slice a = slice_of("\1\2\3\4", 4),
+                       b = slice_of("\1\2\3\5", 4);
     uint32_t retry = 0;
 
     (void)state;
@@ -32,7 +33,8 @@ static void ipv6_counts_by_64_and_mapped_ipv4_as_ipv4(void **state)
 {
     struct creations *cs = creations_new(1);
     unsigned char six[16] = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 9};
-    unsigned char mapped[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4};
+    unsigned char mapped[16] = {0, 0, 0,    0,    0, 0, 0, 0,
+                                0, 0, 0xff, 0xff, 1, 2, 3, 4};
     uint32_t retry;
 
     (void)state;

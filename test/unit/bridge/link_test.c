@@ -539,7 +539,8 @@ static void a_full_queue_refuses(void **state)
         make_post(&posts[i], "t/a", 30 * SECOND);
         assert_int_equal(link_publish(l, &posts[i].q), i < 2);
     }
-    free(scripted_broker_log(b, 2)); /* both, or one that the other waits for */
+    free(
+        scripted_broker_log(b, 2)); /* both, or one that the other waits for */
     scripted_broker_do(b, SCRIPT_ACK, 0);
     scripted_broker_ack_ignored(b);
     wait_done(&posts[0]);

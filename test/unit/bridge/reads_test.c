@@ -62,8 +62,8 @@ static void a_listen_needs_five_left_and_takes_none_when_refused(void **state)
     a = reads_charge(rs, token, &limited, &unused, 5, NOW);
     assert_false(a.granted);
     assert_int_equal(a.remaining, 4);
-    assert_int_equal(reads_charge(rs, token, &limited, &unused, 4, NOW).remaining,
-                     0);
+    assert_int_equal(
+        reads_charge(rs, token, &limited, &unused, 4, NOW).remaining, 0);
     reads_free(rs);
 }
 
@@ -107,8 +107,8 @@ static void a_refund_gives_back_what_was_charged(void **state)
     (void)state;
     reads_charge(rs, token, &limited, &unused, 5, NOW);
     reads_refund(rs, token, 5);
-    assert_int_equal(reads_charge(rs, token, &limited, &unused, 0, NOW).remaining,
-                     10);
+    assert_int_equal(
+        reads_charge(rs, token, &limited, &unused, 0, NOW).remaining, 10);
     reads_refund(rs, slice_of("nobody", 6), 5);
     reads_free(rs);
 }

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "base/vocabulary.h"
 #include "base/msgpack/unpack.h"
+#include "base/vocabulary.h"
 
 #define IGNORED_MAX 4096
 

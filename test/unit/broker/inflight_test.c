@@ -51,9 +51,8 @@ static void the_order_of_sending_survives_any_order_of_acknowledging(
             assert_true(inflight_at(&f, j - 1)->order <
                         inflight_at(&f, j)->order);
         for (unsigned j = 0; j < f.count; j++)
-            assert_ptr_equal(
-                inflight_find(&f, inflight_at(&f, j)->packet_id),
-                inflight_at(&f, j));
+            assert_ptr_equal(inflight_find(&f, inflight_at(&f, j)->packet_id),
+                             inflight_at(&f, j));
     }
     inflight_release(&f);
     assert_null(f.entries);

@@ -131,8 +131,7 @@ static void empty_is_not_absent(void **state)
 static void a_3_1_1_session_lasts_unless_it_is_clean(void **state)
 {
     struct packet_bytes b;
-    struct packet_connect c =
-        connect_of("10[('MQTT') 04 02 003c ('c')]", &b);
+    struct packet_connect c = connect_of("10[('MQTT') 04 02 003c ('c')]", &b);
     (void)state;
 
     assert_int_equal(c.version, PACKET_V311);
@@ -148,8 +147,9 @@ static void a_3_1_1_session_lasts_unless_it_is_clean(void **state)
 static void a_3_1_connect_is_read(void **state)
 {
     struct packet_bytes b;
-    struct packet_connect c = connect_of(
-        "10[('MQIsdp') 03 ce 000a ('c') ('w') ('x') ('u') ('p')]", &b);
+    struct packet_connect c =
+        connect_of("10[('MQIsdp') 03 ce 000a ('c') ('w') ('x') ('u') ('p')]",
+                   &b);
     (void)state;
 
     assert_int_equal(c.version, PACKET_V31);
@@ -311,8 +311,8 @@ static void a_malformed_connect_is_refused(void **state)
 /* MQTT-3.2.2-12 */
 static void a_will_above_the_maximum_qos_is_refused(void **state)
 {
-    struct packet_bytes b = packet_write_down(
-        "10[('MQTT') 05 16 003c [] ('c') [] ('w') ('x')]");
+    struct packet_bytes b =
+        packet_write_down("10[('MQTT') 05 16 003c [] ('c') [] ('w') ('x')]");
     const struct packet_frame f = packet_only_frame(&b);
     struct packet_connect c;
     struct packet_error e;

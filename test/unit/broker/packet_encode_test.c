@@ -23,8 +23,9 @@ static void check_bytes(const uint8_t *written, size_t len, const char *text)
 }
 
 static const struct packet_pair pair = {{"k", 1}, {"v", 1}};
-static const struct packet_detail detail = {
-    .reason_string = {"no", 2}, .user = &pair, .user_count = 1};
+static const struct packet_detail detail = {.reason_string = {"no", 2},
+                                            .user = &pair,
+                                            .user_count = 1};
 
 /* ---- CONNACK ------------------------------------------------------------- */
 
@@ -151,10 +152,9 @@ static void suback_has_a_reason_per_filter(void **state)
     uint8_t to[ROOM];
     (void)state;
 
-    check_bytes(to,
-                packet_encode_suback(&terms_5, 10, reasons, 5, &detail, to,
-                                     ROOM),
-                "90[000a [1f('no') 26('k')('v')] 000102878f]");
+    check_bytes(
+        to, packet_encode_suback(&terms_5, 10, reasons, 5, &detail, to, ROOM),
+        "90[000a [1f('no') 26('k')('v')] 000102878f]");
     check_bytes(to,
                 packet_encode_suback(&terms_5, 10, reasons, 5, NULL, to, ROOM),
                 "90[000a [] 000102878f]");
@@ -171,14 +171,12 @@ static void unsuback_has_reasons_only_in_mqtt_5(void **state)
     uint8_t to[ROOM];
     (void)state;
 
-    check_bytes(to,
-                packet_encode_unsuback(&terms_5, 11, reasons, 2, NULL, to,
-                                       ROOM),
-                "b0[000b [] 0011]");
-    check_bytes(to,
-                packet_encode_unsuback(&terms_311, 11, reasons, 2, NULL, to,
-                                       ROOM),
-                "b0[000b]");
+    check_bytes(
+        to, packet_encode_unsuback(&terms_5, 11, reasons, 2, NULL, to, ROOM),
+        "b0[000b [] 0011]");
+    check_bytes(
+        to, packet_encode_unsuback(&terms_311, 11, reasons, 2, NULL, to, ROOM),
+        "b0[000b]");
 }
 
 static void a_suback_fits_in_the_room_that_is_promised(void **state)
@@ -190,8 +188,8 @@ static void a_suback_fits_in_the_room_that_is_promised(void **state)
         const size_t cap = PACKET_SUBACK_SIZE_MAX(counts[i]);
         uint8_t *reasons = calloc(1, counts[i]);
         uint8_t *to = malloc(cap);
-        assert_true(packet_encode_suback(&terms_5, 1, reasons, counts[i],
-                                         NULL, to, cap) > counts[i]);
+        assert_true(packet_encode_suback(&terms_5, 1, reasons, counts[i], NULL,
+                                         to, cap) > counts[i]);
         assert_true(packet_encode_unsuback(&terms_5, 1, reasons, counts[i],
                                            NULL, to, cap) > counts[i]);
         free(to);
@@ -252,16 +250,19 @@ static size_t encode_one(unsigned which, const struct packet_terms *terms,
 
     switch (which) {
     case 0: return packet_encode_connack(terms, &connack, to, cap);
-    case 1: return packet_encode_ack(terms, PACKET_PUBACK, 1, 0x87, &detail,
-                                     to, cap);
-    case 2: return packet_encode_suback(terms, 1, &reason, 1, &detail, to,
-                                        cap);
-    case 3: return packet_encode_unsuback(terms, 1, &reason, 1, &detail, to,
-                                          cap);
-    case 4: return packet_encode_disconnect(terms, 0x87, (struct slice){0},
-                                            &detail, to, cap);
-    default: return packet_encode_auth(terms, 0x18, slice_str("m"),
-                                       (struct slice){0}, &detail, to, cap);
+    case 1:
+        return packet_encode_ack(terms, PACKET_PUBACK, 1, 0x87, &detail, to,
+                                 cap);
+    case 2:
+        return packet_encode_suback(terms, 1, &reason, 1, &detail, to, cap);
+    case 3:
+        return packet_encode_unsuback(terms, 1, &reason, 1, &detail, to, cap);
+    case 4:
+        return packet_encode_disconnect(terms, 0x87, (struct slice){0},
+                                        &detail, to, cap);
+    default:
+        return packet_encode_auth(terms, 0x18, slice_str("m"),
+                                  (struct slice){0}, &detail, to, cap);
     }
 }
 
@@ -346,8 +347,7 @@ int main(void)
         cmocka_unit_test(pingresp_is_two_bytes),
         cmocka_unit_test(disconnect_is_mqtt_5_only_and_as_short_as_can_be),
         cmocka_unit_test(auth_has_method_and_data),
-        cmocka_unit_test(
-            detail_is_left_out_as_far_as_the_packet_must_shrink),
+        cmocka_unit_test(detail_is_left_out_as_far_as_the_packet_must_shrink),
         cmocka_unit_test(
             without_problem_information_only_two_packets_have_detail),
     };

@@ -34,9 +34,9 @@ static void a_packet_is_found_and_the_next_one_starts_behind_it(void **state)
     assert_int_equal(f.size, 11);
     assert_int_equal(f.body.len, 9);
     assert_ptr_equal(f.body.data, b.data + 2);
-    assert_int_equal(
-        packet_frame(b.data + f.size, b.len - f.size, 100, &f, &e),
-        PACKET_WHOLE);
+    assert_int_equal(packet_frame(b.data + f.size, b.len - f.size, 100, &f,
+                                  &e),
+                     PACKET_WHOLE);
     assert_int_equal(f.type, PACKET_PINGREQ);
     assert_int_equal(f.size, 2);
     packet_bytes_release(&b);
@@ -72,10 +72,14 @@ static void remaining_length_has_one_to_four_bytes(void **state)
         const char *header;
         size_t size;
     } rows[] = {
-        {"3000", 2},                   {"307f", 2 + 127},
-        {"308001", 3 + 128},           {"30ff7f", 3 + 16383},
-        {"30808001", 4 + 16384},       {"30ffff7f", 4 + 2097151},
-        {"3080808001", 5 + 2097152},   {"30ffffff7f", 5 + 268435455},
+        {"3000", 2},
+        {"307f", 2 + 127},
+        {"308001", 3 + 128},
+        {"30ff7f", 3 + 16383},
+        {"30808001", 4 + 16384},
+        {"30ffff7f", 4 + 2097151},
+        {"3080808001", 5 + 2097152},
+        {"30ffffff7f", 5 + 268435455},
     };
     struct packet_frame f;
     struct packet_error e;

@@ -74,7 +74,7 @@ static size_t write_down(const char **text, char until, uint8_t *to)
             for (++*text; **text != '\''; ++*text) {
                 if (!**text)
                     bad_notation("missing '");
-                to[len++] = (uint8_t)**text;
+                to[len++] = (uint8_t) * *text;
             }
             ++*text;
         } else if (c == '(' || c == '[') {
@@ -149,12 +149,9 @@ bool packet_decode_any(const struct packet_frame *f,
         return packet_decode_unsubscribe(f, terms, &u.subscribe, ret_error);
     case PACKET_DISCONNECT:
         return packet_decode_disconnect(f, terms, &u.disconnect, ret_error);
-    case PACKET_AUTH:
-        return packet_decode_auth(f, terms, &u.auth, ret_error);
-    case PACKET_PINGREQ:
-        return packet_decode_pingreq(f, terms, ret_error);
-    default:
-        return packet_decode_ack(f, terms, &u.ack, ret_error);
+    case PACKET_AUTH: return packet_decode_auth(f, terms, &u.auth, ret_error);
+    case PACKET_PINGREQ: return packet_decode_pingreq(f, terms, ret_error);
+    default: return packet_decode_ack(f, terms, &u.ack, ret_error);
     }
 }
 

@@ -15,22 +15,34 @@
 static const char *value_of(int id)
 {
     switch (id) {
-    case 0x01: case 0x17: case 0x19: case 0x24: case 0x25: case 0x28:
-    case 0x29: case 0x2a:
-        return "01";
-    case 0x0b:
-        return "ff7f";
-    case 0x13: case 0x21: case 0x22: case 0x23:
-        return "0001";
-    case 0x02: case 0x11: case 0x18: case 0x27:
-        return "00000001";
-    case 0x03: case 0x08: case 0x09: case 0x12: case 0x15: case 0x16:
-    case 0x1a: case 0x1c: case 0x1f:
-        return "('v')";
-    case 0x26:
-        return "('k')('v')";
-    default:
-        return NULL;
+    case 0x01:
+    case 0x17:
+    case 0x19:
+    case 0x24:
+    case 0x25:
+    case 0x28:
+    case 0x29:
+    case 0x2a: return "01";
+    case 0x0b: return "ff7f";
+    case 0x13:
+    case 0x21:
+    case 0x22:
+    case 0x23: return "0001";
+    case 0x02:
+    case 0x11:
+    case 0x18:
+    case 0x27: return "00000001";
+    case 0x03:
+    case 0x08:
+    case 0x09:
+    case 0x12:
+    case 0x15:
+    case 0x16:
+    case 0x1a:
+    case 0x1c:
+    case 0x1f: return "('v')";
+    case 0x26: return "('k')('v')";
+    default: return NULL;
     }
 }
 
@@ -74,8 +86,8 @@ static const char *companion(int command, int id)
     return command == CMD_CONNECT && id == 0x16 ? "15('m')" : "";
 }
 
-static void
-each_property_is_accepted_where_libmosquitto_allows_it(void **state)
+static void each_property_is_accepted_where_libmosquitto_allows_it(
+    void **state)
 {
     const size_t n = sizeof(places) / sizeof(places[0]);
     (void)state;
@@ -106,8 +118,8 @@ each_property_is_accepted_where_libmosquitto_allows_it(void **state)
     }
 }
 
-static void
-each_property_but_the_user_property_may_come_only_once(void **state)
+static void each_property_but_the_user_property_may_come_only_once(
+    void **state)
 {
     const size_t n = sizeof(places) / sizeof(places[0]);
     unsigned tried = 0;

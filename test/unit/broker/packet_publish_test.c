@@ -195,7 +195,8 @@ static void a_payload_that_is_not_the_utf_8_it_says_is_marked(void **state)
  * characters whose bytes are near those of the wildcards */
 static void a_wildcard_is_found_wherever_it_stands(void **state)
 {
-    static const char filler[] = "*,\"$;3/\xc2\xa3\xc2\xab\xe2\x8b\xa3*,\"$;3/";
+    static const char filler[] =
+        "*,\"$;3/\xc2\xa3\xc2\xab\xe2\x8b\xa3*,\"$;3/";
     (void)state;
 
     for (size_t len = 1; len < sizeof(filler); len++) {
@@ -245,10 +246,10 @@ static void a_malformed_publish_is_refused(void **state)
         {"MQTT-3.3.2-1 topic longer than the packet", "30[0005 't']",
          &terms_311, 0x81},
         {"MQTT-1.5.4-1 topic is not UTF-8", "30[(80) [] 'x']", &terms_5, 0x81},
-        {"MQTT-1.5.4-1 topic is overlong UTF-8", "30[(c0af) [] 'x']",
-         &terms_5, 0x81},
-        {"MQTT-1.5.4-1 topic has a surrogate", "30[(eda080) [] 'x']",
-         &terms_5, 0x81},
+        {"MQTT-1.5.4-1 topic is overlong UTF-8", "30[(c0af) [] 'x']", &terms_5,
+         0x81},
+        {"MQTT-1.5.4-1 topic has a surrogate", "30[(eda080) [] 'x']", &terms_5,
+         0x81},
         {"MQTT-1.5.4-1 a surrogate pair is no character either",
          "30[(eda080edb080) [] 'x']", &terms_5, 0x81},
         {"MQTT-1.5.3-1 of 3.1.1", "30[(eda080) 'x']", &terms_311, 0x81},
@@ -264,11 +265,10 @@ static void a_malformed_publish_is_refused(void **state)
          0x90},
         {"MQTT-3.3.2-2 of 3.1.1", "30[('#') 'x']", &terms_311, 0x90},
         {"§3.3.2.1 neither topic nor alias", "30[() [] 'x']", &terms_5, 0x82},
-        {"MQTT-4.7.3-1 of 3.1.1: empty topic", "30[() 'x']", &terms_311,
-         0x90},
+        {"MQTT-4.7.3-1 of 3.1.1: empty topic", "30[() 'x']", &terms_311, 0x90},
         /* packet identifier */
-        {"MQTT-2.2.1-3 packet identifier 0", "32[('t') 0000 [] 'x']",
-         &terms_5, 0x82},
+        {"MQTT-2.2.1-3 packet identifier 0", "32[('t') 0000 [] 'x']", &terms_5,
+         0x82},
         {"MQTT-2.3.1-1 of 3.1.1", "34[('t') 0000 'x']", &terms_311, 0x82},
         {"no packet identifier", "32[('t')]", &terms_311, 0x81},
         {"half a packet identifier", "32[('t') 00]", &terms_5, 0x81},
@@ -278,8 +278,8 @@ static void a_malformed_publish_is_refused(void **state)
          &terms_5, 0x81},
         {"properties longer than the packet", "30[('t') 02 01]", &terms_5,
          0x81},
-        {"property length of five bytes", "30[('t') 8080808000 'x']",
-         &terms_5, 0x81},
+        {"property length of five bytes", "30[('t') 8080808000 'x']", &terms_5,
+         0x81},
         {"MQTT-1.5.5-1 padded property length", "30[('t') 8200 01 00 'x']",
          &terms_5, 0x81},
         {"identifier without a value", "30[('t') [01] 'x']", &terms_5, 0x81},
@@ -313,12 +313,12 @@ static void a_malformed_publish_is_refused(void **state)
          "30[('t') [23 0001] 'x']", &qos_1, 0x94},
         {"§3.3.2.3.5 Response Topic twice", "30[('t') [08('r') 08('r')] 'x']",
          &terms_5, 0x82},
-        {"MQTT-3.3.2-13 Response Topic is not UTF-8",
-         "30[('t') [08(ff)] 'x']", &terms_5, 0x81},
+        {"MQTT-3.3.2-13 Response Topic is not UTF-8", "30[('t') [08(ff)] 'x']",
+         &terms_5, 0x81},
         {"MQTT-3.3.2-14 wildcard in the Response Topic",
          "30[('t') [08('r/+')] 'x']", &terms_5, 0x82},
-        {"MQTT-4.7.3-1 empty Response Topic", "30[('t') [08()] 'x']",
-         &terms_5, 0x82},
+        {"MQTT-4.7.3-1 empty Response Topic", "30[('t') [08()] 'x']", &terms_5,
+         0x82},
         {"§3.3.2.3.6 Correlation Data twice",
          "30[('t') [09('r') 09('r')] 'x']", &terms_5, 0x82},
         {"Correlation Data cut off", "30[('t') [09 0003 0102] 'x']", &terms_5,
@@ -329,8 +329,8 @@ static void a_malformed_publish_is_refused(void **state)
          &terms_5, 0x81},
         {"MQTT-1.5.7-1 User Property is not UTF-8",
          "30[('t') [26('a')(ff)] 'x']", &terms_5, 0x81},
-        {"MQTT-1.5.4-2 NUL in a User Property",
-         "30[('t') [26('a')(00)] 'x']", &terms_5, 0x81},
+        {"MQTT-1.5.4-2 NUL in a User Property", "30[('t') [26('a')(00)] 'x']",
+         &terms_5, 0x81},
         {"User Property cut off in its value", "30[('t') [26('a') 00] 'x']",
          &terms_5, 0x81},
     };

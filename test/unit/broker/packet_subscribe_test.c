@@ -16,10 +16,9 @@ static struct packet_subscribe subscribe_of(const char *text,
 
     *b = packet_write_down(text);
     const struct packet_frame f = packet_only_frame(b);
-    const bool accepted =
-        f.type == PACKET_SUBSCRIBE
-            ? packet_decode_subscribe(&f, terms, &s, &e)
-            : packet_decode_unsubscribe(&f, terms, &s, &e);
+    const bool accepted = f.type == PACKET_SUBSCRIBE
+                              ? packet_decode_subscribe(&f, terms, &s, &e)
+                              : packet_decode_unsubscribe(&f, terms, &s, &e);
     if (!accepted)
         fail_msg("0x%02x %s", e.reason, e.text);
     return s;
@@ -28,10 +27,10 @@ static struct packet_subscribe subscribe_of(const char *text,
 static void filters_come_in_order_with_their_options(void **state)
 {
     struct packet_bytes b;
-    struct packet_subscribe s = subscribe_of(
-        "82[000a [0b ffffff7f 26('k')('v')]"
-        "   ('a/+') 00 ('b/#') 2e ('$share/g/c') 19]",
-        &terms_5, &b);
+    struct packet_subscribe s =
+        subscribe_of("82[000a [0b ffffff7f 26('k')('v')]"
+                     "   ('a/+') 00 ('b/#') 2e ('$share/g/c') 19]",
+                     &terms_5, &b);
     struct packet_filter f;
     (void)state;
 
@@ -160,11 +159,9 @@ static void a_malformed_subscribe_is_refused_as_a_whole(void **state)
          0x81},
         {"MQTT-3-8.3-4 of 3.1.1 reserved bits", "82[0001 ('a') 04]",
          &terms_311, 0x81},
-        {"MQTT-3-8.3-4 of 3.1.1 QoS 3", "82[0001 ('a') 03]", &terms_311,
-         0x82},
+        {"MQTT-3-8.3-4 of 3.1.1 QoS 3", "82[0001 ('a') 03]", &terms_311, 0x82},
         {"§3.8.3.1 QoS 3", "82[0001 [] ('a') 03]", &terms_5, 0x82},
-        {"§3.8.3.1 Retain Handling 3", "82[0001 [] ('a') 30]", &terms_5,
-         0x82},
+        {"§3.8.3.1 Retain Handling 3", "82[0001 [] ('a') 30]", &terms_5, 0x82},
         {"MQTT-3.8.3-4 No Local on a shared subscription",
          "82[0001 [] ('$share/g/a') 04]", &terms_5, 0x82},
         {"a fault in the last filter refuses all",
@@ -177,8 +174,8 @@ static void a_malformed_subscribe_is_refused_as_a_whole(void **state)
          "82[0001 [0b 8080808001] ('a') 00]", &terms_5, 0x81},
         {"MQTT-1.5.5-1 padded Subscription Identifier",
          "82[0001 [0b 8100] ('a') 00]", &terms_5, 0x81},
-        {"§2.2.2.2 property of another packet",
-         "82[0001 [1f('r')] ('a') 00]", &terms_5, 0x81},
+        {"§2.2.2.2 property of another packet", "82[0001 [1f('r')] ('a') 00]",
+         &terms_5, 0x81},
 
         {"UNSUBSCRIBE: packet identifier 0", "a2[0000 [] ('a')]", &terms_5,
          0x82},
@@ -187,8 +184,7 @@ static void a_malformed_subscribe_is_refused_as_a_whole(void **state)
         {"MQTT-3.10.3-1 filter is not UTF-8", "a2[0001 [] (ff)]", &terms_5,
          0x81},
         {"UNSUBSCRIBE: empty filter", "a2[0001 [] ()]", &terms_5, 0x81},
-        {"UNSUBSCRIBE: half a length", "a2[0001 [] ('a') 00]", &terms_5,
-         0x81},
+        {"UNSUBSCRIBE: half a length", "a2[0001 [] ('a') 00]", &terms_5, 0x81},
         {"§2.2.2.2 UNSUBSCRIBE with a Subscription Identifier",
          "a2[0001 [0b 01] ('a')]", &terms_5, 0x81},
     };

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "broker/share/share_save.h"
 #include "broker/session/stored_session.h"
+#include "broker/share/share_save.h"
 #include "test/unit/store/by_hand.h"
 
 static const unsigned worker_counts[] = {1, 3};

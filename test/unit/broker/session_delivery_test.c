@@ -19,8 +19,8 @@ static struct peer with(const char *properties, const char *id)
     uint8_t body[64];
     size_t len;
 
-    snprintf(text, sizeof(text), "10[ ('MQTT') 05 82 0000 [ %s ] ('%s') ('t') ]",
-             properties, id);
+    snprintf(text, sizeof(text),
+             "10[ ('MQTT') 05 82 0000 [ %s ] ('%s') ('t') ]", properties, id);
     says(&p, text);
     assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x20);
     assert_int_equal(body[1], 0);
@@ -113,8 +113,10 @@ static void a_clients_alias_stands_for_its_topic(void **state)
 
     says(&s, "82[ 0001 [] ('t/al/#') 00 ]");
     hears(&s, "90[ 0001 [] 00 ]");
-    says(&p, "32[ ('t/al/1') 0001 [ 23 0010 ] 'a' ] 32[ () 0002 [ 23 0010 ] 'b' ] "
-             "32[ ('t/al/2') 0003 [ 23 0010 ] 'c' ] 32[ () 0004 [ 23 0010 ] 'd' ]");
+    says(
+        &p,
+        "32[ ('t/al/1') 0001 [ 23 0010 ] 'a' ] 32[ () 0002 [ 23 0010 ] 'b' ] "
+        "32[ ('t/al/2') 0003 [ 23 0010 ] 'c' ] 32[ () 0004 [ 23 0010 ] 'd' ]");
     hears(&p, "40 02 0001 40 02 0002 40 02 0003 40 02 0004");
     hears(&s, "30[ ('t/al/1') [] 'a' ] 30[ ('t/al/1') [] 'b' ] "
               "30[ ('t/al/2') [] 'c' ] 30[ ('t/al/2') [] 'd' ]");

@@ -12,8 +12,8 @@
 #include "base/vocabulary.h"
 #include "broker/wire/packet.h"
 #include "test/unit/broker/broker_fixture.h"
-#include "test/unit/store/by_hand.h"
 #include "test/unit/broker/packet_notation.h"
+#include "test/unit/store/by_hand.h"
 
 static struct broker_fixture b;
 

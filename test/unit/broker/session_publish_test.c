@@ -111,13 +111,13 @@ static void what_a_client_was_told_not_to_do_ends_it(void **state)
     } rows[] = {
         {"30[ ('t/a') [ 23 0011 ] 'x' ]", 0x94}, /* topic alias above 16 */
         {"30[ ('t/a') [ 23 0000 ] 'x' ]", 0x94},
-        {"30[ () [ 23 0003 ] 'x' ]", 0x82}, /* one that was never set */
-        {"30[ ('t/+') [] 'x' ]", 0x90},          /* wildcard */
-        {"30[ () [] 'x' ]", 0x82},               /* neither topic nor alias */
-        {"30[ ('t/a') [ 01 01 ] ff ]", 0x99},    /* not the UTF-8 it says */
-        {"30[ ('t/a') [ 0b 01 ] 'x' ]", 0x82},   /* subscription id */
-        {"30 81 80 48 00", 0x95},                /* 1 MiB + 128 KiB + 1 */
-        {"f0 00", 0x82},                         /* AUTH */
+        {"30[ () [ 23 0003 ] 'x' ]", 0x82},    /* one that was never set */
+        {"30[ ('t/+') [] 'x' ]", 0x90},        /* wildcard */
+        {"30[ () [] 'x' ]", 0x82},             /* neither topic nor alias */
+        {"30[ ('t/a') [ 01 01 ] ff ]", 0x99},  /* not the UTF-8 it says */
+        {"30[ ('t/a') [ 0b 01 ] 'x' ]", 0x82}, /* subscription id */
+        {"30 81 80 48 00", 0x95},              /* 1 MiB + 128 KiB + 1 */
+        {"f0 00", 0x82},                       /* AUTH */
         {"f0 02 18 00", 0x82},
         {"20 02 00 00", 0x82}, /* CONNACK */
         {"00 00", 0x81},

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/topic.h"
-#include "test/unit/store/recount.h"
 #include "store/write/account.h"
+#include "test/unit/store/recount.h"
 #include "test/unit/store/writing.h"
 
 /* ---- chance ------------------------------------------------------------- */

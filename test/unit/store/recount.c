@@ -79,8 +79,8 @@ static void see_record(struct recount *c, MDB_val k, MDB_val v)
 
     memcpy(&id, k.mv_data, sizeof(id));
     assert_true(schema_get_record(v, id, &record));
-    assert_int_equal(
-        store_thing_in(c->e, c->txn, record.m.topic, &thing), STORE_OK);
+    assert_int_equal(store_thing_in(c->e, c->txn, record.m.topic, &thing),
+                     STORE_OK);
     if (thing.row.count == 0 || id < thing.row.first_id)
         return; /* hidden */
     held_under(c, record.m.topic)->usage.bytes +=
@@ -223,7 +223,7 @@ void check_accounts(struct store *st)
         free(o);
     }
     if (c.all != NULL)
-        fail_msg("%.*s holds something and has no usage row",
-                 (int)c.all->len, c.all->name);
+        fail_msg("%.*s holds something and has no usage row", (int)c.all->len,
+                 c.all->name);
     mdb_txn_abort(c.txn);
 }

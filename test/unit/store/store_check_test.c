@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/read/catchup.h"
 #include "store/env/check.h"
+#include "store/read/catchup.h"
 #include "test/unit/store/writing.h"
 
 #define MESSAGES 60 /* of each thing: some chunks, and an open one */

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "store/read/history.h"
 #include "store/env/wall_clock.h"
+#include "store/read/history.h"
 #include "test/unit/store/writing.h"
 
 #define YEAR (INT64_C(365) * 86400 * SECOND)
