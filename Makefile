@@ -16,6 +16,7 @@ CONFORMANCE ?=
 CLIENTS ?=
 MODEL ?=
 WERROR ?= OFF
+UNIT_JOBS ?= 8
 FUZZ_SECONDS ?= 60
 BIN := build/release/confab
 
@@ -24,8 +25,9 @@ BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 	libsodium-dev libinih-dev libsystemd-dev uthash-dev \
 	libgnutls28-dev libwslay-dev zlib1g-dev
 # node=, chromium= and the like: a command that is there already is good enough.
-TEST_PACKAGES := libcmocka-dev node=nodejs node=npm chromium=chromium \
-	mosquitto_pub=mosquitto-clients mosquitto curl=curl python3=python3 \
+UNIT_PACKAGES := libcmocka-dev python3=python3
+TEST_PACKAGES := node=nodejs node=npm chromium=chromium \
+	mosquitto_pub=mosquitto-clients mosquitto curl=curl \
 	python3-paho-mqtt python3-requests openssl=openssl faketime
 # What docs/operations.md has recipes for. apache2-bin has no service in it; those
 # of the others apt-install stops (nginx's is in nginx-common).
@@ -58,11 +60,14 @@ run: build ## build and start the server: ARGS="-s http.listen=..."
 
 # ---- tests
 
-test-deps: deps ## install what the tests need on top
+unit-deps: deps ## install what the unit tests need on top: neither Node nor a browser
+	@scripts/apt-install $(UNIT_PACKAGES)
+
+test-deps: unit-deps ## install what all tests need on top
 	@scripts/apt-install $(TEST_PACKAGES)
 
 # Everything in a preset: program, unit tests, replay of the fuzzers' corpora.
-build-all-%: test-deps
+build-all-%: unit-deps
 	@$(call configure,$*,$(if $(filter release,$*),-DCONFAB_WERROR=$(WERROR)))
 	@$(compile) $*
 
@@ -72,10 +77,16 @@ $(NODE_MODULES): test/e2e/package-lock.json | test-deps
 	cd test/e2e && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-ctest = ctest --preset $(1) $(if $(UNIT),-R '$(UNIT)')
+# More at once than there are processors: many wait for seconds to pass.
+ctest = ctest --preset $(1) -j $(UNIT_JOBS) $(if $(UNIT),-R '$(UNIT)')
 # The binary's path is absolute because the suite runs in its own folder.
 node-test = cd test/e2e && CONFAB_BIN='$(CURDIR)/build/$(1)/confab' \
 	node --test --test-reporter=spec $(E2E)
+
+# While writing: no optimisation, and without the cases labelled slow.
+check-fast: build-all-dev ## layout, dev build, unit tests, arrows, docs: under a minute once built
+	@scripts/format --check
+	$(call ctest,dev) -LE slow
 
 test: test-unit test-e2e test-conformance test-fault test-model test-proxies ## unit, end-to-end, conformance, fault, model and proxy tests; does its own set-up
 
@@ -118,7 +129,7 @@ test-tsan: build-all-tsan $(NODE_MODULES) ## unit and e2e with the thread saniti
 	$(TSAN) $(call ctest,tsan)
 	$(TSAN) sh -c "$(call node-test,tsan)"
 
-fuzz-deps: test-deps
+fuzz-deps: unit-deps
 	@scripts/apt-install $(FUZZ_PACKAGES)
 
 fuzz: fuzz-deps build-all-fuzz ## each harness for FUZZ_SECONDS, findings in build/fuzz/findings
@@ -152,13 +163,14 @@ soak: build ## thousands of clients come and go, ten minutes: ARGS='--duration 6
 	@$(compile) release --target benchmarks/all
 	CONFAB_BIN='$(CURDIR)/$(BIN)' benchmarks/soak $(ARGS)
 
-format: ## clang-format over all C files
-	@scripts/apt-install clang-format=clang-format
-	git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | \
-		xargs -0 clang-format -i
+format: ## lay out all C files with clang-format 14
+	@scripts/format
+
+format-check: ## are all C files laid out? FORMAT=--must fails where there is no clang-format 14
+	@scripts/format --check $(FORMAT)
 
 clean: ## remove build/ (test/e2e/node_modules stays)
 	rm -rf build
 
-.PHONY: help deps build run test test-deps test-unit test-e2e test-conformance \
+.PHONY: help deps build run check-fast format-check unit-deps test test-deps test-unit test-e2e test-conformance \
 	test-fault test-model test-debian cross test-asan test-tsan fuzz fuzz-deps coverage bench soak format clean
