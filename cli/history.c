@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "bridge/doors/thingschat/payload.h"
+#include "bridge/stream/format/payload.h"
 #include "cli/folder.h"
 #include "cli/secret.h"
 #include "store/store.h"

@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/topic.h"
-#include "bridge/doors/thingschat/payload.h"
+#include "bridge/stream/format/payload.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/folder.h"

@@ -20,12 +20,6 @@
 
 /* ---- the link's thread --------------------------------------------------- */
 
-void link_answer(struct link *l, struct link_request *q)
-{
-    atomic_fetch_sub(&l->accepted, 1);
-    q->done(q); /* q may be gone now */
-}
-
 static void take_requests(struct link *l)
 {
     void *items[BATCH];
@@ -33,8 +27,8 @@ static void take_requests(struct link *l)
 
     while ((n = mailbox_receive(l->requests, items, BATCH)) > 0)
         for (size_t i = 0; i < n; i++)
-            link_books_accept(&l->books, items[i]);
-    if (l->books.count > 0 && !ev_is_active(&l->deadlines))
+            link_queue_accept(&l->queue, items[i]);
+    if (l->queue.count > 0 && !ev_is_active(&l->deadlines))
         ev_timer_again(l->loop, &l->deadlines);
 }
 
@@ -46,10 +40,10 @@ static void answer_expired(struct link *l, int64_t now_us)
     const bool away =
         down_since_us != 0 && now_us - down_since_us >= LINK_PATIENCE_US;
 
-    link_books_expire(&l->books, now_us, away, &expired);
+    link_queue_expire(&l->queue, now_us, away, &expired);
     while ((q = TAILQ_FIRST(&expired)) != NULL) {
         TAILQ_REMOVE(&expired, q, entry);
-        link_answer(l, q);
+        link_queue_answer(&l->queue, q);
     }
 }
 
@@ -63,14 +57,21 @@ static void stop_when_done(struct link *l)
         return;
     if (l->stop_at_us == 0)
         l->stop_at_us = now_us + (int64_t)l->grace_ms * 1000;
-    if (l->books.count == 0 || now_us >= l->stop_at_us)
+    if (l->queue.count == 0 || now_us >= l->stop_at_us)
         ev_break(l->loop, EVBREAK_ALL);
 }
 
-void link_go_on(struct link *l)
+/* Before the loop waits again: whatever was called back may have freed room or
+ * brought work. Publishes what waits, asks for what is to be subscribed, watches
+ * the socket as needed. */
+static void on_go_on(struct ev_loop *loop, ev_prepare *w, int events)
 {
+    struct link *l = w->data;
+
+    (void)loop;
+    (void)events;
     take_requests(l);
-    link_filters_take(l);
+    link_check(l, link_filters_ask(l));
     link_publish_waiting(l);
     link_watch(l);
     stop_when_done(l);
@@ -79,8 +80,8 @@ void link_go_on(struct link *l)
 static void on_wake(struct ev_loop *loop, ev_async *w, int events)
 {
     (void)loop;
-    (void)events;
-    link_go_on(w->data);
+    (void)w;
+    (void)events; /* on_go_on() is next */
 }
 
 static void on_deadlines(struct ev_loop *loop, ev_timer *w, int events)
@@ -89,7 +90,7 @@ static void on_deadlines(struct ev_loop *loop, ev_timer *w, int events)
 
     (void)events;
     answer_expired(l, clock_mono_us());
-    if (l->books.count == 0)
+    if (l->queue.count == 0)
         ev_timer_stop(loop, w);
     stop_when_done(l);
 }
@@ -101,7 +102,6 @@ static void on_gather(struct ev_loop *loop, ev_timer *w, int events)
     (void)loop;
     (void)events;
     l->gathered = true;
-    link_go_on(l);
 }
 
 static void on_misc(struct ev_loop *loop, ev_timer *w, int events)
@@ -114,8 +114,7 @@ static void on_misc(struct ev_loop *loop, ev_timer *w, int events)
         return;
     link_filters_say_refused(l);
     l->reason = 0;
-    if (link_check(l, mosquitto_loop_misc(l->mosq)))
-        link_go_on(l);
+    link_check(l, mosquitto_loop_misc(l->mosq));
 }
 
 static void on_reconnect(struct ev_loop *loop, ev_timer *w, int events)
@@ -132,10 +131,10 @@ static void answer_rest(struct link *l)
     struct link_request *q;
 
     take_requests(l);
-    link_books_expire(&l->books, INT64_MAX, true, &rest);
+    link_queue_expire(&l->queue, INT64_MAX, true, &rest);
     while ((q = TAILQ_FIRST(&rest)) != NULL) {
         TAILQ_REMOVE(&rest, q, entry);
-        link_answer(l, q);
+        link_queue_answer(&l->queue, q);
     }
 }
 
@@ -144,7 +143,6 @@ static void *run(void *arg)
     struct link *l = arg;
 
     link_connect(l);
-    link_go_on(l);
     ev_run(l->loop, 0);
     answer_rest(l);
     link_disconnect(l);
@@ -193,13 +191,15 @@ static bool make_boot_id(struct link *l)
 static void make_watchers(struct link *l)
 {
     ev_async_init(&l->wake, on_wake);
+    ev_prepare_init(&l->go_on, on_go_on);
     ev_timer_init(&l->misc, on_misc, 1.0, 1.0);
     ev_timer_init(&l->deadlines, on_deadlines, 0, DEADLINES_S);
     ev_timer_init(&l->reconnect, on_reconnect, 0, 0);
     ev_timer_init(&l->gather, on_gather, 0, 0);
-    l->wake.data = l->misc.data = l->deadlines.data = l->reconnect.data =
-        l->gather.data = l;
+    l->wake.data = l->go_on.data = l->misc.data = l->deadlines.data =
+        l->reconnect.data = l->gather.data = l;
     ev_async_start(l->loop, &l->wake);
+    ev_prepare_start(l->loop, &l->go_on);
     ev_timer_start(l->loop, &l->misc);
 }
 
@@ -215,7 +215,7 @@ static bool make_link(struct link *l, const struct link_opts *opts)
     l->opts.socket_path = l->path;
     if (l->opts.gather_s <= 0)
         l->opts.gather_s = LINK_GATHER_S;
-    link_books_init(&l->books);
+    link_queue_init(&l->queue);
     for (size_t i = 0; i < LINK_FILTER_SLOTS; i++)
         LIST_INIT(&l->filters_under_way[i]);
     l->backoff_s = LINK_BACKOFF_S;
@@ -307,21 +307,24 @@ static bool is_away(struct link *l)
     return since_us != 0 && clock_mono_us() - since_us >= LINK_PATIENCE_US;
 }
 
+static bool send_request(struct link *l, struct link_request *q)
+{
+    if (!link_queue_admit(&l->queue, l->queue_bound))
+        return false;
+    if (mailbox_send(l->requests, q))
+        return true;
+    link_queue_dismiss(&l->queue);
+    return false;
+}
+
 bool link_publish(struct link *l, struct link_request *q)
 {
-    bool ok = false;
-
     if (!enter(l))
         return false;
     link_clear_answer(q);
     q->operation = 0;
     q->may_share = link_bundle_takes(q);
-    if (!is_away(l)) {
-        ok = atomic_fetch_add(&l->accepted, 1) < l->queue_bound &&
-             mailbox_send(l->requests, q);
-        if (!ok)
-            atomic_fetch_sub(&l->accepted, 1);
-    }
+    const bool ok = !is_away(l) && send_request(l, q);
     leave(l);
     return ok;
 }

@@ -1,6 +1,6 @@
 /* The mosquitto instance of the moment, driven by the loop. It is made for one
  * connection and destroyed with it: libmosquitto would otherwise send again,
- * by itself and after a reconnect, what the books send again too. */
+ * by itself and after a reconnect, what the queue sends again too. */
 #include <errno.h>
 #include <mqtt_protocol.h>
 #include <stdio.h>
@@ -49,18 +49,18 @@ static void on_disconnect(struct mosquitto *m, void *arg, int reason,
         l->reason = reason;
 }
 
-/* The others of q's bundle, which are still in the books, and q. */
+/* The others of q's bundle, which are still in the queue, and q. */
 static void take_bundle(struct link *l, struct link_request *q,
                         struct link_request **ret_requests)
 {
     const int packet_id = q->packet_id;
 
-    for (; q != NULL; q = link_books_answered(&l->books, packet_id)) {
+    for (; q != NULL; q = link_queue_answered(&l->queue, packet_id)) {
         if (q->place != LINK_ALONE) {
             ret_requests[q->place] = q;
         } else { /* the library has gone once round all packet ids */
             q->outcome = LINK_TIMEOUT;
-            link_answer(l, q);
+            link_queue_answer(&l->queue, q);
         }
     }
 }
@@ -77,14 +77,14 @@ static void answer_bundle(struct link *l, struct link_request *first,
     free(whole.result);
     for (size_t i = 0; i < LINK_BUNDLE_MAX; i++)
         if (requests[i] != NULL)
-            link_answer(l, requests[i]);
+            link_queue_answer(&l->queue, requests[i]);
 }
 
 static void on_puback(struct mosquitto *m, void *arg, int packet_id,
                       int reason, const mosquitto_property *list)
 {
     struct link *l = arg;
-    struct link_request *q = link_books_answered(&l->books, packet_id);
+    struct link_request *q = link_queue_answered(&l->queue, packet_id);
 
     (void)m;
     if (l->under_way > 0)
@@ -96,7 +96,7 @@ static void on_puback(struct mosquitto *m, void *arg, int packet_id,
         return;
     }
     link_read_answer(q, reason, list);
-    link_answer(l, q);
+    link_queue_answer(&l->queue, q);
 }
 
 static void on_publish(struct mosquitto *m, void *arg,
@@ -146,7 +146,7 @@ static void take_down(struct link *l, int rc)
     l->mosq = NULL;
     l->accepted_by_broker = false;
     l->under_way = 0;
-    link_books_lost(&l->books);
+    link_queue_lost(&l->queue);
     link_filters_lost(l);
     if (was_up) {
         atomic_store(&l->down_since_us, clock_mono_us());
@@ -160,24 +160,12 @@ static void take_down(struct link *l, int rc)
         l->backoff_s * 2 < BACKOFF_MOST_S ? l->backoff_s * 2 : BACKOFF_MOST_S;
 }
 
-static bool is_connection_error(int rc)
-{
-    switch (rc) {
-    case MOSQ_ERR_SUCCESS:
-    case MOSQ_ERR_INVAL:
-    case MOSQ_ERR_PAYLOAD_SIZE:
-    case MOSQ_ERR_MALFORMED_UTF8:
-    case MOSQ_ERR_OVERSIZE_PACKET:
-    case MOSQ_ERR_QOS_NOT_SUPPORTED:
-    case MOSQ_ERR_DUPLICATE_PROPERTY: return false;
-    default: return true;
-    }
-}
-
 bool link_check(struct link *l, int rc)
 {
+    if (l->mosq == NULL) /* taken down already */
+        return false;
     /* A DISCONNECT of the broker's closes the socket and is no error. */
-    if (!is_connection_error(rc) && mosquitto_socket(l->mosq) >= 0)
+    if (!link_is_broken(rc) && mosquitto_socket(l->mosq) >= 0)
         return true;
     take_down(l, rc);
     return false;
@@ -223,7 +211,6 @@ static void on_io(struct ev_loop *loop, ev_io *w, int events)
         return;
     if ((events & EV_READ) != 0)
         read_packets(l);
-    link_go_on(l);
 }
 
 void link_watch(struct link *l)
@@ -298,7 +285,7 @@ void link_disconnect(struct link *l)
     mosquitto_destroy(l->mosq);
     l->mosq = NULL;
     l->under_way = 0;
-    link_books_lost(&l->books);
+    link_queue_lost(&l->queue);
     link_filters_lost(l);
 }
 
@@ -348,12 +335,12 @@ static void refuse(struct link *l, struct link_request *q, int rc)
     const bool large =
         rc == MOSQ_ERR_PAYLOAD_SIZE || rc == MOSQ_ERR_OVERSIZE_PACKET;
 
-    link_books_remove(&l->books, q);
+    link_queue_remove(&l->queue, q);
     link_refuse(q, large ? 413 : 400,
                 large ? "message too large"
                       : "topic or Idempotency-Key holds characters that "
                         "MQTT cannot carry");
-    link_answer(l, q);
+    link_queue_answer(&l->queue, q);
 }
 
 /* The requests that go next, together: as many as may share a PUBLISH, or one.
@@ -361,7 +348,7 @@ static void refuse(struct link *l, struct link_request *q, int rc)
 static size_t gather(const struct link *l, struct link_request **ret_requests,
                      bool *ret_open)
 {
-    struct link_request *q = link_books_next(&l->books);
+    struct link_request *q = link_queue_next(&l->queue);
     size_t count = 0, bytes = 0;
 
     do {
@@ -398,7 +385,7 @@ static bool publish(struct link *l, struct link_request **requests,
             requests[i]->operation = ++l->operations;
     const int rc = count == 1 ? send_alone(l, requests[0], &packet_id)
                               : send_bundle(l, requests, count, &packet_id);
-    if (is_connection_error(rc)) {
+    if (link_is_broken(rc)) {
         for (size_t i = 0; i < count; i++)
             requests[i]->sent = true; /* some of it may have got through */
         take_down(l, rc);
@@ -407,7 +394,7 @@ static bool publish(struct link *l, struct link_request **requests,
     l->under_way += rc == MOSQ_ERR_SUCCESS;
     for (size_t i = 0; i < count; i++) {
         if (rc == MOSQ_ERR_SUCCESS)
-            link_books_sent(&l->books, requests[i], packet_id);
+            link_queue_sent(&l->queue, requests[i], packet_id);
         else if (count > 1)
             requests[i]->may_share = false; /* alone, each gets its answer */
         else
@@ -419,14 +406,14 @@ static bool publish(struct link *l, struct link_request **requests,
 static bool has_room(const struct link *l)
 {
     return atomic_load(&l->generation) != 0 && l->under_way < l->window &&
-           l->books.count - l->books.waiting_count < LINK_MESSAGES;
+           l->queue.count - l->queue.waiting_count < LINK_MESSAGES;
 }
 
 void link_publish_waiting(struct link *l)
 {
     struct link_request *requests[LINK_BUNDLE_MAX];
 
-    while (has_room(l) && link_books_next(&l->books) != NULL) {
+    while (has_room(l) && link_queue_next(&l->queue) != NULL) {
         bool open;
         const size_t count = gather(l, requests, &open);
         if (open && should_wait(l))

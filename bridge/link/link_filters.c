@@ -51,49 +51,52 @@ static void tell(struct link *l, const struct link_filter *f, bool ok)
         l->opts.on_subscribed(l->opts.arg, slice_of(f->text, f->len), ok);
 }
 
-/* Asks the broker; takes f. */
-static void ask(struct link *l, struct link_filter *f)
+/* Asks the broker; takes f. The library's result. */
+static int ask(struct link *l, struct link_filter *f)
 {
     int rc;
 
     if (!f->subscribe) { /* refused in here where it was never asked for */
         rc = mosquitto_unsubscribe(l->mosq, NULL, f->text);
         free(f);
-        link_check(l, rc);
-        return;
+        return rc;
     }
     /* The library refuses it, and no message can come: no door takes such a
      * topic any more (topic.h). What is in the log from earlier is read there. */
     if (!name_publishable(slice_of(f->text, f->len))) {
         tell(l, f, true);
         free(f);
-        return;
+        return MOSQ_ERR_SUCCESS;
     }
     rc = mosquitto_subscribe_v5(l->mosq, &f->packet_id, f->text, 0,
                                 MQTT_SUB_OPT_SEND_RETAIN_NEVER, NULL);
     if (rc == MOSQ_ERR_SUCCESS) {
         LIST_INSERT_HEAD(slot_of(l, f->packet_id), f, by_packet);
         l->filters_under_way_count++;
-        return;
+        return rc;
     }
-    if (link_check(l, rc)) /* the library does not like the filter */
+    if (!link_is_broken(rc)) /* the library does not like the filter */
         tell(l, f, false);
     free(f);
+    return rc;
 }
 
-void link_filters_take(struct link *l)
+int link_filters_ask(struct link *l)
 {
+    int rc = MOSQ_ERR_SUCCESS;
     void *item;
 
-    while (l->mosq != NULL && atomic_load(&l->generation) != 0 &&
+    while (!link_is_broken(rc) && l->mosq != NULL &&
+           atomic_load(&l->generation) != 0 &&
            l->filters_under_way_count < LINK_FILTER_WINDOW &&
            mailbox_receive(l->filters, &item, 1) == 1) {
         struct link_filter *f = item;
         if (f->generation == atomic_load(&l->generation))
-            ask(l, f);
+            rc = ask(l, f);
         else
             free(f); /* on_up() has asked for it again */
     }
+    return rc;
 }
 
 /* One tenant can have thousands refused, each again and again: not a line each. */

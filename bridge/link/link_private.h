@@ -1,5 +1,8 @@
-/* What the link's own files share: link.c (life, threads, requests),
- * link_connection.c (libmosquitto), link_filters.c (SUBSCRIBE and SUBACK). */
+/* What the link's own files share. Each calls only those below it:
+ *   link.c             life, threads, and what is done before each wait
+ *   link_connection.c  libmosquitto
+ *   link_filters.c     SUBSCRIBE and SUBACK
+ *   link_queue.c       requests */
 #ifndef CONFAB_BRIDGE_LINK_LINK_PRIVATE_H
 #define CONFAB_BRIDGE_LINK_LINK_PRIVATE_H
 
@@ -11,7 +14,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/mailbox.h"
-#include "bridge/link/link_books.h"
+#include "bridge/link/link_queue.h"
 
 #define LINK_WINDOW 512 /* PUBLISHes under way */
 /* While a PUBLISH is under way, messages wait until no more fit into their
@@ -43,7 +46,6 @@ struct link {
     /* any thread */
     struct mailbox *requests; /* struct link_request */
     struct mailbox *filters;  /* struct link_filter */
-    atomic_size_t accepted;   /* requests not yet answered */
     atomic_bool stopping;
     atomic_uint callers; /* threads inside link_publish() and the like */
     _Atomic uint64_t generation; /* of the connection that is up; 0: down */
@@ -53,6 +55,7 @@ struct link {
     pthread_t thread;
     struct ev_loop *loop;
     ev_async wake;
+    ev_prepare go_on; /* before each wait: what there is to do now */
     ev_io io;
     ev_timer misc;      /* 1 s: keep-alive */
     ev_timer deadlines; /* runs while there are requests */
@@ -68,7 +71,7 @@ struct link {
     unsigned window;    /* LINK_WINDOW or the broker's Receive Maximum */
     unsigned under_way; /* PUBLISHes not answered, abandoned ones included */
     uint64_t operations;
-    struct link_books books;
+    struct link_queue queue;
     struct link_filter_slot filters_under_way[LINK_FILTER_SLOTS];
     unsigned filters_under_way_count;
     size_t refused;                 /* subscriptions not logged yet */
@@ -81,11 +84,21 @@ struct link {
     unsigned grace_ms;
 };
 
-/* link.c */
-/* After anything that may have freed room or brought work: publishes what
- * waits, asks for what is to be subscribed, watches the socket as needed. */
-void link_go_on(struct link *l);
-void link_answer(struct link *l, struct link_request *q); /* calls done() */
+/* Does this result of a library call mean that the connection is of no more use,
+ * and not only that one packet could not be sent? */
+static inline bool link_is_broken(int rc)
+{
+    switch (rc) {
+    case MOSQ_ERR_SUCCESS:
+    case MOSQ_ERR_INVAL:
+    case MOSQ_ERR_PAYLOAD_SIZE:
+    case MOSQ_ERR_MALFORMED_UTF8:
+    case MOSQ_ERR_OVERSIZE_PACKET:
+    case MOSQ_ERR_QOS_NOT_SUPPORTED:
+    case MOSQ_ERR_DUPLICATE_PROPERTY: return false;
+    default: return true;
+    }
+}
 
 /* link_connection.c */
 void link_connect(struct link *l);
@@ -98,7 +111,9 @@ bool link_check(struct link *l, int rc);
 
 /* link_filters.c */
 bool link_filter_send(struct link *l, struct slice filter, bool subscribe);
-void link_filters_take(struct link *l); /* from the mailbox to the broker */
+/* Asks the broker for what waits in the mailbox. The library's result: the
+ * caller hands it to link_check(). */
+int link_filters_ask(struct link *l);
 /* Logs what was refused, if it is time for that. */
 void link_filters_say_refused(struct link *l);
 void link_filters_lost(struct link *l); /* forgets what is under way */

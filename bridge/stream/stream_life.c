@@ -8,7 +8,6 @@
 #include "bridge/stream/stream_private.h"
 
 #define CLOSING_MS 1000 /* for the reader to take what it is owed */
-#define LINGER_MS 2000  /* for the reader to see the end and say so */
 
 /* ---- the beginning ------------------------------------------------------- */
 
@@ -41,6 +40,18 @@ static bool hold_subscriptions(struct streamer *st, struct audience *a)
     return true;
 }
 
+/* Gives back one reference; with the last one the subscriptions. */
+static void leave_audience(struct streamer *st, struct audience *a)
+{
+    if (a->refs == 1)
+        for (size_t i = 0; i < a->filter_count; i++)
+            if (a->filters[i].subscription != NULL)
+                subscriptions_release(st->env.subscriptions,
+                                      a->filters[i].subscription, st->number,
+                                      st->now_ms * 1000);
+    stream_index_leave(&st->index, a);
+}
+
 static bool enter_audience(struct stream *s, const struct stream_start *start)
 {
     struct streamer *st = s->streamer;
@@ -51,7 +62,7 @@ static bool enter_audience(struct stream *s, const struct stream_start *start)
     if (a == NULL)
         return false;
     if (a->refs == 1 && !hold_subscriptions(st, a)) {
-        stream_leave_audience(st, a);
+        leave_audience(st, a);
         return false;
     }
     LIST_INSERT_HEAD(&a->streams, s, in_audience);
@@ -68,7 +79,7 @@ void stream_begin(struct streamer *st, struct stream_start *start)
     s->start = start;
     s->plan = start->plan;
     s->framing = (uint8_t)start->framing;
-    s->state = STREAM_REPLAY;
+    s->state = STREAM_CATCHUP;
     s->position = start->has_cursor && start->cursor <= start->head
                       ? start->cursor
                       : start->head;
@@ -91,24 +102,14 @@ void stream_begin(struct streamer *st, struct stream_start *start)
 
 /* ---- the end ------------------------------------------------------------- */
 
-void stream_leave_audience(struct streamer *st, struct audience *a)
-{
-    if (a->refs == 1)
-        for (size_t i = 0; i < a->filter_count; i++)
-            if (a->filters[i].subscription != NULL)
-                subscriptions_release(st->env.subscriptions,
-                                      a->filters[i].subscription, st->number,
-                                      st->now_ms * 1000);
-    stream_index_leave(&st->index, a);
-}
-
 /* Out of everything that gives it messages or counts it. */
 static void leave(struct stream *s)
 {
     struct streamer *st = s->streamer;
     struct audience *a = s->audience;
 
-    stream_enqueue(s, QUEUE_NONE);
+    if (s->state != STREAM_GONE)
+        stream_enqueue(s, QUEUE_NONE);
     catchup_free(s->catchup);
     s->catchup = NULL;
     if (a == NULL)
@@ -119,43 +120,34 @@ static void leave(struct stream *s)
         a->live--;
     stream_quota_give(st->env.quota, a->token->node.name);
     atomic_fetch_sub(&st->load, 1);
-    stream_leave_audience(st, a);
+    leave_audience(st, a);
     /* Last, so that no index ever has more shapes than are counted. */
     stream_shapes_give(st->env.shapes, s->shapes);
     s->shapes = NULL;
 }
 
-void stream_drop(struct stream *s)
+static void reap(struct streamer *st, struct stream *s)
 {
-    struct streamer *st = s->streamer;
-
+    TAILQ_REMOVE(&st->gone, s, in_queue);
     leave(s);
-    ev_io_stop(st->loop, &s->io);
     close(s->fd);
-    output_release(&s->output);
     free(s->start);
     TAILQ_REMOVE(&st->all, s, in_all);
     st->count--;
     free(s);
 }
 
-/* All is sent. The reader gets to see the end before the socket goes: closing
- * at once, with bytes of the reader's unread, would reset the connection and
- * take away what it has not read yet. */
-void stream_send_fin(struct stream *s)
+void streamer_reap(struct streamer *st)
 {
-    if (s->half_closed || shutdown(s->fd, SHUT_WR) != 0) {
-        stream_drop(s);
-        return;
-    }
-    s->state = STREAM_LINGER;
-    s->until_ms = s->streamer->now_ms + LINGER_MS;
-    stream_watch(s);
+    struct stream *s;
+
+    while ((s = TAILQ_FIRST(&st->gone)) != NULL)
+        reap(st, s);
 }
 
 void stream_close(struct stream *s)
 {
-    if (s->state == STREAM_CLOSING || s->state == STREAM_LINGER)
+    if (s->state != STREAM_CATCHUP && s->state != STREAM_LIVE)
         return;
     if (s->start != NULL) { /* nothing was sent, not even a status line */
         stream_drop(s);
@@ -171,7 +163,7 @@ void stream_close(struct stream *s)
 void stream_finish(struct stream *s)
 {
     struct streamer *st = s->streamer;
-    const bool is_open = s->state == STREAM_REPLAY || s->state == STREAM_LIVE;
+    const bool is_open = s->state == STREAM_CATCHUP || s->state == STREAM_LIVE;
 
     if (is_open && s->start == NULL && s->framing == FRAMING_CHUNKED) {
         stream_clear_scratch(st);
@@ -183,30 +175,34 @@ void stream_finish(struct stream *s)
     stream_close(s);
 }
 
-static void finish_audience(struct streamer *st, struct audience *a)
+static void finish_audience(struct audience *a)
 {
     struct stream *s, *next;
     uint64_t position;
 
-    a->refs++;
+    a->refs++; /* its last stream may leave */
     for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
         next = LIST_NEXT(s, in_audience);
         output_cut(&s->output, &position);
         stream_finish(s);
     }
-    stream_leave_audience(st, a);
 }
 
 void stream_close_token(struct streamer *st, struct slice token)
 {
     char text[TOKEN_MAX]; /* `token` may be the entry's own */
     struct index_token *k;
+    struct audience *a;
 
     if (token.len > sizeof(text))
         return;
     memcpy(text, token.data, token.len);
     token.data = text;
     /* The last audience takes the token's entry with it: look it up anew. */
-    while ((k = stream_index_token(&st->index, token)) != NULL)
-        finish_audience(st, LIST_FIRST(&k->audiences));
+    while ((k = stream_index_token(&st->index, token)) != NULL) {
+        a = LIST_FIRST(&k->audiences);
+        finish_audience(a);
+        streamer_reap(st);
+        leave_audience(st, a);
+    }
 }

@@ -1,17 +1,23 @@
 /* What the files of a streamer share. All of it is the streamer's thread's,
  * but for what says otherwise.
  *
- *   streamer.c       life, mailboxes, live messages
- *   stream_life.c    one stream: its beginning and its end
- *   stream_socket.c  what it sends, and what its reader sends
- *   stream_replay.c  streams that read the log, and their going live
- *   stream_sweep.c   what happens because time passes */
+ * Each calls only those below it:
+ *   streamer.c        life, mailboxes, live messages
+ *   stream_sweep.c    what happens because time passes
+ *   stream_catchup.c  streams that read the log, and their going live
+ *   stream_life.c     one stream: its beginning and its end
+ *   stream_socket.c   what it sends, and what its reader sends
+ *   stream_state.c    what it waits for
+ *
+ * Nobody frees a stream but streamer_reap(): stream_drop() marks it, so whoever
+ * walks a list may go on, and a pointer to it is good until the callback ends. */
 #ifndef CONFAB_BRIDGE_STREAM_STREAM_PRIVATE_H
 #define CONFAB_BRIDGE_STREAM_STREAM_PRIVATE_H
 
 #include <ev.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/mailbox.h"
 #include "base/topic.h"
 #include "bridge/stream/stream_index.h"
@@ -37,10 +43,11 @@ struct stream_start {
 };
 
 enum stream_state {
-    STREAM_REPLAY,  /* reads the log */
+    STREAM_CATCHUP, /* reads the log */
     STREAM_LIVE,    /* is given messages as they come */
     STREAM_CLOSING, /* sends the rest of its output, then FIN */
-    STREAM_LINGER   /* has sent FIN, waits for the reader's */
+    STREAM_LINGER,  /* has sent FIN, waits for the reader's */
+    STREAM_GONE     /* dropped; freed before the loop waits again */
 };
 
 enum stream_queue { QUEUE_NONE, QUEUE_RUNNABLE, QUEUE_WAITING };
@@ -48,7 +55,8 @@ enum stream_queue { QUEUE_NONE, QUEUE_RUNNABLE, QUEUE_WAITING };
 struct stream {
     LIST_ENTRY(stream) in_audience;
     TAILQ_ENTRY(stream) in_all;
-    TAILQ_ENTRY(stream) in_queue; /* while `queue` is not QUEUE_NONE */
+    TAILQ_ENTRY(stream)
+    in_queue; /* while `queue` is not QUEUE_NONE, or GONE */
     struct streamer *streamer;
     struct audience *audience; /* NULL from CLOSING on */
     const struct plan *plan;
@@ -100,11 +108,12 @@ struct streamer {
     struct ev_loop *loop;
     ev_async wake;
     ev_timer sweep;
-    ev_timer replay; /* 0 s while a stream is runnable */
+    ev_timer catchup; /* 0 s while a stream is runnable */
     ev_timer stop;
+    ev_prepare reap; /* before each wait: frees what was dropped */
     struct store_reader *reader;
     struct stream_index index;
-    struct stream_list all, runnable, waiting;
+    struct stream_list all, runnable, waiting, gone;
     size_t count;
     void *received[STREAMER_RECEIVED_MAX]; /* struct frame, from `frames` */
     size_t received_at, received_count;    /* to be looked at */
@@ -125,28 +134,40 @@ struct streamer {
     int64_t stop_until_ms; /* 0: not stopping */
 };
 
-/* ---- streamer.c */
-void streamer_clock(struct streamer *st); /* sets now_ms */
+static inline void streamer_clock(struct streamer *st)
+{
+    st->now_ms = clock_mono_us() / 1000;
+}
+
+/* ---- stream_state.c */
+void stream_enqueue(struct stream *s, enum stream_queue queue);
+/* Retention may have overtaken it: it looks before it reads on. */
+void stream_check_gap(struct stream *s);
+/* Live no more: reads on from its position in the log. */
+void stream_to_catchup(struct stream *s);
+void streamer_lose_all(struct streamer *st); /* that for all live ones */
+void streamer_catchup_soon(struct streamer *st);
+/* The end, at once: nothing more is sent. */
+void stream_drop(struct stream *s);
 /* Too much is owed: the slowest readers read the log instead, or go. */
 void streamer_relieve(struct streamer *st);
 
 /* ---- stream_life.c */
 void stream_begin(struct streamer *st, struct stream_start *start);
-/* The end: of the answer, which was all there is to say; at an event's end,
+/* The end: of the answer, which was all there is to say; and at an event's end,
  * because we must go, so that the reader comes back (the answer is cut off,
- * where its framing can show that); and at once. */
+ * where its framing can show that). At once: stream_drop(). */
 void stream_finish(struct stream *s);
 void stream_close(struct stream *s);
-void stream_drop(struct stream *s);
-/* CLOSING, and all is sent. s may be gone afterwards. */
-void stream_send_fin(struct stream *s);
-/* Gives back one reference; with the last one the subscriptions. */
-void stream_leave_audience(struct streamer *st, struct audience *a);
-/* Finishes every stream of that token. */
+/* Frees what was dropped. */
+void streamer_reap(struct streamer *st);
+/* Finishes every stream of that token, and reaps. */
 void stream_close_token(struct streamer *st, struct slice token);
 
 /* ---- stream_socket.c */
 void stream_watch(struct stream *s); /* for what it waits for now */
+/* CLOSING, and all is sent. s may be gone afterwards. */
+void stream_send_fin(struct stream *s);
 void stream_on_io(struct ev_loop *loop, ev_io *w, int events);
 /* Sends events made in st->scratch, keeps what the socket does not take.
  * false: the stream is gone. */
@@ -165,15 +186,8 @@ bool stream_comment(struct stream *s); /* false: gone */
 /* Sends of `run` what lies after s->position; s may be gone afterwards. */
 void stream_deliver(struct stream *s, struct run *run);
 
-/* ---- stream_replay.c */
-void stream_enqueue(struct stream *s, enum stream_queue queue);
-/* Retention may have overtaken it: it looks before it reads on. */
-void stream_check_gap(struct stream *s);
-/* Live no more: reads on from its position in the log. */
-void stream_to_replay(struct stream *s);
-void streamer_lose_all(struct streamer *st); /* that for all live ones */
-void streamer_replay_soon(struct streamer *st);
-void streamer_on_replay(struct ev_loop *loop, ev_timer *w, int events);
+/* ---- stream_catchup.c */
+void streamer_on_catchup(struct ev_loop *loop, ev_timer *w, int events);
 /* The filter's subscription stands: who waited for it tries to go live. */
 void streamer_granted(struct streamer *st, struct slice filter);
 /* Once a second: who waits looks whether the log has grown. */

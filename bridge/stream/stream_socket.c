@@ -8,6 +8,7 @@
 #include "bridge/stream/stream_private.h"
 
 #define READS_PER_TURN 4
+#define LINGER_MS 2000      /* for the reader to see the end and say so */
 #define DISCARD_MAX 1048576 /* bytes a reader may send us in all */
 
 /* ---- watching ------------------------------------------------------------ */
@@ -179,7 +180,21 @@ void stream_deliver(struct stream *s, struct run *run)
     }
     stream_watch(s);
     if (s->output.bytes > STREAM_PENDING_MAX)
-        stream_to_replay(s);
+        stream_to_catchup(s);
+}
+
+/* All is sent. The reader gets to see the end before the socket goes: closing
+ * at once, with bytes of the reader's unread, would reset the connection and
+ * take away what it has not read yet. */
+void stream_send_fin(struct stream *s)
+{
+    if (s->half_closed || shutdown(s->fd, SHUT_WR) != 0) {
+        stream_drop(s);
+        return;
+    }
+    s->state = STREAM_LINGER;
+    s->until_ms = s->streamer->now_ms + LINGER_MS;
+    stream_watch(s);
 }
 
 static void on_writable(struct stream *s)
@@ -198,7 +213,7 @@ static void on_writable(struct stream *s)
     stream_watch(s);
     if (s->state == STREAM_CLOSING)
         stream_send_fin(s);
-    else if (s->state == STREAM_REPLAY)
+    else if (s->state == STREAM_CATCHUP)
         stream_enqueue(s, QUEUE_RUNNABLE);
 }
 

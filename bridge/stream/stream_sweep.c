@@ -62,13 +62,14 @@ static void sweep_open(struct stream *s)
 static void sweep(struct stream *s)
 {
     switch ((enum stream_state)s->state) {
-    case STREAM_REPLAY:
+    case STREAM_CATCHUP:
     case STREAM_LIVE: sweep_open(s); break;
     case STREAM_CLOSING:
     case STREAM_LINGER:
         if (s->streamer->now_ms >= s->until_ms)
             stream_drop(s);
         break;
+    case STREAM_GONE: break;
     }
 }
 
@@ -122,7 +123,7 @@ static void end_wave(struct streamer *st)
         most = STOP_WAVE_LEAST;
     for (s = TAILQ_FIRST(&st->all); s != NULL && most > 0; s = next) {
         next = TAILQ_NEXT(s, in_all);
-        if (s->state == STREAM_CLOSING || s->state == STREAM_LINGER)
+        if (s->state != STREAM_CATCHUP && s->state != STREAM_LIVE)
             continue;
         output_cut(&s->output, &position);
         stream_close(s);
@@ -137,6 +138,7 @@ void streamer_begin_stop(struct streamer *st)
     st->stop_until_ms = st->now_ms + STOP_MS;
     ev_timer_again(st->loop, &st->stop);
     end_wave(st);
+    streamer_reap(st);
     if (st->count == 0)
         ev_break(st->loop, EVBREAK_ALL);
 }
@@ -144,12 +146,15 @@ void streamer_begin_stop(struct streamer *st)
 void streamer_on_stop(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct streamer *st = w->data;
+    struct stream *s;
 
     (void)events;
     streamer_clock(st);
     end_wave(st);
-    while (st->now_ms >= st->stop_until_ms && !TAILQ_EMPTY(&st->all))
-        stream_drop(TAILQ_FIRST(&st->all));
+    if (st->now_ms >= st->stop_until_ms)
+        TAILQ_FOREACH (s, &st->all, in_all)
+            stream_drop(s);
+    streamer_reap(st);
     if (st->count == 0)
         ev_break(loop, EVBREAK_ALL);
 }

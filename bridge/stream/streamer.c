@@ -23,11 +23,6 @@
 #define SWEEP_S 0.5
 #define STOP_S 0.05
 
-void streamer_clock(struct streamer *st)
-{
-    st->now_ms = clock_mono_us() / 1000;
-}
-
 /* ---- what has arrived ---------------------------------------------------- */
 
 /* st->received holds what was taken from the mailbox and not yet looked at.
@@ -62,17 +57,16 @@ static bool take_in(struct streamer *st, const struct run *run);
  * would be half of them. */
 static void flush_audience(struct streamer *st, struct audience *a)
 {
-    struct run *run = run_ref(a->run); /* replay_audience() may let it go */
-    struct stream *s, *next;
+    struct run *run =
+        run_ref(a->run); /* audience_to_catchup() may let it go */
+    struct stream *s;
     bool more;
     unsigned visits = 0;
 
-    a->refs++; /* its last stream may go */
     st->flushing = a;
     do {
         more = false;
-        for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
-            next = LIST_NEXT(s, in_audience);
+        LIST_FOREACH (s, &a->streams, in_audience) {
             if (s->state == STREAM_LIVE)
                 stream_deliver(s, run);
             if (++visits % VISITS_PER_LOOK == 0)
@@ -83,7 +77,6 @@ static void flush_audience(struct streamer *st, struct audience *a)
     run_unref(a->run);
     a->run = NULL;
     run_unref(run);
-    stream_leave_audience(st, a);
 }
 
 static void flush_touched(struct streamer *st)
@@ -98,7 +91,7 @@ static void flush_touched(struct streamer *st)
 }
 
 /* Its streams stay where the last flush left them and read on from there. */
-static void replay_audience(struct streamer *st, struct audience *a)
+static void audience_to_catchup(struct streamer *st, struct audience *a)
 {
     struct stream *s;
 
@@ -111,7 +104,7 @@ static void replay_audience(struct streamer *st, struct audience *a)
     }
     LIST_FOREACH (s, &a->streams, in_audience)
         if (s->state == STREAM_LIVE)
-            stream_to_replay(s);
+            stream_to_catchup(s);
 }
 
 struct delivery {
@@ -139,7 +132,7 @@ static void give(void *arg, struct audience *a)
     const struct slice bytes = frame_bytes(d->frame, a->framing);
     d->st->copied += bytes.len;
     if (a->run == NULL || !run_append(a->run, d->frame->id, bytes))
-        replay_audience(d->st, a);
+        audience_to_catchup(d->st, a);
 }
 
 /* Made for the first audience that wants it. NULL: out of memory. */
@@ -167,7 +160,7 @@ static void give_large(void *arg, struct audience *a)
         return;
     struct run *run = large_run(d, a->framing);
     if (run == NULL)
-        replay_audience(d->st, a);
+        audience_to_catchup(d->st, a);
     else
         touch(d->st, a, run_ref(run));
 }
@@ -309,34 +302,6 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int events)
     streamer_relieve(st);
 }
 
-/* ---- memory -------------------------------------------------------------- */
-
-static struct stream *longest_blocked(struct streamer *st)
-{
-    struct stream *s, *found = NULL;
-
-    TAILQ_FOREACH (s, &st->all, in_all)
-        if (!output_empty(&s->output) &&
-            (found == NULL || s->sent_at_ms < found->sent_at_ms))
-            found = s;
-    return found;
-}
-
-void streamer_relieve(struct streamer *st)
-{
-    struct stream *s;
-
-    if (st->held <= STREAMER_HELD_MAX)
-        return;
-    TAILQ_FOREACH (s, &st->all, in_all)
-        if (s->state == STREAM_LIVE && !output_empty(&s->output))
-            stream_to_replay(s);
-    while (st->held > STREAMER_HELD_MAX && (s = longest_blocked(st)) != NULL) {
-        stream_drop(s);
-        st->dropped++;
-    }
-}
-
 /* ---- life ---------------------------------------------------------------- */
 
 static void wake(void *arg)
@@ -354,15 +319,25 @@ static void *run(void *arg)
     return NULL;
 }
 
+static void on_reap(struct ev_loop *loop, ev_prepare *w, int events)
+{
+    (void)loop;
+    (void)events;
+    streamer_reap(w->data);
+}
+
 static void make_watchers(struct streamer *st)
 {
     ev_async_init(&st->wake, on_wake);
     ev_timer_init(&st->sweep, streamer_on_sweep, SWEEP_S, SWEEP_S);
-    ev_timer_init(&st->replay, streamer_on_replay, 0., 0.);
+    ev_timer_init(&st->catchup, streamer_on_catchup, 0., 0.);
     ev_timer_init(&st->stop, streamer_on_stop, 0., STOP_S);
-    st->wake.data = st->sweep.data = st->replay.data = st->stop.data = st;
+    ev_prepare_init(&st->reap, on_reap);
+    st->reap.data = st;
+    st->wake.data = st->sweep.data = st->catchup.data = st->stop.data = st;
     ev_async_start(st->loop, &st->wake);
     ev_timer_start(st->loop, &st->sweep);
+    ev_prepare_start(st->loop, &st->reap);
 }
 
 static bool make_streamer(struct streamer *st)
@@ -371,6 +346,7 @@ static bool make_streamer(struct streamer *st)
     TAILQ_INIT(&st->all);
     TAILQ_INIT(&st->runnable);
     TAILQ_INIT(&st->waiting);
+    TAILQ_INIT(&st->gone);
     STAILQ_INIT(&st->touched);
     st->starts = mailbox_new(STARTS_BOUND, wake, st);
     st->frames = mailbox_new(FRAMES_BOUND, wake, st);

@@ -286,7 +286,7 @@ static uint16_t receive_maximum(const struct plan *plan)
 uint32_t connect_granted_expiry(const struct connection *c, uint32_t asked_s)
 {
     if (c->role == ROLE_ADMIN)
-        return 0; /* the link has its own books (bridge/link/link_books.h) */
+        return 0; /* it queues requests (bridge/link/link_queue.h) */
     if (c->plan->session_expiry != 0 && asked_s > c->plan->session_expiry)
         return (uint32_t)c->plan->session_expiry;
     return asked_s;

@@ -30,7 +30,7 @@ static bool is_serving(const struct connection *c)
 
 /* Something it published has no answer yet. Not of administrators: the bridge's
  * link is many clients, whose subscriptions have an order of their own with their
- * messages (stream_replay.c), and who would all wait for each of them. */
+ * messages (stream_catchup.c), and who would all wait for each of them. */
 static bool awaits_answers(const struct connection *c)
 {
     return c->role != ROLE_ADMIN && (c->messages > 0 || c->unacked_count > 0);

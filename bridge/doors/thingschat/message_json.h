@@ -3,7 +3,7 @@
 #define CONFAB_BRIDGE_DOORS_THINGSCHAT_MESSAGE_JSON_H
 
 #include "base/buffer.h"
-#include "bridge/doors/thingschat/payload.h"
+#include "bridge/stream/format/payload.h"
 #include "store/store.h"
 
 /* {"thing":…,"token":…,"chat":…,"createdAt":…,"id":…} */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/doors/thingschat/payload.h"
+#include "bridge/stream/format/payload.h"
 
 /* The first CR or LF in p…end; `end`: none. */
 static const char *line_end(const char *p, const char *end)

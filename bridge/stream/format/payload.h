@@ -1,8 +1,8 @@
 /* A stored payload as JSON text, for every door that answers in JSON:
  * JSON passes byte for byte; text becomes a JSON string, binary
  * {"$binary":"<base64>"}, an empty payload "". Pure. */
-#ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_PAYLOAD_H
-#define CONFAB_BRIDGE_DOORS_THINGSCHAT_PAYLOAD_H
+#ifndef CONFAB_BRIDGE_STREAM_FORMAT_PAYLOAD_H
+#define CONFAB_BRIDGE_STREAM_FORMAT_PAYLOAD_H
 
 #include "base/buffer.h"
 #include "store/message.h"

@@ -1,20 +1,40 @@
-#include "bridge/link/link_books.h"
+#include "bridge/link/link_queue.h"
 
-static struct link_request_slot *slot_of(struct link_books *b, int packet_id)
+static struct link_request_slot *slot_of(struct link_queue *b, int packet_id)
 {
     return &b->by_packet[(unsigned)packet_id % LINK_PACKET_SLOTS];
 }
 
-void link_books_init(struct link_books *b)
+void link_queue_init(struct link_queue *b)
 {
     TAILQ_INIT(&b->waiting);
     TAILQ_INIT(&b->under_way);
     for (size_t i = 0; i < LINK_PACKET_SLOTS; i++)
         LIST_INIT(&b->by_packet[i]);
     b->count = b->waiting_count = 0;
+    atomic_init(&b->admitted, 0);
 }
 
-void link_books_accept(struct link_books *b, struct link_request *q)
+bool link_queue_admit(struct link_queue *b, size_t bound)
+{
+    if (atomic_fetch_add(&b->admitted, 1) < bound)
+        return true;
+    link_queue_dismiss(b);
+    return false;
+}
+
+void link_queue_dismiss(struct link_queue *b)
+{
+    atomic_fetch_sub(&b->admitted, 1);
+}
+
+void link_queue_answer(struct link_queue *b, struct link_request *q)
+{
+    atomic_fetch_sub(&b->admitted, 1);
+    q->done(q); /* q may be gone now */
+}
+
+void link_queue_accept(struct link_queue *b, struct link_request *q)
 {
     q->sent = false;
     q->packet_id = 0;
@@ -23,12 +43,12 @@ void link_books_accept(struct link_books *b, struct link_request *q)
     b->count++;
 }
 
-struct link_request *link_books_next(const struct link_books *b)
+struct link_request *link_queue_next(const struct link_queue *b)
 {
     return TAILQ_FIRST(&b->waiting);
 }
 
-void link_books_sent(struct link_books *b, struct link_request *q,
+void link_queue_sent(struct link_queue *b, struct link_request *q,
                      int packet_id)
 {
     TAILQ_REMOVE(&b->waiting, q, entry);
@@ -39,7 +59,7 @@ void link_books_sent(struct link_books *b, struct link_request *q,
     LIST_INSERT_HEAD(slot_of(b, packet_id), q, by_packet);
 }
 
-void link_books_remove(struct link_books *b, struct link_request *q)
+void link_queue_remove(struct link_queue *b, struct link_request *q)
 {
     if (q->packet_id != 0) {
         LIST_REMOVE(q, by_packet);
@@ -51,20 +71,20 @@ void link_books_remove(struct link_books *b, struct link_request *q)
     b->count--;
 }
 
-struct link_request *link_books_answered(struct link_books *b, int packet_id)
+struct link_request *link_queue_answered(struct link_queue *b, int packet_id)
 {
     struct link_request *q;
 
     LIST_FOREACH (q, slot_of(b, packet_id), by_packet) {
         if (q->packet_id == packet_id) {
-            link_books_remove(b, q);
+            link_queue_remove(b, q);
             return q;
         }
     }
     return NULL;
 }
 
-void link_books_lost(struct link_books *b)
+void link_queue_lost(struct link_queue *b)
 {
     struct link_request *q;
 
@@ -77,7 +97,7 @@ void link_books_lost(struct link_books *b)
     b->waiting_count = b->count;
 }
 
-static void expire_in(struct link_books *b, struct link_request_queue *queue,
+static void expire_in(struct link_queue *b, struct link_request_queue *queue,
                       int64_t now_us, bool away,
                       struct link_request_queue *ret_expired)
 {
@@ -87,13 +107,13 @@ static void expire_in(struct link_books *b, struct link_request_queue *queue,
         next = TAILQ_NEXT(q, entry);
         if (q->deadline_us > now_us && (q->sent || !away))
             continue;
-        link_books_remove(b, q);
+        link_queue_remove(b, q);
         q->outcome = q->sent ? LINK_TIMEOUT : LINK_AWAY;
         TAILQ_INSERT_TAIL(ret_expired, q, entry);
     }
 }
 
-void link_books_expire(struct link_books *b, int64_t now_us, bool away,
+void link_queue_expire(struct link_queue *b, int64_t now_us, bool away,
                        struct link_request_queue *ret_expired)
 {
     expire_in(b, &b->under_way, now_us, away, ret_expired);

@@ -30,66 +30,6 @@ struct view {
     uint64_t head;
 };
 
-/* ---- queues -------------------------------------------------------------- */
-
-static struct stream_list *list_of(struct streamer *st, uint8_t queue)
-{
-    return queue == QUEUE_RUNNABLE ? &st->runnable : &st->waiting;
-}
-
-void streamer_replay_soon(struct streamer *st)
-{
-    if (TAILQ_EMPTY(&st->runnable) || ev_is_active(&st->replay))
-        return;
-    ev_timer_set(&st->replay, 0., 0.);
-    ev_timer_start(st->loop, &st->replay);
-}
-
-void stream_enqueue(struct stream *s, enum stream_queue queue)
-{
-    struct streamer *st = s->streamer;
-
-    if (s->queue != QUEUE_NONE)
-        TAILQ_REMOVE(list_of(st, s->queue), s, in_queue);
-    s->queue = (uint8_t)queue;
-    if (queue == QUEUE_NONE)
-        return;
-    TAILQ_INSERT_TAIL(list_of(st, s->queue), s, in_queue);
-    streamer_replay_soon(st);
-}
-
-static void leave_live(struct stream *s)
-{
-    s->audience->live--;
-    s->state = STREAM_REPLAY;
-    stream_check_gap(s);
-    if (output_empty(&s->output))
-        stream_enqueue(s, QUEUE_RUNNABLE); /* else when it is */
-}
-
-void stream_to_replay(struct stream *s)
-{
-    uint64_t position;
-
-    if (output_cut(&s->output, &position))
-        s->position = position;
-    leave_live(s);
-}
-
-/* Every message up to the last one seen was given to those it was for. */
-void streamer_lose_all(struct streamer *st)
-{
-    struct stream *s;
-
-    TAILQ_FOREACH (s, &st->all, in_all) {
-        if (s->state != STREAM_LIVE)
-            continue;
-        if (s->position < st->last_id)
-            s->position = st->last_id;
-        leave_live(s);
-    }
-}
-
 /* ---- one step ------------------------------------------------------------ */
 
 static uint64_t jittered(uint64_t retry_ms)
@@ -150,11 +90,6 @@ static uint64_t trimmed_of_token(const struct view *v, struct audience *a)
             ? usage.trimmed_id
             : 0;
     return a->trimmed_id;
-}
-
-void stream_check_gap(struct stream *s)
-{
-    s->gap_walk = s->audience->walks_begun + 1;
 }
 
 /* Goes on with the walk that is under way, or begins one. */
@@ -421,7 +356,7 @@ static void wait_all(struct streamer *st)
     }
 }
 
-void streamer_on_replay(struct ev_loop *loop, ev_timer *w, int events)
+void streamer_on_catchup(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct streamer *st = w->data;
     const int64_t until_us = clock_mono_us() + TURN_US;
@@ -442,7 +377,7 @@ void streamer_on_replay(struct ev_loop *loop, ev_timer *w, int events)
     }
     end_view(st);
     streamer_relieve(st);
-    streamer_replay_soon(st);
+    streamer_catchup_soon(st);
 }
 
 static void try_again(void *arg, struct audience *a)

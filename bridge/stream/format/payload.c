@@ -1,4 +1,4 @@
-#include "bridge/doors/thingschat/payload.h"
+#include "bridge/stream/format/payload.h"
 
 #include <string.h>
 

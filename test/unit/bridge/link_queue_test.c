@@ -1,4 +1,4 @@
-#include "bridge/link/link_books.h"
+#include "bridge/link/link_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,40 +11,40 @@
 
 static struct link_request requests[COUNT];
 
-static void fill(struct link_books *b)
+static void fill(struct link_queue *b)
 {
-    link_books_init(b);
+    link_queue_init(b);
     for (int i = 0; i < COUNT; i++) {
         requests[i] = (struct link_request){.deadline_us = 100 + i};
-        link_books_accept(b, &requests[i]);
+        link_queue_accept(b, &requests[i]);
     }
 }
 
-static void send_next(struct link_books *b, int packet_id)
+static void send_next(struct link_queue *b, int packet_id)
 {
-    link_books_sent(b, link_books_next(b), packet_id);
+    link_queue_sent(b, link_queue_next(b), packet_id);
 }
 
 static void requests_leave_in_order_and_return_by_packet(void **state)
 {
-    struct link_books b;
+    struct link_queue b;
 
     (void)state;
     fill(&b);
     send_next(&b, 1);
     send_next(&b, 1 + LINK_PACKET_SLOTS); /* the same slot */
-    assert_ptr_equal(link_books_next(&b), &requests[2]);
-    assert_null(link_books_answered(&b, 2));
-    assert_ptr_equal(link_books_answered(&b, 1 + LINK_PACKET_SLOTS),
+    assert_ptr_equal(link_queue_next(&b), &requests[2]);
+    assert_null(link_queue_answered(&b, 2));
+    assert_ptr_equal(link_queue_answered(&b, 1 + LINK_PACKET_SLOTS),
                      &requests[1]);
-    assert_ptr_equal(link_books_answered(&b, 1), &requests[0]);
-    assert_null(link_books_answered(&b, 1));
+    assert_ptr_equal(link_queue_answered(&b, 1), &requests[0]);
+    assert_null(link_queue_answered(&b, 1));
     assert_int_equal(b.count, COUNT - 2);
 }
 
 static void a_packet_may_hold_several(void **state)
 {
-    struct link_books b;
+    struct link_queue b;
 
     (void)state;
     fill(&b);
@@ -53,39 +53,39 @@ static void a_packet_may_hold_several(void **state)
     send_next(&b, 8);
     send_next(&b, 7);
     assert_int_equal(b.waiting_count, COUNT - 3);
-    link_books_remove(&b, &requests[5]);
+    link_queue_remove(&b, &requests[5]);
     assert_int_equal(b.waiting_count, COUNT - 4);
-    assert_ptr_equal(link_books_answered(&b, 7), &requests[2]);
-    assert_ptr_equal(link_books_answered(&b, 7), &requests[0]);
-    assert_null(link_books_answered(&b, 7));
-    link_books_lost(&b);
+    assert_ptr_equal(link_queue_answered(&b, 7), &requests[2]);
+    assert_ptr_equal(link_queue_answered(&b, 7), &requests[0]);
+    assert_null(link_queue_answered(&b, 7));
+    link_queue_lost(&b);
     assert_int_equal(b.waiting_count, 3);
-    assert_ptr_equal(link_books_next(&b), &requests[1]);
+    assert_ptr_equal(link_queue_next(&b), &requests[1]);
 }
 
 static void after_a_loss_the_unanswered_come_first_in_order(void **state)
 {
-    struct link_books b;
+    struct link_queue b;
 
     (void)state;
     fill(&b);
     for (int i = 0; i < 4; i++)
         send_next(&b, 10 + i);
-    assert_ptr_equal(link_books_answered(&b, 11), &requests[1]);
-    link_books_lost(&b);
-    assert_null(link_books_answered(&b, 10));
+    assert_ptr_equal(link_queue_answered(&b, 11), &requests[1]);
+    link_queue_lost(&b);
+    assert_null(link_queue_answered(&b, 10));
     static const int order[] = {0, 2, 3, 4, 5};
     for (int i = 0; i < 5; i++) {
-        assert_ptr_equal(link_books_next(&b), &requests[order[i]]);
+        assert_ptr_equal(link_queue_next(&b), &requests[order[i]]);
         send_next(&b, 20 + i);
     }
-    assert_null(link_books_next(&b));
+    assert_null(link_queue_next(&b));
     assert_int_equal(b.count, 5);
 }
 
 static void only_what_was_never_sent_is_known_not_to_be_stored(void **state)
 {
-    struct link_books b;
+    struct link_queue b;
     struct link_request_queue expired = TAILQ_HEAD_INITIALIZER(expired);
     struct link_request *q;
 
@@ -93,9 +93,9 @@ static void only_what_was_never_sent_is_known_not_to_be_stored(void **state)
     fill(&b);
     send_next(&b, 1);
     send_next(&b, 2);
-    link_books_lost(&b);
+    link_queue_lost(&b);
     send_next(&b, 3); /* 0 is under way, 1 was, the others never */
-    link_books_expire(&b, 0, true, &expired);
+    link_queue_expire(&b, 0, true, &expired);
     for (int i = 2; i < COUNT; i++) {
         q = TAILQ_FIRST(&expired);
         assert_ptr_equal(q, &requests[i]);
@@ -103,26 +103,26 @@ static void only_what_was_never_sent_is_known_not_to_be_stored(void **state)
         TAILQ_REMOVE(&expired, q, entry);
     }
     assert_true(TAILQ_EMPTY(&expired));
-    link_books_expire(&b, 100, true, &expired);
+    link_queue_expire(&b, 100, true, &expired);
     assert_ptr_equal(TAILQ_FIRST(&expired), &requests[0]);
     assert_int_equal(requests[0].outcome, LINK_TIMEOUT);
-    assert_null(link_books_answered(&b, 3));
+    assert_null(link_queue_answered(&b, 3));
     assert_int_equal(b.count, 1);
-    link_books_expire(&b, 101, false, &expired);
+    link_queue_expire(&b, 101, false, &expired);
     assert_int_equal(requests[1].outcome, LINK_TIMEOUT);
     assert_int_equal(b.count, 0);
 }
 
 static void a_deadline_ends_waiting_too(void **state)
 {
-    struct link_books b;
+    struct link_queue b;
     struct link_request_queue expired = TAILQ_HEAD_INITIALIZER(expired);
 
     (void)state;
     fill(&b);
-    link_books_expire(&b, 99, false, &expired);
+    link_queue_expire(&b, 99, false, &expired);
     assert_true(TAILQ_EMPTY(&expired));
-    link_books_expire(&b, 100, false, &expired);
+    link_queue_expire(&b, 100, false, &expired);
     assert_ptr_equal(TAILQ_FIRST(&expired), &requests[0]);
     assert_ptr_equal(TAILQ_LAST(&expired, link_request_queue), &requests[0]);
     assert_int_equal(requests[0].outcome, LINK_AWAY);
