@@ -8,90 +8,94 @@
  * CHOICE(section, key, field, default, choices, meaning) */
 #define CONFIG_KEYS(TEXT, NUMBER, CHOICE)                                     \
     TEXT(http, listen, http_listen, "127.0.0.1:8080", "address:port",         \
-         "where HTTP is served; port 0 picks a free one")                     \
+         "address and port for HTTP; port 0 picks a free port")               \
     NUMBER(http, workers, http_workers, 0, 0, 256, "threads",                 \
            "HTTP threads; 0: one per core")                                   \
     NUMBER(http, idle_timeout, http_idle_timeout, 75, 1, 86400, "seconds",    \
-           "how long a connection is kept without a request; clients are "    \
-           "told in Keep-Alive")                                              \
+           "how long a connection without a request is kept open; "           \
+           "announced in Keep-Alive")                                         \
     NUMBER(http, header_timeout, http_header_timeout, 30, 1, 86400,           \
            "seconds",                                                         \
-           "from the first byte of a request to the end of its "              \
-           "headers; then 408")                                               \
+           "most time from the first byte of a request to the end of "        \
+           "its headers; then 408")                                           \
     NUMBER(http, body_timeout, http_body_timeout, 30, 1, 86400, "seconds",    \
-           "for a body, and a second more for each 256 bytes that came, but " \
-           "no longer without a byte; then 408")                              \
+           "most time for a request body, plus one second for every "         \
+           "256 bytes received, and most time without any byte of it; "       \
+           "then 408")                                                        \
     NUMBER(http, write_timeout, http_write_timeout, 300, 1, 86400, "seconds", \
-           "how long a reader may take nothing of its answer")                \
+           "how long a client may read nothing of a response before "         \
+           "its connection is closed")                                        \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
-         "where MQTT is served; port 0 picks a free one")                     \
+         "address and port for MQTT; port 0 picks a free port")               \
     TEXT(mqtt, tls_listen, mqtt_tls_listen, "", "address:port",               \
-         "where MQTT over TLS is served, as a rule on port 8883; empty: "     \
-         "nowhere")                                                           \
+         "address and port for MQTT over TLS, usually port 8883; "            \
+         "empty: no TLS")                                                     \
     TEXT(mqtt, tls_cert, mqtt_tls_cert, "", "file",                           \
-         "PEM, the server's certificate and those between it and its CA; "    \
-         "read again on SIGHUP, like the next two")                           \
+         "PEM file with the server's certificate and the "                    \
+         "intermediate certificates up to its CA; read again on "             \
+         "SIGHUP, like the next two")                                         \
     TEXT(mqtt, tls_key, mqtt_tls_key, "", "file",                             \
-         "PEM, the certificate's private key, without a passphrase")          \
+         "PEM file with the certificate's private key, without a "            \
+         "passphrase")                                                        \
     TEXT(mqtt, tls_client_ca, mqtt_tls_client_ca, "", "file",                 \
-         "PEM, the CAs that certificates of clients must come from")          \
+         "PEM file with the CAs that may issue client certificates")          \
     CHOICE(mqtt, tls_client_cert, mqtt_tls_client_cert, "none",               \
            "none optional required",                                          \
-           "whether clients are asked for a certificate; one that is shown "  \
-           "must be good")                                                    \
+           "whether clients are asked for a certificate; one that is "        \
+           "sent must be valid")                                              \
     NUMBER(mqtt, workers, mqtt_workers, 0, 0, 256, "threads",                 \
-           "broker threads; 0: one per core but one, which is the "           \
-           "writer's")                                                        \
+           "broker threads; 0: one per core, less one for the writer")        \
     NUMBER(mqtt, keep_alive_max, mqtt_keep_alive_max, 0, 0, 65535, "seconds", \
-           "longest keep-alive of MQTT 5 clients (Server Keep Alive); 0: "    \
-           "theirs holds")                                                    \
-    NUMBER(                                                                   \
-        mqtt, sys_interval, mqtt_sys_interval, 10, 0, 86400, "seconds",       \
-        "how often the server's figures are published as $SYS/broker/...; "   \
-        "0: never")                                                           \
+           "longest keep-alive of MQTT 5 clients (Server Keep Alive); "       \
+           "0: clients choose")                                               \
+    NUMBER(mqtt, sys_interval, mqtt_sys_interval, 10, 0, 86400, "seconds",    \
+           "how often the server's figures are published as "                 \
+           "$SYS/broker/...; 0: never")                                       \
     TEXT(store, path, store_path, "data", "folder",                           \
-         "the data folder, created when missing (also --data)")               \
+         "the data folder, created if missing (also --data)")                 \
     NUMBER(store, map_size, store_map_size, MAP_SIZE_DEFAULT, 1048576,        \
            MAP_SIZE_MAX, "bytes",                                             \
-           "most the stored data may occupy; writes above it are refused")    \
+           "most space the stored data may occupy; writes beyond it "         \
+           "are refused")                                                     \
     NUMBER(store, clock_jump_max, store_clock_jump_max, 86400, 0, UINT32_MAX, \
            "seconds",                                                         \
-           "a clock that is set further ahead deletes nothing by age or "     \
-           "expiry before store.clock_grace is over; 0: any jump is "         \
-           "believed")                                                        \
+           "when the clock is set further ahead than this, nothing is "       \
+           "deleted for its age or expiry until store.clock_grace is "        \
+           "over; 0: the clock is always trusted")                            \
     NUMBER(store, clock_grace, store_clock_grace, 86400, 0, UINT32_MAX,       \
-           "seconds", "how long such a jump is not believed")                 \
+           "seconds", "how long the clock is not trusted after such a jump")  \
     CHOICE(tokens, access, tokens_access, "auto", "auto open registered",     \
            "open: any token works, for local requests (operations.md); "      \
-           "registered: only created ones; auto: open while every listener "  \
-           "is on loopback")                                                  \
+           "registered: only created tokens; auto: open while every "         \
+           "listener is on loopback, otherwise registered")                   \
     TEXT(tokens, default_plan, tokens_default_plan, "free", "plan",           \
-         "plan of tokens that POST /tokens and the home page create, and of " \
-         "those whose plan has gone")                                         \
+         "plan of tokens created by POST /tokens and the home page, "         \
+         "and of tokens whose plan is no longer configured")                  \
     TEXT(tokens, operator_plan, tokens_operator_plan, "", "plan",             \
-         "plan of tokens that confab token create makes; empty: "             \
-         "tokens.default_plan where that is set, else home")                  \
+         "plan of tokens created by confab token create; empty: "             \
+         "tokens.default_plan if that is set, otherwise home")                \
     CHOICE(tokens, public_creation, tokens_public_creation, "on", "on off",   \
            "whether POST /tokens and the home page create tokens for "        \
            "everybody")                                                       \
     NUMBER(tokens, create_per_hour, tokens_create_per_hour, 10, 0,            \
            UINT32_MAX, "tokens",                                              \
-           "most tokens one client address may create per hour; 0: no limit") \
+           "most tokens one client address may create per hour; 0: no "       \
+           "limit")                                                           \
     NUMBER(limits, connections, limits_connections, 0, 0, 16777216,           \
            "connections",                                                     \
-           "most open connections: MQTT, streams and HTTP together; 0: the "  \
-           "open files limit less 128")                                       \
+           "most open connections: MQTT, streams and HTTP together; 0: "      \
+           "the limit of open files less 128")                                \
     NUMBER(limits, connections_per_address, limits_connections_per_address,   \
            0, 0, 16777216, "connections",                                     \
-           "most HTTP connections of a client address (IPv6: of a /64) "      \
-           "besides streams, and as many MQTT connections of it without a "   \
-           "CONNECT; 0: a quarter of limits.connections, and no limit for "   \
-           "loopback, where proxies are")                                     \
+           "most HTTP connections of one client address (IPv6: one "          \
+           "/64), not counting streams, and as many MQTT connections "        \
+           "without a CONNECT; 0: a quarter of limits.connections, and "      \
+           "no limit for loopback, where proxies connect")                    \
     NUMBER(limits, token_share, limits_token_share, 50, 1, 100, "percent",    \
-           "part of store.map_size that what one token stores may occupy, "   \
-           "whatever its plan")                                               \
+           "largest part of store.map_size that one token's data may "        \
+           "occupy, whatever its plan")                                       \
     CHOICE(log, level, log_level, "info", "error warn info debug",            \
-           "least severe line that is written")
+           "least severe level that is logged")
 
 /* Section [plan:NAME]; X(key, unit, free, home, paid, local, meaning). */
 #define CONFIG_PLAN_KEYS(X)                                                   \
@@ -101,29 +105,35 @@
     X(payload_max, "bytes", 10240, 1048576, 10240, 1048576,                   \
       "largest message")                                                      \
     X(connections, "connections", 100, 10000, 10000, 0,                       \
-      "MQTT connections, and live streams, of a token at the same time")      \
+      "most MQTT connections of a token at a time, and as many "              \
+      "live streams")                                                         \
     X(inflight, "messages", 0, 0, 0, 0,                                       \
-      "unacknowledged publishes per connection (Receive Maximum)")            \
+      "most unacknowledged PUBLISHes per connection (Receive "                \
+      "Maximum)")                                                             \
     X(sessions_max, "sessions", 100, 10000, 10000, 0,                         \
-      "MQTT sessions of a token that outlive their connection")               \
+      "most MQTT sessions of a token that outlive their "                     \
+      "connection")                                                           \
     X(session_expiry, "seconds", 604800, 0, 0, 0,                             \
       "longest time such a session is kept without a connection")             \
     X(session_bytes_max, "bytes", 4194304, 268435456, 268435456, 0,           \
-      "what such sessions of a token occupy: subscriptions, wills, what is "  \
-      "in flight")                                                            \
+      "most bytes such sessions of a token occupy: subscriptions, "           \
+      "wills, messages in flight")                                            \
     X(filters_max, "filters", 200, 0, 0, 0,                                   \
-      "filters of one MQTT client; 0: 10000")                                 \
+      "most filters of one MQTT client; 0: 10000")                            \
     X(client_id_max, "bytes", 256, 1024, 1024, 0,                             \
-      "longest MQTT client id, not less than 23")                             \
-    X(things_max, "things", 1000, 100000, 100000, 0, "things per token")      \
+      "longest MQTT client id; at least 23 is allowed")                       \
+    X(things_max, "things", 1000, 100000, 100000, 0, "most things per token") \
     X(bytes_max, "bytes", 268435456, 0, 0, 0,                                 \
-      "what the messages of a token occupy, properties included")             \
+      "most bytes the messages of a token occupy, properties "                \
+      "included")                                                             \
     X(idle_timeout, "seconds", 180, 0, 0, 0,                                  \
-      "a live stream to which nothing was sent is ended")                     \
+      "a live stream is ended when nothing was sent for this long")           \
     X(retry_ms, "milliseconds", 60000, 3000, 0, 3000,                         \
-      "how long EventSource waits before it connects again")                  \
-    X(keepalive, "seconds", 0, 20, 20, 15, "comment on a quiet live stream")  \
-    X(retention_count, "messages", 0, 0, 0, 0, "messages kept per thing")     \
+      "how long EventSource waits before it reconnects")                      \
+    X(keepalive, "seconds", 0, 20, 20, 15,                                    \
+      "interval of comments on a quiet live stream")                          \
+    X(retention_count, "messages", 0, 0, 0, 0,                                \
+      "most messages kept per thing")                                         \
     X(retention_age, "seconds", 0, 0, 0, 0, "how long a message is kept")
 
 #endif
