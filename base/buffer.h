@@ -45,15 +45,6 @@ void buffer_put_i64(struct buffer *b, int64_t v);
 void buffer_printf(struct buffer *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A JSON string with its quotes: escapes `"`, `\`, controls, U+2028/2029;
- * bytes that are not UTF-8 become U+FFFD. */
-void buffer_put_json_string(struct buffer *b, struct slice s);
-/* RFC 4648 base64 with padding, no quotes. */
-void buffer_put_base64(struct buffer *b, struct slice s);
-/* `2026-11-21T06:32:17.123Z` from microseconds since 1970; `digits` of the
- * fraction is 3 or 6. */
-void buffer_put_time(struct buffer *b, int64_t at_us, int digits);
-
 static inline bool buffer_ok(const struct buffer *b)
 {
     return !b->failed;

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "bridge/stream/format/payload.h"
 #include "cli/folder.h"
 #include "cli/secret.h"
+#include "store/message_json.h"
 #include "store/store.h"
 
 #define NAME "history"
@@ -68,22 +68,12 @@ static bool take(void *arg, int option, const char *value)
 
 static void put_record(struct buffer *b, const struct message *m, bool raw)
 {
-    if (raw) {
+    struct json_writer w = json_writer_of(b);
+
+    if (raw)
         buffer_put_slice(b, m->payload);
-    } else {
-        buffer_put_str(b, "{\"id\":");
-        buffer_put_u64(b, m->id);
-        buffer_put_str(b, ",\"topic\":");
-        buffer_put_json_string(b, m->topic);
-        buffer_put_str(b, ",\"seq\":");
-        buffer_put_u64(b, m->seq);
-        buffer_put_str(b, ",\"createdAt\":\"");
-        buffer_put_time(b, m->at_us, 3);
-        buffer_put_str(b, "\",\"chat\":");
-        payload_put_json(b, m->payload, (enum payload_class)m->payload_class,
-                         PAYLOAD_ONE_LINE);
-        buffer_put_char(b, '}');
-    }
+    else
+        message_put_topic(&w, m, PAYLOAD_ONE_LINE);
     buffer_put_char(b, '\n');
 }
 

@@ -6,11 +6,11 @@
 
 #include "base/buffer.h"
 #include "base/topic.h"
-#include "bridge/stream/format/payload.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/folder.h"
 #include "cli/secret.h"
+#include "store/message_json.h"
 
 #define NAME "sub"
 #define FILTERS_MAX 64
@@ -61,18 +61,18 @@ static bool take_option(void *arg, int option, const char *value)
 
 static void put_json(struct buffer *b, const struct client_message *m)
 {
-    buffer_put_str(b, "{\"id\":");
-    buffer_put_u64(b, m->id);
-    buffer_put_str(b, ",\"topic\":");
-    buffer_put_json_string(b, m->topic);
-    buffer_put_str(b, ",\"seq\":");
-    buffer_put_u64(b, m->seq);
-    buffer_put_str(b, ",\"createdAt\":\"");
-    buffer_put_time(b, m->at_us, 3);
-    buffer_put_str(b, "\",\"chat\":");
-    payload_put_json(b, m->payload, payload_classify(m->payload),
-                     PAYLOAD_ONE_LINE);
-    buffer_put_str(b, "}\n");
+    const struct message stored = {
+        .id = m->id,
+        .seq = m->seq,
+        .at_us = m->at_us,
+        .topic = m->topic,
+        .payload = m->payload,
+        .payload_class = (uint8_t)payload_classify(m->payload),
+    };
+    struct json_writer w = json_writer_of(b);
+
+    message_put_topic(&w, &stored, PAYLOAD_ONE_LINE);
+    buffer_put_char(b, '\n');
 }
 
 static bool print_message(void *arg, const struct client_message *m)

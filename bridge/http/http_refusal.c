@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "bridge/http/http_private.h"
 
 const char *http_reason(unsigned status)
@@ -127,10 +128,12 @@ void http_refusal_put(struct http_thread *t,
 {
     const char *const *common = t->server->handler.common_headers;
     struct buffer body = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&body);
 
-    buffer_put_str(&body, "{\"error\":");
-    buffer_put_json_string(&body, slice_str(refusal->text));
-    buffer_put_str(&body, "}\n");
+    json_object(&w);
+    json_member_text(&w, "error", refusal->text);
+    json_object_end(&w);
+    buffer_put_char(&body, '\n');
     put_status_line(refusal->status, out);
     put_date(t, out);
     buffer_put_str(out, "Connection: close\r\n"

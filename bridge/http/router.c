@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json_write.h"
 #include "bridge/doors/thingschat/doors.h"
 #include "bridge/front.h"
 #include "bridge/http/query.h"
@@ -78,15 +79,17 @@ enum http_next answer_error(struct call *c, unsigned status, const char *fmt,
                             ...)
 {
     struct buffer body = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&body);
     char text[512];
     va_list args;
 
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    buffer_put_str(&body, "{\"error\":");
-    buffer_put_json_string(&body, slice_str(text));
-    buffer_put_str(&body, "}\n");
+    json_object(&w);
+    json_member_text(&w, "error", text);
+    json_object_end(&w);
+    buffer_put_char(&body, '\n');
     http_add_header(c->q, "Cache-Control", "no-store");
     return answer_json(c, status, &body);
 }

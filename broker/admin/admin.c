@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/buffer.h"
+#include "base/json_write.h"
 #include "base/msgpack/unpack.h"
 #include "base/topic.h"
 #include "broker/admin/roll_call.h"
@@ -341,36 +341,30 @@ void admin_answer(struct publish *q)
 {
     const struct command *c = &q->command;
     struct buffer b = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&b);
 
     if (c->result != RESULT_OK || q->result != NULL)
         return;
+    json_object(&w);
     switch (c->kind) {
     case COMMAND_TOKEN_SET:
     case COMMAND_TOKEN_CREATE:
-        buffer_put_str(&b, "{\"token\":");
-        buffer_put_json_string(&b, c->token);
-        buffer_put_str(&b, ",\"plan\":");
-        buffer_put_json_string(&b, c->plan);
-        buffer_put_char(&b, '}');
+        json_member_string(&w, "token", c->token);
+        json_member_string(&w, "plan", c->plan);
         break;
     case COMMAND_TOKEN_REVOKE:
-        buffer_put_str(&b, "{\"token\":");
-        buffer_put_json_string(&b, c->token);
-        buffer_put_str(&b, ",\"revoked\":true}");
+        json_member_string(&w, "token", c->token);
+        json_member_bool(&w, "revoked", true);
         break;
     case COMMAND_TOKEN_DELETE:
     case COMMAND_THING_PURGE:
-        buffer_put_str(&b, "{\"removed\":");
-        buffer_put_u64(&b, c->removed);
-        buffer_put_str(&b, c->more ? ",\"more\":true}" : ",\"more\":false}");
+        json_member_u64(&w, "removed", c->removed);
+        json_member_bool(&w, "more", c->more);
         break;
-    case COMMAND_TRIM:
-        buffer_put_str(&b, "{\"removed\":");
-        buffer_put_u64(&b, c->removed);
-        buffer_put_char(&b, '}');
-        break;
-    default: buffer_put_str(&b, "{}");
+    case COMMAND_TRIM: json_member_u64(&w, "removed", c->removed); break;
+    default: break;
     }
+    json_object_end(&w);
     if (buffer_ok(&b))
         q->result = buffer_take(&b, &q->result_len);
     buffer_release(&b);

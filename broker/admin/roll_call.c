@@ -1,9 +1,11 @@
 #include "broker/admin/roll_call.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_write.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "broker/client/client_name.h"
@@ -13,6 +15,7 @@
 /* Most that is said of a client besides its id, and the end of an answer. */
 #define ENTRY_MAX 512
 #define ESCAPED_MAX 6 /* a byte in JSON: \u0001 */
+#define NEXT_SIZE 64
 
 /* ---- where to go on ----------------------------------------------------- */
 
@@ -172,38 +175,31 @@ static const char *transport_of_client(const struct connection *c)
     return strcmp(c->peer, "local") == 0 ? "unix" : "tcp";
 }
 
-static void put_token(struct buffer *b, struct slice token, bool full)
+static void put_token(struct json_writer *w, struct slice token, bool full)
 {
+    json_name(w, "token");
     if (token.len == 0)
-        buffer_put_str(b, "null");
+        json_null(w);
     else if (full)
-        buffer_put_json_string(b, token);
+        json_string(w, token);
     else
-        buffer_put_json_string(b, slice_str(
-                                      log_token(token.data, token.len).text));
+        json_text(w, log_token(token.data, token.len).text);
 }
 
-/* For what may stand in an MQTT string, but not in libmosquitto's, which
- * administrators use. */
-static void put_escaped(struct buffer *b, uint32_t c)
+/* How much of it is shown: whole characters, and nothing that is not UTF-8. */
+static size_t shown_length(struct slice id)
 {
-    if (c > 0xffff) {
-        buffer_printf(b, "\\u%04x", 0xd800 + ((c - 0x10000) >> 10));
-        c = 0xdc00 + (c & 0x3ff);
-    }
-    buffer_printf(b, "\\u%04x", c);
+    const unsigned char *p = id.data;
+    size_t at = 0, len;
+
+    while (at < id.len && (len = utf8_sequence(p + at, id.len - at)) > 0 &&
+           at + len <= ROLL_CALL_ID_MAX)
+        at += len;
+    return at;
 }
 
-static uint32_t code_point(const unsigned char *p, size_t len)
-{
-    uint32_t c = len == 1 ? p[0] : p[0] & (0xffU >> (len + 1));
-
-    for (size_t i = 1; i < len; i++)
-        c = c << 6 | (p[i] & 0x3f);
-    return c;
-}
-
-static void put_client_id(struct buffer *b, struct slice whole,
+/* Administrators use libmosquitto, which takes less in a string than MQTT. */
+static void put_client_id(struct json_writer *w, struct slice whole,
                           struct slice token, bool full)
 {
     struct buffer shown = BUFFER_INIT;
@@ -211,81 +207,64 @@ static void put_client_id(struct buffer *b, struct slice whole,
     if (!full)
         client_name_put(&shown, whole, token);
     const struct slice id = full ? whole : buffer_slice(&shown);
-    const unsigned char *p = id.data;
-    size_t at = 0, len;
-
-    buffer_put_char(b, '"');
-    while (at < id.len && (len = utf8_sequence(p + at, id.len - at)) > 0 &&
-           at + len <= ROLL_CALL_ID_MAX) {
-        const uint32_t c = code_point(p + at, len);
-        if (c == '"' || c == '\\')
-            buffer_put_char(b, '\\');
-        if (utf8_disallowed(c))
-            put_escaped(b, c);
-        else
-            buffer_put(b, p + at, len);
-        at += len;
-    }
-    buffer_put_char(b, '"');
-    if (at < id.len)
-        buffer_printf(b, ",\"client_bytes\":%zu", whole.len);
+    const size_t len = shown_length(id);
+    json_name(w, "client");
+    json_string_plain(w, slice_of(id.data, len));
+    if (len < id.len)
+        json_member_u64(w, "client_bytes", whole.len);
     buffer_release(&shown);
 }
 
-static void put_entry(struct buffer *b, const struct connection *c, bool full)
+static void put_entry(struct json_writer *w, const struct connection *c,
+                      bool full)
 {
     const size_t withheld = c->stored == NULL ? 0 : c->stored->withheld.bytes;
 
-    buffer_put_str(b, "{\"token\":");
-    put_token(b, connection_token(c), full);
-    buffer_put_str(b, ",\"client\":");
-    put_client_id(b, client_id(c), connection_token(c), full);
-    buffer_printf(b,
-                  ",\"address\":\"%s\",\"version\":\"%s\",\"transport\":"
-                  "\"%s\",\"since\":\"",
-                  c->peer, version_of(c), transport_of_client(c));
-    buffer_put_time(b, c->opened_us, 3);
-    buffer_printf(b,
-                  "\",\"keep_alive_s\":%u,\"subscriptions\":%u,"
-                  "\"inflight\":%u,\"queued_bytes\":%zu,"
-                  "\"catching_up\":%s,\"expiry_s\":",
-                  (unsigned)(c->keep_alive_s / 1.5 + 0.5),
-                  c->filter_count - c->ended_filters,
-                  (unsigned)c->inflight.count, c->out.bytes + withheld,
-                  c->catch_up != NULL ? "true" : "false");
+    json_object(w);
+    put_token(w, connection_token(c), full);
+    put_client_id(w, client_id(c), connection_token(c), full);
+    json_member_text(w, "address", c->peer);
+    json_member_text(w, "version", version_of(c));
+    json_member_text(w, "transport", transport_of_client(c));
+    json_member_time(w, "since", c->opened_us);
+    json_member_u64(w, "keep_alive_s",
+                    (unsigned)(c->keep_alive_s / 1.5 + 0.5));
+    json_member_u64(w, "subscriptions", c->filter_count - c->ended_filters);
+    json_member_u64(w, "inflight", c->inflight.count);
+    json_member_u64(w, "queued_bytes", c->out.bytes + withheld);
+    json_member_bool(w, "catching_up", c->catch_up != NULL);
     if (c->session_expiry_s == UINT32_MAX)
-        buffer_put_str(b, "null}");
+        json_member_null(w, "expiry_s");
     else
-        buffer_printf(b, "%u}", c->session_expiry_s);
+        json_member_u64(w, "expiry_s", c->session_expiry_s);
+    json_object_end(w);
 }
 
-static void put_refusal(struct buffer *b, const struct refusal *e, bool full)
+static void put_refusal(struct json_writer *w, const struct refusal *e,
+                        bool full)
 {
-    buffer_put_str(b, "{\"token\":");
-    put_token(b, slice_of(e->token, e->token_len), full);
-    buffer_put_str(b, ",\"client\":");
-    put_client_id(b, slice_of(e->id, e->id_len),
-                  slice_of(e->token, e->token_len), full);
+    const struct slice token = slice_of(e->token, e->token_len);
+
+    json_object(w);
+    put_token(w, token, full);
+    put_client_id(w, slice_of(e->id, e->id_len), token, full);
     if (e->id_full_len > e->id_len)
-        buffer_printf(b, ",\"client_bytes\":%u", e->id_full_len);
-    buffer_put_str(b, ",\"address\":");
-    buffer_put_json_string(b, slice_str(e->peer));
-    buffer_printf(b, ",\"packet\":\"%s\",\"count\":%" PRIu64 ",\"first\":\"",
-                  refused_packet_name(e->packet), e->count);
-    buffer_put_time(b, e->first_us, 3);
-    buffer_put_str(b, "\",\"last\":\"");
-    buffer_put_time(b, e->last_us, 3);
-    buffer_put_str(b, "\",\"reason\":");
-    buffer_put_json_string(b, slice_str(e->why));
-    buffer_put_char(b, '}');
+        json_member_u64(w, "client_bytes", e->id_full_len);
+    json_member_text(w, "address", e->peer);
+    json_member_text(w, "packet", refused_packet_name(e->packet));
+    json_member_u64(w, "count", e->count);
+    json_member_time(w, "first", e->first_us);
+    json_member_time(w, "last", e->last_us);
+    json_member_text(w, "reason", e->why);
+    json_object_end(w);
 }
 
 /* ---- the answer --------------------------------------------------------- */
 
 struct answer {
     struct buffer text;
+    struct json_writer json; /* into text */
     unsigned kicked;
-    bool has_entries;
 };
 
 static bool has_room(const struct answer *a, const struct connection *c)
@@ -307,10 +286,7 @@ static void call(const struct roll_call *r, struct connection *c,
         a->kicked++;
         return;
     }
-    if (a->has_entries)
-        buffer_put_char(&a->text, ',');
-    put_entry(&a->text, c, r->full);
-    a->has_entries = true;
+    put_entry(&a->json, c, r->full);
 }
 
 /* true: the worker has no more. */
@@ -347,26 +323,26 @@ static bool list_refusals(struct worker *w, struct roll_call *r,
         if (!fits(r, slice_of(e->token, e->token_len),
                   slice_of(e->id, e->id_len), e->peer))
             continue;
-        if (a->has_entries)
-            buffer_put_char(&a->text, ',');
-        put_refusal(&a->text, e, r->full);
-        a->has_entries = true;
+        put_refusal(&a->json, e, r->full);
     }
     return true;
 }
 
 static void put_next(struct worker *w, struct roll_call *r, bool at_end,
-                     struct buffer *b)
+                     struct json_writer *json)
 {
+    char from[NEXT_SIZE];
+
     if (at_end) {
         r->worker++;
         r->after = 0;
     }
+    snprintf(from, sizeof(from), "%u.%" PRIu64 ".%" PRIu64, r->worker,
+             r->after, r->until);
     if (r->worker == w->hub->count)
-        buffer_put_str(b, ",\"next\":null}");
+        json_member_null(json, "next");
     else
-        buffer_printf(b, ",\"next\":\"%u.%" PRIu64 ".%" PRIu64 "\"}",
-                      r->worker, r->after, r->until);
+        json_member_text(json, "next", from);
 }
 
 static void answer(struct worker *w, struct publish *q)
@@ -374,16 +350,22 @@ static void answer(struct worker *w, struct publish *q)
     struct roll_call *r = q->roll_call;
     struct answer a = {.text = BUFFER_INIT};
     struct buffer *b = &a.text;
+    struct json_writer *json = &a.json;
 
-    if (!r->kicks)
-        buffer_put_str(b, r->refused ? "{\"refused\":[" : "{\"clients\":[");
+    *json = json_writer_of(b);
+    json_object(json);
+    if (r->refused)
+        json_member_array(json, "refused");
+    else if (!r->kicks)
+        json_member_array(json, "clients");
     const bool at_end =
         r->refused ? list_refusals(w, r, &a) : call_all(w, r, &a);
     if (r->kicks)
-        buffer_printf(b, "{\"kicked\":%u", a.kicked);
+        json_member_u64(json, "kicked", a.kicked);
     else
-        buffer_put_char(b, ']');
-    put_next(w, r, at_end, b);
+        json_array_end(json);
+    put_next(w, r, at_end, json);
+    json_object_end(json);
     q->command.result = buffer_ok(b) ? RESULT_OK : RESULT_IO;
     if (buffer_ok(b))
         q->result = buffer_take(b, &q->result_len);

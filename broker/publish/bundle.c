@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/buffer.h"
+#include "base/json_write.h"
 #include "base/msgpack/unpack.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
@@ -55,42 +55,38 @@ static unsigned read_body(struct slice body, struct element *elements)
 }
 
 /* [status, id, seq, at, remaining, retry_after, repeat, "reason"] */
-static void put_answer(struct buffer *b, const struct publish *q)
+static void put_answer(struct json_writer *w, const struct publish *q)
 {
     const struct command *command = &q->command;
 
-    buffer_put_char(b, '[');
-    buffer_put_u64(b, (uint64_t)q->status);
-    buffer_put_char(b, ',');
-    buffer_put_u64(b, command->id);
-    buffer_put_char(b, ',');
-    buffer_put_u64(b, command->seq);
-    buffer_put_char(b, ',');
-    buffer_put_i64(b, command->at_us);
-    buffer_put_char(b, ',');
+    json_array(w);
+    json_u64(w, (uint64_t)q->status);
+    json_u64(w, command->id);
+    json_u64(w, command->seq);
+    json_i64(w, command->at_us);
     if (command->remaining == UINT64_MAX)
-        buffer_put_str(b, "null");
+        json_null(w);
     else
-        buffer_put_u64(b, command->remaining);
-    buffer_put_char(b, ',');
-    buffer_put_u64(b, command->retry_after_s);
-    buffer_put_str(b, command->repeated ? ",1," : ",0,");
-    buffer_put_json_string(b, slice_str(q->text == NULL ? "" : q->text));
-    buffer_put_char(b, ']');
+        json_u64(w, command->remaining);
+    json_u64(w, command->retry_after_s);
+    json_u64(w, command->repeated);
+    json_text(w, q->text == NULL ? "" : q->text);
+    json_array_end(w);
 }
 
 static void finish(struct worker *w, struct bundle *bundle)
 {
     struct publish *answer = bundle->answer;
     struct buffer b = BUFFER_INIT;
+    struct json_writer answers = json_writer_of(&b);
 
     buffer_reserve(&b, (size_t)bundle->count * ANSWER_SIZE);
+    json_array(&answers);
     for (unsigned i = 0; i < bundle->count; i++) {
-        buffer_put_char(&b, i == 0 ? '[' : ',');
-        put_answer(&b, bundle->messages[i]);
+        put_answer(&answers, bundle->messages[i]);
         publish_free(w, bundle->messages[i]);
     }
-    buffer_put_char(&b, ']');
+    json_array_end(&answers);
     free(bundle);
     if (!buffer_ok(&b) && answer->acknowledge)
         /* No refusal: they are stored. What is published again after a loss is

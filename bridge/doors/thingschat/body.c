@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/utf8.h"
 #include "bridge/doors/thingschat/msgpack_json.h"
 #include "bridge/http/gzip.h"

@@ -5,15 +5,18 @@
 #include "bridge/health.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "base/version.h"
 #include "base/vocabulary.h"
 #include "bridge/doors/thingschat/doors.h"
 
 #define KEPT_US INT64_C(1000000)
 #define DEADLINE_US INT64_C(3000000)
+#define UPTIME_SIZE 64
 
 struct waiter {
     struct call *call;
@@ -49,15 +52,18 @@ void health_free(struct health *h)
     free(h);
 }
 
-static void put_uptime(struct buffer *b, int64_t us)
+/* `26h3m1s`, `3m1s`, `1s`. */
+static void write_uptime(char text[UPTIME_SIZE], int64_t us)
 {
-    const int64_t s = us / 1000000;
+    const long long s = us / 1000000;
 
     if (s >= 3600)
-        buffer_printf(b, "%lldh", (long long)(s / 3600));
-    if (s >= 60)
-        buffer_printf(b, "%lldm", (long long)(s / 60 % 60));
-    buffer_printf(b, "%llds", (long long)(s % 60));
+        snprintf(text, UPTIME_SIZE, "%lldh%lldm%llds", s / 3600, s / 60 % 60,
+                 s % 60);
+    else if (s >= 60)
+        snprintf(text, UPTIME_SIZE, "%lldm%llds", s / 60, s % 60);
+    else
+        snprintf(text, UPTIME_SIZE, "%llds", s);
 }
 
 static void answer_health(struct call *c, bool writable)
@@ -65,14 +71,17 @@ static void answer_health(struct call *c, bool writable)
     const bool up = link_is_up(c->front->link);
     const bool ok = up && writable;
     struct buffer b = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&b);
+    char uptime[UPTIME_SIZE];
 
-    buffer_printf(&b, "{\"status\":\"%s\",\"uptime\":\"",
-                  ok ? "ok" : "unavailable");
-    put_uptime(&b, clock_mono_us() - c->front->started_us);
-    buffer_printf(&b,
-                  "\",\"db_writable\":%s,\"broker\":\"%s\","
-                  "\"version\":\"" CONFAB_VERSION "\"}",
-                  writable ? "true" : "false", up ? "up" : "down");
+    write_uptime(uptime, clock_mono_us() - c->front->started_us);
+    json_object(&w);
+    json_member_text(&w, "status", ok ? "ok" : "unavailable");
+    json_member_text(&w, "uptime", uptime);
+    json_member_bool(&w, "db_writable", writable);
+    json_member_text(&w, "broker", up ? "up" : "down");
+    json_member_text(&w, "version", CONFAB_VERSION);
+    json_object_end(&w);
     http_add_header(c->q, "Cache-Control", "no-store");
     if (!ok)
         http_add_header(c->q, "Retry-After", "1");

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "bridge/doors/thingschat/doors.h"
-#include "bridge/doors/thingschat/message_json.h"
 #include "bridge/doors/thingschat/msgpack_json.h"
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/http/accept.h"
+#include "store/message_json.h"
 
 /* If-None-Match against `"<tag>"` (RFC 9110 §13.1.2): a list, weak or not, with
  * or without quotes, or `*`. */
@@ -81,7 +81,8 @@ enum http_next chat_latest(struct call *c)
             return reading_failed(c, err, 1);
         return answer_error(c, 404, "no messages yet");
     }
-    put_latest(&body, c->arguments[0], c->arguments[1], &record.m);
+    struct json_writer w = json_writer_of(&body);
+    message_put_latest(&w, &record.m, c->arguments[0], c->arguments[1]);
     snprintf(tag, sizeof(tag), "%llu%s", (unsigned long long)record.m.id,
              etag_suffixes[type]);
     snprintf(etag, sizeof(etag), "\"%s\"", tag);

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/utf8.h"
 
 /* ---- msgpack → JSON ------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "bridge/doors/thingschat/body.h"
 #include "bridge/doors/thingschat/doors.h"
 #include "bridge/doors/thingschat/reading.h"
@@ -97,6 +98,7 @@ static void on_answer(struct link_request *a)
     struct post *p = a->owner;
     struct call *c = p->call;
     struct buffer body = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&body);
 
     if (a->outcome == LINK_AWAY) {
         http_add_header(c->q, "Retry-After", "1");
@@ -108,9 +110,10 @@ static void on_answer(struct link_request *a)
                      "Idempotency-Key to retry safely)");
     } else if (a->status == 200) {
         c->remaining = a->remaining;
-        buffer_put_str(&body, "{\"status\":\"ok\",\"id\":");
-        buffer_put_u64(&body, a->id);
-        buffer_put_char(&body, '}');
+        json_object(&w);
+        json_member_text(&w, "status", "ok");
+        json_member_u64(&w, "id", a->id);
+        json_object_end(&w);
         answer_json(c, 200, &body);
     } else {
         if (a->status == 429)

@@ -2,9 +2,10 @@
 
 #include <stdlib.h>
 
+#include "base/iso_time.h"
 #include "bridge/doors/thingschat/csv.h"
-#include "bridge/doors/thingschat/message_json.h"
 #include "bridge/doors/thingschat/msgpack_json.h"
+#include "store/message_json.h"
 
 #define PAGE_RECORDS 256
 #define PAGE_BYTES (64U * 1024)
@@ -45,25 +46,27 @@ static void put_csv_row(const struct rows *r, struct buffer *out,
 static void put_row(struct rows *r, struct buffer *out,
                     const struct message *m, struct buffer *scratch)
 {
+    struct json_writer w;
+
     buffer_clear(scratch);
     switch (r->format) {
     case ROWS_CSV: put_csv_row(r, out, m, scratch); break;
     case ROWS_NDJSON:
-        put_history_item(out, thing_of(r), m, PAYLOAD_ONE_LINE);
+        w = json_writer_of(out);
+        message_put_history(&w, m, thing_of(r), PAYLOAD_ONE_LINE);
         buffer_put_char(out, '\n');
         break;
     case ROWS_JSON:
-        if (r->first_row_given)
-            buffer_put_char(out, ',');
-        put_history_item(out, thing_of(r), m, PAYLOAD_AS_SENT);
+        r->array.out = out;
+        message_put_history(&r->array, m, thing_of(r), PAYLOAD_AS_SENT);
         break;
     case ROWS_MSGPACK:
-        put_history_item(scratch, thing_of(r), m, PAYLOAD_AS_SENT);
+        w = json_writer_of(scratch);
+        message_put_history(&w, m, thing_of(r), PAYLOAD_AS_SENT);
         if (buffer_ok(scratch))
             json_to_msgpack(buffer_slice(scratch), out);
         break;
     }
-    r->first_row_given = true;
     if (!buffer_ok(scratch))
         out->failed = true;
 }
@@ -98,7 +101,10 @@ static enum store_err put_start(struct rows *r, struct store_reader *reader,
     enum store_err err = STORE_OK;
 
     switch (r->format) {
-    case ROWS_JSON: buffer_put_char(out, '['); break;
+    case ROWS_JSON:
+        r->array = json_writer_of(out);
+        json_array(&r->array);
+        break;
     case ROWS_CSV: buffer_put_str(out, "id,thing,createdAt,chat\r\n"); break;
     case ROWS_MSGPACK:
         err = count_rows(r, reader);
@@ -112,8 +118,10 @@ static enum store_err put_start(struct rows *r, struct store_reader *reader,
 
 static void put_end(struct rows *r, struct buffer *out)
 {
-    if (r->format == ROWS_JSON)
-        buffer_put_char(out, ']');
+    if (r->format == ROWS_JSON) {
+        r->array.out = out;
+        json_array_end(&r->array);
+    }
     for (; r->format == ROWS_MSGPACK && r->left > 0; r->left--)
         put_msgpack_nil(out);
 }

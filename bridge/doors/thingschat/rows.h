@@ -3,6 +3,7 @@
 #ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_ROWS_H
 #define CONFAB_BRIDGE_DOORS_THINGSCHAT_ROWS_H
 
+#include "base/json_write.h"
 #include "bridge/doors/thingschat/paged.h"
 #include "store/store.h"
 
@@ -23,7 +24,8 @@ struct rows {
     size_t token_len, topic_len;
     char topic[TOKEN_MAX + 1 + THING_MAX];
     /* private */
-    bool begun, first_row_given;
+    bool begun;
+    struct json_writer array; /* ROWS_JSON */
 };
 
 /* malloc()ed, zeroed; the caller fills in what is not private. */

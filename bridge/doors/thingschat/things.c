@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_write.h"
 #include "bridge/doors/thingschat/doors.h"
 #include "bridge/doors/thingschat/paged.h"
 #include "bridge/doors/thingschat/reading.h"
@@ -10,40 +11,34 @@
 
 struct listing {
     struct store *store;
-    bool detail, begun, first_given;
+    bool detail, begun;
+    struct json_writer array; /* of all pages */
     size_t prefix_len;
     size_t after_len; /* 0: from the start */
     char prefix[TOKEN_MAX + 1];
     char after[65536];
 };
 
-static void put_thing(struct listing *l, struct buffer *out,
-                      const struct thing_row *row, struct slice thing)
+static void put_thing(struct listing *l, const struct thing_row *row,
+                      struct slice thing)
 {
-    if (l->first_given)
-        buffer_put_char(out, ',');
-    l->first_given = true;
+    struct json_writer *w = &l->array;
+
     if (!l->detail) {
-        buffer_put_json_string(out, thing);
+        json_string(w, thing);
         return;
     }
-    buffer_put_str(out, "{\"thing\":");
-    buffer_put_json_string(out, thing);
-    buffer_put_str(out, ",\"count\":");
-    buffer_put_u64(out, row->count);
-    buffer_put_str(out, ",\"lastId\":");
-    buffer_put_u64(out, row->last_id);
-    buffer_put_str(out, ",\"lastSeq\":");
-    buffer_put_u64(out, row->last_seq);
-    buffer_put_str(out, ",\"lastAt\":\"");
-    buffer_put_time(out, row->last_at_us, 3);
-    buffer_put_str(out, "\",\"bytes\":");
-    buffer_put_u64(out, row->bytes);
-    buffer_put_char(out, '}');
+    json_object(w);
+    json_member_string(w, "thing", thing);
+    json_member_u64(w, "count", row->count);
+    json_member_u64(w, "lastId", row->last_id);
+    json_member_u64(w, "lastSeq", row->last_seq);
+    json_member_time(w, "lastAt", row->last_at_us);
+    json_member_u64(w, "bytes", row->bytes);
+    json_object_end(w);
 }
 
-static enum store_err put_page(struct listing *l, struct store_reader *r,
-                               struct buffer *out)
+static enum store_err put_page(struct listing *l, struct store_reader *r)
 {
     const struct slice prefix = slice_of(l->prefix, l->prefix_len);
     struct thing_row row;
@@ -61,7 +56,7 @@ static enum store_err put_page(struct listing *l, struct store_reader *r,
         l->after_len = row.topic.len;
         /* what only MQTT can name (open mode) has no place here */
         if (topic_split(row.topic, &token, &thing))
-            put_thing(l, out, &row, thing);
+            put_thing(l, &row, thing);
     }
     store_reader_end(r);
     return err;
@@ -74,16 +69,17 @@ static enum pages_next fill(void *arg, struct buffer *out)
 
     if (r == NULL)
         return PAGES_FAILED;
+    l->array.out = out;
     if (!l->begun)
-        buffer_put_char(out, '[');
+        json_array(&l->array);
     l->begun = true;
-    const enum store_err err = put_page(l, r, out);
+    const enum store_err err = put_page(l, r);
     store_reader_release(r);
     if (err == STORE_OK)
         return PAGES_MORE;
     if (err != STORE_NOTFOUND)
         return PAGES_FAILED;
-    buffer_put_char(out, ']');
+    json_array_end(&l->array);
     return PAGES_END;
 }
 

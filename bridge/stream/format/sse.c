@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/stream/format/payload.h"
+#include "store/message_json.h"
 
 /* The first CR or LF in p…end; `end`: none. */
 static const char *line_end(const char *p, const char *end)
@@ -55,67 +55,73 @@ void sse_put_message(struct buffer *b, struct slice token, struct slice thing,
                      struct slice payload, enum payload_class cls, uint64_t id,
                      int64_t at_us)
 {
-    size_t start, chat;
+    const struct message m = {
+        .id = id,
+        .at_us = at_us,
+        .payload = payload,
+        .payload_class = (uint8_t)cls,
+    };
+    struct json_writer w = json_writer_of(b);
 
     buffer_put_str(b, "id: ");
     buffer_put_u64(b, id);
     buffer_put_str(b, "\nevent: message\n");
-    start = b->len;
-    buffer_put_str(b, "data: {\"thing\":");
-    buffer_put_json_string(b, thing);
-    buffer_put_str(b, ",\"token\":");
-    buffer_put_json_string(b, token);
-    buffer_put_str(b, ",\"chat\":");
-    chat = b->len;
-    payload_put_json(b, payload, cls, PAYLOAD_AS_SENT);
-    const bool one_line =
-        !buffer_ok(b) ||
-        line_end(b->data + chat, b->data + b->len) == b->data + b->len;
-    buffer_put_str(b, ",\"createdAt\":\"");
-    buffer_put_time(b, at_us, 3);
-    buffer_put_str(b, "\",\"id\":");
-    buffer_put_u64(b, id);
-    buffer_put_char(b, '}');
-    if (one_line)
-        buffer_put_char(b, '\n');
-    else if (buffer_ok(b))
+    const size_t start = b->len;
+    buffer_put_str(b, "data: ");
+    message_put_latest(&w, &m, token, thing);
+    if (buffer_ok(b) &&
+        line_end(b->data + start, b->data + b->len) != b->data + b->len)
         split_data(b, start);
+    else
+        buffer_put_char(b, '\n');
     buffer_put_char(b, '\n');
 }
 
 void sse_put_start(struct buffer *b, uint64_t retry_ms,
                    uint64_t status_retry_ms)
 {
+    struct json_writer w = json_writer_of(b);
+
     if (retry_ms != 0) {
         buffer_put_str(b, "retry: ");
         buffer_put_u64(b, retry_ms);
         buffer_put_char(b, '\n');
     }
-    buffer_put_str(b, "event: status\ndata: {\"type\":\"connected\"");
-    if (status_retry_ms != 0) {
-        buffer_put_str(b, ",\"retry\":");
-        buffer_put_u64(b, status_retry_ms);
-    }
-    buffer_put_str(b, "}\n\n");
+    buffer_put_str(b, "event: status\ndata: ");
+    json_object(&w);
+    json_member_text(&w, "type", "connected");
+    if (status_retry_ms != 0)
+        json_member_u64(&w, "retry", status_retry_ms);
+    json_object_end(&w);
+    buffer_put_str(b, "\n\n");
 }
 
 void sse_put_gap(struct buffer *b, uint64_t from, uint64_t to,
                  uint64_t cursor_id)
 {
+    struct json_writer w = json_writer_of(b);
+
     if (cursor_id != 0) {
         buffer_put_str(b, "id: ");
         buffer_put_u64(b, cursor_id);
         buffer_put_char(b, '\n');
     }
-    buffer_put_str(b, "event: gap\ndata: {\"from\":");
-    buffer_put_u64(b, from);
-    buffer_put_str(b, ",\"to\":");
-    buffer_put_u64(b, to);
-    buffer_put_str(b, "}\n\n");
+    buffer_put_str(b, "event: gap\ndata: ");
+    json_object(&w);
+    json_member_u64(&w, "from", from);
+    json_member_u64(&w, "to", to);
+    json_object_end(&w);
+    buffer_put_str(b, "\n\n");
 }
 
 void sse_put_expired(struct buffer *b)
 {
-    buffer_put_str(b, "event: session\n"
-                      "data: {\"type\":\"expired\",\"reason\":\"idle\"}\n\n");
+    struct json_writer w = json_writer_of(b);
+
+    buffer_put_str(b, "event: session\ndata: ");
+    json_object(&w);
+    json_member_text(&w, "type", "expired");
+    json_member_text(&w, "reason", "idle");
+    json_object_end(&w);
+    buffer_put_str(b, "\n\n");
 }

@@ -1,4 +1,7 @@
+#include "base/base64.h"
 #include "base/buffer.h"
+#include "base/iso_time.h"
+#include "base/json_write.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "bridge/stream/format/payload.h"
+#include "store/message_json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,6 +73,38 @@ static void an_empty_payload_is_the_empty_string(void **state)
               "\"\"");
 }
 
+static void a_message_has_its_members_in_the_documented_order(void **state)
+{
+    const struct message m = {
+        .id = 7,
+        .seq = 3,
+        .at_us = INT64_C(1700000000123456),
+        .topic = slice_str("tok/a\"b"),
+        .payload = slice_str("{\"v\":\n1}"),
+        .payload_class = PAYLOAD_JSON,
+    };
+    const struct slice thing = slice_str("a\"b");
+    struct buffer b = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&b);
+
+    (void)state;
+    json_array(&w);
+    message_put_latest(&w, &m, slice_str("tok"), thing);
+    message_put_history(&w, &m, thing, PAYLOAD_ONE_LINE);
+    message_put_topic(&w, &m, PAYLOAD_ONE_LINE);
+    json_array_end(&w);
+    buffer_put_char(&b, '\0');
+    assert_string_equal(
+        b.data,
+        "[{\"thing\":\"a\\\"b\",\"token\":\"tok\",\"chat\":{\"v\":\n1},"
+        "\"createdAt\":\"2023-11-14T22:13:20.123Z\",\"id\":7},"
+        "{\"id\":7,\"thing\":\"a\\\"b\",\"chat\":{\"v\": 1},"
+        "\"createdAt\":\"2023-11-14T22:13:20.123Z\"},"
+        "{\"id\":7,\"topic\":\"tok/a\\\"b\",\"seq\":3,"
+        "\"createdAt\":\"2023-11-14T22:13:20.123Z\",\"chat\":{\"v\": 1}}]");
+    buffer_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -82,6 +114,7 @@ int main(void)
         cmocka_unit_test(text_becomes_a_json_string),
         cmocka_unit_test(binary_becomes_base64),
         cmocka_unit_test(an_empty_payload_is_the_empty_string),
+        cmocka_unit_test(a_message_has_its_members_in_the_documented_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,112 @@
+/* Writing JSON (RFC 8259) into a buffer: commas, quotes, colons and escapes are
+ * here and nowhere else.
+ *
+ *     struct json_writer w = json_writer_of(&out);
+ *     json_object(&w);
+ *     json_member_u64(&w, "id", id);
+ *     json_name(&w, "things");
+ *     json_array(&w);
+ *     json_string(&w, thing);
+ *     json_array_end(&w);
+ *     json_object_end(&w);
+ *
+ * What cannot be JSON is a mistake of ours and ends the process: a value in an
+ * object without a name, a name outside of one, an end of what was not begun, a
+ * second value behind the first. json_is_whole() tells that nothing is missing.
+ *
+ * Names are literals of this program, so they are written as they are: no quotes,
+ * backslashes or controls in them. Values may be any bytes. There is no number
+ * that JSON lacks: NaN and infinities have no function here.
+ *
+ * Memory:   the buffer's, which remembers a failed allocation (buffer_ok()).
+ * Pages:    `out` may be replaced between two calls, so that an answer can be
+ *           written in pieces.
+ * Threads:  a writer belongs to one thread at a time. */
+#ifndef CONFAB_BASE_JSON_WRITE_H
+#define CONFAB_BASE_JSON_WRITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+#define JSON_WRITE_DEPTH 32 /* objects and arrays within each other */
+
+struct json_writer {
+    struct buffer *out; /* borrowed */
+    /* private */
+    uint32_t objects; /* a bit per level: is it an object? */
+    uint8_t depth;
+    bool comma;      /* the next element or member needs one in front */
+    bool named;      /* a name was written, its value was not */
+    bool whole;      /* the outermost value is complete */
+    size_t raw_from; /* where a raw value begins in out */
+};
+
+/* Begins anywhere in a buffer: what stands there already stays. */
+static inline struct json_writer json_writer_of(struct buffer *out)
+{
+    return (struct json_writer){.out = out};
+}
+
+/* One value, and whatever was begun has ended. */
+static inline bool json_is_whole(const struct json_writer *w)
+{
+    return w->whole;
+}
+
+void json_object(struct json_writer *w);
+void json_object_end(struct json_writer *w);
+void json_array(struct json_writer *w);
+void json_array_end(struct json_writer *w);
+
+/* The name of the next value; `name` is a string literal. */
+#define json_name(w, name) json_name_literal(w, "" name "", sizeof(name) - 1)
+void json_name_literal(struct json_writer *w, const char *name, size_t len);
+
+/* ---- values */
+
+/* Escapes `"`, `\`, controls, U+2028 and U+2029; bytes that are not UTF-8 become
+ * U+FFFD. */
+void json_string(struct json_writer *w, struct slice s);
+void json_text(struct json_writer *w,
+               const char *s); /* likewise, NUL at end */
+/* For readers whose library takes no string with characters that MQTT
+ * discourages (MQTT 5 §1.5.4): those are \u escapes. Ends where `s` is not
+ * UTF-8. */
+void json_string_plain(struct json_writer *w, struct slice s);
+void json_base64(struct json_writer *w, struct slice s); /* RFC 4648 §4 */
+/* "2026-11-21T06:32:17.123Z" from microseconds since 1970. */
+void json_time(struct json_writer *w, int64_t at_us);
+void json_u64(struct json_writer *w, uint64_t v);
+void json_i64(struct json_writer *w, int64_t v);
+void json_bool(struct json_writer *w, bool v);
+void json_null(struct json_writer *w);
+
+/* JSON as it is: of a payload that json_check() (base/json.h) has seen, or what
+ * a writer made. Never empty. */
+void json_raw(struct json_writer *w, struct slice json);
+
+/* For a value that its writer appends to w->out itself, between these two;
+ * something must have been appended. */
+void json_raw_begin(struct json_writer *w);
+void json_raw_end(struct json_writer *w);
+
+/* ---- a name and its value */
+
+#define json_member_string(w, name, s) (json_name(w, name), json_string(w, s))
+#define json_member_text(w, name, s) (json_name(w, name), json_text(w, s))
+#define json_member_time(w, name, us) (json_name(w, name), json_time(w, us))
+#define json_member_u64(w, name, v) (json_name(w, name), json_u64(w, v))
+#define json_member_i64(w, name, v) (json_name(w, name), json_i64(w, v))
+#define json_member_bool(w, name, v) (json_name(w, name), json_bool(w, v))
+#define json_member_null(w, name) (json_name(w, name), json_null(w))
+#define json_member_object(w, name) (json_name(w, name), json_object(w))
+#define json_member_array(w, name) (json_name(w, name), json_array(w))
+
+/* ---- without a writer */
+
+/* One string with its quotes, as json_string() writes it. */
+void buffer_put_json_string(struct buffer *b, struct slice s);
+
+#endif
