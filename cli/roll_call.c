@@ -1,11 +1,11 @@
 #include "cli/roll_call.h"
 
-#include <msgpack.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/flat_json.h"
+#include "base/msgpack/map.h"
 #include "base/vocabulary.h"
 #include "cli/client.h"
 #include "cli/folder.h"
@@ -13,52 +13,26 @@
 
 #define CURSOR_SIZE 80
 
-static void put_text(msgpack_packer *pk, const char *text)
-{
-    msgpack_pack_str(pk, strlen(text));
-    msgpack_pack_str_body(pk, text, strlen(text));
-}
-
-static void put_member(msgpack_packer *pk, const char *name, const char *text)
-{
-    if (text == NULL)
-        return;
-    put_text(pk, name);
-    put_text(pk, text);
-}
-
-static void put_yes(msgpack_packer *pk, const char *name, bool yes)
-{
-    if (!yes)
-        return;
-    put_text(pk, name);
-    msgpack_pack_uint8(pk, 1);
-}
-
 static bool ask(struct client *client, const struct roll_call *r,
                 const char *from, struct client_answer *ret_answer)
 {
-    msgpack_sbuffer body;
-    msgpack_packer pk;
+    struct buffer body = BUFFER_INIT;
+    struct map_writer m = map_begin(&body);
     char topic[64];
 
-    msgpack_sbuffer_init(&body);
-    msgpack_packer_init(&pk, &body, msgpack_sbuffer_write);
-    msgpack_pack_map(&pk, (size_t)(r->token != NULL) + (r->client != NULL) +
-                              (r->address != NULL) + r->all + r->full +
-                              r->refused + 1);
-    put_member(&pk, "token", r->token);
-    put_member(&pk, "client", r->client);
-    put_member(&pk, "address", r->address);
-    put_yes(&pk, "all", r->all);
-    put_yes(&pk, "full", r->full);
-    put_yes(&pk, "refused", r->refused);
-    put_member(&pk, "from", from);
+    map_text(&m, "token", r->token);
+    map_text(&m, "client", r->client);
+    map_text(&m, "address", r->address);
+    map_yes(&m, "all", r->all);
+    map_yes(&m, "full", r->full);
+    map_yes(&m, "refused", r->refused);
+    map_text(&m, "from", from);
+    map_end(&m);
     snprintf(topic, sizeof(topic), COMMAND_PREFIX "%s", r->command);
     const bool answered =
-        client_publish(client, slice_str(topic),
-                       slice_of(body.data, body.size), false, ret_answer);
-    msgpack_sbuffer_destroy(&body);
+        client_publish(client, slice_str(topic), buffer_slice(&body), false,
+                       ret_answer);
+    buffer_release(&body);
     return answered && ret_answer->status == 200 && ret_answer->result != NULL;
 }
 

@@ -1,12 +1,12 @@
 /* confab thing purge: through the running server. */
 #include <getopt.h>
-#include <msgpack.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/flat_json.h"
+#include "base/msgpack/map.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "cli/folder.h"
@@ -35,26 +35,17 @@ static bool take_option(void *arg, int option, const char *value)
     return true;
 }
 
-static void put_text(msgpack_packer *pk, const char *text)
-{
-    msgpack_pack_str(pk, strlen(text));
-    msgpack_pack_str_body(pk, text, strlen(text));
-}
-
 static void ask(struct client *client, const char *topic,
                 struct client_answer *ret)
 {
-    msgpack_sbuffer body;
-    msgpack_packer pk;
+    struct buffer body = BUFFER_INIT;
+    struct map_writer m = map_begin(&body);
 
-    msgpack_sbuffer_init(&body);
-    msgpack_packer_init(&pk, &body, msgpack_sbuffer_write);
-    msgpack_pack_map(&pk, 1);
-    put_text(&pk, "topic");
-    put_text(&pk, topic);
+    map_text(&m, "topic", topic);
+    map_end(&m);
     client_publish(client, slice_str(COMMAND_PREFIX "thing_purge"),
-                   slice_of(body.data, body.size), false, ret);
-    msgpack_sbuffer_destroy(&body);
+                   buffer_slice(&body), false, ret);
+    buffer_release(&body);
 }
 
 static int purge(struct client *client, const char *topic, const char *shown)

@@ -1,7 +1,6 @@
 /* confab token create|list|set|revoke|delete: through the running server where there is
  * one, else on the data folder itself, under its lock. */
 #include <getopt.h>
-#include <msgpack.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -12,7 +11,9 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/flat_json.h"
+#include "base/iso_time.h"
 #include "base/log.h"
+#include "base/msgpack/map.h"
 #include "base/token.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
@@ -82,12 +83,6 @@ struct change {
     char reason[200];
 };
 
-static void put_text(msgpack_packer *pk, const char *text)
-{
-    msgpack_pack_str(pk, strlen(text));
-    msgpack_pack_str_body(pk, text, strlen(text));
-}
-
 static void read_result(struct change *ch, const char *json)
 {
     struct slice value;
@@ -100,24 +95,18 @@ static void read_result(struct change *ch, const char *json)
 
 static void change_by_server(struct client *client, struct change *ch)
 {
-    msgpack_sbuffer body;
-    msgpack_packer pk;
+    struct buffer body = BUFFER_INIT;
+    struct map_writer m = map_begin(&body);
     struct client_answer answer;
     char topic[64];
 
-    msgpack_sbuffer_init(&body);
-    msgpack_packer_init(&pk, &body, msgpack_sbuffer_write);
-    msgpack_pack_map(&pk, ch->plan != NULL ? 2 : 1);
-    put_text(&pk, "token");
-    put_text(&pk, ch->token);
-    if (ch->plan != NULL) {
-        put_text(&pk, "plan");
-        put_text(&pk, ch->plan);
-    }
+    map_text(&m, "token", ch->token);
+    map_text(&m, "plan", ch->plan);
+    map_end(&m);
     snprintf(topic, sizeof(topic), COMMAND_PREFIX "%s", ch->command);
-    client_publish(client, slice_str(topic), slice_of(body.data, body.size),
-                   false, &answer);
-    msgpack_sbuffer_destroy(&body);
+    client_publish(client, slice_str(topic), buffer_slice(&body), false,
+                   &answer);
+    buffer_release(&body);
     ch->status = answer.status;
     snprintf(ch->reason, sizeof(ch->reason), "%s", answer.reason);
     read_result(ch, answer.result);

@@ -1,11 +1,11 @@
 #include "bridge/http/reads.h"
 
-#include <msgpack.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/msgpack/map.h"
 #include "base/name_hash.h"
 #include "base/vocabulary.h"
 #include "store/write/limits.h"
@@ -158,7 +158,7 @@ int64_t reads_window(struct reads *rs, struct slice token, int64_t now_us)
 
 struct report {
     struct link_request request;
-    msgpack_sbuffer body;
+    struct buffer body;
 };
 
 static void report_done(struct link_request *q)
@@ -166,35 +166,24 @@ static void report_done(struct link_request *q)
     struct report *r = q->owner;
 
     free(q->result);
-    msgpack_sbuffer_destroy(&r->body);
+    buffer_release(&r->body);
     free(r);
-}
-
-static void put_text(msgpack_packer *pk, const char *text, size_t len)
-{
-    msgpack_pack_str(pk, len);
-    msgpack_pack_str_body(pk, text, len);
 }
 
 static struct report *report_new(const struct window *w)
 {
     struct report *r = calloc(1, sizeof(*r));
-    msgpack_packer pk;
 
     if (r == NULL)
         return NULL;
-    msgpack_sbuffer_init(&r->body);
-    msgpack_packer_init(&pk, &r->body, msgpack_sbuffer_write);
-    msgpack_pack_map(&pk, 3);
-    put_text(&pk, "token", 5);
-    put_text(&pk, w->token, w->token_len);
-    put_text(&pk, "start", 5);
-    msgpack_pack_int64(&pk, w->start_us);
-    put_text(&pk, "reads", 5);
-    msgpack_pack_uint64(&pk, w->reads);
+    struct map_writer m = map_begin(&r->body);
+    map_str(&m, "token", slice_of(w->token, w->token_len));
+    map_int(&m, "start", w->start_us);
+    map_uint(&m, "reads", w->reads);
+    map_end(&m);
     r->request = (struct link_request){
         .topic = slice_str(COMMAND_PREFIX "usage"),
-        .payload = slice_of(r->body.data, r->body.size),
+        .payload = buffer_slice(&r->body),
         .deadline_us = clock_mono_us() + REPORT_DEADLINE_US,
         .done = report_done,
         .owner = r,

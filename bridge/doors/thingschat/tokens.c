@@ -1,9 +1,10 @@
 /* POST /tokens: what the button of the home page does. */
-#include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_write.h"
+#include "base/msgpack/map.h"
 #include "base/token.h"
 #include "base/vocabulary.h"
 #include "bridge/doors/thingschat/doors.h"
@@ -14,7 +15,7 @@
 struct creation {
     struct call *call;
     struct link_request request;
-    msgpack_sbuffer body;
+    struct buffer body;
     char token[TOKEN_MADE + 1];
     char plan[CONFIG_NAME_MAX];
 };
@@ -23,28 +24,19 @@ static void creation_release(void *own)
 {
     struct creation *n = own;
 
-    msgpack_sbuffer_destroy(&n->body);
+    buffer_release(&n->body);
     free(n->request.result);
     free(n);
 }
 
-static void put_text(msgpack_packer *pk, const char *text)
-{
-    msgpack_pack_str(pk, strlen(text));
-    msgpack_pack_str_body(pk, text, strlen(text));
-}
-
 static void make_body(struct creation *n, const char *plan)
 {
-    msgpack_packer pk;
+    struct map_writer m = map_begin(&n->body);
 
     token_make(n->token);
-    msgpack_packer_init(&pk, &n->body, msgpack_sbuffer_write);
-    msgpack_pack_map(&pk, 2);
-    put_text(&pk, "token");
-    put_text(&pk, n->token);
-    put_text(&pk, "plan");
-    put_text(&pk, plan);
+    map_text(&m, "token", n->token);
+    map_text(&m, "plan", plan);
+    map_end(&m);
 }
 
 /* Link's thread. */
@@ -55,11 +47,11 @@ static void on_answer(struct link_request *a)
     struct buffer body = BUFFER_INIT;
 
     if (a->outcome == LINK_ANSWERED && a->status == 200) {
-        buffer_put_str(&body, "{\"token\":\"");
-        buffer_put_str(&body, n->token);
-        buffer_put_str(&body, "\",\"plan\":");
-        buffer_put_json_string(&body, slice_str(n->plan));
-        buffer_put_char(&body, '}');
+        struct json_writer w = json_writer_of(&body);
+        json_object(&w);
+        json_member_text(&w, "token", n->token);
+        json_member_text(&w, "plan", n->plan);
+        json_object_end(&w);
         http_add_header(c->q, "Cache-Control", "no-store");
         answer_json(c, 201, &body);
     } else {
@@ -105,7 +97,7 @@ enum http_next tokens_post(struct call *c)
     make_body(n, n->plan);
     n->request = (struct link_request){
         .topic = slice_str(COMMAND_PREFIX "token_create"),
-        .payload = slice_of(n->body.data, n->body.size),
+        .payload = buffer_slice(&n->body),
         .deadline_us = clock_mono_us() + DEADLINE_US,
         .done = on_answer,
         .owner = n,
