@@ -158,6 +158,7 @@ static bool start_writer(struct broker *b, struct config_error *ret_error)
     struct hub *hub = &b->hub;
     const struct writer_opts opts = {
         .config = hub->config,
+        .commands = command_types,
         .on_batch = on_batch,
         .arg = hub,
         .queue_bound = (size_t)WORKER_COMMANDS_MAX * (hub->count + 1),

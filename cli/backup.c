@@ -1,5 +1,5 @@
 /* confab backup, confab restore. */
-#include "store/env/backup.h"
+#include "store/backup.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "cli/folder.h"
-#include "store/env/check.h"
+#include "store/check.h"
 
 #define PROGRESS_US 1000000
 

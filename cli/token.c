@@ -204,6 +204,7 @@ static int change_by_hand(const struct settings *s, struct change *ch)
     const struct store_opts opts = {.map_size = s->config.store_map_size};
     const struct writer_opts writer_opts = {
         .config = &s->config,
+        .commands = command_types,
         .on_batch = ignore_batch,
     };
     struct store *store = NULL;

@@ -2,7 +2,7 @@
 #ifndef CONFAB_STORE_ENV_ENVIRONMENT_H
 #define CONFAB_STORE_ENV_ENVIRONMENT_H
 
-#include "store/format/schema.h"
+#include "store/env/env.h"
 
 #define STORE_FILE_MODE 0640
 

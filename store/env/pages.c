@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/format/schema.h"
+#include "store/env/env.h"
 
 uint64_t store_end(struct store_env *e)
 {

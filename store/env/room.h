@@ -10,7 +10,7 @@
 #ifndef CONFAB_STORE_ENV_ROOM_H
 #define CONFAB_STORE_ENV_ROOM_H
 
-#include "store/format/schema.h"
+#include "store/env/env.h"
 
 /* What must fit for the store to call itself accepting: a message that wants
  * pages of its own, not just a small one. */

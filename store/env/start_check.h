@@ -3,7 +3,7 @@
 #ifndef CONFAB_STORE_ENV_START_CHECK_H
 #define CONFAB_STORE_ENV_START_CHECK_H
 
-#include "store/format/schema.h"
+#include "store/env/env.h"
 
 /* Reads the meta pages, the roots and as many pages below them as about
  * START_CHECK_PAGES reads reach; nothing of rows. CORRUPT: *ret_damage (may be

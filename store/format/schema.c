@@ -18,8 +18,8 @@
 #include <assert.h>
 #include <sodium.h>
 
+#include "store/format/account_cost.h"
 #include "store/format/row.h"
-#include "store/write/account.h"
 
 #define HASH_BYTES 32
 #define HASH_MARK 0xff

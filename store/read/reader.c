@@ -11,10 +11,17 @@
 
 /* ---- pool and snapshots ------------------------------------------------ */
 
-bool reader_pool_init(struct reader_pool *p, struct store_env *e)
+struct reader_pool *reader_pool_new(struct store_env *e)
 {
-    *p = (struct reader_pool){.env = e};
-    return pthread_mutex_init(&p->mutex, NULL) == 0;
+    struct reader_pool *p = calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return NULL;
+    p->env = e;
+    if (pthread_mutex_init(&p->mutex, NULL) == 0)
+        return p;
+    free(p);
+    return NULL;
 }
 
 static void reader_free(struct store_reader *r)
@@ -26,7 +33,7 @@ static void reader_free(struct store_reader *r)
     free(r);
 }
 
-void reader_pool_release(struct reader_pool *p)
+void reader_pool_free(struct reader_pool *p)
 {
     assert(p->in_use == 0);
     while (p->idle != NULL) {
@@ -35,6 +42,12 @@ void reader_pool_release(struct reader_pool *p)
         reader_free(r);
     }
     pthread_mutex_destroy(&p->mutex);
+    free(p);
+}
+
+void store_check_readers(struct store *st)
+{
+    mdb_reader_check(st->env.env, NULL);
 }
 
 static int begin_first(struct store_env *e, MDB_txn **ret_txn)
@@ -66,7 +79,7 @@ static struct store_reader *reader_new(struct reader_pool *p)
 
 struct store_reader *store_reader_acquire(struct store *st)
 {
-    struct reader_pool *p = store_readers(st);
+    struct reader_pool *p = st->readers;
 
     pthread_mutex_lock(&p->mutex);
     struct store_reader *r = p->idle;
@@ -248,73 +261,4 @@ enum store_err reader_entry_after(struct store_reader *r, uint64_t after,
         return STORE_CORRUPT;
     memcpy(&id, key.mv_data, sizeof(id)); /* keys are aligned to two bytes */
     return decode_entry(r, id, row, ret_record);
-}
-
-/* Nearly always there is nothing hidden to look for, and this costs nothing. */
-static enum store_err know_trims(struct store_reader *r)
-{
-    MDB_stat stat;
-
-    if (r->trims_known)
-        return STORE_OK;
-    const int rc = mdb_stat(r->txn, r->env->db.trims, &stat);
-    if (rc != 0)
-        return store_from_mdb(rc);
-    r->trims = stat.ms_entries > 0;
-    r->trims_known = true;
-    return STORE_OK;
-}
-
-enum store_err reader_visible(struct store_reader *r,
-                              const struct record *record)
-{
-    struct thing_state t;
-    enum store_err err = know_trims(r);
-
-    if (err != STORE_OK || !r->trims)
-        return err;
-    err = reader_thing(r, record->m.topic, &t);
-    if (err == STORE_NOTFOUND) /* only entries of other kinds: never trimmed */
-        return STORE_OK;
-    if (err == STORE_OK && record->m.id <= t.row.trimmed_id)
-        return STORE_NOTFOUND;
-    return err;
-}
-
-enum store_err store_get(struct store_reader *r, uint64_t id,
-                         struct record *ret_record)
-{
-    struct record record;
-    enum store_err err = reader_entry(r, id, &record);
-
-    if (err == STORE_OK)
-        err = reader_visible(r, &record);
-    if (err == STORE_OK)
-        *ret_record = record;
-    return err;
-}
-
-enum store_err store_next(struct store_reader *r, uint64_t after,
-                          struct record *ret_record)
-{
-    struct record record;
-    enum store_err err;
-
-    for (;;) {
-        err = reader_entry_after(r, after, &record);
-        if (err == STORE_CORRUPT && r->log_at > after) {
-            after = r->log_at;
-            continue;
-        }
-        if (err != STORE_OK)
-            return err;
-        after = record.m.id;
-        err = reader_visible(r, &record);
-        if (err == STORE_NOTFOUND)
-            continue;
-        if (err != STORE_OK && err != STORE_CORRUPT) /* its thing's row */
-            return err;
-        *ret_record = record;
-        return STORE_OK;
-    }
 }

@@ -5,9 +5,16 @@
 
 #include <pthread.h>
 
-#include "store/format/schema.h"
+#include "store/env/env.h"
 
-#define READER_DATABASES 24 /* handles of LMDB are small numbers from 2 on */
+/* LMDB's handles are small numbers in order of opening; its own two databases
+ * have 0 and 1. */
+enum {
+    READER_DATABASES = 2
+#define X(field, name, flags) +1
+    SCHEMA_DATABASES(X)
+#undef X
+};
 
 struct store_reader {
     struct store_env *env;
@@ -39,9 +46,9 @@ struct reader_pool {
     struct store_reader *idle;
     unsigned in_use;
 };
-bool reader_pool_init(struct reader_pool *p, struct store_env *e);
-void reader_pool_release(struct reader_pool *p); /* all of them idle */
-struct reader_pool *store_readers(struct store *st);
+/* NULL: out of memory. Free it when all of them are idle. */
+struct reader_pool *reader_pool_new(struct store_env *e);
+void reader_pool_free(struct reader_pool *p);
 
 /* This database's cursor, valid in this snapshot. Its position is whoever used
  * it last; only that of `log` is kept track of, in log_at. */

@@ -19,10 +19,11 @@
  * `counted`) keep counting without their properties: so their sum is known from
  * the rows of `things`, and upgrading needs not to read the log.
  *
- * Writer's thread only, but for the pure functions. */
+ * What a row counts is in store/format/account_cost.h. Writer's thread only. */
 #ifndef CONFAB_STORE_WRITE_ACCOUNT_H
 #define CONFAB_STORE_WRITE_ACCOUNT_H
 
+#include "store/format/account_cost.h"
 #include "store/write/transaction.h"
 
 enum account_part { ACCOUNT_MESSAGES, ACCOUNT_SESSIONS };
@@ -30,22 +31,6 @@ enum account_part { ACCOUNT_MESSAGES, ACCOUNT_SESSIONS };
 /* A key of `usage` that no token can be. */
 #define ACCOUNT_NOBODY slice_of("", 1)
 
-/* ---- pure ---------------------------------------------------------------- */
-
-/* A row with so long a key and value. */
-uint64_t account_row_cost(size_t key, size_t row);
-uint64_t account_message_cost(const struct message *m);
-/* The row of `things`, charged with the first message. */
-uint64_t account_thing_cost(struct slice topic);
-/* Of a session before it has parts. */
-uint64_t account_session_cost(struct slice identity);
-uint64_t account_subscription_cost(struct slice filter);
-/* Of an Idempotency-Key of that token. */
-uint64_t account_key_cost(struct slice token);
-
-/* Messages of a topic that counted without their properties. */
-uint64_t account_plain_cost(struct slice topic, uint64_t count,
-                            uint64_t payload_bytes);
 /* A message that is stored: one or the other. */
 uint64_t account_stored_cost(const struct transaction *t,
                              const struct message *m);

@@ -1,4 +1,4 @@
-#include "store/write/batch.h"
+#include "store/batch.h"
 
 #include <stdlib.h>
 

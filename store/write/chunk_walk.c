@@ -1,4 +1,4 @@
-#include "store/write/trim.h"
+#include "store/write/chunk_walk.h"
 
 /* What the cursor came to, if it is a chunk of this topic. */
 static enum store_err here(struct chunk_walk *w, int rc, MDB_val k, MDB_val v)

@@ -81,13 +81,17 @@ static enum store_err first_waiting(struct store_env *e, MDB_txn *txn,
     return STORE_OK;
 }
 
-enum store_err erase_waiting(struct store_env *e, MDB_txn *txn,
-                             bool *ret_waiting)
+enum store_err erase_look(struct transaction *t)
 {
     struct erasure ignored;
-    const enum store_err err = first_waiting(e, txn, &ignored);
+    MDB_txn *txn = NULL;
+    const int rc = mdb_txn_begin(t->e->env, NULL, MDB_RDONLY, &txn);
 
-    *ret_waiting = err == STORE_OK;
+    if (rc != 0)
+        return store_from_mdb(rc);
+    const enum store_err err = first_waiting(t->e, txn, &ignored);
+    mdb_txn_abort(txn);
+    t->erasures_waiting = err == STORE_OK;
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
@@ -430,10 +434,8 @@ enum store_err erase_step(struct transaction *t)
     return err == STORE_OK && done ? forget_waiting(t, &x) : err;
 }
 
-/* ---- commands ------------------------------------------------------------ */
-
-static enum store_err order(struct transaction *t, struct command *c,
-                            struct erasure *x, bool is_new)
+static enum store_err step_of_command(struct transaction *t, struct command *c,
+                                      struct erasure *x, bool is_new)
 {
     bool done;
 
@@ -446,8 +448,8 @@ static enum store_err order(struct transaction *t, struct command *c,
     return is_new ? note_waiting(t, x) : STORE_OK;
 }
 
-static enum store_err begin_or_go_on(struct transaction *t, struct command *c,
-                                     struct slice name, uint64_t number)
+enum store_err erase_begin_or_go_on(struct transaction *t, struct command *c,
+                                    struct slice name, uint64_t number)
 {
     struct erasure x;
     enum store_err err = find_waiting(t, name, &x);
@@ -458,43 +460,5 @@ static enum store_err begin_or_go_on(struct transaction *t, struct command *c,
         memcpy(x.name, name.data, name.len);
         err = STORE_OK;
     }
-    return err == STORE_OK ? order(t, c, &x, is_new) : err;
-}
-
-enum store_err token_delete_apply(struct transaction *t, struct command *c)
-{
-    struct token *token;
-
-    /* Nothing more may come in, and its connections are to go. */
-    enum store_err err = token_revoke_apply(t, c);
-    c->repeated = false;
-    if (err != STORE_OK || c->result != RESULT_OK)
-        return err;
-    err = transaction_token(t, c->token, &token);
-    return err == STORE_OK
-               ? begin_or_go_on(t, c, c->token, (uint64_t)token->revoked_us)
-               : err;
-}
-
-enum store_err thing_purge_apply(struct transaction *t, struct command *c)
-{
-    struct slice token, ignored;
-    struct thing *thing;
-
-    if (!topic_split(c->topic, &token, &ignored)) {
-        c->result = RESULT_INVALID;
-        return STORE_OK;
-    }
-    const enum store_err err = transaction_thing(t, c->topic, &thing);
-    if (err == STORE_CORRUPT) {
-        c->result = RESULT_IO;
-        return STORE_OK;
-    }
-    if (err != STORE_OK)
-        return err;
-    if (thing->state.row.last_seq == 0) {
-        c->result = RESULT_NOT_FOUND;
-        return STORE_OK;
-    }
-    return begin_or_go_on(t, c, c->topic, t->head);
+    return err == STORE_OK ? step_of_command(t, c, &x, is_new) : err;
 }

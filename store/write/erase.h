@@ -17,10 +17,14 @@
 
 #define ERASE_PREFIX "erase:"
 
-/* Whether something is left from an earlier run. */
-enum store_err erase_waiting(struct store_env *e, MDB_txn *txn,
-                             bool *ret_waiting);
+/* At start: sets t->erasures_waiting when something is left from an earlier run. */
+enum store_err erase_look(struct transaction *t);
 /* Goes on with the first name that waits, within the transaction's budget. */
 enum store_err erase_step(struct transaction *t);
+
+/* A step of removing `name` (a token, or <token>/<thing>) by a command: its first,
+ * with `number` as above, or the next. c->removed and c->more say how it went. */
+enum store_err erase_begin_or_go_on(struct transaction *t, struct command *c,
+                                    struct slice name, uint64_t number);
 
 #endif

@@ -23,6 +23,7 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
                                  struct commit_stats *stats)
 {
     *g = (struct group_commit){
+        .commands = opts->commands,
         .stats = stats,
         .now_us = opts->now_us != NULL ? opts->now_us : clock_real_us,
         .on_batch = opts->on_batch,
@@ -35,6 +36,8 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
     g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;
     g->keys_next_us = g->sessions.next_us;
     enum store_err err = transaction_init(&g->t, st, opts->config);
+    if (err == STORE_OK)
+        err = erase_look(&g->t);
     if (err == STORE_OK) {
         /* A full store must open all the same: it is tried again at the next
          * start. */
@@ -93,31 +96,15 @@ static void reset(struct command *c)
         c->message->id = c->message->seq = 0;
 }
 
-static enum store_err apply(struct transaction *t, struct command *c)
+static enum store_err apply(struct group_commit *g, struct command *c)
 {
+    const struct command_type *type = g->commands[c->kind];
+    enum store_err err = STORE_OK;
+
     reset(c);
-    if (c->kind == COMMAND_EVENT)
-        return event_apply(t, c);
-    const enum store_err err = transaction_open(t);
-    if (err != STORE_OK)
-        return err;
-    switch (c->kind) {
-    case COMMAND_APPEND: return append_apply(t, c);
-    case COMMAND_TOKEN_CREATE: return token_create_apply(t, c);
-    case COMMAND_TOKEN_REVOKE: return token_revoke_apply(t, c);
-    case COMMAND_TOKEN_SET: return token_set_apply(t, c);
-    case COMMAND_TOKEN_DELETE: return token_delete_apply(t, c);
-    case COMMAND_THING_PURGE: return thing_purge_apply(t, c);
-    case COMMAND_USAGE: return usage_apply(t, c);
-    case COMMAND_PING: return ping_apply(t, c);
-    case COMMAND_TRIM: return trim_apply(t, c);
-    case COMMAND_SESSION_OPEN: return session_open_apply(t, c);
-    case COMMAND_SESSION_SAVE: return session_save_apply(t, c);
-    case COMMAND_GROUP_SAVE: return group_save_apply(t, c);
-    case COMMAND_EVENT: break;
-    }
-    c->result = RESULT_INVALID;
-    return STORE_OK;
+    if (!type->needs_no_rows)
+        err = transaction_open(&g->t);
+    return err == STORE_OK ? type->apply(&g->t, c) : err;
 }
 
 /* ---- housekeeping ----------------------------------------------------- */
@@ -250,6 +237,18 @@ static void step(struct group_commit *g)
     atomic_store_explicit(&g->steps, steps + 1, memory_order_relaxed);
 }
 
+/* Faster than they come, so that the past is worked off in small steps. */
+static enum store_err forget_some_keys(struct transaction *t)
+{
+    enum store_err err = STORE_OK;
+    unsigned forgotten;
+
+    for (int kind = 0; err == STORE_OK && kind < REPEAT_KIND_COUNT; kind++)
+        err = repeat_purge(t, (enum repeat_kind)kind,
+                           2 * t->remembered[kind] + 16, &forgotten);
+    return err;
+}
+
 static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
 {
     struct transaction *t = &g->t;
@@ -343,11 +342,13 @@ static enum store_err attempt(struct group_commit *g, struct command **c,
     if (err != STORE_OK)
         return err;
     for (size_t i = 0; err == STORE_OK && i < n; i++) {
-        err = apply(t, c[i]);
+        err = apply(g, c[i]);
         step(g);
     }
     if (err == STORE_OK && with_housekeeping)
         err = n > 0 ? ride_along(g) : housekeep(g);
+    if (err == STORE_OK && transaction_changed(t))
+        err = forget_some_keys(t);
     if (err == STORE_OK) {
         err = commit(g, ret_commit_us);
     } else {

@@ -7,6 +7,7 @@
 #ifndef CONFAB_STORE_WRITE_GROUP_COMMIT_H
 #define CONFAB_STORE_WRITE_GROUP_COMMIT_H
 
+#include "store/write/command_type.h"
 #include "store/write/commit_stats.h"
 #include "store/write/retention.h"
 #include "store/write/session_write.h"
@@ -14,6 +15,7 @@
 
 struct group_commit {
     struct transaction t;
+    const struct command_type *const *commands; /* by kind */
     struct sweep sweep;
     struct session_sweep sessions;
     struct commit_stats *stats;

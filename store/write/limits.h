@@ -10,7 +10,7 @@
 #define CONFAB_STORE_WRITE_LIMITS_H
 
 #include "base/config.h"
-#include "store/write/writer.h"
+#include "store/command.h"
 
 #define WINDOW_US INT64_C(3600000000)
 

@@ -6,7 +6,9 @@
 #ifndef CONFAB_STORE_WRITE_REPEAT_H
 #define CONFAB_STORE_WRITE_REPEAT_H
 
-#include "store/format/schema.h"
+#include "store/command.h"
+#include "store/env/env.h"
+#include "store/format/account_cost.h"
 
 struct transaction;
 
@@ -23,10 +25,6 @@ enum repeat_kind {
 #undef X
         REPEAT_KIND_COUNT
 };
-
-#define OPERATION_MAX 64
-#define IDEMPOTENCY_MAX 256
-#define IDEMPOTENCY_HASH 32
 
 struct answer {
     int64_t when_us; /* remembered at */

@@ -1,5 +1,5 @@
 /* Stored sessions inside the writer's transaction: what their commands
- * (session_command.c) and the removal of those that are over (session_sweep.c)
+ * (store/commands/session_*.c) and the removal of those that are over (session_sweep.c)
  * have in common. Writer's thread only. */
 #ifndef CONFAB_STORE_WRITE_SESSION_WRITE_H
 #define CONFAB_STORE_WRITE_SESSION_WRITE_H
@@ -9,6 +9,20 @@
 /* `who` pays for it (store/write/account.h), as in all of these. */
 enum store_err session_put(struct transaction *t, struct token *who,
                            const struct session_row *s);
+/* NOTFOUND, CORRUPT. `identity` is borrowed by the row. */
+enum store_err session_find(struct transaction *t, struct slice identity,
+                            struct session_row *ret_row);
+/* A row of one of its parts; a missing one is fine. */
+enum store_err session_delete_row(struct transaction *t, struct token *who,
+                                  MDB_dbi dbi, const struct schema_key *key);
+/* NULL: deletes it. */
+enum store_err session_put_will(struct transaction *t, struct token *who,
+                                uint64_t number, const struct message *will);
+/* What the will that is stored counts. */
+uint64_t session_will_cost(struct transaction *t, uint64_t number);
+/* One more or less among the token's sessions. */
+void session_count(struct transaction *t, struct token *who, bool more);
+
 /* Rows of sessions that one transaction deletes where it can go on in the next. */
 #define SESSION_ROWS_DELETED 1024
 
@@ -21,6 +35,21 @@ enum store_err session_delete_some(struct transaction *t,
 /* All of them. */
 enum store_err session_delete(struct transaction *t,
                               const struct session_row *s);
+
+/* With a message (session_mark.c): whether there is room for it, and doing it. */
+enum command_result session_mark_verdict(struct transaction *t,
+                                         const struct command *c);
+enum store_err session_mark_apply(struct transaction *t,
+                                  const struct command *c);
+
+/* Groups (group_write.c). The row of that name: NOTFOUND, CORRUPT. */
+enum store_err group_find(struct transaction *t, struct slice name,
+                          struct group_row *ret_row);
+enum store_err group_put(struct transaction *t, const struct group_row *row,
+                         const uint64_t *ids);
+/* The ids of a row, and room for `more` behind them; the caller's to free. NULL:
+ * out of memory, or the row is damaged. */
+uint64_t *group_ids(const struct group_row *row, size_t more);
 
 /* A stored session of `identity` came to, or left, the shared subscription
  * `filter`; nothing for other filters. */

@@ -9,7 +9,7 @@
 #include <sys/queue.h>
 
 #include "base/name_hash.h"
-#include "store/format/schema.h"
+#include "store/env/env.h"
 
 #define THING_CACHE_ENTRIES 65536
 #define THING_CACHE_BYTES (64u << 20) /* names may have 65,535 bytes */

@@ -8,7 +8,7 @@
 
 #include "base/config.h"
 #include "base/name_hash.h"
-#include "store/format/schema.h"
+#include "store/env/env.h"
 
 #define TOKEN_CACHE_ENTRIES 16384
 

@@ -1,5 +1,4 @@
 #include "store/write/transaction.h"
-#include "store/write/erase.h"
 
 #include "base/clock.h"
 
@@ -43,8 +42,6 @@ static enum store_err read_start(struct transaction *t)
         err = store_from_mdb(rc);
         t->trims_waiting = rc == 0 && stat.ms_entries > 0;
     }
-    if (err == STORE_OK)
-        err = erase_waiting(t->e, txn, &t->erasures_waiting);
     mdb_txn_abort(txn);
     return err;
 }
@@ -144,18 +141,6 @@ bool transaction_changed(const struct transaction *t)
            !STAILQ_EMPTY(&t->tokens.changed);
 }
 
-static enum store_err purge(struct transaction *t)
-{
-    enum store_err err = STORE_OK;
-    unsigned forgotten;
-
-    /* Faster than they come, so that the past is worked off in small steps. */
-    for (int kind = 0; err == STORE_OK && kind < REPEAT_KIND_COUNT; kind++)
-        err = repeat_purge(t, (enum repeat_kind)kind,
-                           2 * t->remembered[kind] + 16, &forgotten);
-    return err;
-}
-
 static enum store_err save_clock_steps(struct transaction *t)
 {
     static char name[] = META_CLOCK_STEPS;
@@ -182,9 +167,7 @@ enum store_err transaction_commit(struct transaction *t)
         token_cache_committed(&t->tokens);
         return STORE_OK;
     }
-    enum store_err err = purge(t);
-    if (err == STORE_OK)
-        err = store_put_format(t->e, t->txn);
+    enum store_err err = store_put_format(t->e, t->txn);
     if (err == STORE_OK)
         err = save_clock_steps(t);
     if (err == STORE_OK)
@@ -267,4 +250,14 @@ enum store_err transaction_token_of(struct transaction *t, struct thing *thing,
         thing->token_generation = t->tokens.generation;
     }
     return err;
+}
+
+enum store_err transaction_touch(struct transaction *t)
+{
+    static char key[] = META_PING;
+
+    buffer_clear(&t->row);
+    schema_put_number(&t->row, (uint64_t)t->now_us);
+    return transaction_put_row(t, t->e->db.meta,
+                               (MDB_val){sizeof(key) - 1, key}, 0);
 }

@@ -1,17 +1,14 @@
 /* The writer's write transaction and what it has touched: how far numbering
- * is, rows not yet written back, the batch it will offer. Apply functions
- * (append.c, token_command.c, trim.c) change it; group_commit.c begins, commits
- * or aborts it. Writer's thread only.
- *
- * An apply function returns STORE_OK when the command has its result, a refusal
- * included. Anything else means that the transaction is spoilt: the caller
- * aborts it, and every row in memory that changed is forgotten. */
+ * is, rows not yet written back, the batch it will offer. Commands
+ * (store/write/command_type.h) change it; group_commit.c begins, commits or aborts
+ * it: then every row in memory that changed is forgotten. Writer's thread only. */
 #ifndef CONFAB_STORE_WRITE_TRANSACTION_H
 #define CONFAB_STORE_WRITE_TRANSACTION_H
 
+#include "store/batch.h"
+#include "store/command.h"
+#include "store/env/env.h"
 #include "store/env/room.h"
-#include "store/format/schema.h"
-#include "store/write/batch.h"
 #include "store/write/repeat.h"
 #include "store/write/thing_cache.h"
 #include "store/write/token_cache.h"
@@ -96,29 +93,8 @@ enum store_err transaction_token(struct transaction *t, struct slice name,
 enum store_err transaction_token_of(struct transaction *t, struct thing *thing,
                                     struct token **ret_token);
 
-/* ---- apply functions -------------------------------------------------- */
-
-enum store_err append_apply(struct transaction *t, struct command *c);
-enum store_err event_apply(struct transaction *t, struct command *c);
-enum store_err token_create_apply(struct transaction *t, struct command *c);
-enum store_err token_revoke_apply(struct transaction *t, struct command *c);
-enum store_err token_set_apply(struct transaction *t, struct command *c);
-enum store_err token_delete_apply(struct transaction *t, struct command *c);
-enum store_err thing_purge_apply(struct transaction *t, struct command *c);
-enum store_err usage_apply(struct transaction *t, struct command *c);
-enum store_err ping_apply(struct transaction *t, struct command *c);
 /* A write of next to nothing: the row of `meta` that a ping writes. */
 enum store_err transaction_touch(struct transaction *t);
-enum store_err trim_apply(struct transaction *t, struct command *c);
-
-enum store_err session_open_apply(struct transaction *t, struct command *c);
-enum store_err session_save_apply(struct transaction *t, struct command *c);
-enum store_err group_save_apply(struct transaction *t, struct command *c);
-/* COMMAND_APPEND: whether c->mark has room; c->message was stored: follows it. */
-enum command_result session_mark_verdict(struct transaction *t,
-                                         const struct command *c);
-enum store_err session_mark_apply(struct transaction *t,
-                                  const struct command *c);
 
 /* When c->operation was done before: *ret_known, and c has its first result. */
 enum store_err operation_find(struct transaction *t, struct command *c,

@@ -313,34 +313,6 @@ enum store_err trim_through(struct transaction *t, struct thing *thing,
     return tell_token(t, thing, stored_before - thing->state.stored);
 }
 
-enum store_err trim_apply(struct transaction *t, struct command *c)
-{
-    struct thing *thing;
-    bool known;
-
-    if (c->topic.len == 0 || c->topic.len > 65535 ||
-        c->operation.len > OPERATION_MAX) {
-        c->result = RESULT_INVALID;
-        return STORE_OK;
-    }
-    enum store_err err = operation_find(t, c, &known);
-    if (err != STORE_OK || known)
-        return err;
-    err = transaction_thing(t, c->topic, &thing);
-    if (err == STORE_CORRUPT) {
-        c->result = RESULT_IO;
-        return STORE_OK;
-    }
-    if (err != STORE_OK)
-        return err;
-    if (thing->state.row.last_seq == 0) {
-        c->result = RESULT_NOT_FOUND;
-        return STORE_OK;
-    }
-    err = trim_through(t, thing, c->through, &c->removed);
-    return err == STORE_OK ? operation_remember(t, c) : err;
-}
-
 /* ---- leftovers -------------------------------------------------------- */
 
 static enum store_err delete_hidden(struct transaction *t, struct thing *thing,

@@ -5,6 +5,7 @@
 #ifndef CONFAB_STORE_WRITE_TRIM_H
 #define CONFAB_STORE_WRITE_TRIM_H
 
+#include "store/write/chunk_walk.h"
 #include "store/write/transaction.h"
 
 /* Removes the messages of `thing` with id ≤ through; *ret_removed of them. */
@@ -17,19 +18,6 @@ enum store_err trim_pending(struct transaction *t, struct thing *thing,
 
 /* Deletes hidden entries that earlier transactions left, within the budget. */
 enum store_err trim_leftovers(struct transaction *t);
-
-/* Walks the chunks of a topic that are in `chunks`, from the one that holds
- * id `from` or, when none does, the first after it. */
-struct chunk_walk {
-    MDB_cursor *cursor;
-    struct schema_key prefix; /* name key and NUL */
-    struct chunk_row chunk;
-};
-/* STORE_NOTFOUND: none (left). Close it before the transaction ends. */
-enum store_err chunk_walk_open(struct transaction *t, struct chunk_walk *w,
-                               struct slice topic, uint64_t from);
-enum store_err chunk_walk_next(struct chunk_walk *w);
-void chunk_walk_close(struct chunk_walk *w); /* after a failed open, too */
 
 /* The log entry, borrowed until the next write. NOTFOUND, CORRUPT. */
 enum store_err log_get(struct transaction *t, uint64_t id,

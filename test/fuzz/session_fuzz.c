@@ -69,6 +69,7 @@ static void begin(void)
     const bool shm = access("/dev/shm", W_OK) == 0;
     const struct store_opts store = {.map_size = 64 << 20};
     const struct writer_opts writer = {.config = &config,
+                                       .commands = command_types,
                                        .on_batch = on_batch};
 
     snprintf(dir, sizeof(dir), "%s/confab-fuzz-XXXXXX",

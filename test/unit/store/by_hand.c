@@ -65,6 +65,7 @@ static void begin(struct by_hand *h, unsigned workers)
         assert_non_null(h->workers[i]);
     }
     const struct writer_opts opts = {.config = &h->config,
+                                     .commands = command_types,
                                      .on_batch = on_batch,
                                      .now_us = writers_clock_us,
                                      .arg = &h->hub};

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/env/check.h"
+#include "store/check.h"
 #include "store/read/catchup.h"
 #include "test/unit/store/writing.h"
 

@@ -4,7 +4,7 @@
 #ifndef CONFAB_TEST_UNIT_STORE_STORE_FIXTURE_H
 #define CONFAB_TEST_UNIT_STORE_STORE_FIXTURE_H
 
-#include "store/format/schema.h"
+#include "store/env/env.h"
 
 struct fixture {
     char dir[64]; /* the store's folder, inside a temporary one */

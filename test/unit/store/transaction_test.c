@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "store/write/transaction.h"
+#include "store/commands/commands.h"
 #include "test/unit/store/writing.h"
 
 static void begin(struct transaction *t)
@@ -18,7 +18,7 @@ static enum command_result apply(struct transaction *t, const char *topic)
 {
     struct sent *s = new_append(topic, "v");
 
-    assert_int_equal(append_apply(t, &s->c), STORE_OK);
+    assert_int_equal(message_append_command.apply(t, &s->c), STORE_OK);
     const enum command_result result = s->c.result;
     sent_free(s);
     return result;
@@ -230,7 +230,7 @@ static void appends_go_on_after_a_trim_in_the_same_transaction(void **state)
         }
         assert_non_null(t.log_end);
         cut->c.through = UINT64_MAX; /* the last row of `log` but one, too */
-        assert_int_equal(trim_apply(&t, &cut->c), STORE_OK);
+        assert_int_equal(trim_command.apply(&t, &cut->c), STORE_OK);
         assert_int_equal(cut->c.removed, round == 0 ? 60 : 23);
         assert_null(t.log_end);
         for (int i = 0; i < 3; i++)

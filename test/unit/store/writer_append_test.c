@@ -1,4 +1,4 @@
-/* Numbering, order and group commit: store/write/append.c, store/write/group_commit.c. */
+/* Numbering, order and group commit: store/commands/message_append.c, store/write/group_commit.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

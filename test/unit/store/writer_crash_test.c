@@ -92,7 +92,8 @@ _Noreturn static void publish_until_killed(const char *dir, int acks,
     static struct publisher all[UNDER_WAY];
     static struct config config;
     const struct store_opts opts = {.map_size = 0};
-    const struct writer_opts writer_opts = {.config = &config};
+    const struct writer_opts writer_opts = {.config = &config,
+                                            .commands = command_types};
     struct config_error error;
     struct store *store;
     struct writer *writer;

@@ -1,4 +1,4 @@
-/* Tokens coming into being, being refused and revoked: store/commands/token_command.c. */
+/* Tokens coming into being, being refused and revoked: store/commands/token_*.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

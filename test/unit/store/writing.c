@@ -67,6 +67,7 @@ void writing_start(struct writing *w)
     const struct store_opts opts = {.map_size = w->map_size};
     const struct writer_opts writer_opts = {
         .config = &w->config,
+        .commands = command_types,
         .on_batch = on_batch,
         .arg = w,
         .now_us = clock_now,

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#include "store/format/schema.h"
+#include "store/env/env.h"
 #include "store/write/writer.h"
 
 /* What a batch offered, in order. */

@@ -5,8 +5,8 @@
  *
  * Memory: about 300 bytes per thing and 50 per session. Blocks on disk; any
  * thread. */
-#ifndef CONFAB_STORE_ENV_CHECK_H
-#define CONFAB_STORE_ENV_CHECK_H
+#ifndef CONFAB_STORE_CHECK_H
+#define CONFAB_STORE_CHECK_H
 
 #include "store/store.h"
 

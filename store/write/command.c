@@ -1,4 +1,4 @@
-#include "store/write/writer.h"
+#include "store/command.h"
 
 int command_status(enum command_result r)
 {

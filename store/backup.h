@@ -2,8 +2,8 @@
  *
  * Threads:  any; blocks on disks for as long as the copying takes.
  * Logging:  none. */
-#ifndef CONFAB_STORE_ENV_BACKUP_H
-#define CONFAB_STORE_ENV_BACKUP_H
+#ifndef CONFAB_STORE_BACKUP_H
+#define CONFAB_STORE_BACKUP_H
 
 #include "store/store.h"
 

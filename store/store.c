@@ -15,57 +15,6 @@
 
 #define FOLDER_MODE 0750
 
-struct store {
-    struct store_env env;
-    struct reader_pool readers;
-};
-
-const char *store_strerror(enum store_err err)
-{
-    switch (err) {
-#define X(name, value, text)                                                  \
-    case STORE_##name: return text;
-        STORE_ERRORS(X)
-#undef X
-    }
-    return "unknown error";
-}
-
-enum store_err store_from_mdb(int rc)
-{
-    switch (rc) {
-    case 0: return STORE_OK;
-    case MDB_NOTFOUND: return STORE_NOTFOUND;
-    case MDB_MAP_FULL:
-    case MDB_TXN_FULL: return STORE_FULL;
-    case ENOSPC:
-    case EDQUOT: return STORE_DISK_FULL;
-    case MDB_PANIC: return STORE_UNCERTAIN;
-    case MDB_READERS_FULL:
-    case ENOMEM: return STORE_NOMEM;
-    case MDB_INVALID:
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND: return STORE_CORRUPT;
-    case MDB_VERSION_MISMATCH: return STORE_VERSION;
-    case MDB_BAD_VALSIZE:
-    case EINVAL: return STORE_INVALID;
-    case EACCES:
-    case EPERM:
-    case EROFS: return STORE_ACCESS;
-    default: return STORE_IO;
-    }
-}
-
-struct store_env *store_env(struct store *st)
-{
-    return &st->env;
-}
-
-struct reader_pool *store_readers(struct store *st)
-{
-    return &st->readers;
-}
-
 /* ---- the folder -------------------------------------------------------- */
 
 static enum store_err folder_error(int error)
@@ -188,8 +137,10 @@ static enum store_err open_all(struct store *st, const struct store_opts *opts,
     err = databases_open(e);
     if (err == STORE_OK && !e->read_only)
         err = prepare_writer(e);
-    if (err == STORE_OK && !reader_pool_init(&st->readers, e))
-        err = STORE_NOMEM;
+    if (err == STORE_OK) {
+        st->readers = reader_pool_new(e);
+        err = st->readers == NULL ? STORE_NOMEM : STORE_OK;
+    }
     return err;
 }
 
@@ -223,13 +174,8 @@ void store_close(struct store *st)
 {
     if (st == NULL)
         return;
-    reader_pool_release(&st->readers);
+    reader_pool_free(st->readers);
     release(st);
-}
-
-void store_check_readers(struct store *st)
-{
-    mdb_reader_check(st->env.env, NULL);
 }
 
 /* ---- figures ----------------------------------------------------------- */

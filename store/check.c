@@ -1,4 +1,4 @@
-#include "store/env/check.h"
+#include "store/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,6 @@
 #include "base/name_hash.h"
 #include "base/vocabulary.h"
 #include "store/env/check_pages.h"
-#include "store/format/schema.h"
 #include "store/read/reader.h"
 
 #define SNAPSHOT_ATTEMPTS 100

@@ -1,6 +1,8 @@
 #include "base/log.h"
+#include "store/commands/commands.h"
 #include "store/write/account.h"
 #include "store/write/limits.h"
+#include "store/write/session_write.h"
 
 /* Whatever a plan allows: what one transaction takes (writer.c). */
 #define PAYLOAD_MAX (16u << 20)
@@ -303,7 +305,7 @@ static enum store_err decide(struct transaction *t, struct command *c,
     return STORE_OK;
 }
 
-enum store_err append_apply(struct transaction *t, struct command *c)
+static enum store_err append_apply(struct transaction *t, struct command *c)
 {
     unsigned char hash[IDEMPOTENCY_HASH];
     struct target to = {0};
@@ -332,14 +334,7 @@ enum store_err append_apply(struct transaction *t, struct command *c)
     return STORE_OK;
 }
 
-enum store_err event_apply(struct transaction *t, struct command *c)
-{
-    if (c->message == NULL || c->message->kind != MESSAGE_EVENT) {
-        c->result = RESULT_INVALID;
-        return STORE_OK;
-    }
-    c->message->at_us = c->at_us = t->now_us;
-    batch_add(t->batch, message_ref(c->message));
-    t->events++;
-    return STORE_OK;
-}
+const struct command_type message_append_command = {
+    .name = "append",
+    .apply = append_apply,
+};

@@ -1,0 +1,114 @@
+/* A CONNECT: the session it goes on with, or begins (store/session.h). */
+#include "store/commands/commands.h"
+#include "store/write/account.h"
+#include "store/write/session_write.h"
+
+/* What its will adds, when it takes the place of one that is stored. */
+static uint64_t more_will(const struct session_open *o, uint64_t stored)
+{
+    const uint64_t cost = o->will == NULL ? 0 : account_message_cost(o->will);
+
+    return cost > stored ? cost - stored : 0;
+}
+
+static enum command_result creation_verdict(struct transaction *t,
+                                            const struct token *who,
+                                            const struct session_open *o)
+{
+    if (who != NULL && !account_is_nobody(who) &&
+        who->plan->sessions_max != 0 &&
+        who->usage.sessions >= who->plan->sessions_max)
+        return RESULT_SESSIONS;
+    return account_verdict(
+        t, who, account_session_cost(o->identity) + more_will(o, 0));
+}
+
+static enum store_err put_opened(struct transaction *t, struct token *who,
+                                 const struct session_open *o,
+                                 struct session_row *row)
+{
+    row->expiry_s = o->expiry_s;
+    row->ended_us = 0;
+    row->has_will = o->will != NULL;
+    row->will_delay_s = o->will_delay_s;
+    row->will_due_us = 0;
+    const enum store_err err = session_put(t, who, row);
+    return err == STORE_OK ? session_put_will(t, who, row->number, o->will)
+                           : err;
+}
+
+static enum store_err create(struct transaction *t, struct token *who,
+                             struct command *c)
+{
+    struct session_open *o = c->open;
+    struct session_row row = {
+        .identity = o->identity,
+        .number = o->fresh_number,
+        .position = t->head,
+        .created_us = t->now_us,
+    };
+
+    c->result = creation_verdict(t, who, o);
+    if (c->result != RESULT_OK)
+        return STORE_OK;
+    session_count(t, who, true);
+    o->number = row.number;
+    o->position = row.position;
+    return put_opened(t, who, o, &row);
+}
+
+/* Going on with a session adds nothing, so it goes on in a full store; a will that
+ * is larger than the one before must have room like anything else. */
+static enum store_err resume(struct transaction *t, struct token *who,
+                             struct command *c, struct session_row *row)
+{
+    struct session_open *o = c->open;
+    const uint64_t more = more_will(o, session_will_cost(t, row->number));
+
+    if (more > 0)
+        c->result = account_verdict(t, who, more);
+    if (c->result != RESULT_OK)
+        return STORE_OK;
+    o->present = true;
+    o->number = row->number;
+    o->position = row->position;
+    return put_opened(t, who, o, row);
+}
+
+static enum store_err session_open_apply(struct transaction *t,
+                                         struct command *c)
+{
+    struct session_open *o = c->open;
+    struct session_row row;
+    struct token *who;
+
+    o->present = false;
+    o->number = o->position = 0;
+    enum store_err err = session_find(t, o->identity, &row);
+    if (err == STORE_CORRUPT) {
+        c->result = RESULT_IO;
+        return STORE_OK;
+    }
+    if (err != STORE_OK && err != STORE_NOTFOUND)
+        return err;
+    bool found = err == STORE_OK;
+    err = account_of(t, session_token(o->identity), &who);
+    if (err != STORE_OK)
+        return err;
+    if (found &&
+        (o->clean ||
+         session_is_over(&row, wall_clock_age_us(&t->clock, row.ended_us)))) {
+        err = session_delete(t, &row);
+        if (err != STORE_OK)
+            return err;
+        found = false;
+    }
+    if (found)
+        return resume(t, who, c, &row);
+    return o->expiry_s == 0 ? STORE_OK : create(t, who, c);
+}
+
+const struct command_type session_open_command = {
+    .name = "session_open",
+    .apply = session_open_apply,
+};

@@ -1,0 +1,252 @@
+/* Some of a session's rows, and its end (store/session.h). */
+#include "base/topic.h"
+#include "store/commands/commands.h"
+#include "store/write/account.h"
+#include "store/write/session_write.h"
+
+#define GIVEN_KEY 24
+#define GIVEN_ROW 2
+
+/* ---- saving: what becomes less --------------------------------------------- */
+
+static enum store_err release_inflight(struct transaction *t,
+                                       struct token *who,
+                                       const struct session_save *s)
+{
+    const MDB_dbi dbi = t->e->db.inflight;
+    struct schema_key key;
+    enum store_err err = STORE_OK;
+
+    for (size_t i = 0; err == STORE_OK && i < s->forgotten_count; i++) {
+        schema_inflight_key(s->number, false, s->forgotten[i], &key);
+        err = session_delete_row(t, who, dbi, &key);
+    }
+    for (size_t i = 0; err == STORE_OK && i < s->released_count; i++) {
+        schema_inflight_key(s->number, true, s->released[i], &key);
+        err = session_delete_row(t, who, dbi, &key);
+    }
+    return err;
+}
+
+static enum store_err release_subscriptions(struct transaction *t,
+                                            struct token *who,
+                                            const struct session_save *s)
+{
+    struct schema_key key;
+    enum store_err err = STORE_OK;
+    bool was;
+
+    for (size_t i = 0; err == STORE_OK && i < s->removed_count; i++) {
+        schema_subscription_key(s->number, s->removed[i], &key);
+        err = account_delete(t, who, ACCOUNT_SESSIONS, t->e->db.subscriptions,
+                             schema_val(&key), &was);
+        if (err == STORE_OK && was)
+            err = group_count(t, s->identity, s->removed[i], false);
+    }
+    return err;
+}
+
+/* ---- saving: what may become more ------------------------------------------ */
+
+static uint64_t cost_of_entries(const struct session_save *s)
+{
+    uint64_t cost = 0;
+
+    for (size_t i = 0; i < s->entry_count; i++)
+        cost +=
+            session_inflight_cost((uint32_t)s->entries[i].identifier_count);
+    return cost + s->given_count * account_row_cost(GIVEN_KEY, GIVEN_ROW);
+}
+
+static uint64_t cost_of_new_subscription(const struct session_save *s,
+                                         struct slice filter)
+{
+    uint64_t cost = account_subscription_cost(filter);
+
+    if (filter_is_shared(filter)) /* its group */
+        cost += account_subscription_cost(s->identity) +
+                account_subscription_cost(filter);
+    return cost;
+}
+
+/* What they add to what is stored. The rows that are there decide: the client's
+ * worker may count on one that was refused meanwhile. */
+static uint64_t more_subscriptions(struct transaction *t,
+                                   const struct session_save *s)
+{
+    struct schema_key key;
+    uint64_t more = 0;
+
+    for (size_t i = 0; i < s->subscription_count; i++) {
+        MDB_val k, v;
+        schema_subscription_key(s->number, s->subscriptions[i].filter, &key);
+        k = schema_val(&key);
+        if (mdb_get(t->txn, t->e->db.subscriptions, &k, &v) != 0) {
+            if (s->adds)
+                more +=
+                    cost_of_new_subscription(s, s->subscriptions[i].filter);
+            continue;
+        }
+        const uint64_t before = account_row_cost(k.mv_size, v.mv_size);
+        buffer_clear(&t->row);
+        schema_put_subscription(&t->row, &s->subscriptions[i]);
+        const uint64_t after = account_row_cost(k.mv_size, t->row.len);
+        more += after > before ? after - before : 0;
+    }
+    return more;
+}
+
+/* Subscriptions that a client asks for must have room like anything else. What is
+ * in flight, and what is noted about subscriptions there are, goes on whatever its
+ * token holds, and in a store that is full, but not for ever. */
+static enum command_result growth_verdict(struct transaction *t,
+                                          const struct token *who,
+                                          const struct session_save *s)
+{
+    const uint64_t asked = more_subscriptions(t, s);
+    const uint64_t noted = cost_of_entries(s) + (s->adds ? 0 : asked);
+
+    if (s->adds && asked > 0) {
+        const enum command_result r = account_verdict(t, who, asked);
+        if (r != RESULT_OK)
+            return r;
+    }
+    return noted > 0 ? account_upkeep_verdict(t, noted) : RESULT_OK;
+}
+
+static enum store_err save_inflight(struct transaction *t, struct token *who,
+                                    const struct session_save *s)
+{
+    struct schema_key key;
+    enum store_err err = STORE_OK;
+
+    for (size_t i = 0; err == STORE_OK && i < s->entry_count; i++) {
+        schema_inflight_key(s->number, false, s->entries[i].packet_id, &key);
+        buffer_clear(&t->row);
+        schema_put_inflight(&t->row, &s->entries[i]);
+        err = account_put(t, who, ACCOUNT_SESSIONS, t->e->db.inflight,
+                          schema_val(&key));
+    }
+    return err;
+}
+
+static enum store_err save_given(struct transaction *t,
+                                 const struct session_save *s)
+{
+    enum store_err err = STORE_OK;
+
+    for (size_t i = 0; err == STORE_OK && i < s->given_count; i++)
+        err = group_given(t, s->identity, &s->given[i]);
+    return err;
+}
+
+static bool has_row(struct transaction *t, MDB_dbi dbi,
+                    const struct schema_key *key)
+{
+    MDB_val k = schema_val(key), v;
+
+    return mdb_get(t->txn, dbi, &k, &v) == 0;
+}
+
+static enum store_err save_subscriptions(struct transaction *t,
+                                         struct token *who,
+                                         const struct session_save *s)
+{
+    const MDB_dbi dbi = t->e->db.subscriptions;
+    struct schema_key key;
+    enum store_err err = STORE_OK;
+
+    for (size_t i = 0; err == STORE_OK && i < s->subscription_count; i++) {
+        const struct slice filter = s->subscriptions[i].filter;
+        schema_subscription_key(s->number, filter, &key);
+        if (!has_row(t, dbi, &key)) {
+            if (!s->adds)
+                continue;
+            err = group_count(t, s->identity, filter, true);
+        }
+        if (err != STORE_OK)
+            break;
+        buffer_clear(&t->row);
+        schema_put_subscription(&t->row, &s->subscriptions[i]);
+        err = account_put(t, who, ACCOUNT_SESSIONS, dbi, schema_val(&key));
+    }
+    return err;
+}
+
+/* `kept`: position and what is in flight belong together, and both are saved. */
+static enum store_err save_row(struct transaction *t, struct token *who,
+                               const struct session_save *s, bool kept,
+                               struct session_row *row)
+{
+    enum store_err err = STORE_OK;
+    const bool moves = s->has_position && kept;
+
+    if (!s->ends && !moves)
+        return STORE_OK;
+    if (moves)
+        row->position = s->position;
+    if (s->ends) {
+        row->expiry_s = s->expiry_s;
+        row->ended_us = s->ended_us;
+        row->will_due_us = s->will_due_us;
+        if (s->drops_will && row->has_will) {
+            row->has_will = false;
+            err = session_put_will(t, who, row->number, NULL);
+        }
+    }
+    return err == STORE_OK ? session_put(t, who, row) : err;
+}
+
+/* Whatever comes of the rest: an end is an end, and what is given up is gone. What
+ * was saved last then holds for the rest: it is delivered again. */
+static enum store_err save(struct transaction *t, struct command *c,
+                           struct session_row *row)
+{
+    const struct session_save *s = c->save;
+    struct token *who;
+
+    enum store_err err = account_of(t, session_token(s->identity), &who);
+    if (err == STORE_OK)
+        err = release_inflight(t, who, s);
+    if (err == STORE_OK)
+        err = release_subscriptions(t, who, s);
+    if (err != STORE_OK)
+        return err;
+    c->result = growth_verdict(t, who, s);
+    const bool kept = c->result == RESULT_OK;
+    if (kept)
+        err = save_inflight(t, who, s);
+    if (err == STORE_OK && kept)
+        err = save_given(t, s);
+    if (err == STORE_OK && kept)
+        err = save_subscriptions(t, who, s);
+    return err == STORE_OK ? save_row(t, who, s, kept, row) : err;
+}
+
+static enum store_err session_save_apply(struct transaction *t,
+                                         struct command *c)
+{
+    const struct session_save *s = c->save;
+    struct session_row row;
+
+    enum store_err err = session_find(t, s->identity, &row);
+    if (err == STORE_NOTFOUND ||
+        (err == STORE_OK && row.number != s->number)) {
+        c->result = RESULT_NOT_FOUND;
+        return STORE_OK;
+    }
+    if (err == STORE_CORRUPT) {
+        c->result = RESULT_IO;
+        return STORE_OK;
+    }
+    if (err != STORE_OK)
+        return err;
+    if (s->ends && s->expiry_s == 0)
+        return session_delete(t, &row);
+    return save(t, c, &row);
+}
+
+const struct command_type session_save_command = {
+    .name = "session_save",
+    .apply = session_save_apply,
+};

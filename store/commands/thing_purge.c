@@ -1,0 +1,32 @@
+#include "base/topic.h"
+#include "store/commands/commands.h"
+#include "store/write/erase.h"
+
+static enum store_err thing_purge_apply(struct transaction *t,
+                                        struct command *c)
+{
+    struct slice token, ignored;
+    struct thing *thing;
+
+    if (!topic_split(c->topic, &token, &ignored)) {
+        c->result = RESULT_INVALID;
+        return STORE_OK;
+    }
+    const enum store_err err = transaction_thing(t, c->topic, &thing);
+    if (err == STORE_CORRUPT) {
+        c->result = RESULT_IO;
+        return STORE_OK;
+    }
+    if (err != STORE_OK)
+        return err;
+    if (thing->state.row.last_seq == 0) {
+        c->result = RESULT_NOT_FOUND;
+        return STORE_OK;
+    }
+    return erase_begin_or_go_on(t, c, c->topic, t->head);
+}
+
+const struct command_type thing_purge_command = {
+    .name = "thing_purge",
+    .apply = thing_purge_apply,
+};

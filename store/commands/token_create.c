@@ -1,0 +1,48 @@
+#include "store/commands/commands.h"
+#include "store/commands/token_command.h"
+
+static enum command_result create_verdict(struct transaction *t,
+                                          const struct token *token,
+                                          struct slice plan)
+{
+    /* Revoked ones too: names are not given twice. One that came into being in
+     * open mode is created now, and keeps what is stored under it. */
+    if (token->exists && (!token->implied || token->revoked_us != 0))
+        return RESULT_EXISTS;
+    if (config_plan(t->config, plan) == NULL)
+        return RESULT_INVALID;
+    if (!space_admits(&t->space, 0, t->mono_us))
+        return RESULT_FULL;
+    return t->paused_until_mono_us > t->mono_us ? t->paused_result : RESULT_OK;
+}
+
+static enum store_err token_create_apply(struct transaction *t,
+                                         struct command *c)
+{
+    struct token *token;
+    bool known;
+
+    enum store_err err = token_command_look_up(t, c, &token);
+    if (err != STORE_OK || token == NULL)
+        return err;
+    err = operation_find(t, c, &known);
+    if (err != STORE_OK || known)
+        return err;
+    const struct token_row row = {
+        .token = c->token,
+        .plan = c->plan.len > 0 ? c->plan
+                                : slice_str(t->config->tokens_default_plan),
+        .created_us = c->now_us != 0 ? c->now_us : t->now_us,
+        .since_id = token->exists ? token->since_id : t->head,
+    };
+    c->result = create_verdict(t, token, row.plan);
+    if (c->result != RESULT_OK)
+        return STORE_OK;
+    err = token_put(&t->tokens, t->e, t->txn, &t->row, token, &row);
+    return err == STORE_OK ? operation_remember(t, c) : err;
+}
+
+const struct command_type token_create_command = {
+    .name = "token_create",
+    .apply = token_create_apply,
+};

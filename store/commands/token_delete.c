@@ -1,0 +1,24 @@
+#include "store/commands/commands.h"
+#include "store/commands/token_command.h"
+#include "store/write/erase.h"
+
+static enum store_err token_delete_apply(struct transaction *t,
+                                         struct command *c)
+{
+    struct token *token;
+
+    /* Nothing more may come in, and its connections are to go. */
+    enum store_err err = token_command_revoke(t, c);
+    c->repeated = false;
+    if (err != STORE_OK || c->result != RESULT_OK)
+        return err;
+    err = transaction_token(t, c->token, &token);
+    return err == STORE_OK ? erase_begin_or_go_on(t, c, c->token,
+                                                  (uint64_t)token->revoked_us)
+                           : err;
+}
+
+const struct command_type token_delete_command = {
+    .name = "token_delete",
+    .apply = token_delete_apply,
+};

@@ -1,0 +1,63 @@
+#include "base/vocabulary.h"
+#include "store/commands/commands.h"
+#include "store/commands/token_command.h"
+
+/* Tells every worker and stream to let the token's connections go. */
+static enum store_err offer_revoked(struct transaction *t, struct slice token)
+{
+    char topic[sizeof(EVENTS_PREFIX) + TOKEN_MAX +
+               sizeof("/" EVENT_REVOKED "/")];
+
+    const int len =
+        snprintf(topic, sizeof(topic), EVENTS_PREFIX "%.*s/" EVENT_REVOKED "/",
+                 (int)token.len, (const char *)token.data);
+    const struct message event = {
+        .kind = MESSAGE_EVENT,
+        .payload_class = PAYLOAD_TEXT,
+        .topic = slice_of(topic, (size_t)len),
+    };
+    struct message *m = message_new(&event);
+    if (m == NULL)
+        return STORE_NOMEM;
+    m->at_us = t->now_us;
+    batch_add(t->batch, m);
+    t->events++;
+    return STORE_OK;
+}
+
+enum store_err token_command_revoke(struct transaction *t, struct command *c)
+{
+    struct token *token;
+
+    enum store_err err = token_command_look_up(t, c, &token);
+    if (err != STORE_OK || token == NULL)
+        return err;
+    if (!token->exists) {
+        c->result = RESULT_NOT_FOUND;
+        return STORE_OK;
+    }
+    /* Again for one that is revoked: nothing to store, but whoever asks wants
+     * its connections gone. That also is why no operation id is needed. */
+    if (token->revoked_us == 0)
+        err = token_command_rewrite(t, token,
+                                    c->now_us != 0 ? c->now_us : t->now_us,
+                                    slice_of(NULL, 0));
+    else
+        c->repeated = true;
+    if (err == STORE_CORRUPT) {
+        c->result = RESULT_IO;
+        return STORE_OK;
+    }
+    return err == STORE_OK ? offer_revoked(t, c->token) : err;
+}
+
+static enum store_err token_revoke_apply(struct transaction *t,
+                                         struct command *c)
+{
+    return token_command_revoke(t, c);
+}
+
+const struct command_type token_revoke_command = {
+    .name = "token_revoke",
+    .apply = token_revoke_apply,
+};

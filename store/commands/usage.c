@@ -1,0 +1,25 @@
+#include "store/commands/commands.h"
+#include "store/commands/token_command.h"
+#include "store/write/limits.h"
+
+static enum store_err usage_apply(struct transaction *t, struct command *c)
+{
+    struct token *token;
+
+    const enum store_err err = token_command_look_up(t, c, &token);
+    if (err != STORE_OK || token == NULL)
+        return err;
+    if (!token->exists) {
+        c->result = RESULT_NOT_FOUND;
+        return STORE_OK;
+    }
+    if (merge_reads(&token->usage, t->now_us, c->window_start_us, c->reads))
+        token_changed(&t->tokens, token);
+    c->remaining = writes_left(token->plan, &token->usage, t->now_us);
+    return STORE_OK;
+}
+
+const struct command_type usage_command = {
+    .name = "usage",
+    .apply = usage_apply,
+};

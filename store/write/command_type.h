@@ -1,0 +1,17 @@
+/* What there is to know of a kind of command. Each is one file in store/commands/
+ * and a row of the table there (table.c). */
+#ifndef CONFAB_STORE_WRITE_COMMAND_TYPE_H
+#define CONFAB_STORE_WRITE_COMMAND_TYPE_H
+
+#include "store/write/transaction.h"
+
+struct command_type {
+    const char *name; /* `$confab/<name>` for administrators, and in the log */
+    bool needs_no_rows; /* needs no transaction of LMDB's (events) */
+    /* Changes the rows. STORE_OK when the command has its result, a refusal
+     * included; reads and decides first, then writes. Anything else means that
+     * the transaction is spoilt: the caller aborts it. Writer's thread. */
+    enum store_err (*apply)(struct transaction *t, struct command *c);
+};
+
+#endif
