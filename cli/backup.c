@@ -11,13 +11,15 @@
 
 static const char usage_backup[] =
     "Usage: confab backup DIR\n\n"
-    "Copies the store of the data folder, as it is now, to DIR/data.mdb, while\n"
-    "the server runs or not. DIR is made when it is missing; a copy that is there\n"
-    "is not overwritten. It holds every token, so only its owner may read it.\n";
+    "Copies the current state of the data folder's store to DIR/data.mdb. The\n"
+    "server may be running. Creates DIR if it is missing, and does not overwrite\n"
+    "an existing copy. The copy contains every token, so only its owner may read\n"
+    "it.\n";
 static const char usage_restore[] =
     "Usage: confab restore DIR\n\n"
-    "Puts the copy that confab backup made in DIR into the data folder, which must\n"
-    "have no store: move an old data.mdb away first. No server may run on it.\n";
+    "Restores the copy that confab backup made in DIR into the data folder. The\n"
+    "data folder must not contain a store, so move an old data.mdb away first, and\n"
+    "no server may be running on it.\n";
 
 static void show(void *arg, uint64_t done, uint64_t total)
 {
@@ -28,7 +30,7 @@ static void show(void *arg, uint64_t done, uint64_t total)
             (unsigned long long)(percent < 100 ? percent : 99));
 }
 
-/* *ret_dir: its operand. -1: go on. */
+/* Sets *ret_dir to the operand. -1: continue; otherwise the exit status. */
 static int parse(struct settings *s, int argc, char **argv, const char *usage)
 {
     const int end = settings_parse(s, argc, argv, "", NULL, NULL, NULL, usage);
@@ -38,14 +40,12 @@ static int parse(struct settings *s, int argc, char **argv, const char *usage)
     return end;
 }
 
-/* Of the copy's folder, which is no data folder. */
+/* Reports an error about the folder of the copy, which is not a data folder. */
 static int copy_failure(const char *command, const char *dir,
                         enum store_err err, int detail)
 {
     if (detail == ENOENT)
-        return failure(command,
-                       "%s: the folder it is to be made in does not exist",
-                       dir);
+        return failure(command, "%s: its parent folder does not exist", dir);
     return failure(command, "%s: %s", dir,
                    detail != 0 ? strerror(detail) : store_strerror(err));
 }
@@ -92,15 +92,15 @@ int cli_restore(int argc, char **argv)
     case STORE_OK: return EXIT_SUCCESS;
     case STORE_NOTFOUND:
         return failure(argv[0],
-                       "%s: no data.mdb there: expected the folder "
-                       "that confab backup made",
+                       "%s: no data.mdb there: name the folder that confab "
+                       "backup wrote to",
                        dir);
     case STORE_CORRUPT:
     case STORE_VERSION:
         return failure(argv[0], "%s: %s", dir,
                        err == STORE_CORRUPT
-                           ? "the copy is damaged, or no store"
-                           : "the copy is of a newer Confab");
+                           ? "the copy is damaged, or is not a store"
+                           : "the copy was made by a newer version of Confab");
     case STORE_EXISTS:
         return failure(argv[0],
                        "data folder %s: there is a store already: "

@@ -10,13 +10,15 @@
 static const char usage[] =
     "Usage: confab check [-c FILE] [-s KEY=VALUE]...\n"
     "       confab check --data DIR\n\n"
-    "Reads the settings as the server would. When they are good, prints all of\n"
-    "them as an INI file and exits with 0; else says what is wrong and exits\n"
-    "with 2.\n\n"
-    "With --data DIR reads the whole store in that folder: every page, every\n"
-    "row and its checksum, and whether they agree. Says what is damaged, a line\n"
-    "each, and exits with 1; or that all is well. The server may be running.\n\n"
-    "      --print-docs       every key with default and meaning, as Markdown\n";
+    "Reads the settings as the server would. If they are valid, prints all of\n"
+    "them as an INI file and exits with 0; otherwise prints what is wrong and\n"
+    "exits with 2.\n\n"
+    "With --data DIR, reads the whole store in that folder and checks every page,\n"
+    "every row with its checksum, and whether the rows are consistent. Prints a\n"
+    "line for each damaged place and exits with 1, or says that all is well. The\n"
+    "server may be running.\n\n"
+    "      --print-docs       print every key with default and meaning, as\n"
+    "                         Markdown\n";
 
 static const struct option own[] = {
     {"print-docs", no_argument, NULL, 'd'},
@@ -32,7 +34,7 @@ static bool take(void *arg, int option, const char *value)
     return true;
 }
 
-/* A folder in the settings alone does not ask for it to be walked. */
+/* Only --data asks for a check of the store; a folder in the settings does not. */
 static bool names_folder(int argc, char **argv)
 {
     static const char option[] = "--data";

@@ -18,7 +18,7 @@ struct telling {
     bool on_terminal;
 };
 
-/* What a damaged row says is not for a terminal to obey. */
+/* A damaged row may contain escape sequences: keep them from the terminal. */
 static void print_problem(void *arg, const char *text)
 {
     (void)arg;
@@ -65,7 +65,7 @@ int check_data(const char *dir)
                        "and restore a back-up",
                        dir, c.problems);
     }
-    printf("%s is whole: %" PRIu64 " pages, %" PRIu64 " entries, %" PRIu64
+    printf("%s is undamaged: %" PRIu64 " pages, %" PRIu64 " entries, %" PRIu64
            " things, %" PRIu64 " tokens, %" PRIu64 " sessions\n",
            dir, c.pages, c.entries, c.things, c.tokens, c.sessions);
     if (c.unchecked > 0)

@@ -1,6 +1,9 @@
-/* The sub-commands of `confab`. Each lives in the file of its name, parses its
- * own arguments, and returns the exit status: 0 done, 1 it failed (one line on
- * stderr says why), 2 wrong usage or settings: trying again does not help. stdout carries only what was asked for. */
+/* The sub-commands of `confab`. Each is in the file with its name, parses its own
+ * arguments, and returns the exit status:
+ *   0  success
+ *   1  failure; one line on stderr says why
+ *   2  wrong usage or settings; trying again does not help
+ * stdout carries only the output that was asked for. */
 #ifndef CONFAB_CLI_CLI_H
 #define CONFAB_CLI_CLI_H
 
@@ -10,7 +13,7 @@
 
 #define EXIT_USAGE 2
 
-int cli_run(int argc, char **argv);   /* run, broker, bridge: argv[0] says */
+int cli_run(int argc, char **argv);   /* run, broker or bridge: argv[0] */
 int cli_token(int argc, char **argv); /* create, list, set, revoke, delete */
 int cli_pub(int argc, char **argv);
 int cli_sub(int argc, char **argv);
@@ -35,22 +38,23 @@ struct settings {
     int first;            /* argv index of the first operand */
 };
 
-/* Parses argv with the common options and those in `own` (getopt_long's table,
- * may be NULL; `take` gets each, false: wrong usage). `usage` is the help text.
- * Returns -1 to go on, else the exit status to end with (--help: 0). */
+/* Parses argv with the common options and those in `own` (a getopt_long() table,
+ * may be NULL; `take` is called for each, and returns false for wrong usage).
+ * `usage` is the help text. Returns -1 to continue, or the exit status to end
+ * with (--help: 0). */
 int settings_parse(struct settings *ret, int argc, char **argv,
                    const char *own_short, const struct option *own,
                    bool (*take)(void *arg, int option, const char *value),
                    void *arg, const char *usage);
 
-/* The same sources once more, as SIGHUP has them read. */
+/* Reads the same sources again, on SIGHUP. */
 bool settings_reload(struct config *ret, struct config_error *ret_error);
 
-/* Every key of the configuration, for the --help of commands that use them:
+/* Prints every key of the configuration, for the --help of commands that use them:
  * settings_parse() returns EXIT_SUCCESS for --help only. */
 void settings_print_help(void);
 
-/* Prints `confab NAME: text` on stderr; returns EXIT_USAGE. */
+/* Prints `confab NAME: text` to stderr; returns EXIT_USAGE. */
 int usage_error(const char *command, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same; returns EXIT_FAILURE. */

@@ -20,7 +20,7 @@
 struct client {
     struct mosquitto *mosq;
     bool connected, lost;
-    int waiting_for; /* packet id of the PUBLISH under way; 0: none */
+    int waiting_for; /* packet id of the PUBLISH in flight; 0: none */
     struct client_answer *answer;
     int subscribed; /* SUBACKs still outstanding */
     bool refused;
@@ -140,8 +140,8 @@ static void on_message(struct mosquitto *m, void *arg,
         c->done = true;
 }
 
-/* Is somebody listening on the socket? libmosquitto would only say "error".
- * false without *ret_error: nobody. */
+/* Whether a server listens on the socket. libmosquitto would report only "error".
+ * false without *ret_error: no server. */
 static bool server_runs(const char *path, const char **ret_error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -153,7 +153,7 @@ static bool server_runs(const char *path, const char **ret_error)
     memcpy(address.sun_path, path, strlen(path) + 1);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        *ret_error = "no socket to be had: too many open files?";
+        *ret_error = "cannot create a socket: too many open files?";
         return false;
     }
     const bool ok =
@@ -256,7 +256,7 @@ bool client_publish(struct client *c, struct slice topic, struct slice payload,
                  mosquitto_strerror(rc));
         return false;
     }
-    /* publish only queues; the answer cannot come before the loop runs */
+    /* publish only queues: no answer can arrive before the loop runs */
     c->waiting_for = mid;
     while (c->waiting_for != 0 && !c->lost && clock_mono_us() < until)
         if (mosquitto_loop(c->mosq, LOOP_MS, 1) != MOSQ_ERR_SUCCESS)

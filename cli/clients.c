@@ -14,20 +14,22 @@
 static const char usage[] =
     "Usage: confab clients [-j] [--full] [--refused] [-t TOKEN] [-a ADDRESS]\n"
     "                      [--token-file FILE] [CLIENT_ID]\n\n"
-    "Lists the MQTT clients that are connected to the running server of the data\n"
-    "folder; administrators are not among them. In CLIENT_ID a * stands for any\n"
-    "text. Tokens are shortened, in client ids as well, and '(none)' is a client\n"
-    "without one.\n"
-    "QUEUED is bytes; STATE says whether it reads what is new or what it missed;\n"
-    "KEPT is how many seconds its session outlives the connection.\n" SECRET_HELP
-    "\n"
-    "  -t, --token TOKEN      clients of that token; '' for those without one\n" SECRET_FILE_HELP
-    "  -a, --address ADDRESS  the client at that address:port, or all of an address\n"
-    "  -r, --refused          instead: what was refused of late to whom, and why;\n"
-    "                         the last 256 of clients and 256 of strangers of each\n"
-    "                         broker thread, since its start\n"
-    "  -f, --full             whole tokens, and client ids as they are\n"
-    "  -j, --json             a JSON object per line\n";
+    "Lists the MQTT clients connected to the running server of the data folder,\n"
+    "except administrators. In CLIENT_ID a * matches any text. Tokens are\n"
+    "shortened, in client ids as well; '(none)' is a client without a token.\n"
+    "BY is the transport, ALIVE the keep-alive in seconds, FLIGHT the number of\n"
+    "messages in flight, QUEUED the bytes waiting to be sent. STATE is 'live', or\n"
+    "'behind' while the client is sent messages it missed. KEPT is how many\n"
+    "seconds the session is kept after the connection ends.\n" SECRET_HELP "\n"
+    "  -t, --token TOKEN      only clients of this token; '': without a token\n" SECRET_FILE_HELP
+    "  -a, --address ADDRESS  only the client at this address:port, or all clients\n"
+    "                         of this address\n"
+    "  -r, --refused          list recent refusals instead: what was refused to\n"
+    "                         whom, and why. Each broker thread remembers 256\n"
+    "                         entries of clients and 256 of peers that never\n"
+    "                         became clients, since its start\n"
+    "  -f, --full             print whole tokens and unchanged client ids\n"
+    "  -j, --json             print a JSON object per line\n";
 
 static const struct option own[] = {
     {"token", required_argument, NULL, 't'},
@@ -61,9 +63,9 @@ static bool take_option(void *arg, int option, const char *value)
     }
 }
 
-/* The narrow columns first, so that a long id pushes nothing out of its own. */
+/* Narrow columns first, so that a long id does not shift the others. */
 struct column {
-    const char *head, *member; /* head NULL: no more */
+    const char *head, *member; /* head NULL: the end */
     int width;
 };
 
@@ -95,7 +97,7 @@ static const struct column *columns_of(const struct listing *l)
     return l->call.refused ? refused_columns : columns;
 }
 
-/* Characters, not bytes: the ellipsis of a token is one. */
+/* Width in characters, not bytes: the ellipsis of a token counts as one. */
 static int width_of(const struct buffer *b, size_t from)
 {
     int width = 0;
@@ -114,7 +116,7 @@ static void put_cell(struct buffer *line, const char *member,
         buffer_put_str(line,
                        slice_eq(value, slice_str("true")) ? "behind" : "live");
     else if (strcmp(member, "expiry_s") == 0 && is_null)
-        buffer_put_str(line, "ever");
+        buffer_put_str(line, "always");
     else if (strcmp(member, "token") == 0 && is_null)
         buffer_put_str(line, "(none)");
     else
@@ -157,7 +159,7 @@ static void print_row(struct listing *l, struct slice client)
             put_cell(&l->line, k->member, value);
         if (strcmp(k->member, "client") == 0 &&
             flat_json_member(client, "client_bytes", &value))
-            buffer_put_str(&l->line, "\xe2\x80\xa6"); /* it is longer */
+            buffer_put_str(&l->line, "\xe2\x80\xa6"); /* the id is longer */
         pad(&l->line, from, k->width);
     }
     end_line(&l->line);

@@ -24,7 +24,7 @@ const char *folder_default(void)
     return exists(INSTALLED) ? INSTALLED : LOCAL;
 }
 
-/* Behind `data folder DIR: `, which is not said twice. */
+/* The text after `data folder DIR: `, a prefix that some errors already have. */
 static const char *what(enum store_err err)
 {
     static const char prefix[] = "data folder ";
@@ -53,7 +53,7 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
             "data folder %s: nothing was ever stored there: name the "
             "server's folder with --data",
             dir);
-    case STORE_LOCKED: /* detail says the same once more */
+    case STORE_LOCKED: /* detail would only repeat it */
         return failure(command,
                        "data folder %s: %s: stop that one, or name another "
                        "folder with --data",
@@ -67,13 +67,13 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
                 dir);
         break;
     case STORE_CORRUPT:
-        return folder_damage(command, dir, "it is no store, or cut short");
+        return folder_damage(command, dir,
+                             "it is not a store, or is truncated");
     default: break;
     }
     if (err == STORE_ACCESS && detail == ENOENT)
         return failure(command,
-                       "data folder %s: the folder it is to be made in does "
-                       "not exist",
+                       "data folder %s: its parent folder does not exist",
                        dir);
     return failure(command, "data folder %s: %s%s%s", dir, what(err),
                    detail != 0 ? ": " : "",

@@ -1,4 +1,4 @@
-/* The data folder a command works on, and what is said when it does not. */
+/* The data folder that a command works on, and the errors about it. */
 #ifndef CONFAB_CLI_FOLDER_H
 #define CONFAB_CLI_FOLDER_H
 
@@ -6,9 +6,9 @@
 #include "cli/client.h"
 #include "store/store.h"
 
-/* Where a server's data is when nothing says where: ./data when a server keeps
- * or kept data there, else /var/lib/confab when there is such a folder, else
- * ./data. For commands; a server that is started uses ./data. Static text. */
+/* The data folder that commands use by default: ./data if it contains a store or a
+ * server's socket, else /var/lib/confab if that exists, else ./data. (A server
+ * itself uses ./data by default.) Static text. */
 const char *folder_default(void);
 
 /* `confab COMMAND: data folder DIR: what is wrong and what to do`; returns
@@ -16,10 +16,10 @@ const char *folder_default(void);
 int folder_failure(const char *command, const char *dir, enum store_err err,
                    int detail);
 
-/* The same of a damaged store: what was found. */
+/* The same for a damaged store; the text says what was found. */
 int folder_damage(const char *command, const char *dir, const char *found);
 
-/* The server that runs on the folder. NULL: it has been said why not. */
+/* Connects to the server running on the folder. NULL: the reason was printed. */
 struct client *folder_client(const struct settings *s, const char *command);
 
 #endif

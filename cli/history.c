@@ -11,13 +11,15 @@
 
 #define NAME "history"
 #define TOPIC_SIZE 65536
-#define PAGE 512 /* records per snapshot: none is held while a pipe is slow */
+#define PAGE                                                                  \
+    512 /* records per snapshot, so that none is held while a pipe is slow */
 
 static const char usage[] =
     "Usage: confab history [OPTION]... TOKEN/THING\n\n"
     "Prints stored messages, a JSON object per line, newest first. Reads the\n"
-    "data folder itself; a server may run or not.\n" SECRET_TOPIC_HELP "\n"
-    "  -n, --limit COUNT      at most that many (default: 50; 0: all)\n"
+    "data folder itself; a server may be running on it.\n" SECRET_TOPIC_HELP
+    "\n"
+    "  -n, --limit COUNT      at most this many (default: 50; 0: all)\n"
     "      --after ID         only messages after this id\n"
     "      --before ID        only messages before this id\n"
     "  -a, --asc              oldest first\n"
@@ -77,7 +79,7 @@ static void put_record(struct buffer *b, const struct message *m, bool raw)
     buffer_put_char(b, '\n');
 }
 
-/* One page into `out`; STORE_NOTFOUND: the end was reached. */
+/* Prints one page to `out`. STORE_NOTFOUND: the end was reached. */
 static enum store_err read_page(struct store_reader *r, struct history *h,
                                 uint64_t *left, bool raw, struct buffer *out)
 {
@@ -116,7 +118,7 @@ static enum store_err print_all(struct store *store, const struct wanted *w,
     while (err == STORE_OK) {
         err = read_page(r, &h, &left, w->raw, &out);
         if (out.len > 0 && fwrite(out.data, 1, out.len, stdout) != out.len)
-            break; /* nobody reads any more */
+            break; /* the reader has gone */
         buffer_clear(&out);
     }
     if (r != NULL)

@@ -13,15 +13,15 @@ static const char usage[] =
     "Usage: confab kick [-t TOKEN] CLIENT_ID\n"
     "       confab kick -t TOKEN --all\n"
     "       confab kick -a ADDRESS\n\n"
-    "Ends MQTT connections to the running server of the data folder: of that\n"
-    "client (without -t: one that gave no token), of all clients of a token, or\n"
-    "of whoever is at that address:port, or with a host alone of all from there,\n"
-    "those included that have not said CONNECT. Clients are told so (MQTT 5:\n"
-    "DISCONNECT 0x98), their wills are published, and nothing keeps them from\n"
-    "coming back: for that, revoke the token. Prints how many there were; exits\n"
-    "with 1 when there was none.\n" SECRET_HELP "\n"
-    "  -t, --token TOKEN      the token; '' is that of clients without one\n" SECRET_FILE_HELP
-    "  -a, --address ADDRESS  as 'confab clients' prints it, or without the port\n"
+    "Closes MQTT connections of the running server of the data folder: of one\n"
+    "client (without -t: a client without a token), of all clients of a token, of\n"
+    "the peer at ADDRESS:PORT, or of all peers at ADDRESS, including those that\n"
+    "have sent no CONNECT. MQTT 5 clients are sent DISCONNECT 0x98, and wills are\n"
+    "published. The clients may reconnect; to prevent that, revoke the token.\n"
+    "Prints how many connections were closed; exits with 1 if there were none.\n" SECRET_HELP
+    "\n"
+    "  -t, --token TOKEN      the token; '': clients without a token\n" SECRET_FILE_HELP
+    "  -a, --address ADDRESS  as printed by 'confab clients', or without the port\n"
     "      --all              every client of the token\n";
 
 static const struct option own[] = {
@@ -51,7 +51,7 @@ static void count(void *arg, struct slice answer)
     struct slice value;
 
     if (flat_json_member(answer, "kicked", &value))
-        *kicked += strtoull(value.data, NULL, 10); /* a comma ends it */
+        *kicked += strtoull(value.data, NULL, 10); /* ends at a comma */
 }
 
 int cli_kick(int argc, char **argv)

@@ -1,5 +1,5 @@
-/* confab: one server for things and people. Finds the sub-command; the rest is
- * in the file of its name. */
+/* confab: one server for things and people. Finds the sub-command, which is
+ * implemented in the file with its name. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +20,13 @@ static const struct {
     {"pub", cli_pub, "publish a message"},
     {"sub", cli_sub, "print messages as they arrive"},
     {"history", cli_history, "print stored messages"},
-    {"thing", cli_thing, "remove a thing"},
+    {"thing", cli_thing, "remove a thing and its messages"},
     {"backup", cli_backup, "copy the store, while the server runs"},
-    {"restore", cli_restore, "make a store of such a copy"},
-    {"status", cli_status, "what a running server does"},
-    {"clients", cli_clients, "who is connected"},
-    {"kick", cli_kick, "end a client's connection"},
-    {"check", cli_check, "check and print the settings"},
+    {"restore", cli_restore, "restore such a copy"},
+    {"status", cli_status, "print counters of the running server"},
+    {"clients", cli_clients, "list connected clients"},
+    {"kick", cli_kick, "close a client's connection"},
+    {"check", cli_check, "check the settings, or a store"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -39,13 +39,13 @@ static void print_help(FILE *out)
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
-    fputs("\n'confab COMMAND --help' says more. Start with: confab run\n",
+    fputs("\nFor details: 'confab COMMAND --help'. To start: confab run\n",
           out);
 }
 
 int main(int argc, char **argv)
 {
-    /* A reader that went away is an error return, not the end. */
+    /* Writing to a closed pipe returns an error instead of ending the process. */
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         print_help(stderr);

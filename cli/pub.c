@@ -14,16 +14,16 @@
 #define NAME "pub"
 #define UNKNOWN_TOKEN 401
 #define TOPIC_SIZE 65536
-#define PAYLOAD_MAX (64U * 1024 * 1024) /* of what is read from stdin */
+#define PAYLOAD_MAX (64U * 1024 * 1024) /* most that is read from stdin */
 
 static const char usage[] =
     "Usage: confab pub [-r] TOKEN/THING [MESSAGE]\n"
     "       confab pub [-r] -l TOKEN/THING\n\n"
-    "Publishes MESSAGE (without it: all of standard input) through the running\n"
-    "server of the data folder and prints its id once it is on disk.\n" SECRET_TOPIC_HELP
+    "Publishes MESSAGE, or all of standard input, through the running server of\n"
+    "the data folder, and prints the message's id once it is on disk.\n" SECRET_TOPIC_HELP
     "\n"
     "  -l, --lines            each line of standard input is a message\n"
-    "  -r, --retain           also keep it as the MQTT retained message\n" SECRET_FILE_HELP;
+    "  -r, --retain           also keep the message as the MQTT retained message\n" SECRET_FILE_HELP;
 
 static const struct option own[] = {
     {"lines", no_argument, NULL, 'l'},
@@ -56,10 +56,11 @@ static int unknown_token(const char *topic)
 {
     const struct slice token = topic_first_level(slice_str(topic));
 
-    return failure(NAME,
-                   "%s: unknown token: make it (confab token create NAME), or "
-                   "see which there are (confab token list)",
-                   log_token(token.data, token.len).text);
+    return failure(
+        NAME,
+        "%s: unknown token: create it (confab token create NAME), or "
+        "see which exist (confab token list)",
+        log_token(token.data, token.len).text);
 }
 
 static int publish(struct client *c, const char *topic, struct slice payload,

@@ -1,5 +1,5 @@
-/* `confab clients` and `confab kick`: the same questions to the server, page
- * after page (base/vocabulary.h). */
+/* `confab clients` and `confab kick`: both send the server the same requests, page
+ * by page (base/vocabulary.h). */
 #ifndef CONFAB_CLI_ROLL_CALL_H
 #define CONFAB_CLI_ROLL_CALL_H
 
@@ -9,15 +9,15 @@
 #include "cli/cli.h"
 
 struct roll_call {
-    const char *command; /* "clients", "kick": also whose errors they are */
+    const char *command; /* "clients", "kick"; also the name in errors */
     const char *token, *client, *address; /* NULL: any */
     const char
         *token_file; /* instead of token, which may be shortened (secret.h) */
     bool all, full, refused;
 };
 
-/* Asks until everybody was called; `take` gets each answer, a JSON object.
- * Returns the exit status; what went wrong has been said. */
+/* Requests page after page to the end and calls `take` with each answer, a JSON
+ * object. Returns the exit status; an error has been printed. */
 int roll_call(const struct settings *s, const struct roll_call *r,
               void (*take)(void *arg, struct slice answer), void *arg);
 

@@ -1,4 +1,4 @@
-/* confab run, confab broker, confab bridge: start, say when ready, wait for a
+/* confab run, confab broker, confab bridge: start, report readiness, wait for a
  * signal, stop in order. */
 #include <errno.h>
 #include <getopt.h>
@@ -23,20 +23,20 @@
 
 #define AREA "main"
 
-/* Descriptors kept for what is no client: files, loops, the link. */
+/* Descriptors reserved for files, event loops and the link: not for clients. */
 #define DESCRIPTORS_OWN 128
 #define LINK_WAIT_US INT64_C(10000000)
 #define STORE_WAIT_US INT64_C(60000000)
 
 static const char usage_run[] =
     "Usage: confab run [OPTION]...\n\n"
-    "Runs the whole server, broker and bridge, until SIGTERM or SIGINT. When it\n"
-    "is ready it prints one line on stdout:\n"
+    "Runs the whole server, broker and bridge, until SIGTERM or SIGINT. Prints one\n"
+    "line on stdout when it is ready:\n"
     "  confab ready http=http://127.0.0.1:8080 mqtt=mqtt://127.0.0.1:1883 "
     "data=DIR\n"
-    "(with mqtts=mqtts://… before data= where mqtt.tls_listen is set; 127.0.0.1 or\n"
-    "[::1] where it listens on all addresses). SIGHUP\n"
-    "has the TLS certificates and the plans read again. No settings are needed.\n";
+    "(with mqtts=mqtts://… before data= if mqtt.tls_listen is set, and with\n"
+    "127.0.0.1 or [::1] if it listens on all addresses). On SIGHUP it reads the TLS\n"
+    "certificates and the plans again. It needs no settings.\n";
 static const char usage_broker[] =
     "Usage: confab broker [OPTION]...\n\n"
     "Runs the MQTT broker and the store alone. 'confab bridge' with the same\n"
@@ -44,7 +44,7 @@ static const char usage_broker[] =
 static const char usage_bridge[] =
     "Usage: confab bridge [OPTION]...\n\n"
     "Runs the HTTP side alone, as a client of the broker that uses the same\n"
-    "data folder. Waits for that broker when it is not there yet.\n";
+    "data folder. Waits for that broker if it is not running yet.\n";
 
 struct server {
     struct settings settings;
@@ -55,7 +55,7 @@ struct server {
     struct bridge *bridge;
 };
 
-/* Every thread is to inherit the mask, so that only sigwait() sees these. */
+/* All threads inherit this mask, so that only sigwait() gets these signals. */
 static void block_signals(sigset_t *ret_set)
 {
     sigemptyset(ret_set);
@@ -155,8 +155,8 @@ static bool start(struct server *s, const char *name)
     return true;
 }
 
-/* In one process POST works only with the link up: that is what ready means.
- * A lone bridge is ready without, it answers 503 until its broker comes. */
+/* In one process, ready means that the link is up, because POST needs it. A bridge
+ * alone is ready without a link and answers 503 until its broker is there. */
 static void wait_for_link(const struct server *s)
 {
     const int64_t until = clock_mono_us() + LINK_WAIT_US;
@@ -166,8 +166,8 @@ static void wait_for_link(const struct server *s)
         usleep(2000);
 }
 
-/* An address one can open, with the port that was really bound: a server that
- * listens on all of them is at least on loopback. */
+/* An address that clients can open, with the port actually bound: for a server
+ * that listens on all addresses, the loopback address. */
 static void print_address(const char *listen, uint16_t port)
 {
     static const struct {
@@ -221,8 +221,8 @@ static void tell_change(const char *name, const char *from, const char *to,
     if (holds)
         log_info(AREA, "SIGHUP: %s: %s, was %s", name, to, from);
     else
-        log_warn(AREA, "SIGHUP: %s: %s, was %s: not before a restart", name,
-                 to, from);
+        log_warn(AREA, "SIGHUP: %s: %s, was %s: takes effect after a restart",
+                 name, to, from);
 }
 
 static bool reload_certificates(const struct server *s)
@@ -239,15 +239,15 @@ static bool reload_certificates(const struct server *s)
         break;
     case BROKER_RELOAD_FAILED:
         log_error(AREA,
-                  "%s; the certificates read before stay, and so do all "
-                  "settings",
+                  "SIGHUP: %s; the old certificates and all settings stay in "
+                  "use",
                   error.text);
         return false;
     }
     return true;
 }
 
-/* All of it or nothing: what is wrong anywhere leaves everything as it is. */
+/* All or nothing: an error anywhere leaves all settings unchanged. */
 static void reload(struct server *s)
 {
     struct config *c = &s->settings.config;
@@ -273,18 +273,18 @@ static void reload(struct server *s)
     config_adopt(c, fresh);
 }
 
-/* systemd ends and restarts a service that has not said so for WatchdogSec=. */
+/* systemd restarts a service that sends no WATCHDOG=1 for WatchdogSec=. */
 static void say_alive(const struct server *s)
 {
     if (s->broker == NULL || broker_is_alive(s->broker))
         sd_notify(0, "WATCHDOG=1");
     else
         log_error(AREA,
-                  "a worker or the writer has not got on since the last "
-                  "look: systemd's watchdog is not told that all is well");
+                  "a worker or the writer has made no progress since the last "
+                  "check: not notifying systemd's watchdog");
 }
 
-/* Serves until a signal says to stop; returns that. */
+/* Serves until a signal to stop arrives; returns the signal. */
 static int await_stop(struct server *s, const sigset_t *signals)
 {
     uint64_t watchdog_us = 0;
@@ -309,7 +309,7 @@ static int await_stop(struct server *s, const sigset_t *signals)
 
 static void stop(struct server *s)
 {
-    /* The bridge first: what it has under way still gets its answer. */
+    /* The bridge first, so that its requests in flight still get their answers. */
     bridge_stop(s->bridge);
     broker_stop(s->broker);
     store_close(s->store);
@@ -317,7 +317,7 @@ static void stop(struct server *s)
 
 int cli_run(int argc, char **argv)
 {
-    static struct server s; /* large: the plans */
+    static struct server s; /* static, because the plans make it large */
     const char *name = argv[0];
     sigset_t signals;
 
@@ -349,7 +349,7 @@ int cli_run(int argc, char **argv)
     const int received = await_stop(&s, &signals);
     log_info(AREA, "stopping on %s", strsignal(received));
     sd_notify(0, "STOPPING=1");
-    /* Whoever asks a second time does not want to wait. */
+    /* A second signal stops without waiting. */
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_IGN);

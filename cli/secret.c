@@ -10,7 +10,7 @@
 
 #define NOT_A_TOKEN "a token is 1 to 64 of A-Z a-z 0-9 _ -"
 
-/* Bytes before an ellipsis at the end; -1: there is none. */
+/* Number of bytes before an ellipsis at the end; -1: there is no ellipsis. */
 static int shortened_len(struct slice text)
 {
     static const char *const ends[] = {"...", "\xe2\x80\xa6"};
@@ -28,7 +28,7 @@ static bool begins_with(struct slice token, struct slice beginning)
            memcmp(token.data, beginning.data, beginning.len) == 0;
 }
 
-/* How many tokens begin so; one of them in *ret. */
+/* Counts the tokens that begin like that; *ret is one of them. */
 static enum store_err find(struct store_reader *r, struct slice beginning,
                            unsigned *ret_count, struct secret *ret)
 {
@@ -73,19 +73,20 @@ static int expand(const struct settings *s, const char *command,
         return EXIT_SUCCESS;
     return failure(command, "%.*s...: %s", (int)beginning.len,
                    (const char *)beginning.data,
-                   count == 0 ? "no token begins so (confab token list)"
-                              : "several tokens begin so: give more of it");
+                   count == 0
+                       ? "no token begins like that (confab token list)"
+                       : "several tokens begin like that: give more of it");
 }
 
 static int read_line_of(FILE *f, const char *command, struct secret *ret)
 {
-    char line[TOKEN_MAX + 3]; /* and one byte too many, and CR LF */
+    char line[TOKEN_MAX + 3]; /* with one byte too many, and CR LF */
 
     if (fgets(line, sizeof(line), f) == NULL)
         line[0] = '\0';
     line[strcspn(line, "\r\n")] = '\0';
     if (!token_valid(slice_str(line)))
-        return failure(command, "the first line is no token: " NOT_A_TOKEN);
+        return failure(command, "the first line is not a token: " NOT_A_TOKEN);
     memcpy(ret->text, line, strlen(line) + 1);
     return EXIT_SUCCESS;
 }
@@ -146,7 +147,7 @@ static int below(const char *command, const struct secret *token,
 {
     if (given[0] == '$' || given[0] == '/')
         return usage_error(command,
-                           "with --token-file a topic begins behind TOKEN/");
+                           "with --token-file, give topics without TOKEN/");
     if ((size_t)snprintf(out, size, "%s/%s", token->text, given) >= size)
         return usage_error(command, "topic too long");
     return EXIT_SUCCESS;

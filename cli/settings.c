@@ -23,14 +23,14 @@ static const struct option common[] = {
 
 static const char common_help[] =
     "\nCommon options:\n"
-    "  -c, --config FILE      read settings from this INI file; -FILE: only when\n"
-    "                         it is there\n"
+    "  -c, --config FILE      read settings from this INI file; -FILE: only if it\n"
+    "                         exists\n"
     "  -s, --set KEY=VALUE    one setting, like http.listen=127.0.0.1:0\n"
     "      --data DIR         the data folder (store.path). Without it a server\n"
-    "                         uses ./data, other commands ./data when there is a\n"
-    "                         store in it, else /var/lib/confab when that exists\n"
-    "  -h, --help             this text\n"
-    "Settings also come from the environment: CONFAB_HTTP_LISTEN for "
+    "                         uses ./data. Other commands use ./data if it contains\n"
+    "                         a store, else /var/lib/confab if that exists\n"
+    "  -h, --help             print this text\n"
+    "Settings are also read from the environment: CONFAB_HTTP_LISTEN is\n"
     "http.listen.\n";
 
 struct given {
@@ -75,7 +75,7 @@ static bool read_file(struct config *c, const char *file,
     return config_read_file(c, file, ret_error);
 }
 
-/* They start servers, or say how one would start. */
+/* These start a server, or show how one would start. */
 static bool is_of_servers(const char *command)
 {
     static const char *const names[] = {"run", "broker", "bridge", "check"};
@@ -114,7 +114,7 @@ static bool load(struct settings *s, const char *command,
     return config_finish(&s->config, ret_error);
 }
 
-/* What the command line said; it is parsed once. */
+/* The settings of the command line, which is parsed once. */
 static struct given last_given;
 static const char *last_command;
 
@@ -145,7 +145,7 @@ int settings_parse(struct settings *ret, int argc, char **argv,
         all[n++] = own[i];
     snprintf(letters, sizeof(letters), "c:s:h%s", own_short);
 
-    optind = 0; /* GNU: start anew, argv[0] is the sub-command */
+    optind = 0; /* GNU: start over; argv[0] is the sub-command */
     opterr = 0;
     while ((c = getopt_long(argc, argv, letters, all, NULL)) != -1) {
         switch (c) {
@@ -153,7 +153,8 @@ int settings_parse(struct settings *ret, int argc, char **argv,
         case 'D': g.data = optarg; break;
         case 's':
             if (g.set_count == SETS_MAX)
-                return usage_error(argv[0], "more than %d -s", SETS_MAX);
+                return usage_error(argv[0], "more than %d options -s",
+                                   SETS_MAX);
             g.sets[g.set_count++] = optarg;
             break;
         case 'h': printf("%s%s", usage, common_help); return EXIT_SUCCESS;

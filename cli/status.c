@@ -10,8 +10,8 @@
 
 static const char usage[] =
     "Usage: confab status\n\n"
-    "Prints what the running server of the data folder does, as one JSON object:\n"
-    "connections, messages, commits, space. Exits with 1 when none runs.\n";
+    "Prints counters of the running server of the data folder as one JSON object:\n"
+    "connections, messages, commits, space. Exits with 1 if no server is running.\n";
 
 int cli_status(int argc, char **argv)
 {

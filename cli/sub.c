@@ -22,9 +22,9 @@ static const char usage[] =
     "topic, a blank, the payload. FILTER is an MQTT filter: TOKEN/THING,\n"
     "'TOKEN/+/temp', 'TOKEN/#'. Retained messages come first.\n" SECRET_TOPIC_HELP
     "\n"
-    "  -j, --json             a JSON object per line: id, topic, seq, createdAt,\n"
-    "                         chat\n"
-    "  -n, --count COUNT      end after that many messages\n" SECRET_FILE_HELP;
+    "  -j, --json             print a JSON object per line: id, topic, seq,\n"
+    "                         createdAt, chat\n"
+    "  -n, --count COUNT      exit after this many messages\n" SECRET_FILE_HELP;
 
 static const struct option own[] = {
     {"json", no_argument, NULL, 'j'},
@@ -35,7 +35,7 @@ static const struct option own[] = {
 
 struct printing {
     bool json;
-    unsigned long long left; /* 0: no end */
+    unsigned long long left; /* 0: no limit */
     struct buffer line;
     const char *token_file;
 };
@@ -90,7 +90,7 @@ static bool print_message(void *arg, const struct client_message *m)
         buffer_put_char(b, '\n');
     }
     if (fwrite(b->data, 1, b->len, stdout) != b->len || fflush(stdout) != 0)
-        return false; /* nobody reads any more */
+        return false; /* the reader has gone */
     return p->left == 0 || --p->left > 0;
 }
 
@@ -127,8 +127,10 @@ int cli_sub(int argc, char **argv)
     }
     for (int i = s.first; i < argc; i++)
         if (!name_publishable(slice_str(argv[i])))
-            return usage_error(NAME, "a filter with control or non-characters "
-                                     "cannot be sent: use + for that level");
+            return usage_error(NAME,
+                               "a filter with control characters or "
+                               "non-characters cannot be sent: use + for "
+                               "that level");
     struct client *c = folder_client(&s, NAME);
     if (c == NULL)
         return EXIT_FAILURE;

@@ -17,10 +17,10 @@
 
 static const char usage[] =
     "Usage: confab thing purge TOKEN/THING\n\n"
-    "Removes all messages the thing has now, its retained message too, and, when\n"
-    "none came since, the thing. Ends when all is removed; should it be\n"
-    "interrupted, the server goes on. The thing's sequence numbers begin with 1\n"
-    "again, and readers are told of no gap.\n" SECRET_TOPIC_HELP
+    "Removes all messages that the thing has now, its retained message, and the\n"
+    "thing itself unless new messages have arrived. Exits when everything is\n"
+    "removed; if it is interrupted, the server continues. The thing's sequence\n"
+    "numbers begin at 1 again, and readers are not told of a gap.\n" SECRET_TOPIC_HELP
     "\n" SECRET_FILE_HELP;
 
 static const struct option own[] = {SECRET_FILE_OPTION, {0}};
@@ -50,7 +50,8 @@ static void ask(struct client *client, const char *topic,
 
 static int purge(struct client *client, const char *topic, const char *shown)
 {
-    const struct timespec pause = {0, 20000000}; /* the server goes on, too */
+    const struct timespec pause = {
+        0, 20000000}; /* meanwhile the server continues, too */
     struct client_answer a;
     struct slice value;
     bool more = true, first = true;
@@ -58,7 +59,7 @@ static int purge(struct client *client, const char *topic, const char *shown)
     while (more) {
         ask(client, topic, &a);
         if (a.status == 404 && !first)
-            break; /* the server was faster */
+            break; /* the server has finished it */
         if (a.status != 200 || a.result == NULL) {
             free(a.result);
             return failure(NAME, "%s: %s", shown,

@@ -1,5 +1,5 @@
-/* confab token create|list|set|revoke|delete: through the running server where there is
- * one, else on the data folder itself, under its lock. */
+/* confab token create|list|set|revoke|delete: through the running server if there
+ * is one, else on the data folder itself, under its lock. */
 #include <getopt.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -31,24 +31,24 @@ static const char usage[] =
     "       confab token set --plan NAME TOKEN\n"
     "       confab token revoke TOKEN\n"
     "       confab token delete TOKEN\n\n"
-    "create prints a new token, and only that, on stdout. A TOKEN of your own\n"
-    "([A-Za-z0-9_-], at most 64) may be given; it must be hard to guess.\n"
-    "One that came into being in open mode is created with all that is stored\n"
-    "under it: until then it is unknown when tokens.access is registered.\n"
-    "list prints, tab separated: token, plan, creation time, state (valid, open:\n"
-    "came into being in open mode, revoked), bytes of its messages and their bound,\n"
-    "bytes of its sessions and their bound. The bounds are the plan's as this\n"
-    "command's settings have it (give it the server's -c); -: none, or no such\n"
-    "plan here.\n"
-    "set gives a token another plan: for writes and new connections at once.\n"
+    "create prints a new token, and nothing else, on stdout. You may give a TOKEN\n"
+    "of your own (at most 64 of [A-Za-z0-9_-]); it must be hard to guess. A token\n"
+    "first used in open mode is created with everything stored under it; until\n"
+    "then it is unknown when tokens.access is registered.\n"
+    "list prints, separated by tabs: token, plan, creation time, state (valid,\n"
+    "open: first used in open mode, revoked), bytes of its messages and their\n"
+    "limit, bytes of its sessions and their limit. The limits are those of the\n"
+    "plan in this command's settings, so give it the same -c as the server; -: no\n"
+    "limit, or the plan is not in the settings.\n"
+    "set gives a token another plan, at once for writes and new connections.\n"
     "revoke closes the token's connections within a second; its data stays.\n"
-    "delete revokes a token and removes all that is stored under it; then its name\n"
-    "is free again. Should it be interrupted, the server goes on.\n"
-    "Works on the running server of the data folder, or without one.\n\n" SECRET_HELP
+    "delete revokes a token and removes everything stored under it; then its name\n"
+    "is free again. If it is interrupted, the server continues.\n"
+    "All of this works with or without a running server of the data folder.\n\n" SECRET_HELP
     "\n"
-    "  -p, --plan NAME        plan of the token (create: tokens.operator_plan, which\n"
-    "                         is home unless set)\n" SECRET_FILE_HELP
-    "  -f, --file FILE        the same\n";
+    "  -p, --plan NAME        plan of the token (create: tokens.operator_plan by\n"
+    "                         default, which is home unless set)\n" SECRET_FILE_HELP
+    "  -f, --file FILE        the same as --token-file\n";
 
 static const struct option own[] = {
     {"plan", required_argument, NULL, 'p'},
@@ -73,12 +73,12 @@ static bool take_option(void *arg, int option, const char *value)
     }
 }
 
-/* One change, either way it is made. */
+/* One change, made through the server or on the data folder. */
 struct change {
     enum command_kind kind;
     const char *command; /* "token_create" */
     const char *token, *plan;
-    bool has_begun, more; /* delete: some of it is gone, not all */
+    bool has_begun, more; /* delete: part of the data is removed, not all */
     int status;
     char reason[200];
 };
@@ -160,8 +160,8 @@ static void submit_and_wait(struct writer *writer, struct change *ch)
     snprintf(ch->reason, sizeof(ch->reason), "%s", command_text(c.result));
 }
 
-/* Whether to ask once more, after a while: the writer goes on by itself, too, and
- * when it was faster the token is gone. */
+/* Whether to ask again after a while. The writer continues by itself, too; if it
+ * has finished first, the token is gone. */
 static bool goes_on(struct change *ch)
 {
     const struct timespec pause = {0, 50000000};
@@ -178,7 +178,7 @@ static bool goes_on(struct change *ch)
     return true;
 }
 
-/* A store that is made in the wrong folder is worse than an error: the server
+/* Creating a store in the wrong folder would be worse than an error: the server
  * would not know the token. */
 static enum store_err check_store(const struct settings *s,
                                   const struct change *ch, int *ret_detail)
@@ -193,12 +193,12 @@ static enum store_err check_store(const struct settings *s,
     if (err != STORE_NOTFOUND || ch->kind != COMMAND_TOKEN_CREATE ||
         !s->is_folder_named)
         return err;
-    fprintf(stderr, "confab " NAME ": making a new store in %s\n",
+    fprintf(stderr, "confab " NAME ": creating a new store in %s\n",
             s->data_dir);
     return STORE_OK;
 }
 
-/* No server: we are the one process that writes, for a moment. */
+/* Without a server: for a moment this is the only process that writes. */
 static int change_by_hand(const struct settings *s, struct change *ch)
 {
     const struct store_opts opts = {.map_size = s->config.store_map_size};
@@ -287,7 +287,7 @@ static int create(const struct settings *s, const char *given,
         ch.token = own_token.text;
     } else {
         if (sodium_init() < 0)
-            return failure(NAME, "no source of random numbers");
+            return failure(NAME, "cannot read random numbers");
         token_make(made);
     }
     const int end = change(s, &ch);
@@ -348,8 +348,7 @@ static void print_row(const struct settings *s, struct store_reader *r,
                       const struct token_row *row, struct buffer *line)
 {
     const struct plan *plan = config_plan(&s->config, row->plan);
-    struct usage_row used = {
-        0}; /* of one that holds nothing there is no row */
+    struct usage_row used = {0}; /* a token that holds nothing has no row */
 
     (void)store_usage(r, row->token, &used);
     buffer_clear(line);
@@ -395,7 +394,7 @@ static int list(const struct settings *s)
         store_reader_release(r);
     store_close(store);
     buffer_release(&line);
-    return err == STORE_NOTFOUND /* the end of them */
+    return err == STORE_NOTFOUND /* no more tokens */
                ? EXIT_SUCCESS
                : folder_failure(NAME, s->data_dir, err, 0);
 }
@@ -419,7 +418,7 @@ int cli_token(int argc, char **argv)
     if (strcmp(verb, "set") == 0 && one && w.plan != NULL)
         return set(&s, token, &w);
     if (w.plan != NULL || strcmp(verb, "set") == 0)
-        return usage_error(NAME, "--plan goes with create and set");
+        return usage_error(NAME, "--plan is for create and set only");
     if (strcmp(verb, "list") == 0 && operands == 1)
         return list(&s);
     if (strcmp(verb, "revoke") == 0 && one)

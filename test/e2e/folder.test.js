@@ -114,7 +114,7 @@ suite('Tokens that do not stand in argv', { set: { 'tokens.access': 'registered'
 
   it('`confab pub` to an unknown token says what to do', async () => {
     const { code, stderr } = await run(BINARY, server.cliArguments('pub', 'nosuch/a', 'x'))
-    assert.deepEqual([code, stderr], [1, 'confab pub: n…: unknown token: make it (confab token create NAME), or see which there are (confab token list)\n'])
+    assert.deepEqual([code, stderr], [1, 'confab pub: n…: unknown token: create it (confab token create NAME), or see which exist (confab token list)\n'])
   })
 
   it('what is no token is refused', async () => {
@@ -133,9 +133,9 @@ suite('Tokens that do not stand in argv', { set: { 'tokens.access': 'registered'
     for (const token of [one, two]) assert.equal((await cli(['token', 'create', '-'], token)).code, 0)
     const both = await cli(['token', 'revoke', 'abc...'])
     assert.equal(both.code, 1)
-    assert.match(both.stderr, /several tokens begin so/)
+    assert.match(both.stderr, /several tokens begin like that/)
     const none = await cli(['token', 'revoke', 'zzzz…'])
-    assert.match(none.stderr, /no token begins so/)
+    assert.match(none.stderr, /no token begins like that/)
     const whole = await cli(['token', 'revoke', 'abcd'])
     assert.match(whole.stderr, /unknown token: confab token list/)
     assert.equal((await cli(['pub', 'abcd.../lamp', '{"on":1}'])).code, 0)
@@ -197,7 +197,7 @@ suite('Small things', {}, (server) => {
       const { code, stdout } = await cli(args, 'token\n')
       assert.deepEqual([code, stdout], [2, ''], args.join(' '))
     }
-    assert.match((await cli(['clients', '--token', 'nobody...'])).stderr, /no token begins so/)
+    assert.match((await cli(['clients', '--token', 'nobody...'])).stderr, /no token begins like that/)
   })
 
   it('`confab sub --json` has seq, like history', async () => {
@@ -240,9 +240,9 @@ suite('Small things', {}, (server) => {
     const copy = path.join(path.dirname(server.data), 'a', 'b')
     const said = {
       [`confab check: data folder ${missing}: nothing was ever stored there: name the server's folder with --data\n`]: ['check', '--data', missing],
-      [`confab run: data folder ${missing}: the folder it is to be made in does not exist\n`]: ['run', '--data', missing],
+      [`confab run: data folder ${missing}: its parent folder does not exist\n`]: ['run', '--data', missing],
       [`confab run: data folder ${file}: cannot be read or written: Not a directory\n`]: ['run', '--data', file],
-      [`confab backup: ${copy}: the folder it is to be made in does not exist\n`]: ['backup', '--data', server.data, copy],
+      [`confab backup: ${copy}: its parent folder does not exist\n`]: ['backup', '--data', server.data, copy],
       [`confab backup: ${file}: Not a directory\n`]: ['backup', '--data', server.data, file]
     }
     for (const [text, args] of Object.entries(said)) {

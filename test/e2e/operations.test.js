@@ -103,7 +103,7 @@ suite('confab clients and kick', {}, (server) => {
     assert.deepEqual([second.token, second.client, second.version, second.expiry_s], [token, 'old', '3.1.1', 0])
     const { stdout } = await server.cli('clients', '--token', token)
     assert.match(stdout, /^TOKEN +ADDRESS .* CLIENT ID\n/)
-    assert.match(stdout, /^\S{4}… +127\.0\.0\.1:\d+ +5\.0 +tcp +\S+Z 33 +2 +0 +0 +live +ever +described$/m)
+    assert.match(stdout, /^\S{4}… +127\.0\.0\.1:\d+ +5\.0 +tcp +\S+Z 33 +2 +0 +0 +live +always +described$/m)
     assert.ok(!stdout.includes(token))
     device.client.end(true)
     old.client.end(true)

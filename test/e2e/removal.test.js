@@ -137,7 +137,7 @@ suite('confab backup and restore', {}, (server) => {
     fs.writeFileSync(path.join(folder, 'data.mdb'), 'nothing of the kind'.repeat(1000))
     const bad = await run(BINARY, ['restore', folder, '--data', target])
     assert.equal(bad.code, 1)
-    assert.match(bad.stderr, /damaged, or no store/)
+    assert.match(bad.stderr, /damaged, or is not a store/)
     assert.ok(!fs.existsSync(path.join(target, 'data.mdb')))
     assert.equal(lines(bad.stderr).length, 1)
   })

@@ -40,7 +40,7 @@ async function watched (body) {
 }
 
 const isWell = (line) => /WATCHDOG=1/.test(line)
-const complaints = (server) => (server.stderr.match(/has not got on/g) ?? []).length
+const complaints = (server) => (server.stderr.match(/has made no progress/g) ?? []).length
 
 it('is told while nothing happens and while a commit takes long', { timeout: scaled(60000) }, async () => {
   await watched(async (server, disk, lines) => {
