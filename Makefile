@@ -169,8 +169,14 @@ format: ## lay out all C files with clang-format 14
 format-check: ## are all C files laid out? FORMAT=--must fails where there is no clang-format 14
 	@scripts/format --check $(FORMAT)
 
+# By the dev build's compile commands; what is generated has to be there.
+tidy: build-all-dev ## clang-tidy 14 with the checks that .clang-tidy chooses and explains
+	@scripts/apt-install run-clang-tidy-14=clang-tidy-14
+	run-clang-tidy-14 -quiet -j $$(nproc) -p build/dev \
+		'^$(CURDIR)/(base|store|broker|bridge|cli)/'
+
 clean: ## remove build/ (test/e2e/node_modules stays)
 	rm -rf build
 
-.PHONY: help deps build run check-fast format-check unit-deps test test-deps test-unit test-e2e test-conformance \
+.PHONY: help deps build run check-fast format-check tidy unit-deps test test-deps test-unit test-e2e test-conformance \
 	test-fault test-model test-debian cross test-asan test-tsan fuzz fuzz-deps coverage bench soak format clean

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/config_keys.h"
+#include "base/error_text.h"
 #include "base/log.h"
 #include "base/map_size.h"
 
@@ -438,13 +439,13 @@ bool config_read_file(struct config *c, const char *path,
     r.file = fopen(path, "re");
     if (r.file == NULL) {
         snprintf(ret_error->text, sizeof(ret_error->text), "%.300s: %s", path,
-                 strerror(errno));
+                 error_text(errno));
         return false;
     }
     const int line = ini_parse_stream(read_line, &r, take_line, &r);
     if (ferror(r.file) && !r.refused) { /* a folder, for example */
         snprintf(ret_error->text, sizeof(ret_error->text), "%.300s: %s", path,
-                 strerror(errno));
+                 error_text(errno));
         r.refused = true;
     }
     fclose(r.file);

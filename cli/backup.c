@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error_text.h"
 #include "cli/folder.h"
 
 static const char usage_backup[] =
@@ -47,7 +48,7 @@ static int copy_failure(const char *command, const char *dir,
     if (detail == ENOENT)
         return failure(command, "%s: its parent folder does not exist", dir);
     return failure(command, "%s: %s", dir,
-                   detail != 0 ? strerror(detail) : store_strerror(err));
+                   detail != 0 ? error_text(detail) : store_strerror(err));
 }
 
 int cli_backup(int argc, char **argv)

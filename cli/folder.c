@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/error_text.h"
 #include "base/vocabulary.h"
 
 #define INSTALLED "/var/lib/confab"
@@ -77,7 +78,7 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
                        dir);
     return failure(command, "data folder %s: %s%s%s", dir, what(err),
                    detail != 0 ? ": " : "",
-                   detail != 0 ? strerror(detail) : "");
+                   detail != 0 ? error_text(detail) : "");
 }
 
 struct client *folder_client(const struct settings *s, const char *command)

@@ -347,6 +347,7 @@ int cli_run(int argc, char **argv)
     say_ready(&s);
 
     const int received = await_stop(&s, &signals);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else asks for its text. */
     log_info(AREA, "stopping on %s", strsignal(received));
     sd_notify(0, "STOPPING=1");
     /* A second signal stops without waiting. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error_text.h"
 #include "base/log.h"
 #include "cli/folder.h"
 
@@ -96,7 +97,7 @@ static int read_file(const char *file, const char *command, struct secret *ret)
     FILE *f = fopen(file, "re");
 
     if (f == NULL)
-        return failure(command, "%s: %s", file, strerror(errno));
+        return failure(command, "%s: %s", file, error_text(errno));
     const int end = read_line_of(f, command, ret);
     fclose(f);
     return end;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/error_text.h"
 #include "base/log.h"
 
 #define VERSIONS                                                              \
@@ -38,7 +39,7 @@ static bool read_file(const char *key, const char *file,
     const int rc = gnutls_load_file(file, ret_bytes);
     return rc == 0 ||
            refuse(ret_error, key, file,
-                  errno != 0 ? strerror(errno) : gnutls_strerror(rc));
+                  errno != 0 ? error_text(errno) : gnutls_strerror(rc));
 }
 
 static void wipe(gnutls_datum_t *bytes)

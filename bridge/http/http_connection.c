@@ -91,7 +91,7 @@ static void reset_socket(int fd)
 {
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
-    connect(fd, &nobody, sizeof(nobody));
+    (void)connect(fd, &nobody, sizeof(nobody));
 }
 
 void http_connection_close(struct http_connection *c, bool reset)

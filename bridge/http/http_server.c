@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/complaint.h"
+#include "base/error_text.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "bridge/http/http_private.h"
@@ -84,7 +85,7 @@ static int listen_on(const char *where, struct config_error *ret_error)
     freeaddrinfo(list);
     if (fd < 0)
         snprintf(ret_error->text, sizeof(ret_error->text),
-                 "http.listen %.200s: %s", where, strerror(code));
+                 "http.listen %.200s: %s", where, error_text(code));
     return fd;
 }
 

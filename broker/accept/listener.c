@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/error_text.h"
 #include "base/log.h"
 #include "base/net/client_addresses.h"
 #include "base/net/connection_budget.h"
@@ -146,7 +147,7 @@ bool listener_open_tcp(const char *key, const char *listen_on, int *fds,
     /* A machine without IPv6 still serves "localhost". */
     if (count == 0 || why == EADDRINUSE || why == EACCES) {
         close_all(fds, count);
-        return fail(ret_error, key, listen_on, strerror(why));
+        return fail(ret_error, key, listen_on, error_text(why));
     }
     *ret_count = count;
     *ret_port = port;
@@ -174,7 +175,7 @@ static bool clear_place(const struct sockaddr_un *at, int type,
 
     if (lstat(at->sun_path, &st) != 0)
         return errno == ENOENT ||
-               fail(ret_error, "socket", at->sun_path, strerror(errno));
+               fail(ret_error, "socket", at->sun_path, error_text(errno));
     if (!S_ISSOCK(st.st_mode))
         return fail(ret_error, "socket", at->sun_path,
                     "exists and is not a socket: remove it");
@@ -188,7 +189,7 @@ static bool clear_place(const struct sockaddr_un *at, int type,
         return fail(ret_error, "socket", at->sun_path,
                     "another server listens on it");
     return unlink(at->sun_path) == 0 ||
-           fail(ret_error, "socket", at->sun_path, strerror(errno));
+           fail(ret_error, "socket", at->sun_path, error_text(errno));
 }
 
 bool listener_open_local(const char *dir, const char *name, int type,
@@ -207,7 +208,7 @@ bool listener_open_local(const char *dir, const char *name, int type,
         *ret_fd = fd;
         return true;
     }
-    fail(ret_error, "socket", at.sun_path, strerror(errno));
+    fail(ret_error, "socket", at.sun_path, error_text(errno));
     if (fd >= 0)
         close(fd);
     return false;

@@ -1,6 +1,7 @@
 #include "broker/admin/roll_call.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,7 +229,7 @@ static void put_entry(struct json_writer *w, const struct connection *c,
     json_member_text(w, "transport", transport_of_client(c));
     json_member_time(w, "since", c->opened_us);
     json_member_u64(w, "keep_alive_s",
-                    (unsigned)(c->keep_alive_s / 1.5 + 0.5));
+                    (uint64_t)lround(c->keep_alive_s / 1.5));
     json_member_u64(w, "subscriptions", c->filter_count - c->ended_filters);
     json_member_u64(w, "inflight", c->inflight.count);
     json_member_u64(w, "queued_bytes", c->out.bytes + withheld);

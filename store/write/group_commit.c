@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/disk_fault.h"
+#include "base/error_text.h"
 #include "base/log.h"
 #include "store/write/account.h"
 #include "store/write/erase.h"
@@ -308,7 +309,7 @@ static void tell_failure(struct group_commit *g, enum store_err err)
               " times since the start); it is tried again, and what cannot be "
               "stored is refused",
               e->dir, store_strerror(err), e->commit_rc > 0 ? ": " : "",
-              e->commit_rc > 0 ? strerror(e->commit_rc) : "", g->failures);
+              e->commit_rc > 0 ? error_text(e->commit_rc) : "", g->failures);
 }
 
 /* The transaction may be on disk or not, and LMDB writes no more. "Refused"
@@ -325,7 +326,7 @@ static _Noreturn void give_up(const struct group_commit *g)
         "with status %d, for a restart. Clients send again what was not "
         "acknowledged. Look for the disk's errors (dmesg)",
         e->dir, e->commit_rc > 0 ? ": " : "",
-        e->commit_rc > 0 ? strerror(e->commit_rc) : "", EXIT_DISK);
+        e->commit_rc > 0 ? error_text(e->commit_rc) : "", EXIT_DISK);
     disk_fault_end();
 }
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/error_text.h"
 #include "base/log.h"
 #include "base/net/handover.h"
 #include "base/net/upgrade.h"
@@ -83,7 +84,7 @@ static enum http_next hand_over(struct call *c, const char *accept,
         return HTTP_DETACHED;
     }
     log_debug("bridge", "a client could not be handed over: %s",
-              strerror(errno));
+              error_text(errno));
     if (fd >= 0)
         close(fd);
     http_add_header(c->q, "Retry-After", "1");
