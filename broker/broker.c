@@ -41,7 +41,10 @@ struct broker {
     struct addresses mqtt, mqtts;
     int local_fd, clients_fd; /* -1: none */
     struct connection_budget own_budget;
+    struct metrics *metrics;
 };
+
+static void sample_figures(void *arg, uint64_t *values);
 
 static bool fail(struct config_error *ret_error, const char *text)
 {
@@ -223,9 +226,11 @@ bool broker_start(const struct config *config, struct store *store,
         return fail(ret_error, "out of memory");
     }
     b->hub.strangers = client_addresses_new();
-    const bool good = b->data_dir == NULL || b->hub.strangers == NULL
-                          ? fail(ret_error, "out of memory")
-                          : start_all(b, ret_error);
+    b->metrics = figures_registry(sample_figures, b);
+    const bool good =
+        b->data_dir == NULL || b->hub.strangers == NULL || b->metrics == NULL
+            ? fail(ret_error, "out of memory")
+            : start_all(b, ret_error);
     if (!good) {
         broker_stop(b);
         return false;
@@ -258,9 +263,28 @@ enum broker_reload broker_reload(struct broker *b,
     return BROKER_RELOADED;
 }
 
+static void sample_figures(void *arg, uint64_t *values)
+{
+    const struct broker *b = arg;
+
+    figures_read(&b->hub, values);
+    values[FIGURE_uptime] =
+        (uint64_t)(clock_mono_us() - b->started_us) / 1000000;
+    values[FIGURE_mqtt_port] = b->mqtt.port;
+}
+
+const struct metrics *broker_metrics(const struct broker *b)
+{
+    return b->metrics;
+}
+
 void broker_status_json(struct broker *b, struct buffer *out)
 {
-    status_put(&b->hub, clock_mono_us() - b->started_us, b->mqtt.port, out);
+    struct json_writer w = json_writer_of(out);
+
+    json_object(&w);
+    metrics_put_json(b->metrics, &w);
+    json_object_end(&w);
 }
 
 bool broker_is_alive(struct broker *b)
@@ -349,6 +373,7 @@ void broker_stop(struct broker *b)
     writer_free(hub->writer);
     token_connections_free(hub->token_connections);
     client_addresses_free(hub->strangers);
+    metrics_free(b->metrics);
     close_addresses(&b->mqtt);
     close_addresses(&b->mqtts);
     close_local(b, b->local_fd, SOCKET_NAME);

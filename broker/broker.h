@@ -57,8 +57,8 @@ enum broker_reload {
 enum broker_reload broker_reload(struct broker *b,
                                  struct config_error *ret_error);
 
-/* Appends one JSON object. CAUSE is a row of COUNTERS_DROPPED in
- * broker/client/counters.h, REASON one of CLOSE_REASONS in broker/client/close_reason.h; the
+/* Appends one JSON object, of the rows of broker/client/counters.h. CAUSE is one
+ * of COUNTERS_DROPPED there, REASON one of CLOSE_REASONS in broker/client/close_reason.h; the
  * member `store` is missing when the store cannot be read.
  *
  *  {"uptime_s":…, "mqtt_port":…, "workers":…,
@@ -83,6 +83,10 @@ enum broker_reload broker_reload(struct broker *b,
  * Counters are sums over the workers, each a moment old. Opens a short read
  * transaction. `$confab/status` answers with the same text. */
 void broker_status_json(struct broker *b, struct buffer *out);
+
+/* The same figures and some more, for GET /metrics. Until broker_stop(). */
+struct metrics;
+const struct metrics *broker_metrics(const struct broker *b);
 
 /* Stops accepting, answers what is in flight, tells clients (DISCONNECT 0x8B),
  * stops the writer after its last commit, joins every thread, removes the

@@ -1,142 +1,133 @@
 #include "broker/admin/status.h"
 
+#include <assert.h>
 #include <stddef.h>
 
-#include "base/json_write.h"
 #include "base/net/connection_budget.h"
-
 #include "broker/worker.h"
 
-uint64_t status_sum(const struct hub *hub, size_t offset_in_worker)
-{
-    uint64_t total = 0;
+/* Slots are the members of struct counters in their order. */
+#define SLOT(field)                                                           \
+    ((uint16_t)(offsetof(struct counters, field) / sizeof(uint64_t)))
 
-    for (unsigned i = 0; i <= hub->count; i++) {
-        const char *w = (const char *)hub->workers[i];
-        total += counter_read(
-            (const _Atomic uint64_t *)(const void *)(w + offset_in_worker));
-    }
-    return total;
-}
+#define PLAIN(field, type, unit, name, slot, group, member, help)             \
+    [FIGURE_##field] = {name, {{0}}, METRIC_##type, METRIC_##unit,            \
+                        slot, group, member,        help},
+#define COUNTER(field, unit, name, group, member, help)                       \
+    PLAIN(field, COUNTER, unit, name, SLOT(field), group, member, help)
+#define GAUGE(field, unit, name, group, member, help)                         \
+    PLAIN(field, GAUGE, unit, name, METRIC_SAMPLED, group, member, help)
+#define TOTAL(field, unit, name, group, member, help)                         \
+    PLAIN(field, COUNTER, unit, name, METRIC_SAMPLED, group, member, help)
+#define CAUSE(figure, name, label, cause, slot, group, member, help)          \
+    [figure] = {name,           {{label, cause}},                             \
+                METRIC_COUNTER, METRIC_NUMBER,                                \
+                slot,           group,                                        \
+                member,         help},
+#define REFUSED(field, help)                                                  \
+    CAUSE(FIGURE_##field, "mqtt_connections_refused", "cause", #field,        \
+          SLOT(field), "connections", "refused_" #field, help)
 
-#define SUM STATUS_SUM
-
-static void put_traffic(const struct hub *hub, struct json_writer *w)
-{
-    json_member_object(w, "connections");
-    json_member_u64(w, "now", atomic_load(&hub->connections));
-    json_member_u64(w, "unidentified", atomic_load(&hub->unidentified));
-    json_member_u64(w, "accepted", SUM(hub, counters.accepted));
-    json_member_u64(w, "limit", hub->budget->limit);
-#define X(name) json_member_u64(w, "refused_" #name, SUM(hub, counters.name));
-    COUNTERS_REFUSED(X)
-#undef X
-    json_object_end(w);
-
-    json_member_object(w, "clients");
-    json_member_u64(w, "connected", SUM(hub, clients));
-    json_member_u64(w, "connected_stored", SUM(hub, clients_stored));
-    json_object_end(w);
-
-    json_member_object(w, "packets");
-    json_member_u64(w, "received", SUM(hub, counters.packets));
-    json_member_u64(w, "sent",
-                    SUM(hub, counters.delivered) + SUM(hub, counters.answers));
-    json_object_end(w);
-
-    json_member_object(w, "messages");
-    json_member_u64(w, "received", SUM(hub, counters.received));
-    json_member_u64(w, "delivered", SUM(hub, counters.delivered));
-    json_object_end(w);
-
-    json_member_object(w, "bytes");
-    json_member_u64(w, "received", SUM(hub, counters.bytes_received));
-    json_member_u64(w, "sent", SUM(hub, counters.bytes_sent));
-    json_object_end(w);
-
-    json_member_u64(w, "subscriptions", SUM(hub, subscriptions));
-    json_member_u64(w, "shared_subscriptions", SUM(hub, shared_subscriptions));
-    json_member_object(w, "catchup");
-    json_member_u64(w, "switched", SUM(hub, counters.catchup_switched));
-    json_member_u64(w, "records", SUM(hub, counters.catchup_records));
-    json_object_end(w);
-    json_member_object(w, "shared");
-    json_member_u64(w, "given", SUM(hub, counters.share_given));
-    json_member_u64(w, "returned", SUM(hub, counters.share_returned));
-    json_member_u64(w, "behind", SUM(hub, counters.share_behind));
-    json_object_end(w);
-    json_member_u64(w, "batches_dropped", SUM(hub, counters.batches_dropped));
-}
-
-static void put_causes(const struct hub *hub, struct json_writer *w)
-{
-    json_member_object(w, "dropped");
+static const struct metric rows[FIGURE_COUNT] = {
+    BROKER_TRAFFIC(COUNTER, REFUSED, GAUGE, TOTAL)
 #define X(name, text)                                                         \
-    json_member_u64(w, #name, SUM(hub, counters.dropped.name));
-    COUNTERS_DROPPED(X)
+    CAUSE(FIGURE_DROPPED_##name, "mqtt_messages_dropped", "cause", #name,     \
+          SLOT(dropped.name), "dropped", #name,                               \
+          "Messages that did not reach somebody, by the cause.")
+        COUNTERS_DROPPED(X)
 #undef X
-    json_object_end(w);
-
-    json_member_object(w, "closed");
 #define X(name, metric, code, will, text)                                     \
-    json_member_u64(w, #metric, SUM(hub, closed[CLOSE_##name]));
-    CLOSE_REASONS(X)
+    CAUSE(FIGURE_CLOSED_##name, "mqtt_connections_closed", "reason", #metric, \
+          METRIC_SAMPLED, "closed", #metric,                                  \
+          "MQTT connections that ended, by the reason.")
+            CLOSE_REASONS(X)
 #undef X
-    json_object_end(w);
+                BROKER_STORE(GAUGE, TOTAL)};
+
+struct metrics *figures_registry(void (*sample)(void *arg, uint64_t *values),
+                                 void *arg)
+{
+    struct metrics *m = metrics_new(sample, arg);
+
+    if (m != NULL && !metrics_add_rows(m, rows, FIGURE_COUNT, NULL)) {
+        metrics_free(m);
+        return NULL;
+    }
+    return m;
 }
 
-static void put_writer(const struct hub *hub, struct json_writer *w)
+/* ---- reading ------------------------------------------------------------- */
+
+static void add_slots(const struct worker *w, uint64_t *values)
+{
+    const _Atomic uint64_t *slots = (const void *)&w->counters;
+
+    static_assert(sizeof(struct counters) % sizeof(slots[0]) == 0, "slots");
+    for (size_t i = 0; i < FIGURE_COUNT; i++)
+        if (rows[i].slot != METRIC_SAMPLED)
+            values[i] += counter_read(&slots[rows[i].slot]);
+    values[FIGURE_clients] += counter_read(&w->clients);
+    values[FIGURE_clients_stored] += counter_read(&w->clients_stored);
+    values[FIGURE_subscriptions] += counter_read(&w->subscriptions);
+    values[FIGURE_shared_subscriptions] +=
+        counter_read(&w->shared_subscriptions);
+    for (size_t i = 0; i < CLOSE_REASON_COUNT; i++)
+        values[FIGURE_FIRST_CLOSED + i] += counter_read(&w->closed[i]);
+}
+
+static void read_workers(const struct hub *hub, uint64_t *values)
+{
+    for (unsigned i = 0; i <= hub->count; i++)
+        add_slots(hub->workers[i], values);
+    values[FIGURE_packets_sent] =
+        values[FIGURE_delivered] + values[FIGURE_answers];
+    values[FIGURE_workers] = hub->count;
+    values[FIGURE_connections] = atomic_load(&hub->connections);
+    values[FIGURE_unidentified] = atomic_load(&hub->unidentified);
+    values[FIGURE_connection_maximum] =
+        hub->budget == NULL ? 0 : atomic_load(&hub->budget->limit);
+}
+
+static void read_writer(const struct hub *hub, uint64_t *values)
 {
     struct writer_stats s;
 
     writer_stats(hub->writer, &s);
-    json_member_object(w, "writer");
-    json_member_bool(w, "accepting", s.accepting);
-    if (s.last_commit_us == 0)
-        json_member_null(w, "last_commit");
-    else
-        json_member_time(w, "last_commit", s.last_commit_us);
-    json_member_u64(w, "commits", s.commits);
-    json_member_u64(w, "appended", s.appended);
-    json_member_u64(w, "events", s.events);
-    json_member_u64(w, "refused", s.refused);
-    json_member_u64(w, "trimmed", s.trimmed);
-    json_member_u64(w, "sessions_expired", s.sessions_expired);
-    json_member_u64(w, "commit_p50_us", s.commit_p50_us);
-    json_member_u64(w, "commit_p99_us", s.commit_p99_us);
-    json_object_end(w);
+    values[FIGURE_accepting] = s.accepting;
+    values[FIGURE_last_commit] = (uint64_t)s.last_commit_us;
+    values[FIGURE_commits] = s.commits;
+    values[FIGURE_appended] = s.appended;
+    values[FIGURE_events] = s.events;
+    values[FIGURE_refused] = s.refused;
+    values[FIGURE_trimmed] = s.trimmed;
+    values[FIGURE_sessions_expired] = s.sessions_expired;
+    values[FIGURE_commit_p50] = s.commit_p50_us;
+    values[FIGURE_commit_p99] = s.commit_p99_us;
 }
 
-static void put_store(const struct hub *hub, struct json_writer *w)
+static void read_store(const struct hub *hub, uint64_t *values)
 {
     struct store_stats s;
 
+    for (size_t i = FIGURE_head; i < FIGURE_COUNT; i++)
+        values[i] = METRIC_ABSENT;
     if (store_stats(hub->store, &s) != STORE_OK)
-        return; /* the member is missing, the rest is still good to know */
-    json_member_object(w, "store");
-    json_member_u64(w, "head", s.head);
-    json_member_u64(w, "entries", s.log_entries);
-    json_member_u64(w, "things", s.things);
-    json_member_u64(w, "tokens", s.tokens);
-    json_member_u64(w, "retained", s.retained);
-    json_member_u64(w, "sessions", s.sessions);
-    json_member_u64(w, "map_size", s.map_size);
-    json_member_u64(w, "map_used", s.map_used);
-    json_object_end(w);
+        return; /* the rest is still good to know */
+    values[FIGURE_head] = s.head;
+    values[FIGURE_entries] = s.log_entries;
+    values[FIGURE_things] = s.things;
+    values[FIGURE_tokens] = s.tokens;
+    values[FIGURE_retained] = s.retained;
+    values[FIGURE_sessions] = s.sessions;
+    values[FIGURE_map_size] = s.map_size;
+    values[FIGURE_map_used] = s.map_used;
 }
 
-void status_put(const struct hub *hub, int64_t uptime_us, uint16_t mqtt_port,
-                struct buffer *out)
+void figures_read(const struct hub *hub, uint64_t values[FIGURE_COUNT])
 {
-    struct json_writer writer = json_writer_of(out), *w = &writer;
-
-    json_object(w);
-    json_member_u64(w, "uptime_s", (uint64_t)uptime_us / 1000000);
-    json_member_u64(w, "mqtt_port", mqtt_port);
-    json_member_u64(w, "workers", hub->count);
-    put_traffic(hub, w);
-    put_causes(hub, w);
-    put_writer(hub, w);
-    put_store(hub, w);
-    json_object_end(w);
+    memset(values, 0, FIGURE_COUNT * sizeof(values[0]));
+    values[FIGURE_uptime] = values[FIGURE_mqtt_port] = METRIC_ABSENT;
+    read_workers(hub, values);
+    read_writer(hub, values);
+    read_store(hub, values);
 }

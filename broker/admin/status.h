@@ -1,20 +1,40 @@
-/* The numbers of `confab status`: sums over the workers. */
+/* The broker's figures, as rows of broker/client/counters.h: for `confab status`,
+ * GET /metrics and $SYS alike. */
 #ifndef CONFAB_BROKER_ADMIN_STATUS_H
 #define CONFAB_BROKER_ADMIN_STATUS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
+#include "base/metrics.h"
+#include "broker/client/close_reason.h"
+#include "broker/client/counters.h"
 #include "broker/hub.h"
 
-/* Appends the object broker.h describes. Any thread; opens a short read
- * transaction. */
-void status_put(const struct hub *hub, int64_t uptime_us, uint16_t mqtt_port,
-                struct buffer *out);
+/* Rows in the order of `confab status`; values[] is indexed by them. */
+enum figure {
+#define ROW(field, ...) FIGURE_##field,
+    BROKER_TRAFFIC(ROW, ROW, ROW, ROW)
+#define X(name, text) FIGURE_DROPPED_##name,
+        COUNTERS_DROPPED(X)
+#undef X
+#define X(name, metric, code, will, text) FIGURE_CLOSED_##name,
+            CLOSE_REASONS(X)
+#undef X
+                BROKER_STORE(ROW, ROW)
+#undef ROW
+                    FIGURE_COUNT
+};
+#define FIGURE_FIRST_DROPPED FIGURE_DROPPED_refused
+#define FIGURE_FIRST_CLOSED FIGURE_CLOSED_CLIENT
 
-/* The sum over all workers of a field of struct worker, an _Atomic uint64_t. */
-uint64_t status_sum(const struct hub *hub, size_t offset_in_worker);
-#define STATUS_SUM(hub, field) status_sum(hub, offsetof(struct worker, field))
+/* All but uptime and mqtt_port, which are METRIC_ABSENT; so is what the store
+ * knows when it cannot be read. Sums are a moment old. Any thread; opens a short
+ * read transaction. */
+void figures_read(const struct hub *hub, uint64_t values[FIGURE_COUNT]);
+
+/* A registry of these rows, which asks `sample` for their values. NULL: out of
+ * memory. */
+struct metrics *figures_registry(void (*sample)(void *arg, uint64_t *values),
+                                 void *arg);
 
 #endif

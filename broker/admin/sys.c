@@ -27,31 +27,22 @@ void sys_release(struct sys *s)
 
 /* ---- the figures -------------------------------------------------------- */
 
-static uint64_t dropped(const struct hub *hub)
+static struct sys_totals totals_of(const uint64_t figures[FIGURE_COUNT])
 {
-    uint64_t total = 0;
-
-#define X(name, text) total += STATUS_SUM(hub, counters.dropped.name);
-    COUNTERS_DROPPED(X)
-#undef X
-    return total;
-}
-
-static struct sys_totals totals_of(const struct hub *hub)
-{
-    const uint64_t delivered = STATUS_SUM(hub, counters.delivered);
-
-    return (struct sys_totals){
-        .messages_received = STATUS_SUM(hub, counters.packets),
-        .messages_sent = delivered + STATUS_SUM(hub, counters.answers),
-        .publish_dropped = dropped(hub),
-        .publish_received = STATUS_SUM(hub, counters.received),
-        .publish_sent = delivered,
-        .bytes_received = STATUS_SUM(hub, counters.bytes_received),
-        .bytes_sent = STATUS_SUM(hub, counters.bytes_sent),
-        .sockets = STATUS_SUM(hub, counters.accepted),
-        .connections = STATUS_SUM(hub, counters.connects),
+    struct sys_totals t = {
+        .messages_received = figures[FIGURE_packets],
+        .messages_sent = figures[FIGURE_packets_sent],
+        .publish_received = figures[FIGURE_received],
+        .publish_sent = figures[FIGURE_delivered],
+        .bytes_received = figures[FIGURE_bytes_received],
+        .bytes_sent = figures[FIGURE_bytes_sent],
+        .sockets = figures[FIGURE_accepted],
+        .connections = figures[FIGURE_connects],
     };
+
+    for (size_t i = FIGURE_FIRST_DROPPED; i < FIGURE_FIRST_CLOSED; i++)
+        t.publish_dropped += figures[i];
+    return t;
 }
 
 static void put(struct sys_values *v, enum sys_topic topic, uint64_t number)
@@ -59,7 +50,7 @@ static void put(struct sys_values *v, enum sys_topic topic, uint64_t number)
     snprintf(v->text[topic], SYS_TEXT_SIZE, "%" PRIu64, number);
 }
 
-static void put_traffic(struct sys_values *v, const struct hub *hub,
+static void put_traffic(struct sys_values *v, const uint64_t *figures,
                         const struct sys_totals *t)
 {
     put(v, SYS_MESSAGES_RECEIVED, t->messages_received);
@@ -67,27 +58,24 @@ static void put_traffic(struct sys_values *v, const struct hub *hub,
     put(v, SYS_PUBLISH_DROPPED, t->publish_dropped);
     put(v, SYS_PUBLISH_RECEIVED, t->publish_received);
     put(v, SYS_PUBLISH_SENT, t->publish_sent);
-    put(v, SYS_PUBLISH_BYTES_RECEIVED,
-        STATUS_SUM(hub, counters.payload_received));
-    put(v, SYS_PUBLISH_BYTES_SENT,
-        STATUS_SUM(hub, counters.payload_delivered));
+    put(v, SYS_PUBLISH_BYTES_RECEIVED, figures[FIGURE_payload_received]);
+    put(v, SYS_PUBLISH_BYTES_SENT, figures[FIGURE_payload_delivered]);
     put(v, SYS_BYTES_RECEIVED, t->bytes_received);
     put(v, SYS_BYTES_SENT, t->bytes_sent);
-    put(v, SYS_SUBSCRIPTIONS, STATUS_SUM(hub, subscriptions));
-    put(v, SYS_SHARED, STATUS_SUM(hub, shared_subscriptions));
+    put(v, SYS_SUBSCRIPTIONS, figures[FIGURE_subscriptions]);
+    put(v, SYS_SHARED, figures[FIGURE_shared_subscriptions]);
 }
 
 /* Sessions that wait for their client count as clients, as in mosquitto. The
  * row of one that has just connected or gone may be on its way. */
 static void put_clients(struct sys_values *v, struct hub *hub,
-                        uint64_t sessions)
+                        const uint64_t *figures)
 {
-    const uint64_t connected = STATUS_SUM(hub, clients);
-    const uint64_t attended = STATUS_SUM(hub, clients_stored);
+    const uint64_t connected = figures[FIGURE_clients];
+    const uint64_t attended = figures[FIGURE_clients_stored];
+    const uint64_t sessions = figures[FIGURE_sessions];
     const uint64_t away = sessions > attended ? sessions - attended : 0;
-    struct writer_stats writer;
 
-    writer_stats(hub->writer, &writer);
     if (connected > hub->sys.clients_maximum)
         hub->sys.clients_maximum = connected;
     put(v, SYS_CLIENTS_CONNECTED, connected);
@@ -95,16 +83,16 @@ static void put_clients(struct sys_values *v, struct hub *hub,
     put(v, SYS_CLIENTS_DISCONNECTED, away);
     put(v, SYS_CLIENTS_INACTIVE, away);
     put(v, SYS_CLIENTS_TOTAL, connected + away);
-    put(v, SYS_CLIENTS_EXPIRED, writer.sessions_expired);
+    put(v, SYS_CLIENTS_EXPIRED, figures[FIGURE_sessions_expired]);
     put(v, SYS_CLIENTS_MAXIMUM, hub->sys.clients_maximum);
 }
 
-static void put_stored(struct sys_values *v, const struct store_stats *s)
+static void put_stored(struct sys_values *v, const uint64_t *figures)
 {
-    put(v, SYS_MESSAGES_STORED, s->log_entries);
-    put(v, SYS_STORE_COUNT, s->log_entries);
-    put(v, SYS_STORE_BYTES, s->map_used);
-    put(v, SYS_RETAINED, s->retained);
+    put(v, SYS_MESSAGES_STORED, figures[FIGURE_entries]);
+    put(v, SYS_STORE_COUNT, figures[FIGURE_entries]);
+    put(v, SYS_STORE_BYTES, figures[FIGURE_map_used]);
+    put(v, SYS_RETAINED, figures[FIGURE_retained]);
 }
 
 /* ---- loads -------------------------------------------------------------- */
@@ -166,20 +154,21 @@ void sys_sample(struct hub *hub, int64_t now_us)
 {
     struct sys *s = &hub->sys;
     struct sys_values v = s->values; /* nobody else writes them */
-    const struct sys_totals totals = totals_of(hub);
+    uint64_t figures[FIGURE_COUNT];
     const double elapsed_s =
         v.sample == 0 ? 0 : (double)(now_us - s->sampled_us) / SECOND_US;
-    struct store_stats stored;
 
+    figures_read(hub, figures);
+    const struct sys_totals totals = totals_of(figures);
     v.sample++;
     snprintf(v.text[SYS_VERSION], SYS_TEXT_SIZE,
              "confab version " CONFAB_VERSION);
     snprintf(v.text[SYS_UPTIME], SYS_TEXT_SIZE, "%" PRId64 " seconds",
              (now_us - s->started_us) / 1000000);
-    put_traffic(&v, hub, &totals);
-    if (store_stats(hub->store, &stored) == STORE_OK) {
-        put_clients(&v, hub, stored.sessions);
-        put_stored(&v, &stored);
+    put_traffic(&v, figures, &totals);
+    if (figures[FIGURE_sessions] != METRIC_ABSENT) {
+        put_clients(&v, hub, figures);
+        put_stored(&v, figures);
     }
     put_loads(&v, s, &totals, elapsed_s);
     s->totals = totals;
