@@ -17,6 +17,7 @@ CLIENTS ?=
 MODEL ?=
 WERROR ?= OFF
 UNIT_JOBS ?= 8
+E2E_JOBS ?= 3
 FUZZ_SECONDS ?= 60
 BIN := build/release/confab
 
@@ -79,9 +80,10 @@ $(NODE_MODULES): test/e2e/package-lock.json | test-deps
 
 # More at once than there are processors: many wait for seconds to pass.
 ctest = ctest --preset $(1) -j $(UNIT_JOBS) $(if $(UNIT),-R '$(UNIT)')
-# The binary's path is absolute because the suite runs in its own folder.
+# The binary's path is absolute because the suite runs in its own folder. Files mostly
+# wait, and Node would run one less at a time than there are processors.
 node-test = cd test/e2e && CONFAB_BIN='$(CURDIR)/build/$(1)/confab' \
-	node --test --test-reporter=spec $(E2E)
+	node --test --test-concurrency=$(E2E_JOBS) --test-reporter=spec $(E2E)
 
 # While writing: no optimisation, and without the cases labelled slow.
 check-fast: build-all-dev ## layout, dev build, unit tests, arrows, docs: under a minute once built
@@ -118,7 +120,8 @@ SETARCH = $$(setarch -R true 2>/dev/null && echo setarch -R)
 # Everything waits longer there: CONFAB_SLOW, read by test/e2e/harness.
 ASAN = CONFAB_SLOW=1 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 $(SETARCH)
-TSAN = CONFAB_SLOW=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$(CURDIR)/test/tsan.supp \
+# Three threads of each kind: more interleavings than the two of the other runs.
+TSAN = CONFAB_SLOW=1 CONFAB_WORKERS=3 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$(CURDIR)/test/tsan.supp \
 	$(SETARCH)
 
 test-asan: build-all-asan $(NODE_MODULES) ## unit and e2e with address and undefined sanitizers
