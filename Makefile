@@ -1,13 +1,13 @@
-# The front door. `make run` and `make test` do all their own set-up on Debian 12,
-# as root or as a user with sudo; `make` alone lists what there is.
+# Start here. `make run` and `make test` do all their set-up themselves on Debian 12
+# and 13, as root or as a user with sudo. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.NOTPARALLEL: # suites would fight for the processor; ninja builds in parallel
+.NOTPARALLEL: # suites would compete for the processor; ninja builds in parallel
 
-# For the server: ARGS="-s http.listen=0.0.0.0:8080". For the suites: UNIT=REGEX
-# picks ctest cases, E2E="a.test.js b.test.js" picks files. WERROR=ON turns
-# warnings into errors in the release build too.
+# Options of the server: ARGS="-s http.listen=0.0.0.0:8080". Of the test suites:
+# UNIT=REGEX selects ctest cases, E2E="a.test.js b.test.js" selects files. WERROR=ON
+# turns warnings into errors in the release build, too.
 ARGS ?=
 UNIT ?=
 E2E ?=
@@ -25,22 +25,22 @@ BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 	libmosquitto-dev libmicrohttpd-dev liblmdb-dev libxxhash-dev libmsgpack-dev libev-dev \
 	libsodium-dev libinih-dev libsystemd-dev uthash-dev \
 	libgnutls28-dev libwslay-dev zlib1g-dev
-# node=, chromium= and the like: a command that is there already is good enough.
+# node=, chromium= and the like: not installed if the command already exists.
 UNIT_PACKAGES := libcmocka-dev python3=python3
 TEST_PACKAGES := node=nodejs node=npm chromium=chromium \
 	mosquitto_pub=mosquitto-clients mosquitto curl=curl \
 	python3-paho-mqtt python3-requests openssl=openssl faketime
-# What docs/operations.md has recipes for. apache2-bin has no service in it; those
-# of the others apt-install stops (nginx's is in nginx-common).
+# The proxies that docs/operations.md has recipes for. apache2-bin contains no service;
+# apt-install stops the services of the others (nginx's is in nginx-common).
 PROXY_PACKAGES := nginx-core nginx-common caddy apache2-bin haproxy
-# The peers (nginx-common because apt-install stops services of what it is asked
-# for, and nginx's is in there) and what draws the plots.
+# The peers, and matplotlib for the plots. nginx-common is listed because it contains
+# nginx's service, and apt-install stops only services of packages in its arguments.
 BENCH_PACKAGES := mosquitto nginx-core nginx-common libnginx-mod-nchan \
 	nats-server pushpin condure zurl python3-matplotlib python3=python3
 FUZZ_PACKAGES := clang llvm libclang-rt-dev
 COVERAGE_PACKAGES := gcovr
 
-# What goes wrong is on stderr.
+# Errors go to stderr.
 configure = cmake --log-level=WARNING --preset $(1) $(2) >/dev/null
 compile = cmake --build --preset
 
@@ -49,7 +49,7 @@ help: ## list these targets
 
 # ---- the server
 
-deps: ## install what the build needs (apt; nothing when all is there)
+deps: ## install what the build needs (apt; does nothing if all is installed)
 	@scripts/apt-install $(BUILD_PACKAGES)
 
 build: deps ## build/release/confab
@@ -61,32 +61,32 @@ run: build ## build and start the server: ARGS="-s http.listen=..."
 
 # ---- tests
 
-unit-deps: deps ## install what the unit tests need on top: neither Node nor a browser
+unit-deps: deps ## install what the unit tests need in addition (neither Node nor a browser)
 	@scripts/apt-install $(UNIT_PACKAGES)
 
-test-deps: unit-deps ## install what all tests need on top
+test-deps: unit-deps ## install what all tests need in addition
 	@scripts/apt-install $(TEST_PACKAGES)
 
-# Everything in a preset: program, unit tests, replay of the fuzzers' corpora.
+# Builds everything of a preset: program, unit tests, replay of the fuzzers' corpora.
 build-all-%: unit-deps
 	@$(call configure,$*,$(if $(filter release,$*),-DCONFAB_WERROR=$(WERROR)))
 	@$(compile) $*
 
-# npm leaves this file behind last, so it dates the installation.
+# npm writes this file last, so its time is that of the installation.
 NODE_MODULES := test/e2e/node_modules/.package-lock.json
 $(NODE_MODULES): test/e2e/package-lock.json | test-deps
 	cd test/e2e && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-# More at once than there are processors: many wait for seconds to pass.
+# More at a time than there are processors, because many tests only wait.
 ctest = ctest --preset $(1) -j $(UNIT_JOBS) $(if $(UNIT),-R '$(UNIT)')
 # The binary's path is absolute because the suite runs in its own folder. Files mostly
 # wait, and Node would run one less at a time than there are processors.
 node-test = cd test/e2e && CONFAB_BIN='$(CURDIR)/build/$(1)/confab' \
 	node --test --test-concurrency=$(E2E_JOBS) --test-reporter=spec $(E2E)
 
-# While writing: no optimisation, and without the cases labelled slow.
-check-fast: build-all-dev ## layout, dev build, unit tests, arrows, docs: under a minute once built
+# For the time while you write: no optimisation, and without the cases labelled slow.
+check-fast: build-all-dev ## format, dev build, unit tests, arrows, docs: under a minute once built
 	@scripts/format --check
 	$(call ctest,dev) -LE slow
 
@@ -98,7 +98,7 @@ test-unit: build-all-release ## unit tests and corpus replay: UNIT=REGEX
 test-e2e: build-all-release $(NODE_MODULES) ## real clients against the real server: E2E=FILES
 	$(call node-test,release)
 
-test-conformance: build-all-release $(NODE_MODULES) ## the statements of MQTT 5.0 and 3.1.1: CONFORMANCE=ARGUMENTS
+test-conformance: build-all-release $(NODE_MODULES) ## the normative statements of MQTT 5.0 and 3.1.1: CONFORMANCE=ARGUMENTS
 	CONFAB_BIN='$(CURDIR)/$(BIN)' test/conformance/run $(CONFORMANCE)
 
 test-fault: build-all-release $(NODE_MODULES) ## kill -9, cut links, full disks: FAULT=ARGUMENTS
@@ -107,17 +107,17 @@ test-fault: build-all-release $(NODE_MODULES) ## kill -9, cut links, full disks:
 test-model: build-all-release $(NODE_MODULES) ## random clients against a reference model, with kills: MODEL='--seeds 1-100'
 	CONFAB_BIN='$(CURDIR)/$(BIN)' test/model/run $(MODEL)
 
-test-proxies: build-all-release $(NODE_MODULES) ## the proxies of docs/operations.md in front of the server
+test-proxies: build-all-release $(NODE_MODULES) ## the server behind each proxy of docs/operations.md
 	@scripts/apt-install $(PROXY_PACKAGES)
 	CONFAB_BIN='$(CURDIR)/$(BIN)' test/proxies/run
 
-test-clients: build $(NODE_MODULES) ## client libraries of other languages whose toolchain is there: CLIENTS="paho-go gmqtt"
+test-clients: build $(NODE_MODULES) ## client libraries of other languages, as far as their toolchains are installed: CLIENTS="paho-go gmqtt"
 	CONFAB_BIN='$(CURDIR)/$(BIN)' test/clients/run $(CLIENTS)
 
-# Without randomised addresses where the kernel lets us: with the 32 random bits
-# of newer kernels, the run-time libraries of gcc 12 find their place taken.
+# Without address space randomisation where the kernel allows it: with the 32 random
+# bits of newer kernels, the addresses that gcc 12's sanitizers need may be taken.
 SETARCH = $$(setarch -R true 2>/dev/null && echo setarch -R)
-# Everything waits longer there: CONFAB_SLOW, read by test/e2e/harness.
+# CONFAB_SLOW makes all time limits longer (test/e2e/harness).
 ASAN = CONFAB_SLOW=1 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 $(SETARCH)
 # Three threads of each kind: more interleavings than the two of the other runs.
@@ -135,7 +135,7 @@ test-tsan: build-all-tsan $(NODE_MODULES) ## unit and e2e with the thread saniti
 fuzz-deps: unit-deps
 	@scripts/apt-install $(FUZZ_PACKAGES)
 
-fuzz: fuzz-deps build-all-fuzz ## each harness for FUZZ_SECONDS, findings in build/fuzz/findings
+fuzz: fuzz-deps build-all-fuzz ## run each fuzz harness for FUZZ_SECONDS; findings in build/fuzz/findings
 	@scripts/fuzz build/fuzz $(FUZZ_SECONDS)
 
 coverage: build-all-coverage $(NODE_MODULES) ## unit and e2e; lines not covered in build/coverage/index.html
@@ -150,29 +150,29 @@ coverage: build-all-coverage $(NODE_MODULES) ## unit and e2e; lines not covered 
 # ---- the rest
 
 RELEASE ?= trixie
-test-debian: ## make test in a chroot of another Debian, as root: RELEASE=trixie
+test-debian: ## make test in a chroot of another Debian release, as root: RELEASE=trixie
 	scripts/debian $(RELEASE) test
 
-cross: ## build for ARCH=arm64, i386 or armhf in such a chroot; i386 runs the unit tests, too
+cross: ## build for ARCH=arm64, i386 or armhf in such a chroot; for i386 also run the unit tests
 	scripts/debian $(RELEASE) build $(ARCH)
 
-bench: build ## all rows against floor and peers, with plots; about an hour: ARGS=--quick
+bench: build ## measure all rows against floor and peers, with plots; about an hour: ARGS=--quick
 	@scripts/apt-install $(BENCH_PACKAGES)
 	@$(compile) release --target benchmarks/all
 	CONFAB_BIN='$(CURDIR)/$(BIN)' benchmarks/run $(ARGS)
 
-soak: build ## thousands of clients come and go, ten minutes: ARGS='--duration 60'
+soak: build ## thousands of clients connect and disconnect, ten minutes: ARGS='--duration 60'
 	@scripts/apt-install python3=python3
 	@$(compile) release --target benchmarks/all
 	CONFAB_BIN='$(CURDIR)/$(BIN)' benchmarks/soak $(ARGS)
 
-format: ## lay out all C files with clang-format 14
+format: ## format all C files with clang-format 14
 	@scripts/format
 
-format-check: ## are all C files laid out? FORMAT=--must fails where there is no clang-format 14
+format-check: ## check the format of all C files; FORMAT=--must fails if clang-format 14 is missing
 	@scripts/format --check $(FORMAT)
 
-# By the dev build's compile commands; what is generated has to be there.
+# Uses the dev build's compile commands, so generated files must exist.
 tidy: build-all-dev ## clang-tidy 14 with the checks that .clang-tidy chooses and explains
 	@scripts/apt-install run-clang-tidy-14=clang-tidy-14
 	run-clang-tidy-14 -quiet -j $$(nproc) -p build/dev \

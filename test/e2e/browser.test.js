@@ -389,7 +389,7 @@ suite('The home page and the hourly reads of plan `free`', { set: { 'plan:free.i
     await page.getByRole('button', { name: 'Forget' }).click()
     await page.getByLabel(/open a token/i).fill(token)
     await page.getByRole('button', { name: 'Open', exact: true }).click()
-    await page.locator('#state').getByText(/used up; goes on at/).waitFor()
+    await page.locator('#state').getByText(/used up; reconnecting at/).waitFor()
     assert.match(await page.locator('#error').textContent(), /limit/)
   })
 })
