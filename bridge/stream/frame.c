@@ -2,50 +2,112 @@
 
 #include <stdlib.h>
 
-#include "bridge/stream/format/sse.h"
+#define EVENT_ROOM 160 /* of an event, besides names and payload */
 
-static struct frame *frame_new(enum frame_kind kind, uint64_t id,
-                               struct slice name, struct slice chunk)
+struct frame_event {
+    size_t len;
+    char bytes[];
+};
+
+static struct frame *frame_new(enum frame_kind kind, struct slice name,
+                               struct slice payload)
 {
-    struct frame *f = malloc(sizeof(*f) + name.len + chunk.len);
+    struct frame *f = calloc(1, sizeof(*f) + name.len + payload.len);
 
     if (f == NULL)
         return NULL;
     atomic_init(&f->refs, 1);
+    pthread_mutex_init(&f->encoding, NULL);
     f->kind = kind;
-    f->id = id;
     f->name = slice_of(f->data, name.len);
-    f->chunk = slice_of(f->data + name.len, chunk.len);
-    f->event = f->chunk;
     memcpy(f->data, name.data, name.len);
-    if (chunk.len > 0)
-        memcpy(f->data + name.len, chunk.data, chunk.len);
+    f->m.payload = slice_of(f->data + name.len, payload.len);
+    if (payload.len > 0)
+        memcpy(f->data + name.len, payload.data, payload.len);
     return f;
 }
 
-struct frame *frame_of_message(struct buffer *scratch,
-                               const struct link_message *m,
+/* `part` of the topic, in the frame's own copy of it. */
+static struct slice part_of(const struct frame *f, struct slice topic,
+                            struct slice part)
+{
+    const ptrdiff_t at = (const char *)part.data - (const char *)topic.data;
+
+    return slice_of((const char *)f->name.data + at, part.len);
+}
+
+struct frame *frame_of_message(const struct link_message *m,
                                struct slice token, struct slice thing)
 {
-    buffer_clear(scratch);
+    struct frame *f = frame_new(FRAME_MESSAGE, m->topic, m->payload);
+
+    if (f == NULL)
+        return NULL;
+    f->m.token = part_of(f, m->topic, token);
+    f->m.thing = part_of(f, m->topic, thing);
     /* The link carries the payload only; its class follows from its bytes, as
      * it did in the writer. */
-    sse_put_message(scratch, token, thing, m->payload,
-                    payload_classify(m->payload), m->id, m->at_us);
-    const size_t head_len = chunk_wrap(scratch, 0);
-    if (!buffer_ok(scratch))
-        return NULL;
-    struct frame *f =
-        frame_new(FRAME_MESSAGE, m->id, m->topic, buffer_slice(scratch));
-    if (f != NULL)
-        f->event = slice_of((const char *)f->chunk.data + head_len,
-                            f->chunk.len - head_len - CHUNK_TAIL);
+    f->m.payload_class = payload_classify(m->payload);
+    f->m.id = m->id;
+    f->m.at_us = m->at_us;
+    f->event_len = EVENT_ROOM + m->topic.len + m->payload.len;
+    if (f->m.payload_class == PAYLOAD_BINARY) /* base64 */
+        f->event_len += m->payload.len / 3;
     return f;
 }
 
 struct frame *frame_of_name(enum frame_kind kind, struct slice name)
 {
-    return frame_new(kind, 0, name, slice_of(NULL, 0));
+    return frame_new(kind, name, slice_of(NULL, 0));
+}
+
+static struct frame_event *encode(const struct frame *f,
+                                  const struct stream_format *format,
+                                  struct buffer *scratch)
+{
+    buffer_clear(scratch);
+    format->message(scratch, &f->m);
+    if (!buffer_ok(scratch))
+        return NULL;
+    struct frame_event *e = malloc(sizeof(*e) + scratch->len);
+    if (e == NULL)
+        return NULL;
+    e->len = scratch->len;
+    memcpy(e->bytes, scratch->data, scratch->len);
+    return e;
+}
+
+/* Streamers get a frame at the same time: one encodes it, and the others need as
+ * long for waiting as for doing it again. */
+static struct frame_event *encode_once(struct frame *f,
+                                       const struct stream_format *format,
+                                       struct buffer *scratch)
+{
+    struct frame_event *e;
+
+    pthread_mutex_lock(&f->encoding);
+    e = atomic_load_explicit(&f->events[format->number], memory_order_relaxed);
+    if (e == NULL) {
+        e = encode(f, format, scratch);
+        atomic_store_explicit(&f->events[format->number], e,
+                              memory_order_release);
+    }
+    pthread_mutex_unlock(&f->encoding);
+    return e;
+}
+
+bool frame_event(struct frame *f, const struct stream_format *format,
+                 struct buffer *scratch, struct slice *ret_event)
+{
+    struct frame_event *e =
+        atomic_load_explicit(&f->events[format->number], memory_order_acquire);
+
+    if (e == NULL)
+        e = encode_once(f, format, scratch);
+    if (e == NULL)
+        return false;
+    *ret_event = slice_of(e->bytes, e->len);
+    return true;
 }
 
 void frame_ref(struct frame *f)
@@ -55,6 +117,10 @@ void frame_ref(struct frame *f)
 
 void frame_unref(struct frame *f)
 {
-    if (atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) == 1)
-        free(f);
+    if (atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < STREAM_FORMAT_COUNT; i++)
+        free(atomic_load_explicit(&f->events[i], memory_order_relaxed));
+    pthread_mutex_destroy(&f->encoding);
+    free(f);
 }

@@ -1,18 +1,19 @@
-/* What the link's thread tells streamers: mostly a message, encoded once for
- * all of them.
+/* What the link's thread tells streamers: mostly a message, which the first
+ * streamer that has a reader for it encodes for all of them, once for each format.
  *
- * Threads: immutable and shared; reference counted, atomically. */
+ * Threads: shared by all; reference counted, atomically. */
 #ifndef CONFAB_BRIDGE_STREAM_FRAME_H
 #define CONFAB_BRIDGE_STREAM_FRAME_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/buffer.h"
 #include "bridge/link/link.h"
-#include "bridge/stream/framing.h"
+#include "bridge/stream/format/stream_format.h"
 
 enum frame_kind {
-    FRAME_MESSAGE, /* topic, id and the event as text */
+    FRAME_MESSAGE, /* topic and message */
     FRAME_GRANTED, /* name: a filter whose subscription stands from now on */
     FRAME_REVOKED  /* name: a token */
 };
@@ -20,34 +21,33 @@ enum frame_kind {
 struct frame {
     atomic_uint refs;
     enum frame_kind kind;
-    uint64_t id;
-    struct slice name;  /* topic, filter or token */
-    struct slice chunk; /* the event as a chunk… */
-    struct slice event; /* …and the event alone, a part of it */
+    struct slice name;        /* topic, filter or token */
+    struct stream_message m;  /* FRAME_MESSAGE */
+    size_t event_len;         /* of m in a format, about */
+    pthread_mutex_t encoding; /* held by the one who encodes m */
+    _Atomic(struct frame_event *) events[STREAM_FORMAT_COUNT];
     char data[];
 };
 
 /* With one reference. m is a stored message, its topic that of `token` and
- * `thing`. `scratch` is the caller's, to work in. NULL: out of memory. */
-struct frame *frame_of_message(struct buffer *scratch,
-                               const struct link_message *m,
+ * `thing`; copied. NULL: out of memory. */
+struct frame *frame_of_message(const struct link_message *m,
                                struct slice token, struct slice thing);
 struct frame *frame_of_name(enum frame_kind kind, struct slice name);
 
 void frame_ref(struct frame *f);
 void frame_unref(struct frame *f);
 
-/* The event as streams of that framing are sent it. */
-static inline struct slice frame_bytes(const struct frame *f,
-                                       enum framing framing)
-{
-    return framing == FRAMING_CHUNKED ? f->chunk : f->event;
-}
+/* The message as streams of that format are sent it; encoded by the first who
+ * asks, for whom others wait. `scratch` is the caller's, to work in. false: out
+ * of memory. */
+bool frame_event(struct frame *f, const struct stream_format *format,
+                 struct buffer *scratch, struct slice *ret_event);
 
-/* What it costs to keep it. */
+/* What it costs to keep it, encoded in one format. */
 static inline size_t frame_size(const struct frame *f)
 {
-    return sizeof(*f) + f->name.len + f->chunk.len;
+    return sizeof(*f) + f->name.len + f->m.payload.len + f->event_len;
 }
 
 #endif

@@ -21,7 +21,6 @@ struct streams {
     atomic_bool stopping;
     atomic_uint callers; /* threads inside streams_adopt() or a callback */
     /* the link's thread */
-    struct buffer scratch;
     uint64_t last_id; /* of this connection */
 };
 
@@ -111,7 +110,6 @@ void streams_free(struct streams *s)
     subscriptions_free(s->env.subscriptions);
     stream_quota_free(s->env.quota);
     stream_shapes_free(s->env.shapes);
-    buffer_release(&s->scratch);
     free(s);
 }
 
@@ -165,7 +163,7 @@ static void on_stored(struct streams *s, const struct link_message *m)
         subscriptions_streamers(s->env.subscriptions, m->topic);
     if (streamers == 0)
         return;
-    struct frame *f = frame_of_message(&s->scratch, m, token, thing);
+    struct frame *f = frame_of_message(m, token, thing);
     if (f != NULL) {
         post(s, streamers, f);
         return;
@@ -292,7 +290,7 @@ static struct stream_start *make_start(int fd, const struct stream_opts *o)
     stream->fd = fd;
     start->stream = stream;
     start->plan = o->plan;
-    start->framing = o->framing;
+    start->format = o->format;
     start->is_local_plan = o->is_local_plan;
     start->has_cursor = o->has_cursor;
     start->cursor = o->cursor;

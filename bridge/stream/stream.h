@@ -15,7 +15,7 @@
 
 #include "base/config.h"
 #include "bridge/link/link.h"
-#include "bridge/stream/framing.h"
+#include "bridge/stream/format/stream_format.h"
 #include "store/store.h"
 
 struct streams;
@@ -45,7 +45,7 @@ struct stream_opts {
     const struct slice *things; /* things or MQTT filters below the token */
     size_t thing_count;         /* 1…64 */
     const struct plan *plan;    /* idle_timeout, retry_ms, keepalive */
-    enum framing framing;       /* as the response head says */
+    const struct stream_format *format; /* as the response head says */
     bool is_local_plan; /* `local`: status without retry, jitter ±20 % */
     bool has_cursor;    /* Last-Event-ID or ?last_event_id= was given */
     uint64_t cursor;    /* that id; else ignored */

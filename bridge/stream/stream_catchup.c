@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bridge/stream/format/sse.h"
 #include "bridge/stream/stream_private.h"
 
 #define STEP_BYTES 65536
@@ -46,14 +45,15 @@ static void put_start(struct stream *s, const struct stream_start *start)
 
     buffer_put_slice(&st->scratch, start->response_head);
     stream_mark(st, RUN_KEPT);
-    if (start->is_local_plan)
-        sse_put_start(&st->scratch, jittered(retry_ms), 0);
-    else
-        sse_put_start(&st->scratch, retry_ms, retry_ms);
-    stream_event(s, RUN_KEPT);
+    const struct stream_greeting greeting = {
+        .retry_ms = start->is_local_plan ? jittered(retry_ms) : retry_ms,
+        .status_retry_ms = start->is_local_plan ? 0 : retry_ms,
+    };
+    s->format->start(&st->scratch, &greeting);
+    stream_mark(st, RUN_KEPT);
     if (start->has_cursor && start->cursor > start->head) {
-        sse_put_gap(&st->scratch, start->cursor, start->head, start->head);
-        stream_event(s, RUN_KEPT);
+        s->format->gap(&st->scratch, start->cursor, start->head, start->head);
+        stream_mark(st, RUN_KEPT);
     }
 }
 
@@ -188,8 +188,8 @@ static bool put_gap(const struct view *v, struct stream *s)
     if (to <= s->position || to <= s->gap_told)
         return true;
     s->gap_told = to;
-    sse_put_gap(&v->st->scratch, s->position + 1, to, 0);
-    stream_event(s, RUN_KEPT);
+    s->format->gap(&v->st->scratch, s->position + 1, to, 0);
+    stream_mark(v->st, RUN_KEPT);
     return true;
 }
 
@@ -209,13 +209,17 @@ static bool make_catchup(struct stream *s)
 static void put_record(struct stream *s, const struct record *record)
 {
     const struct message *m = &record->m;
-    struct slice token, thing;
+    struct stream_message shown = {
+        .payload = m->payload,
+        .payload_class = (enum payload_class)m->payload_class,
+        .id = m->id,
+        .at_us = m->at_us,
+    };
 
-    if (!topic_split(m->topic, &token, &thing))
+    if (!topic_split(m->topic, &shown.token, &shown.thing))
         return;
-    sse_put_message(&s->streamer->scratch, token, thing, m->payload,
-                    (enum payload_class)m->payload_class, m->id, m->at_us);
-    stream_event(s, m->id);
+    s->format->message(&s->streamer->scratch, &shown);
+    stream_mark(s->streamer, m->id);
 }
 
 /* Puts events together until the step is over. DONE: all up to the head. */

@@ -118,7 +118,7 @@ static void drop_token(struct stream_index *x, struct index_token *t)
 /* ---- audiences ----------------------------------------------------------- */
 
 /* The filters with a NUL after each (MQTT has no NUL in names), then the
- * framing. */
+ * format. */
 static size_t key_len(const struct slice *filters, size_t count)
 {
     size_t len = 1;
@@ -129,19 +129,19 @@ static size_t key_len(const struct slice *filters, size_t count)
 }
 
 static void put_key(char *key, const struct slice *filters, size_t count,
-                    enum framing framing)
+                    const struct stream_format *format)
 {
     for (size_t i = 0; i < count; i++) {
         memcpy(key, filters[i].data, filters[i].len);
         key += filters[i].len;
         *key++ = 0;
     }
-    *key = (char)framing;
+    *key = (char)format->number;
 }
 
 static struct audience *find(struct stream_index *x,
                              const struct slice *filters, size_t count,
-                             enum framing framing)
+                             const struct stream_format *format)
 {
     char small[512];
     const size_t len = key_len(filters, count);
@@ -149,7 +149,7 @@ static struct audience *find(struct stream_index *x,
 
     if (key == NULL)
         return NULL;
-    put_key(key, filters, count, framing);
+    put_key(key, filters, count, format);
     struct name_node *n = name_table_find(&x->audiences, slice_of(key, len));
     if (key != small)
         free(key);
@@ -189,7 +189,7 @@ static void discard(struct stream_index *x, struct audience *a, size_t listed)
 
 static struct audience *add(struct stream_index *x, struct slice token,
                             const struct slice *filters, size_t count,
-                            enum framing framing)
+                            const struct stream_format *format)
 {
     const size_t len = key_len(filters, count);
     const size_t fixed =
@@ -203,11 +203,11 @@ static struct audience *add(struct stream_index *x, struct slice token,
         free(a);
         return NULL;
     }
-    a->framing = framing;
+    a->format = format;
     LIST_INSERT_HEAD(&a->token->audiences, a, in_token);
     LIST_INIT(&a->streams);
     char *key = (char *)a + fixed;
-    put_key(key, filters, count, framing);
+    put_key(key, filters, count, format);
     a->node.name = slice_of(key, len);
     a->filter_count = count;
     for (size_t i = 0; i < count; i++) {
@@ -225,12 +225,12 @@ static struct audience *add(struct stream_index *x, struct slice token,
 
 struct audience *stream_index_enter(struct stream_index *x, struct slice token,
                                     const struct slice *filters, size_t count,
-                                    enum framing framing)
+                                    const struct stream_format *format)
 {
-    struct audience *a = find(x, filters, count, framing);
+    struct audience *a = find(x, filters, count, format);
 
     if (a == NULL)
-        a = add(x, token, filters, count, framing);
+        a = add(x, token, filters, count, format);
     if (a != NULL)
         a->refs++;
     return a;

@@ -1,6 +1,6 @@
 /* Which of a streamer's streams are given a message.
  *
- * Streams that follow the same set of filters in the same framing form one
+ * Streams that follow the same set of filters in the same format form one
  * audience: they are given the same bytes, so these are put together once per
  * turn for all of them. An exact filter is found by its topic, wildcard filters
  * by a tree (base/subscription_index.h): a topic costs what its levels and the
@@ -14,7 +14,7 @@
 #include <sys/queue.h>
 
 #include "base/subscription_index.h"
-#include "bridge/stream/framing.h"
+#include "bridge/stream/format/stream_format.h"
 #include "bridge/stream/name_table.h"
 #include "bridge/stream/stream_output.h"
 #include "store/read/catchup.h"
@@ -38,7 +38,7 @@ struct audience {
     struct name_node node; /* first: a node is its audience */
     unsigned refs;
     struct index_token *token;
-    enum framing framing;
+    const struct stream_format *format;
     LIST_ENTRY(audience) in_token;
     uint64_t visit; /* the index's */
     /* The rest is the streamer's. */
@@ -86,13 +86,13 @@ void stream_index_release(struct stream_index *x); /* no audience left */
 size_t stream_filters_normalize(struct slice *filters, size_t count);
 
 /* The audience of these filters (normalized, valid, all of token `token`,
- * 1…STREAM_FILTERS_MAX) in that framing, made when there is none, with one
+ * 1…STREAM_FILTERS_MAX) in that format, made when there is none, with one
  * reference more.
  * refs is 1 when it is new. Everything is copied. NULL: out of memory, or more
  * shapes of a token than FILTER_SHAPES_MAX: stream_shapes.h keeps them below. */
 struct audience *stream_index_enter(struct stream_index *x, struct slice token,
                                     const struct slice *filters, size_t count,
-                                    enum framing framing);
+                                    const struct stream_format *format);
 /* Gives a reference back; the last one frees the audience. */
 void stream_index_leave(struct stream_index *x, struct audience *a);
 

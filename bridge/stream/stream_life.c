@@ -57,7 +57,7 @@ static bool enter_audience(struct stream *s, const struct stream_start *start)
     struct streamer *st = s->streamer;
     struct audience *a =
         stream_index_enter(&st->index, start->token, start->filters,
-                           start->filter_count, start->framing);
+                           start->filter_count, start->format);
 
     if (a == NULL)
         return false;
@@ -78,7 +78,7 @@ void stream_begin(struct streamer *st, struct stream_start *start)
     s->streamer = st;
     s->start = start;
     s->plan = start->plan;
-    s->framing = (uint8_t)start->framing;
+    s->format = start->format;
     s->state = STREAM_CATCHUP;
     s->position = start->has_cursor && start->cursor <= start->head
                       ? start->cursor
@@ -145,7 +145,17 @@ void streamer_reap(struct streamer *st)
         reap(st, s);
 }
 
-void stream_close(struct stream *s)
+static bool say_goodbye(struct stream *s, enum stream_end why)
+{
+    struct streamer *st = s->streamer;
+
+    stream_clear_scratch(st);
+    s->format->bye(&st->scratch, why);
+    stream_mark(st, RUN_KEPT);
+    return stream_send_last(s);
+}
+
+void stream_close(struct stream *s, enum stream_end why)
 {
     if (s->state != STREAM_CATCHUP && s->state != STREAM_LIVE)
         return;
@@ -153,6 +163,8 @@ void stream_close(struct stream *s)
         stream_drop(s);
         return;
     }
+    if (!say_goodbye(s, why))
+        return;
     leave(s);
     s->state = STREAM_CLOSING;
     s->until_ms = s->streamer->now_ms + CLOSING_MS;
@@ -160,22 +172,7 @@ void stream_close(struct stream *s)
         stream_send_fin(s);
 }
 
-void stream_finish(struct stream *s)
-{
-    struct streamer *st = s->streamer;
-    const bool is_open = s->state == STREAM_CATCHUP || s->state == STREAM_LIVE;
-
-    if (is_open && s->start == NULL && s->framing == FRAMING_CHUNKED) {
-        stream_clear_scratch(st);
-        buffer_put_str(&st->scratch, CHUNK_LAST);
-        stream_mark(st, RUN_KEPT);
-        if (!stream_send_last(s))
-            return;
-    }
-    stream_close(s);
-}
-
-static void finish_audience(struct audience *a)
+static void close_audience(struct audience *a)
 {
     struct stream *s, *next;
     uint64_t position;
@@ -184,7 +181,7 @@ static void finish_audience(struct audience *a)
     for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
         next = LIST_NEXT(s, in_audience);
         output_cut(&s->output, &position);
-        stream_finish(s);
+        stream_close(s, STREAM_END_REVOKED);
     }
 }
 
@@ -201,7 +198,7 @@ void stream_close_token(struct streamer *st, struct slice token)
     /* The last audience takes the token's entry with it: look it up anew. */
     while ((k = stream_index_token(&st->index, token)) != NULL) {
         a = LIST_FIRST(&k->audiences);
-        finish_audience(a);
+        close_audience(a);
         streamer_reap(st);
         leave_audience(st, a);
     }

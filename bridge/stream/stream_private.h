@@ -34,7 +34,7 @@ struct stream_start {
     struct stream *stream;
     struct slice token;
     const struct plan *plan;
-    enum framing framing;
+    const struct stream_format *format;
     bool is_local_plan, has_cursor;
     uint64_t cursor, head;
     struct slice response_head;
@@ -60,6 +60,7 @@ struct stream {
     struct streamer *streamer;
     struct audience *audience; /* NULL from CLOSING on */
     const struct plan *plan;
+    const struct stream_format *format;
     struct stream_start *start;        /* NULL once the first bytes are made */
     struct catchup *catchup;           /* only while it reads the log */
     struct stream_shapes_hold *shapes; /* NULL: its filters have none */
@@ -68,7 +69,6 @@ struct stream {
     int fd;
     uint8_t state;      /* enum stream_state */
     uint8_t queue;      /* enum stream_queue */
-    uint8_t framing;    /* enum framing */
     bool half_closed;   /* the reader has sent FIN; it may still be reading */
     bool failed;        /* the store could not be read: try again */
     uint32_t discarded; /* bytes the reader has sent us */
@@ -154,11 +154,9 @@ void streamer_relieve(struct streamer *st);
 
 /* ---- stream_life.c */
 void stream_begin(struct streamer *st, struct stream_start *start);
-/* The end: of the answer, which was all there is to say; and at an event's end,
- * because we must go, so that the reader comes back (the answer is cut off,
- * where its framing can show that). At once: stream_drop(). */
-void stream_finish(struct stream *s);
-void stream_close(struct stream *s);
+/* The end: the reader is sent what it is owed, goodbye in its format, and FIN.
+ * At once: stream_drop(). */
+void stream_close(struct stream *s, enum stream_end why);
 /* Frees what was dropped. */
 void streamer_reap(struct streamer *st);
 /* Finishes every stream of that token, and reaps. */
@@ -177,12 +175,9 @@ bool stream_send_scratch(struct stream *s);
 bool stream_send_last(struct stream *s);
 /* Notes that st->scratch holds one more piece that is not to be cut. */
 void stream_mark(struct streamer *st, uint64_t id);
-/* What was put into st->scratch since the last mark is one event for s, which
- * goes into a chunk where s has chunks. */
-void stream_event(struct stream *s, uint64_t id);
 /* Empties st->scratch. */
 void stream_clear_scratch(struct streamer *st);
-bool stream_comment(struct stream *s); /* false: gone */
+bool stream_ping(struct stream *s); /* false: gone */
 /* Sends of `run` what lies after s->position; s may be gone afterwards. */
 void stream_deliver(struct stream *s, struct run *run);
 

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "bridge/stream/format/sse.h"
 #include "bridge/stream/stream_private.h"
 
 #define READS_PER_TURN 4
@@ -44,17 +43,6 @@ void stream_mark(struct streamer *st, uint64_t id)
         st->mark_cap = cap;
     }
     st->marks[st->mark_count++] = (struct run_mark){id, st->scratch.len};
-}
-
-void stream_event(struct stream *s, uint64_t id)
-{
-    struct streamer *st = s->streamer;
-    const size_t start =
-        st->mark_count == 0 ? 0 : st->marks[st->mark_count - 1].end;
-
-    if (s->framing == FRAMING_CHUNKED)
-        chunk_wrap(&st->scratch, start);
-    stream_mark(st, id);
 }
 
 void stream_clear_scratch(struct streamer *st)
@@ -142,13 +130,13 @@ bool stream_send_last(struct stream *s)
     return send_scratch(s, MSG_MORE);
 }
 
-bool stream_comment(struct stream *s)
+bool stream_ping(struct stream *s)
 {
     struct streamer *st = s->streamer;
 
     stream_clear_scratch(st);
-    buffer_put_str(&st->scratch, SSE_COMMENT);
-    stream_event(s, RUN_KEPT);
+    s->format->ping(&st->scratch);
+    stream_mark(st, RUN_KEPT);
     return stream_send_scratch(s);
 }
 
@@ -232,7 +220,7 @@ static void on_half_closed(struct stream *s)
     stream_watch(s);
     if (s->state != STREAM_CLOSING && s->start == NULL &&
         output_empty(&s->output))
-        stream_comment(s);
+        stream_ping(s);
 }
 
 /* EventSource sends nothing; whatever comes is not for us. */

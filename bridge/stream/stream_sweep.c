@@ -5,7 +5,6 @@
 #include <poll.h>
 
 #include "base/log.h"
-#include "bridge/stream/format/sse.h"
 #include "bridge/stream/stream_private.h"
 
 #define TEND_SWEEPS 2      /* of half a second: the once-a-second work */
@@ -24,10 +23,10 @@ static void expire(struct stream *s)
         return;
     }
     stream_clear_scratch(st);
-    sse_put_expired(&st->scratch);
-    stream_event(s, RUN_KEPT);
+    s->format->expired(&st->scratch);
+    stream_mark(st, RUN_KEPT);
     if (stream_send_scratch(s))
-        stream_finish(s);
+        stream_close(s, STREAM_END_IDLE);
 }
 
 /* A reader that has sent FIN and is really gone has answered the last byte with
@@ -56,7 +55,7 @@ static void sweep_open(struct stream *s)
         expire(s);
     else if (quiet && (is_past(now_ms, s->sent_at_ms, s->plan->keepalive) ||
                        (s->half_closed && now_ms - s->sent_at_ms >= PROBE_MS)))
-        stream_comment(s);
+        stream_ping(s);
 }
 
 static void sweep(struct stream *s)
@@ -126,7 +125,7 @@ static void end_wave(struct streamer *st)
         if (s->state != STREAM_CATCHUP && s->state != STREAM_LIVE)
             continue;
         output_cut(&s->output, &position);
-        stream_close(s);
+        stream_close(s, STREAM_END_SHUTDOWN);
         most--;
     }
 }

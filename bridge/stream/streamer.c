@@ -109,9 +109,9 @@ static void audience_to_catchup(struct streamer *st, struct audience *a)
 
 struct delivery {
     struct streamer *st;
-    const struct frame *frame;
-    struct run *runs[FRAMING_CLOSE + 1]; /* LARGE_EVENT: the ones for all
-                                            audiences of a framing */
+    struct frame *frame;
+    struct run *runs[STREAM_FORMAT_COUNT]; /* LARGE_EVENT: the ones for all
+                                              audiences of a format */
 };
 
 static void touch(struct streamer *st, struct audience *a, struct run *run)
@@ -124,31 +124,37 @@ static void touch(struct streamer *st, struct audience *a, struct run *run)
 static void give(void *arg, struct audience *a)
 {
     const struct delivery *d = arg;
+    struct slice event;
 
     if (a->live == 0)
         return;
     if (a->run == NULL)
         touch(d->st, a, run_new(&d->st->held));
-    const struct slice bytes = frame_bytes(d->frame, a->framing);
-    d->st->copied += bytes.len;
-    if (a->run == NULL || !run_append(a->run, d->frame->id, bytes))
+    if (a->run != NULL &&
+        frame_event(d->frame, a->format, &d->st->scratch, &event) &&
+        run_append(a->run, d->frame->m.id, event))
+        d->st->copied += event.len;
+    else
         audience_to_catchup(d->st, a);
 }
 
 /* Made for the first audience that wants it. NULL: out of memory. */
-static struct run *large_run(struct delivery *d, enum framing framing)
+static struct run *large_run(struct delivery *d,
+                             const struct stream_format *format)
 {
-    struct run *run = d->runs[framing];
+    struct run *run = d->runs[format->number];
+    struct slice event;
 
     if (run != NULL)
         return run;
     run = run_new(&d->st->held);
     if (run == NULL ||
-        !run_append(run, d->frame->id, frame_bytes(d->frame, framing))) {
+        !frame_event(d->frame, format, &d->st->scratch, &event) ||
+        !run_append(run, d->frame->m.id, event)) {
         run_unref(run);
         return NULL;
     }
-    d->runs[framing] = run;
+    d->runs[format->number] = run;
     return run;
 }
 
@@ -158,7 +164,7 @@ static void give_large(void *arg, struct audience *a)
 
     if (a->live == 0)
         return;
-    struct run *run = large_run(d, a->framing);
+    struct run *run = large_run(d, a->format);
     if (run == NULL)
         audience_to_catchup(d->st, a);
     else
@@ -167,33 +173,33 @@ static void give_large(void *arg, struct audience *a)
 
 static bool is_small(const struct frame *f)
 {
-    return f->kind == FRAME_MESSAGE && f->chunk.len < LARGE_EVENT;
+    return f->kind == FRAME_MESSAGE && f->event_len < LARGE_EVENT;
 }
 
-static void take_small(struct streamer *st, const struct frame *f)
+static void take_small(struct streamer *st, struct frame *f)
 {
     struct delivery d = {.st = st, .frame = f};
 
-    st->last_id = f->id;
+    st->last_id = f->m.id;
     stream_index_match(&st->index, f->name, give, &d);
 }
 
-static void take_large(struct streamer *st, const struct frame *f)
+static void take_large(struct streamer *st, struct frame *f)
 {
     struct delivery d = {.st = st, .frame = f};
 
     flush_touched(st);
-    st->last_id = f->id;
+    st->last_id = f->m.id;
     stream_index_match(&st->index, f->name, give_large, &d);
     flush_touched(st);
-    for (int i = FRAMING_CHUNKED; i <= FRAMING_CLOSE; i++)
+    for (size_t i = 0; i < STREAM_FORMAT_COUNT; i++)
         run_unref(d.runs[i]);
 }
 
 /* Events are copied to each audience's run, so that a socket gets all of a turn
  * in one piece. What a client can make us hold that way is bounded: large ones
  * are not copied, and small ones are sent before they become too many. */
-static void take_message(struct streamer *st, const struct frame *f)
+static void take_message(struct streamer *st, struct frame *f)
 {
     if (!is_small(f)) {
         take_large(st, f);
@@ -224,7 +230,7 @@ static bool take_in(struct streamer *st, const struct run *run)
     return run->count > before;
 }
 
-static void take_frame(struct streamer *st, const struct frame *f)
+static void take_frame(struct streamer *st, struct frame *f)
 {
     switch (f->kind) {
     case FRAME_MESSAGE: take_message(st, f); break;

@@ -101,9 +101,9 @@ static const char *const stream_headers[] = {
     NULL,
 };
 
-static enum framing framing_of(const struct call *c)
+static const struct stream_format *format_of(const struct call *c)
 {
-    return http_takes_chunks(c->q) ? FRAMING_CHUNKED : FRAMING_CLOSE;
+    return http_takes_chunks(c->q) ? &sse_chunked : &sse_until_close;
 }
 
 static void put_response_head(struct buffer *b, const struct call *c)
@@ -117,11 +117,11 @@ static void put_response_head(struct buffer *b, const struct call *c)
     buffer_put_str(b, "X-RateLimit-Remaining: ");
     buffer_put_u64(b, shown_remaining(c->remaining));
     buffer_put_str(b, "\r\n");
-    if (framing_of(c) == FRAMING_CHUNKED)
+    if (format_of(c) == &sse_chunked)
         put_header(b, "Transfer-Encoding", "chunked");
     /* The connection ends with a chunked stream, too, but to say so here would
      * make undici (fetch() of Node.js) take a cut off stream for a whole one. */
-    if (framing_of(c) == FRAMING_CLOSE || http_method(c->q) == HTTP_HEAD)
+    if (format_of(c) == &sse_until_close || http_method(c->q) == HTTP_HEAD)
         put_header(b, "Connection", "close");
     buffer_put_str(b, "\r\n");
 }
@@ -154,7 +154,7 @@ static enum http_next hand_over(struct call *c, const struct wish *w,
         .things = w->things,
         .thing_count = w->count,
         .plan = plan,
-        .framing = framing_of(c),
+        .format = format_of(c),
         .is_local_plan = strcmp(plan->name, "local") == 0,
         .has_cursor = w->has_cursor,
         .cursor = w->cursor,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/stream/format/chunk.h"
 #include "store/message_json.h"
 
 /* The first CR or LF in p…end; `end`: none. */
@@ -125,3 +126,96 @@ void sse_put_expired(struct buffer *b)
     json_object_end(&w);
     buffer_put_str(b, "\n\n");
 }
+
+/* ---- formats ------------------------------------------------------------- */
+
+static void put_message(struct buffer *b, const struct stream_message *m)
+{
+    sse_put_message(b, m->token, m->thing, m->payload, m->payload_class, m->id,
+                    m->at_us);
+}
+
+static void put_start(struct buffer *b, const struct stream_greeting *g)
+{
+    sse_put_start(b, g->retry_ms, g->status_retry_ms);
+}
+
+static void put_ping(struct buffer *b)
+{
+    buffer_put_str(b, SSE_COMMENT);
+}
+
+static void put_no_bye(struct buffer *b, enum stream_end why)
+{
+    (void)b;
+    (void)why;
+}
+
+const struct stream_format sse_until_close = {
+    .number = STREAM_FORMAT_SSE_UNTIL_CLOSE,
+    .start = put_start,
+    .message = put_message,
+    .gap = sse_put_gap,
+    .ping = put_ping,
+    .expired = sse_put_expired,
+    .bye = put_no_bye,
+};
+
+static void chunk_start(struct buffer *b, const struct stream_greeting *g)
+{
+    const size_t start = b->len;
+
+    put_start(b, g);
+    chunk_wrap(b, start);
+}
+
+static void chunk_message(struct buffer *b, const struct stream_message *m)
+{
+    const size_t start = b->len;
+
+    put_message(b, m);
+    chunk_wrap(b, start);
+}
+
+static void chunk_gap(struct buffer *b, uint64_t from, uint64_t to,
+                      uint64_t cursor_id)
+{
+    const size_t start = b->len;
+
+    sse_put_gap(b, from, to, cursor_id);
+    chunk_wrap(b, start);
+}
+
+static void chunk_ping(struct buffer *b)
+{
+    const size_t start = b->len;
+
+    put_ping(b);
+    chunk_wrap(b, start);
+}
+
+static void chunk_expired(struct buffer *b)
+{
+    const size_t start = b->len;
+
+    sse_put_expired(b);
+    chunk_wrap(b, start);
+}
+
+/* Without the last chunk where the reader is to come back: after it
+ * r3labs/sse and @microsoft/fetch-event-source would not. */
+static void chunk_bye(struct buffer *b, enum stream_end why)
+{
+    if (why != STREAM_END_SHUTDOWN)
+        buffer_put_str(b, CHUNK_LAST);
+}
+
+const struct stream_format sse_chunked = {
+    .number = STREAM_FORMAT_SSE_CHUNKED,
+    .start = chunk_start,
+    .message = chunk_message,
+    .gap = chunk_gap,
+    .ping = chunk_ping,
+    .expired = chunk_expired,
+    .bye = chunk_bye,
+};

@@ -1,12 +1,14 @@
 /* Server-Sent Events as text (WHATWG HTML §9.2.6). Pure: appends whole events
  * to a buffer, which tells of a failed allocation. Nothing that comes from
  * outside can end a line early: names of events are ours, everything else goes
- * through JSON strings or is split into `data:` lines. */
+ * through JSON strings or is split into `data:` lines.
+ *
+ * Two formats: sse_chunked for HTTP/1.1 (chunk.h), and sse_until_close for
+ * HTTP/1.0, which nginx as a proxy speaks unless told otherwise. */
 #ifndef CONFAB_BRIDGE_STREAM_FORMAT_SSE_H
 #define CONFAB_BRIDGE_STREAM_FORMAT_SSE_H
 
-#include "base/buffer.h"
-#include "store/message.h"
+#include "bridge/stream/format/stream_format.h"
 
 /* Keeps proxies from giving up; no client sees it. */
 #define SSE_COMMENT ": keepalive\n\n"

@@ -199,11 +199,11 @@ static inline struct command say(const char *topic, const char *payload)
 }
 
 /* How the readers of the tests that run now have their streams. */
-static enum framing framing = FRAMING_CHUNKED;
+static const struct stream_format *format = &sse_chunked;
 
 struct reader {
     int fd;
-    enum framing framing;
+    const struct stream_format *format;
     struct buffer raw; /* not taken out of its chunk yet */
     struct buffer got; /* without chunks */
     size_t checked;    /* bytes of `got` that were expected */
@@ -226,7 +226,7 @@ static inline bool adopt(struct reader *r, const struct stream_opts *opts)
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds),
                      0);
-    *r = (struct reader){.fd = fds[0], .framing = opts->framing};
+    *r = (struct reader){.fd = fds[0], .format = opts->format};
     if (streams_adopt(streams, fds[1], opts) == STREAMS_ADOPTED)
         return true;
     close(fds[0]);
@@ -244,7 +244,7 @@ static inline struct stream_opts options(const char *plan, const char *things)
         .things = list,
         .plan = writing_plan(&w, plan),
         .head = head(),
-        .framing = framing,
+        .format = format,
         .response_head = slice_str(HEAD),
     };
 
@@ -296,7 +296,7 @@ static inline void take_raw(struct reader *r)
 {
     size_t plain = r->raw.len;
 
-    if (r->framing == FRAMING_CHUNKED)
+    if (r->format == &sse_chunked)
         plain = r->got.len > 0              ? 0
                 : r->raw.len < strlen(HEAD) ? 0
                                             : strlen(HEAD);
@@ -304,7 +304,7 @@ static inline void take_raw(struct reader *r)
         buffer_put(&r->got, r->raw.data, plain);
         drop_raw(r, plain);
     }
-    while (r->framing == FRAMING_CHUNKED && r->got.len > 0 && take_chunk(r))
+    while (r->format == &sse_chunked && r->got.len > 0 && take_chunk(r))
         ;
 }
 
@@ -358,7 +358,7 @@ static inline void expect_nothing(struct reader *r, int64_t us)
 /* The server said that this was all, as far as the framing can say so. */
 static inline void expect_complete(const struct reader *r)
 {
-    assert_int_equal(r->complete, r->framing == FRAMING_CHUNKED);
+    assert_int_equal(r->complete, r->format == &sse_chunked);
     assert_int_equal(r->raw.len, 0);
 }
 
@@ -414,21 +414,22 @@ static inline void wait_for_count(size_t count)
 
 /* The tests with streams in chunks, then in HTTP/1.0's way. FRAMING in the
  * environment picks one of them: ctest runs both at the same time. */
-static inline int run_in_framing(enum framing which, const char *name,
+static inline int run_in_framing(const struct stream_format *which,
+                                 const char *name,
                                  const struct CMUnitTest *tests, size_t count)
 {
     const char *only = getenv("FRAMING");
 
     if (only != NULL && strcmp(only, name) != 0)
         return 0;
-    framing = which;
+    format = which;
     return _cmocka_run_group_tests(name, tests, count, NULL, NULL);
 }
 
 #define RUN_IN_BOTH_FRAMINGS(tests)                                           \
-    (run_in_framing(FRAMING_CHUNKED, "chunked", tests,                        \
+    (run_in_framing(&sse_chunked, "chunked", tests,                           \
                     sizeof(tests) / sizeof((tests)[0])) +                     \
-     run_in_framing(FRAMING_CLOSE, "until_close", tests,                      \
+     run_in_framing(&sse_until_close, "until_close", tests,                   \
                     sizeof(tests) / sizeof((tests)[0])))
 
 static inline void listen_to(struct reader *r, const char *things)

@@ -20,7 +20,7 @@ static struct audience *enter(struct stream_index *x, const char *token,
     }
     n = stream_filters_normalize(filters, n);
     struct audience *a =
-        stream_index_enter(x, slice_str(token), filters, n, FRAMING_CHUNKED);
+        stream_index_enter(x, slice_str(token), filters, n, &sse_chunked);
     assert_non_null(a);
     return a;
 }
@@ -197,8 +197,8 @@ static void thousands_of_patterns_cost_what_their_shapes_cost(void **state)
         }
         const size_t n = stream_filters_normalize(filters, FILTERS_EACH);
         assert_int_equal(n, FILTERS_EACH);
-        crowd[i] = stream_index_enter(&x, slice_str("t"), filters, n,
-                                      FRAMING_CHUNKED);
+        crowd[i] =
+            stream_index_enter(&x, slice_str("t"), filters, n, &sse_chunked);
         assert_non_null(crowd[i]);
     }
     /* matches all 64 filters of one stream, and is given to it once */

@@ -394,20 +394,20 @@ static void put_event(char *text, size_t size, const struct command *c,
 }
 
 /* Byte for byte, what was stored before and what comes live. */
-static void on_the_wire(enum framing wire, const char *start)
+static void on_the_wire(const struct stream_format *wire, const char *start)
 {
     char text[512];
     struct stream_opts o = options("paid", "a");
     const struct command before = say("tok/a", "{}");
     struct reader r;
 
-    o.framing = wire;
+    o.format = wire;
     assert_true(adopt(&r, &o));
     expect_raw(&r, start);
-    put_event(text, sizeof(text), &before, wire == FRAMING_CHUNKED);
+    put_event(text, sizeof(text), &before, wire == &sse_chunked);
     expect_raw(&r, text);
     const struct command live = say("tok/a", "{}");
-    put_event(text, sizeof(text), &live, wire == FRAMING_CHUNKED);
+    put_event(text, sizeof(text), &live, wire == &sse_chunked);
     expect_raw(&r, text);
     hang_up(&r);
 }
@@ -415,13 +415,13 @@ static void on_the_wire(enum framing wire, const char *start)
 static void an_event_is_a_chunk_of_its_own(void **state)
 {
     (void)state;
-    on_the_wire(FRAMING_CHUNKED, HEAD "2a\r\n" CONNECTED "\r\n");
+    on_the_wire(&sse_chunked, HEAD "2a\r\n" CONNECTED "\r\n");
 }
 
 static void without_chunks_the_body_is_the_events(void **state)
 {
     (void)state;
-    on_the_wire(FRAMING_CLOSE, HEAD CONNECTED);
+    on_the_wire(&sse_until_close, HEAD CONNECTED);
 }
 
 /* Readers of both kinds side by side; a large event is not copied for each. */
@@ -435,7 +435,7 @@ static void both_framings_get_the_same_events(void **state)
     (void)state;
     memset(large, 'x', sizeof(large) - 1);
     for (int i = 0; i < 4; i++) {
-        o.framing = i % 2 == 0 ? FRAMING_CHUNKED : FRAMING_CLOSE;
+        o.format = i % 2 == 0 ? &sse_chunked : &sse_until_close;
         assert_true(adopt(&readers[i], &o));
         expect(&readers[i], HEAD CONNECTED);
     }

@@ -1,4 +1,4 @@
-#include "bridge/stream/framing.h"
+#include "bridge/stream/format/chunk.h"
 
 #include <assert.h>
 #include <string.h>
@@ -19,21 +19,20 @@ static const char *write_head(char head[HEAD_MAX], size_t len)
     return at;
 }
 
-size_t chunk_wrap(struct buffer *b, size_t start)
+void chunk_wrap(struct buffer *b, size_t start)
 {
     char text[HEAD_MAX];
 
     if (!buffer_ok(b))
-        return 0;
+        return;
     const size_t len = b->len - start;
     assert(len > 0); /* an empty chunk is the last one */
     const char *head = write_head(text, len);
     const size_t head_len = (size_t)(text + HEAD_MAX - head);
-    if (!buffer_reserve(b, head_len + CHUNK_TAIL))
-        return 0;
+    if (!buffer_reserve(b, head_len + sizeof("\r\n")))
+        return;
     memmove(b->data + start + head_len, b->data + start, len);
     memcpy(b->data + start, head, head_len);
     b->len += head_len;
-    buffer_put(b, "\r\n", CHUNK_TAIL);
-    return head_len;
+    buffer_put_str(b, "\r\n");
 }
