@@ -58,6 +58,7 @@ struct plan {
 struct config {
     char http_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:8080 */
     uint64_t http_workers;              /* 0: one per core */
+    uint64_t http_streamers;            /* 0: one per core, but for one */
     uint64_t http_idle_timeout, http_header_timeout; /* s */
     uint64_t http_body_timeout, http_write_timeout;  /* s */
     char mqtt_listen[CONFIG_VALUE_MAX];     /* default 127.0.0.1:1883 */

@@ -131,7 +131,8 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
     f->reads = reads_new();
     f->health = health_new(f);
     f->creations = creations_new(opts->config->tokens_create_per_hour);
-    f->streams = streams_start(opts->config, opts->store, opts->budget, 0);
+    f->streams = streams_start(opts->config, opts->store, opts->budget,
+                               (unsigned)opts->config->http_streamers);
     handler.arg = f;
     if (f->reads == NULL || f->health == NULL || f->creations == NULL ||
         f->streams == NULL || !start_link(b, opts->data_dir) ||

@@ -22,7 +22,7 @@ struct streams;
 
 struct connection_budget;
 
-/* Starts the streamer threads (0: one per core). Each stream holds a place in
+/* Starts the streamer threads (0: one per core, but for one). Each stream holds a place in
  * `budget` (borrowed; NULL: not counted). Owns the link's callbacks through
  * streams_link_opts(). NULL: out of memory or threads. */
 struct streams *streams_start(const struct config *config, struct store *store,
