@@ -8,6 +8,9 @@
 
 #include "store/session.h"
 
+struct clock_steps;   /* store/env/wall_clock.h */
+struct repeat_bounds; /* store/write/repeat.h */
+
 #define OPERATION_MAX 64    /* bytes of an operation id */
 #define IDEMPOTENCY_MAX 256 /* of an Idempotency-Key */
 
@@ -61,6 +64,14 @@ enum command_kind {
                              store/write/erase.h */
     COMMAND_THING_PURGE,  /* topic: removes a part of the messages it has now,
                              at last, when none came since, the thing */
+    /* What the writer proposes by itself, with explicit bounds: */
+    COMMAND_SETTINGS,       /* settings: the plans and access that hold now */
+    COMMAND_CLOCK_STEPS,    /* steps: the clock was set back */
+    COMMAND_SESSION_LOST,   /* mark: its connection ended with the process */
+    COMMAND_SESSION_EXPIRE, /* mark: it is over; removes some of its rows */
+    COMMAND_HIDDEN_DELETE,  /* deletes some of what trims have hidden */
+    COMMAND_ERASE_STEP,     /* topic: goes on removing that thing or token */
+    COMMAND_ANSWERS_FORGET, /* forget: operation ids, Idempotency-Keys */
     COMMAND_KIND_COUNT
 };
 
@@ -101,7 +112,10 @@ struct command {
     struct session_open *open;       /* SESSION_OPEN */
     const struct session_save *save; /* SESSION_SAVE */
     const struct group_save *group;  /* GROUP_SAVE */
-    struct session_mark mark;        /* APPEND */
+    struct session_mark mark;        /* APPEND, SESSION_LOST, _EXPIRE */
+    struct slice settings;           /* SETTINGS: the row of `meta` */
+    const struct clock_steps *steps; /* CLOCK_STEPS */
+    const struct repeat_bounds *forget; /* ANSWERS_FORGET */
     /* Commands of one commit that follow each other and share this function
      * come together, n of them (≥ 1) in order; c[] is borrowed. */
     void (*done)(struct command **c, size_t n);

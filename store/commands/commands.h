@@ -17,5 +17,12 @@ extern const struct command_type group_save_command;
 extern const struct command_type token_set_command;
 extern const struct command_type token_delete_command;
 extern const struct command_type thing_purge_command;
+extern const struct command_type settings_command;
+extern const struct command_type clock_steps_command;
+extern const struct command_type session_lost_command;
+extern const struct command_type session_expire_command;
+extern const struct command_type hidden_delete_command;
+extern const struct command_type erase_step_command;
+extern const struct command_type answers_forget_command;
 
 #endif

@@ -6,7 +6,7 @@ static enum store_err event_apply(struct transaction *t, struct command *c)
         c->result = RESULT_INVALID;
         return STORE_OK;
     }
-    c->message->at_us = c->at_us = t->now_us;
+    c->message->at_us = c->at_us = t->in.now_us;
     batch_add(t->batch, message_ref(c->message));
     t->events++;
     return STORE_OK;

@@ -107,7 +107,14 @@ static enum store_err group_save_apply(struct transaction *t,
     return err == STORE_OK && !s->adds ? forget_given(t, s) : err;
 }
 
+static void group_save_decide(struct transaction *t, const struct command *c)
+{
+    if (c->group->id_count > 0)
+        admission_measure_upkeep(t, ID_COST * (uint64_t)c->group->id_count);
+}
+
 const struct command_type group_save_command = {
     .name = "group_save",
+    .decide = group_save_decide,
     .apply = group_save_apply,
 };

@@ -43,7 +43,7 @@ static void tell_remaining(const struct transaction *t, struct command *c,
 {
     c->remaining = UINT64_MAX;
     if (token != NULL && !c->uncharged)
-        c->remaining = writes_left(token->plan, &token->usage, t->now_us);
+        c->remaining = writes_left(token->plan, &token->usage, t->in.now_us);
 }
 
 static enum command_result token_verdict(const struct transaction *t,
@@ -53,8 +53,7 @@ static enum command_result token_verdict(const struct transaction *t,
         return RESULT_OK;
     if (token->revoked_us != 0)
         return RESULT_REVOKED;
-    if ((!token->exists || token->implied) &&
-        t->config->tokens_access != ACCESS_OPEN)
+    if ((!token->exists || token->implied) && !t->settings.open)
         return RESULT_UNKNOWN_TOKEN;
     return RESULT_OK;
 }
@@ -86,7 +85,7 @@ static enum command_result limits_verdict(struct transaction *t,
         return RESULT_TOO_LARGE;
     if (to->token != NULL && !c->uncharged) {
         const enum command_result r =
-            plan_verdict(to->token->plan, &to->token->usage, t->now_us,
+            plan_verdict(to->token->plan, &to->token->usage, t->in.now_us,
                          &weight);
         if (r != RESULT_OK)
             return r;
@@ -114,8 +113,8 @@ static enum store_err idempotency_find(struct transaction *t,
     if (c->idempotency.len == 0)
         return STORE_OK;
     const enum store_err err =
-        repeat_find(t->e, t->txn, REPEAT_IDEMPOTENCY,
-                    slice_of(hash, IDEMPOTENCY_HASH), &t->clock, &first);
+        repeat_find(t, REPEAT_IDEMPOTENCY, slice_of(hash, IDEMPOTENCY_HASH),
+                    &first);
     if (err != STORE_OK)
         return err == STORE_NOTFOUND ? STORE_OK : err;
     if (is_of_dead_token(&first, token))
@@ -183,7 +182,7 @@ static enum store_err imply_token(struct transaction *t, struct token *token)
     const struct token_row row = {
         .token = slice_of(token->name, token->name_len),
         .plan = slice_str(token->plan->name),
-        .created_us = t->now_us,
+        .created_us = t->in.now_us,
         .implied = true,
         .since_id = t->head,
     };
@@ -209,7 +208,7 @@ static enum store_err charge(struct transaction *t, const struct command *c,
             to->payer->usage.things++;
     }
     if (token != NULL && !c->uncharged)
-        count_write(&token->usage, t->now_us, c->window_start_us);
+        count_write(&token->usage, t->in.now_us, c->window_start_us);
     return STORE_OK;
 }
 
@@ -223,15 +222,15 @@ static void number(struct transaction *t, struct command *c,
     m->seq = c->seq = row->last_seq + 1;
     /* Never decreasing within a thing, even when the clock is set back. */
     const int64_t last_us =
-        clock_steps_correct(&t->clock.steps, row->last_id, row->last_at_us);
-    m->at_us = c->at_us = t->now_us > last_us ? t->now_us : last_us;
+        clock_steps_correct(&t->steps, row->last_id, row->last_at_us);
+    m->at_us = c->at_us = t->in.now_us > last_us ? t->in.now_us : last_us;
 }
 
 static enum store_err remember(struct transaction *t, const struct command *c,
                                const struct target *to,
                                const unsigned char *hash)
 {
-    const struct answer answer = {.when_us = t->now_us,
+    const struct answer answer = {.when_us = t->in.now_us,
                                   .id = c->id,
                                   .seq = c->seq,
                                   .at_us = c->at_us,
@@ -273,7 +272,7 @@ static enum store_err store(struct transaction *t, struct command *c,
     if (err != STORE_OK)
         return err;
     thing->keep = to->token != NULL ? to->token->plan->retention_count : 0;
-    space_take(&t->space, space_of(m));
+    space_take(&t->here.space, space_of(m));
     t->head = m->id;
     t->appended++;
     batch_add(t->batch, message_ref(m));
@@ -330,11 +329,18 @@ static enum store_err append_apply(struct transaction *t, struct command *c)
     else
         tell_remaining(t, c, to.token);
     if (c->result == RESULT_RATE)
-        c->retry_after_s = window_ends_in_s(&to.token->usage, t->now_us);
+        c->retry_after_s = window_ends_in_s(&to.token->usage, t->in.now_us);
     return STORE_OK;
+}
+
+static void append_decide(struct transaction *t, const struct command *c)
+{
+    if (c->message != NULL)
+        admission_measure_room(t, space_of(c->message));
 }
 
 const struct command_type message_append_command = {
     .name = "append",
+    .decide = append_decide,
     .apply = append_apply,
 };

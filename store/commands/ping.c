@@ -3,14 +3,19 @@
 static enum store_err ping_apply(struct transaction *t, struct command *c)
 {
     /* Writable means both: the commit works and appends are accepted. */
-    if (!space_admits(&t->space, SPACE_USUAL, t->mono_us))
-        c->result = RESULT_FULL;
-    else if (t->paused_until_mono_us > t->mono_us)
-        c->result = t->paused_result;
+    c->result = t->in.room < SPACE_USUAL ? RESULT_FULL
+                                         : (enum command_result)t->in.paused;
     return transaction_touch(t);
+}
+
+static void ping_decide(struct transaction *t, const struct command *c)
+{
+    (void)c;
+    admission_measure_room(t, SPACE_USUAL);
 }
 
 const struct command_type ping_command = {
     .name = "ping",
+    .decide = ping_decide,
     .apply = ping_apply,
 };

@@ -45,7 +45,7 @@ static enum store_err create(struct transaction *t, struct token *who,
         .identity = o->identity,
         .number = o->fresh_number,
         .position = t->head,
-        .created_us = t->now_us,
+        .created_us = t->in.now_us,
     };
 
     c->result = creation_verdict(t, who, o);
@@ -95,9 +95,8 @@ static enum store_err session_open_apply(struct transaction *t,
     err = account_of(t, session_token(o->identity), &who);
     if (err != STORE_OK)
         return err;
-    if (found &&
-        (o->clean ||
-         session_is_over(&row, wall_clock_age_us(&t->clock, row.ended_us)))) {
+    if (found && (o->clean ||
+                  session_is_over(&row, admission_age_us(t, row.ended_us)))) {
         err = session_delete(t, &row);
         if (err != STORE_OK)
             return err;
@@ -108,7 +107,17 @@ static enum store_err session_open_apply(struct transaction *t,
     return o->expiry_s == 0 ? STORE_OK : create(t, who, c);
 }
 
+/* At most: what a will takes the place of is the rows' to know. */
+static void session_open_decide(struct transaction *t, const struct command *c)
+{
+    const uint64_t more =
+        account_session_cost(c->open->identity) + more_will(c->open, 0);
+
+    admission_measure_room(t, more + more / 2);
+}
+
 const struct command_type session_open_command = {
     .name = "session_open",
+    .decide = session_open_decide,
     .apply = session_open_apply,
 };

@@ -246,7 +246,20 @@ static enum store_err session_save_apply(struct transaction *t,
     return save(t, c, &row);
 }
 
+/* At most: which subscriptions there are already is the rows' to know. */
+static void session_save_decide(struct transaction *t, const struct command *c)
+{
+    const struct session_save *s = c->save;
+    uint64_t more = cost_of_entries(s);
+
+    for (size_t i = 0; i < s->subscription_count; i++)
+        more += cost_of_new_subscription(s, s->subscriptions[i].filter);
+    if (more > 0)
+        admission_measure_upkeep(t, more + more / 2);
+}
+
 const struct command_type session_save_command = {
     .name = "session_save",
+    .decide = session_save_decide,
     .apply = session_save_apply,
 };

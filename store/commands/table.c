@@ -14,4 +14,11 @@ const struct command_type *const command_types[COMMAND_KIND_COUNT] = {
     [COMMAND_TOKEN_SET] = &token_set_command,
     [COMMAND_TOKEN_DELETE] = &token_delete_command,
     [COMMAND_THING_PURGE] = &thing_purge_command,
+    [COMMAND_SETTINGS] = &settings_command,
+    [COMMAND_CLOCK_STEPS] = &clock_steps_command,
+    [COMMAND_SESSION_LOST] = &session_lost_command,
+    [COMMAND_SESSION_EXPIRE] = &session_expire_command,
+    [COMMAND_HIDDEN_DELETE] = &hidden_delete_command,
+    [COMMAND_ERASE_STEP] = &erase_step_command,
+    [COMMAND_ANSWERS_FORGET] = &answers_forget_command,
 };

@@ -26,7 +26,14 @@ static enum store_err thing_purge_apply(struct transaction *t,
     return erase_begin_or_go_on(t, c, c->topic, t->head);
 }
 
+static void thing_purge_decide(struct transaction *t, const struct command *c)
+{
+    (void)c;
+    admission_measure_deletions(t);
+}
+
 const struct command_type thing_purge_command = {
     .name = "thing_purge",
+    .decide = thing_purge_decide,
     .apply = thing_purge_apply,
 };

@@ -9,11 +9,9 @@ static enum command_result create_verdict(struct transaction *t,
      * open mode is created now, and keeps what is stored under it. */
     if (token->exists && (!token->implied || token->revoked_us != 0))
         return RESULT_EXISTS;
-    if (config_plan(t->config, plan) == NULL)
+    if (settings_plan(&t->settings, plan) == NULL)
         return RESULT_INVALID;
-    if (!space_admits(&t->space, 0, t->mono_us))
-        return RESULT_FULL;
-    return t->paused_until_mono_us > t->mono_us ? t->paused_result : RESULT_OK;
+    return t->in.room == 0 ? RESULT_FULL : (enum command_result)t->in.paused;
 }
 
 static enum store_err token_create_apply(struct transaction *t,
@@ -30,9 +28,9 @@ static enum store_err token_create_apply(struct transaction *t,
         return err;
     const struct token_row row = {
         .token = c->token,
-        .plan = c->plan.len > 0 ? c->plan
-                                : slice_str(t->config->tokens_default_plan),
-        .created_us = c->now_us != 0 ? c->now_us : t->now_us,
+        .plan =
+            c->plan.len > 0 ? c->plan : slice_str(t->settings.default_plan),
+        .created_us = c->now_us != 0 ? c->now_us : t->in.now_us,
         .since_id = token->exists ? token->since_id : t->head,
     };
     c->result = create_verdict(t, token, row.plan);
@@ -42,7 +40,14 @@ static enum store_err token_create_apply(struct transaction *t,
     return err == STORE_OK ? operation_remember(t, c) : err;
 }
 
+static void token_create_decide(struct transaction *t, const struct command *c)
+{
+    (void)c;
+    admission_measure_room(t, 0);
+}
+
 const struct command_type token_create_command = {
     .name = "token_create",
+    .decide = token_create_decide,
     .apply = token_create_apply,
 };

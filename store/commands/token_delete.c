@@ -18,7 +18,14 @@ static enum store_err token_delete_apply(struct transaction *t,
                            : err;
 }
 
+static void token_delete_decide(struct transaction *t, const struct command *c)
+{
+    (void)c;
+    admission_measure_deletions(t);
+}
+
 const struct command_type token_delete_command = {
     .name = "token_delete",
+    .decide = token_delete_decide,
     .apply = token_delete_apply,
 };

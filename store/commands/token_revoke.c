@@ -19,7 +19,7 @@ static enum store_err offer_revoked(struct transaction *t, struct slice token)
     struct message *m = message_new(&event);
     if (m == NULL)
         return STORE_NOMEM;
-    m->at_us = t->now_us;
+    m->at_us = t->in.now_us;
     batch_add(t->batch, m);
     t->events++;
     return STORE_OK;
@@ -40,7 +40,7 @@ enum store_err token_command_revoke(struct transaction *t, struct command *c)
      * its connections gone. That also is why no operation id is needed. */
     if (token->revoked_us == 0)
         err = token_command_rewrite(t, token,
-                                    c->now_us != 0 ? c->now_us : t->now_us,
+                                    c->now_us != 0 ? c->now_us : t->in.now_us,
                                     slice_of(NULL, 0));
     else
         c->repeated = true;

@@ -8,10 +8,10 @@ static enum store_err token_set_apply(struct transaction *t, struct command *c)
     enum store_err err = token_command_look_up(t, c, &token);
     if (err != STORE_OK || token == NULL)
         return err;
-    c->result = !token->exists                            ? RESULT_NOT_FOUND
-                : token->revoked_us != 0                  ? RESULT_REVOKED
-                : config_plan(t->config, c->plan) == NULL ? RESULT_INVALID
-                                                          : RESULT_OK;
+    c->result = !token->exists           ? RESULT_NOT_FOUND
+                : token->revoked_us != 0 ? RESULT_REVOKED
+                : settings_plan(&t->settings, c->plan) == NULL ? RESULT_INVALID
+                                                               : RESULT_OK;
     if (c->result != RESULT_OK)
         return STORE_OK;
     err = token_command_rewrite(t, token, 0, c->plan);

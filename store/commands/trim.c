@@ -30,7 +30,14 @@ static enum store_err trim_apply(struct transaction *t, struct command *c)
     return err == STORE_OK ? operation_remember(t, c) : err;
 }
 
+static void trim_decide(struct transaction *t, const struct command *c)
+{
+    (void)c;
+    admission_measure_deletions(t);
+}
+
 const struct command_type trim_command = {
     .name = "trim",
+    .decide = trim_decide,
     .apply = trim_apply,
 };

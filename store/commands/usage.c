@@ -13,9 +13,9 @@ static enum store_err usage_apply(struct transaction *t, struct command *c)
         c->result = RESULT_NOT_FOUND;
         return STORE_OK;
     }
-    if (merge_reads(&token->usage, t->now_us, c->window_start_us, c->reads))
+    if (merge_reads(&token->usage, t->in.now_us, c->window_start_us, c->reads))
         token_changed(&t->tokens, token);
-    c->remaining = writes_left(token->plan, &token->usage, t->now_us);
+    c->remaining = writes_left(token->plan, &token->usage, t->in.now_us);
     return STORE_OK;
 }
 

@@ -94,14 +94,22 @@ static void measure(struct space *s, uint64_t bytes, int64_t mono_us)
         measure_full_disk(s, end, in_use);
 }
 
-bool space_admits(struct space *s, uint64_t bytes, int64_t mono_us)
+uint64_t space_room(struct space *s, uint64_t bytes, int64_t mono_us)
 {
     const uint64_t needed = bytes > ROOM_MIN ? bytes : ROOM_MIN;
 
     if (!s->room_known || (!s->room_exact && s->room < needed))
         measure(s, needed, mono_us);
-    return s->room >= needed &&
-           !(s->inline_only && bytes > INLINE_MAX + ROW_SHARE);
+    if (s->room < ROOM_MIN)
+        return 0;
+    return s->inline_only ? INLINE_MAX + ROW_SHARE : s->room;
+}
+
+bool space_admits(struct space *s, uint64_t bytes, int64_t mono_us)
+{
+    const uint64_t room = space_room(s, bytes, mono_us);
+
+    return room > 0 && bytes <= room;
 }
 
 void space_take(struct space *s, uint64_t bytes)
@@ -120,16 +128,24 @@ static uint64_t left_of_map(struct space *s, uint64_t enough, int64_t mono_us)
     return left >= enough ? left : less(map, used(s, mono_us));
 }
 
+uint64_t space_upkeep(struct space *s, uint64_t bytes, int64_t mono_us)
+{
+    const uint64_t half = s->e->reserve / 2;
+    const uint64_t room = less(left_of_map(s, half + bytes, mono_us), half);
+
+    if (store_preallocate(s->e, store_end(s->e)) == STORE_OK)
+        return room;
+    /* A full disk has no more than what is allocated. */
+    const uint64_t blocks =
+        less(less(s->e->allocated, used(s, mono_us)), s->e->disk_reserve / 2);
+    return blocks < room ? blocks : room;
+}
+
 bool space_has_upkeep(struct space *s, uint64_t bytes, int64_t mono_us)
 {
-    const uint64_t needed = s->e->reserve / 2 + bytes;
+    const uint64_t room = space_upkeep(s, bytes, mono_us);
 
-    if (left_of_map(s, needed, mono_us) < needed)
-        return false;
-    /* A full disk has no more than what is allocated. */
-    return store_preallocate(s->e, store_end(s->e)) == STORE_OK ||
-           less(s->e->allocated, used(s, mono_us)) >=
-               s->e->disk_reserve / 2 + bytes;
+    return room > 0 && bytes <= room;
 }
 
 unsigned space_deletions(struct space *s, unsigned most, int64_t mono_us)

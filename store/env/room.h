@@ -40,11 +40,16 @@ void space_freed(struct space *s);
 /* Bytes of the map that a message takes, its share of the rows included. */
 uint64_t space_of(const struct message *m);
 
-/* Whether `bytes` fit; space_take() then takes them off. `mono_us`: now. */
+/* The most bytes that one change may take, measured well enough to tell whether
+ * `bytes` fit; 0: none. `mono_us`: now. */
+uint64_t space_room(struct space *s, uint64_t bytes, int64_t mono_us);
+/* Whether `bytes` fit; space_take() then takes them off. */
 bool space_admits(struct space *s, uint64_t bytes, int64_t mono_us);
 void space_take(struct space *s, uint64_t bytes);
 
-/* Whether the upper half of the reserve has room for `bytes`. */
+/* What the upper half of the reserve has room for, measured as above. */
+uint64_t space_upkeep(struct space *s, uint64_t bytes, int64_t mono_us);
+/* Whether it has room for `bytes`. */
 bool space_has_upkeep(struct space *s, uint64_t bytes, int64_t mono_us);
 
 /* How many of `most` entries a transaction may delete: all, as long as the lower

@@ -185,6 +185,7 @@ bool schema_given_id(const struct schema_key *prefix, MDB_val key,
 #define META_PING "ping"       /* µs since 1970: last seen by the writer */
 #define META_CLOCK_STEPS "clock_steps" /* struct clock_step, several */
 #define META_HEAD "head"               /* see `log` above; may be missing */
+#define META_SETTINGS "settings"       /* store/write/settings.h; longer */
 /* Messages up to this id count without their properties (store/write/account.h); missing:
  * the usage rows are of a version that counted payloads only. */
 #define META_COUNTED "counted"

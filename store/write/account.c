@@ -48,11 +48,10 @@ enum store_err account_of_thing(struct transaction *t, struct thing *thing,
 static bool exceeds_share(const struct transaction *t, const struct token *who,
                           uint64_t more)
 {
-    const uint64_t percent = config_newest(t->config)->limits_token_share;
-    const uint64_t most = t->e->soft_limit / 100 * percent;
+    const uint64_t most = t->in.share_max;
     const uint64_t held = who->usage.bytes + who->usage.session_bytes;
 
-    return percent < 100 && (held > most || more > most - held);
+    return held > most || more > most - held;
 }
 
 static bool exceeds_plan(const struct token *who, uint64_t more)
@@ -70,9 +69,9 @@ enum command_result account_message_verdict(struct transaction *t,
 {
     if (who != NULL && exceeds_share(t, who, cost))
         return RESULT_SHARE;
-    if (!space_admits(&t->space, space, t->mono_us))
+    if (t->in.room == 0 || space > t->in.room)
         return RESULT_FULL;
-    return t->paused_until_mono_us > t->mono_us ? t->paused_result : RESULT_OK;
+    return (enum command_result)t->in.paused;
 }
 
 enum command_result account_verdict(struct transaction *t,
@@ -86,10 +85,7 @@ enum command_result account_verdict(struct transaction *t,
 enum command_result account_upkeep_verdict(struct transaction *t,
                                            uint64_t more)
 {
-    if (!space_admits(&t->space, more, t->mono_us) &&
-        !space_has_upkeep(&t->space, more, t->mono_us))
-        return RESULT_FULL;
-    return RESULT_OK;
+    return more > t->in.room && more > t->in.upkeep ? RESULT_FULL : RESULT_OK;
 }
 
 /* ---- counting ------------------------------------------------------------ */
@@ -130,7 +126,7 @@ static void change(struct transaction *t, struct token *who,
 {
     if (after >= before) {
         account_add(t, who, part, after - before);
-        space_take(&t->space, space_for(after - before));
+        space_take(&t->here.space, space_for(after - before));
     } else {
         account_subtract(t, who, part, before - after);
     }
@@ -145,7 +141,7 @@ static bool may_put(struct transaction *t, MDB_dbi dbi, MDB_val key,
 {
     MDB_val old;
 
-    if (space_has_upkeep(&t->space, space_for(cost), t->mono_us))
+    if (space_has_upkeep(&t->here.space, space_for(cost), t->here.mono_us))
         return true;
     return mdb_get(t->txn, dbi, &key, &old) == 0 &&
            cost <= account_row_cost(key.mv_size, old.mv_size) + GROWTH_ALWAYS;

@@ -8,7 +8,11 @@
 struct command_type {
     const char *name; /* `$confab/<name>` for administrators, and in the log */
     bool needs_no_rows; /* needs no transaction of LMDB's (events) */
-    /* Changes the rows. STORE_OK when the command has its result, a refusal
+    /* Measures what its admission needs besides what all have, into t->in; NULL:
+     * nothing. On the machine that accepts the command, once. */
+    void (*decide)(struct transaction *t, const struct command *c);
+    /* Changes the rows, looking at them, at the command and at t->in alone
+     * (store/write/admission.h). STORE_OK when the command has its result, a refusal
      * included; reads and decides first, then writes. Anything else means that
      * the transaction is spoilt: the caller aborts it. Writer's thread. */
     enum store_err (*apply)(struct transaction *t, struct command *c);

@@ -138,7 +138,7 @@ static enum store_err within_budget(struct transaction *t,
                                     const struct thing *thing,
                                     uint64_t *through)
 {
-    unsigned left = t->deletions / CHUNK_IDS;
+    unsigned left = t->in.deletions / CHUNK_IDS;
     uint64_t last = 0;
     struct chunk_walk w;
 
@@ -208,7 +208,7 @@ static enum store_err erase_thing(struct transaction *t, struct thing *thing,
     if (err != STORE_OK || pending) /* leftovers first: housekeeping's */
         return err;
     if (row->count > 0 && row->first_id <= through) {
-        if (t->deletions < 2 * CHUNK_IDS)
+        if (t->in.deletions < 2 * CHUNK_IDS)
             return STORE_OK;
         err = within_budget(t, thing, &to);
         if (err == STORE_OK)
@@ -228,9 +228,9 @@ static enum store_err erase_thing(struct transaction *t, struct thing *thing,
 /* ---- a token ------------------------------------------------------------- */
 
 /* Fewer where the reserve is used: each needs pages until its own come back. */
-static unsigned deletions(struct transaction *t, unsigned most)
+static unsigned deletions(const struct transaction *t, unsigned most)
 {
-    return space_deletions(&t->space, most, t->mono_us);
+    return t->in.rows < most ? t->in.rows : most;
 }
 
 /* All steps below: *left, the rows the transaction may still delete; it is 0
@@ -379,8 +379,11 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
     char own[TOKEN_MAX + 1], topics[TOKEN_MAX + 1];
 
     *ret_done = false;
-    enum store_err err =
-        erase_sessions(t, prefix_of(token, '\0', own), &sessions);
+    /* Things are looked for in their table: those that are new, or gone, in this
+     * transaction must be so there, too. */
+    enum store_err err = thing_cache_flush(&t->things, t->e, t->txn, &t->row);
+    if (err == STORE_OK)
+        err = erase_sessions(t, prefix_of(token, '\0', own), &sessions);
     if (err == STORE_OK && sessions > 0)
         err = erase_groups(t, token, prefix_of(token, '\0', own), &groups);
     if (err == STORE_OK && groups > 0)
@@ -397,7 +400,7 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
 /* A clock that was set back must not keep it waiting. */
 static bool is_closed(const struct transaction *t, const struct erasure *x)
 {
-    const int64_t since_us = t->now_us - (int64_t)x->number;
+    const int64_t since_us = t->in.now_us - (int64_t)x->number;
 
     return since_us < 0 || since_us >= CLOSED_US;
 }
@@ -418,20 +421,34 @@ static enum store_err go_on(struct transaction *t, const struct erasure *x,
                : err;
 }
 
-enum store_err erase_step(struct transaction *t)
+enum store_err erase_go_on(struct transaction *t, struct slice name)
 {
     struct erasure x;
     uint64_t removed = 0;
     bool done;
 
-    enum store_err err = first_waiting(t->e, t->txn, &x);
+    if (name.len > sizeof(x.name))
+        return STORE_OK;
+    enum store_err err = find_waiting(t, name, &x);
+    if (err != STORE_OK)
+        return err == STORE_NOTFOUND ? STORE_OK : err;
+    err = go_on(t, &x, &removed, &done);
+    return err == STORE_OK && done ? forget_waiting(t, &x) : err;
+}
+
+enum store_err erase_propose(struct transaction *t)
+{
+    struct erasure x;
+
+    const enum store_err err = first_waiting(t->e, t->txn, &x);
     if (err == STORE_NOTFOUND) {
         t->erasures_waiting = false;
         return STORE_OK;
     }
-    if (err == STORE_OK)
-        err = go_on(t, &x, &removed, &done);
-    return err == STORE_OK && done ? forget_waiting(t, &x) : err;
+    if (err != STORE_OK)
+        return err;
+    struct command c = {.kind = COMMAND_ERASE_STEP, .topic = name_of(&x)};
+    return transaction_propose(t, &c);
 }
 
 static enum store_err step_of_command(struct transaction *t, struct command *c,

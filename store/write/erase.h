@@ -19,8 +19,11 @@
 
 /* At start: sets t->erasures_waiting when something is left from an earlier run. */
 enum store_err erase_look(struct transaction *t);
-/* Goes on with the first name that waits, within the transaction's budget. */
-enum store_err erase_step(struct transaction *t);
+/* Proposes to go on with the first name that waits. */
+enum store_err erase_propose(struct transaction *t);
+/* Does, with `name`, as far as the command's admission says; nothing when it does
+ * not wait (any more). */
+enum store_err erase_go_on(struct transaction *t, struct slice name);
 
 /* A step of removing `name` (a token, or <token>/<thing>) by a command: its first,
  * with `number` as above, or the next. c->removed and c->more say how it went. */

@@ -19,45 +19,6 @@
 #define HOUSEKEEP_AGAIN_US 1000000
 #define TELL_EVERY_US 5000000
 
-enum store_err group_commit_init(struct group_commit *g, struct store *st,
-                                 const struct writer_opts *opts,
-                                 struct commit_stats *stats)
-{
-    *g = (struct group_commit){
-        .commands = opts->commands,
-        .stats = stats,
-        .now_us = opts->now_us != NULL ? opts->now_us : clock_real_us,
-        .on_batch = opts->on_batch,
-        .arg = opts->arg,
-        .has_room = true,
-        .told_accepting = true,
-    };
-    sweep_init(&g->sweep, opts->config);
-    /* Wills that became due meanwhile are published first. */
-    g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;
-    g->keys_next_us = g->sessions.next_us;
-    enum store_err err = transaction_init(&g->t, st, opts->config);
-    if (err == STORE_OK)
-        err = erase_look(&g->t);
-    if (err == STORE_OK) {
-        /* A full store must open all the same: it is tried again at the next
-         * start. */
-        const enum store_err counted = account_upgrade(&g->t);
-        if (counted != STORE_OK)
-            log_error("store",
-                      "counting what tokens hold: %s; their limits hold "
-                      "for less than they have",
-                      store_strerror(counted));
-        const enum store_err recovered = session_recover(&g->t, g->now_us());
-        if (recovered != STORE_OK)
-            log_warn("store", "sessions of the last run: %s",
-                     store_strerror(recovered));
-        if (recovered == STORE_UNCERTAIN)
-            err = recovered;
-    }
-    return err;
-}
-
 /* So that the next start knows how long nobody looked at the clock. What keeps
  * it from being written is said by whoever needs the disk next. */
 static void note_last_seen(struct group_commit *g)
@@ -97,15 +58,80 @@ static void reset(struct command *c)
         c->message->id = c->message->seq = 0;
 }
 
-static enum store_err apply(struct group_commit *g, struct command *c)
+/* Decides it here, keeps the entry where somebody wants those, applies it. */
+static enum store_err enter(struct group_commit *g, struct command *c)
 {
     const struct command_type *type = g->commands[c->kind];
+    struct transaction *t = &g->t;
     enum store_err err = STORE_OK;
 
     reset(c);
     if (!type->needs_no_rows)
-        err = transaction_open(&g->t);
-    return err == STORE_OK ? type->apply(&g->t, c) : err;
+        err = transaction_open(t);
+    if (err != STORE_OK)
+        return err;
+    admission_begin(t);
+    if (type->decide != NULL)
+        type->decide(t, c);
+    if (g->on_entry != NULL)
+        g->on_entry(g->arg, &t->in, c);
+    const unsigned deletions = t->in.deletions;
+    err = type->apply(t, c);
+    const unsigned used = deletions - t->in.deletions;
+    t->here.deletions -= used < t->here.deletions ? used : t->here.deletions;
+    return err;
+}
+
+static enum store_err enter_proposal(void *arg, struct command *c)
+{
+    return enter(arg, c);
+}
+
+/* ---- what must hold before any command is applied ---------------------- */
+
+static bool settings_hold(const struct group_commit *g)
+{
+    const struct config *newest = config_newest(g->t.here.config);
+
+    return g->settings_written &&
+           g->wanted.open ==
+               (g->t.here.config->tokens_access == ACCESS_OPEN) &&
+           settings_same_plans(&g->wanted, newest);
+}
+
+/* Settings that were read since the last time, or differ from those of the last
+ * run. They ride along: where nothing else changes, nothing is committed, and they
+ * are proposed again. */
+static enum store_err propose_settings(struct group_commit *g)
+{
+    struct transaction *t = &g->t;
+    struct buffer row = BUFFER_INIT;
+    enum store_err err = STORE_OK;
+
+    if (settings_hold(g))
+        return STORE_OK;
+    settings_of_config(&g->wanted, t->here.config);
+    g->settings_written = false;
+    settings_put(&row, &g->wanted);
+    if (!buffer_ok(&row))
+        err = STORE_NOMEM;
+    else if (!slice_eq(buffer_slice(&row), buffer_slice(&t->settings_row))) {
+        struct command c = {.kind = COMMAND_SETTINGS,
+                            .settings = buffer_slice(&row)};
+        err = enter(g, &c);
+    } else {
+        g->settings_written = true;
+    }
+    buffer_release(&row);
+    return err;
+}
+
+static enum store_err propose_clock_steps(struct group_commit *g)
+{
+    struct wall_clock *clock = &g->t.here.clock;
+    struct command c = {.kind = COMMAND_CLOCK_STEPS, .steps = &clock->steps};
+
+    return clock->unsaved ? enter(g, &c) : STORE_OK;
 }
 
 /* ---- housekeeping ----------------------------------------------------- */
@@ -129,19 +155,37 @@ static bool keys_due(const struct group_commit *g)
            now_us < g->keys_next_us - SWEEP_EVERY_US;
 }
 
+/* Up to `most` of each kind. *ret_forgotten: the most of one kind that were. */
+static enum store_err propose_forgetting(struct transaction *t,
+                                         enum repeat_kind kind, unsigned most,
+                                         uint64_t *ret_forgotten)
+{
+    struct repeat_bounds bounds;
+    bool due;
+
+    const enum store_err err = repeat_due(t, kind, most, &bounds, &due);
+    *ret_forgotten = 0;
+    if (err != STORE_OK || !due)
+        return err;
+    struct command c = {.kind = COMMAND_ANSWERS_FORGET, .forget = &bounds};
+    const enum store_err applied = transaction_propose(t, &c);
+    *ret_forgotten = c.removed;
+    return applied;
+}
+
 static enum store_err forget_keys(struct group_commit *g)
 {
     enum store_err err = STORE_OK;
-    unsigned forgotten, most = 0;
+    uint64_t forgotten, most = 0;
 
     for (int kind = 0; err == STORE_OK && kind < REPEAT_KIND_COUNT; kind++) {
-        err =
-            repeat_purge(&g->t, (enum repeat_kind)kind, STEP_KEYS, &forgotten);
+        err = propose_forgetting(&g->t, (enum repeat_kind)kind, STEP_KEYS,
+                                 &forgotten);
         most = err == STORE_OK && forgotten > most ? forgotten : most;
     }
     g->t.deleted |= most > 0;
     if (most < STEP_KEYS)
-        g->keys_next_us = g->t.now_us + SWEEP_EVERY_US;
+        g->keys_next_us = g->t.here.now_us + SWEEP_EVERY_US;
     return err;
 }
 
@@ -163,13 +207,15 @@ static enum store_err housekeep(struct group_commit *g)
     struct transaction *t = &g->t;
     enum store_err err = transaction_open(t);
 
-    if (err == STORE_OK && t->trims_waiting)
-        err = trim_leftovers(t);
+    if (err == STORE_OK && t->trims_waiting) {
+        struct command c = {.kind = COMMAND_HIDDEN_DELETE};
+        err = transaction_propose(t, &c);
+    }
     if (err == STORE_OK && t->erasures_waiting)
-        err = erase_step(t);
-    if (err == STORE_OK && sweep_due(&g->sweep, t->now_us))
+        err = erase_propose(t);
+    if (err == STORE_OK && sweep_due(&g->sweep, t->here.now_us))
         err = sweep_step(&g->sweep, t);
-    if (err == STORE_OK && session_sweep_due(&g->sessions, t->now_us))
+    if (err == STORE_OK && session_sweep_due(&g->sessions, t->here.now_us))
         err = session_sweep_step(&g->sessions, t);
     if (err == STORE_OK && keys_due(g))
         err = forget_keys(g);
@@ -200,7 +246,7 @@ static void pause_housekeeping(struct group_commit *g)
 
 static void tell_accepting(struct group_commit *g, bool accepting)
 {
-    const int64_t mono_us = g->t.mono_us;
+    const int64_t mono_us = g->t.here.mono_us;
 
     if (accepting == g->told_accepting ||
         (g->told_mono_us != 0 && mono_us - g->told_mono_us < TELL_EVERY_US))
@@ -211,20 +257,21 @@ static void tell_accepting(struct group_commit *g, bool accepting)
         log_info("store", "messages are accepted again");
     else if (!g->has_room)
         log_warn("store", "messages are refused: %s",
-                 store_strerror(g->t.space.disk_full ? STORE_DISK_FULL
-                                                     : STORE_FULL));
+                 store_strerror(g->t.here.space.disk_full ? STORE_DISK_FULL
+                                                          : STORE_FULL));
     else
         log_warn("store", "messages are refused: %s",
-                 command_text(g->t.paused_result));
+                 command_text(g->t.here.paused_result));
 }
 
 static bool is_accepting(struct group_commit *g)
 {
     struct transaction *t = &g->t;
 
-    if (t->space.room_known)
-        g->has_room = space_admits(&t->space, SPACE_USUAL, t->mono_us);
-    const bool accepting = g->has_room && t->paused_until_mono_us == 0;
+    if (t->here.space.room_known)
+        g->has_room =
+            space_admits(&t->here.space, SPACE_USUAL, t->here.mono_us);
+    const bool accepting = g->has_room && t->here.paused_until_mono_us == 0;
     tell_accepting(g, accepting);
     return accepting;
 }
@@ -242,11 +289,11 @@ static void step(struct group_commit *g)
 static enum store_err forget_some_keys(struct transaction *t)
 {
     enum store_err err = STORE_OK;
-    unsigned forgotten;
+    uint64_t forgotten;
 
     for (int kind = 0; err == STORE_OK && kind < REPEAT_KIND_COUNT; kind++)
-        err = repeat_purge(t, (enum repeat_kind)kind,
-                           2 * t->remembered[kind] + 16, &forgotten);
+        err = propose_forgetting(t, (enum repeat_kind)kind,
+                                 2 * t->remembered[kind] + 16, &forgotten);
     return err;
 }
 
@@ -258,6 +305,7 @@ static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
     if (!transaction_changed(t))
         return transaction_commit(t);
     const int64_t begin_us = clock_mono_us();
+    const bool settings = t->settings_changed;
     atomic_store(&g->committing, true);
     const enum store_err err = transaction_commit(t);
     atomic_store(&g->committing, false);
@@ -266,7 +314,9 @@ static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
     if (err == STORE_OK) {
         g->refused_in_a_row = 0;
         g->freed_last = t->deleted;
-        t->paused_until_mono_us = 0;
+        g->settings_written |= settings;
+        t->here.clock.unsaved = false;
+        t->here.paused_until_mono_us = 0;
     }
     return err;
 }
@@ -342,8 +392,11 @@ static enum store_err attempt(struct group_commit *g, struct command **c,
     enum store_err err = transaction_begin(t, n, g->now_us(), clock_mono_us());
     if (err != STORE_OK)
         return err;
+    err = propose_settings(g);
+    if (err == STORE_OK)
+        err = propose_clock_steps(g);
     for (size_t i = 0; err == STORE_OK && i < n; i++) {
-        err = apply(g, c[i]);
+        err = enter(g, c[i]);
         step(g);
     }
     if (err == STORE_OK && with_housekeeping)
@@ -397,8 +450,8 @@ static void refuse(struct group_commit *g, struct command *c,
     c->remaining = 0;
     if ((err == STORE_FULL || is_disk_error(err)) &&
         ++g->refused_in_a_row >= REFUSED_MAX) {
-        t->paused_until_mono_us = clock_mono_us() + PAUSE_US;
-        t->paused_result = c->result;
+        t->here.paused_until_mono_us = clock_mono_us() + PAUSE_US;
+        t->here.paused_result = c->result;
     }
     t->appended = t->events = t->trimmed = t->sessions_expired = 0;
     count(g, -1, 1);
@@ -445,4 +498,74 @@ void housekeeping_run(struct group_commit *g)
     if (commit_us < 0 && !g->sweep.walking && !g->sessions.walking)
         pause_housekeeping(g);
     answer(g, NULL, 0, commit_us);
+}
+
+/* ---- starting ---------------------------------------------------------- */
+
+static enum store_err recover_sessions(struct group_commit *g)
+{
+    struct schema_key at = {.len = 0};
+    struct transaction *t = &g->t;
+    enum store_err err = STORE_OK;
+    bool done = false;
+
+    while (err == STORE_OK && !done) {
+        err = transaction_begin(t, 0, g->now_us(), clock_mono_us());
+        if (err != STORE_OK)
+            break;
+        err = transaction_open(t);
+        if (err == STORE_OK)
+            err = propose_settings(g);
+        if (err == STORE_OK)
+            err = session_recover_step(t, &at, &done);
+        if (err == STORE_OK)
+            err = transaction_commit(t);
+        else
+            transaction_abort(t);
+        batch_unref(t->batch);
+        t->batch = NULL;
+    }
+    return err;
+}
+
+enum store_err group_commit_init(struct group_commit *g, struct store *st,
+                                 const struct writer_opts *opts,
+                                 struct commit_stats *stats)
+{
+    memset(g, 0, sizeof(*g));
+    g->commands = opts->commands;
+    g->stats = stats;
+    g->now_us = opts->now_us != NULL ? opts->now_us : clock_real_us;
+    g->on_batch = opts->on_batch;
+    g->on_entry = opts->on_entry;
+    g->arg = opts->arg;
+    g->has_room = g->told_accepting = true;
+    sweep_init(&g->sweep, opts->config);
+    /* Wills that became due meanwhile are published first. */
+    g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;
+    g->keys_next_us = g->sessions.next_us;
+    enum store_err err = transaction_init(&g->t, st, opts->config);
+    if (err == STORE_OK)
+        err = erase_look(&g->t);
+    g->t.here.propose = enter_proposal;
+    g->t.here.propose_arg = g;
+    if (err == STORE_OK) {
+        if (g->t.settings.plan_count == 0) /* written with the first commit */
+            settings_of_config(&g->t.settings, opts->config);
+        /* A full store must open all the same: it is tried again at the next
+         * start. */
+        const enum store_err counted = account_upgrade(&g->t);
+        if (counted != STORE_OK)
+            log_error("store",
+                      "counting what tokens hold: %s; their limits hold "
+                      "for less than they have",
+                      store_strerror(counted));
+        const enum store_err recovered = recover_sessions(g);
+        if (recovered != STORE_OK)
+            log_warn("store", "sessions of the last run: %s",
+                     store_strerror(recovered));
+        if (recovered == STORE_UNCERTAIN)
+            err = recovered;
+    }
+    return err;
 }

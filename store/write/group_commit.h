@@ -21,8 +21,12 @@ struct group_commit {
     struct commit_stats *stats;
     int64_t (*now_us)(void); /* real time */
     void (*on_batch)(void *arg, struct batch *b);
+    void (*on_entry)(void *arg, const struct admission *in,
+                     const struct command *c);
     void *arg;
 
+    struct settings wanted; /* as the configuration had them last … */
+    bool settings_written;  /* … and as they are in `meta` since a commit */
     unsigned refused_in_a_row; /* by disk or map, one by one */
     bool has_room;             /* when last measured */
     int64_t keys_next_us;      /* when to look again for keys that are over */

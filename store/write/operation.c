@@ -8,8 +8,8 @@ enum store_err operation_find(struct transaction *t, struct command *c,
     *ret_known = false;
     if (c->operation.len == 0)
         return STORE_OK;
-    const enum store_err err = repeat_find(t->e, t->txn, REPEAT_OPERATION,
-                                           c->operation, &t->clock, &first);
+    const enum store_err err =
+        repeat_find(t, REPEAT_OPERATION, c->operation, &first);
     if (err != STORE_OK)
         return err == STORE_NOTFOUND ? STORE_OK : err;
     c->id = first.id;
@@ -24,7 +24,7 @@ enum store_err operation_find(struct transaction *t, struct command *c,
 enum store_err operation_remember(struct transaction *t,
                                   const struct command *c)
 {
-    const struct answer answer = {.when_us = t->now_us,
+    const struct answer answer = {.when_us = t->in.now_us,
                                   .id = c->id,
                                   .seq = c->seq,
                                   .at_us = c->at_us,

@@ -119,22 +119,20 @@ static bool decode(MDB_val v, struct answer *ret_answer)
     return true;
 }
 
-enum store_err repeat_find(struct store_env *e, MDB_txn *txn,
-                           enum repeat_kind kind, struct slice key,
-                           const struct wall_clock *clock,
-                           struct answer *ret_answer)
+enum store_err repeat_find(struct transaction *t, enum repeat_kind kind,
+                           struct slice key, struct answer *ret_answer)
 {
-    const struct kind of = kind_of(e, kind);
+    const struct kind of = kind_of(t->e, kind);
     struct answer answer;
     MDB_val k = {key.len, (void *)key.data}, v;
-    const int rc = mdb_get(txn, of.rows, &k, &v);
+    const int rc = mdb_get(t->txn, of.rows, &k, &v);
 
     if (rc != 0)
         return store_from_mdb(rc);
     if (!decode(v, &answer))
         return STORE_CORRUPT;
     if (kind == REPEAT_IDEMPOTENCY &&
-        wall_clock_age_us(clock, answer.when_us) >= of.keep_us)
+        admission_age_us(t, answer.when_us) >= of.keep_us)
         return STORE_NOTFOUND;
     *ret_answer = answer;
     return STORE_OK;
@@ -202,70 +200,100 @@ static enum store_err forget(struct transaction *t, MDB_dbi rows,
                            : err;
 }
 
-/* The oldest; NOTFOUND: none (may be forgotten). */
-static enum store_err forget_first(struct transaction *t,
-                                   const struct kind *of, MDB_cursor *cursor,
-                                   uint64_t rows)
-{
-    MDB_val k, v;
-    const int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
+/* ---- what is over -------------------------------------------------------- */
 
-    if (rc != 0 || k.mv_size <= 8)
+/* The oldest (MDB_FIRST) or newest (MDB_LAST) one's time. NOTFOUND: none. */
+static enum store_err time_at(MDB_cursor *cursor, MDB_cursor_op end,
+                              MDB_val *ret_key, int64_t *ret_when_us)
+{
+    MDB_val v;
+    const int rc = mdb_cursor_get(cursor, ret_key, &v, end);
+
+    if (rc != 0 || ret_key->mv_size <= 8)
         return rc == 0 ? STORE_NOTFOUND : store_from_mdb(rc);
-    const int64_t when_us = (int64_t)get_u64(k.mv_data);
-    if (wall_clock_age_us(&t->clock, when_us) < of->keep_us &&
-        (of->most == 0 || rows <= of->most))
-        return STORE_NOTFOUND;
-    t->put = true;
-    const enum store_err err = forget(t, of->rows, k);
-    return err == STORE_OK ? store_from_mdb(mdb_cursor_del(cursor, 0)) : err;
+    *ret_when_us = (int64_t)get_u64(ret_key->mv_data);
+    return STORE_OK;
 }
 
-/* What was remembered while the clock was ahead stands behind all the rest. */
-static enum store_err forget_last(struct transaction *t, const struct kind *of,
-                                  MDB_cursor *cursor)
+/* By the machine's clock, which may have been wrong: what was remembered while it
+ * was ahead stands behind all the rest, and is as old as its last step back. */
+static int64_t age_us(const struct transaction *t, int64_t when_us)
 {
-    MDB_val k, v;
-    const int rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
-
-    if (rc != 0 || k.mv_size <= 8)
-        return rc == 0 ? STORE_NOTFOUND : store_from_mdb(rc);
-    const int64_t when_us = (int64_t)get_u64(k.mv_data);
-    if (when_us <= t->now_us ||
-        wall_clock_age_us(&t->clock, when_us) < of->keep_us)
-        return STORE_NOTFOUND;
-    t->put = true;
-    const enum store_err err = forget(t, of->rows, k);
-    return err == STORE_OK ? store_from_mdb(mdb_cursor_del(cursor, 0)) : err;
+    return t->here.decay_us -
+           clock_steps_past(&t->steps, when_us, t->here.now_us);
 }
 
-enum store_err repeat_purge(struct transaction *t, enum repeat_kind kind,
-                            unsigned most, unsigned *ret_forgotten)
+enum store_err repeat_due(struct transaction *t, enum repeat_kind kind,
+                          unsigned most, struct repeat_bounds *ret_bounds,
+                          bool *ret_due)
 {
     const struct kind of = kind_of(t->e, kind);
-    enum store_err err = STORE_OK;
+    const int64_t before_us = t->here.decay_us - of.keep_us + 1;
+    struct repeat_bounds b = {.kind = kind, .most = most};
     MDB_cursor *cursor = NULL;
-    unsigned n = 0;
+    int64_t first_us = 0, last_us = 0;
     MDB_stat stat;
+    MDB_val k;
 
-    *ret_forgotten = 0;
+    *ret_due = false;
     int rc = mdb_stat(t->txn, of.by_time, &stat);
     if (rc != 0 || stat.ms_entries == 0)
         return store_from_mdb(rc);
     rc = mdb_cursor_open(t->txn, of.by_time, &cursor);
     if (rc != 0)
         return store_from_mdb(rc);
-    for (; n < most; n++) {
-        err = forget_first(t, &of, cursor, stat.ms_entries - n);
-        if (err != STORE_OK)
+    enum store_err err = time_at(cursor, MDB_FIRST, &k, &first_us);
+    if (err == STORE_OK)
+        err = time_at(cursor, MDB_LAST, &k, &last_us);
+    mdb_cursor_close(cursor);
+    if (err != STORE_OK)
+        return err == STORE_NOTFOUND ? STORE_OK : err;
+    if (of.most != 0 && stat.ms_entries > of.most)
+        b.oldest = stat.ms_entries - of.most;
+    if (first_us < before_us && before_us > 0)
+        b.before_us = before_us;
+    if (last_us > t->here.now_us && age_us(t, last_us) >= of.keep_us)
+        b.after_us = t->here.now_us;
+    *ret_due = b.oldest > 0 || b.before_us > 0 || b.after_us > 0;
+    *ret_bounds = b;
+    return STORE_OK;
+}
+
+static enum store_err forget_at(struct transaction *t, MDB_dbi rows,
+                                MDB_cursor *cursor, MDB_val k)
+{
+    t->put = true;
+    const enum store_err err = forget(t, rows, k);
+    return err == STORE_OK ? store_from_mdb(mdb_cursor_del(cursor, 0)) : err;
+}
+
+enum store_err repeat_forget(struct transaction *t,
+                             const struct repeat_bounds *b,
+                             uint64_t *ret_forgotten)
+{
+    const struct kind of = kind_of(t->e, b->kind);
+    enum store_err err = STORE_OK;
+    MDB_cursor *cursor = NULL;
+    int64_t when_us;
+    uint64_t n = 0;
+    MDB_val k;
+
+    *ret_forgotten = 0;
+    const int rc = mdb_cursor_open(t->txn, of.by_time, &cursor);
+    if (rc != 0)
+        return store_from_mdb(rc);
+    for (; err == STORE_OK && n < b->most; n++) {
+        err = time_at(cursor, MDB_FIRST, &k, &when_us);
+        if (err != STORE_OK || (n >= b->oldest && when_us >= b->before_us))
             break;
+        err = forget_at(t, of.rows, cursor, k);
     }
-    if (err == STORE_NOTFOUND && t->clock.steps.count > 0)
-        for (; n < most; n++) {
-            err = forget_last(t, &of, cursor);
-            if (err != STORE_OK)
-                break;
-        }
+    for (; err == STORE_OK && b->after_us != 0 && n < b->most; n++) {
+        err = time_at(cursor, MDB_LAST, &k, &when_us);
+        if (err != STORE_OK || when_us <= b->after_us)
+            break;
+        err = forget_at(t, of.rows, cursor, k);
+    }
     mdb_cursor_close(cursor);
     *ret_forgotten = n;
     return err == STORE_NOTFOUND ? STORE_OK : err;

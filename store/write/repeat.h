@@ -41,18 +41,29 @@ void idempotency_hash(struct slice topic, struct slice key,
                       unsigned char ret_hash[IDEMPOTENCY_HASH]);
 
 /* NOTFOUND: not seen before, or an idempotency key of more than 24 h ago. An
- * operation id is found as long as it is there. */
-enum store_err repeat_find(struct store_env *e, MDB_txn *txn,
-                           enum repeat_kind kind, struct slice key,
-                           const struct wall_clock *clock,
-                           struct answer *ret_answer);
+ * operation id is found until a command has forgotten it. */
+enum store_err repeat_find(struct transaction *t, enum repeat_kind kind,
+                           struct slice key, struct answer *ret_answer);
 /* *ret_new (may be NULL): it was not remembered before. */
 enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
                                enum repeat_kind kind, struct slice key,
                                const struct answer *answer, bool *ret_new);
-/* Forgets up to `most` of the oldest that may be forgotten; *ret_forgotten of
- * them. */
-enum store_err repeat_purge(struct transaction *t, enum repeat_kind kind,
-                            unsigned most, unsigned *ret_forgotten);
+
+/* What may be forgotten now, as a command's explicit bounds. */
+struct repeat_bounds {
+    enum repeat_kind kind;
+    int64_t before_us; /* all that was remembered before this … */
+    uint64_t oldest;   /* … and so many of the oldest in any case … */
+    int64_t after_us;  /* … and after this: the clock was ahead; 0: none */
+    uint64_t most;     /* no more than these, the oldest first */
+};
+/* Finds them; on this machine, by its clock. *ret_due: there is something. */
+enum store_err repeat_due(struct transaction *t, enum repeat_kind kind,
+                          unsigned most, struct repeat_bounds *ret_bounds,
+                          bool *ret_due);
+/* *ret_forgotten of them. */
+enum store_err repeat_forget(struct transaction *t,
+                             const struct repeat_bounds *bounds,
+                             uint64_t *ret_forgotten);
 
 #endif

@@ -107,19 +107,27 @@ static enum store_err bound_by_age(struct transaction *t,
 
 /* ---- after appends ---------------------------------------------------- */
 
+static enum store_err propose_trim(struct transaction *t,
+                                   const struct thing *thing, uint64_t through)
+{
+    struct command c = {.kind = COMMAND_TRIM,
+                        .topic = thing_topic(thing),
+                        .through = through};
+
+    return through == 0 ? STORE_OK : transaction_propose(t, &c);
+}
+
 static enum store_err trim_to_count(struct transaction *t, struct thing *thing,
                                     uint64_t keep, unsigned chunks)
 {
     const struct thing_row *row = &thing->state.row;
-    uint64_t through, removed;
+    uint64_t through;
 
     if (keep == 0 || row->count <= keep)
         return STORE_OK;
-    enum store_err err =
+    const enum store_err err =
         bound_by_seq(t, thing, row->last_seq - keep, chunks, &through);
-    if (err == STORE_OK && through != 0)
-        err = trim_through(t, thing, through, &removed);
-    return err;
+    return err == STORE_OK ? propose_trim(t, thing, through) : err;
 }
 
 enum store_err retention_after_appends(struct transaction *t)
@@ -182,9 +190,9 @@ static int64_t oldest_kept(const struct transaction *t,
     /* The configuration's bound is more than the clock has. */
     const uint64_t age_s = plan->retention_age;
 
-    return t->decay_us - (age_s > INT64_MAX / 2000000
-                              ? INT64_MAX / 2
-                              : (int64_t)age_s * 1000000);
+    return t->here.decay_us - (age_s > INT64_MAX / 2000000
+                                   ? INT64_MAX / 2
+                                   : (int64_t)age_s * 1000000);
 }
 
 /* Whether a look at the row as committed finds something to trim: nearly all
@@ -202,7 +210,7 @@ static enum store_err is_due(struct transaction *t, const struct plan *plan,
 static enum store_err apply_plan(struct transaction *t, struct slice topic,
                                  const struct plan *plan)
 {
-    uint64_t through = 0, removed;
+    uint64_t through = 0;
     struct thing *thing;
 
     enum store_err err = transaction_thing(t, topic, &thing);
@@ -212,9 +220,7 @@ static enum store_err apply_plan(struct transaction *t, struct slice topic,
         thing->state.row.count == 0)
         return err;
     err = bound_by_age(t, thing, oldest_kept(t, plan), &through);
-    if (err == STORE_OK && through != 0)
-        err = trim_through(t, thing, through, &removed);
-    return err;
+    return err == STORE_OK ? propose_trim(t, thing, through) : err;
 }
 
 /* The key after all those of the token that `topic` is under. */
@@ -274,14 +280,14 @@ enum store_err sweep_step(struct sweep *s, struct transaction *t)
 
     if (!s->walking) {
         s->walking = true;
-        s->next_us = t->now_us + SWEEP_EVERY_US;
+        s->next_us = t->here.now_us + SWEEP_EVERY_US;
         s->at.len = 0;
     }
     int rc = mdb_cursor_open(t->txn, t->e->db.things, &cursor);
     if (rc != 0)
         return store_from_mdb(rc);
     for (unsigned i = 0;
-         err == STORE_OK && i < STEP_THINGS && t->deletions >= CHUNK_IDS;
+         err == STORE_OK && i < STEP_THINGS && t->here.deletions >= CHUNK_IDS;
          i++) {
         MDB_val k = schema_val(&s->at), v;
         rc = mdb_cursor_get(cursor, &k, &v,

@@ -1,7 +1,6 @@
 #include <stdlib.h>
 
 #include "base/topic.h"
-#include "store/write/account.h"
 #include "store/write/retention.h"
 #include "store/write/session_write.h"
 
@@ -32,6 +31,27 @@ static int row_from(struct transaction *t, const struct schema_key *at,
     return rc;
 }
 
+/* The identity is copied: what the command changes moves what the row borrows
+ * from. */
+static enum store_err propose(struct transaction *t, enum command_kind kind,
+                              const struct session_row *row, bool *ret_more)
+{
+    char *identity = malloc(row->identity.len + 1);
+
+    if (identity == NULL)
+        return STORE_NOMEM;
+    memcpy(identity, row->identity.data, row->identity.len);
+    struct command c = {
+        .kind = kind,
+        .mark = {.number = row->number,
+                 .identity = slice_of(identity, row->identity.len)},
+    };
+    const enum store_err err = transaction_propose(t, &c);
+    free(identity);
+    *ret_more = c.more;
+    return err;
+}
+
 /* ---- the walk ------------------------------------------------------------ */
 
 bool session_sweep_due(const struct session_sweep *s, int64_t now_us)
@@ -54,30 +74,30 @@ static bool is_garbage(struct transaction *t, const struct session_row *row)
 {
     if (row->ended_us == 0)
         return false;
-    return session_is_over(row, wall_clock_age_us(&t->clock, row->ended_us) -
-                                    SESSION_GRACE_US) ||
+    return session_is_over(row,
+                           wall_clock_age_us(&t->here.clock, row->ended_us) -
+                               SESSION_GRACE_US) ||
            is_revoked(t, row->identity);
 }
 
 enum store_err session_sweep_step(struct session_sweep *s,
                                   struct transaction *t)
 {
-    unsigned left =
-        space_deletions(&t->space, SESSION_ROWS_DELETED, t->mono_us);
+    struct here *h = &t->here;
 
-    if (left == 0) { /* a reader pins what would come back */
-        s->walking = false;
-        s->next_us = t->now_us + SECOND_US;
+    if (space_deletions(&h->space, SESSION_ROWS_DELETED, h->mono_us) == 0) {
+        s->walking = false; /* a reader pins what would come back */
+        s->next_us = h->now_us + SECOND_US;
         return STORE_OK;
     }
     if (!s->walking) {
         s->walking = true;
-        s->next_us = t->now_us + SWEEP_EVERY_US;
+        s->next_us = h->now_us + SWEEP_EVERY_US;
         s->at.len = 0;
     }
-    for (unsigned i = 0; i < STEP_ROWS && left > 0; i++) {
+    bool more = false;
+    for (unsigned i = 0; i < STEP_ROWS && !more; i++) {
         struct session_row row;
-        char identity[SCHEMA_KEY_MAX + 24];
         MDB_val k, v;
         const int rc = row_from(t, &s->at, &k, &v);
         if (rc == MDB_NOTFOUND) {
@@ -91,83 +111,35 @@ enum store_err session_sweep_step(struct session_sweep *s,
         step_over(&s->at, k);
         if (!good || !is_garbage(t, &row))
             continue;
-        /* Copied: deleting moves what the row borrows from. Long ones stay
-         * where they are until their rows are deleted, the last of all. */
-        char *copy = row.identity.len <= sizeof(identity)
-                         ? identity
-                         : malloc(row.identity.len);
-        if (copy == NULL)
-            return STORE_NOMEM;
-        memcpy(copy, row.identity.data, row.identity.len);
-        row.identity = slice_of(copy, row.identity.len);
-        const enum store_err err = session_delete_some(t, &row, &left);
-        if (copy != identity)
-            free(copy);
+        const enum store_err err =
+            propose(t, COMMAND_SESSION_EXPIRE, &row, &more);
         if (err != STORE_OK)
             return err;
-        if (left == 0)
+        if (more)
             s->at = before; /* some of it may be left */
-        else
-            t->sessions_expired++;
     }
     return STORE_OK;
 }
 
 /* ---- at start ------------------------------------------------------------ */
 
-static void end_now(struct session_row *row, int64_t now_us)
-{
-    const uint32_t wait_s =
-        row->will_delay_s < row->expiry_s ? row->will_delay_s : row->expiry_s;
-
-    row->ended_us = now_us;
-    row->will_due_us = row->has_will ? now_us + wait_s * SECOND_US : 0;
-}
-
-static enum store_err recover_step(struct transaction *t,
-                                   struct schema_key *at, int64_t now_us,
-                                   bool *ret_done)
+enum store_err session_recover_step(struct transaction *t,
+                                    struct schema_key *at, bool *ret_done)
 {
     enum store_err err = STORE_OK;
+    bool more;
 
+    *ret_done = false;
     for (unsigned i = 0; err == STORE_OK && i < RECOVER_STEP; i++) {
         struct session_row row;
-        struct token *who;
         MDB_val k, v;
         const int rc = row_from(t, at, &k, &v);
         *ret_done = rc == MDB_NOTFOUND;
         if (rc != 0)
             return *ret_done ? STORE_OK : store_from_mdb(rc);
         step_over(at, k);
-        if (!schema_get_session(k, v, &row) || row.ended_us != 0)
-            continue;
-        end_now(&row, now_us);
-        err = account_of(t, session_token(row.identity), &who);
-        if (err != STORE_OK)
-            break;
-        buffer_clear(&t->row);
-        schema_put_session(&t->row, &row);
-        /* The key of a long identity is a hash: take the one it has. */
-        at->len--;
-        err = account_put(t, who, ACCOUNT_SESSIONS, t->e->db.sessions,
-                          schema_val(at));
-        at->len++;
-    }
-    return err;
-}
-
-enum store_err session_recover(struct transaction *t, int64_t now_us)
-{
-    struct schema_key at = {.len = 0};
-    enum store_err err = STORE_OK;
-    bool done = false;
-
-    while (err == STORE_OK && !done) {
-        err = transaction_open(t);
-        if (err != STORE_OK)
-            break;
-        err = recover_step(t, &at, now_us, &done);
-        err = transaction_end_step(t, err);
+        if (schema_get_session(k, v, &row) && row.ended_us == 0)
+            err = propose(t, COMMAND_SESSION_LOST, &row, &more);
     }
     return err;
 }

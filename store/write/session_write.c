@@ -142,7 +142,7 @@ static enum store_err note_over(struct transaction *t, struct token *who,
     over.has_will = false;
     over.expiry_s = 0;
     if (over.ended_us == 0)
-        over.ended_us = t->now_us;
+        over.ended_us = t->in.now_us;
     return session_put(t, who, &over);
 }
 

@@ -77,9 +77,10 @@ bool session_sweep_due(const struct session_sweep *s, int64_t now_us);
 enum store_err session_sweep_step(struct session_sweep *s,
                                   struct transaction *t);
 
-/* At start, before the writer's thread: nobody is connected, so sessions that
- * still say so (the process was killed) ended now, and their wills are due after
- * their delay. Own transactions, in steps. */
-enum store_err session_recover(struct transaction *t, int64_t now_us);
+/* At start: nobody is connected, so sessions that still say so (the process was
+ * killed) ended now. A step of a walk over all of them, from *at on; zero it to
+ * begin. */
+enum store_err session_recover_step(struct transaction *t,
+                                    struct schema_key *at, bool *ret_done);
 
 #endif

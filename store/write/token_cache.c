@@ -8,11 +8,9 @@
 /* Plan of tokens that come into being by their first write in open mode. */
 #define PLAN_IMPLIED "local"
 
-void token_cache_init(struct token_cache *c, const struct config *config)
+void token_cache_init(struct token_cache *c, const struct settings *settings)
 {
-    *c = (struct token_cache){.config = config,
-                              .plans_of = config_newest(config),
-                              .generation = 1};
+    *c = (struct token_cache){.settings = settings, .generation = 1};
     TAILQ_INIT(&c->by_age);
     STAILQ_INIT(&c->changed);
 }
@@ -24,16 +22,6 @@ static void forget(struct token_cache *c, struct token *t)
     c->entries--;
     c->generation++;
     free(t);
-}
-
-void token_cache_follow_settings(struct token_cache *c)
-{
-    const struct config *newest = config_newest(c->config);
-
-    if (newest == c->plans_of)
-        return;
-    c->plans_of = newest;
-    token_cache_release(c);
 }
 
 void token_cache_release(struct token_cache *c)
@@ -60,23 +48,31 @@ static void tell_missing(struct token_cache *c, struct slice plan)
     log_warn("store",
              "plan %s of some tokens is not configured: plan %s "
              "applies to them",
-             c->told_names[c->told],
-             config_newest(c->config)->tokens_default_plan);
+             c->told_names[c->told], c->settings->default_plan);
     c->told++;
 }
 
-static const struct plan *plan_of(struct token_cache *c, struct slice name)
+static void set_plan(struct token_cache *c, struct token *t, struct slice name)
 {
-    const struct plan *p = config_plan(c->config, name);
+    const size_t len = name.len < sizeof(t->plan_name) ? name.len : 0;
 
-    if (p == NULL) {
-        tell_missing(c, name);
-        p = config_plan(c->config,
-                        slice_str(
-                            config_newest(c->config)->tokens_default_plan));
-    }
-    assert(p != NULL); /* config_finish() made sure of the default */
-    return p;
+    if (name.data != t->plan_name)
+        memcpy(t->plan_name, name.data, len);
+    t->plan_name[len] = '\0';
+    t->plan = settings_plan(c->settings, name);
+    if (t->plan != NULL)
+        return;
+    tell_missing(c, name);
+    t->plan = settings_plan(c->settings, slice_str(c->settings->default_plan));
+    assert(t->plan != NULL); /* settings_get() made sure of the default */
+}
+
+void token_cache_settings_changed(struct token_cache *c)
+{
+    struct token *t;
+
+    TAILQ_FOREACH (t, &c->by_age, age)
+        set_plan(c, t, slice_str(t->plan_name));
 }
 
 static enum store_err load_usage(struct token *t, struct store_env *e,
@@ -100,7 +96,7 @@ static enum store_err load(struct token_cache *c, struct token *t,
     const int rc = mdb_get(txn, e->db.tokens, &k, &v);
 
     if (rc == MDB_NOTFOUND) { /* what it holds is counted all the same */
-        t->plan = plan_of(c, slice_str(PLAN_IMPLIED));
+        set_plan(c, t, slice_str(PLAN_IMPLIED));
         return load_usage(t, e, txn);
     }
     if (rc != 0)
@@ -111,7 +107,7 @@ static enum store_err load(struct token_cache *c, struct token *t,
     t->implied = row.implied;
     t->revoked_us = row.revoked_us;
     t->since_id = row.since_id;
-    t->plan = plan_of(c, row.plan);
+    set_plan(c, t, row.plan);
     return load_usage(t, e, txn);
 }
 
@@ -180,7 +176,7 @@ enum store_err token_put(struct token_cache *c, struct store_env *e,
     t->implied = value->implied;
     t->revoked_us = value->revoked_us;
     t->since_id = value->since_id;
-    t->plan = plan_of(c, value->plan);
+    set_plan(c, t, value->plan);
     return store_from_mdb(mdb_put(txn, e->db.tokens, &k, &v, 0));
 }
 
@@ -190,7 +186,7 @@ void token_removed(struct token_cache *c, struct token *t)
     t->exists = t->implied = false;
     t->revoked_us = 0;
     t->since_id = 0;
-    t->plan = plan_of(c, slice_str(PLAN_IMPLIED));
+    set_plan(c, t, slice_str(PLAN_IMPLIED));
     /* Idempotency-Keys outlive it, and are given back when they expire. */
     t->usage = (struct usage_row){.bytes = t->usage.bytes};
 }

@@ -6,9 +6,9 @@
 
 #include <sys/queue.h>
 
-#include "base/config.h"
 #include "base/name_hash.h"
 #include "store/env/env.h"
+#include "store/write/settings.h"
 
 #define TOKEN_CACHE_ENTRIES 16384
 
@@ -17,8 +17,9 @@ struct token {
     bool implied; /* came into being in open mode, and is valid only there */
     bool dirty;   /* usage changed, or the token row was written */
     int64_t revoked_us;
-    uint64_t since_id;       /* as in its row */
-    const struct plan *plan; /* what applies now; never NULL */
+    uint64_t since_id;               /* as in its row */
+    const struct plan *plan;         /* what applies now; never NULL */
+    char plan_name[CONFIG_NAME_MAX]; /* as in its row; empty: too long a one */
     struct usage_row usage;
     UT_hash_handle hh;
     TAILQ_ENTRY(token) age;
@@ -28,8 +29,7 @@ struct token {
 };
 
 struct token_cache {
-    const struct config *config;
-    const struct config *plans_of; /* the newest when entries were made */
+    const struct settings *settings;
     struct token *by_name;
     TAILQ_HEAD(token_ages, token) by_age;
     STAILQ_HEAD(token_changes, token) changed;
@@ -39,10 +39,10 @@ struct token_cache {
     char told_names[16][CONFIG_NAME_MAX];
 };
 
-void token_cache_init(struct token_cache *c, const struct config *config);
+/* `settings`: borrowed; where they change, token_cache_settings_changed(). */
+void token_cache_init(struct token_cache *c, const struct settings *settings);
 void token_cache_release(struct token_cache *c);
-/* Between transactions: forgets entries whose plans are not those that hold. */
-void token_cache_follow_settings(struct token_cache *c);
+void token_cache_settings_changed(struct token_cache *c);
 
 /* `name` must be token_valid(), or ACCOUNT_NOBODY (store/write/account.h). One that does not exist gets exists = false
  * and the plan it would come into being with. A plan that the configuration no

@@ -19,11 +19,29 @@ static enum store_err read_clock(struct transaction *t, MDB_txn *txn)
         schema_get_record(row, t->committed_head, &record))
         last_us =
             clock_steps_correct(&steps, t->committed_head, record.m.at_us);
-    wall_clock_init(&t->clock, t->config->store_clock_jump_max,
-                    t->config->store_clock_grace, &steps,
+    t->steps = steps;
+    wall_clock_init(&t->here.clock, t->here.config->store_clock_jump_max,
+                    t->here.config->store_clock_grace, &steps,
                     last_us > seen_us ? last_us : seen_us, clock_mono_us());
     atomic_store(&t->e->has_clock_steps, steps.count > 0);
     return STORE_OK;
+}
+
+static enum store_err read_settings(struct transaction *t, MDB_txn *txn)
+{
+    static char name[] = META_SETTINGS;
+    MDB_val key = {sizeof(name) - 1, name}, row;
+    const int rc = mdb_get(txn, t->e->db.meta, &key, &row);
+
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+    const struct slice bytes = slice_of(row.mv_data, row.mv_size);
+    if (!settings_get(bytes, &t->settings)) { /* they are written anew */
+        t->settings = (struct settings){.open = false};
+        return STORE_OK;
+    }
+    buffer_put_slice(&t->settings_row, bytes);
+    return buffer_ok(&t->settings_row) ? STORE_OK : STORE_NOMEM;
 }
 
 static enum store_err read_start(struct transaction *t)
@@ -37,6 +55,8 @@ static enum store_err read_start(struct transaction *t)
     enum store_err err = store_head_in(t->e, txn, &t->committed_head);
     if (err == STORE_OK)
         err = read_clock(t, txn);
+    if (err == STORE_OK)
+        err = read_settings(t, txn);
     if (err == STORE_OK) {
         rc = mdb_stat(txn, t->e->db.trims, &stat);
         err = store_from_mdb(rc);
@@ -49,10 +69,12 @@ static enum store_err read_start(struct transaction *t)
 enum store_err transaction_init(struct transaction *t, struct store *st,
                                 const struct config *config)
 {
-    *t = (struct transaction){.e = store_env(st), .config = config};
+    memset(t, 0, sizeof(*t));
+    t->e = store_env(st);
+    t->here.config = config;
     thing_cache_init(&t->things);
-    token_cache_init(&t->tokens, config);
-    space_init(&t->space, t->e);
+    token_cache_init(&t->tokens, &t->settings);
+    space_init(&t->here.space, t->e);
     return read_start(t);
 }
 
@@ -60,7 +82,19 @@ void transaction_release(struct transaction *t)
 {
     thing_cache_release(&t->things);
     token_cache_release(&t->tokens);
+    buffer_release(&t->settings_row);
     buffer_release(&t->row);
+}
+
+static void begin_here(struct here *h, size_t messages, int64_t now_us,
+                       int64_t mono_us, uint64_t head)
+{
+    h->now_us = now_us;
+    h->mono_us = mono_us;
+    wall_clock_look(&h->clock, now_us, mono_us, head);
+    h->decay_us = wall_clock_decay_us(&h->clock);
+    h->deletions = TRANSACTION_DELETIONS + 2 * (unsigned)messages;
+    space_begin(&h->space);
 }
 
 enum store_err transaction_begin(struct transaction *t, size_t messages,
@@ -69,19 +103,14 @@ enum store_err transaction_begin(struct transaction *t, size_t messages,
     t->batch = batch_new(messages);
     if (t->batch == NULL)
         return STORE_NOMEM;
-    token_cache_follow_settings(&t->tokens);
     t->txn = NULL;
     t->log_end = NULL;
-    t->now_us = now_us;
-    t->mono_us = mono_us;
     t->head = t->committed_head;
-    wall_clock_look(&t->clock, now_us, mono_us, t->head);
-    t->decay_us = wall_clock_decay_us(&t->clock);
-    t->deletions = TRANSACTION_DELETIONS + 2 * (unsigned)messages;
+    begin_here(&t->here, messages, now_us, mono_us, t->head);
     memset(t->remembered, 0, sizeof(t->remembered));
     t->put = t->deleted = false;
     t->appended = t->events = t->trimmed = t->sessions_expired = 0;
-    space_begin(&t->space);
+    admission_begin(t);
     return STORE_OK;
 }
 
@@ -141,18 +170,57 @@ bool transaction_changed(const struct transaction *t)
            !STAILQ_EMPTY(&t->tokens.changed);
 }
 
-static enum store_err save_clock_steps(struct transaction *t)
+enum store_err transaction_put_settings(struct transaction *t,
+                                        struct slice row)
+{
+    static char name[] = META_SETTINGS;
+    const bool put = t->put;
+
+    if (!t->settings_changed)
+        t->settings_before = t->settings;
+    if (!settings_get(row, &t->settings)) {
+        t->settings = t->settings_before;
+        return STORE_INVALID;
+    }
+    t->settings_changed = true;
+    token_cache_settings_changed(&t->tokens);
+    buffer_clear(&t->settings_row);
+    buffer_put_slice(&t->settings_row, row);
+    if (!buffer_ok(&t->settings_row))
+        return STORE_NOMEM;
+    const enum store_err err =
+        transaction_put(t, t->e->db.meta, (MDB_val){sizeof(name) - 1, name},
+                        (MDB_val){row.len, (void *)row.data}, 0);
+    t->put = put; /* no reason for a commit of its own */
+    return err;
+}
+
+enum store_err transaction_put_clock_steps(struct transaction *t,
+                                           const struct clock_steps *s)
 {
     static char name[] = META_CLOCK_STEPS;
-    const struct clock_steps *s = &t->clock.steps;
 
-    if (!t->clock.unsaved)
-        return STORE_OK;
+    if (!t->steps_changed)
+        t->steps_before = t->steps;
+    t->steps_changed = true;
+    t->steps = *s;
     /* Before any reader can see them. */
     atomic_store(&t->e->has_clock_steps, true);
     return transaction_put(
         t, t->e->db.meta, (MDB_val){sizeof(name) - 1, name},
         (MDB_val){s->count * sizeof(s->step[0]), (void *)s->step}, 0);
+}
+
+static void take_back_settings(struct transaction *t)
+{
+    if (t->settings_changed) {
+        t->settings = t->settings_before;
+        buffer_clear(&t->settings_row); /* proposed again */
+        token_cache_settings_changed(&t->tokens);
+    }
+    if (t->steps_changed)
+        t->steps = t->steps_before;
+    t->settings_changed = t->steps_changed = false;
 }
 
 enum store_err transaction_commit(struct transaction *t)
@@ -162,14 +230,13 @@ enum store_err transaction_commit(struct transaction *t)
         t->txn = NULL;
         t->log_end = NULL;
         t->batch->head = t->committed_head;
+        take_back_settings(t);
         /* Refusals, too, bring entries into memory: keep to the bounds. */
         thing_cache_committed(&t->things);
         token_cache_committed(&t->tokens);
         return STORE_OK;
     }
     enum store_err err = store_put_format(t->e, t->txn);
-    if (err == STORE_OK)
-        err = save_clock_steps(t);
     if (err == STORE_OK)
         err = thing_cache_flush(&t->things, t->e, t->txn, &t->row);
     if (err == STORE_OK)
@@ -185,11 +252,11 @@ enum store_err transaction_commit(struct transaction *t)
     }
     thing_cache_committed(&t->things);
     token_cache_committed(&t->tokens);
-    t->clock.unsaved = false;
+    t->settings_changed = t->steps_changed = false;
     t->committed_head = t->batch->head = t->head;
     t->e->format = SCHEMA_FORMAT;
     if (t->deleted)
-        space_freed(&t->space);
+        space_freed(&t->here.space);
     return STORE_OK;
 }
 
@@ -200,6 +267,7 @@ void transaction_abort(struct transaction *t)
     t->log_end = NULL;
     thing_cache_aborted(&t->things);
     token_cache_aborted(&t->tokens);
+    take_back_settings(t);
     batch_unref(t->batch);
     t->batch = NULL;
 }
@@ -257,7 +325,12 @@ enum store_err transaction_touch(struct transaction *t)
     static char key[] = META_PING;
 
     buffer_clear(&t->row);
-    schema_put_number(&t->row, (uint64_t)t->now_us);
+    schema_put_number(&t->row, (uint64_t)t->here.now_us);
     return transaction_put_row(t, t->e->db.meta,
                                (MDB_val){sizeof(key) - 1, key}, 0);
+}
+
+enum store_err transaction_propose(struct transaction *t, struct command *c)
+{
+    return t->here.propose(t->here.propose_arg, c);
 }

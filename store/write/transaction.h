@@ -9,7 +9,9 @@
 #include "store/command.h"
 #include "store/env/env.h"
 #include "store/env/room.h"
+#include "store/write/admission.h"
 #include "store/write/repeat.h"
+#include "store/write/settings.h"
 #include "store/write/thing_cache.h"
 #include "store/write/token_cache.h"
 
@@ -18,33 +20,51 @@
  * retention keeps up with any load. */
 #define TRANSACTION_DELETIONS 512
 
-struct transaction {
-    struct store_env *e;
+/* What only this machine knows. Deciding looks at it (decide functions and
+ * store/write/admission.c, and housekeeping for what it proposes); applying a
+ * command never does, but for keeping count of the room that is left and for the
+ * last guard of the reserve (account_put()). */
+struct here {
     const struct config *config;
-    struct thing_cache things;
-    struct token_cache tokens;
     struct space space;
     struct wall_clock clock;
-    struct buffer row;       /* scratch of whoever encodes a row */
-    uint64_t committed_head; /* last id of the last commit */
-    uint64_t plain_through;  /* messages up to this id count without their
-                                properties (store/write/account.h) */
-    bool trims_waiting;      /* `trims` may have rows */
-    bool erasures_waiting;   /* `meta` may have rows of store/write/erase.h */
+    int64_t now_us, mono_us; /* when the open transaction began */
+    int64_t decay_us; /* ≤ now_us: the time by which things are destroyed */
+    unsigned deletions; /* log entries the open transaction may still delete */
     /* Appends answer `paused_result` at once before this time: disk or map
      * refused twice in a row, and trying costs everybody a failed commit. */
     int64_t paused_until_mono_us; /* 0: not paused */
     enum command_result paused_result;
+    /* Housekeeping's commands go through this, in the open transaction. */
+    enum store_err (*propose)(void *arg, struct command *c);
+    void *propose_arg;
+};
+
+struct transaction {
+    struct store_env *e;
+    struct thing_cache things;
+    struct token_cache tokens;
+    struct settings settings;
+    struct buffer settings_row; /* as it is in `meta`; empty: there is none */
+    struct clock_steps steps;   /* those in `meta` */
+    struct buffer row;          /* scratch of whoever encodes a row */
+    uint64_t committed_head;    /* last id of the last commit */
+    uint64_t plain_through;     /* messages up to this id count without their
+                                properties (store/write/account.h) */
+    bool trims_waiting;         /* `trims` may have rows */
+    bool erasures_waiting; /* `meta` may have rows of store/write/erase.h */
+    struct here here;
 
     /* Of the open one: */
     MDB_txn *txn;        /* NULL: nothing needed one yet */
     MDB_cursor *log_end; /* where `log` is appended to; NULL: not open. LMDB
                             closes it with the transaction */
-    int64_t now_us, mono_us;
-    int64_t decay_us; /* ≤ now_us: the time by which things are destroyed */
-    uint64_t head;    /* last id given */
-    unsigned deletions; /* log entries it may still delete */
+    struct admission in; /* of the command in hand */
+    uint64_t head;       /* last id given */
     unsigned remembered[REPEAT_KIND_COUNT];
+    bool settings_changed, steps_changed;
+    struct settings settings_before; /* where that is so */
+    struct clock_steps steps_before;
     bool put;     /* something was written besides the changed rows */
     bool deleted; /* something of which pages come back */
     struct batch *batch;
@@ -83,6 +103,17 @@ void transaction_abort(struct transaction *t);
  * transaction_open(): commits what a step changed when it went well (`err`), else
  * aborts. Returns `err`, or that of the commit. */
 enum store_err transaction_end_step(struct transaction *t, enum store_err err);
+
+/* Rows of `meta` that have a copy in memory, which an abort takes back, too.
+ * INVALID: they are no settings. */
+enum store_err transaction_put_settings(struct transaction *t,
+                                        struct slice row);
+enum store_err transaction_put_clock_steps(struct transaction *t,
+                                           const struct clock_steps *s);
+
+/* For housekeeping: decides and applies a command of this machine's in the open
+ * transaction. Borrowed for the call. */
+enum store_err transaction_propose(struct transaction *t, struct command *c);
 
 /* Entries as the open transaction would leave them. */
 enum store_err transaction_thing(struct transaction *t, struct slice topic,

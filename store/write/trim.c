@@ -14,7 +14,7 @@ enum store_err log_get(struct transaction *t, uint64_t id,
     if (!schema_get_record(v, id, ret_record))
         return STORE_CORRUPT;
     ret_record->m.at_us =
-        clock_steps_correct(&t->clock.steps, id, ret_record->m.at_us);
+        clock_steps_correct(&t->steps, id, ret_record->m.at_us);
     return STORE_OK;
 }
 
@@ -55,8 +55,8 @@ static enum store_err log_delete(struct transaction *t, struct thing *thing,
     if (err != STORE_OK)
         return err == STORE_NOTFOUND ? STORE_OK : err;
     t->put = t->deleted = true;
-    if (t->deletions > 0)
-        t->deletions--;
+    if (t->in.deletions > 0)
+        t->in.deletions--;
     transaction_log_changes(t);
     const int rc = mdb_del(t->txn, t->e->db.log, &k, NULL);
     return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
@@ -155,7 +155,7 @@ static enum store_err take_chunk(struct trim *trim, struct chunk_walk *w)
     const bool to_its_end = chunk->ids[chunk->count - 1] <= trim->through;
     const bool whole = to_its_end && chunk->ids[0] >= first_id;
 
-    if (trim->t->deletions < CHUNK_IDS)
+    if (trim->t->in.deletions < CHUNK_IDS)
         trim->deleting = false;
     for (unsigned i = 0; i < chunk->count; i++) {
         if (chunk->ids[i] < first_id)
@@ -271,11 +271,6 @@ static enum store_err tell_token(struct transaction *t, struct thing *thing,
     return STORE_OK;
 }
 
-static void bound_deletions(struct transaction *t)
-{
-    t->deletions = space_deletions(&t->space, t->deletions, t->mono_us);
-}
-
 enum store_err trim_through(struct transaction *t, struct thing *thing,
                             uint64_t through, uint64_t *ret_removed)
 {
@@ -296,8 +291,7 @@ enum store_err trim_through(struct transaction *t, struct thing *thing,
     thing_changed(&t->things, thing);
     /* Behind leftovers of an earlier trim nothing is deleted: they are found
      * again by walking from the topic's first chunk up to a visible id. */
-    bound_deletions(t);
-    trim.deleting = !thing->pending && t->deletions > 0;
+    trim.deleting = !thing->pending && t->in.deletions > 0;
     err = take_chunks(&trim, &next_id);
     if (err == STORE_OK && next_id == 0) {
         err = take_open(&trim);
@@ -341,7 +335,7 @@ static enum store_err finish_topic(struct transaction *t, struct thing *thing)
     if (err != STORE_OK)
         return err;
     err = chunk_walk_open(t, &w, thing_topic(thing), 0);
-    while (err == STORE_OK && all && t->deletions >= CHUNK_IDS) {
+    while (err == STORE_OK && all && t->in.deletions >= CHUNK_IDS) {
         err = delete_hidden(t, thing, &w, &all);
         if (err == STORE_OK && all)
             err = chunk_walk_next(&w);
@@ -375,8 +369,7 @@ enum store_err trim_leftovers(struct transaction *t)
 {
     struct thing *thing;
 
-    bound_deletions(t);
-    while (t->deletions >= CHUNK_IDS) {
+    while (t->in.deletions >= CHUNK_IDS) {
         enum store_err err = first_waiting(t, &thing);
         if (err == STORE_NOTFOUND) {
             t->trims_waiting = false;

@@ -13,6 +13,7 @@
 #include "store/command.h"
 #include "store/store.h"
 
+struct admission; /* store/write/admission.h */
 struct writer;
 
 struct writer_opts {
@@ -21,6 +22,11 @@ struct writer_opts {
     /* Writer's thread, after the commit and after the done() calls of it;
      * `b` is borrowed: take a reference to keep it. Must not block. */
     void (*on_batch)(void *arg, struct batch *b);
+    /* Each command that is about to be applied, those that the writer proposes by
+     * itself too, in order: the log of commands. Also those of an attempt that
+     * then fails and is made again. NULL: nobody keeps it. */
+    void (*on_entry)(void *arg, const struct admission *in,
+                     const struct command *c);
     void *arg;
     size_t queue_bound; /* commands waiting; 0: 65536 */
     /* Real time, µs since 1970, asked once per transaction by the writer's

@@ -14,11 +14,19 @@ static void begin(struct transaction *t)
     assert_int_equal(transaction_open(t), STORE_OK);
 }
 
+static void enter(struct transaction *t, const struct command_type *type,
+                  struct command *c)
+{
+    admission_begin(t);
+    type->decide(t, c);
+    assert_int_equal(type->apply(t, c), STORE_OK);
+}
+
 static enum command_result apply(struct transaction *t, const char *topic)
 {
     struct sent *s = new_append(topic, "v");
 
-    assert_int_equal(message_append_command.apply(t, &s->c), STORE_OK);
+    enter(t, &message_append_command, &s->c);
     const enum command_result result = s->c.result;
     sent_free(s);
     return result;
@@ -35,6 +43,7 @@ static void open_without_writer(struct writing *w, struct transaction *t)
     writing_open(w, 0);
     writer_stop(w->writer);
     assert_int_equal(transaction_init(t, w->store, &w->config), STORE_OK);
+    settings_of_config(&t->settings, &w->config);
 }
 
 static void close_all(struct writing *w, struct transaction *t)
@@ -54,7 +63,7 @@ static void refused_names_do_not_fill_the_memory(void **state)
     (void)state;
 
     open_without_writer(&w, &t);
-    w.config.tokens_access = ACCESS_REGISTERED;
+    t.settings.open = false;
     for (int i = 0; i < THING_CACHE_ENTRIES + 2000; i++) {
         begin(&t);
         snprintf(topic, sizeof(topic), "token-%d/x", i);
@@ -230,7 +239,7 @@ static void appends_go_on_after_a_trim_in_the_same_transaction(void **state)
         }
         assert_non_null(t.log_end);
         cut->c.through = UINT64_MAX; /* the last row of `log` but one, too */
-        assert_int_equal(trim_command.apply(&t, &cut->c), STORE_OK);
+        enter(&t, &trim_command, &cut->c);
         assert_int_equal(cut->c.removed, round == 0 ? 60 : 23);
         assert_null(t.log_end);
         for (int i = 0; i < 3; i++)

@@ -1,0 +1,21 @@
+/* Goes on removing a thing or a token (store/write/erase.h). */
+#include "store/commands/commands.h"
+#include "store/write/erase.h"
+
+static void erase_step_decide(struct transaction *t, const struct command *c)
+{
+    (void)c;
+    admission_measure_deletions(t);
+}
+
+static enum store_err erase_step_apply(struct transaction *t,
+                                       struct command *c)
+{
+    return erase_go_on(t, c->topic);
+}
+
+const struct command_type erase_step_command = {
+    .name = "erase_step",
+    .decide = erase_step_decide,
+    .apply = erase_step_apply,
+};

@@ -1,0 +1,38 @@
+/* A session is over, or its token was revoked: removes it, or as many of its rows as
+ * the admission says. One that is connected (again) stays. */
+#include "store/commands/commands.h"
+#include "store/write/session_write.h"
+
+static void session_expire_decide(struct transaction *t,
+                                  const struct command *c)
+{
+    (void)c;
+    admission_measure_deletions(t);
+}
+
+static enum store_err session_expire_apply(struct transaction *t,
+                                           struct command *c)
+{
+    unsigned left = t->in.rows;
+    struct session_row row;
+
+    enum store_err err = session_find(t, c->mark.identity, &row);
+    if (err == STORE_NOTFOUND || err == STORE_CORRUPT ||
+        (err == STORE_OK &&
+         (row.number != c->mark.number || row.ended_us == 0))) {
+        c->result = RESULT_NOT_FOUND;
+        return STORE_OK;
+    }
+    if (err == STORE_OK && left > 0)
+        err = session_delete_some(t, &row, &left);
+    t->in.rows = left;
+    c->more = left == 0;
+    t->sessions_expired += err == STORE_OK && left > 0;
+    return err;
+}
+
+const struct command_type session_expire_command = {
+    .name = "session_expire",
+    .decide = session_expire_decide,
+    .apply = session_expire_apply,
+};
