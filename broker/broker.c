@@ -15,10 +15,12 @@
 #include "base/thread.h"
 #include "base/vocabulary.h"
 #include "broker/accept/listener.h"
-#include "broker/accept/spare.h"
+#include "broker/accept/make_room.h"
+#include "broker/admin/admin.h"
 #include "broker/admin/status.h"
+#include "broker/admin/sys.h"
+#include "broker/client/hub.h"
 #include "broker/client/token_connections.h"
-#include "broker/hub.h"
 #include "broker/session/will.h"
 #include "broker/worker.h"
 
@@ -27,7 +29,8 @@
 #define POLL_NS 2000000
 #define WORKERS_MAX 256 /* of mqtt.workers */
 
-/* What one setting opened. */
+/* The sockets opened for one listen setting: a host name may have several
+ * addresses. */
 struct addresses {
     int fds[LISTENERS_MAX];
     size_t count;
@@ -36,6 +39,7 @@ struct addresses {
 
 struct broker {
     struct hub hub;
+    struct sys_sampler sampler;
     char *data_dir;
     int64_t started_us;
     struct addresses mqtt, mqtts;
@@ -132,7 +136,7 @@ static void listen_on(struct worker *w, const struct addresses *a,
                       enum listener_kind kind)
 {
     for (size_t i = 0; i < a->count; i++)
-        worker_listen(w, a->fds[i], kind);
+        listeners_add(w, a->fds[i], kind);
 }
 
 static bool open_listeners(struct broker *b, struct config_error *ret_error)
@@ -150,9 +154,9 @@ static bool open_listeners(struct broker *b, struct config_error *ret_error)
     for (unsigned i = 0; i < hub->count; i++) {
         listen_on(hub->workers[i], &b->mqtt, LISTEN_PLAIN);
         listen_on(hub->workers[i], &b->mqtts, LISTEN_TLS);
-        worker_listen(hub->workers[i], b->clients_fd, LISTEN_HANDOVER);
+        listeners_add(hub->workers[i], b->clients_fd, LISTEN_HANDOVER);
     }
-    worker_listen(hub->workers[hub->count], b->local_fd, LISTEN_LOCAL);
+    listeners_add(hub->workers[hub->count], b->local_fd, LISTEN_LOCAL);
     return true;
 }
 
@@ -218,9 +222,10 @@ bool broker_start(const struct config *config, struct store *store,
     b->hub.count = worker_count(config);
     connection_budget_init(&b->own_budget, connection_limit(config));
     b->hub.budget = opts->budget != NULL ? opts->budget : &b->own_budget;
+    b->hub.commands = &admin_commands;
     b->hub.status = put_status;
     b->hub.arg = b;
-    if (!sys_init(&b->hub.sys, b->started_us)) {
+    if (!sys_init(&b->sampler, &b->hub, b->started_us)) {
         free(b->data_dir);
         free(b);
         return fail(ret_error, "out of memory");
@@ -235,7 +240,7 @@ bool broker_start(const struct config *config, struct store *store,
         broker_stop(b);
         return false;
     }
-    connection_budget_set_make_mqtt_room(b->hub.budget, spare_make_room,
+    connection_budget_set_make_mqtt_room(b->hub.budget, make_room_for_another,
                                          &b->hub);
     *ret_broker = b;
     return true;
@@ -379,7 +384,7 @@ void broker_stop(struct broker *b)
     close_local(b, b->local_fd, SOCKET_NAME);
     close_local(b, b->clients_fd, CLIENTS_NAME);
     tls_current_release(&hub->tls);
-    sys_release(&hub->sys);
+    sys_release(&b->sampler);
     connection_budget_release(&b->own_budget);
     free(b->data_dir);
     free(b);

@@ -1,37 +1,66 @@
 #include "broker/worker.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/thread.h"
-#include "broker/accept/handover_listener.h"
-#include "broker/accept/listener.h"
-#include "broker/accept/lobby.h"
-#include "broker/accept/spare.h"
-#include "broker/admin/roll_call.h"
-#include "broker/deliver/backlog.h"
-#include "broker/fan_out.h"
+#include "broker/accept/connect.h"
+#include "broker/accept/make_room.h"
+#include "broker/admin/client_query.h"
+#include "broker/admin/sys.h"
+#include "broker/client/admission.h"
+#include "broker/client/lobby.h"
+#include "broker/client/spare.h"
+#include "broker/deliver/backlog_turn.h"
+#include "broker/fan_out/fan_out.h"
+#include "broker/fan_out/sys_changes.h"
+#include "broker/session/filters.h"
 #include "broker/session/session.h"
 #include "broker/session/session_restore.h"
-#include "broker/session/subscribe.h"
+#include "broker/session/session_save.h"
 #include "broker/session/will.h"
-#include "broker/share/share_feed.h"
+#include "broker/share/share_catchup.h"
+#include "broker/share/share_member.h"
 #include "broker/share/share_save.h"
 
 #define RESULTS_AT_ONCE 256
 #define FAN_OUT_US 5000   /* then sockets are looked at again */
-#define RETRY_S 0.05      /* the store failed */
 #define SAVE_WITHIN_S 1.0 /* stored sessions */
 #define PHASE_TICK_S 0.02
 #define CLOSING_US 1200000 /* to say goodbye */
 
-/* ---- clocks and wake-ups ------------------------------------------------ */
+/* ---- what happens to connections ---------------------------------------- */
 
-void worker_wake(struct worker *w)
+/* connection_input.c lets nothing but a CONNECT be the first. */
+static void on_packet(struct connection *c, const struct packet_frame *f)
 {
-    ev_async_send(w->loop, &w->wake);
+    if (c->state == CONNECTION_NEW)
+        connect_received(c, f);
+    else
+        session_packet(c, f);
 }
+
+static void on_read(struct worker *w)
+{
+    publish_flush_if_enough(w, w->publishes);
+}
+
+static const struct connection_events connection_events = {
+    .place = connect_place,
+    .packet = on_packet,
+    .broken = session_broken,
+    .read = on_read,
+    .ended = session_end,
+    .hold_over = publish_hold_over,
+    .writable = share_member_wake,
+    .resume = connection_resume,
+    .caught_up = filters_backlog_given,
+    .greeted = filters_greeted,
+};
+
+/* ---- clocks and wake-ups ------------------------------------------------ */
 
 static void wake_worker(void *arg)
 {
@@ -101,20 +130,7 @@ static void on_check(struct ev_loop *loop, ev_check *check, int events)
     (void)loop;
     (void)events;
     tell_time(check->data);
-    turns_begin(check->data);
-}
-
-void worker_again(struct worker *w)
-{
-    ev_idle_start(w->loop, &w->again);
-}
-
-void worker_try_later(struct worker *w)
-{
-    if (ev_is_active(&w->tick))
-        return;
-    ev_timer_set(&w->tick, RETRY_S, 0.);
-    ev_timer_start(w->loop, &w->tick);
+    turns_begin(check->data, connection_take_turn);
 }
 
 /* ---- mailboxes ---------------------------------------------------------- */
@@ -136,11 +152,6 @@ void worker_offer(struct worker *w, struct batch *b)
     counter_add(&w->counters.batches_dropped, 1);
     atomic_store(&w->missed, b->head + 1);
     worker_wake(w);
-}
-
-bool worker_move(struct worker *to, struct connection *c)
-{
-    return mailbox_send(to->moves, c);
 }
 
 static void take_results(struct worker *w)
@@ -167,29 +178,15 @@ static void take_moves(struct worker *w)
     } while (count == RESULTS_AT_ONCE);
 }
 
-static void resume_starving(struct worker *w)
-{
-    struct connection *c, *last = TAILQ_LAST(&w->starving, connection_list);
-
-    while ((c = TAILQ_FIRST(&w->starving)) != NULL &&
-           publish_pool_has_room(&w->publishes)) {
-        TAILQ_REMOVE(&w->starving, c, starve);
-        c->starving = false;
-        connection_resume(c); /* may put it back, at the end */
-        if (c == last)
-            return;
-    }
-}
-
 /* What waits for it now, the rest within a second. */
 static void save_sessions(struct worker *w)
 {
-    stored_sessions_save(w, w->save_all);
+    session_save_turn(w, w->save_all);
     if (w->save_all || w->phase == HUB_DRAINING)
         share_save_all(w, w->phase == HUB_DRAINING);
     share_save_moving(w);
     w->save_all = false;
-    if ((TAILQ_EMPTY(&w->unsaved) && w->share.groups == NULL) ||
+    if ((TAILQ_EMPTY(&w->unsaved) && w->share->groups == NULL) ||
         ev_is_active(&w->save_tick))
         return;
     ev_timer_set(&w->save_tick, SAVE_WITHIN_S, 0.);
@@ -198,22 +195,6 @@ static void save_sessions(struct worker *w)
 
 /* ---- the end of a turn -------------------------------------------------- */
 
-void worker_flush(struct worker *w)
-{
-    struct connection *c = w->touched;
-
-    w->touched = NULL;
-    while (c != NULL) {
-        struct connection *next = c->next_touched;
-        c->touched = false;
-        connection_flush(c);
-        c = next;
-    }
-    w->encoded = 0;
-    for (unsigned i = 0; i < IMAGE_SHAPES; i++)
-        arena_rewind(&w->arenas[i]);
-}
-
 /* Those who had very many filters keep them a few turns longer. true: some of
  * them do. */
 static bool free_dead(struct worker *w, size_t filters)
@@ -221,7 +202,7 @@ static bool free_dead(struct worker *w, size_t filters)
     struct connection *c;
 
     while ((c = SLIST_FIRST(&w->dead)) != NULL) {
-        if (c->filter_count > 0 && !subscribe_forget(c, &filters))
+        if (c->filter_count > 0 && !filters_forget(c, &filters))
             return true;
         SLIST_REMOVE_HEAD(&w->dead, dead);
         connection_free(c);
@@ -235,10 +216,7 @@ static void begin_draining(struct worker *w)
 {
     struct connection *c, *next;
 
-    for (unsigned i = 0; i < w->listener_count; i++)
-        ev_io_stop(w->loop, &w->accepting[i]);
-    ev_timer_stop(w->loop, &w->accept_pause);
-    handover_forget(w);
+    listeners_stop(w);
     for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
         next = TAILQ_NEXT(c, all);
         if (c->state == CONNECTION_NEW)
@@ -288,7 +266,7 @@ static void follow_phase(struct worker *w)
         begin_draining(w);
     }
     if (w->phase == HUB_DRAINING && w->is_busy && share_is_quiet(w) &&
-        publish_pool_is_quiet(&w->publishes)) {
+        credits_all_back(w)) {
         w->is_busy = false;
         atomic_fetch_sub(&w->hub->busy, 1);
     }
@@ -317,24 +295,24 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
                           memory_order_relaxed);
     ev_idle_stop(loop, &w->again);
     publish_flush(w); /* the writer works while this turn does the rest */
-    spare_turn(w);
+    make_room_turn(w);
     take_moves(w);
     take_results(w);
     publish_submit_waiting(w);
     wills_turn(w);
     more = session_restore_turn(w);
-    resume_starving(w);
+    credits_resume_waiting(w);
     more |= share_take(w);
     more |= fan_out_turn(w, FAN_OUT_US);
     connection_resume_behind(w);
-    sys_turn(w);
-    more |= share_feed_turn(w);
+    sys_changes_turn(w);
+    more |= share_catchup_turn(w);
     more |= backlog_turn(w);
-    more |= roll_call_turn(w);
+    more |= client_query_turn(w);
     save_sessions(w);
-    worker_flush(w);
+    connection_flush_touched(w);
     follow_phase(w);
-    worker_flush(w);
+    connection_flush_touched(w);
     publish_flush(w);
     share_send(w);
     more |= free_dead(w, SESSION_ROWS_PER_TURN);
@@ -363,12 +341,44 @@ static bool make_parts(struct worker *w)
     w->read_buffer = malloc(2 * WORKER_READ_SIZE);
     return w->results != NULL && w->batches != NULL && w->moves != NULL &&
            w->questions != NULL && w->loop != NULL && w->index != NULL &&
-           w->read_buffer != NULL && lobby_open(w) && share_init(w);
+           w->read_buffer != NULL && lobby_open(w, connection_readable) &&
+           share_init(w);
+}
+
+/* A worker and what the layers above client/ keep with it, in one block. */
+struct worker_block {
+    struct worker worker;
+    struct publish_pool publishes;
+    struct share share;
+    struct sys_values sys;
+    struct listeners listeners;
+};
+
+/* NULL: out of memory. */
+static struct worker *make_block(void)
+{
+    struct worker_block *block = calloc(1, sizeof(*block));
+
+    if (block == NULL)
+        return NULL;
+    struct worker *w = &block->worker;
+    w->publishes = &block->publishes;
+    w->share = &block->share;
+    w->sys = &block->sys;
+    w->listeners = &block->listeners;
+    w->events = &connection_events;
+    return w;
+}
+
+static void free_block(struct worker *w)
+{
+    free((struct worker_block *)((char *)w -
+                                 offsetof(struct worker_block, worker)));
 }
 
 struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
 {
-    struct worker *w = calloc(1, sizeof(*w));
+    struct worker *w = make_block();
 
     if (w == NULL)
         return NULL;
@@ -385,9 +395,8 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     TAILQ_INIT(&w->unsaved);
     TAILQ_INIT(&w->due_wills);
     TAILQ_INIT(&w->restores);
-    LIST_INIT(&w->handovers);
     SLIST_INIT(&w->dead);
-    publish_pool_init(&w->publishes);
+    publish_pool_init(w->publishes);
     if (!make_parts(w)) {
         worker_free(w);
         return NULL;
@@ -399,25 +408,14 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     ev_idle_init(&w->again, on_again);
     ev_init(&w->tick, on_tick);
     ev_init(&w->save_tick, on_save_tick);
-    ev_init(&w->accept_pause, listener_on_pause_over);
-    w->turn.data = w->check.data = w->accept_pause.data = w->save_tick.data =
-        w;
+    listeners_init(w);
+    w->turn.data = w->check.data = w->save_tick.data = w;
     ev_async_start(w->loop, &w->wake);
     ev_prepare_start(w->loop, &w->turn);
     ev_check_start(w->loop, &w->check);
     start_sampling(w);
     tell_time(w);
     return w;
-}
-
-void worker_listen(struct worker *w, int fd, enum listener_kind kind)
-{
-    ev_io *io = &w->accepting[w->listener_count];
-
-    w->accepted_as[w->listener_count++] = kind;
-    ev_io_init(io, listener_on_accept, fd, EV_READ);
-    io->data = w;
-    ev_io_start(w->loop, io);
 }
 
 bool worker_start(struct worker *w)
@@ -444,11 +442,11 @@ static void empty_mailboxes(struct worker *w)
     void *item;
 
     while (w->moves != NULL && mailbox_receive(w->moves, &item, 1) == 1) {
-        listener_goodbye(w->hub, item);
+        admission_closed(w->hub, item);
         connection_free(item);
     }
     while (w->results != NULL && w->hub->writer != NULL &&
-           !publish_pool_is_quiet(&w->publishes)) {
+           !credits_all_back(w)) {
         publish_submit_waiting(w);
         publish_flush(w); /* answered at once: the writer has ended */
         take_results(w);
@@ -463,13 +461,14 @@ void worker_free(struct worker *w)
 {
     if (w == NULL)
         return;
-    roll_call_release(w); /* the admin worker, who asked, is the last to go */
+    client_query_release(
+        w); /* the admin worker, who asked, is the last to go */
     empty_mailboxes(w);
     share_release(w);
     (void)free_dead(w, SIZE_MAX);
     wills_release(w);
     lobby_close(w);
-    publish_pool_release(&w->publishes);
+    publish_pool_release(w->publishes);
     refusals_release(&w->refusals);
     for (unsigned i = 0; i < IMAGE_SHAPES; i++)
         arena_release(&w->arenas[i], &w->pool);
@@ -484,5 +483,5 @@ void worker_free(struct worker *w)
     free(w->hits);
     free(w->identifiers.items);
     free(w->read_buffer);
-    free(w);
+    free_block(w);
 }

@@ -5,17 +5,18 @@
 
 #include "base/topic.h"
 #include "base/vocabulary.h"
-#include "broker/accept/listener.h"
-#include "broker/accept/spare.h"
+#include "broker/client/admission.h"
+#include "broker/client/client_identity.h"
 #include "broker/client/refusals.h"
+#include "broker/client/shard.h"
+#include "broker/client/spare.h"
 #include "broker/client/token_connections.h"
 #include "broker/client/topic_alias.h"
-#include "broker/publish/publish.h"
+#include "broker/publish/publish_will.h"
 #include "broker/session/session_open.h"
 #include "broker/session/will.h"
 #include "broker/wire/packet_encode.h"
 #include "broker/wire/reason.h"
-#include "broker/worker.h"
 
 #define MAXIMUM_QOS 2
 #define RECEIVE_MAXIMUM_ADMIN 512
@@ -27,19 +28,6 @@ static bool is_admin(const struct connection *c,
                      const struct packet_connect *p)
 {
     return c->peer_is_admin && p->user_name.data == NULL;
-}
-
-/* The same for all time: it is stored with each message (No Local). */
-static uint64_t hash_of(const char *identity, size_t len)
-{
-    unsigned char hash[crypto_generichash_BYTES_MIN];
-    uint64_t v = 0;
-
-    crypto_generichash(hash, sizeof(hash), (const unsigned char *)identity,
-                       len, NULL, 0);
-    for (int i = 0; i < 8; i++)
-        v = v << 8 | hash[i];
-    return v == 0 ? 1 : v; /* 0 means nobody */
 }
 
 static void assign_id(char *to)
@@ -82,7 +70,8 @@ static bool set_identity(struct connection *c, const struct packet_connect *p)
     c->identity[token.len] = '\0';
     memcpy(c->identity + token.len + 1, id.data, id.len);
     c->token_len = token.len;
-    c->publisher = hash_of(c->identity, c->identity_len);
+    c->publisher =
+        client_identity_hash(slice_of(c->identity, c->identity_len));
     c->pinned = true;
     return true;
 }
@@ -102,14 +91,7 @@ struct worker *connect_place(struct connection *c,
         return c->worker;
     if (is_admin(c, &p))
         return hub->workers[hub->count];
-    return hub->workers[c->publisher % hub->count];
-}
-
-struct worker *connect_home(const struct hub *hub, struct slice identity,
-                            uint64_t *ret_hash)
-{
-    *ret_hash = hash_of(identity.data, identity.len);
-    return hub->workers[*ret_hash % hub->count];
+    return client_identity_home(hub, c->publisher);
 }
 
 /* ---- whether it may ----------------------------------------------------- */
@@ -283,15 +265,6 @@ static uint16_t receive_maximum(const struct plan *plan)
                : (uint16_t)plan->inflight;
 }
 
-uint32_t connect_granted_expiry(const struct connection *c, uint32_t asked_s)
-{
-    if (c->role == ROLE_ADMIN)
-        return 0; /* it queues requests (bridge/link/link_queue.h) */
-    if (c->plan->session_expiry != 0 && asked_s > c->plan->session_expiry)
-        return (uint32_t)c->plan->session_expiry;
-    return asked_s;
-}
-
 /* MQTT-3.1.2-21, -22. Only MQTT 5 can be told a shorter one. */
 static void settle_keep_alive(struct connection *c, uint16_t asked_s)
 {
@@ -318,7 +291,8 @@ static void settle_limits(struct connection *c, const struct packet_connect *p)
         c->alias_maximum = 0;
     settle_keep_alive(c, p->keep_alive_s);
     c->asked_expiry = p->session_expiry_s != 0;
-    c->session_expiry_s = connect_granted_expiry(c, p->session_expiry_s);
+    c->session_expiry_s =
+        auth_session_expiry(c->role, c->plan, p->session_expiry_s);
     c->expiry_differs = c->session_expiry_s != p->session_expiry_s;
     c->will_delay_s = p->will.delay_s;
 }
@@ -422,7 +396,7 @@ void connect_received(struct connection *c, const struct packet_frame *f)
         refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
         return;
     }
-    listener_identified(c->worker->hub, c);
+    admission_identified(c->worker->hub, c);
     spare_leave(c);
     if (!accept_will(c, &p))
         return;

@@ -5,22 +5,12 @@
 
 #include "broker/client/connection.h"
 
-struct hub;
-
 /* The worker for the session a CONNECT asks for: by the hash of token and
  * client id, so that a session, who takes it over and what it subscribed to are
  * all in one thread; administrators have a worker of their own. Sets
  * c->identity. A CONNECT that will be refused is placed where it is. */
 struct worker *connect_place(struct connection *c,
                              const struct packet_frame *f);
-
-/* The worker of a session by its identity, and the hash that connections have as
- * `publisher`; not of administrators. */
-struct worker *connect_home(const struct hub *hub, struct slice identity,
-                            uint64_t *ret_hash);
-
-/* Session expiry of this client when it asks for `asked_s`. */
-uint32_t connect_granted_expiry(const struct connection *c, uint32_t asked_s);
 
 /* Accepts or refuses it; after connect_place(), on that worker. */
 void connect_received(struct connection *c, const struct packet_frame *f);

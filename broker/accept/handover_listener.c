@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "base/net/handover.h"
 #include "broker/accept/listener.h"
-#include "broker/worker.h"
+#include "broker/accept/welcome.h"
+#include "broker/client/shard.h"
 
 /* Handed over is at once, as a rule: who waits is not a bridge of ours. */
 #define WAITING_MAX 64
@@ -19,38 +20,38 @@ struct handover {
     LIST_ENTRY(handover) waiting;
 };
 
-static void forget(struct handover *h)
+static void handover_end(struct handover *h)
 {
     struct worker *w = h->worker;
 
     ev_io_stop(w->loop, &h->readable);
     close(h->readable.fd);
     LIST_REMOVE(h, waiting);
-    w->handover_count--;
+    w->listeners->handover_count--;
     free(h);
 }
 
 /* One that has gone meanwhile has no address any more. */
-static void welcome(struct worker *w, int fd)
+static void handover_welcome(struct worker *w, int fd)
 {
     struct sockaddr_storage at = {0};
     socklen_t len = sizeof(at);
 
     if (getpeername(fd, (struct sockaddr *)&at, &len) == 0)
-        listener_welcome(w, fd, &at, LISTEN_WEBSOCKET);
+        welcome_client(w, fd, &at, LISTEN_WEBSOCKET);
     else
         close(fd);
 }
 
 /* false: the client has not come yet. */
-static bool take(struct worker *w, int connection)
+static bool handover_take(struct worker *w, int connection)
 {
     const int fd = handover_receive(connection);
 
     if (fd < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (fd >= 0)
-        welcome(w, fd);
+        handover_welcome(w, fd);
     else
         log_debug("broker", "a hand-over brought no client");
     return true;
@@ -62,18 +63,18 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 
     (void)loop;
     (void)events;
-    if (take(h->worker, io->fd))
-        forget(h);
+    if (handover_take(h->worker, io->fd))
+        handover_end(h);
 }
 
 void handover_accept(struct worker *w, int fd)
 {
-    if (take(w, fd)) {
+    if (handover_take(w, fd)) {
         close(fd);
         return;
     }
     struct handover *h =
-        w->handover_count < WAITING_MAX ? malloc(sizeof(*h)) : NULL;
+        w->listeners->handover_count < WAITING_MAX ? malloc(sizeof(*h)) : NULL;
     if (h == NULL) {
         close(fd);
         return;
@@ -82,12 +83,12 @@ void handover_accept(struct worker *w, int fd)
     ev_io_init(&h->readable, on_readable, fd, EV_READ);
     h->readable.data = h;
     ev_io_start(w->loop, &h->readable);
-    LIST_INSERT_HEAD(&w->handovers, h, waiting);
-    w->handover_count++;
+    LIST_INSERT_HEAD(&w->listeners->handovers, h, waiting);
+    w->listeners->handover_count++;
 }
 
 void handover_forget(struct worker *w)
 {
-    while (!LIST_EMPTY(&w->handovers))
-        forget(LIST_FIRST(&w->handovers));
+    while (!LIST_EMPTY(&w->listeners->handovers))
+        handover_end(LIST_FIRST(&w->listeners->handovers));
 }

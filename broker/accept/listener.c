@@ -17,8 +17,8 @@
 #include "base/net/client_addresses.h"
 #include "base/net/connection_budget.h"
 #include "broker/accept/handover_listener.h"
-#include "broker/client/connection.h"
-#include "broker/worker.h"
+#include "broker/accept/welcome.h"
+#include "broker/client/shard.h"
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_S 0.1
@@ -224,186 +224,23 @@ void listener_remove_local(const char *dir, const char *name)
 
 /* ---- accepting ---------------------------------------------------------- */
 
-static bool is_our_uid(int fd)
-{
-    struct ucred peer;
-    socklen_t len = sizeof(peer);
-
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0);
-}
-
-static void name_peer(const struct sockaddr_storage *at, char *ret,
-                      size_t size)
-{
-    char host[INET6_ADDRSTRLEN] = "?";
-
-    if (at->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)at;
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-        snprintf(ret, size, "%s:%u", host, ntohs(in->sin_port));
-    } else if (at->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)at;
-        inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
-        snprintf(ret, size, "[%s]:%u", host, ntohs(in->sin6_port));
-    } else {
-        snprintf(ret, size, "local");
-    }
-}
-
-/* At most one line a second, however many are turned away. */
-static void complain(struct worker *w, struct complaint *c, const char *what)
-{
-    uint64_t times;
-
-    if (complaint_due(c, w->mono_us, &times))
-        log_warn("broker", "%s (%llu times)", what, (unsigned long long)times);
-}
-
-/* A client that vanished without a word and has no keep-alive is noticed by
- * TCP's: after 2 minutes of silence, and 4 probes. */
-static void set_tcp_options(int fd)
-{
-    const int on = 1, idle_s = 120, interval_s = 30, probes = 4;
-
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s,
-                     sizeof(interval_s));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-}
-
-static bool start_transport(struct worker *w, struct connection *c,
-                            enum listener_kind kind)
-{
-    if (kind == LISTEN_WEBSOCKET)
-        return transport_start_websocket(&c->transport);
-    if (kind != LISTEN_TLS)
-        return true;
-    struct tls_context *context = tls_current_get(&w->hub->tls);
-    const bool started = transport_start_tls(&c->transport, context);
-    tls_context_unref(context);
-    return started;
-}
-
-/* NULL: out of memory. */
-static struct connection *make_connection(struct worker *w, int fd,
-                                          const struct sockaddr_storage *at,
-                                          enum listener_kind kind)
-{
-    const bool local = kind == LISTEN_LOCAL;
-    char peer[56];
-
-    if (!local)
-        set_tcp_options(fd);
-    name_peer(at, peer, sizeof(peer));
-    struct connection *c = connection_new(fd, local && is_our_uid(fd), peer);
-    if (c == NULL) {
-        close(fd);
-        return NULL;
-    }
-    c->address = held_address_of(at);
-    if (!start_transport(w, c, kind)) {
-        connection_free(c);
-        return NULL;
-    }
-    return c;
-}
-
-/* One more of that address that has not said who it is, and a place for it. */
-static bool let_in(struct worker *w, const struct client_address *a)
-{
-    struct hub *hub = w->hub;
-
-    if (!client_addresses_take(
-            hub->strangers, a,
-            client_address_most(a, hub->config->limits_connections_per_address,
-                                hub->budget->limit))) {
-        counter_add(&w->counters.address_limit, 1);
-        complain(w, &w->over_address,
-                 "limits.connections_per_address reached: connection "
-                 "refused");
-        return false;
-    }
-    if (connection_budget_take(hub->budget))
-        return true;
-    client_addresses_give(hub->strangers, a);
-    counter_add(&w->counters.connection_limit, 1);
-    complain(w, &w->over_limit,
-             "limits.connections reached: connection refused");
-    return false;
-}
-
-static void let_go(struct hub *hub, const struct client_address *a)
-{
-    client_addresses_give(hub->strangers, a);
-    connection_budget_give(hub->budget);
-}
-
-void listener_welcome(struct worker *w, int fd,
-                      const struct sockaddr_storage *at,
-                      enum listener_kind kind)
-{
-    struct hub *hub = w->hub;
-
-    /* Administrators and the link are never shut out by clients. */
-    const bool is_counted = kind != LISTEN_LOCAL;
-    const struct client_address address =
-        client_address_of((const struct sockaddr *)at);
-    if (is_counted && !let_in(w, &address)) {
-        close(fd);
-        return;
-    }
-    struct connection *c = make_connection(w, fd, at, kind);
-    if (c == NULL) {
-        if (is_counted)
-            let_go(hub, &address);
-        return;
-    }
-    c->client_address = address;
-    c->has_place = c->has_address = is_counted;
-    c->is_unidentified = true;
-    atomic_fetch_add(&hub->unidentified, 1);
-    atomic_fetch_add(&hub->connections, 1);
-    counter_add(&w->counters.accepted, 1);
-    connection_attach(c, w);
-}
-
-void listener_identified(struct hub *hub, struct connection *c)
-{
-    if (c->has_address)
-        client_addresses_give(hub->strangers, &c->client_address);
-    c->has_address = false;
-    if (c->is_unidentified)
-        atomic_fetch_sub(&hub->unidentified, 1);
-    c->is_unidentified = false;
-}
-
-void listener_goodbye(struct hub *hub, struct connection *c)
-{
-    listener_identified(hub, c);
-    atomic_fetch_sub(&hub->connections, 1);
-    if (c->has_place)
-        connection_budget_give(hub->budget);
-}
-
-static void accepted(struct worker *w, int fd,
-                     const struct sockaddr_storage *at,
-                     enum listener_kind kind)
+static void listener_accepted(struct worker *w, int fd,
+                              const struct sockaddr_storage *at,
+                              enum listener_kind kind)
 {
     if (kind != LISTEN_HANDOVER)
-        listener_welcome(w, fd, at, kind);
-    else if (is_our_uid(fd))
+        welcome_client(w, fd, at, kind);
+    else if (welcome_is_our_uid(fd))
         handover_accept(w, fd);
     else
         close(fd);
 }
 
-void listener_on_accept(struct ev_loop *loop, ev_io *io, int events)
+static void listener_on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = io->data;
-    const enum listener_kind kind = w->accepted_as[io - w->accepting];
+    const enum listener_kind kind =
+        w->listeners->accepted_as[io - w->listeners->accepting];
 
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
@@ -412,7 +249,7 @@ void listener_on_accept(struct ev_loop *loop, ev_io *io, int events)
         const int fd = accept4(io->fd, (struct sockaddr *)&at, &len,
                                SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            accepted(w, fd, &at, kind);
+            listener_accepted(w, fd, &at, kind);
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -421,21 +258,54 @@ void listener_on_accept(struct ev_loop *loop, ev_io *io, int events)
             errno != ENOMEM)
             continue; /* that client has gone again */
         /* The socket stays readable: without a pause this would spin. */
-        complain(w, &w->out_of_descriptors,
-                 "no descriptors or memory for another connection");
-        for (unsigned j = 0; j < w->listener_count; j++)
-            ev_io_stop(loop, &w->accepting[j]);
-        ev_timer_set(&w->accept_pause, PAUSE_S, 0.);
-        ev_timer_start(loop, &w->accept_pause);
+        welcome_complain(w, &w->listeners->out_of_descriptors,
+                         "no descriptors or memory for another connection");
+        for (unsigned j = 0; j < w->listeners->count; j++)
+            ev_io_stop(loop, &w->listeners->accepting[j]);
+        ev_timer_set(&w->listeners->pause, PAUSE_S, 0.);
+        ev_timer_start(loop, &w->listeners->pause);
         return;
     }
 }
 
-void listener_on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
+static void listener_on_pause_over(struct ev_loop *loop, ev_timer *timer,
+                                   int events)
 {
     struct worker *w = timer->data;
 
     (void)events;
-    for (unsigned i = 0; i < w->listener_count; i++)
-        ev_io_start(loop, &w->accepting[i]);
+    for (unsigned i = 0; i < w->listeners->count; i++)
+        ev_io_start(loop, &w->listeners->accepting[i]);
+}
+
+/* ---- the listeners of a worker ------------------------------------------ */
+
+void listeners_init(struct worker *w)
+{
+    struct listeners *l = w->listeners;
+
+    LIST_INIT(&l->handovers);
+    ev_init(&l->pause, listener_on_pause_over);
+    l->pause.data = w;
+}
+
+void listeners_add(struct worker *w, int fd, enum listener_kind kind)
+{
+    struct listeners *l = w->listeners;
+    ev_io *io = &l->accepting[l->count];
+
+    l->accepted_as[l->count++] = kind;
+    ev_io_init(io, listener_on_accept, fd, EV_READ);
+    io->data = w;
+    ev_io_start(w->loop, io);
+}
+
+void listeners_stop(struct worker *w)
+{
+    struct listeners *l = w->listeners;
+
+    for (unsigned i = 0; i < l->count; i++)
+        ev_io_stop(w->loop, &l->accepting[i]);
+    ev_timer_stop(w->loop, &l->pause);
+    handover_forget(w);
 }

@@ -8,10 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
+#include "base/complaint.h"
 #include "base/config.h"
 
 struct worker;
+
+#define LISTENERS_MAX 4 /* addresses one setting may stand for */
 
 /* What is accepted there. */
 enum listener_kind {
@@ -35,24 +39,22 @@ bool listener_open_local(const char *dir, const char *name, int type,
                          int *ret_fd, struct config_error *ret_error);
 void listener_remove_local(const char *dir, const char *name);
 
-/* A client is there: counts it, refuses it where limits.connections or
- * limits.connections_per_address say so, puts it on this worker. Takes `fd`, non-blocking; at: the client's address. */
-struct sockaddr_storage;
-void listener_welcome(struct worker *w, int fd,
-                      const struct sockaddr_storage *at,
-                      enum listener_kind kind);
+/* The listeners that a worker accepts from. */
+struct listeners {
+    ev_io accepting[2 * LISTENERS_MAX + 1];
+    enum listener_kind accepted_as[2 * LISTENERS_MAX + 1];
+    unsigned count;
+    LIST_HEAD(, handover) handovers; /* accepted, their client not here yet */
+    unsigned handover_count;
+    ev_timer pause; /* out of descriptors: nothing is accepted meanwhile */
+    struct complaint over_limit, over_address, out_of_descriptors;
+};
 
-/* Its CONNECT was good: it counts for its token from now on, and no longer for
- * its address. Any thread. */
-struct hub;
-struct connection;
-void listener_identified(struct hub *hub, struct connection *c);
-
-/* It is closed: counts it no more. Any thread. */
-void listener_goodbye(struct hub *hub, struct connection *c);
-
-/* libev callbacks; io->data and timer->data are the worker. */
-void listener_on_accept(struct ev_loop *loop, ev_io *io, int events);
-void listener_on_pause_over(struct ev_loop *loop, ev_timer *timer, int events);
+void listeners_init(struct worker *w);
+/* Accepts from a listening, non-blocking socket, which stays the caller's;
+ * several workers may share one. Before worker_start(). */
+void listeners_add(struct worker *w, int fd, enum listener_kind kind);
+/* Accepts no more, and gives up on hand-overs that have not come. */
+void listeners_stop(struct worker *w);
 
 #endif

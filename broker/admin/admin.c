@@ -5,7 +5,8 @@
 #include "base/json_write.h"
 #include "base/msgpack/unpack.h"
 #include "base/topic.h"
-#include "broker/admin/roll_call.h"
+#include "broker/admin/client_query.h"
+#include "broker/client/hub.h"
 #include "broker/wire/reason.h"
 
 /* A value of the map: text or a number that is not negative. */
@@ -247,15 +248,15 @@ static bool order_trim(struct publish *q, const struct hub *hub,
     return true;
 }
 
-static bool call_roll(struct publish *q, const struct hub *hub,
-                      const struct order *o, bool kicks)
+static bool ask_clients(struct publish *q, const struct hub *hub,
+                        const struct order *o, bool kicks)
 {
-    struct roll_call *r = malloc(sizeof(*r));
+    struct client_query *r = malloc(sizeof(*r));
 
     if (r == NULL)
         return refused(q, command_status(RESULT_IO),
                        REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
-    *r = (struct roll_call){
+    *r = (struct client_query){
         .kicks = kicks,
         .is_exact = kicks,
         .full = o->full,
@@ -264,18 +265,19 @@ static bool call_roll(struct publish *q, const struct hub *hub,
         .client = o->client,
         .address = o->address,
     };
-    if (!roll_call_begin(r, hub, o->from)) {
+    if (!client_query_begin(r, hub, o->from)) {
         free(r);
         return bad(q, "from: what an answer gave as next expected");
     }
-    q->roll_call = r;
+    q->question = r;
+    q->asked = hub->workers[r->worker];
     return true;
 }
 
 static bool order_clients(struct publish *q, const struct hub *hub,
                           const struct order *o)
 {
-    return call_roll(q, hub, o, false);
+    return ask_clients(q, hub, o, false);
 }
 
 /* Everybody is never meant by leaving something out. */
@@ -288,7 +290,7 @@ static bool order_kick(struct publish *q, const struct hub *hub,
     if (!one && !all && o->address.data == NULL)
         return bad(q,
                    "kick needs client and token, address, or all and token");
-    return call_roll(q, hub, o, true);
+    return ask_clients(q, hub, o, true);
 }
 
 static const struct {
@@ -308,8 +310,8 @@ static const struct {
     {"kick", order_kick},
 };
 
-bool admin_order(struct publish *q, const struct hub *hub, struct slice name,
-                 struct slice body, int64_t now_us)
+static bool admin_order(struct publish *q, const struct hub *hub,
+                        struct slice name, struct slice body, int64_t now_us)
 {
     struct order o;
 
@@ -337,7 +339,7 @@ bool admin_order(struct publish *q, const struct hub *hub, struct slice name,
                    REASON_IMPLEMENTATION_SPECIFIC, "there is no such command");
 }
 
-void admin_answer(struct publish *q)
+static void admin_answer(struct publish *q)
 {
     const struct command *c = &q->command;
     struct buffer b = BUFFER_INIT;
@@ -369,3 +371,6 @@ void admin_answer(struct publish *q)
         q->result = buffer_take(&b, &q->result_len);
     buffer_release(&b);
 }
+
+const struct admin_commands admin_commands = {.make = admin_order,
+                                              .answer = admin_answer};

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "base/net/connection_budget.h"
-#include "broker/worker.h"
+#include "broker/client/shard.h"
 
 /* Slots are the members of struct counters in their order. */
 #define SLOT(field)                                                           \

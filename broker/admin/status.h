@@ -8,7 +8,7 @@
 #include "base/metrics.h"
 #include "broker/client/close_reason.h"
 #include "broker/client/counters.h"
-#include "broker/hub.h"
+#include "broker/client/hub.h"
 
 /* Rows in the order of `confab status`; values[] is indexed by them. */
 enum figure {

@@ -7,22 +7,26 @@
 
 #include "base/version.h"
 #include "broker/admin/status.h"
-#include "broker/worker.h"
+#include "broker/client/shard.h"
 
 #define SECOND_US 1000000.0
 #define MINUTE_S 60.0
 
 static const unsigned minutes[SYS_MINUTES_COUNT] = {1, 5, 15};
 
-bool sys_init(struct sys *s, int64_t now_us)
+bool sys_init(struct sys_sampler *s, struct hub *hub, int64_t now_us)
 {
-    s->started_us = now_us;
-    return pthread_mutex_init(&s->mutex, NULL) == 0;
+    *s = (struct sys_sampler){.started_us = now_us};
+    if (pthread_mutex_init(&s->board.mutex, NULL) != 0)
+        return false;
+    hub->sampler = s;
+    hub->sys = &s->board;
+    return true;
 }
 
-void sys_release(struct sys *s)
+void sys_release(struct sys_sampler *s)
 {
-    pthread_mutex_destroy(&s->mutex);
+    pthread_mutex_destroy(&s->board.mutex);
 }
 
 /* ---- the figures -------------------------------------------------------- */
@@ -76,15 +80,15 @@ static void put_clients(struct sys_values *v, struct hub *hub,
     const uint64_t sessions = figures[FIGURE_sessions];
     const uint64_t away = sessions > attended ? sessions - attended : 0;
 
-    if (connected > hub->sys.clients_maximum)
-        hub->sys.clients_maximum = connected;
+    if (connected > hub->sampler->clients_maximum)
+        hub->sampler->clients_maximum = connected;
     put(v, SYS_CLIENTS_CONNECTED, connected);
     put(v, SYS_CLIENTS_ACTIVE, connected);
     put(v, SYS_CLIENTS_DISCONNECTED, away);
     put(v, SYS_CLIENTS_INACTIVE, away);
     put(v, SYS_CLIENTS_TOTAL, connected + away);
     put(v, SYS_CLIENTS_EXPIRED, figures[FIGURE_sessions_expired]);
-    put(v, SYS_CLIENTS_MAXIMUM, hub->sys.clients_maximum);
+    put(v, SYS_CLIENTS_MAXIMUM, hub->sampler->clients_maximum);
 }
 
 static void put_stored(struct sys_values *v, const uint64_t *figures)
@@ -116,7 +120,7 @@ static uint64_t total_at(const struct sys_totals *t, unsigned load)
     }
 }
 
-static void put_loads(struct sys_values *v, struct sys *s,
+static void put_loads(struct sys_values *v, struct sys_sampler *s,
                       const struct sys_totals *now, double elapsed_s)
 {
     for (unsigned i = 0; i < SYS_LOAD_COUNT; i++) {
@@ -138,7 +142,7 @@ static void put_loads(struct sys_values *v, struct sys *s,
 
 static void publish_values(struct hub *hub, const struct sys_values *v)
 {
-    struct sys *s = &hub->sys;
+    struct sys_board *s = hub->sys;
 
     pthread_mutex_lock(&s->mutex);
     s->values = *v;
@@ -152,8 +156,8 @@ static void publish_values(struct hub *hub, const struct sys_values *v)
 
 void sys_sample(struct hub *hub, int64_t now_us)
 {
-    struct sys *s = &hub->sys;
-    struct sys_values v = s->values; /* nobody else writes them */
+    struct sys_sampler *s = hub->sampler;
+    struct sys_values v = s->board.values; /* nobody else writes them */
     uint64_t figures[FIGURE_COUNT];
     const double elapsed_s =
         v.sample == 0 ? 0 : (double)(now_us - s->sampled_us) / SECOND_US;

@@ -2,7 +2,7 @@
 
 #include "base/topic.h"
 #include "base/vocabulary.h"
-#include "broker/admin/sys_topics.h"
+#include "broker/client/sys_topics.h"
 #include "broker/wire/reason.h"
 
 #define PLAN_OF_OPEN_MODE "local"
@@ -201,4 +201,14 @@ uint32_t auth_packet_max(const struct config *config, const struct plan *plan)
         if (payload_max(&newest->plans[i]) > most)
             most = payload_max(&newest->plans[i]);
     return (uint32_t)most + PACKET_OVERHEAD_MAX;
+}
+
+uint32_t auth_session_expiry(enum role role, const struct plan *plan,
+                             uint32_t asked_s)
+{
+    if (role == ROLE_ADMIN)
+        return 0; /* it queues requests (bridge/link/link_queue.h) */
+    if (plan->session_expiry != 0 && asked_s > plan->session_expiry)
+        return (uint32_t)plan->session_expiry;
+    return asked_s;
 }

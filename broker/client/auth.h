@@ -58,4 +58,8 @@ uint8_t auth_subscribe(enum role role, struct slice token,
 #define PACKET_OVERHEAD_MAX (128U * 1024)
 uint32_t auth_packet_max(const struct config *config, const struct plan *plan);
 
+/* Session Expiry Interval of a client that asks for `asked_s`, seconds. */
+uint32_t auth_session_expiry(enum role role, const struct plan *plan,
+                             uint32_t asked_s);
+
 #endif

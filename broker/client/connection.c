@@ -2,16 +2,12 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "broker/accept/listener.h"
-#include "broker/accept/lobby.h"
-#include "broker/accept/spare.h"
-#include "broker/admin/roll_call.h"
+#include "broker/client/admission.h"
+#include "broker/client/backlog.h"
 #include "broker/client/connection_private.h"
-#include "broker/client/refusals.h"
+#include "broker/client/lobby.h"
+#include "broker/client/spare.h"
 #include "broker/client/topic_alias.h"
-#include "broker/deliver/backlog.h"
-#include "broker/session/session.h"
-#include "broker/session/stored_session.h"
 #include "broker/wire/packet_encode.h"
 
 static const struct {
@@ -86,6 +82,7 @@ static bool have_room_for_hit(struct worker *w)
 void connection_attach(struct connection *c, struct worker *w)
 {
     c->worker = w;
+    c->events = w->events;
     const bool held = held_attach(c);
     held_add_input(c, c->in.cap);
     c->number = atomic_fetch_add(&w->hub->attached, 1) + 1;
@@ -115,17 +112,10 @@ static void take_off(struct connection *c)
     ev_timer_stop(w->loop, &c->timer);
     held_give_input(c, c->in.cap);
     held_detach(c);
-    roll_call_forget(w, c);
+    if (w->walk.next == c)
+        w->walk.next = TAILQ_NEXT(c, all);
     TAILQ_REMOVE(&w->connections, c, all);
     w->connection_count--;
-}
-
-void connection_forget_starving(struct connection *c)
-{
-    if (!c->starving)
-        return;
-    c->starving = false;
-    TAILQ_REMOVE(&c->worker->starving, c, starve);
 }
 
 void connection_forget_behind(struct connection *c)
@@ -138,7 +128,7 @@ void connection_forget_behind(struct connection *c)
 
 void connection_detach(struct connection *c)
 {
-    connection_forget_starving(c);
+    credits_forget(c);
     take_off(c);
 }
 
@@ -152,7 +142,7 @@ void connection_finish(struct connection *c)
     c->in.data = NULL;
     transport_close(&c->transport);
     c->state = CONNECTION_CLOSED;
-    listener_goodbye(w->hub, c);
+    admission_closed(w->hub, c);
     if (c->commands == 0)
         SLIST_INSERT_HEAD(&w->dead, c, dead);
 }
@@ -285,13 +275,13 @@ void connection_close(struct connection *c, enum close_reason reason,
     say_goodbye(c, reason, text == NULL ? close_reasons[reason].text : text);
     c->state = CONNECTION_LINGERING; /* nothing below closes it again */
     lobby_leave(c);
-    connection_forget_starving(c);
+    credits_forget(c);
     connection_forget_behind(c);
     turn_share_forget(c);
     backlog_forget(c);
     if (was_open)
         count_client(c, -1);
-    session_end(c, was_open && close_reasons[reason].will);
+    c->events->ended(c, was_open && close_reasons[reason].will);
     if (is_worth_lingering(c, reason))
         linger(c);
     else
@@ -329,7 +319,7 @@ void connection_hold(struct connection *c, double seconds)
 
 static void hold_over(struct connection *c)
 {
-    publish_hold_over(c);
+    c->events->hold_over(c);
     if (c->state != CONNECTION_OPEN)
         return;
     c->heard_us = c->worker->mono_us;

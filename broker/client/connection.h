@@ -41,7 +41,7 @@
  * before it heard of it, a socket buffer's worth. Whoever goes on is cut off. */
 #define LINGER_BYTES_MAX (1024U * 1024)
 
-struct catch_up;
+struct client_catchup;
 struct inbound;
 struct publish;
 struct retained_scan;
@@ -60,8 +60,40 @@ enum connection_state {
     CONNECTION_CLOSED     /* waits for its commands, then is freed */
 };
 
+struct connection;
+
+/* What the layers above do when something happens to a connection: one static
+ * table for all of them (worker.c), attached with the worker. */
+struct connection_events {
+    /* A first packet that may be a CONNECT: the worker that the connection belongs
+     * to. */
+    struct worker *(*place)(struct connection *c,
+                            const struct packet_frame *f);
+    void (*packet)(struct connection *c, const struct packet_frame *f);
+    /* What came is no packet. */
+    void (*broken)(struct connection *c, const struct packet_error *error);
+    /* All whole packets of a read were handled. */
+    void (*read)(struct worker *w);
+    /* A part of connection_close(), once: ends the session, or leaves it to the
+     * store; with_will: its will is due. At once and not at the end of the turn:
+     * whoever takes the session over opens it behind its last save. */
+    void (*ended)(struct connection *c, bool with_will);
+    /* The time it was held back for (connection_hold()) is over. */
+    void (*hold_over)(struct connection *c);
+    /* Some of its groups paused for it to have room (shares_paused): it may have
+     * some again. */
+    void (*writable)(struct connection *c);
+    /* Credits of its worker or token are back. */
+    void (*resume)(struct connection *c);
+    /* The log was read for it up to what is live. */
+    void (*caught_up)(struct connection *c);
+    /* It was given all retained messages of that new subscription. */
+    void (*greeted)(struct connection *c, struct slice filter);
+};
+
 struct connection {
     struct worker *worker;
+    const struct connection_events *events; /* the worker's */
     enum connection_state state;
 
     /* fan-out */
@@ -77,8 +109,8 @@ struct connection {
     struct connection *next_touched;
     struct out_queue out;
     struct inflight inflight;
-    struct catch_up *catch_up;     /* NULL: live */
-    struct stored_session *stored; /* NULL: it ends with the connection */
+    struct client_catchup *catchup; /* NULL: live */
+    struct stored_session *stored;  /* NULL: it ends with the connection */
     struct inbound *inbound; /* QoS 2 it sent and has not released; or NULL */
     struct topic_aliases *aliases_in, *aliases_out; /* NULL: none */
     uint16_t alias_maximum; /* the client's; 0: it takes none */
@@ -166,14 +198,14 @@ struct connection {
     bool in_index; /* it has ended, and counts in worker.dead_count */
     uint64_t filter_cost;
     TAILQ_HEAD(, retained_scan) scans;
-    bool feeding;     /* in turn_share.feeding */
+    bool in_backlog;  /* in turn_share.owed */
     uint32_t shares;  /* groups it is in, or joins */
     uint32_t joining; /* groups that have not answered: its SUBSCRIBE waits */
     LIST_HEAD(, share_member) shares_paused; /* for it to have room */
 
     TAILQ_ENTRY(connection) all;    /* worker.connections */
     TAILQ_ENTRY(connection) spare;  /* worker.spare */
-    TAILQ_ENTRY(connection) feed;   /* turn_share.feeding */
+    TAILQ_ENTRY(connection) owed;   /* turn_share.owed */
     TAILQ_ENTRY(connection) wait;   /* turn_share.waiting */
     TAILQ_ENTRY(connection) starve; /* worker.starving */
     TAILQ_ENTRY(connection) behind; /* worker.behind */
@@ -218,6 +250,8 @@ void connection_opened(struct connection *c);
 void connection_flush(struct connection *c);
 /* Something was added to `out`: flush it at the end of the turn. */
 void connection_touch(struct connection *c);
+/* Flushes all that were touched on this worker, and lets its arenas start over. */
+void connection_flush_touched(struct worker *w);
 
 /* Queues a packet that is no PUBLISH, an answer or a goodbye. false: out of
  * memory. */
@@ -245,7 +279,7 @@ void connection_resume_behind(struct worker *w);
 /* Goes on reading if it may, with what was read before. */
 void connection_resume(struct connection *c);
 
-/* Holds reading back for `seconds`, then publish_hold_over() (MQTT 3). */
+/* Holds reading back for `seconds`, then events->hold_over() (MQTT 3). */
 void connection_hold(struct connection *c, double seconds);
 
 #endif

@@ -14,12 +14,9 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "broker/accept/connect.h"
-#include "broker/accept/listener.h"
-#include "broker/accept/lobby.h"
+#include "broker/client/admission.h"
 #include "broker/client/connection_private.h"
-#include "broker/session/session.h"
-#include "broker/session/subscribe.h"
+#include "broker/client/lobby.h"
 
 #define PARTIAL_MIN 256 /* room for the beginning of a packet */
 
@@ -49,17 +46,11 @@ static bool must_wait(struct connection *c, const struct packet_frame *f)
     uint64_t head;
 
     if (f->type == PACKET_UNSUBSCRIBE && c->role != ROLE_ADMIN &&
-        !c->behind_own && subscribe_read_head(c->worker, &head) &&
+        !c->behind_own && worker_read_log_head(c->worker, &head) &&
         head > c->awaited_id)
         c->awaited_id = head;
     return (f->type == PACKET_SUBSCRIBE || f->type == PACKET_UNSUBSCRIBE) &&
            awaits_own(c);
-}
-
-static bool is_starving(const struct connection *c)
-{
-    return !publish_pool_has_room(&c->worker->publishes) ||
-           !held_has_credits(c);
 }
 
 /* May another packet be taken from it now? */
@@ -67,11 +58,8 @@ static bool may_read(const struct connection *c)
 {
     return is_serving(c) && !c->held && !c->opening && !c->leaving &&
            c->joining == 0 && !c->behind_store &&
-           !(c->behind_own && awaits_own(c)) &&
-           c->commands < CONNECTION_COMMANDS_MAX &&
-           c->unacked_count < CONNECTION_COMMANDS_MAX &&
-           c->command_bytes < CONNECTION_BYTES_MAX &&
-           c->out.bytes < CONNECTION_ANSWERS_MAX && !is_starving(c);
+           !(c->behind_own && awaits_own(c)) && credits_allow_reading(c) &&
+           !credits_are_short(c);
 }
 
 static void start_reading(struct connection *c)
@@ -87,10 +75,8 @@ void connection_stall(struct connection *c)
     lobby_leave(c);
     ev_io_stop(c->worker->loop, &c->readable);
     c->stalled = true;
-    if (!c->starving && is_starving(c)) {
-        c->starving = true;
-        TAILQ_INSERT_TAIL(&c->worker->starving, c, starve);
-    }
+    if (credits_are_short(c))
+        credits_await(c);
     /* The last answer does not bring it back: fan-out has to. */
     if (c->behind_own && !c->in_behind && !awaits_answers(c)) {
         c->in_behind = true;
@@ -201,11 +187,11 @@ static enum feeding take_packets(struct connection *c, const char *data,
         if (framing == PACKET_MORE)
             break;
         if (framing == PACKET_BROKEN) {
-            session_broken(c, &error);
+            c->events->broken(c, &error);
             return FEED_ENDED;
         }
         if (c->state == CONNECTION_NEW && !c->pinned) {
-            struct worker *home = connect_place(c, &frame);
+            struct worker *home = c->events->place(c, &frame);
             lobby_leave(c);
             if (home != c->worker) {
                 *ret_home = home;
@@ -215,7 +201,7 @@ static enum feeding take_packets(struct connection *c, const char *data,
         c->behind_own = must_wait(c, &frame);
         if (c->behind_own)
             break;
-        session_packet(c, &frame);
+        c->events->packet(c, &frame);
         const bool again = c->joining > 0 || c->behind_store;
         if (!again)
             counter_add(&c->worker->counters.packets, 1);
@@ -242,7 +228,7 @@ static void move(struct connection *c, struct worker *home)
         return;
     log_debug("broker", "%s closed: its worker is busy", c->peer);
     atomic_fetch_add_explicit(&w->closed[CLOSE_BUSY], 1, memory_order_relaxed);
-    listener_goodbye(w->hub, c);
+    admission_closed(w->hub, c);
     connection_free(c);
 }
 
@@ -258,8 +244,7 @@ static void feed(struct connection *c, struct kept own, const char *data,
         free(own.data);
         return;
     }
-    if (publish_should_flush(&c->worker->publishes))
-        publish_flush(c->worker);
+    c->events->read(c->worker);
     keep_rest(c, own, data + used, len - used);
     if (c->state >= CONNECTION_LINGERING)
         return;
@@ -389,7 +374,7 @@ void connection_resume(struct connection *c)
         return;
     }
     c->stalled = false;
-    connection_forget_starving(c);
+    credits_forget(c);
     if (c->in.len > 0) {
         const struct kept in = take_in(c);
         feed(c, in, in.data, in.len);
@@ -420,11 +405,6 @@ void connection_credit(struct connection *c)
         connection_close(c, c->leaves_as, NULL);
         return;
     }
-    /* Half of them, so that a busy client is not stopped at each packet. */
-    if (c->stalled && !c->starving &&
-        c->commands <= CONNECTION_COMMANDS_MAX / 2 &&
-        c->unacked_count <= CONNECTION_COMMANDS_MAX / 2 &&
-        c->command_bytes <= CONNECTION_BYTES_MAX / 2 &&
-        c->out.bytes <= CONNECTION_ANSWERS_MAX / 2)
+    if (c->stalled && !c->starving && credits_half_back(c))
         connection_resume(c);
 }

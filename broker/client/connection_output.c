@@ -2,8 +2,8 @@
  * socket takes it. */
 #include <errno.h>
 
+#include "broker/client/backlog.h"
 #include "broker/client/connection_private.h"
-#include "broker/deliver/backlog.h"
 
 void connection_touch(struct connection *c)
 {
@@ -87,6 +87,22 @@ void connection_flush(struct connection *c)
             return;
     if (c->state == CONNECTION_LINGERING && !transport_end(&c->transport))
         await_room(c);
+}
+
+void connection_flush_touched(struct worker *w)
+{
+    struct connection *c = w->touched;
+
+    w->touched = NULL;
+    while (c != NULL) {
+        struct connection *next = c->next_touched;
+        c->touched = false;
+        connection_flush(c);
+        c = next;
+    }
+    w->encoded = 0;
+    for (unsigned i = 0; i < IMAGE_SHAPES; i++)
+        arena_rewind(&w->arenas[i]);
 }
 
 void connection_on_writable(struct ev_loop *loop, ev_io *io, int events)

@@ -3,8 +3,7 @@
 #ifndef CONFAB_BROKER_CLIENT_CONNECTION_PRIVATE_H
 #define CONFAB_BROKER_CLIENT_CONNECTION_PRIVATE_H
 
-#include "broker/client/connection.h"
-#include "broker/worker.h"
+#include "broker/client/shard.h"
 
 /* libev callbacks; io->data is the connection. */
 void connection_on_readable(struct ev_loop *loop, ev_io *io, int events);
@@ -12,7 +11,6 @@ void connection_on_writable(struct ev_loop *loop, ev_io *io, int events);
 
 /* The end of the socket; of the connection, when its commands are back. */
 void connection_finish(struct connection *c);
-void connection_forget_starving(struct connection *c);
 void connection_forget_behind(struct connection *c);
 
 #endif

@@ -3,7 +3,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "broker/worker.h"
+#include "broker/client/shard.h"
 
 /* Of what is left to the others a token has no more than such a part. */
 #define PART_OF_LEFT 3

@@ -17,6 +17,8 @@ enum inflight_state {
     INFLIGHT_RELEASED /* PUBREC came: PUBREL is due or sent, PUBCOMP awaited */
 };
 
+struct worker;
+
 struct inflight_entry {
     uint64_t log_id; /* 0: an event, which is not in the log */
     uint32_t order;  /* grows with each one sent; on disk */
@@ -30,7 +32,10 @@ struct inflight_entry {
     bool saved;   /* has a row on disk */
     uint32_t identifier_count;
     uint32_t *identifiers; /* Subscription Identifiers; NULL: none. Owned */
-    uint64_t share; /* came by this shared subscription (share.h); 0: none */
+    /* Of one that came by a shared subscription: which (share.h), and what is told
+     * that its client is done with it; else 0, NULL. */
+    uint64_t share;
+    void (*settled)(struct worker *w, struct inflight_entry *entry);
 };
 
 struct inflight {

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "broker/client/client_name.h"
-#include "broker/worker.h"
+#include "broker/client/shard.h"
 
 #define SECOND_US INT64_C(1000000)
 #define ADDRESS_SEED UINT64_C(0xcbf29ce484222325) /* FNV-1a */

@@ -1,24 +1,16 @@
 #include "broker/client/turn_share.h"
 
 #include "base/clock.h"
-#include "broker/client/connection_private.h"
-#include "broker/worker.h"
+#include "broker/client/shard.h"
 
 #define UNMEASURED_MAX 512 /* bytes */
 #define LOOK_EVERY 16      /* packets */
 #define READ_PER_US 8192 /* bytes that are read and copied in a microsecond */
 
-void turn_share_init(struct turn_share *s)
-{
-    *s = (struct turn_share){0};
-    TAILQ_INIT(&s->waiting);
-    TAILQ_INIT(&s->feeding);
-}
-
 void turns_init(struct turns *t)
 {
     TAILQ_INIT(&t->waiting);
-    TAILQ_INIT(&t->feeding);
+    TAILQ_INIT(&t->owed);
     for (int i = 0; i < TURN_KINDS; i++)
         turn_share_init(&t->own[i]);
     t->own[TURN_ADMIN].is_unbounded = true;
@@ -123,7 +115,7 @@ static int64_t length_of_shares(const struct turns *t)
                : TURN_SHARES_US / count;
 }
 
-void turns_begin(struct worker *w)
+void turns_begin(struct worker *w, void (*take_turn)(struct connection *c))
 {
     struct turns *t = &w->turns;
     struct turn_share *s;
@@ -139,36 +131,36 @@ void turns_begin(struct worker *w)
             continue;
         }
         turn_share_forget(c);
-        connection_take_turn(c); /* the share may end with it */
+        take_turn(c); /* the share may end with it */
     }
 }
 
 /* ---- what is owed from the log -------------------------------------------- */
 
-void turn_feed_add(struct connection *c)
+void turn_backlog_add(struct connection *c)
 {
     struct turn_share *s = share_of(c);
 
-    if (TAILQ_EMPTY(&s->feeding))
-        TAILQ_INSERT_TAIL(&c->worker->turns.feeding, s, feed);
-    TAILQ_INSERT_TAIL(&s->feeding, c, feed);
+    if (TAILQ_EMPTY(&s->owed))
+        TAILQ_INSERT_TAIL(&c->worker->turns.owed, s, in_owed);
+    TAILQ_INSERT_TAIL(&s->owed, c, owed);
 }
 
 /* Its share goes behind the others. */
-void turn_feed_remove(struct connection *c)
+void turn_backlog_remove(struct connection *c)
 {
     struct turns *t = &c->worker->turns;
     struct turn_share *s = share_of(c);
 
-    TAILQ_REMOVE(&s->feeding, c, feed);
-    TAILQ_REMOVE(&t->feeding, s, feed);
-    if (!TAILQ_EMPTY(&s->feeding))
-        TAILQ_INSERT_TAIL(&t->feeding, s, feed);
+    TAILQ_REMOVE(&s->owed, c, owed);
+    TAILQ_REMOVE(&t->owed, s, in_owed);
+    if (!TAILQ_EMPTY(&s->owed))
+        TAILQ_INSERT_TAIL(&t->owed, s, in_owed);
 }
 
-struct connection *turn_feed_next(const struct worker *w)
+struct connection *turn_backlog_next(const struct worker *w)
 {
-    const struct turn_share *s = TAILQ_FIRST(&w->turns.feeding);
+    const struct turn_share *s = TAILQ_FIRST(&w->turns.owed);
 
-    return s == NULL ? NULL : TAILQ_FIRST(&s->feeding);
+    return s == NULL ? NULL : TAILQ_FIRST(&s->owed);
 }

@@ -37,10 +37,10 @@ struct turn_share {
     int64_t spent_us;
     bool is_unbounded;
     uint64_t passed; /* the turn in which it was found to be used up */
-    struct connection_list waiting; /* to be read from */
-    struct connection_list feeding; /* owed something from the log */
-    TAILQ_ENTRY(turn_share) wait;   /* worker.turns.waiting */
-    TAILQ_ENTRY(turn_share) feed;   /* worker.turns.feeding */
+    struct connection_list waiting;  /* to be read from */
+    struct connection_list owed;     /* owed something from the log */
+    TAILQ_ENTRY(turn_share) wait;    /* worker.turns.waiting */
+    TAILQ_ENTRY(turn_share) in_owed; /* worker.turns.owed */
 };
 
 /* Of those who have no holder. */
@@ -49,12 +49,17 @@ enum turn_kind { TURN_ADMIN, TURN_NAMELESS, TURN_STRANGERS, TURN_KINDS };
 struct turns {
     uint64_t number; /* of the turn */
     int64_t each_us;
-    struct turn_share_list waiting, feeding; /* who is next is the first */
+    struct turn_share_list waiting, owed; /* who is next is the first */
     struct turn_share own[TURN_KINDS];
 };
 
 void turns_init(struct turns *t);
-void turn_share_init(struct turn_share *s);
+static inline void turn_share_init(struct turn_share *s)
+{
+    *s = (struct turn_share){0};
+    TAILQ_INIT(&s->waiting);
+    TAILQ_INIT(&s->owed);
+}
 
 /* Its share of this turn is not used up. */
 bool turn_share_is_left(const struct connection *c);
@@ -72,18 +77,18 @@ bool turn_meter_goes_on(struct turn_meter *m, const struct connection *c,
                         bool is_costly);
 void turn_meter_end(const struct turn_meter *m, struct connection *c);
 
-/* The connection waits to be read from until it is its turn; connection_take_turn()
- * is called then. */
+/* The connection waits to be read from until it is its turn (turns_begin()). */
 void turn_share_wait(struct connection *c);
 void turn_share_forget(struct connection *c); /* when it does not wait, too */
 
-/* A turn begins: whoever waits is served before what has come since. */
-void turns_begin(struct worker *w);
+/* A turn begins: whoever waits is served, by take_turn(), before what has come
+ * since. */
+void turns_begin(struct worker *w, void (*take_turn)(struct connection *c));
 
 /* Connections that are owed something from the log: in, out, and whose turn it is
  * next; NULL: nobody's. The caller takes it out. */
-void turn_feed_add(struct connection *c);
-void turn_feed_remove(struct connection *c);
-struct connection *turn_feed_next(const struct worker *w);
+void turn_backlog_add(struct connection *c);
+void turn_backlog_remove(struct connection *c);
+struct connection *turn_backlog_next(const struct worker *w);
 
 #endif

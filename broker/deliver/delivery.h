@@ -1,12 +1,8 @@
-/* Fan-out: committed messages to the live subscribers of a worker.
+/* One message to one client: how it is sent, and what is in flight after that.
  *
- * A message is encoded once per shape; a receiver gets a reference to those
- * bytes (QoS 1: a copy with its packet id, large payloads by reference).
- * Several matching filters of a client give one delivery, with the highest QoS
- * of them (MQTT-3.3.4-2 and -3), as published if any of them says so. Who has
- * Subscription Identifiers in it, or takes topic aliases, gets a PUBLISH of its
- * own: all identifiers of the matches, and an alias for the topic once it had it.
- * A receiver that has no room becomes a catch-up reader (catch_up.h). */
+ * A receiver that has Subscription Identifiers in it, or takes topic aliases, gets
+ * a PUBLISH of its own: all identifiers of the matches, and an alias for the topic
+ * once it had it. */
 #ifndef CONFAB_BROKER_DELIVER_DELIVERY_H
 #define CONFAB_BROKER_DELIVER_DELIVERY_H
 
@@ -14,10 +10,6 @@
 
 #include "broker/client/connection.h"
 #include "store/message.h"
-
-/* Fans one message out and moves w->head to its id. Older than head: nothing
- * happens (it was read from the log before). */
-void delivery_fan_out(struct worker *w, struct message *m);
 
 /* As what a client gets a message. */
 struct grant {
@@ -38,5 +30,10 @@ bool delivery_has_room(struct connection *c);
  * more. The caller has looked for room. false: out of memory. */
 bool delivery_resend(struct connection *c, const struct message *m,
                      const struct inflight_entry *entry, bool *ret_sent);
+
+/* The client is done with an entry of its inflight list: it was acknowledged, or
+ * cannot be sent again. Tells the group it came by (inflight_entry.settled), and
+ * removes it; there may be room for more. */
+void delivery_settle(struct connection *c, struct inflight_entry *entry);
 
 #endif

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 #include "base/topic.h"
-#include "broker/deliver/backlog.h"
+#include "broker/client/backlog.h"
+#include "broker/client/shard.h"
+#include "broker/client/sys_topics.h"
 #include "broker/deliver/delivery.h"
-#include "broker/session/subscribe.h"
-#include "broker/worker.h"
+#include "broker/deliver/sys_values.h"
 
 #define ROWS_PER_STEP 256
 
@@ -38,7 +39,7 @@ static void scan_free(struct connection *c, struct retained_scan *s)
 
 static void scan_done(struct connection *c, struct retained_scan *s)
 {
-    subscribe_greeted(c, filter_of(s));
+    c->events->greeted(c, filter_of(s));
     scan_free(c, s);
 }
 
@@ -62,7 +63,7 @@ void retained_forget(struct connection *c)
 bool retained_scan_add(struct connection *c, struct slice filter,
                        uint64_t as_of, const struct subscriber *s)
 {
-    const bool is_sys = sys_concerns(filter);
+    const bool is_sys = sys_topics_match(filter);
 
     /* Events are never retained, and `$` topics are never stored. */
     if (*(const char *)filter.data == '$' && !is_sys)
@@ -127,7 +128,7 @@ static void sys_step(struct connection *c, struct retained_scan *s)
 {
     const struct grant grant = grant_of(s);
 
-    if (!sys_give(c, filter_of(s), &grant, &s->sys_at))
+    if (!sys_values_give(c, filter_of(s), &grant, &s->sys_at))
         connection_close(c, CLOSE_NO_MEMORY, NULL);
     else if (s->sys_at == SYS_TOPIC_COUNT)
         scan_done(c, s);

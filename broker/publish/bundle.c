@@ -7,6 +7,7 @@
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/publish/publish_private.h"
+#include "broker/publish/publish_properties.h"
 #include "broker/wire/reason.h"
 
 #define ANSWER_SIZE 128 /* of most */

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/admin/admin.h"
 #include "broker/client/inbound.h"
 #include "broker/client/refusals.h"
+#include "broker/publish/publish_command.h"
 #include "broker/publish/receipt.h"
 #include "broker/wire/reason.h"
 
@@ -32,15 +32,9 @@ void publish_pool_release(struct publish_pool *p)
     }
 }
 
-bool publish_pool_has_room(const struct publish_pool *p)
-{
-    return p->commands < WORKER_COMMANDS_MAX && p->bytes < WORKER_BYTES_MAX &&
-           STAILQ_EMPTY(&p->waiting);
-}
-
 struct publish *publish_new(struct worker *w, struct connection *c)
 {
-    struct publish_pool *pool = &w->publishes;
+    struct publish_pool *pool = w->publishes;
     struct publish *q = STAILQ_FIRST(&pool->idle);
 
     if (q != NULL) {
@@ -60,11 +54,11 @@ struct publish *publish_new(struct worker *w, struct connection *c)
 
 void publish_free(struct worker *w, struct publish *q)
 {
-    struct publish_pool *pool = &w->publishes;
+    struct publish_pool *pool = w->publishes;
 
     message_unref(q->command.message);
     free(q->result);
-    free(q->roll_call);
+    free(q->question);
     free(q->memory);
     if (pool->idle_count >= IDLE_KEPT) {
         free(q);
@@ -85,7 +79,7 @@ static struct worker *worker_of(const struct command *command)
 
 /* The writer's thread, or another worker's. The credits bound what may be in
  * the mailbox. */
-static void on_done(struct command **c, size_t n)
+static void publish_on_done(struct command **c, size_t n)
 {
     for (size_t i = 0, end; i < n; i = end) {
         struct worker *w = worker_of(c[i]);
@@ -97,60 +91,57 @@ static void on_done(struct command **c, size_t n)
     }
 }
 
-static bool put_into_outbox(struct publish_pool *pool, struct publish *q)
+static bool publish_put_into_outbox(struct worker *w, struct publish *q)
 {
-    if (pool->commands >= WORKER_COMMANDS_MAX)
+    struct publish_pool *pool = w->publishes;
+
+    if (!credits_take_workers(w, &q->credit))
         return false;
     STAILQ_INSERT_TAIL(&pool->outbox, &q->command, entry);
     pool->outbox_count++;
-    pool->commands++;
-    pool->bytes += q->bytes;
     return true;
 }
 
 /* All that it keeps in memory until its result is back, properties and what its
  * command points to included. */
-static size_t credits_of(const struct publish *q)
+static size_t publish_memory(const struct publish *q)
 {
     const struct message *m = q->command.message;
 
     return sizeof(*q) + q->memory_size + (m == NULL ? 0 : message_size(m));
 }
 
-void publish_submit(struct worker *w, struct publish *q)
+/* Its credits, and whom its result is for. */
+static void publish_prepare(struct worker *w, struct publish *q)
 {
-    struct publish_pool *pool = &w->publishes;
-    struct connection *c = q->connection;
-
-    q->bytes = credits_of(q);
+    q->credit = (struct credit){.bytes = publish_memory(q),
+                                .is_message = q->command.message != NULL};
     q->worker = w;
-    q->command.done = on_done;
-    if (c != NULL) {
-        c->commands++;
-        c->messages += q->command.message != NULL;
-        c->command_bytes += q->bytes;
-        q->holder = held_take_credits(c, q->bytes);
-    }
-    if (!STAILQ_EMPTY(&pool->waiting) || !put_into_outbox(pool, q))
-        STAILQ_INSERT_TAIL(&pool->waiting, q, waiting);
+    q->command.done = publish_on_done;
 }
 
-bool publish_ask(struct worker *w, struct publish *q, struct worker *whom)
+void publish_submit(struct worker *w, struct publish *q)
 {
-    struct connection *c = q->connection;
+    struct publish_pool *pool = w->publishes;
 
-    q->bytes = credits_of(q);
-    q->worker = w;
-    q->command.done = on_done;
+    publish_prepare(w, q);
+    if (q->connection != NULL)
+        credits_take(q->connection, &q->credit);
+    if (w->credits.waiting == 0 && publish_put_into_outbox(w, q))
+        return;
+    STAILQ_INSERT_TAIL(&pool->waiting, q, waiting);
+    w->credits.waiting++;
+}
+
+bool publish_ask(struct worker *w, struct publish *q)
+{
+    publish_prepare(w, q);
     /* It counts as a command until it is back: the mailbox has room for it, and
      * the connection and this worker wait for it. */
-    if (!publish_pool_has_room(&w->publishes) ||
-        !mailbox_send(whom->questions, q))
+    if (!credits_left(w) || !mailbox_send(q->asked->questions, q))
         return false;
-    w->publishes.commands++;
-    w->publishes.bytes += q->bytes;
-    c->commands++;
-    c->command_bytes += q->bytes;
+    (void)credits_take_workers(w, &q->credit);
+    credits_take(q->connection, &q->credit);
     return true;
 }
 
@@ -158,33 +149,35 @@ void publish_ask_answered(struct publish *q)
 {
     struct command *command = &q->command;
 
-    on_done(&command, 1);
+    publish_on_done(&command, 1);
 }
 
 void publish_submit_waiting(struct worker *w)
 {
-    struct publish_pool *pool = &w->publishes;
+    struct publish_pool *pool = w->publishes;
     struct publish *q;
 
     while ((q = STAILQ_FIRST(&pool->waiting)) != NULL &&
-           put_into_outbox(pool, q))
+           publish_put_into_outbox(w, q)) {
         STAILQ_REMOVE_HEAD(&pool->waiting, waiting);
+        w->credits.waiting--;
+    }
 }
 
 void publish_flush(struct worker *w)
 {
-    struct publish_pool *pool = &w->publishes;
+    struct publish_pool *pool = w->publishes;
 
     if (pool->outbox_count == 0)
         return;
     pool->outbox_count -=
         writer_submit_all(w->hub->writer, &pool->outbox, pool->outbox_count);
     /* Full with other workers' commands: nobody will wake us. */
-    if (pool->outbox_count > 0 && pool->outbox_count == pool->commands)
+    if (pool->outbox_count > 0 && pool->outbox_count == w->credits.commands)
         worker_again(w);
 }
 
-static uint8_t reason_of(enum command_result r)
+static uint8_t publish_reason(enum command_result r)
 {
     switch (r) {
     case RESULT_OK: return REASON_SUCCESS;
@@ -213,16 +206,17 @@ void publish_take_answer(struct publish *q)
 
     q->answered = true;
     q->status = command_status(command->result);
-    q->reason = reason_of(command->result);
+    q->reason = publish_reason(command->result);
     if (q->reason >= 0x80)
         q->text = command_text(command->result);
     if (q->is_command)
-        admin_answer(q);
+        q->worker->hub->commands->answer(q);
 }
 
 /* A refusal MQTT 3 has no words for: the connection is all there is to say it
  * with. The client will send the message again. */
-static void refuse_by_closing(struct connection *c, const struct publish *q)
+static void publish_refuse_by_closing(struct connection *c,
+                                      const struct publish *q)
 {
     enum close_reason reason = CLOSE_NOT_STORED;
 
@@ -233,7 +227,7 @@ static void refuse_by_closing(struct connection *c, const struct publish *q)
     connection_close(c, reason, q->text);
 }
 
-static bool is_over_rate(const struct publish *q)
+static bool publish_is_over_rate(const struct publish *q)
 {
     return q->answered && q->command.done != NULL &&
            q->command.result == RESULT_RATE;
@@ -241,7 +235,7 @@ static bool is_over_rate(const struct publish *q)
 
 /* Over the hourly limit in MQTT 3: wait for the window's end if that is near,
  * else let the client wait a while before it is sent away. */
-static void hold(struct connection *c, const struct publish *q)
+static void publish_hold(struct connection *c, const struct publish *q)
 {
     if (c->leaving) {
         connection_close(c, CLOSE_RATE, NULL);
@@ -259,10 +253,10 @@ void publish_settle(struct connection *c)
     while (c->state == CONNECTION_OPEN && !c->held &&
            (q = STAILQ_FIRST(&c->unacked)) != NULL && q->answered) {
         if (c->terms.version < PACKET_V5 && q->reason >= 0x80) {
-            if (is_over_rate(q))
-                hold(c, q);
+            if (publish_is_over_rate(q))
+                publish_hold(c, q);
             else
-                refuse_by_closing(c, q);
+                publish_refuse_by_closing(c, q);
             return;
         }
         if (!receipt_send(c, q)) {
@@ -279,6 +273,17 @@ void publish_settle(struct connection *c)
     }
 }
 
+void publish_await_answer(struct connection *c, struct publish *q,
+                          const struct packet_publish *p)
+{
+    q->acknowledge = true;
+    q->packet_id = p->packet_id;
+    q->qos = p->qos;
+    c->unacked_qos2 += p->qos == 2;
+    STAILQ_INSERT_TAIL(&c->unacked, q, entry);
+    c->unacked_count++;
+}
+
 void publish_answered(struct worker *w, struct publish *q)
 {
     if (!q->acknowledge) {
@@ -289,37 +294,20 @@ void publish_answered(struct worker *w, struct publish *q)
     publish_settle(q->connection);
 }
 
-static void will_finished(struct worker *w, struct publish *q)
-{
-    w->wills_under_way--;
-    if (q->command.result != RESULT_OK)
-        counter_add(&w->counters.dropped.will, 1);
-    publish_free(w, q);
-}
-
 void publish_finished(struct worker *w, struct command *command)
 {
     struct publish *q = command->owner;
     struct connection *c = q->connection;
 
-    w->publishes.commands--;
-    w->publishes.bytes -= q->bytes;
-    held_give_credits(w, q->holder, q->bytes);
-    q->holder = NULL;
-    if (c != NULL) {
-        c->commands--;
-        c->messages -= command->message != NULL;
-        if (command->result == RESULT_OK && command->id > c->awaited_id)
-            c->awaited_id = command->id;
-        c->command_bytes -= q->bytes;
-    }
+    credits_give_back(w, c, &q->credit);
+    if (c != NULL && command->result == RESULT_OK &&
+        command->id > c->awaited_id)
+        c->awaited_id = command->id;
     if (c != NULL && q->finished == NULL && command->result != RESULT_OK)
         refusal_note(c, REFUSED_PUBLISH, command_text(command->result));
     const bool was_closed = c != NULL && c->state == CONNECTION_CLOSED;
     if (q->finished != NULL) {
         q->finished(w, q);
-    } else if (c == NULL) {
-        will_finished(w, q);
     } else if (!q->acknowledge) {
         if (command->result != RESULT_OK)
             counter_add(&w->counters.dropped.refused, 1);
@@ -364,7 +352,7 @@ void publish_hold_over(struct connection *c)
     }
     c->held = false;
     STAILQ_FOREACH (q, &c->unacked, entry) {
-        if (!is_over_rate(q))
+        if (!publish_is_over_rate(q))
             continue;
         q->answered = false;
         q->command.now_us = w->real_us;

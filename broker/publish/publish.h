@@ -9,12 +9,12 @@
 #include <sys/queue.h>
 
 #include "broker/client/auth.h"
+#include "broker/client/credits.h"
 #include "broker/wire/packet.h"
 #include "store/write/writer.h"
 
 struct connection;
-struct holder;
-struct roll_call;
+struct client_query;
 struct worker;
 
 #define PUBLISH_OPERATION_MAX 64
@@ -29,8 +29,7 @@ struct publish {
     struct connection *connection; /* NULL: a will */
     STAILQ_ENTRY(publish) entry;   /* connection.unacked */
     STAILQ_ENTRY(publish) waiting; /* publish_pool.waiting, or free */
-    size_t bytes;          /* credits it holds, from publish_submit() on */
-    struct holder *holder; /* … of whom; NULL: only of connection and worker */
+    struct credit credit;          /* it holds, from publish_submit() on */
     uint16_t packet_id;
     bool acknowledge; /* QoS 1 and 2: stands in connection.unacked */
     uint8_t qos;      /* 2: PUBREC instead of PUBACK */
@@ -47,7 +46,8 @@ struct publish {
     void *waiting_for; /* finished's */
     void *memory; /* what slices of `command` point into; freed with this */
     size_t memory_size;
-    struct roll_call *roll_call; /* a question to a worker; freed with this */
+    struct client_query *question; /* to the worker `asked`; freed with this */
+    struct worker *asked;          /* NULL: it is the writer's command */
     char operation[PUBLISH_OPERATION_MAX]; /* last: publish_new() leaves it */
 };
 
@@ -61,44 +61,21 @@ struct publish_judged {
 
 /* Publishes are kept and used again; those the worker has no credit for yet
  * (wills of many clients at once) wait here, and the others until the writer is
- * given all of them at once. */
+ * given all of them at once. The worker's credits (client/credits.h) count both. */
 struct publish_pool {
     STAILQ_HEAD(, publish) idle;
     STAILQ_HEAD(, publish) waiting;
     struct command_list outbox;
     size_t idle_count;
     size_t outbox_count;
-    uint32_t commands; /* with the writer, or in the outbox */
-    uint64_t bytes;    /* their messages */
+    struct publish_judged judged;
 };
 
 void publish_pool_init(struct publish_pool *p);
 void publish_pool_release(struct publish_pool *p);
-/* Nothing of this worker is with the writer or waits for it. */
-static inline bool publish_pool_is_quiet(const struct publish_pool *p)
-{
-    return p->commands == 0 && STAILQ_EMPTY(&p->waiting);
-}
-/* Is there room for another command? */
-bool publish_pool_has_room(const struct publish_pool *p);
-
 /* A PUBLISH came; its alias becomes its topic. Closes the connection where the
  * protocol wants that. */
 void publish_received(struct connection *c, struct packet_publish *p);
-
-/* What a will is published as, checked as its CONNECT comes: 0, or the reason
- * to refuse the CONNECT with. *ret_will: a message of the caller's, or NULL
- * when nothing is to be published. */
-uint8_t publish_accept_will(struct connection *c,
-                            const struct packet_will *will,
-                            struct message **ret_will);
-/* The will of a stored session whose connection is gone: takes `m`, and drops it
- * from the session's rows in the same transaction. false: out of memory. */
-bool publish_stored_will(struct worker *w, struct message *m,
-                         struct slice token, uint64_t number);
-/* Publishes, or only forgets, the connection's will, if it has one. */
-void publish_will(struct connection *c);
-void publish_drop_will(struct connection *c);
 
 /* A result came back from the writer; the command is freed or waits for its
  * turn to be acknowledged. */
@@ -110,9 +87,11 @@ void publish_submit_waiting(struct worker *w);
  * one commit. Called when a worker's turn begins and ends, and in between once
  * there is enough that the writer may begin. */
 void publish_flush(struct worker *w);
-static inline bool publish_should_flush(const struct publish_pool *p)
+static inline void publish_flush_if_enough(struct worker *w,
+                                           const struct publish_pool *p)
 {
-    return p->outbox_count >= PUBLISH_OUTBOX_ENOUGH;
+    if (p->outbox_count >= PUBLISH_OUTBOX_ENOUGH)
+        publish_flush(w);
 }
 
 /* The worker that was asked (publish_private.h) has its answer: q->result and

@@ -1,10 +1,10 @@
-/* Between publish.c, the way to the writer and back, and publish_inbound.c,
- * which makes commands of what clients send. */
+/* The way to the writer and back, for those who make commands of what clients
+ * send: publish_inbound.c, publish_command.c, bundle.c, publish_will.c, sessions. */
 #ifndef CONFAB_BROKER_PUBLISH_PUBLISH_PRIVATE_H
 #define CONFAB_BROKER_PUBLISH_PUBLISH_PRIVATE_H
 
+#include "broker/client/shard.h"
 #include "broker/publish/publish.h"
-#include "broker/worker.h"
 
 /* c: NULL for a will. NULL: out of memory. */
 struct publish *publish_new(struct worker *w, struct connection *c);
@@ -13,19 +13,13 @@ void publish_free(struct worker *w, struct publish *q);
 /* Hands it to the writer, or lets it wait for room there. */
 void publish_submit(struct worker *w, struct publish *q);
 
-/* The same with another worker, who answers q->roll_call. false: it has no room
- * for the question, nothing happened. */
-bool publish_ask(struct worker *w, struct publish *q, struct worker *whom);
+/* The same with another worker, q->asked, who answers q->question. false: it has no
+ * room for the question, nothing happened. */
+bool publish_ask(struct worker *w, struct publish *q);
 
-/* What an administrator's PUBLISH says in confab-* properties. */
-struct publish_instructions {
-    struct slice operation, idempotency; /* len 0: none */
-    int64_t window_start_us;
-    bool is_json;
-};
-/* Makes them q's; copied. false: one is too long, or out of memory. */
-bool publish_follow(struct publish *q,
-                    const struct publish_instructions *instructions);
+/* It is answered in its turn, behind what the connection published before. */
+void publish_await_answer(struct connection *c, struct publish *q,
+                          const struct packet_publish *p);
 
 /* Makes status, reason and text of what the writer said to q's command, and the
  * result where it was an administrator's. */

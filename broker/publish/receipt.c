@@ -1,8 +1,8 @@
 #include "broker/publish/receipt.h"
 
 #include "base/vocabulary.h"
+#include "broker/client/shard.h"
 #include "broker/wire/packet_encode.h"
-#include "broker/worker.h"
 
 #define PAIRS_MAX 8
 #define PLAIN_ACK_SIZE 4                 /* of one that says it is done */

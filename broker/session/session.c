@@ -1,20 +1,20 @@
 #include "broker/session/session.h"
 
-#include "broker/accept/connect.h"
-#include "broker/client/flow.h"
+#include "broker/client/shard.h"
 #include "broker/client/token_connections.h"
 #include "broker/client/topic_alias.h"
-#include "broker/deliver/backlog.h"
-#include "broker/deliver/catch_up.h"
+#include "broker/deliver/client_catchup.h"
 #include "broker/deliver/retained.h"
 #include "broker/publish/publish.h"
+#include "broker/publish/publish_will.h"
+#include "broker/session/filters.h"
+#include "broker/session/flow.h"
 #include "broker/session/session_restore.h"
-#include "broker/session/stored_session.h"
+#include "broker/session/session_save.h"
 #include "broker/session/subscribe.h"
 #include "broker/session/will.h"
 #include "broker/share/share_member.h"
 #include "broker/wire/packet_encode.h"
-#include "broker/worker.h"
 
 void session_broken(struct connection *c, const struct packet_error *error)
 {
@@ -84,7 +84,7 @@ static bool change_expiry(struct connection *c, uint32_t expiry_s)
     if (!c->asked_expiry)
         return expiry_s == 0;
     if (c->stored != NULL)
-        c->session_expiry_s = connect_granted_expiry(c, expiry_s);
+        c->session_expiry_s = auth_session_expiry(c->role, c->plan, expiry_s);
     return true;
 }
 
@@ -110,10 +110,6 @@ static void on_disconnect(struct connection *c, const struct packet_frame *f)
 
 void session_packet(struct connection *c, const struct packet_frame *f)
 {
-    if (c->state == CONNECTION_NEW) {
-        connect_received(c, f); /* take_packets() lets nothing else pass */
-        return;
-    }
     switch (f->type) {
     case PACKET_PUBLISH: on_publish(c, f); break;
     case PACKET_PUBACK:
@@ -138,7 +134,7 @@ static void session_finish(struct connection *c, bool with_will)
     const int64_t due_us = with_will ? will_connection_ended(c) : 0;
 
     publish_drop_will(c);
-    stored_session_end(c, due_us);
+    session_save_last(c, due_us);
 }
 
 void session_end(struct connection *c, bool with_will)
@@ -153,9 +149,9 @@ void session_end(struct connection *c, bool with_will)
     share_member_return_all(c);
     session_finish(c, with_will);
     share_member_settle_all(c);
-    subscribe_leave(c);
+    filters_leave(c);
     retained_forget(c);
-    catch_up_end(c);
+    client_catchup_end(c);
     inflight_release(&c->inflight);
     held_add_aliases(c, -topic_aliases_bytes(c->aliases_in));
     topic_aliases_free(c->aliases_in);

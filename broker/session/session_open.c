@@ -3,11 +3,11 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "broker/deliver/backlog.h"
-#include "broker/deliver/catch_up.h"
+#include "broker/client/shard.h"
+#include "broker/deliver/client_catchup.h"
 #include "broker/publish/publish_private.h"
+#include "broker/session/save_command.h"
 #include "broker/session/session_restore.h"
-#include "broker/session/stored_session.h"
 #include "broker/wire/reason.h"
 
 /* publish.memory of an opening. In worker.openings until it is finished, where
@@ -31,7 +31,7 @@ static void end_unwanted(struct worker *w, struct publish *opened)
 
     if (q == NULL)
         return; /* it ends at the next start */
-    save = stored_session_command_of(q, o->open.identity, o->open.number);
+    save = save_command_make_of(q, o->open.identity, o->open.number);
     if (save == NULL) {
         publish_free(w, q);
         return;
@@ -219,7 +219,7 @@ void session_open(struct connection *c, bool clean, bool had_stored,
 void session_resume(struct connection *c)
 {
     counter_add(&c->worker->counters.sessions_resumed, 1);
-    catch_up_begin(c, c->resume_at);
+    client_catchup_begin(c, c->resume_at);
     if (c->stored != NULL)
         c->stored->placed = true;
 }

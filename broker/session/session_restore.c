@@ -4,9 +4,9 @@
 
 #include "base/topic.h"
 #include "broker/client/inbound.h"
-#include "broker/session/stored_session.h"
-#include "broker/session/subscribe.h"
-#include "broker/worker.h"
+#include "broker/client/shard.h"
+#include "broker/client/stored_session.h"
+#include "broker/session/filters.h"
 
 #define ROWS_PER_STEP 64 /* then it is another session's turn */
 
@@ -108,7 +108,7 @@ static enum store_err read_subscriptions(struct session_restore *s,
             if (!s->has_shared)
                 s->before_shared = before;
             s->has_shared = true;
-        } else if (!subscribe_restore(c, &row)) {
+        } else if (!filters_restore(c, &row)) {
             return STORE_NOMEM;
         }
     }
@@ -124,7 +124,7 @@ static bool join_groups(struct session_restore *s, struct store_reader *r)
            store_subscription_next(r, s->c->stored->number, &s->before_shared,
                                    &row) == STORE_OK &&
            filter_is_shared(row.filter))
-        if (!subscribe_restore(s->c, &row))
+        if (!filters_restore(s->c, &row))
             return false;
     return true;
 }

@@ -2,10 +2,10 @@
 #include <stdio.h>
 
 #include "broker/client/refusals.h"
+#include "broker/client/shard.h"
 #include "broker/session/subscribe_private.h"
 #include "broker/wire/packet_encode.h"
 #include "broker/wire/reason.h"
-#include "broker/worker.h"
 
 #define TEXT_SIZE 160
 #define DETAIL_MAX (TEXT_SIZE + 8) /* a Reason String with what leads it */

@@ -1,17 +1,10 @@
-/* Between subscribe.c, what a SUBSCRIBE means, and subscribe_store.c, which has
- * it on disk before it is acknowledged. */
+/* Between subscribe.c, what a SUBSCRIBE means, subscribe_store.c, which has it on
+ * disk before it is acknowledged, and subscribe_answer.c. */
 #ifndef CONFAB_BROKER_SESSION_SUBSCRIBE_PRIVATE_H
 #define CONFAB_BROKER_SESSION_SUBSCRIBE_PRIVATE_H
 
-#include "broker/session/subscribe.h"
-
-/* NULL: no such filter of this client. */
-struct session_filter *subscribe_find(struct connection *c,
-                                      struct slice filter);
-/* A SUBSCRIBE of it cannot be on disk: it is as its row `before` that one says, or
- * gone, where that has no filter. */
-void subscribe_take_back(struct connection *c, struct slice filter,
-                         const struct session_subscription *before);
+#include "broker/client/connection.h"
+#include "store/session.h"
 
 /* Queues SUBACK or UNSUBACK; may close the connection. `quota`: what 0x97 is about,
  * NULL: the client's filters. */

@@ -1,6 +1,12 @@
-#include "broker/deliver/backlog.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/client/backlog.h"
+#include "broker/client/shard.h"
+#include "broker/client/stored_session.h"
 #include "broker/publish/publish_private.h"
-#include "broker/session/stored_session.h"
+#include "broker/session/filters.h"
+#include "broker/session/save_command.h"
 #include "broker/session/subscribe_private.h"
 #include "broker/wire/reason.h"
 
@@ -55,7 +61,7 @@ static struct waiting *waiting_new(struct connection *c, struct publish *q,
 {
     void *block;
 
-    *ret_save = stored_session_command(c, q, size_for(s), &block);
+    *ret_save = save_command_make(c, q, size_for(s), &block);
     if (*ret_save == NULL)
         return NULL;
     char *at = block;
@@ -97,16 +103,17 @@ static void take_back(struct connection *c, struct waiting *wait,
             continue;
         wait->reasons[i] = reason;
         if (wait->type == PACKET_SUBACK)
-            subscribe_take_back(c, wait->filters[i], &wait->before[i]);
+            filters_take_back(c, wait->filters[i], &wait->before[i]);
     }
 }
 
 static void not_storing(struct connection *c, const struct waiting *wait)
 {
     for (size_t i = 0; i < wait->count; i++) {
-        struct session_filter *f = wait->filters[i].len == 0
-                                       ? NULL
-                                       : subscribe_find(c, wait->filters[i]);
+        struct session_filter *f =
+            wait->filters[i].len == 0
+                ? NULL
+                : session_filter_find(c, wait->filters[i]);
         if (f != NULL)
             f->storing = 0;
     }
@@ -122,7 +129,7 @@ static void finished(struct worker *w, struct publish *q)
         not_storing(c, wait);
         c->behind_store = false; /* it is looked at again */
         if (q->command.result == RESULT_OK)
-            stored_session_saved(c, q->command.save);
+            save_command_stored(c, q->command.save);
         else
             take_back(c, wait, q->command.result);
         if (wait->type == PACKET_SUBACK)
@@ -180,18 +187,18 @@ void subscribe_store(struct connection *c, const struct packet_subscribe *s,
     save->subscriptions = wait->rows;
     for (size_t i = 0; packet_filter_next(&at, &filter); i++) {
         struct session_filter *f =
-            reasons[i] < 0x80 ? subscribe_find(c, filter.filter) : NULL;
+            reasons[i] < 0x80 ? session_filter_find(c, filter.filter) : NULL;
         if (f == NULL)
             continue;
         if (f->storing == 0) { /* a packet may name a filter twice */
-            subscribe_describe(f, part(&names, f->len),
-                               &wait->rows[save->subscription_count]);
+            filters_describe(f, part(&names, f->len),
+                             &wait->rows[save->subscription_count]);
             f->storing = (uint32_t)++save->subscription_count;
         }
         wait->filters[i] = wait->rows[f->storing - 1].filter;
         wait->before[i] = before[i];
     }
-    stored_session_add_position(c, save);
+    save_command_add_position(c, save);
     c->subacks_due++;
     submit(c, q);
 }
@@ -216,10 +223,9 @@ void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
         if (reasons[i] != REASON_SUCCESS)
             continue;
         char *name = part(&names, filter.filter.len);
-        const struct session_filter *f = subscribe_find(c, filter.filter);
+        const struct session_filter *f = session_filter_find(c, filter.filter);
         if (f != NULL) { /* ended, with something owed */
-            subscribe_describe(f, name,
-                               &wait->rows[save->subscription_count++]);
+            filters_describe(f, name, &wait->rows[save->subscription_count++]);
             continue;
         }
         memcpy(name, filter.filter.data, filter.filter.len);
@@ -228,7 +234,7 @@ void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
     }
     save->subscriptions = wait->rows;
     save->removed = wait->removed;
-    stored_session_add_position(c, save);
+    save_command_add_position(c, save);
     stored_session_unsubscribed(c);
     submit(c, q);
 }

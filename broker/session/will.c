@@ -3,8 +3,10 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "broker/accept/connect.h"
+#include "broker/client/client_identity.h"
+#include "broker/client/shard.h"
 #include "broker/publish/publish_private.h"
+#include "broker/publish/publish_will.h"
 
 #define SECOND_US INT64_C(1000000)
 #define SHORTEST_S 0.001
@@ -90,8 +92,7 @@ void wills_turn(struct worker *w)
     struct pending_will *p;
 
     while ((p = TAILQ_FIRST(&w->due_wills)) != NULL &&
-           w->wills_under_way < WILLS_AT_ONCE &&
-           publish_pool_has_room(&w->publishes))
+           w->wills_under_way < WILLS_AT_ONCE && credits_left(w))
         publish_pending(p);
 }
 
@@ -174,11 +175,11 @@ static bool load_all(struct hub *hub, struct store_reader *r)
 
     while ((err = store_session_next(r, &walk, &row)) == STORE_OK) {
         struct record will;
-        uint64_t client;
         if (!row.has_will || row.ended_us == 0 ||
             store_session_will(r, row.number, &will) != STORE_OK)
             continue; /* none, or it was published */
-        struct worker *w = connect_home(hub, row.identity, &client);
+        const uint64_t client = client_identity_hash(row.identity);
+        struct worker *w = client_identity_home(hub, client);
         /* By the clock, which may have been set back: never longer than it was
          * to wait at all. */
         const int64_t most_us = row.will_due_us - row.ended_us;

@@ -96,8 +96,8 @@ struct share {
     struct share_group *groups;       /* by name */
     struct share_place *places;       /* by handle */
     TAILQ_HEAD(, share_place) answering;
-    TAILQ_HEAD(, share_group) feeding; /* owe messages, and have credit */
-    TAILQ_HEAD(, share_group) moving;  /* to be saved before the tick */
+    TAILQ_HEAD(, share_group) catching_up; /* owe messages, and have credit */
+    TAILQ_HEAD(, share_group) moving;      /* to be saved before the tick */
 };
 
 bool share_init(struct worker *w); /* false: out of memory */

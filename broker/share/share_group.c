@@ -1,7 +1,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "broker/share/share_feed.h"
+#include "broker/share/share_catchup.h"
 #include "broker/share/share_group_private.h"
 #include "broker/share/share_save.h"
 
@@ -90,7 +90,7 @@ static void free_when_over(struct worker *w, struct share_place *p)
         return;
     if (p->group != NULL)
         LIST_REMOVE(p, entry);
-    HASH_DEL(w->share.places, p);
+    HASH_DEL(w->share->places, p);
     free(p);
 }
 
@@ -128,7 +128,7 @@ static void answered(struct worker *w, struct share_place *p)
         return;
     }
     if (p->hh.tbl != NULL)
-        HASH_DEL(w->share.places, p);
+        HASH_DEL(w->share->places, p);
     free(p);
 }
 
@@ -142,7 +142,7 @@ static void answer(struct worker *w, struct share_place *p)
         return;
     }
     p->answering = true;
-    TAILQ_INSERT_TAIL(&w->share.answering, p, answer);
+    TAILQ_INSERT_TAIL(&w->share->answering, p, answer);
 }
 
 bool share_group_write(struct worker *w)
@@ -150,13 +150,13 @@ bool share_group_write(struct worker *w)
     struct share_place *p, *next;
     bool all = true;
 
-    for (p = TAILQ_FIRST(&w->share.answering); p != NULL; p = next) {
+    for (p = TAILQ_FIRST(&w->share->answering); p != NULL; p = next) {
         next = TAILQ_NEXT(p, answer);
         if (!write_answer(w, p)) {
             all = false;
             continue;
         }
-        TAILQ_REMOVE(&w->share.answering, p, answer);
+        TAILQ_REMOVE(&w->share->answering, p, answer);
         p->answering = false;
         answered(w, p);
     }
@@ -169,7 +169,7 @@ struct share_group *share_group_find(struct worker *w, struct slice name)
 {
     struct share_group *g;
 
-    HASH_FIND(hh, w->share.groups, name.data, name.len, g);
+    HASH_FIND(hh, w->share->groups, name.data, name.len, g);
     return g;
 }
 
@@ -187,14 +187,14 @@ static struct share_group *group_new(struct worker *w,
     memcpy(g->name, p->name, p->len);
     TAILQ_INIT(&g->ready);
     LIST_INIT(&g->places);
-    HASH_ADD_KEYPTR(hh, w->share.groups, g->name, g->len, g);
+    HASH_ADD_KEYPTR(hh, w->share->groups, g->name, g->len, g);
     if (g->hh.tbl == NULL) { /* out of memory in the table */
         free(g);
         return NULL;
     }
-    if (!subscription_index_add(w->share.index, share_group_filter(g), &s,
+    if (!subscription_index_add(w->share->index, share_group_filter(g), &s,
                                 &g->where)) {
-        HASH_DEL(w->share.groups, g);
+        HASH_DEL(w->share->groups, g);
         free(g);
         return NULL;
     }
@@ -210,11 +210,11 @@ static void group_free(struct worker *w, struct share_group *g)
         p->group = NULL;
         p->ready = false;
     }
-    share_feed_forget(w, g);
+    share_catchup_forget(w, g);
     share_save_forget(w, g);
     free(g->given);
-    subscription_index_remove(w->share.index, &g->where);
-    HASH_DEL(w->share.groups, g);
+    subscription_index_remove(w->share->index, &g->where);
+    HASH_DEL(w->share->groups, g);
     catchup_free(g->reader);
     share_returned_release(&g->returned);
     share_returned_release(&g->again[0]);
@@ -277,11 +277,11 @@ bool share_group_resume(struct worker *w, struct share_group *g,
     g->since = position;
     catchup_free(g->reader);
     g->reader = NULL;
-    if (position < w->head && !share_feed_begin(w, g, position))
+    if (position < w->head && !share_catchup_begin(w, g, position))
         return false;
     if (!share_returned_add(&g->returned, ids, count))
         return false;
-    share_feed_wake(w, g);
+    share_catchup_wake(w, g);
     return true;
 }
 
@@ -326,14 +326,14 @@ static void enter(struct worker *w, struct share_place *p,
     LIST_INSERT_HEAD(&g->places, p, entry);
     g->members++;
     line_up(p);
-    share_feed_wake(w, g);
+    share_catchup_wake(w, g);
 }
 
 void share_group_join(struct worker *w, struct share_place *p)
 {
     struct share_group *g = NULL;
 
-    HASH_ADD(hh, w->share.places, handle, sizeof(p->handle), p);
+    HASH_ADD(hh, w->share->places, handle, sizeof(p->handle), p);
     if (p->hh.tbl != NULL)
         g = group_of(w, p);
     if (g != NULL)
@@ -381,7 +381,7 @@ static void take_back(struct worker *w, struct share_place *p,
         counter_add(&w->counters.dropped.memory, ids->count);
     } else {
         g->changed = true;
-        share_feed_wake(w, g);
+        share_catchup_wake(w, g);
     }
     free(ids);
 }
@@ -390,7 +390,8 @@ void share_group_heed(struct worker *w, const struct share_letter *report)
 {
     struct share_place *p;
 
-    HASH_FIND(hh, w->share.places, &report->member, sizeof(report->member), p);
+    HASH_FIND(hh, w->share->places, &report->member, sizeof(report->member),
+              p);
     assert(p != NULL);
     p->given -= report->settled;
     p->received = report->received;
@@ -405,7 +406,7 @@ void share_group_heed(struct worker *w, const struct share_letter *report)
     if (report->left && !p->left)
         leave(w, p);
     if (p->group != NULL)
-        share_feed_wake(w, p->group);
+        share_catchup_wake(w, p->group);
     if (p->left && !p->told_left)
         answer(w, p);
     else
@@ -462,7 +463,7 @@ static void offer(struct worker *w, struct share_group *g, struct message *m)
         return;
     if (g->returned.count == 0 && share_group_give(w, g, m))
         return;
-    if (!share_feed_begin(w, g, m->id - 1))
+    if (!share_catchup_begin(w, g, m->id - 1))
         counter_add(&w->counters.dropped.memory, 1);
 }
 
@@ -470,10 +471,10 @@ void share_group_offer(struct worker *w, struct message *m)
 {
     const struct index_match *matches;
 
-    if (w->share.groups == NULL)
+    if (w->share->groups == NULL)
         return;
     const size_t count =
-        subscription_index_match(w->share.index, m->topic, &matches);
+        subscription_index_match(w->share->index, m->topic, &matches);
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < matches[i].count; j++)
             offer(w, matches[i].subscribers[j].who, m);
@@ -484,15 +485,15 @@ void share_group_release(struct worker *w)
     struct share_group *g, *next_group;
     struct share_place *p, *next;
 
-    HASH_ITER (hh, w->share.groups, g, next_group)
+    HASH_ITER (hh, w->share->groups, g, next_group)
         group_free(w, g);
-    for (p = TAILQ_FIRST(&w->share.answering); p != NULL; p = next) {
+    for (p = TAILQ_FIRST(&w->share->answering); p != NULL; p = next) {
         next = TAILQ_NEXT(p, answer);
         if (p->hh.tbl == NULL)
             free(p);
     }
-    HASH_ITER (hh, w->share.places, p, next) {
-        HASH_DEL(w->share.places, p);
+    HASH_ITER (hh, w->share->places, p, next) {
+        HASH_DEL(w->share->places, p);
         free(p);
     }
 }

@@ -4,7 +4,7 @@
  * A group is live: its messages are given as they are fanned out, to the member
  * that waited longest among those with credit. When nobody has credit, or a
  * receiving worker has no room for letters, it remembers its position and reads
- * the log (share_feed.h) as credit comes back, until it is level with the
+ * the log (share_catchup.h) as credit comes back, until it is level with the
  * worker's head: there is no queue of messages. What members gave back is given
  * first. Over several members there is no order of messages to keep.
  *

@@ -1,11 +1,11 @@
-/* Between share_group.c and share_feed.c. */
+/* Between share_group.c and share_catchup.c. */
 #ifndef CONFAB_BROKER_SHARE_SHARE_GROUP_PRIVATE_H
 #define CONFAB_BROKER_SHARE_SHARE_GROUP_PRIVATE_H
 
 #include "base/name_hash.h"
 #include "base/subscription_index.h"
+#include "broker/client/shard.h"
 #include "broker/share/share_group.h"
-#include "broker/worker.h"
 #include "store/read/catchup.h"
 
 TAILQ_HEAD(share_places, share_place);
@@ -35,8 +35,8 @@ struct share_group {
     bool moving;        /* in share.moving */
     TAILQ_ENTRY(share_group) move;
     uint64_t final; /* position when the server began to end; 0: it has not */
-    bool feeding;   /* in share.feeding */
-    TAILQ_ENTRY(share_group) feed;
+    bool catching_up; /* in share.catching_up */
+    TAILQ_ENTRY(share_group) in_catching_up;
     size_t filter_at, len; /* the filter is the end of the name */
     char name[];           /* token, NUL, group, NUL, filter */
 };

@@ -5,9 +5,10 @@
 
 #include "base/name_hash.h"
 #include "base/topic.h"
+#include "broker/client/shard.h"
+#include "broker/client/stored_session.h"
 #include "broker/deliver/delivery.h"
 #include "broker/share/share_group.h"
-#include "broker/worker.h"
 
 struct share_member {
     UT_hash_handle hh; /* share.members */
@@ -39,7 +40,7 @@ static struct share_member *find(struct worker *w, uint64_t handle)
 {
     struct share_member *m;
 
-    HASH_FIND(hh, w->share.members, &handle, sizeof(handle), m);
+    HASH_FIND(hh, w->share->members, &handle, sizeof(handle), m);
     return m;
 }
 
@@ -49,12 +50,12 @@ static void note(struct worker *w, struct share_member *m)
     if (m->writing)
         return;
     m->writing = true;
-    TAILQ_INSERT_TAIL(&w->share.writing, m, entry);
+    TAILQ_INSERT_TAIL(&w->share->writing, m, entry);
 }
 
 static void member_free(struct worker *w, struct share_member *m)
 {
-    HASH_DEL(w->share.members, m);
+    HASH_DEL(w->share->members, m);
     share_place_free(m->place);
     free(m->returned);
     free(m);
@@ -110,7 +111,7 @@ struct share_member *share_member_new(struct connection *c,
         return NULL;
     }
     m->owner = share_place_owner(w->hub, m->place);
-    HASH_ADD(hh, w->share.members, handle, sizeof(m->handle), m);
+    HASH_ADD(hh, w->share->members, handle, sizeof(m->handle), m);
     if (m->hh.tbl == NULL) { /* out of memory in the table */
         share_place_free(m->place);
         free(m);
@@ -119,7 +120,7 @@ struct share_member *share_member_new(struct connection *c,
     m->c = c;
     c->shares++;
     c->joining++;
-    w->share.subscribed++;
+    w->share->subscribed++;
     note(w, m);
     return m;
 }
@@ -154,9 +155,9 @@ void share_member_leave(struct share_member *m)
         c->joining--;
     m->c = NULL;
     m->news = true;
-    w->share.subscribed--;
+    w->share->subscribed--;
     if (m->place != NULL) { /* nobody has heard of it yet */
-        TAILQ_REMOVE(&w->share.writing, m, entry);
+        TAILQ_REMOVE(&w->share->writing, m, entry);
         member_free(w, m);
         return;
     }
@@ -325,7 +326,10 @@ static void deliver(struct worker *w, struct share_member *m,
         settle(w, m);
         return;
     }
-    inflight_at(&c->inflight, c->inflight.count - 1U)->share = m->handle;
+    struct inflight_entry *entry =
+        inflight_at(&c->inflight, c->inflight.count - 1U);
+    entry->share = m->handle;
+    entry->settled = share_member_settle;
     m->inflight++;
 }
 
@@ -431,13 +435,13 @@ bool share_member_write(struct worker *w)
     struct share_member *m, *next;
     bool all = true;
 
-    for (m = TAILQ_FIRST(&w->share.writing); m != NULL; m = next) {
+    for (m = TAILQ_FIRST(&w->share->writing); m != NULL; m = next) {
         next = TAILQ_NEXT(m, entry);
         if (!write_news(w, m)) {
             all = false; /* its owner's; another may have room */
             continue;
         }
-        TAILQ_REMOVE(&w->share.writing, m, entry);
+        TAILQ_REMOVE(&w->share->writing, m, entry);
         m->writing = false;
         free_when_over(w, m);
     }
@@ -448,6 +452,6 @@ void share_member_release(struct worker *w)
 {
     struct share_member *m, *next;
 
-    HASH_ITER (hh, w->share.members, m, next)
+    HASH_ITER (hh, w->share->members, m, next)
         member_free(w, m);
 }

@@ -231,7 +231,7 @@ void share_save_soon(struct worker *w, struct share_group *g)
     if (g->moving)
         return;
     g->moving = true;
-    TAILQ_INSERT_TAIL(&w->share.moving, g, move);
+    TAILQ_INSERT_TAIL(&w->share->moving, g, move);
 }
 
 void share_save_forget(struct worker *w, struct share_group *g)
@@ -239,7 +239,7 @@ void share_save_forget(struct worker *w, struct share_group *g)
     if (!g->moving)
         return;
     g->moving = false;
-    TAILQ_REMOVE(&w->share.moving, g, move);
+    TAILQ_REMOVE(&w->share->moving, g, move);
 }
 
 /* `changed` and the ages stay: those are the ticks'. */
@@ -247,7 +247,7 @@ void share_save_moving(struct worker *w)
 {
     struct share_group *g, *next;
 
-    for (g = TAILQ_FIRST(&w->share.moving); g != NULL; g = next) {
+    for (g = TAILQ_FIRST(&w->share->moving); g != NULL; g = next) {
         next = TAILQ_NEXT(g, move);
         if (g->saves > 0)
             continue;
@@ -260,7 +260,7 @@ void share_save_all(struct worker *w, bool exact)
 {
     struct share_group *g, *next;
 
-    HASH_ITER (hh, w->share.groups, g, next)
+    HASH_ITER (hh, w->share->groups, g, next)
         if (g->stored && (g->changed || g->settling > 0))
             share_save(w, g, exact);
 }

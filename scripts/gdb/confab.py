@@ -127,7 +127,7 @@ class ConnectionPrinter:
                  f"commands {int(c['commands'])}"
                  f" ({int(c['command_bytes'])} bytes)",
                  f"filters {int(c['filter_count'])}"]
-        parts.append("reads the log" if int(c["catch_up"]) else "live")
+        parts.append("reads the log" if int(c["catchup"]) else "live")
         if int(c["stored"]):
             parts.append("stored session")
         return ", ".join(parts + true_fields(c, self.FLAGS))

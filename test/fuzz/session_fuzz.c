@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "broker/admin/admin.h"
+#include "broker/admin/sys.h"
 #include "broker/client/token_connections.h"
 #include "broker/worker.h"
 #include "test/fuzz/fuzz.h"
@@ -26,6 +28,7 @@
 static struct config config;
 static struct worker *workers[2];
 static struct hub hub = {.config = &config, .workers = workers, .count = 1};
+static struct sys_sampler sampler;
 static char dir[64];
 
 /* Not assert(): a promise counts in every build. */
@@ -83,6 +86,8 @@ static void begin(void)
     must(store_open(dir, &store, &hub.store, NULL) == STORE_OK);
     hub.token_connections = token_connections_new();
     hub.status = put_status;
+    hub.commands = &admin_commands;
+    must(sys_init(&sampler, &hub, 0));
     for (unsigned i = 0; i < 2; i++) {
         workers[i] = worker_new(&hub, i, 0);
         must(workers[i] != NULL);
@@ -188,8 +193,7 @@ static void await_nobody(void)
     const int64_t until = clock_mono_us() + PATIENCE_US;
 
     while (atomic_load(&hub.connections) > 0 ||
-           !publish_pool_is_quiet(&workers[0]->publishes) ||
-           !publish_pool_is_quiet(&workers[1]->publishes)) {
+           !credits_all_back(workers[0]) || !credits_all_back(workers[1])) {
         turn();
         must(clock_mono_us() < until);
     }

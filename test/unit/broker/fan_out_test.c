@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "broker/fan_out.h"
+#include "broker/fan_out/fan_out.h"
 #include "test/unit/store/by_hand.h"
 
 static struct by_hand h;
@@ -53,7 +53,7 @@ static void a_group_that_joins_behind_it_reads_it(void **state)
     (void)state;
 
     says(&p, "82[ 0001 ('$share/g/t/#') 00 ]");
-    while (mailbox_count(w->share.mail) == 0) /* JOIN */
+    while (mailbox_count(w->share->mail) == 0) /* JOIN */
         by_hand_turn(&h);
     by_hand_append(&h, "t/x", 1, slice_str("2"));
     one_step(w);
@@ -62,7 +62,7 @@ static void a_group_that_joins_behind_it_reads_it(void **state)
     peer_close(&p);
     do
         by_hand_turn(&h);
-    while (w->share.groups != NULL || !share_is_quiet(w));
+    while (w->share->groups != NULL || !share_is_quiet(w));
 }
 
 int main(void)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "broker/session/stored_session.h"
+#include "broker/session/session_save.h"
 #include "broker/share/share_save.h"
 #include "test/unit/store/by_hand.h"
 
@@ -498,7 +498,7 @@ static void stop_ticks(struct by_hand *h)
 static void save_sessions(struct by_hand *h)
 {
     for (unsigned i = 0; i <= h->hub.count; i++)
-        stored_sessions_save(h->workers[i], true);
+        session_save_turn(h->workers[i], true);
     let_the_writer_pass(h);
 }
 

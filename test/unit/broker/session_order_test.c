@@ -92,10 +92,10 @@ static void alone(struct by_hand *h, struct peer *p)
     hears(p, "40 02 0001");
     for (int i = 0; i < 3; i++) /* fanned out, too */
         by_hand_turn(h);
-    const uint64_t before = h->workers[0]->publishes.commands;
+    const uint64_t before = h->workers[0]->credits.commands;
     says(p, "82[ 0002 [] ('t/#') 00 ]");
     hears(p, "90[ 0002 [] 00 ]");
-    assert_int_equal(h->workers[0]->publishes.commands, before);
+    assert_int_equal(h->workers[0]->credits.commands, before);
 }
 
 static void a_subscribe_behind_nothing_asks_nobody(void **state)

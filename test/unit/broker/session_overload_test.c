@@ -390,14 +390,14 @@ static void credits_count_all_that_a_command_holds(void **state)
 
     says_bytes(&p, packet.data, packet.len);
     /* A turn reads after it has given the writer what was there. */
-    while (w->publishes.outbox_count == 0)
+    while (w->publishes->outbox_count == 0)
         by_hand_turn(&h);
-    assert_in_range(w->publishes.bytes, 4 * EACH, 4 * EACH + 2048);
+    assert_in_range(w->credits.bytes, 4 * EACH, 4 * EACH + 2048);
     assert_int_equal(
         TAILQ_LAST(&w->connections, connection_list)->command_bytes,
-        w->publishes.bytes);
+        w->credits.bytes);
     assert_int_equal(hears_packet(&p, body, sizeof(body), &len), 0x40);
-    assert_int_equal(w->publishes.bytes, 0);
+    assert_int_equal(w->credits.bytes, 0);
     buffer_release(&packet);
     peer_close(&p);
     turn_some(3);
@@ -423,9 +423,9 @@ static void of_a_session_that_is_opened_too(void **state)
         buffer_put_char(&packet, 'w');
     buffer_put(&packet, "\0\1t", 3);
     says_bytes(&p, packet.data, packet.len);
-    while (w->publishes.outbox_count == 0)
+    while (w->publishes->outbox_count == 0)
         by_hand_turn(&h);
-    assert_in_range(w->publishes.bytes, WILL, WILL + 2048);
+    assert_in_range(w->credits.bytes, WILL, WILL + 2048);
     hears(&p, "20 02 00 00");
     buffer_release(&packet);
     peer_close(&p);
@@ -437,12 +437,12 @@ static void of_a_session_that_is_opened_too(void **state)
 /* As if so many commands of others were with the writer. */
 static void use_up_credits(void)
 {
-    h.workers[0]->publishes.commands += WORKER_COMMANDS_MAX;
+    h.workers[0]->credits.commands += WORKER_COMMANDS_MAX;
 }
 
 static void give_credits_back(void)
 {
-    h.workers[0]->publishes.commands -= WORKER_COMMANDS_MAX;
+    h.workers[0]->credits.commands -= WORKER_COMMANDS_MAX;
 }
 
 static void who_arrives_then_is_served_later(void **state)
@@ -504,7 +504,7 @@ static void so_is_who_joins_a_group(void **state)
     (void)state;
 
     says(&p, "82[ 0001 ('$share/g/t/#') 00 ]");
-    while (w->share.groups == NULL)
+    while (w->share->groups == NULL)
         by_hand_turn(&h);
     use_up_credits();
     hears_nothing(&p, 20); /* JOINED comes meanwhile */
@@ -512,7 +512,7 @@ static void so_is_who_joins_a_group(void **state)
     hears(&p, "90 03 0001 00");
     peer_close(&p);
     turn_some(10);
-    assert_null(w->share.groups);
+    assert_null(w->share->groups);
 }
 
 static void so_is_who_gets_its_own_credits_back(void **state)
@@ -531,10 +531,10 @@ static void so_is_who_gets_its_own_credits_back(void **state)
         memcpy(packets + i * SIZE, packet, SIZE);
     }
     says_bytes(&p, packets, sizeof(packets));
-    while (w->publishes.commands < CONNECTION_COMMANDS_MAX)
+    while (w->credits.commands < CONNECTION_COMMANDS_MAX)
         by_hand_turn(&h);
     use_up_credits();
-    while (w->publishes.commands > WORKER_COMMANDS_MAX)
+    while (w->credits.commands > WORKER_COMMANDS_MAX)
         by_hand_turn(&h);
     give_credits_back();
     assert_true(hears_bytes(&p, acks, sizeof(acks)));

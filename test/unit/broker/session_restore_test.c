@@ -175,7 +175,7 @@ static void groups_are_joined_again(void **state)
     until_gone();
     p = knocks("shared");
     hears(&p, "20 02 01 00");
-    assert_int_equal(h.workers[0]->share.subscribed, 2);
+    assert_int_equal(h.workers[0]->share->subscribed, 2);
     by_hand_append(&h, "t/plain", 1, slice_str("x"));
     hears(&p, "32[ ('t/plain') 0001 'x' ]");
     says(&p, "40 02 0001 c000");

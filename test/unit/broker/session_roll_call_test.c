@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/flat_json.h"
-#include "broker/admin/roll_call.h"
+#include "broker/admin/client_query.h"
 #include "test/unit/broker/broker_fixture.h"
 
 #define MANY 150
@@ -78,7 +78,7 @@ static unsigned listed(struct peer *p, unsigned count, const char *members)
         struct slice clients, client;
         size_t at = 0;
         first = false;
-        assert_true(strlen(result) <= ROLL_CALL_BYTES);
+        assert_true(strlen(result) <= CLIENT_QUERY_BYTES);
         assert_true(flat_json_member(slice_str(result), "clients", &clients));
         while (flat_json_next(clients, &at, &client))
             n++;
@@ -392,8 +392,8 @@ static void a_star_stands_for_any_text(void **state)
     (void)state;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (roll_call_fits(slice_str(rows[i].pattern),
-                           slice_str(rows[i].text)) != rows[i].fits)
+        if (client_query_matches(slice_str(rows[i].pattern),
+                                 slice_str(rows[i].text)) != rows[i].fits)
             fail_msg("%s and %s", rows[i].pattern, rows[i].text);
 }
 

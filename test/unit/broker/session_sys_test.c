@@ -17,7 +17,7 @@ static struct by_hand h;
 
 static void sample_at(int64_t second)
 {
-    h.hub.sys.started_us = 0;
+    h.sampler.started_us = 0;
     sys_sample(&h.hub, second * SECOND_US);
 }
 
@@ -65,7 +65,7 @@ static void has_heard_all(struct peer *p)
 
 static const char *value(enum sys_topic topic)
 {
-    return h.hub.sys.values.text[topic];
+    return h.hub.sys->values.text[topic];
 }
 
 static void a_new_subscription_gets_the_values_at_once(void **state)
@@ -117,7 +117,7 @@ static void who_comes_back_hears_each_value_once(void **state)
     hears(&p, "31[ ('$SYS/broker/uptime') '30 seconds' ]");
     says(&p, "a2[ 0002 ('$SYS/broker/uptime') ]");
     hears(&p, "b0 02 0002");
-    assert_int_equal(atomic_load(&h.hub.sys.subscriptions), 0);
+    assert_int_equal(atomic_load(&h.hub.sys->subscriptions), 0);
     sample_at(40);
     has_heard_all(&p);
     subscribe(&p, "$SYS/broker/uptime");
@@ -147,7 +147,7 @@ static void tokens_do_not_see_it(void **state)
     says(&p, "82[ 0001 ('$SYS/#') 00 ('$SYS/broker/uptime') 00 "
              "('$share/g/$SYS/#') 00 ('tok/#') 00 ]");
     hears(&p, "90 06 0001 80 80 80 00");
-    assert_int_equal(atomic_load(&h.hub.sys.subscriptions), 0);
+    assert_int_equal(atomic_load(&h.hub.sys->subscriptions), 0);
     sample_at(80);
     has_heard_all(&p);
     peer_close(&p);
@@ -211,7 +211,7 @@ static void traffic_is_counted(void **state)
 
     struct peer p = nameless("counted");
     sample_at(120);
-    const struct sys_values before = h.hub.sys.values;
+    const struct sys_values before = h.hub.sys->values;
     says(&p, "82[ 0001 ('t/x') 00 ]");
     hears(&p, "90 03 0001 00");
     says(&p, "33[ ('t/x') 0002 '12345' ]");

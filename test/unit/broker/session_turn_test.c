@@ -199,7 +199,7 @@ static bool somebody_has_nothing_yet(void)
     const struct connection *c;
 
     TAILQ_FOREACH (c, &h.workers[0]->connections, all)
-        if (c->feeding && c->out.bytes == 0 && !c->out.blocked)
+        if (c->in_backlog && c->out.bytes == 0 && !c->out.blocked)
             return true;
     return false;
 }

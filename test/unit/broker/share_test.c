@@ -20,7 +20,7 @@ static char payload[LARGE];
 static struct worker *owner(void)
 {
     for (unsigned i = 0; i <= h.hub.count; i++)
-        if (h.workers[i]->share.groups != NULL)
+        if (h.workers[i]->share->groups != NULL)
             return h.workers[i];
     return NULL;
 }
@@ -28,7 +28,7 @@ static struct worker *owner(void)
 static struct worker *home(void)
 {
     for (unsigned i = 0; i <= h.hub.count; i++)
-        if (h.workers[i]->share.members != NULL)
+        if (h.workers[i]->share->members != NULL)
             return h.workers[i];
     return NULL;
 }
@@ -90,11 +90,11 @@ static void what_is_under_way_to_a_worker_has_a_bound(void **state)
         turn_only(owner(), 2);
     }
     /* The parcel that crosses the bound is the last one. */
-    assert_in_range(atomic_load(&there->share.bytes), SHARE_BYTES_MAX,
+    assert_in_range(atomic_load(&there->share->bytes), SHARE_BYTES_MAX,
                     SHARE_BYTES_MAX + LARGE + 300000);
     for (uint32_t i = 0; i < MANY; i++)
         hears_large(&p, i);
-    assert_int_equal(atomic_load(&there->share.bytes), 0);
+    assert_int_equal(atomic_load(&there->share->bytes), 0);
     peer_close(&p);
     while (owner() != NULL || home() != NULL)
         by_hand_turn(&h);
@@ -110,7 +110,7 @@ static void so_do_parcels_and_reports_wait_for_room(void **state)
 
     /* Parcels without letters: all zero, whatever a parcel is. */
     void *parcel;
-    while (mailbox_send(there->share.mail, parcel = calloc(1, 8192)))
+    while (mailbox_send(there->share->mail, parcel = calloc(1, 8192)))
         n++;
     free(parcel);
     assert_in_range(n, SHARE_PARCELS_MAX - 1, SHARE_PARCELS_MAX);
@@ -159,7 +159,7 @@ static void what_is_under_way_to_who_ended_turns_back(void **state)
     by_hand_append(&h, "t/x", 1, slice_str("1"));
     by_hand_append(&h, "t/x", 1, slice_str("2"));
     turn_only(owner(), 3);
-    assert_true(mailbox_count(there->share.mail) > 0);
+    assert_true(mailbox_count(there->share->mail) > 0);
     says(&q, "82[ 0001 ('$share/g/t/#') 01 ]");
     for (int i = 0; i < 20; i++)
         turn_all_but(there);

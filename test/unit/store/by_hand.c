@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "broker/admin/admin.h"
 #include "broker/client/token_connections.h"
 #include "broker/session/will.h"
 #include "test/unit/broker/broker_fixture.h"
@@ -56,8 +57,9 @@ static void begin(struct by_hand *h, unsigned workers)
     h->hub = (struct hub){.config = &h->config,
                           .store = h->store,
                           .workers = h->workers,
-                          .count = workers};
-    assert_true(sys_init(&h->hub.sys, clock_mono_us()));
+                          .count = workers,
+                          .commands = &admin_commands};
+    assert_true(sys_init(&h->sampler, &h->hub, clock_mono_us()));
     h->hub.token_connections = token_connections_new();
     assert_int_equal(store_stats(h->store, &stats), STORE_OK);
     for (unsigned i = 0; i <= workers; i++) {
@@ -132,7 +134,7 @@ void by_hand_end(struct by_hand *h)
         worker_free(h->workers[i]);
     writer_free(h->hub.writer);
     token_connections_free(h->hub.token_connections);
-    sys_release(&h->hub.sys);
+    sys_release(&h->sampler);
     store_close(h->store);
     memcpy(folder.dir, h->dir, sizeof(h->dir));
     snprintf(folder.socket, sizeof(folder.socket), "%s/confab.sock", h->dir);

@@ -4,6 +4,7 @@
 #define CONFAB_TEST_UNIT_STORE_BY_HAND_H
 
 #include "base/config.h"
+#include "broker/admin/sys.h"
 #include "broker/worker.h"
 #include "test/unit/broker/mqtt_peer.h"
 
@@ -14,6 +15,7 @@ struct by_hand {
     struct config config;
     struct store *store;
     struct hub hub;
+    struct sys_sampler sampler;
     struct worker *workers[BY_HAND_WORKERS_MAX + 1]; /* the last is for
                                                         administrators */
 };

@@ -1,0 +1,23 @@
+#include "broker/client/admission.h"
+
+#include "base/net/connection_budget.h"
+#include "broker/client/connection.h"
+#include "broker/client/hub.h"
+
+void admission_identified(struct hub *hub, struct connection *c)
+{
+    if (c->has_address)
+        client_addresses_give(hub->strangers, &c->client_address);
+    c->has_address = false;
+    if (c->is_unidentified)
+        atomic_fetch_sub(&hub->unidentified, 1);
+    c->is_unidentified = false;
+}
+
+void admission_closed(struct hub *hub, struct connection *c)
+{
+    admission_identified(hub, c);
+    atomic_fetch_sub(&hub->connections, 1);
+    if (c->has_place)
+        connection_budget_give(hub->budget);
+}

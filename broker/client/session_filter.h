@@ -1,0 +1,67 @@
+/* A filter that a connection subscribed to, and which of its filters match a
+ * message that does not come by fan-out.
+ * Threads: the worker's. */
+#ifndef CONFAB_BROKER_CLIENT_SESSION_FILTER_H
+#define CONFAB_BROKER_CLIENT_SESSION_FILTER_H
+
+#include <stdbool.h>
+
+#include "base/subscription_index.h"
+#include "broker/client/connection.h"
+
+struct session_filter {
+    LIST_ENTRY(session_filter) entry; /* connection.filters */
+    UT_hash_handle hh; /* worker.filters, keyed by what follows */
+    struct subscription where;
+    uint64_t retained_as_of; /* stored sessions: retained messages up to this
+                                id are owed; 0: none */
+    /* A SUBSCRIBE of it is with the writer: 1 + its row in that save. What else
+     * names it is not read before that is answered. 0: none is. */
+    uint32_t storing;
+    bool greeted;  /* … and have been given, which is not on disk yet */
+    bool greeting; /* … which the save under way says */
+    bool fresh;    /* a share the SUBSCRIBE at hand has joined */
+    /* Its UNSUBSCRIBE came while messages from before it were still to be read
+     * from the log. It stays until they are given, as no subscription any more:
+     * its since_id is SUBSCRIPTION_ENDED, so that fan-out passes it over. */
+    bool ended;
+    bool leaving; /* … and the save under way deletes its row */
+    /* Those messages: above the one, up to the other; 0, 0: none. A SUBSCRIBE
+     * begins anew without losing them; only of the last such time there is
+     * anything owed. */
+    uint64_t earlier_since, earlier_until;
+    /* Messages up to this id are given as the subscription was before it was
+     * replaced (MQTT-3.8.4-4); fan-out has passed them, the log is read for them.
+     * 0: it was not. */
+    uint64_t changed_at;
+    uint8_t qos_before;
+    bool no_local_before;
+    struct share_member *share; /* `$share/…`: then it is not in the index */
+    size_t len;
+    const struct connection *owner;
+    char filter[];
+};
+
+static inline struct slice session_filter_slice(const struct session_filter *f)
+{
+    return slice_of(f->filter, f->len);
+}
+
+/* NULL: no such filter of this client. */
+struct session_filter *session_filter_find(struct connection *c,
+                                           struct slice filter);
+
+/* What all matching filters give together (MQTT-3.3.4-2 to -4), as in fan-out. */
+struct matched {
+    bool any;
+    uint8_t qos;
+    bool retain_as_published;
+    const uint32_t *identifiers; /* the worker's, until its next match */
+    size_t identifier_count;
+};
+/* false: no filter of this connection matches (any more), or not messages that
+ * old. */
+bool session_filter_match(struct connection *c, const struct message *m,
+                          struct matched *ret);
+
+#endif

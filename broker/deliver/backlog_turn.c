@@ -1,0 +1,73 @@
+#include "broker/deliver/backlog_turn.h"
+
+#include "base/clock.h"
+#include "broker/client/backlog.h"
+#include "broker/client/shard.h"
+#include "broker/deliver/client_catchup.h"
+#include "broker/deliver/delivery.h"
+#include "broker/deliver/resend.h"
+#include "broker/deliver/retained.h"
+
+#define TURN_US 1000
+
+/* SUBACK goes before the retained messages it brings about. */
+static bool has_scans(const struct connection *c)
+{
+    return !TAILQ_EMPTY(&c->scans) && c->subacks_due == 0;
+}
+
+/* A queue that is still draining is left alone, so that a slow reader is given
+ * whole steps and not a message at a time. */
+static bool can_be_fed(struct connection *c)
+{
+    if (c->state != CONNECTION_OPEN || c->out.blocked)
+        return false;
+    if (c->resend > 0)
+        return resend_has_room(c);
+    return (has_scans(c) || c->catchup != NULL) && delivery_has_room(c);
+}
+
+static bool step(struct connection *c, struct store_reader *r)
+{
+    if (c->resend > 0)
+        return resend_step(c, r);
+    if (has_scans(c))
+        return retained_step(c, r);
+    return client_catchup_step(c, r);
+}
+
+bool backlog_turn(struct worker *w)
+{
+    struct connection *c = turn_backlog_next(w);
+    bool good = true;
+
+    if (c == NULL)
+        return false;
+    struct store_reader *r = store_reader_acquire(w->hub->store);
+    if (r == NULL || store_reader_begin(r) != STORE_OK) {
+        if (r != NULL)
+            store_reader_release(r);
+        worker_try_later(w);
+        return false;
+    }
+    const int64_t deadline_us = clock_mono_us() + TURN_US;
+    do {
+        backlog_forget(c); /* those who wait for their client come back */
+        /* Filled in this turn, and not written yet: nobody would wake it. */
+        if (c->state == CONNECTION_OPEN && !c->out.blocked)
+            connection_flush(c);
+        if (can_be_fed(c)) {
+            good = step(c, r);
+            connection_flush(c);
+            if (can_be_fed(c))
+                backlog_wake(c);
+            else
+                backlog_wake_groups(c);
+        }
+        c = turn_backlog_next(w);
+    } while (good && c != NULL && clock_mono_us() < deadline_us);
+    store_reader_release(r);
+    if (!good)
+        worker_try_later(w);
+    return good && c != NULL;
+}

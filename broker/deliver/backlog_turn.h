@@ -1,0 +1,13 @@
+/* Gives clients their backlog (client/backlog.h), round robin, at most a
+ * millisecond per turn of the worker. */
+#ifndef CONFAB_BROKER_DELIVER_BACKLOG_TURN_H
+#define CONFAB_BROKER_DELIVER_BACKLOG_TURN_H
+
+#include <stdbool.h>
+
+struct worker;
+
+/* The worker's turn; true: there is more to do at once. */
+bool backlog_turn(struct worker *w);
+
+#endif

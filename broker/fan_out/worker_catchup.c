@@ -1,0 +1,76 @@
+#include "broker/fan_out/worker_catchup.h"
+
+#include "base/log.h"
+#include "broker/client/shard.h"
+#include "broker/fan_out/fan_out_message.h"
+
+#define MESSAGES_PER_STEP 64
+
+void worker_catchup_begin(struct worker *w, uint64_t to)
+{
+    log_debug("broker", "worker %u was too slow: reads %llu to %llu again",
+              w->number, (unsigned long long)w->head, (unsigned long long)to);
+    w->catchup_to = to;
+    w->recheck_tokens = true;
+}
+
+/* In place of the `revoked` events that were lost. */
+static void recheck_tokens(struct worker *w, struct store_reader *r)
+{
+    struct connection *c, *next;
+    struct token_row row;
+
+    for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, all);
+        if (c->state == CONNECTION_OPEN && c->role == ROLE_TOKEN &&
+            store_token(r, connection_token(c), &row) == STORE_OK &&
+            row.revoked_us != 0)
+            connection_close(c, CLOSE_REVOKED, NULL);
+    }
+    w->recheck_tokens = false;
+}
+
+static bool fan_out_record(struct worker *w, const struct record *record)
+{
+    struct message *m = message_copy(&record->m);
+
+    if (m == NULL)
+        return false;
+    fan_out_message(w, m);
+    message_unref(m);
+    if (w->encoded > WORKER_ENCODED_MAX)
+        connection_flush_touched(w);
+    return true;
+}
+
+static bool worker_catchup_read(struct worker *w, struct store_reader *r)
+{
+    struct record record;
+
+    if (w->recheck_tokens)
+        recheck_tokens(w, r);
+    for (int i = 0; i < MESSAGES_PER_STEP && w->head < w->catchup_to; i++) {
+        const enum store_err err = store_next(r, w->head, &record);
+        if (err == STORE_NOTFOUND ||
+            (err == STORE_OK && record.m.id > w->catchup_to)) {
+            w->head = w->catchup_to; /* retention was faster */
+            return true;
+        }
+        if (err != STORE_OK || !fan_out_record(w, &record))
+            return false;
+    }
+    return true;
+}
+
+bool worker_catchup_step(struct worker *w)
+{
+    struct store_reader *r = store_reader_acquire(w->hub->store);
+    bool good = false;
+
+    if (r == NULL)
+        return false;
+    if (store_reader_begin(r) == STORE_OK)
+        good = worker_catchup_read(w, r);
+    store_reader_release(r);
+    return good;
+}

@@ -1,0 +1,178 @@
+#include "broker/share/share_catchup.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "broker/share/share_group_private.h"
+
+#define TURN_US 1000
+#define STEP_BYTES (64 * 1024)
+#define LOOKED_AT_PER_STEP 1024
+/* Messages that came back and are given again between two saves of a stored
+ * group's place: each is remembered until it is on disk at its new member. */
+#define AGAIN_MAX 1024
+
+enum feeding {
+    FEED_ON,   /* this step is over */
+    FEED_ROOM, /* no room for letters: later */
+    FEED_FAILED
+};
+
+bool share_catchup_begin(struct worker *w, struct share_group *g,
+                         uint64_t position)
+{
+    const struct slice filter = share_group_filter(g);
+
+    /* Events pass by at once or never: what has come back is all there is. */
+    if (*(const char *)filter.data == '$')
+        return true;
+    g->reader = catchup_new(&filter, 1, position, false);
+    if (g->reader == NULL)
+        return false;
+    counter_add(&w->counters.share_behind, 1);
+    share_catchup_wake(w, g);
+    return true;
+}
+
+void share_catchup_wake(struct worker *w, struct share_group *g)
+{
+    if (g->catching_up || !share_group_owes(g) || TAILQ_EMPTY(&g->ready))
+        return;
+    g->catching_up = true;
+    TAILQ_INSERT_TAIL(&w->share->catching_up, g, in_catching_up);
+}
+
+void share_catchup_forget(struct worker *w, struct share_group *g)
+{
+    if (!g->catching_up)
+        return;
+    g->catching_up = false;
+    TAILQ_REMOVE(&w->share->catching_up, g, in_catching_up);
+}
+
+/* false: no room for the letter, or no memory. */
+static bool give_record(struct worker *w, struct share_group *g,
+                        const struct record *record)
+{
+    struct message *m = message_copy(&record->m);
+    const bool given = m != NULL && share_group_give(w, g, m);
+
+    message_unref(m);
+    return given;
+}
+
+static void given_again(struct worker *w, struct share_group *g, uint64_t id)
+{
+    if (g->stored && !share_returned_has(&g->again[0], id) &&
+        !share_returned_add(&g->again[0], &id, 1))
+        counter_add(&w->counters.dropped.memory, 1);
+}
+
+static enum feeding give_returned(struct worker *w, struct share_group *g,
+                                  struct store_reader *r, size_t *bytes)
+{
+    struct record record;
+
+    if (g->again[0].count >= AGAIN_MAX)
+        return FEED_ROOM;
+    switch (store_get(r, share_returned_first(&g->returned), &record)) {
+    case STORE_NOTFOUND: break; /* retention was faster */
+    case STORE_OK:
+        if (!give_record(w, g, &record))
+            return FEED_ROOM;
+        *bytes += record.m.payload.len;
+        break;
+    default: return FEED_FAILED;
+    }
+    given_again(w, g, share_returned_first(&g->returned));
+    share_returned_pop(&g->returned);
+    g->changed = true;
+    return FEED_ON;
+}
+
+/* The reader has passed it: like one that came back. */
+static void put_back(struct worker *w, struct share_group *g, uint64_t id)
+{
+    if (!share_returned_add(&g->returned, &id, 1))
+        counter_add(&w->counters.dropped.memory, 1);
+}
+
+/* *ret_more: the step goes on. */
+static enum feeding read_on(struct worker *w, struct share_group *g,
+                            struct store_reader *r, size_t *bytes,
+                            bool *ret_more)
+{
+    struct record record;
+
+    *ret_more = false;
+    switch (catchup_next(g->reader, r, w->head, LOOKED_AT_PER_STEP, &record)) {
+    case CATCHUP_RECORD:
+        *ret_more = true;
+        if (share_group_has_given(g, record.m.id))
+            return FEED_ON;
+        if (!give_record(w, g, &record)) {
+            put_back(w, g, record.m.id);
+            return FEED_ROOM;
+        }
+        *bytes += record.m.payload.len;
+        return FEED_ON;
+    case CATCHUP_DONE:
+        catchup_free(g->reader); /* live: the same thread fans out */
+        g->reader = NULL;
+        free(g->given);
+        g->given = NULL;
+        g->given_count = 0;
+        return FEED_ON;
+    case CATCHUP_MORE: return FEED_ON;
+    case CATCHUP_FAILED: break;
+    }
+    return FEED_FAILED;
+}
+
+static enum feeding step(struct worker *w, struct share_group *g,
+                         struct store_reader *r)
+{
+    enum feeding feeding = FEED_ON;
+    size_t bytes = 0;
+    bool more = true;
+
+    while (more && feeding == FEED_ON && bytes < STEP_BYTES &&
+           share_group_owes(g) && !TAILQ_EMPTY(&g->ready))
+        feeding = g->returned.count > 0 ? give_returned(w, g, r, &bytes)
+                                        : read_on(w, g, r, &bytes, &more);
+    return feeding;
+}
+
+static bool turn(struct worker *w, struct store_reader *r)
+{
+    const int64_t deadline_us = clock_mono_us() + TURN_US;
+
+    do {
+        struct share_group *g = TAILQ_FIRST(&w->share->catching_up);
+        share_catchup_forget(w, g);
+        const enum feeding feeding = step(w, g, r);
+        share_catchup_wake(w, g);
+        if (feeding != FEED_ON) {
+            worker_try_later(w);
+            return false;
+        }
+    } while (!TAILQ_EMPTY(&w->share->catching_up) &&
+             clock_mono_us() < deadline_us);
+    return !TAILQ_EMPTY(&w->share->catching_up);
+}
+
+bool share_catchup_turn(struct worker *w)
+{
+    bool more = false;
+
+    if (TAILQ_EMPTY(&w->share->catching_up))
+        return false;
+    struct store_reader *r = store_reader_acquire(w->hub->store);
+    if (r != NULL && store_reader_begin(r) == STORE_OK)
+        more = turn(w, r);
+    else
+        worker_try_later(w);
+    if (r != NULL)
+        store_reader_release(r);
+    return more;
+}
