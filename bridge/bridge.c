@@ -156,6 +156,13 @@ bool bridge_link_up(const struct bridge *b)
     return link_is_up(b->front.link);
 }
 
+void bridge_dump_state(struct bridge *b)
+{
+    link_dump(b->front.link);
+    streams_dump(b->front.streams);
+    http_dump(b->http);
+}
+
 void bridge_stop(struct bridge *b)
 {
     if (b == NULL)

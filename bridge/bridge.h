@@ -34,6 +34,10 @@ uint16_t bridge_http_port(const struct bridge *b);
 /* true once the link to the broker is up. Any thread. */
 bool bridge_link_up(const struct bridge *b);
 
+/* Logs what every thread holds: lines of area "state", a moment later. Any thread,
+ * before bridge_stop(). */
+void bridge_dump_state(struct bridge *b);
+
 /* Stops accepting, lets requests finish, ends streams cleanly (never inside an
  * event), joins all threads; at most about 4 s. NULL is fine. Call before
  * broker_stop(), so that what is in flight still gets its answer. */

@@ -22,6 +22,7 @@
 #include "broker/client/hub.h"
 #include "broker/client/token_connections.h"
 #include "broker/session/will.h"
+#include "broker/state_dump.h"
 #include "broker/worker.h"
 
 #define DESCRIPTORS_KEPT 128 /* not for clients: store, sockets, HTTP */
@@ -290,6 +291,15 @@ void broker_status_json(struct broker *b, struct buffer *out)
     json_object(&w);
     metrics_put_json(b->metrics, &w);
     json_object_end(&w);
+}
+
+void broker_dump_state(struct broker *b)
+{
+    const struct hub *hub = &b->hub;
+
+    state_dump(&b->hub);
+    for (unsigned i = 0; i <= hub->count; i++)
+        worker_wake(hub->workers[i]);
 }
 
 bool broker_is_alive(struct broker *b)

@@ -88,6 +88,11 @@ void broker_status_json(struct broker *b, struct buffer *out);
 struct metrics;
 const struct metrics *broker_metrics(const struct broker *b);
 
+/* Logs what it holds (state_dump.h): lines of area "state", some of them a moment
+ * later. Any thread; the caller sees to it that this is not asked for all the
+ * time. */
+void broker_dump_state(struct broker *b);
+
 /* Stops accepting, answers what is in flight, tells clients (DISCONNECT 0x8B),
  * stops the writer after its last commit, joins every thread, removes the
  * sockets; at most 4 s. Wills are published. NULL is fine. The store may be

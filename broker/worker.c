@@ -24,6 +24,7 @@
 #include "broker/share/share_catchup.h"
 #include "broker/share/share_member.h"
 #include "broker/share/share_save.h"
+#include "broker/state_dump.h"
 
 #define RESULTS_AT_ONCE 256
 #define FAN_OUT_US 5000   /* then sockets are looked at again */
@@ -293,6 +294,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     tell_time(w);
     atomic_store_explicit(&w->roll, atomic_load(&w->hub->roll),
                           memory_order_relaxed);
+    state_dump_turn(w);
     ev_idle_stop(loop, &w->again);
     publish_flush(w); /* the writer works while this turn does the rest */
     make_room_turn(w);

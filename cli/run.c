@@ -26,6 +26,7 @@
 /* Descriptors reserved for files, event loops and the link: not for clients. */
 #define DESCRIPTORS_OWN 128
 #define LINK_WAIT_US INT64_C(10000000)
+#define DUMP_EVERY_US INT64_C(5000000)
 #define STORE_WAIT_US INT64_C(60000000)
 
 static const char usage_run[] =
@@ -53,6 +54,8 @@ struct server {
     struct connection_budget budget;
     struct broker *broker;
     struct bridge *bridge;
+    int64_t dumped_us; /* SIGUSR1; 0: never */
+    unsigned dumps_left_out;
 };
 
 /* All threads inherit this mask, so that only sigwait() gets these signals. */
@@ -62,6 +65,7 @@ static void block_signals(sigset_t *ret_set)
     sigaddset(ret_set, SIGTERM);
     sigaddset(ret_set, SIGINT);
     sigaddset(ret_set, SIGHUP);
+    sigaddset(ret_set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, ret_set, NULL);
 }
 
@@ -284,24 +288,52 @@ static void say_alive(const struct server *s)
                   "check: not notifying systemd's watchdog");
 }
 
+/* SIGUSR1: what all threads hold, as lines of log. Not more often than
+ * DUMP_EVERY_US: it may be somebody's loop. */
+static void dump_state(struct server *s)
+{
+    const int64_t now_us = clock_mono_us();
+
+    if (s->dumped_us != 0 && now_us - s->dumped_us < DUMP_EVERY_US) {
+        s->dumps_left_out++;
+        return;
+    }
+    s->dumped_us = now_us;
+    log_info(
+        "state",
+        "SIGUSR1: state of process %d; %u signals since the last dump came "
+        "within 5 s of it and were ignored",
+        (int)getpid(), s->dumps_left_out);
+    s->dumps_left_out = 0;
+    if (s->broker != NULL)
+        broker_dump_state(s->broker);
+    if (s->bridge != NULL)
+        bridge_dump_state(s->bridge);
+}
+
 /* Serves until a signal to stop arrives; returns the signal. */
 static int await_stop(struct server *s, const sigset_t *signals)
 {
     uint64_t watchdog_us = 0;
 
     const bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
-    const uint64_t every_us = watchdog_us / 2;
-    const struct timespec interval = {
-        .tv_sec = (time_t)(every_us / 1000000),
-        .tv_nsec = (long)(every_us % 1000000 * 1000),
-    };
+    const int64_t every_us = (int64_t)watchdog_us / 2;
+    int64_t due_us = clock_mono_us() + every_us; /* whatever signals come */
     for (;;) {
+        const int64_t wait_us = due_us - clock_mono_us();
+        const struct timespec wait = {
+            .tv_sec = wait_us > 0 ? (time_t)(wait_us / 1000000) : 0,
+            .tv_nsec = wait_us > 0 ? (long)(wait_us % 1000000 * 1000) : 0,
+        };
         const int received =
-            sigtimedwait(signals, NULL, watched ? &interval : NULL);
-        if (received < 0 && errno == EAGAIN)
+            sigtimedwait(signals, NULL, watched ? &wait : NULL);
+        if (received < 0 && errno == EAGAIN) {
+            due_us = clock_mono_us() + every_us;
             say_alive(s);
-        else if (received == SIGHUP)
+        } else if (received == SIGHUP)
             reload(s);
+        else if (received == SIGUSR1)
+            dump_state(s);
         else if (received > 0)
             return received;
     }
@@ -354,6 +386,7 @@ int cli_run(int argc, char **argv)
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     stop(&s);
     log_info(AREA, "stopped");

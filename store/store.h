@@ -105,6 +105,14 @@ void store_close(
  * mutex for microseconds. At open and every minute. */
 void store_check_readers(struct store *st);
 
+/* The snapshots held now, of all processes. What is behind keeps old pages from
+ * being used again. Any thread; does not block. */
+struct store_snapshots {
+    unsigned held;
+    uint64_t oldest_behind; /* commits since the oldest one began */
+};
+void store_snapshots(struct store *st, struct store_snapshots *ret_snapshots);
+
 struct store_stats {
     uint64_t store_id,
         epoch;     /* random; epoch changes with a restored backup */

@@ -78,6 +78,9 @@ uint16_t http_port(const struct http_server *s);
 void http_quiesce(struct http_server *s);
 /* Requests that have not been answered yet. Any thread. */
 unsigned http_pending(const struct http_server *s);
+/* Logs what each thread holds, in a line a moment later. Any thread, before
+ * http_stop(). */
+void http_dump(struct http_server *s);
 /* When every suspended request has been resumed. NULL is fine. */
 void http_stop(struct http_server *s);
 

@@ -6,6 +6,7 @@
  *   http_refusal.c      answers that the library cannot be made to send
  *   http_connection.c   a socket and the phase it is in
  *   http_deadlines.c    who waited too long, and who makes room
+ *   http_dump.c         a thread's line for SIGUSR1
  *   http_server.c       threads, accepting, start and stop
  *
  * Every connection has a libmicrohttpd daemon of its own while it is in use, and
@@ -257,6 +258,7 @@ struct http_thread {
     unsigned waiting, stalled; /* connections that could be given up */
     atomic_uint spare;         /* their sum, for the others to see */
     atomic_uint owed;          /* of them, those whose places are taken */
+    atomic_bool dump;          /* its state is to be logged */
     _Atomic(struct http_request *) resumed; /* a stack */
     struct buffer out;                      /* scratch: an answer by hand */
     struct http_head parsed;                /* scratch: of a request */
@@ -287,6 +289,9 @@ void http_wake(struct http_thread *t);
 /* t's thread: epoll reports nothing of fd any more. Before closing a socket that
  * lives on in a duplicate: epoll knows sockets, not descriptors. */
 void http_forget(struct http_thread *t, int fd);
+
+/* A line of log: how many connections are in which phase. */
+void http_log_state(const struct http_thread *t);
 
 /* At the end of a turn: frees what was closed in it. */
 void http_reap(struct http_thread *t);

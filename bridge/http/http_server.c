@@ -244,6 +244,8 @@ static void on_wake(struct ev_loop *loop, ev_async *wake, int events)
 
     (void)events;
     t->now_ms = clock_mono_us() / 1000;
+    if (atomic_exchange(&t->dump, false))
+        http_log_state(t);
     take_resumed(t);
     http_deadlines_pay(t);
     if (atomic_load(&t->server->quiesced))
@@ -429,6 +431,13 @@ static void wake_all(struct http_server *s)
 {
     for (unsigned i = 0; i < s->count; i++)
         http_wake(s->threads[i]);
+}
+
+void http_dump(struct http_server *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        atomic_store(&s->threads[i]->dump, true);
+    wake_all(s);
 }
 
 static bool runs(const struct http_server *s)

@@ -61,6 +61,20 @@ static void stop_when_done(struct link *l)
         ev_break(l->loop, EVBREAK_ALL);
 }
 
+static void log_state(struct link *l)
+{
+    if (!atomic_exchange(&l->dump, false))
+        return;
+    log_info("state",
+             "link: %s; %zu requests, %zu of them waiting, in %u of %u "
+             "PUBLISHes in flight; %u subscriptions in flight; mailboxes: %zu "
+             "requests, %zu filters",
+             atomic_load(&l->generation) != 0 ? "up" : "down", l->queue.count,
+             l->queue.waiting_count, l->under_way, l->window,
+             l->filters_under_way_count, mailbox_count(l->requests),
+             mailbox_count(l->filters));
+}
+
 /* Before the loop waits again: whatever was called back may have freed room or
  * brought work. Publishes what waits, asks for what is to be subscribed, watches
  * the socket as needed. */
@@ -70,6 +84,7 @@ static void on_go_on(struct ev_loop *loop, ev_prepare *w, int events)
 
     (void)loop;
     (void)events;
+    log_state(l);
     take_requests(l);
     link_check(l, link_filters_ask(l));
     link_publish_waiting(l);
@@ -280,6 +295,12 @@ void link_free(struct link *l)
 }
 
 /* ---- any thread ---------------------------------------------------------- */
+
+void link_dump(struct link *l)
+{
+    atomic_store(&l->dump, true);
+    wake(l);
+}
 
 bool link_is_up(const struct link *l)
 {

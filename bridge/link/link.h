@@ -98,6 +98,8 @@ void link_stop(struct link *l, unsigned grace_ms);
 void link_free(struct link *l);
 
 bool link_is_up(const struct link *l); /* any thread */
+/* Logs what it holds, in a line a moment later. Any thread. */
+void link_dump(struct link *l);
 
 /* Any thread, never blocks. false: link down (and not only for an instant: a
  * request waits up to 2 s for a reconnect) or FIFO full → answer 503; q stays

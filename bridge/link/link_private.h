@@ -47,6 +47,7 @@ struct link {
     struct mailbox *requests; /* struct link_request */
     struct mailbox *filters;  /* struct link_filter */
     atomic_bool stopping;
+    atomic_bool dump;    /* its state is to be logged */
     atomic_uint callers; /* threads inside link_publish() and the like */
     _Atomic uint64_t generation; /* of the connection that is up; 0: down */
     _Atomic int64_t down_since_us;

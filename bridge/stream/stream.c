@@ -389,3 +389,9 @@ size_t streams_count_of(struct streams *s, struct slice token)
 {
     return (size_t)stream_quota_count_of(s->env.quota, token);
 }
+
+void streams_dump(struct streams *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        streamer_dump(s->streamers[i]);
+}

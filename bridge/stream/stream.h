@@ -69,6 +69,10 @@ enum streams_answer {
 enum streams_answer streams_adopt(struct streams *s, int fd,
                                   const struct stream_opts *opts);
 
+/* Logs what the streamers hold, a line each, a moment later. Any thread, while
+ * streams_stop() was not called. */
+void streams_dump(struct streams *s);
+
 /* Number of open streams, all or of one token. Any thread. */
 size_t streams_count(struct streams *s);
 size_t streams_count_of(struct streams *s, struct slice token);

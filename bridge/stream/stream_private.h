@@ -90,7 +90,8 @@ TAILQ_HEAD(stream_list, stream);
 enum streamer_flag {
     STREAMER_LOST = 1,       /* messages were missed */
     STREAMER_REVALIDATE = 2, /* revocations may have been */
-    STREAMER_STOP = 4
+    STREAMER_STOP = 4,
+    STREAMER_DUMP = 8 /* its state is to be logged */
 };
 
 struct streamer {
@@ -191,6 +192,9 @@ void streamer_poll_head(struct streamer *st);
  * `parts` parts with every call. */
 void streamer_check_tokens(struct streamer *st);
 void streamer_check_some_tokens(struct streamer *st, size_t parts);
+
+/* ---- stream_dump.c */
+void streamer_log_state(struct streamer *st);
 
 /* ---- stream_sweep.c */
 void streamer_on_sweep(struct ev_loop *loop, ev_timer *w, int events);

@@ -265,6 +265,8 @@ static void take_flags(struct streamer *st)
         streamer_lose_all(st);
     if ((flags & STREAMER_REVALIDATE) != 0)
         streamer_check_tokens(st);
+    if ((flags & STREAMER_DUMP) != 0)
+        streamer_log_state(st);
     if ((flags & STREAMER_STOP) != 0) {
         take_starts(st); /* all that will ever come */
         streamer_begin_stop(st);
@@ -437,6 +439,11 @@ static void raise_flag(struct streamer *st, unsigned flag)
 {
     atomic_fetch_or(&st->flags, flag);
     wake(st);
+}
+
+void streamer_dump(struct streamer *st)
+{
+    raise_flag(st, STREAMER_DUMP);
 }
 
 void streamer_post(struct streamer *st, struct frame *f)

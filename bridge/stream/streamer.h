@@ -48,6 +48,8 @@ void streamer_post(struct streamer *st, struct frame *f);
 
 /* The link is down: nothing arrives from now on. */
 void streamer_lost(struct streamer *st);
+/* Log what you hold, soon. */
+void streamer_dump(struct streamer *st);
 /* Tokens may have been revoked unseen: look at all of them. */
 void streamer_revalidate(struct streamer *st);
 

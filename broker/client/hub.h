@@ -50,7 +50,8 @@ struct hub {
     atomic_int phase;                  /* enum hub_phase */
     atomic_uint_fast64_t roll;         /* what workers are to answer with; see
                                          broker_is_alive() */
-    atomic_uint busy; /* workers that are not done with the phase yet */
+    atomic_uint dumps; /* of the state, asked for so far (state_dump.h) */
+    atomic_uint busy;  /* workers that are not done with the phase yet */
     /* Appends what `$confab/status` answers; any thread. */
     void (*status)(void *arg, struct buffer *out);
     void *arg;

@@ -71,6 +71,7 @@ struct worker {
      * While it is set the writer sends none, so that order is kept. */
     _Atomic uint64_t missed;
     atomic_uint_fast64_t roll; /* hub.roll, as this worker saw it last */
+    unsigned dumps;            /* likewise hub.dumps */
 
     /* of the layers above */
     const struct connection_events *events; /* static, for all connections */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -48,6 +49,38 @@ void reader_pool_free(struct reader_pool *p)
 void store_check_readers(struct store *st)
 {
     mdb_reader_check(st->env.env, NULL);
+}
+
+struct snapshot_list {
+    unsigned held;
+    uint64_t oldest; /* transaction id */
+};
+
+/* A line for each slot of the table: process, thread, and the id of the
+ * transaction, or a hyphen. The line above them has no numbers. */
+static int on_reader_line(const char *line, void *arg)
+{
+    struct snapshot_list *list = arg;
+    uint64_t id;
+
+    if (sscanf(line, "%*d %*x %" SCNu64, &id) != 1)
+        return 0;
+    if (list->held == 0 || id < list->oldest)
+        list->oldest = id;
+    list->held++;
+    return 0;
+}
+
+void store_snapshots(struct store *st, struct store_snapshots *ret_snapshots)
+{
+    struct snapshot_list list = {0};
+    MDB_envinfo info;
+
+    mdb_reader_list(st->env.env, on_reader_line, &list);
+    mdb_env_info(st->env.env, &info);
+    *ret_snapshots = (struct store_snapshots){.held = list.held};
+    if (list.held > 0 && list.oldest < info.me_last_txnid)
+        ret_snapshots->oldest_behind = info.me_last_txnid - list.oldest;
 }
 
 static int begin_first(struct store_env *e, MDB_txn **ret_txn)

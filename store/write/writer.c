@@ -269,3 +269,15 @@ void writer_stats(struct writer *w, struct writer_stats *ret_stats)
 {
     commit_stats_read(&w->stats, ret_stats);
 }
+
+void writer_load(struct writer *w, struct writer_load *ret_load)
+{
+    pthread_mutex_lock(&w->mutex);
+    *ret_load = (struct writer_load){
+        .queued = w->queued,
+        .bound = w->queue_bound,
+        .sleeping = w->waiting,
+    };
+    pthread_mutex_unlock(&w->mutex);
+    ret_load->committing = atomic_load(&w->commit.committing);
+}

@@ -68,4 +68,13 @@ struct writer_stats {
 };
 void writer_stats(struct writer *w, struct writer_stats *ret_stats);
 
+/* What it has in hand at this moment. Any thread. */
+struct writer_load {
+    size_t queued; /* submitted and not answered */
+    size_t bound;  /* most that may be */
+    bool sleeping; /* for want of commands */
+    bool committing;
+};
+void writer_load(struct writer *w, struct writer_load *ret_load);
+
 #endif
