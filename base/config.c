@@ -209,6 +209,22 @@ static bool is_listen_key(const struct key *k)
     return len >= end && strcmp(k->name + len - end, "listen") == 0;
 }
 
+/* Segments of unreserved characters (RFC 3986 §2.3), which no client encodes. */
+static bool is_path_prefix(const char *value)
+{
+    for (const char *p = value; *p != '\0';) {
+        if (*p++ != '/')
+            return false;
+        const size_t len =
+            strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                      "0123456789-._~");
+        if (len == 0 || (len <= 2 && strspn(p, ".") >= len))
+            return false; /* clients resolve . and .. */
+        p += len;
+    }
+    return true;
+}
+
 static bool set_key(struct config *c, const struct key *k, const char *value,
                     const char *source, struct config_error *ret_error)
 {
@@ -230,6 +246,10 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
             return refuse(ret_error, source, name, value,
                           "must be address:port, like 127.0.0.1:8080, [::1]:0 "
                           "or 0.0.0.0:80");
+        if (strcmp(k->name, "prefix") == 0 && !is_path_prefix(value))
+            return refuse(ret_error, source, name, value,
+                          "must be a path like /iot, of letters, digits and "
+                          "-._~, without a / at the end");
         memcpy(field, value, strlen(value) + 1);
         if (k->offset == offsetof(struct config, tokens_default_plan))
             snprintf(c->default_plan_source, sizeof(c->default_plan_source),
@@ -529,7 +549,8 @@ bool config_read_environment(struct config *c, char *const *environment,
         const int n = snprintf(name, sizeof(name), "CONFAB_%s_%s",
                                keys[i].section, keys[i].name);
         for (int j = 0; j < n; j++)
-            name[j] = (char)toupper((unsigned char)name[j]);
+            name[j] =
+                name[j] == ':' ? '_' : (char)toupper((unsigned char)name[j]);
         for (char *const *e = environment; e != NULL && *e != NULL; e++)
             if (strncmp(*e, name, (size_t)n) == 0 && (*e)[n] == '=' &&
                 !set_key(c, &keys[i], *e + n + 1, name, ret_error))

@@ -32,6 +32,15 @@ enum config_switch { SWITCH_ON, SWITCH_OFF };
 
 enum config_access { ACCESS_AUTO, ACCESS_OPEN, ACCESS_REGISTERED };
 
+/* Order of the words of door:NAME.enabled. */
+enum config_enabled { DOOR_ENABLED, DOOR_DISABLED };
+
+/* Section [door:NAME]: one HTTP API. */
+struct door_settings {
+    enum config_enabled enabled;
+    char prefix[CONFIG_NAME_MAX]; /* "" or "/x/y": in front of its paths */
+};
+
 /* Section [plan:NAME]. 0 = no limit, not sent, keep all. */
 struct plan {
     char name[CONFIG_NAME_MAX];
@@ -61,6 +70,7 @@ struct config {
     uint64_t http_streamers;            /* 0: one per core, but for one */
     uint64_t http_idle_timeout, http_header_timeout; /* s */
     uint64_t http_body_timeout, http_write_timeout;  /* s */
+    struct door_settings door_thingschat;
     char mqtt_listen[CONFIG_VALUE_MAX];     /* default 127.0.0.1:1883 */
     char mqtt_tls_listen[CONFIG_VALUE_MAX]; /* empty: no TLS */
     char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];

@@ -3,6 +3,16 @@
 #ifndef CONFAB_BASE_CONFIG_KEYS_H
 #define CONFAB_BASE_CONFIG_KEYS_H
 
+/* The keys of one HTTP API, section [door:NAME]; the field is door_NAME. The
+ * section's name must have no blanks around its colon. */
+/* clang-format off */
+#define DOOR_KEYS(CHOICE, TEXT, name, what)                                   \
+    CHOICE(door:name, enabled, door_##name.enabled, "yes", "yes no",          \
+           "whether HTTP serves " what)                                       \
+    TEXT(door:name, prefix, door_##name.prefix, "", "path",                   \
+         "path that all its paths begin with, like /iot; empty: none")
+/* clang-format on */
+
 /* TEXT(section, key, field, default, unit, meaning)
  * NUMBER(section, key, field, default, min, max, unit, meaning)
  * CHOICE(section, key, field, default, choices, meaning) */
@@ -27,6 +37,8 @@
     NUMBER(http, write_timeout, http_write_timeout, 300, 1, 86400, "seconds", \
            "how long a client may read nothing of a response before "         \
            "its connection is closed")                                        \
+    DOOR_KEYS(CHOICE, TEXT, thingschat,                                       \
+              "the ThingsChat API and the home page")                         \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
          "address and port for MQTT; port 0 picks a free port")               \
     TEXT(mqtt, tls_listen, mqtt_tls_listen, "", "address:port",               \

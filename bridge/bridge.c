@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sodium.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +12,35 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "base/vocabulary.h"
-#include "bridge/front.h"
-#include "bridge/health.h"
-#include "bridge/http/creations.h"
+#include "bridge/doors/front.h"
+#include "bridge/doors/server/server.h"
+#include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/http/reads.h"
+#include "bridge/http/router.h"
+#include "bridge/usage_report.h"
 
 #define REPORT_US INT64_C(1000000)
 #define DRAIN_US INT64_C(2000000)
 #define LINK_GRACE_MS 1000
 
+/* Every front door, and the settings that say whether and where it is. The first
+ * answers for paths that no door has. */
+#define SETTINGS(name) offsetof(struct config, door_##name)
+#define ALWAYS SIZE_MAX /* at the root, whatever the settings */
+static const struct {
+    const struct door *door;
+    size_t settings; /* of struct config */
+} doors[] = {
+    {&thingschat, SETTINGS(thingschat)},
+    {&server_door, ALWAYS},
+};
+#define DOOR_COUNT (sizeof(doors) / sizeof(doors[0]))
+
 struct bridge {
     struct front front;
+    struct mount mounts[DOOR_COUNT];
+    size_t mount_count;
+    struct router *router;
     struct http_server *http;
     char clients_path[CONFIG_VALUE_MAX + sizeof(CLIENTS_NAME) + 1];
     pthread_t reporter;
@@ -46,7 +65,7 @@ static void *report(void *arg)
                pthread_cond_timedwait(&b->stop_asked, &b->mutex, &next) == 0)
             ;
         pthread_mutex_unlock(&b->mutex);
-        reads_report(b->front.reads, b->front.link, clock_real_us());
+        usage_report(b->front.reads, b->front.link, clock_real_us());
         pthread_mutex_lock(&b->mutex);
     }
     pthread_mutex_unlock(&b->mutex);
@@ -99,11 +118,47 @@ static uint16_t configured_port(const char *listen)
     return (uint16_t)strtoul(strrchr(listen, ':') + 1, NULL, 10);
 }
 
+/* ---- doors --------------------------------------------------------------- */
+
+static bool mount_door(struct bridge *b, size_t which)
+{
+    static const struct door_settings always;
+    const size_t at = doors[which].settings;
+    const struct door_settings *settings =
+        at == ALWAYS ? &always
+                     : (const void *)((const char *)b->front.config + at);
+    struct mount *m = &b->mounts[b->mount_count];
+
+    if (settings->enabled == DOOR_DISABLED)
+        return true;
+    *m = (struct mount){.door = doors[which].door, .prefix = settings->prefix};
+    b->mount_count++;
+    return m->door->start == NULL || m->door->start(&b->front, &m->state);
+}
+
+static bool mount_doors(struct bridge *b, struct config_error *ret_error)
+{
+    for (size_t i = 0; i < DOOR_COUNT; i++)
+        if (!mount_door(b, i))
+            return false;
+    b->router = router_new(&b->front, b->mounts, b->mount_count, ret_error);
+    return b->router != NULL;
+}
+
+static void stop_doors(struct bridge *b)
+{
+    router_free(b->router);
+    for (size_t i = 0; i < b->mount_count; i++)
+        if (b->mounts[i].door->stop != NULL)
+            b->mounts[i].door->stop(b->mounts[i].state);
+}
+
+/* ---- start and end ------------------------------------------------------- */
+
 bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
                   struct config_error *ret_error)
 {
     struct bridge *b = calloc(1, sizeof(*b));
-    struct http_handler handler = router;
 
     static const char no_memory[] = "bridge: out of memory or threads";
     memcpy(ret_error->text, no_memory, sizeof(no_memory));
@@ -129,15 +184,15 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
                        : configured_port(opts->config->mqtt_listen);
     memcpy(ret_error->text, no_memory, sizeof(no_memory));
     f->reads = reads_new();
-    f->health = health_new(f);
-    f->creations = creations_new(opts->config->tokens_create_per_hour);
     f->streams = streams_start(opts->config, opts->store, opts->budget,
                                (unsigned)opts->config->http_streamers);
-    handler.arg = f;
-    if (f->reads == NULL || f->health == NULL || f->creations == NULL ||
-        f->streams == NULL || !start_link(b, opts->data_dir) ||
-        !start_reporter(b) ||
-        !http_start(b->http, opts->config, &handler, opts->budget,
+    if (f->reads == NULL || f->streams == NULL || !mount_doors(b, ret_error) ||
+        !start_link(b, opts->data_dir) || !start_reporter(b)) {
+        bridge_stop(b);
+        return false;
+    }
+    const struct http_handler handler = router_handler(b->router);
+    if (!http_start(b->http, opts->config, &handler, opts->budget,
                     ret_error)) {
         bridge_stop(b);
         return false;
@@ -183,7 +238,6 @@ void bridge_stop(struct bridge *b)
     streams_free(f->streams);
     link_free(f->link);
     reads_free(f->reads);
-    health_free(f->health);
-    creations_free(f->creations);
+    stop_doors(b);
     free(b);
 }

@@ -30,15 +30,19 @@
 #include "base/buffer.h"
 #include "base/config.h"
 
-#define HTTP_SEGMENTS_MAX 6
-
+/* Bits, in the order in which Allow lists them. */
 enum http_method {
     HTTP_GET = 1,
     HTTP_HEAD = 2,
     HTTP_POST = 4,
-    HTTP_OPTIONS = 8,
-    HTTP_OTHER = 16
+    HTTP_PUT = 8,
+    HTTP_PATCH = 16,
+    HTTP_DELETE = 32,
+    HTTP_OPTIONS = 64,
+    HTTP_OTHER = 128
 };
+/* "GET"; NULL for HTTP_OTHER. */
+const char *http_method_name(enum http_method method);
 
 enum http_next { HTTP_ANSWERED, HTTP_SUSPENDED, HTTP_DETACHED };
 
@@ -53,7 +57,7 @@ struct http_handler {
     const char *const *common_headers;
     /* Is this to be answered even when there are too many connections? Headers
      * are in. NULL: nothing is. */
-    bool (*is_vital)(const struct http_request *q);
+    bool (*is_vital)(void *arg, const struct http_request *q);
     /* Headers are in; returns how many bytes of a body to keep. */
     size_t (*begin)(void *arg, struct http_request *q);
     /* The whole body is in (see http_body()). */
@@ -92,9 +96,11 @@ bool http_takes_chunks(const struct http_request *q);
 /* The path without the query, as sent; of a target like http://host/path the
  * path. */
 struct slice http_path(const struct http_request *q);
-/* Decoded segments; false: bad percent-encoding (any of them). */
-bool http_segments(struct http_request *q, const struct slice **ret_segments,
-                   size_t *ret_count);
+/* The path's decoded segments, each with a NUL behind it, for
+ * http_next_segment(); false: bad percent-encoding (any of them). */
+bool http_segments(const struct http_request *q, struct slice *ret_segments);
+/* false: no more. "/" has one, which is empty. */
+bool http_next_segment(struct slice *segments, struct slice *ret_segment);
 /* The query as sent, without '?'. */
 struct slice http_query(const struct http_request *q);
 /* One header's value without blanks around it, name case-insensitive; false:
@@ -115,8 +121,10 @@ void **http_state(struct http_request *q);
 
 /* ---- the answer ---------------------------------------------------------- */
 
-/* Adds a header to the answer; copied, value without CR or LF. Date, Connection
- * and what says how long the body is are added by themselves. */
+/* Adds a header to the answer; copied. Date, Connection and what says how long
+ * the body is are added by themselves. A header that cannot be sent (CR or LF in
+ * its value, or more of them than fit the head) makes a 500 of the answer, and a
+ * line in the log: it is never left out in silence. */
 void http_add_header(struct http_request *q, const char *name,
                      const char *value);
 void http_add_header_u64(struct http_request *q, const char *name, uint64_t v);

@@ -160,6 +160,8 @@ void http_connection_refuse(struct http_connection *c,
 static void send_own_answer(struct http_connection *c)
 {
     buffer_clear(&c->thread->out);
+    if (c->request->unsendable)
+        http_request_fail(c->request, NULL);
     if (c->request->status == 0)
         http_connection_close(c, false); /* out of memory */
     else {
@@ -239,8 +241,7 @@ void http_connection_cut_body(struct http_connection *c)
 
 /* ---- what the library tells ---------------------------------------------- */
 
-enum http_step http_connection_leave(struct http_connection *c,
-                                     struct http_refusal why)
+static enum http_step leave(struct http_connection *c, struct http_refusal why)
 {
     c->outcome = OUTCOME_REFUSE;
     c->why = why;
@@ -253,8 +254,8 @@ static enum http_step cut(struct http_connection *c)
     return STEP_LEAVE;
 }
 
-enum http_step http_connection_take_head(struct http_connection *c,
-                                         const struct http_head *head)
+static enum http_step on_head(struct http_connection *c,
+                              const struct http_head *head)
 {
     const struct http_handler *h = &c->thread->server->handler;
     struct http_request *q = c->request;
@@ -262,8 +263,8 @@ enum http_step http_connection_take_head(struct http_connection *c,
 
     /* Nobody keeps a place of the reserve by sending a body slowly. */
     if (c->refusal != NULL &&
-        (has_body || h->is_vital == NULL || !h->is_vital(q)))
-        return http_connection_leave(c, *c->refusal);
+        (has_body || h->is_vital == NULL || !h->is_vital(h->arg, q)))
+        return leave(c, *c->refusal);
     q->begun = true;
     q->body_max = h->begin(h->arg, q);
     if (!has_body)
@@ -277,8 +278,7 @@ enum http_step http_connection_take_head(struct http_connection *c,
                                : STEP_ON;
 }
 
-enum http_step http_connection_take_body(struct http_connection *c,
-                                         struct slice data)
+static enum http_step on_body(struct http_connection *c, struct slice data)
 {
     struct http_request *q = c->request;
 
@@ -299,7 +299,7 @@ enum http_step http_connection_take_body(struct http_connection *c,
                : STEP_ON;
 }
 
-enum http_step http_connection_take_end(struct http_connection *c)
+static enum http_step on_end(struct http_connection *c)
 {
     if (c->request->waits)
         return STEP_ON;
@@ -314,13 +314,14 @@ enum http_step http_connection_take_end(struct http_connection *c)
     return STEP_ANSWER;
 }
 
-void http_connection_request_done(struct http_connection *c, bool is_whole)
+static void on_done(struct http_connection *c, bool is_whole)
 {
     if (c->outcome == OUTCOME_CUT)
         return; /* it goes on without the library */
     if (is_whole)
         c->answered++;
-    else if (c->phase == PHASE_ANSWERING && c->request->read != NULL)
+    else if (c->phase == PHASE_ANSWERING && c->request->read != NULL &&
+             c->outcome == OUTCOME_NONE)
         c->outcome = OUTCOME_FAILED;
     drop_request(c);
     if (is_whole && c->phase == PHASE_ANSWERING)
@@ -336,6 +337,7 @@ static const char *reason_of(unsigned status)
         return "header: longer than 16384 bytes, where cookies count twice and "
                "each query parameter as 64";
     case 505: return "HTTP version: must be 1.1 or 1.0";
+    case 500: return HTTP_UNSENDABLE;
     default: break;
     }
     return status < 500
@@ -344,9 +346,12 @@ static const char *reason_of(unsigned status)
                : "the request could not be read";
 }
 
-void http_connection_take_refusal(struct http_connection *c, unsigned status)
+static void on_refused(struct http_connection *c, unsigned status)
 {
-    if (c->phase == PHASE_ANSWERING || c->outcome == OUTCOME_REFUSED)
+    /* Of an answer that the library gives up while its head is made nothing was
+     * sent. */
+    if ((c->phase == PHASE_ANSWERING && status != 500) ||
+        c->outcome == OUTCOME_REFUSED)
         return;
     if (c->outcome != OUTCOME_REFUSE)
         c->why = (struct http_refusal){status, reason_of(status)};
@@ -522,66 +527,27 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 
 /* ---- the beginning ------------------------------------------------------- */
 
-static const struct http_refusal too_many_of_address = {
-    429, "too many connections from your address (limits.connections_per_"
-         "address): close some, or retry later"};
-static const struct http_refusal too_many = {
-    503, "too many connections (limits.connections): retry later"};
+static const struct http_engine_events engine_events = {
+    .head = on_head,
+    .body = on_body,
+    .end = on_end,
+    .done = on_done,
+    .refused = on_refused,
+    .leave = leave,
+};
 
-/* NULL: it is let in. */
-static const struct http_refusal *let_in(struct http_connection *c)
+void http_connection_begin(struct http_connection *c)
 {
-    struct http_server *s = c->thread->server;
+    struct http_thread *t = c->thread;
 
-    c->has_address =
-        client_addresses_take(s->addresses, &c->address,
-                              client_address_most(&c->address, s->per_address,
-                                                  s->budget->limit));
-    if (!c->has_address)
-        return &too_many_of_address;
-    c->has_place = connection_budget_take(s->budget);
-    return c->has_place ? NULL : &too_many;
-}
-
-/* false: the reserve is full of requests under way. */
-static bool enter_reserve(struct http_thread *t)
-{
-    if (t->reserve_used >= HTTP_RESERVE && !http_deadlines_clear_reserve(t))
-        return false;
-    t->reserve_used++;
-    return true;
-}
-
-void http_connection_begin(struct http_thread *t, int fd,
-                           const struct sockaddr_storage *peer)
-{
-    struct http_connection *c = calloc(1, sizeof(*c));
-    const int on = 1;
-
-    if (c == NULL) {
-        close(fd);
-        return;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    c->thread = t;
-    c->fd = fd;
+    c->engine.events = &engine_events;
     c->engine.is_countable = true;
-    c->peer = *peer;
-    c->address = client_address_of((const struct sockaddr *)peer);
-    c->refusal = let_in(c);
-    if (c->refusal != NULL && !enter_reserve(t)) {
-        if (c->has_address)
-            client_addresses_give(t->server->addresses, &c->address);
-        close(fd);
-        free(c);
-        return;
-    }
     c->since_ms = t->now_ms;
     c->list = list_of(c);
     TAILQ_INSERT_TAIL(&t->lists[c->list], c, in_list);
     t->waiting += is_waiting(c->list);
     http_connection_set_phase(c, PHASE_IDLE);
-    ev_io_init(&c->io, on_io, fd, EV_READ);
+    ev_io_init(&c->io, on_io, c->fd, EV_READ);
     c->io.data = c;
     ev_io_start(t->loop, &c->io);
 }

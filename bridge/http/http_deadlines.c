@@ -191,30 +191,6 @@ void http_deadlines_pay(struct http_thread *t)
         give_up(c);
 }
 
-/* It has its answer, and may take a little longer to read it where there is
- * room. */
-static struct http_connection *answered_in_reserve(struct http_thread *t)
-{
-    struct http_connection *c;
-
-    TAILQ_FOREACH (c, &t->lists[PHASE_LINGERING], in_list)
-        if (c->refusal != NULL)
-            return c;
-    return NULL;
-}
-
-bool http_deadlines_clear_reserve(struct http_thread *t)
-{
-    struct http_connection *c = answered_in_reserve(t);
-
-    if (c == NULL)
-        c = oldest(t, LIST_RESERVE);
-    if (c == NULL)
-        return false;
-    http_connection_close(c, false);
-    return true;
-}
-
 bool http_deadlines_make_room(void *arg)
 {
     struct http_server *s = arg;

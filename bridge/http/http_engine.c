@@ -7,7 +7,7 @@
  * around here:
  *   - what it refuses it answers with a page of its own, HTML without our
  *     headers. It says so to its logger first, and there our answer is sent and
- *     the sending side closed: its page finds no way out (take_refusal());
+ *     the sending side closed: its page finds no way out (events->refused);
  *   - MHD_stop_daemon() shuts the socket down, ours with it. So a daemon that is
  *     no longer needed is stopped after it has closed its connection by itself,
  *     by its own time-out (http_engine_rest()). */
@@ -55,7 +55,7 @@ static void *on_target(void *arg, const char *target,
     (void)connection;
     c->request = http_request_new(c, target == NULL ? "" : target);
     if (target != NULL && strlen(target) > HTTP_TARGET_MAX)
-        http_connection_leave(
+        c->engine.events->leave(
             c, (struct http_refusal){414, "request target: longer than 8192 "
                                           "bytes"});
     return c->request;
@@ -150,11 +150,11 @@ static enum http_step take_head(struct http_request *q, const char *method,
     struct adding a = {.head = &c->thread->parsed};
 
     if (!read_head(q, method, version, &a))
-        return http_connection_leave(c, a.why);
+        return c->engine.events->leave(c, a.why);
     if (!http_request_set_head(q, a.head))
         return STEP_LEAVE;
     c->engine.is_countable = c->engine.is_countable && !q->is_chunked;
-    return http_connection_take_head(c, a.head);
+    return c->engine.events->head(c, a.head);
 }
 
 /* ---- answers ------------------------------------------------------------- */
@@ -215,38 +215,66 @@ static struct MHD_Response *response_of(struct http_request *q,
     return whole_response(q);
 }
 
-static void add_headers(struct http_request *q, struct MHD_Response *r,
-                        bool keeps)
+/* NULL: all were taken; else the name of one that was not. */
+static const char *add_headers(struct http_request *q, struct MHD_Response *r,
+                               bool keeps)
 {
-    const char *name, *value;
+    const char *name = keeps ? "Keep-Alive" : "Connection";
+    const char *value = keeps ? q->server->keep_alive : "close";
     size_t at = 0;
 
-    if (keeps)
-        MHD_add_response_header(r, "Keep-Alive", q->server->keep_alive);
-    else
-        MHD_add_response_header(r, "Connection", "close");
-    if (q->content_type != NULL)
-        MHD_add_response_header(r, "Content-Type", q->content_type);
+    if (MHD_add_response_header(r, name, value) != MHD_YES)
+        return name;
+    if (q->content_type != NULL &&
+        MHD_add_response_header(r, "Content-Type", q->content_type) != MHD_YES)
+        return "Content-Type";
     while (http_request_next_header(q, &at, &name, &value))
-        MHD_add_response_header(r, name, value);
+        if (MHD_add_response_header(r, name, value) != MHD_YES)
+            return name;
+    return NULL;
+}
+
+/* NULL: out of memory. */
+static struct MHD_Response *try_response(struct http_request *q, bool keeps,
+                                         const char **ret_refused)
+{
+    enum MHD_ResponseFlags flags =
+        keeps ? MHD_RF_SEND_KEEP_ALIVE_HEADER : MHD_RF_NONE;
+    struct MHD_Response *r = response_of(q, &flags);
+
+    if (r == NULL)
+        return NULL;
+    MHD_set_response_options(r, flags, MHD_RO_END);
+    *ret_refused = add_headers(q, r, keeps);
+    return r;
+}
+
+/* A header that the library does not take makes another answer of it, which has
+ * none of the handler's. */
+static struct MHD_Response *make_response(struct http_request *q)
+{
+    const bool keeps = http_request_keeps(q) &&
+                       (CAN_LEAVE_LENGTH_OUT || !is_without_length(q));
+    const char *refused = NULL;
+    struct MHD_Response *r = try_response(q, keeps, &refused);
+
+    if (r == NULL || refused == NULL)
+        return r;
+    http_request_fail(q, refused);
+    MHD_destroy_response(r);
+    return try_response(q, keeps, &refused);
 }
 
 /* MHD_NO: out of memory, nothing better to say than to close. */
 static enum MHD_Result send_answer(struct http_request *q)
 {
-    enum MHD_ResponseFlags flags = MHD_RF_NONE;
-    const bool keeps = http_request_keeps(q) &&
-                       (CAN_LEAVE_LENGTH_OUT || !is_without_length(q));
-
     if (q->status == 0 || !buffer_ok(&q->headers))
         return MHD_NO;
-    struct MHD_Response *r = response_of(q, &flags);
+    if (q->unsendable)
+        http_request_fail(q, NULL);
+    struct MHD_Response *r = make_response(q);
     if (r == NULL)
         return MHD_NO;
-    if (keeps)
-        flags |= MHD_RF_SEND_KEEP_ALIVE_HEADER;
-    MHD_set_response_options(r, flags, MHD_RO_END);
-    add_headers(q, r, keeps);
     const enum MHD_Result queued =
         MHD_queue_response(q->connection->engine.connection, q->status, r);
     MHD_destroy_response(r);
@@ -284,18 +312,19 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
         const size_t len = *size;
         *size = 0;
         c->engine.bytes_known += len;
-        return do_step(q, http_connection_take_body(c, slice_of(data, len)));
+        return do_step(q, c->engine.events->body(c, slice_of(data, len)));
     }
-    return do_step(q, http_connection_take_end(c));
+    return do_step(q, c->engine.events->end(c));
 }
 
 static void on_completed(void *arg, struct MHD_Connection *connection,
                          void **state, enum MHD_RequestTerminationCode code)
 {
+    struct http_connection *c = arg;
+
     (void)connection;
     if (*state != NULL)
-        http_connection_request_done(
-            arg, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+        c->engine.events->done(c, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     *state = NULL;
 }
 
@@ -314,11 +343,22 @@ static void on_connection(void *arg, struct MHD_Connection *connection,
  * format. */
 static void on_log(void *arg, const char *format, va_list args)
 {
+    struct http_connection *c = arg;
     const int len = (int)strcspn(format, "%\n(");
 
     log_debug(AREA, "libmicrohttpd: %.*s", len, format);
-    if (strstr(format, "HTTP response code is %u") != NULL)
-        http_connection_take_refusal(arg, va_arg(args, unsigned));
+    if (strstr(format, "HTTP response code is %u") != NULL) {
+        c->engine.events->refused(c, va_arg(args, unsigned));
+        return;
+    }
+    if (strcmp(format, "%s\n") != 0) /* why it closes the connection */
+        return;
+    if (strstr(va_arg(args, const char *),
+               "failed to create response header") != NULL) {
+        log_error(AREA, "an answer had more bytes of headers than fit its "
+                        "head, so it became a 500");
+        c->engine.events->refused(c, 500);
+    }
 }
 
 /* ---- one daemon ---------------------------------------------------------- */

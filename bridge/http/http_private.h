@@ -1,10 +1,13 @@
-/* What the files of the HTTP front share; nobody else includes this.
+/* What the files of the HTTP front share; nobody else includes this. Each calls
+ * those above it only:
  *
- *   http_engine.c       libmicrohttpd: reads requests, sends answers
- *   http_head.c         what it leaves unchecked in a head; pure
+ *   http_head.c         what libmicrohttpd leaves unchecked in a head; pure
+ *   http_thread.c       waking a thread, forgetting sockets, freeing
  *   http_request.c      a request and its answer, as handlers see them
  *   http_refusal.c      answers that the library cannot be made to send
+ *   http_engine.c       libmicrohttpd: reads requests, sends answers
  *   http_connection.c   a socket and the phase it is in
+ *   http_admission.c    who is let in
  *   http_deadlines.c    who waited too long, and who makes room
  *   http_dump.c         a thread's line for SIGUSR1
  *   http_server.c       threads, accepting, start and stop
@@ -48,6 +51,11 @@
 struct http_thread;
 struct http_connection;
 
+/* What the client is told of an answer whose head cannot be sent. */
+#define HTTP_UNSENDABLE                                                       \
+    "the server could not send its answer: its log says which header was "    \
+    "in the way"
+
 /* ---- a request ----------------------------------------------------------- */
 
 struct http_request {
@@ -57,9 +65,8 @@ struct http_request {
     bool is_1_0, keeps_alive;
     struct slice sent_target; /* ours */
     struct slice path, query;
-    char *decoded; /* holds the segments */
-    struct slice segments[HTTP_SEGMENTS_MAX];
-    size_t segment_count;
+    char *decoded;         /* holds the segments */
+    struct slice segments; /* each with a NUL behind it */
     bool segments_bad;
     struct http_field *fields; /* the library's bytes; names end in NUL */
     size_t field_count;
@@ -83,6 +90,7 @@ struct http_request {
     void (*release)(void *arg);
     void *arg;
     bool close_after;
+    bool unsendable;   /* a header's value has a line end */
     bool begun, waits; /* for http_resume() */
     struct http_request *next_resumed;
 };
@@ -94,6 +102,9 @@ struct http_request *http_request_new(struct http_connection *c,
 bool http_request_set_head(struct http_request *q,
                            const struct http_head *head);
 void http_request_free(struct http_request *q);
+/* In place of an answer with a header that cannot be sent: 500, and a line in the
+ * log. `header`: its name, NULL: the one with a line end in its value. */
+void http_request_fail(struct http_request *q, const char *header);
 /* Is the connection kept after its answer? */
 bool http_request_keeps(const struct http_request *q);
 /* The next header of the answer; *at starts at 0. */
@@ -115,7 +126,32 @@ void http_refusal_put_answer(struct http_thread *t,
 struct MHD_Daemon;
 struct MHD_Connection;
 
+/* What is to be done after an event. */
+enum http_step {
+    STEP_ON,     /* read on, or wait for the handler */
+    STEP_ANSWER, /* send c->request's answer */
+    STEP_LEAVE   /* close the library's duplicate: c->outcome says why */
+};
+
+/* What the library tells the connection, in this order for each request. None of
+ * these may stop it. */
+struct http_engine_events {
+    enum http_step (*head)(struct http_connection *c,
+                           const struct http_head *head);
+    enum http_step (*body)(struct http_connection *c, struct slice data);
+    enum http_step (*end)(struct http_connection *c);
+    /* `is_whole`: its answer was sent. */
+    void (*done)(struct http_connection *c, bool is_whole);
+    /* It is about to send a page of its own: ours goes first. 500: it cannot make
+     * the head of an answer, and has sent nothing of it. */
+    void (*refused)(struct http_connection *c, unsigned status);
+    /* STEP_LEAVE, to be told `why`. */
+    enum http_step (*leave)(struct http_connection *c,
+                            struct http_refusal why);
+};
+
 struct http_engine {
+    const struct http_engine_events *events;
     struct MHD_Daemon *daemon;         /* NULL: at rest */
     struct MHD_Connection *connection; /* NULL: not yet, or not any more */
     bool is_closed, times_out;
@@ -125,8 +161,7 @@ struct http_engine {
 
 /* false: no memory or descriptors. */
 bool http_engine_start(struct http_connection *c);
-/* Reads, handles and sends what it can at once; see http_connection_*() for what
- * it calls. false: it waits for the client or the handler. */
+/* Reads, handles and sends what it can at once, by the events. false: it waits for the client or the handler. */
 bool http_engine_run(struct http_connection *c);
 /* Ends the socket's both directions, if the library has not closed its
  * duplicate: it is for connections that end. */
@@ -192,9 +227,8 @@ struct http_connection {
 };
 TAILQ_HEAD(http_connections, http_connection);
 
-/* Takes fd. */
-void http_connection_begin(struct http_thread *t, int fd,
-                           const struct sockaddr_storage *peer);
+/* Takes c, which has its socket, peer and places, and watches it. */
+void http_connection_begin(struct http_connection *c);
 void http_connection_set_phase(struct http_connection *c,
                                enum http_phase phase);
 /* Answers and closes; whatever there was of a request is dropped. */
@@ -209,25 +243,11 @@ void http_connection_give_place(struct http_connection *c);
 /* A request of it has its answer. */
 void http_connection_resumed(struct http_connection *c);
 
-/* What the library tells, in this order for each request; what is to be done is
- * returned. It must not be stopped meanwhile. */
-enum http_step {
-    STEP_ON,     /* read on, or wait for the handler */
-    STEP_ANSWER, /* send c->request's answer */
-    STEP_LEAVE   /* close the library's duplicate: c->outcome says why */
-};
-enum http_step http_connection_take_head(struct http_connection *c,
-                                         const struct http_head *head);
-enum http_step http_connection_take_body(struct http_connection *c,
-                                         struct slice data);
-enum http_step http_connection_take_end(struct http_connection *c);
-/* `is_whole`: its answer was sent. */
-void http_connection_request_done(struct http_connection *c, bool is_whole);
-/* The library is about to send a page of its own: ours goes first. */
-void http_connection_take_refusal(struct http_connection *c, unsigned status);
-/* STEP_LEAVE, to be told `why`. */
-enum http_step http_connection_leave(struct http_connection *c,
-                                     struct http_refusal why);
+/* ---- admission: http_admission.c ----------------------------------------- */
+
+/* Takes fd. */
+void http_admit(struct http_thread *t, int fd,
+                const struct sockaddr_storage *peer);
 
 /* ---- deadlines: http_deadlines.c ----------------------------------------- */
 
@@ -235,8 +255,6 @@ enum http_step http_connection_leave(struct http_connection *c,
 void http_deadlines_check(struct http_thread *t);
 /* Ends connections whose places others have got. */
 void http_deadlines_pay(struct http_thread *t);
-/* Ends the one that waited longest in the reserve. false: none waits. */
-bool http_deadlines_clear_reserve(struct http_thread *t);
 /* Any thread: connection_budget's make_room; arg: the server. */
 bool http_deadlines_make_room(void *arg);
 
@@ -283,7 +301,7 @@ struct http_server {
     unsigned count;
 };
 
-/* Any thread. */
+/* Any thread: http_thread.c. */
 void http_post_resumed(struct http_request *q);
 void http_wake(struct http_thread *t);
 /* t's thread: epoll reports nothing of fd any more. Before closing a socket that

@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_write.h"
+#include "base/log.h"
 #include "bridge/http/http_private.h"
 #include "bridge/http/url.h"
+
+#define AREA "http"
 
 /* One value of several lines. */
 struct joined {
@@ -16,19 +20,24 @@ struct joined {
 
 /* ---- the beginning ------------------------------------------------------- */
 
+/* In the order of their bits. */
+static const char *const method_names[] = {"GET",   "HEAD",   "POST",   "PUT",
+                                           "PATCH", "DELETE", "OPTIONS"};
+#define METHOD_COUNT (sizeof(method_names) / sizeof(method_names[0]))
+
+const char *http_method_name(enum http_method method)
+{
+    for (size_t i = 0; i < METHOD_COUNT; i++)
+        if ((unsigned)method == 1U << i)
+            return method_names[i];
+    return NULL;
+}
+
 static enum http_method method_of(struct slice name)
 {
-    static const struct {
-        const char *name;
-        enum http_method method;
-    } known[] = {{"GET", HTTP_GET},
-                 {"HEAD", HTTP_HEAD},
-                 {"POST", HTTP_POST},
-                 {"OPTIONS", HTTP_OPTIONS}};
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (slice_eq(slice_str(known[i].name), name))
-            return known[i].method;
+    for (size_t i = 0; i < METHOD_COUNT; i++)
+        if (slice_eq(slice_str(method_names[i]), name))
+            return (enum http_method)(1U << i);
     return HTTP_OTHER;
 }
 
@@ -43,6 +52,8 @@ static void set_target(struct http_request *q, struct slice target)
         q->query = slice_of(mark + 1, target.len - len - 1);
 }
 
+/* As many segments as there are in no more bytes than the path has: the NUL
+ * behind each stands for the slash before it. None of them has a NUL inside. */
 static bool decode_segments(struct http_request *q)
 {
     struct slice path = q->path, segment;
@@ -51,13 +62,12 @@ static bool decode_segments(struct http_request *q)
     url_next_segment(&path, &segment); /* what is before the first slash */
     while (url_next_segment(&path, &segment)) {
         size_t len;
-        if (q->segment_count == HTTP_SEGMENTS_MAX)
-            break; /* longer than any route: not found */
         if (!url_decode(segment, false, out, &len))
             return false;
-        q->segments[q->segment_count++] = slice_of(out, len);
         out += len;
+        *out++ = '\0';
     }
+    q->segments = slice_of(q->decoded, (size_t)(out - q->decoded));
     return true;
 }
 
@@ -230,12 +240,22 @@ struct slice http_query(const struct http_request *q)
     return q->query;
 }
 
-bool http_segments(struct http_request *q, const struct slice **ret_segments,
-                   size_t *ret_count)
+bool http_segments(const struct http_request *q, struct slice *ret_segments)
 {
     *ret_segments = q->segments;
-    *ret_count = q->segment_count;
     return !q->segments_bad;
+}
+
+bool http_next_segment(struct slice *segments, struct slice *ret_segment)
+{
+    const char *p = segments->data;
+
+    if (segments->len == 0)
+        return false;
+    const size_t len = strlen(p);
+    *ret_segment = slice_of(p, len);
+    *segments = slice_of(p + len + 1, segments->len - len - 1);
+    return true;
 }
 
 bool http_header(const struct http_request *q, const char *name,
@@ -290,7 +310,7 @@ void http_add_header(struct http_request *q, const char *name,
                      const char *value)
 {
     if (strpbrk(value, "\r\n") != NULL)
-        return;
+        q->unsendable = true;
     buffer_put(&q->headers, name, strlen(name) + 1);
     buffer_put(&q->headers, value, strlen(value) + 1);
 }
@@ -351,6 +371,41 @@ void http_respond_stream(struct http_request *q, unsigned status,
     q->read = read;
     q->release = release;
     q->arg = arg;
+}
+
+/* The name of the first header whose value has a line end. */
+static const char *unsendable_header(const struct http_request *q)
+{
+    const char *name, *value;
+    size_t at = 0;
+
+    while (http_request_next_header(q, &at, &name, &value))
+        if (strpbrk(value, "\r\n") != NULL)
+            return name;
+    return "";
+}
+
+void http_request_fail(struct http_request *q, const char *header)
+{
+    const char *const *common = q->server->handler.common_headers;
+    struct buffer body = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&body);
+
+    if (header == NULL)
+        header = unsendable_header(q);
+    log_error(AREA,
+              "the answer %u to a request had a header %s that cannot be "
+              "sent, so it became a 500",
+              q->status, header);
+    q->unsendable = false;
+    buffer_clear(&q->headers);
+    for (size_t i = 0; common != NULL && common[i] != NULL; i += 2)
+        http_add_header(q, common[i], common[i + 1]);
+    json_object(&w);
+    json_member_text(&w, "error", HTTP_UNSENDABLE);
+    json_object_end(&w);
+    buffer_put_char(&body, '\n');
+    http_respond(q, 500, "application/json", &body);
 }
 
 void http_suspend(struct http_request *q)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -114,7 +113,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
         const int fd = accept4(io->fd, (struct sockaddr *)&peer, &len,
                                SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            http_connection_begin(t, fd, &peer);
+            http_admit(t, fd, &peer);
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -165,51 +164,6 @@ static void stop_accepting(struct http_thread *t)
 }
 
 /* ---- turns --------------------------------------------------------------- */
-
-void http_reap(struct http_thread *t)
-{
-    struct http_connection *c;
-
-    while ((c = TAILQ_FIRST(&t->lists[PHASE_CLOSED])) != NULL) {
-        TAILQ_REMOVE(&t->lists[PHASE_CLOSED], c, in_list);
-        free(c);
-    }
-}
-
-void http_wake(struct http_thread *t)
-{
-    ev_async_send(t->loop, &t->wake);
-}
-
-/* libev leaves forgetting to close(). Here that would not do: at the next event
- * it would find a closed descriptor, or another thread's, and make its epoll
- * instance anew, with a system call for each connection of the thread. It tells
- * the number of the instance only to who embeds the loop in another. */
-void http_forget(struct http_thread *t, int fd)
-{
-    struct ev_embed embed;
-    struct epoll_event unused = {0};
-
-    if (ev_backend(t->loop) != EVBACKEND_EPOLL)
-        return;
-    ev_embed_init(&embed, NULL, t->loop);
-    ev_embed_start(t->never_run, &embed);
-    const int instance = embed.io.fd;
-    ev_embed_stop(t->never_run, &embed);
-    epoll_ctl(instance, EPOLL_CTL_DEL, fd, &unused);
-}
-
-void http_post_resumed(struct http_request *q)
-{
-    struct http_thread *t = q->connection->thread;
-    struct http_request *head = atomic_load(&t->resumed);
-
-    do
-        q->next_resumed = head;
-    while (!atomic_compare_exchange_weak(&t->resumed, &head, q));
-    if (head == NULL)
-        http_wake(t);
-}
 
 static void take_resumed(struct http_thread *t)
 {

@@ -4,14 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/msgpack/map.h"
 #include "base/name_hash.h"
-#include "base/vocabulary.h"
 #include "store/write/limits.h"
-
-#define REPORTS_PER_TURN 256
-#define REPORT_DEADLINE_US INT64_C(5000000)
 
 struct window {
     char token[TOKEN_MAX];
@@ -156,53 +150,21 @@ int64_t reads_window(struct reads *rs, struct slice token, int64_t now_us)
 
 /* ---- reports ------------------------------------------------------------- */
 
-struct report {
-    struct link_request request;
-    struct buffer body;
-};
-
-static void report_done(struct link_request *q)
-{
-    struct report *r = q->owner;
-
-    free(q->result);
-    buffer_release(&r->body);
-    free(r);
-}
-
-static struct report *report_new(const struct window *w)
-{
-    struct report *r = calloc(1, sizeof(*r));
-
-    if (r == NULL)
-        return NULL;
-    struct map_writer m = map_begin(&r->body);
-    map_str(&m, "token", slice_of(w->token, w->token_len));
-    map_int(&m, "start", w->start_us);
-    map_uint(&m, "reads", w->reads);
-    map_end(&m);
-    r->request = (struct link_request){
-        .topic = slice_str(COMMAND_PREFIX "usage"),
-        .payload = buffer_slice(&r->body),
-        .deadline_us = clock_mono_us() + REPORT_DEADLINE_US,
-        .done = report_done,
-        .owner = r,
-    };
-    return r;
-}
-
-void reads_report(struct reads *rs, struct link *link, int64_t now_us)
+size_t reads_changed(struct reads *rs, struct reads_change *ret_changes,
+                     size_t max, int64_t now_us)
 {
     struct window *w, *next;
-    struct report *reports[REPORTS_PER_TURN];
     size_t count = 0;
 
     pthread_mutex_lock(&rs->mutex);
     HASH_ITER (hh, rs->by_token, w, next) {
-        if (w->changed && count < REPORTS_PER_TURN) {
-            reports[count] = report_new(w);
-            if (reports[count] != NULL)
-                count++, w->changed = false;
+        if (w->changed && count < max) {
+            struct reads_change *c = &ret_changes[count++];
+            memcpy(c->token, w->token, w->token_len);
+            c->token_len = w->token_len;
+            c->start_us = w->start_us;
+            c->reads = w->reads;
+            w->changed = false;
         }
         if (!window_open(w->start_us, now_us)) {
             HASH_DEL(rs->by_token, w);
@@ -210,8 +172,5 @@ void reads_report(struct reads *rs, struct link *link, int64_t now_us)
         }
     }
     pthread_mutex_unlock(&rs->mutex);
-    for (size_t i = 0; i < count; i++)
-        if (!link_publish(link, &reports[i]->request))
-            report_done(
-                &reports[i]->request); /* the next change tells again */
+    return count;
 }

@@ -9,7 +9,7 @@
 #define CONFAB_BRIDGE_HTTP_READS_H
 
 #include "base/config.h"
-#include "bridge/link/link.h"
+#include "base/topic.h"
 #include "store/store.h"
 
 #define WINDOW_US INT64_C(3600000000)
@@ -38,8 +38,16 @@ void reads_refund(struct reads *rs, struct slice token, unsigned cost);
  * so that reads and writes share one window. */
 int64_t reads_window(struct reads *rs, struct slice token, int64_t now_us);
 
-/* Reports changed windows as `$confab/usage`; called once a second by the
- * bridge's reporter thread. Forgets windows that are over. */
-void reads_report(struct reads *rs, struct link *link, int64_t now_us);
+/* A window with reads that the broker has not been told of. */
+struct reads_change {
+    char token[TOKEN_MAX];
+    size_t token_len;
+    int64_t start_us;
+    uint64_t reads;
+};
+/* Takes up to `max` of them; what is not told the next change tells again.
+ * Forgets windows that are over. */
+size_t reads_changed(struct reads *rs, struct reads_change *ret_changes,
+                     size_t max, int64_t now_us);
 
 #endif

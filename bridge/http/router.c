@@ -1,276 +1,504 @@
-/* From a path to a handler. The table says all there is to say about paths and
- * methods; the rest is matching. */
-#include <stdarg.h>
+/* The tree has a node for each segment that some route has in that place. A
+ * request walks it from the first segment on: text first, then the argument, then
+ * the rest, and back again where a branch ends; each node is visited once at
+ * most. */
+#include "bridge/http/router.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "base/json_write.h"
-#include "bridge/doors/thingschat/doors.h"
-#include "bridge/front.h"
-#include "bridge/http/query.h"
+#include "bridge/http/url.h"
 
-/* EventSource cannot send headers of its own, so libraries in its place put the
- * last event's id into the query, each under a name of its own (Yaffle's and
- * other polyfills, Mercure). */
-#define CURSOR                                                                \
-    "last_event_id|lastEventId|lastEventID|Last-Event-ID|Last-Event-Id"
-
-static const struct route routes[] = {
-    {"/", HTTP_GET, false, true, NULL, home_page, NULL},
-    {"/favicon.ico", HTTP_GET, false, false, NULL, home_icon, NULL},
-    {"/docs/http.md", HTTP_GET, false, false, NULL, home_http_document, NULL},
-    {"/docs/mqtt.md", HTTP_GET, false, false, NULL, home_mqtt_document, NULL},
-    {"/health", HTTP_GET, false, false, NULL, health_get, NULL},
-    {"/tokens", HTTP_POST, false, true, "", tokens_post, NULL},
-    {"/mqtt", HTTP_GET, false, true, NULL, mqtt_websocket, NULL},
-    {"/{}/chat/{}", HTTP_POST, true, false, "retain", chat_post,
-     chat_body_max},
-    {"/{}/chat/{}/latest", HTTP_GET, true, false, "format", chat_latest, NULL},
-    {"/{}/chat/{}/history", HTTP_GET, true, false,
-     "limit before after since until order format", chat_history, NULL},
-    {"/{}/chat/{}/listen", HTTP_GET, true, false, CURSOR, chat_listen, NULL},
-    {"/{}/listen", HTTP_GET, true, false, "things " CURSOR, chat_listen_many,
-     NULL},
-    {"/{}/things", HTTP_GET, true, false, "detail", chat_things, NULL},
-};
-#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
-
-const char *const cors_headers[] = {
-    "Access-Control-Allow-Origin",
-    "*",
-    "Access-Control-Expose-Headers",
-    "X-RateLimit-Remaining, Retry-After, ETag",
-    NULL,
+/* One method of a node's path. */
+struct leaf {
+    const struct route *route;
+    struct leaf *next;
 };
 
-/* ---- answers ------------------------------------------------------------- */
+/* A door that has a node's path. In the order of mounting. */
+struct owner {
+    const struct mount *mount;
+    struct leaf *leaves; /* in the order of the door's table */
+    unsigned methods;
+    struct owner *next;
+};
 
-uint64_t shown_remaining(uint64_t remaining)
+struct node {
+    struct slice text; /* borrowed from the pattern or prefix */
+    struct node *texts, *next;
+    struct node *argument, *rest;
+    struct owner *owners;
+};
+
+struct router {
+    struct front *front;
+    const struct mount *mounts;
+    size_t mount_count;
+    struct node *root;
+    size_t arguments_max; /* of any route */
+    bool has_claims;      /* some door says which requests are its own */
+};
+
+/* ---- compiling ----------------------------------------------------------- */
+
+static bool refuse(struct config_error *ret, const char *text)
 {
-    return remaining > INT32_MAX ? INT32_MAX : remaining;
+    snprintf(ret->text, sizeof(ret->text), "%s", text);
+    return false;
 }
 
-void answer_headers(struct call *c)
+static bool no_memory(struct config_error *ret)
 {
-    for (size_t i = 0; cors_headers[i] != NULL && !c->hides_cors; i += 2)
-        http_add_header(c->q, cors_headers[i], cors_headers[i + 1]);
-    if (c->is_counted)
-        http_add_header_u64(c->q, "X-RateLimit-Remaining",
-                            shown_remaining(c->remaining));
+    return refuse(ret, "routes: out of memory");
 }
 
-enum http_next answer(struct call *c, unsigned status,
-                      const char *content_type, struct buffer *body)
+/* What *place holds; a new node where there is none. NULL: out of memory. */
+static struct node *node_at(struct node **place)
 {
-    answer_headers(c);
-    http_respond(c->q, status, content_type, body);
-    return HTTP_ANSWERED;
+    if (*place == NULL)
+        *place = calloc(1, sizeof(**place));
+    return *place;
 }
 
-enum http_next answer_json(struct call *c, unsigned status,
-                           struct buffer *body)
+static struct node *text_below(struct node *n, struct slice text)
 {
-    return answer(c, status, "application/json", body);
+    struct node **place = &n->texts;
+
+    while (*place != NULL && !slice_eq((*place)->text, text))
+        place = &(*place)->next;
+    struct node *found = node_at(place);
+    if (found != NULL)
+        found->text = text;
+    return found;
 }
 
-enum http_next answer_error(struct call *c, unsigned status, const char *fmt,
-                            ...)
+static bool is_argument(struct slice segment)
 {
-    struct buffer body = BUFFER_INIT;
-    struct json_writer w = json_writer_of(&body);
-    char text[512];
-    va_list args;
+    const char *p = segment.data;
 
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    json_object(&w);
-    json_member_text(&w, "error", text);
-    json_object_end(&w);
-    buffer_put_char(&body, '\n');
-    http_add_header(c->q, "Cache-Control", "no-store");
-    return answer_json(c, status, &body);
+    return segment.len >= 2 && p[0] == '{' && p[segment.len - 1] == '}';
 }
 
-bool query_refused(struct call *c)
+/* Follows a prefix or pattern. NULL: out of memory. */
+static struct node *grow(struct node *n, const char *pattern,
+                         size_t *arguments)
 {
-    struct buffer text = BUFFER_INIT;
-    const bool ok = query_check(http_query(c->q), c->route->query, &text);
+    struct slice path = slice_str(pattern), segment;
 
-    if (!ok)
-        answer_error(c, 400, "%.*s", (int)text.len,
-                     text.len > 0 ? text.data : "");
-    buffer_release(&text);
-    return !ok;
+    url_next_segment(&path, &segment); /* what is before the first slash */
+    while (n != NULL && url_next_segment(&path, &segment)) {
+        const bool is_rest =
+            path.data == NULL && slice_eq(segment, slice_str("*"));
+        if (!is_rest && !is_argument(segment)) {
+            n = text_below(n, segment);
+            continue;
+        }
+        n = node_at(is_rest ? &n->rest : &n->argument);
+        ++*arguments;
+    }
+    return n;
+}
+
+static bool refuse_shared(const struct mount *a, const struct mount *b,
+                          const char *path, struct config_error *ret)
+{
+    snprintf(
+        ret->text, sizeof(ret->text),
+        "doors %s and %s both have the path %s%s, and neither says which "
+        "requests are its own: set door:%s.prefix or door:%s.enabled = no",
+        a->door->name, b->door->name, b->prefix, path, b->door->name,
+        b->door->name);
+    return false;
+}
+
+/* The mount's place at the node. NULL: *ret_error. */
+static struct owner *own(struct node *n, const struct mount *m,
+                         const char *pattern, struct config_error *ret_error)
+{
+    struct owner **place = &n->owners;
+
+    for (; *place != NULL; place = &(*place)->next) {
+        struct owner *o = *place;
+        if (o->mount == m)
+            return o;
+        if (o->mount->door->claims == NULL && m->door->claims == NULL) {
+            refuse_shared(o->mount, m, pattern, ret_error);
+            return NULL;
+        }
+    }
+    *place = calloc(1, sizeof(**place));
+    if (*place == NULL) {
+        no_memory(ret_error);
+        return NULL;
+    }
+    (*place)->mount = m;
+    return *place;
+}
+
+static bool add_leaf(struct owner *o, const struct route *route,
+                     struct config_error *ret_error)
+{
+    struct leaf **place = &o->leaves;
+
+    if ((o->methods & (unsigned)route->method) != 0) {
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "door %s has two routes for %s %s", o->mount->door->name,
+                 http_method_name(route->method), route->pattern);
+        return false;
+    }
+    while (*place != NULL)
+        place = &(*place)->next;
+    *place = calloc(1, sizeof(**place));
+    if (*place == NULL)
+        return no_memory(ret_error);
+    (*place)->route = route;
+    o->methods |= (unsigned)route->method;
+    return true;
+}
+
+static bool add_route(struct router *r, const struct mount *m,
+                      const struct route *route,
+                      struct config_error *ret_error)
+{
+    size_t arguments = 0;
+    struct node *n = grow(r->root, m->prefix, &arguments);
+
+    if (n != NULL)
+        n = grow(n, route->pattern, &arguments);
+    if (n == NULL)
+        return no_memory(ret_error);
+    if (arguments > r->arguments_max)
+        r->arguments_max = arguments;
+    struct owner *o = own(n, m, route->pattern, ret_error);
+    return o != NULL && add_leaf(o, route, ret_error);
+}
+
+/* ---- first segments ------------------------------------------------------ */
+
+static bool reserves(const struct mount *m, struct slice segment)
+{
+    for (const char *const *name = m->door->reserved;
+         name != NULL && *name != NULL; name++)
+        if (slice_eq(slice_str(*name), segment))
+            return true;
+    return false;
+}
+
+static struct slice first_segment(const char *pattern)
+{
+    struct slice path = slice_str(pattern), segment;
+
+    url_next_segment(&path, &segment);
+    return url_next_segment(&path, &segment) ? segment : slice_str("");
+}
+
+static bool check_reserved(const struct mount *m,
+                           struct config_error *ret_error)
+{
+    for (size_t i = 0; i < m->door->route_count; i++) {
+        const char *pattern = m->door->routes[i].pattern;
+        const struct slice first = first_segment(pattern);
+        if (first.len == 0 || is_argument(first) ||
+            slice_eq(first, slice_str("*")) || reserves(m, first))
+            continue;
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "door %s: %s begins with text that is missing in its table "
+                 "of reserved segments",
+                 m->door->name, pattern);
+        return false;
+    }
+    return true;
+}
+
+static bool check_shared_segments(const struct mount *a, const struct mount *b,
+                                  struct config_error *ret_error)
+{
+    const char *const *name = a->door->reserved;
+
+    if (a->door->claims != NULL || b->door->claims != NULL || name == NULL ||
+        strcmp(a->prefix, b->prefix) != 0)
+        return true;
+    for (; *name != NULL; name++)
+        if (reserves(b, slice_str(*name))) {
+            snprintf(ret_error->text, sizeof(ret_error->text),
+                     "doors %s and %s both reserve paths below %s/%s: set "
+                     "door:%s.prefix or door:%s.enabled = no",
+                     a->door->name, b->door->name, a->prefix, *name,
+                     b->door->name, b->door->name);
+            return false;
+        }
+    return true;
+}
+
+static bool compile(struct router *r, struct config_error *ret_error)
+{
+    for (size_t i = 0; i < r->mount_count; i++) {
+        const struct mount *m = &r->mounts[i];
+        r->has_claims |= m->door->claims != NULL;
+        if (!check_reserved(m, ret_error))
+            return false;
+        for (size_t k = 0; k < i; k++)
+            if (!check_shared_segments(&r->mounts[k], m, ret_error))
+                return false;
+        for (size_t k = 0; k < m->door->route_count; k++)
+            if (!add_route(r, m, &m->door->routes[k], ret_error))
+                return false;
+    }
+    return true;
+}
+
+struct router *router_new(struct front *front, const struct mount *mounts,
+                          size_t count, struct config_error *ret_error)
+{
+    struct router *r = calloc(1, sizeof(*r));
+
+    if (r == NULL || (r->root = calloc(1, sizeof(*r->root))) == NULL) {
+        no_memory(ret_error);
+        free(r);
+        return NULL;
+    }
+    r->front = front;
+    r->mounts = mounts;
+    r->mount_count = count;
+    if (compile(r, ret_error))
+        return r;
+    router_free(r);
+    return NULL;
+}
+
+static void free_node(struct node *n)
+{
+    if (n == NULL)
+        return;
+    for (struct owner *o = n->owners, *next; o != NULL; o = next) {
+        next = o->next;
+        for (struct leaf *l = o->leaves, *after; l != NULL; l = after) {
+            after = l->next;
+            free(l);
+        }
+        free(o);
+    }
+    for (struct node *t = n->texts, *next; t != NULL; t = next) {
+        next = t->next;
+        free_node(t);
+    }
+    free_node(n->argument);
+    free_node(n->rest);
+    free(n);
+}
+
+void router_free(struct router *r)
+{
+    if (r == NULL)
+        return;
+    free_node(r->root);
+    free(r);
 }
 
 /* ---- matching ------------------------------------------------------------ */
 
-static bool pattern_matches(const char *pattern, const struct slice *segments,
-                            size_t count, struct slice *ret_arguments)
+/* How good an owner is; the first of equals is taken. */
+enum fit {
+    FIT_NONE,
+    FIT_UNCLAIMED, /* it has the path, and says that the request is not its own;
+                      nobody else wants it */
+    FIT_OPEN,      /* it takes what nobody claims */
+    FIT_CLAIMED
+};
+
+struct search {
+    const struct router *router;
+    const struct http_request *q;
+    struct slice *arguments; /* of the branch that is walked */
+    size_t argument_count;
+    enum fit fit;
+    const struct owner *found;
+    struct slice *found_arguments;
+    size_t found_count;
+};
+
+static void consider(struct search *s, const struct owner *o)
 {
-    size_t argument = 0, at = 0;
-
-    while (*pattern == '/' && at < count) {
-        const size_t len = strcspn(++pattern, "/");
-        if (len == 2 && memcmp(pattern, "{}", 2) == 0)
-            ret_arguments[argument++] = segments[at];
-        else if (!slice_eq(slice_of(pattern, len), segments[at]))
-            return false;
-        pattern += len;
-        at++;
-    }
-    return *pattern == '\0' && at == count;
-}
-
-/* Methods some route with this path has, for Allow. */
-static unsigned methods_of(const struct slice *segments, size_t count)
-{
-    struct slice ignored[ROUTE_ARGUMENTS_MAX];
-    unsigned methods = 0;
-
-    for (size_t i = 0; i < ROUTE_COUNT; i++)
-        if (pattern_matches(routes[i].pattern, segments, count, ignored))
-            methods |= (unsigned)routes[i].method;
-    if ((methods & HTTP_GET) != 0)
-        methods |= HTTP_HEAD;
-    return methods;
-}
-
-static void find_route(struct call *c)
-{
-    const struct slice *segments;
-    size_t count;
-    enum http_method method = http_method(c->q);
-
-    if (!http_segments(c->q, &segments, &count))
-        return;
-    if (method == HTTP_HEAD)
-        method = HTTP_GET;
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (!pattern_matches(routes[i].pattern, segments, count, c->arguments))
+    for (; o != NULL; o = o->next) {
+        bool (*claims)(const struct http_request *q) = o->mount->door->claims;
+        const enum fit fit = claims == NULL ? FIT_OPEN
+                             : claims(s->q) ? FIT_CLAIMED
+                                            : FIT_UNCLAIMED;
+        if (fit <= s->fit)
             continue;
-        c->is_counted = routes[i].is_counted;
-        c->is_local_only = routes[i].is_local_only;
-        if (routes[i].method == method) {
-            c->route = &routes[i];
-            return;
-        }
+        s->fit = fit;
+        s->found = o;
+        s->found_count = s->argument_count;
+        if (s->argument_count > 0)
+            memcpy(s->found_arguments, s->arguments,
+                   s->argument_count * sizeof(*s->arguments));
     }
 }
+
+/* Nothing better can follow. */
+static bool is_settled(const struct search *s)
+{
+    return s->fit == FIT_CLAIMED ||
+           (s->fit == FIT_OPEN && !s->router->has_claims);
+}
+
+/* `segments` are what is left of the path, decoded; `path` the same as sent. */
+static void walk(struct search *s, const struct node *n, struct slice segments,
+                 struct slice path)
+{
+    const struct slice left = path;
+    struct slice segment, sent;
+
+    if (!http_next_segment(&segments, &segment)) {
+        consider(s, n->owners);
+        return;
+    }
+    url_next_segment(&path, &sent);
+    for (const struct node *t = n->texts; t != NULL; t = t->next)
+        if (slice_eq(t->text, segment)) {
+            walk(s, t, segments, path);
+            break;
+        }
+    if (n->argument != NULL && !is_settled(s)) {
+        s->arguments[s->argument_count++] = segment;
+        walk(s, n->argument, segments, path);
+        s->argument_count--;
+    }
+    if (n->rest != NULL && !is_settled(s)) {
+        s->arguments[s->argument_count++] = left;
+        consider(s, n->rest->owners);
+        s->argument_count--;
+    }
+}
+
+/* `arguments` has room for the router's most, twice. NULL: no door has the
+ * path. */
+static const struct owner *find_owner(const struct router *r,
+                                      const struct http_request *q,
+                                      struct slice *arguments,
+                                      size_t *ret_count)
+{
+    struct search s = {.router = r,
+                       .q = q,
+                       .arguments = arguments + r->arguments_max,
+                       .found_arguments = arguments};
+    struct slice segments, path = http_path(q), before;
+
+    if (!http_segments(q, &segments) || segments.len == 0)
+        return NULL;
+    url_next_segment(&path, &before); /* nothing, before the first slash */
+    walk(&s, r->root, segments, path);
+    *ret_count = s.found_count;
+    return s.found;
+}
+
+static const struct route *route_for(const struct owner *o,
+                                     enum http_method method)
+{
+    const struct route *get = NULL;
+
+    for (const struct leaf *l = o->leaves; l != NULL; l = l->next) {
+        if (l->route->method == method)
+            return l->route;
+        if (l->route->method == HTTP_GET && method == HTTP_HEAD)
+            get = l->route;
+    }
+    return get;
+}
+
+/* Does the path begin with the door's prefix? Behind it *segments go on. */
+static bool is_below(const struct mount *m, struct slice *segments)
+{
+    struct slice prefix = slice_str(m->prefix), wanted, segment;
+
+    url_next_segment(&prefix, &wanted);
+    while (url_next_segment(&prefix, &wanted))
+        if (!http_next_segment(segments, &segment) ||
+            !slice_eq(segment, wanted))
+            return false;
+    return true;
+}
+
+/* Who answers for a path that no door has: whose prefix or reserved first segment
+ * it begins with, else the first. */
+static const struct mount *mount_of_stray(const struct router *r,
+                                          const struct http_request *q)
+{
+    for (size_t i = 0; i < r->mount_count; i++) {
+        const struct mount *m = &r->mounts[i];
+        struct slice segments, first;
+        if (!http_segments(q, &segments) || !is_below(m, &segments))
+            continue;
+        if (m->prefix[0] != '\0' ||
+            (http_next_segment(&segments, &first) && reserves(m, first)))
+            return m;
+    }
+    return &r->mounts[0];
+}
+
+static void settle_route(struct call *c, const struct owner *o)
+{
+    c->mount = o->mount;
+    c->methods = o->methods;
+    if ((c->methods & HTTP_GET) != 0)
+        c->methods |= HTTP_HEAD;
+    c->route = route_for(o, http_method(c->q));
+    c->flags = c->route != NULL ? c->route->flags : o->leaves->route->flags;
+}
+
+/* ---- the server's handler ------------------------------------------------ */
 
 static size_t begin(void *arg, struct http_request *q)
 {
-    struct call *c = calloc(1, sizeof(*c));
+    const struct router *r = arg;
+    struct call *c =
+        calloc(1, sizeof(*c) + 2 * r->arguments_max * sizeof(struct slice));
 
     *http_state(q) = c;
     if (c == NULL)
         return 0;
-    c->front = arg;
+    c->front = r->front;
     c->q = q;
     c->remaining = UINT64_MAX;
-    find_route(c);
+    c->arguments = (struct slice *)(c + 1);
+    const struct owner *o = find_owner(r, q, c->arguments, &c->argument_count);
+    if (o != NULL)
+        settle_route(c, o);
+    else
+        c->mount = mount_of_stray(r, q);
+    c->state = c->mount->state;
     return c->route != NULL && c->route->body_max != NULL
                ? c->route->body_max(c)
                : 0;
 }
 
-static void put_methods(char *out, size_t size, unsigned methods)
-{
-    snprintf(out, size, "%s%s%sOPTIONS",
-             (methods & HTTP_GET) != 0 ? "GET, " : "",
-             (methods & HTTP_HEAD) != 0 ? "HEAD, " : "",
-             (methods & HTTP_POST) != 0 ? "POST, " : "");
-}
-
-/* What a token has left stands on refusals too; which count depends on what
- * the path's methods do. */
-static void learn_remaining(struct call *c, struct access *ret_access)
-{
-    struct store_reader *r = store_reader_acquire(c->front->store);
-
-    if (r == NULL)
-        return;
-    if (store_reader_begin(r) == STORE_OK) {
-        access_look_up(c, r, ret_access);
-        store_reader_end(r);
-    }
-    store_reader_release(r);
-    if (ret_access->state == ACCESS_GRANTED && ret_access->plan != NULL)
-        access_writes_left(c, ret_access);
-}
-
-/* What browsers ask for beyond the four is granted where we know it: a page
- * that compresses its bodies. */
-static void put_allowed_headers(struct call *c)
-{
-    static const char name[] = "content-encoding";
-    struct slice asked;
-    bool encodes = false;
-
-    if (http_header(c->q, "Access-Control-Request-Headers", &asked))
-        for (size_t i = 0; i + sizeof(name) - 1 <= asked.len && !encodes; i++)
-            encodes = strncasecmp((const char *)asked.data + i, name,
-                                  sizeof(name) - 1) == 0;
-    http_add_header(c->q, "Access-Control-Allow-Headers",
-                    encodes ? "Content-Type, Last-Event-ID, Idempotency-Key, "
-                              "If-None-Match, Content-Encoding"
-                            : "Content-Type, Last-Event-ID, Idempotency-Key, "
-                              "If-None-Match");
-}
-
-/* Why there is no such path, where people come across it every day. */
-static const char *path_hint(const struct slice *segments, size_t count)
-{
-    if (count > 3 && slice_eq(segments[1], slice_str("chat")))
-        return "a / within a thing's name is written %2F, as in "
-               "/{token}/chat/kitchen%2Ftemp/latest";
-    if (count > 1 && segments[count - 1].len == 0)
-        return "leave out the / at the end";
-    return "see / for what there is";
-}
-
 static enum http_next no_route(struct call *c)
 {
-    const struct slice *segments;
-    size_t count;
-    struct access access = {.state = ACCESS_GRANTED};
-    char allow[64];
-
-    if (!http_segments(c->q, &segments, &count))
-        return answer_error(c, 400,
-                            "path: each %% needs two hexadecimal "
-                            "digits, and %%00 is not allowed");
-    const unsigned methods = methods_of(segments, count);
-    if (c->is_counted)
-        learn_remaining(c, &access);
-    if (access.state == ACCESS_FOREIGN && foreign_refused(c))
-        return HTTP_ANSWERED;
-    if (http_method(c->q) == HTTP_OPTIONS) {
-        http_add_header(c->q, "Access-Control-Allow-Methods",
-                        "GET, HEAD, POST, OPTIONS");
-        put_allowed_headers(c);
-        http_add_header(c->q, "Access-Control-Max-Age", "86400");
-        return answer(c, 204, NULL, NULL);
-    }
-    if (methods == 0)
-        return answer_error(c, 404, "no such path: %s",
-                            path_hint(segments, count));
-    put_methods(allow, sizeof(allow), methods);
-    http_add_header(c->q, "Allow", allow);
-    return answer_error(c, 405, "method not allowed here; allowed: %s", allow);
+    if (http_method(c->q) == HTTP_OPTIONS)
+        return answer_preflight(c);
+    if (c->methods != 0)
+        return answer_wrong_method(c);
+    if (c->mount->door->no_path == NULL)
+        return answer_error(c, 404, "no such path");
+    c->mount->door->no_path(c);
+    return HTTP_ANSWERED;
 }
 
 static enum http_next handle(void *arg, struct http_request *q)
 {
     struct call *c = *http_state(q);
+    struct slice segments;
 
     (void)arg;
     if (c == NULL)
         return HTTP_ANSWERED; /* out of memory: nothing set, closed */
-    if (c->is_local_only && foreign_refused(c))
+    if (!http_segments(q, &segments))
+        return answer_error(c, 400,
+                            "path: each %% needs two hexadecimal "
+                            "digits, and %%00 is not allowed");
+    if (c->mount->door->authenticate != NULL &&
+        !c->mount->door->authenticate(c))
         return HTTP_ANSWERED;
     return c->route == NULL ? no_route(c) : c->route->handle(c);
 }
@@ -289,16 +517,31 @@ static void end(void *arg, struct http_request *q)
     free(c);
 }
 
-/* Monitors must see a server that is full, and why. */
-static bool is_vital(const struct http_request *q)
+/* Asked only where places are short. */
+static bool is_vital(void *arg, const struct http_request *q)
 {
-    return slice_eq(http_path(q), slice_str("/health"));
+    const struct router *r = arg;
+    struct slice *arguments =
+        calloc(2 * r->arguments_max + 1, sizeof(*arguments));
+    size_t count;
+
+    if (arguments == NULL)
+        return false;
+    const struct owner *o = find_owner(r, q, arguments, &count);
+    free(arguments);
+    return o != NULL && (o->leaves->route->flags & ROUTE_VITAL) != 0;
 }
 
-const struct http_handler router = {
-    .common_headers = cors_headers,
-    .is_vital = is_vital,
-    .begin = begin,
-    .handle = handle,
-    .end = end,
-};
+struct http_handler router_handler(struct router *r)
+{
+    const struct cors *cors = r->mounts[0].door->cors;
+
+    return (struct http_handler){
+        .arg = r,
+        .common_headers = cors != NULL ? cors->headers : NULL,
+        .is_vital = is_vital,
+        .begin = begin,
+        .handle = handle,
+        .end = end,
+    };
+}

@@ -3,7 +3,7 @@
 #ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_BODY_H
 #define CONFAB_BRIDGE_DOORS_THINGSCHAT_BODY_H
 
-#include "bridge/front.h"
+#include "bridge/doors/front.h"
 
 struct body {
     struct buffer inflated, converted; /* what the payload may lie in */

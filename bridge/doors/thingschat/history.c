@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/doors/thingschat/doors.h"
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/rows.h"
+#include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/http/accept.h"
 
 #define LIMIT_DEFAULT 50

@@ -3,7 +3,7 @@
  * so a strict policy fits. */
 #include <string.h>
 
-#include "bridge/doors/thingschat/doors.h"
+#include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/web/pages.h"
 
 static const char policy[] =
@@ -11,22 +11,54 @@ static const char policy[] =
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
 
-/* Copies the page, each `{{name}}` replaced. */
+static void put_mqtt_port(struct buffer *b, const struct call *c)
+{
+    buffer_put_u64(b, c->front->mqtt_port);
+}
+
+/* From the page's folder to that of the server's own paths. A proxy may have put
+ * it anywhere, so the way there is relative. */
+static void put_root(struct buffer *b, const struct call *c)
+{
+    for (const char *p = c->mount->prefix; *p != '\0'; p++)
+        if (*p == '/')
+            buffer_put_str(b, "../");
+}
+
+static const struct {
+    const char *name;
+    void (*put)(struct buffer *b, const struct call *c);
+} marks[] = {{"{{mqtt_port}}", put_mqtt_port}, {"{{root}}", put_root}};
+
+/* Replaces the mark at the beginning of a text; 0: there is none, else its
+ * length. */
+static size_t put_mark(struct buffer *b, const struct call *c,
+                       struct slice text)
+{
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        const size_t len = strlen(marks[i].name);
+        if (text.len < len || memcmp(text.data, marks[i].name, len) != 0)
+            continue;
+        marks[i].put(b, c);
+        return len;
+    }
+    return 0;
+}
+
 static void put_page(struct buffer *b, const struct call *c)
 {
-    static const char mark[] = "{{mqtt_port}}";
     const char *p = (const char *)home_html;
     const char *end = p + home_html_len;
 
     while (p < end) {
-        const char *at = memmem(p, (size_t)(end - p), mark, sizeof(mark) - 1);
-        if (at == NULL) {
-            buffer_put(b, p, (size_t)(end - p));
-            return;
-        }
+        const char *at = memmem(p, (size_t)(end - p), "{{", 2);
+        if (at == NULL)
+            at = end;
         buffer_put(b, p, (size_t)(at - p));
-        buffer_put_u64(b, c->front->mqtt_port);
-        p = at + sizeof(mark) - 1;
+        const size_t len = put_mark(b, c, slice_of(at, (size_t)(end - at)));
+        if (len == 0 && at < end)
+            buffer_put_char(b, *at);
+        p = at + (len > 0 ? len : 1);
     }
 }
 

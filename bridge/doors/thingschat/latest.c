@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge/doors/thingschat/doors.h"
 #include "bridge/doors/thingschat/msgpack_json.h"
 #include "bridge/doors/thingschat/reading.h"
+#include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/http/accept.h"
 #include "store/message_json.h"
 

@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include "base/filter_shape.h"
-#include "bridge/doors/thingschat/doors.h"
+#include "bridge/doors/public_cors.h"
 #include "bridge/doors/thingschat/reading.h"
+#include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/http/accept.h"
 #include "bridge/http/reads.h"
 #include "bridge/http/url.h"
@@ -112,8 +113,8 @@ static void put_response_head(struct buffer *b, const struct call *c)
     put_header(b, "Content-Type", "text/event-stream");
     for (size_t i = 0; stream_headers[i] != NULL; i += 2)
         put_header(b, stream_headers[i], stream_headers[i + 1]);
-    for (size_t i = 0; cors_headers[i] != NULL; i += 2)
-        put_header(b, cors_headers[i], cors_headers[i + 1]);
+    for (size_t i = 0; public_cors.headers[i] != NULL; i += 2)
+        put_header(b, public_cors.headers[i], public_cors.headers[i + 1]);
     buffer_put_str(b, "X-RateLimit-Remaining: ");
     buffer_put_u64(b, shown_remaining(c->remaining));
     buffer_put_str(b, "\r\n");

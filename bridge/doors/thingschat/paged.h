@@ -4,7 +4,7 @@
 #ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_PAGED_H
 #define CONFAB_BRIDGE_DOORS_THINGSCHAT_PAGED_H
 
-#include "bridge/front.h"
+#include "bridge/doors/front.h"
 
 struct pages {
     /* Appends the next page, in a snapshot of its own. PAGES_MORE: call again. */

@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/json_write.h"
 #include "bridge/doors/thingschat/body.h"
-#include "bridge/doors/thingschat/doors.h"
 #include "bridge/doors/thingschat/reading.h"
+#include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/http/reads.h"
 
 #define DEADLINE_US INT64_C(10000000)

@@ -2,7 +2,7 @@
 #ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_READING_H
 #define CONFAB_BRIDGE_DOORS_THINGSCHAT_READING_H
 
-#include "bridge/front.h"
+#include "bridge/doors/access.h"
 
 struct reading {
     struct store_reader *reader; /* inside a snapshot */

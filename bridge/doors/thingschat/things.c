@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/json_write.h"
-#include "bridge/doors/thingschat/doors.h"
 #include "bridge/doors/thingschat/paged.h"
 #include "bridge/doors/thingschat/reading.h"
+#include "bridge/doors/thingschat/thingschat.h"
 
 #define PAGE_ROWS 512
 

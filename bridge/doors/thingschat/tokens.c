@@ -7,7 +7,7 @@
 #include "base/msgpack/map.h"
 #include "base/token.h"
 #include "base/vocabulary.h"
-#include "bridge/doors/thingschat/doors.h"
+#include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/http/creations.h"
 
 #define DEADLINE_US INT64_C(10000000)
@@ -44,6 +44,7 @@ static void on_answer(struct link_request *a)
 {
     struct creation *n = a->owner;
     struct call *c = n->call;
+    struct thingschat_state *state = c->state;
     struct buffer body = BUFFER_INIT;
 
     if (a->outcome == LINK_ANSWERED && a->status == 200) {
@@ -55,7 +56,7 @@ static void on_answer(struct link_request *a)
         http_add_header(c->q, "Cache-Control", "no-store");
         answer_json(c, 201, &body);
     } else {
-        creations_give_back(c->front->creations, http_client(c->q));
+        creations_give_back(state->creations, http_client(c->q));
         http_add_header(c->q, "Retry-After", "1");
         answer_error(c,
                      a->outcome == LINK_TIMEOUT ? 504
@@ -70,6 +71,7 @@ static void on_answer(struct link_request *a)
 
 enum http_next tokens_post(struct call *c)
 {
+    struct thingschat_state *state = c->state;
     uint32_t retry_s = 0;
 
     if (query_refused(c))
@@ -78,8 +80,8 @@ enum http_next tokens_post(struct call *c)
         return answer_error(c, 403,
                             "this server gives no tokens over HTTP: ask who "
                             "runs it (confab token create)");
-    if (!creations_take(c->front->creations, http_client(c->q),
-                        clock_mono_us(), &retry_s)) {
+    if (!creations_take(state->creations, http_client(c->q), clock_mono_us(),
+                        &retry_s)) {
         http_add_header_u64(c->q, "Retry-After", retry_s);
         return answer_error(c, 429,
                             "enough tokens created from this address: "

@@ -95,6 +95,14 @@ static void a_default_plan_that_was_set_is_for_all_tokens(void **state)
 static void sizes_and_times_may_have_a_unit(void **state)
 {
     static const char *const bad[] = {
+        "door:thingschat.prefix=iot",
+        "door:thingschat.prefix=/",
+        "door:thingschat.prefix=/iot/",
+        "door:thingschat.prefix=/a//b",
+        "door:thingschat.prefix=/a/..",
+        "door:thingschat.prefix=/a%20b",
+        "door:thingschat.enabled=on",
+        "door:nobody.enabled=no",
         "store.map_size=64g",
         "store.map_size=64 G",
         "store.map_size=G",
@@ -319,9 +327,27 @@ static void what_is_printed_reads_back_the_same(void **state)
     free(text);
 }
 
+static void a_door_has_a_section_of_its_own(void **state)
+{
+    char *const environment[] = {"CONFAB_DOOR_THINGSCHAT_PREFIX=/api/v1.0",
+                                 NULL};
+
+    (void)state;
+    assert_int_equal(config.door_thingschat.enabled, DOOR_ENABLED);
+    assert_string_equal(config.door_thingschat.prefix, "");
+    assert_true(read_text("[door:thingschat]\nenabled = no\nprefix = /iot\n"));
+    assert_int_equal(config.door_thingschat.enabled, DOOR_DISABLED);
+    assert_string_equal(config.door_thingschat.prefix, "/iot");
+    assert_true(config_read_environment(&config, environment, &error));
+    assert_string_equal(config.door_thingschat.prefix, "/api/v1.0");
+    assert_true(config_set(&config, "door:thingschat.prefix=", &error));
+    assert_string_equal(config.door_thingschat.prefix, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_door_has_a_section_of_its_own, fresh),
         cmocka_unit_test_setup(the_defaults_are_the_documented_ones, fresh),
         cmocka_unit_test_setup(
             operators_make_home_tokens_and_the_public_free_ones, fresh),

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/net/handover.h"
 #include "base/net/upgrade.h"
-#include "bridge/doors/thingschat/doors.h"
+#include "bridge/doors/server/server.h"
 
 /* The second is what Paho's older clients ask for. */
 static const char *const protocols[] = {"mqtt", "mqttv3.1"};

@@ -1,7 +1,7 @@
 /* The state behind GET /health: one ping under way at a time, its result kept
  * for a second. Any thread. */
-#ifndef CONFAB_BRIDGE_HEALTH_H
-#define CONFAB_BRIDGE_HEALTH_H
+#ifndef CONFAB_BRIDGE_DOORS_SERVER_HEALTH_H
+#define CONFAB_BRIDGE_DOORS_SERVER_HEALTH_H
 
 struct health;
 struct front;

@@ -1,6 +1,6 @@
-/* Who may use a token's endpoints, and what is left of its limits. */
+#include "bridge/doors/access.h"
+
 #include "base/clock.h"
-#include "bridge/front.h"
 #include "bridge/http/locality.h"
 #include "bridge/http/reads.h"
 #include "store/write/limits.h"
@@ -60,8 +60,7 @@ bool foreign_refused(struct call *c)
 
     if (why == NULL)
         return false;
-    c->hides_cors = true;
-    c->is_counted = false;
+    c->hides_headers = true;
     answer_error(
         c, 403,
         "this request is not local (%s), and this server is open to "

@@ -2,7 +2,7 @@
  * row into `meta` and commits. However often it is asked, one ping is under way
  * at a time and its result serves for a second; whoever asks meanwhile waits
  * for that one. */
-#include "bridge/health.h"
+#include "bridge/doors/server/health.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "base/json_write.h"
 #include "base/version.h"
 #include "base/vocabulary.h"
-#include "bridge/doors/thingschat/doors.h"
+#include "bridge/doors/server/server.h"
 
 #define KEPT_US INT64_C(1000000)
 #define DEADLINE_US INT64_C(3000000)
@@ -129,7 +129,7 @@ static void ask(struct health *h)
 
 enum http_next health_get(struct call *c)
 {
-    struct health *h = c->front->health;
+    struct health *h = c->state;
     struct waiter *w = calloc(1, sizeof(*w));
 
     if (w == NULL)

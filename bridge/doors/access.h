@@ -1,0 +1,34 @@
+/* Who may use the endpoints of a token that stands in the path, and what is left
+ * of its limits. HTTP threads. */
+#ifndef CONFAB_BRIDGE_DOORS_ACCESS_H
+#define CONFAB_BRIDGE_DOORS_ACCESS_H
+
+#include "bridge/doors/front.h"
+
+/* What may be done under c->arguments[0], looked up in the store. */
+struct access {
+    const struct plan *plan; /* the token's, or `local` for a name not yet seen
+                                in open mode; never NULL on ACCESS_GRANTED */
+    struct usage_row usage;  /* zeros when there is none */
+    enum {
+        ACCESS_GRANTED,
+        ACCESS_MALFORMED,
+        ACCESS_UNKNOWN,
+        ACCESS_FOREIGN, /* a name that only open mode admits, and the request
+                           is not local (locality.h) */
+        ACCESS_BROKEN
+    } state;
+};
+/* A token that was created on purpose is a secret, and valid wherever a request
+ * comes from. */
+void access_look_up(const struct call *c, struct store_reader *r,
+                    struct access *ret_access);
+/* Answers 400, 401, 403 or 503 unless granted. */
+bool access_refused(struct call *c, const struct access *a);
+/* In open mode: answers 403 to a request that is not local, without the headers
+ * that would let a page read it. false: it is local, or the mode is not open. */
+bool foreign_refused(struct call *c);
+/* Sets c->remaining to the writes left. */
+void access_writes_left(struct call *c, const struct access *a);
+
+#endif

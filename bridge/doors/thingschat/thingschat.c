@@ -1,0 +1,139 @@
+/* The door's table: all there is to say about its paths, and what every answer
+ * has in common. */
+#include "bridge/doors/thingschat/thingschat.h"
+
+#include <stdlib.h>
+
+#include "bridge/doors/access.h"
+#include "bridge/doors/public_cors.h"
+#include "bridge/http/creations.h"
+#include "bridge/http/url.h"
+
+/* The first argument is a token whose limits apply: answers say what is left. */
+#define COUNTED ROUTE_OWN
+
+/* EventSource cannot send headers of its own, so libraries in its place put the
+ * last event's id into the query, each under a name of its own (Yaffle's and
+ * other polyfills, Mercure). */
+#define CURSOR                                                                \
+    "last_event_id|lastEventId|lastEventID|Last-Event-ID|Last-Event-Id"
+
+static const struct route routes[] = {
+    {"/", HTTP_GET, ROUTE_LOCAL_ONLY, NULL, home_page, NULL},
+    {"/favicon.ico", HTTP_GET, 0, NULL, home_icon, NULL},
+    {"/docs/http.md", HTTP_GET, 0, NULL, home_http_document, NULL},
+    {"/docs/mqtt.md", HTTP_GET, 0, NULL, home_mqtt_document, NULL},
+    {"/tokens", HTTP_POST, ROUTE_LOCAL_ONLY, "", tokens_post, NULL},
+    {"/{token}/chat/{thing}", HTTP_POST, COUNTED, "retain", chat_post,
+     chat_body_max},
+    {"/{token}/chat/{thing}/latest", HTTP_GET, COUNTED, "format", chat_latest,
+     NULL},
+    {"/{token}/chat/{thing}/history", HTTP_GET, COUNTED,
+     "limit before after since until order format", chat_history, NULL},
+    {"/{token}/chat/{thing}/listen", HTTP_GET, COUNTED, CURSOR, chat_listen,
+     NULL},
+    {"/{token}/listen", HTTP_GET, COUNTED, "things " CURSOR, chat_listen_many,
+     NULL},
+    {"/{token}/things", HTTP_GET, COUNTED, "detail", chat_things, NULL},
+};
+
+static const char *const reserved[] = {"favicon.ico", "docs", "tokens", NULL};
+
+/* ---- what answers have in common ----------------------------------------- */
+
+static void put_remaining(struct call *c)
+{
+    if ((c->flags & COUNTED) != 0)
+        http_add_header_u64(c->q, "X-RateLimit-Remaining",
+                            shown_remaining(c->remaining));
+}
+
+/* What a token has left stands on refusals too; which count depends on what
+ * the path's methods do. */
+static void learn_remaining(struct call *c, struct access *ret_access)
+{
+    struct store_reader *r = store_reader_acquire(c->front->store);
+
+    if (r == NULL)
+        return;
+    if (store_reader_begin(r) == STORE_OK) {
+        access_look_up(c, r, ret_access);
+        store_reader_end(r);
+    }
+    store_reader_release(r);
+    if (ret_access->state == ACCESS_GRANTED && ret_access->plan != NULL)
+        access_writes_left(c, ret_access);
+}
+
+/* Who has a route is looked up by its handler, in the snapshot that it reads. */
+static bool authenticate(struct call *c)
+{
+    struct access access = {.state = ACCESS_GRANTED};
+
+    if ((c->flags & ROUTE_LOCAL_ONLY) != 0 && foreign_refused(c))
+        return false;
+    if (c->route != NULL || (c->flags & COUNTED) == 0)
+        return true;
+    learn_remaining(c, &access);
+    return access.state != ACCESS_FOREIGN || !foreign_refused(c);
+}
+
+/* Why there is no such path, where people come across it every day. */
+static const char *path_hint(const struct call *c)
+{
+    struct slice segments, segment = {0};
+    size_t count = 0;
+    bool is_chat = false;
+
+    for (http_segments(c->q, &segments);
+         http_next_segment(&segments, &segment); count++)
+        is_chat |= count == 1 && slice_eq(segment, slice_str("chat"));
+    if (count > 3 && is_chat)
+        return "a / within a thing's name is written %2F, as in "
+               "/{token}/chat/kitchen%2Ftemp/latest";
+    if (count > 1 && segment.len == 0)
+        return "leave out the / at the end";
+    return "see / for what there is";
+}
+
+static void no_path(struct call *c)
+{
+    answer_error(c, 404, "no such path: %s", path_hint(c));
+}
+
+/* ---- the door ------------------------------------------------------------ */
+
+static bool start(struct front *front, void **ret_state)
+{
+    struct thingschat_state *s = calloc(1, sizeof(*s));
+
+    *ret_state = s;
+    if (s == NULL)
+        return false;
+    s->creations = creations_new(front->config->tokens_create_per_hour);
+    return s->creations != NULL;
+}
+
+static void stop(void *state)
+{
+    struct thingschat_state *s = state;
+
+    if (s == NULL)
+        return;
+    creations_free(s->creations);
+    free(s);
+}
+
+const struct door thingschat = {
+    .name = "thingschat",
+    .routes = routes,
+    .route_count = sizeof(routes) / sizeof(routes[0]),
+    .reserved = reserved,
+    .cors = &public_cors,
+    .start = start,
+    .stop = stop,
+    .authenticate = authenticate,
+    .headers = put_remaining,
+    .error = answer_plain_error,
+    .no_path = no_path,
+};

@@ -1,0 +1,101 @@
+/* Who is let in: a place of limits.connections, not too many of one address, or
+ * one of the few places kept for vital requests. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bridge/http/http_private.h"
+
+static const struct http_refusal too_many_of_address = {
+    429, "too many connections from your address (limits.connections_per_"
+         "address): close some, or retry later"};
+static const struct http_refusal too_many = {
+    503, "too many connections (limits.connections): retry later"};
+
+/* NULL: it is let in. */
+static const struct http_refusal *let_in(struct http_connection *c)
+{
+    struct http_server *s = c->thread->server;
+
+    c->has_address =
+        client_addresses_take(s->addresses, &c->address,
+                              client_address_most(&c->address, s->per_address,
+                                                  s->budget->limit));
+    if (!c->has_address)
+        return &too_many_of_address;
+    c->has_place = connection_budget_take(s->budget);
+    return c->has_place ? NULL : &too_many;
+}
+
+/* ---- the reserve --------------------------------------------------------- */
+
+/* It has its answer, and may take a little longer to read it where there is
+ * room. */
+static struct http_connection *answered_in_reserve(struct http_thread *t)
+{
+    struct http_connection *c;
+
+    TAILQ_FOREACH (c, &t->lists[PHASE_LINGERING], in_list)
+        if (c->refusal != NULL)
+            return c;
+    return NULL;
+}
+
+/* Ends the one that waited longest. false: none waits. */
+static bool clear_reserve(struct http_thread *t)
+{
+    struct http_connection *c = answered_in_reserve(t);
+
+    if (c == NULL)
+        c = TAILQ_FIRST(&t->lists[LIST_RESERVE]);
+    if (c == NULL)
+        return false;
+    http_connection_close(c, false);
+    return true;
+}
+
+/* false: the reserve is full of requests under way. */
+static bool enter_reserve(struct http_thread *t)
+{
+    if (t->reserve_used >= HTTP_RESERVE && !clear_reserve(t))
+        return false;
+    t->reserve_used++;
+    return true;
+}
+
+/* ---- the beginning ------------------------------------------------------- */
+
+static bool let_in_or_reserve(struct http_connection *c)
+{
+    c->refusal = let_in(c);
+    if (c->refusal == NULL || enter_reserve(c->thread))
+        return true;
+    if (c->has_address)
+        client_addresses_give(c->thread->server->addresses, &c->address);
+    return false;
+}
+
+void http_admit(struct http_thread *t, int fd,
+                const struct sockaddr_storage *peer)
+{
+    struct http_connection *c = calloc(1, sizeof(*c));
+    const int on = 1;
+
+    if (c == NULL) {
+        close(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    c->thread = t;
+    c->fd = fd;
+    c->peer = *peer;
+    c->address = client_address_of((const struct sockaddr *)peer);
+    if (let_in_or_reserve(c)) {
+        http_connection_begin(c);
+        return;
+    }
+    close(fd);
+    free(c);
+}

@@ -1,0 +1,60 @@
+#include "bridge/usage_report.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/msgpack/map.h"
+#include "base/vocabulary.h"
+#include "bridge/http/reads.h"
+#include "bridge/link/link.h"
+
+#define REPORTS_PER_TURN 256
+#define REPORT_DEADLINE_US INT64_C(5000000)
+
+struct report {
+    struct link_request request;
+    struct buffer body;
+};
+
+static void report_done(struct link_request *q)
+{
+    struct report *r = q->owner;
+
+    free(q->result);
+    buffer_release(&r->body);
+    free(r);
+}
+
+static struct report *report_new(const struct reads_change *change)
+{
+    struct report *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return NULL;
+    struct map_writer m = map_begin(&r->body);
+    map_str(&m, "token", slice_of(change->token, change->token_len));
+    map_int(&m, "start", change->start_us);
+    map_uint(&m, "reads", change->reads);
+    map_end(&m);
+    r->request = (struct link_request){
+        .topic = slice_str(COMMAND_PREFIX "usage"),
+        .payload = buffer_slice(&r->body),
+        .deadline_us = clock_mono_us() + REPORT_DEADLINE_US,
+        .done = report_done,
+        .owner = r,
+    };
+    return r;
+}
+
+void usage_report(struct reads *rs, struct link *link, int64_t now_us)
+{
+    struct reads_change changes[REPORTS_PER_TURN];
+    const size_t count = reads_changed(rs, changes, REPORTS_PER_TURN, now_us);
+
+    for (size_t i = 0; i < count; i++) {
+        struct report *r = report_new(&changes[i]);
+        /* what is lost here the next change tells again */
+        if (r != NULL && !link_publish(link, &r->request))
+            report_done(&r->request);
+    }
+}
