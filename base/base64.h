@@ -4,7 +4,7 @@
 
 #include "base/buffer.h"
 
-/* With padding, no quotes. */
+/* Appends base64 with padding, without quotes. */
 void buffer_put_base64(struct buffer *b, struct slice s);
 
 #endif

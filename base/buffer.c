@@ -61,7 +61,7 @@ void buffer_put_char(struct buffer *b, char c)
 
 void buffer_put_u64(struct buffer *b, uint64_t v)
 {
-    char digits[20]; /* 2^64 has 20 */
+    char digits[20]; /* UINT64_MAX has 20 */
     size_t at = sizeof(digits);
 
     do {

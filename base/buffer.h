@@ -1,8 +1,8 @@
-/* A growable run of bytes: the string builder.
+/* A growable byte buffer: the string builder.
  *
- * Every buffer_put* returns nothing: a failed allocation or a length above
- * `limit` sets `failed`, drops what follows, and is looked at once, at the end
- * (buffer_ok). Not thread safe. */
+ * The buffer_put* functions return nothing. A failed allocation, or a length
+ * above `limit`, sets `failed`, and all later puts are dropped. The caller
+ * checks once, at the end (buffer_ok()). Not thread safe. */
 #ifndef CONFAB_BASE_BUFFER_H
 #define CONFAB_BASE_BUFFER_H
 
@@ -17,16 +17,18 @@ struct buffer {
     char *data; /* owned; NULL until something was put */
     size_t len;
     size_t cap;
-    size_t limit; /* most bytes it may hold; 0: no bound of its own */
+    size_t limit; /* most bytes it may hold; 0: no limit */
     bool failed;
 };
 
 #define BUFFER_INIT ((struct buffer){0})
 
-void buffer_release(struct buffer *b); /* free; usable again afterwards */
-/* len = 0, failed = false; keeps memory */
+void buffer_release(
+    struct buffer *b); /* frees the memory; b can be used again */
+/* Sets len = 0 and failed = false; keeps the memory. */
 void buffer_clear(struct buffer *b);
-bool buffer_reserve(struct buffer *b, size_t more); /* room for `more` bytes */
+bool buffer_reserve(struct buffer *b,
+                    size_t more); /* makes room for `more` bytes */
 
 static inline void buffer_put(struct buffer *b, const void *data, size_t len)
 {
@@ -55,7 +57,8 @@ static inline struct slice buffer_slice(const struct buffer *b)
     return slice_of(b->data, b->len);
 }
 
-/* Hand the memory to the caller, who frees it with free(); b is empty after. */
+/* Passes the memory to the caller, who frees it with free(); b is empty
+ * then. */
 char *buffer_take(struct buffer *b, size_t *ret_len);
 
 #endif

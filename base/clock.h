@@ -1,5 +1,6 @@
-/* The two clocks. Code that can be tested takes the time as a parameter;
- * only loops and thread mains call these. Any thread, never blocks. */
+/* The two clocks. Testable code takes the time as a parameter; only event
+ * loops and the main functions of threads call these. Any thread; they never
+ * block. */
 #ifndef CONFAB_BASE_CLOCK_H
 #define CONFAB_BASE_CLOCK_H
 

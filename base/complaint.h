@@ -1,7 +1,8 @@
-/* A line of the log about what may happen thousands of times a second: written at
- * once, then once a minute at most, with how often it was since.
+/* Limits log lines about events that may happen thousands of times a second:
+ * the first is logged at once, then at most one a minute, with the number of
+ * events since.
  *
- * All zero to begin; one thread's. */
+ * A zeroed struct is ready for use. It belongs to one thread. */
 #ifndef CONFAB_BASE_COMPLAINT_H
 #define CONFAB_BASE_COMPLAINT_H
 
@@ -16,8 +17,8 @@ struct complaint {
     uint64_t times;
 };
 
-/* It happened once more, now (monotonic). true: write the line, about so many
- * times. */
+/* Counts an event at this time (monotonic). true: log a line now, which stands
+ * for *ret_times events. */
 static inline bool complaint_due(struct complaint *c, int64_t mono_us,
                                  uint64_t *ret_times)
 {

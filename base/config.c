@@ -22,7 +22,7 @@ struct key {
     size_t offset, size; /* of the field in struct config */
     const char *initial;
     uint64_t initial_number, min, max;
-    const char *unit; /* choices: the words, space between */
+    const char *unit; /* choices: the words, separated by spaces */
     const char *meaning;
 };
 
@@ -70,7 +70,7 @@ static bool parse_number(const char *text, uint64_t *ret)
     char *end;
 
     if (!isdigit((unsigned char)text[0]))
-        return false; /* strtoull would take a sign and spaces */
+        return false; /* strtoull() would accept a sign and spaces */
     errno = 0;
     *ret = strtoull(text, &end, 10);
     return errno == 0 && *end == '\0';
@@ -170,7 +170,7 @@ static uint64_t load_number(const void *field, size_t size)
     return small;
 }
 
-/* The host part, without brackets; false when the port is no port. */
+/* The host part, without brackets; false if the port is invalid. */
 static bool split_listen(const char *listen, char *host, size_t size)
 {
     const char *colon = strrchr(listen, ':');
@@ -298,8 +298,8 @@ static bool plan_name_valid(const char *name)
                         "0123456789_-") == len;
 }
 
-/* A plan that is named for the first time comes into being: no limits but
- * payload_max, which is bounded like free's unless the file says otherwise. */
+/* The first setting of a new plan creates it: without limits except
+ * payload_max, which is that of plan free unless set. */
 static struct plan *plan_for(struct config *c, const char *name,
                              const char *source,
                              struct config_error *ret_error)
@@ -334,7 +334,7 @@ static bool set_plan_key(struct config *c, const char *plan, const char *key,
     for (size_t i = 0; i < COUNT(plan_keys); i++) {
         if (strcmp(plan_keys[i].name, key) != 0)
             continue;
-        /* 2^53: what a JSON reader of ours can take */
+        /* 2^53: the largest integer that JSON readers represent exactly */
         if (!parse_quantity(value, plan_keys[i].unit, &number) ||
             number > (UINT64_C(1) << 53)) {
             snprintf(want, sizeof(want),
@@ -398,7 +398,7 @@ struct file_reading {
     struct config_error *error;
     FILE *file;
     int line;
-    bool refused; /* error says why; the first one is the one to show */
+    bool refused; /* error says why; only the first error is kept */
 };
 
 static const char *file_source(const struct file_reading *r, char *out,
@@ -408,10 +408,10 @@ static const char *file_source(const struct file_reading *r, char *out,
     return out;
 }
 
-/* inih's reader. Debian's inih does not pass line numbers to the handler, but
- * calls it right after it has read the line, so counting here is enough.
- * Leading blanks are dropped: inih would take an indented key for more of the
- * value above. */
+/* The line reader for inih. Debian's inih does not pass line numbers to the
+ * handler, but calls it right after reading the line, so counting lines here
+ * is enough. Leading blanks are dropped: inih would read an indented key as a
+ * continuation of the value above. */
 static char *read_line(char *out, int size, void *stream)
 {
     struct file_reading *r = stream;
@@ -426,7 +426,7 @@ static char *read_line(char *out, int size, void *stream)
     if (len + 1 == (size_t)size && out[len - 1] != '\n')
         wrong = "longer than 199 bytes";
     else if (out[blanks] == '[' && strchr(out, ']') == NULL)
-        wrong = "a section ends with ]"; /* inih would go on without one */
+        wrong = "a section ends with ]"; /* inih would accept the line */
     if (wrong != NULL) {
         r->refused = true;
         out[strcspn(out, "\r\n")] = '\0';
@@ -479,7 +479,7 @@ bool config_read_file(struct config *c, const char *path,
 
 #define PLAN_VARIABLE "CONFAB_PLAN_"
 
-/* What stands in a variable for a name: capitals, and _ for -. */
+/* A name as environment variables spell it: in capitals, with _ for -. */
 static char as_in_variable(char c)
 {
     return c == '-' ? '_' : (char)toupper((unsigned char)c);
@@ -511,8 +511,8 @@ static const struct plan_key *key_at_end(const char *text, size_t len,
     return found;
 }
 
-/* CONFAB_PLAN_FREE_WRITES_PER_HOUR=1000. A plan there is not yet gets its name
- * in small letters. */
+/* CONFAB_PLAN_FREE_WRITES_PER_HOUR=1000. A new plan gets its name in lower
+ * case. */
 static bool set_plan_variable(struct config *c, const char *variable,
                               struct config_error *ret_error)
 {
@@ -601,7 +601,7 @@ static bool lacks(struct config_error *ret, const char *text)
     return false;
 }
 
-/* What is half said about TLS would not do what was meant. */
+/* Incomplete TLS settings would not do what was meant. */
 static bool check_tls(const struct config *c, struct config_error *ret_error)
 {
     const bool has_ca = c->mqtt_tls_client_ca[0] != '\0';
@@ -630,7 +630,7 @@ static bool all_loopback(const struct config *c)
             config_is_loopback(c->mqtt_tls_listen));
 }
 
-/* Whoever set the one plan there used to be meant it for all tokens. */
+/* In earlier versions tokens.default_plan was the plan of all tokens. */
 static void settle_operator_plan(struct config *c)
 {
     const bool was_set = strcmp(c->default_plan_source, SOURCE_DEFAULT) != 0;
@@ -686,7 +686,7 @@ const struct config *config_newest(const struct config *c)
 
 void config_adopt(struct config *c, struct config *fresh)
 {
-    /* The one before stays reachable: connections use its plans. */
+    /* The previous settings stay allocated: connections use their plans. */
     atomic_store(&fresh->newest, atomic_load(&c->newest));
     atomic_store_explicit(&c->newest, fresh, memory_order_release);
 }

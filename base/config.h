@@ -1,11 +1,13 @@
-/* What a user may set: one table drives the parser, `--help`, and
- * docs/configuration.md, so they cannot drift apart.
+/* The settings. One table drives the parser, `--help`, and
+ * docs/configuration.md, so that they always agree.
  *
- * Sources, later wins: defaults, the INI file (-c), environment
- * (CONFAB_HTTP_LISTEN for http.listen, CONFAB_PLAN_FREE_WRITES_PER_HOUR for
- * plan:free.writes_per_hour), -s key=value. Bytes may be 64G, times 7d.
- * All calls happen in main before threads start; afterwards a struct config is
- * read only and shared by every thread; config_adopt() puts others beside it. */
+ * Sources, of which later ones override earlier ones: defaults, the INI file
+ * (-c), the environment (CONFAB_HTTP_LISTEN for http.listen,
+ * CONFAB_PLAN_FREE_WRITES_PER_HOUR for plan:free.writes_per_hour), -s
+ * key=value. Bytes may be written 64G, times 7d. Unless said otherwise,
+ * functions are called in the main thread before other threads start.
+ * Afterwards a struct config is read only and shared by all threads;
+ * config_adopt() adds newer ones next to it. */
 #ifndef CONFAB_BASE_CONFIG_H
 #define CONFAB_BASE_CONFIG_H
 
@@ -20,43 +22,43 @@
 #define CONFIG_NAME_MAX 64
 #define CONFIG_VALUE_MAX 1024
 
-/* Order of the words of mqtt.tls_client_cert. */
+/* In the order of the choices of mqtt.tls_client_cert. */
 enum config_client_cert {
     CLIENT_CERT_NONE,
     CLIENT_CERT_OPTIONAL,
     CLIENT_CERT_REQUIRED
 };
 
-/* Order of the words of tokens.public_creation. */
+/* In the order of the choices of tokens.public_creation. */
 enum config_switch { SWITCH_ON, SWITCH_OFF };
 
 enum config_access { ACCESS_AUTO, ACCESS_OPEN, ACCESS_REGISTERED };
 
-/* Order of the words of door:NAME.enabled. */
+/* In the order of the choices of door:NAME.enabled. */
 enum config_enabled { DOOR_ENABLED, DOOR_DISABLED };
 
 /* Section [door:NAME]: one HTTP API. */
 struct door_settings {
     enum config_enabled enabled;
-    char prefix[CONFIG_NAME_MAX]; /* "" or "/x/y": in front of its paths */
+    char prefix[CONFIG_NAME_MAX]; /* "" or "/x/y": precedes its paths */
 };
 
-/* Section [plan:NAME]. 0 = no limit, not sent, keep all. */
+/* Section [plan:NAME]. 0 means no limit, not sent, or keep all. */
 struct plan {
     char name[CONFIG_NAME_MAX];
     uint64_t writes_per_hour;
     uint64_t reads_per_hour;
-    uint64_t payload_max;    /* bytes of one message */
-    uint64_t connections;    /* MQTT connections and open streams per token */
-    uint64_t inflight;       /* unacknowledged publishes per connection:
+    uint64_t payload_max;  /* bytes of one message */
+    uint64_t connections;  /* MQTT connections, and open streams, per token */
+    uint64_t inflight;     /* unacknowledged PUBLISHes per connection:
                               the Receive Maximum we announce */
-    uint64_t sessions_max;   /* stored sessions per token */
-    uint64_t session_expiry; /* s; longest a client may ask for */
-    uint64_t session_bytes_max; /* what they occupy (store/write/account.h) */
+    uint64_t sessions_max; /* stored sessions per token */
+    uint64_t session_expiry;    /* s; longest that a client may request */
+    uint64_t session_bytes_max; /* of these sessions (store/write/account.h) */
     uint64_t filters_max;       /* per MQTT client, stored or not */
     uint64_t client_id_max;     /* bytes */
     uint64_t things_max;        /* per token */
-    uint64_t bytes_max;         /* what a token's messages occupy */
+    uint64_t bytes_max;         /* of a token's messages */
     uint64_t idle_timeout;      /* s; SSE only */
     uint64_t retry_ms;          /* SSE `retry:` */
     uint64_t keepalive;         /* s between SSE comments */
@@ -67,7 +69,7 @@ struct plan {
 struct config {
     char http_listen[CONFIG_VALUE_MAX]; /* default 127.0.0.1:8080 */
     uint64_t http_workers;              /* 0: one per core */
-    uint64_t http_streamers;            /* 0: one per core, but for one */
+    uint64_t http_streamers;            /* 0: one per core less one */
     uint64_t http_idle_timeout, http_header_timeout; /* s */
     uint64_t http_body_timeout, http_write_timeout;  /* s */
     struct door_settings door_thingschat;
@@ -76,7 +78,7 @@ struct config {
     char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];
     char mqtt_tls_client_ca[CONFIG_VALUE_MAX]; /* files, or empty */
     enum config_client_cert mqtt_tls_client_cert;
-    uint64_t mqtt_workers;             /* 0: one per core but one */
+    uint64_t mqtt_workers;             /* 0: one per core less one */
     uint64_t mqtt_sys_interval;        /* s; 0: never */
     uint64_t mqtt_keep_alive_max;      /* s; 0: no limit */
     char store_path[CONFIG_VALUE_MAX]; /* the data folder; default ./data */
@@ -95,55 +97,57 @@ struct config {
     uint64_t log_level;                      /* enum log_level */
     struct plan plans[CONFIG_PLANS_MAX]; /* free, home, paid, local first */
     size_t plan_count;
-    /* Where the two plans were set: whether there is such a plan is known only
-     * at the end. */
+    /* Where the two plans were set, for errors: whether such a plan exists is
+     * known only at the end. */
     char default_plan_source[512], operator_plan_source[512];
-    /* Settings read since the threads started, of which the plans hold: see
-     * config_adopt(). NULL: none. */
+    /* The newest settings read since the threads started, whose plans apply:
+     * see config_adopt(). NULL: none. */
     _Atomic(struct config *) newest;
 };
 
-/* An error text for the user names the file and line, or -s, or the variable,
- * and the key, and says what would be right. */
+/* An error text for the user. It names the source (file and line, -s, or the
+ * environment variable) and the key, and says what is valid. */
 struct config_error {
     char text[512];
 };
 
 void config_defaults(struct config *ret_config);
-/* All of these: false and *ret_error on an unknown key or a bad value. */
+/* These return false and set *ret_error on an unknown key or an invalid
+ * value. */
 bool config_read_file(struct config *c, const char *path,
                       struct config_error *ret_error);
 bool config_read_environment(struct config *c, char *const *environment,
                              struct config_error *ret_error);
 bool config_set(struct config *c, const char *key_equals_value,
                 struct config_error *ret_error); /* the argument of -s */
-/* Checks what needs the whole (the default plan exists, TLS has its files) and
- * settles ACCESS_AUTO. */
+/* Checks rules that involve several settings (the default plan exists, TLS has
+ * its files) and resolves ACCESS_AUTO. */
 bool config_finish(struct config *c, struct config_error *ret_error);
 
-/* The settings whose plans, tokens.default_plan, operator_plan and public_creation
- * hold now. Any thread. */
+/* The settings whose plans, tokens.default_plan, tokens.operator_plan and
+ * tokens.public_creation apply now. Any thread. */
 const struct config *config_newest(const struct config *c);
-/* From now on `fresh` (finished; malloc()ed, taken for the rest of the process) is
- * the newest of `c`: plans that somebody has a pointer to stay as they are, so
- * nothing that runs sees one change. Main thread. */
+/* Makes `fresh` the newest settings of `c`. It is finished and malloc()ed, and
+ * is never freed. Existing plans do not change, so that pointers to them stay
+ * valid and running code sees no plan change. Main thread. */
 void config_adopt(struct config *c, struct config *fresh);
-/* Calls `tell` for each setting that differs, plans' too; `holds`: config_adopt()
- * puts it in force, else a restart does. Returns how many. */
+/* Calls `tell` for each setting that differs, including those of plans.
+ * `holds`: config_adopt() applies it; otherwise a restart does. Returns the
+ * number of differences. */
 unsigned config_changes(const struct config *from, const struct config *to,
                         void (*tell)(const char *name, const char *from,
                                      const char *to, bool holds));
 
-/* NULL when there is no such plan now. The pointer lives as long as *c. */
+/* NULL if there is no such plan now. The pointer is valid as long as *c. */
 const struct plan *config_plan(const struct config *c, struct slice name);
 
 /* "127.0.0.1:8080", "[::1]:0", "0.0.0.0:1883", "localhost:1". */
 bool config_is_loopback(const char *listen);
 
-/* Every key with type, default, unit and meaning, as text for --help or as the
- * Markdown of docs/configuration.md (`confab check --print-docs`). */
+/* Prints every key with type, default, unit and meaning, as text for --help or
+ * as the Markdown of docs/configuration.md (`confab check --print-docs`). */
 void config_print_keys(FILE *out, bool markdown);
-/* The effective settings as an INI file (`confab check`). */
+/* Prints the effective settings as an INI file (`confab check`). */
 void config_print(const struct config *c, FILE *out);
 
 #endif

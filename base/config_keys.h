@@ -22,7 +22,8 @@
     NUMBER(http, workers, http_workers, 0, 0, 256, "threads",                 \
            "HTTP threads; 0: one per core")                                   \
     NUMBER(http, streamers, http_streamers, 0, 0, 64, "threads",              \
-           "threads that feed open streams; 0: one per core, but for one")    \
+           "threads that serve open streams; 0: one per core, less one "      \
+           "for the writer")                                                  \
     NUMBER(http, idle_timeout, http_idle_timeout, 75, 1, 86400, "seconds",    \
            "how long a connection without a request is kept open; "           \
            "announced in Keep-Alive")                                         \

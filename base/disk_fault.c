@@ -9,8 +9,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* All below runs in a signal handler: async-signal-safe calls only
- * (signal-safety(7)), and no memory but this. One thread gets to use it. */
+/* Everything below runs in a signal handler: only async-signal-safe calls
+ * (signal-safety(7)) and no memory but this, which only one thread gets to
+ * use. */
 static char text[8192];
 static bool under_systemd;
 static const char *store_dir;
@@ -86,7 +87,7 @@ static bool find_in(int fd, uintptr_t address, struct mapping *ret)
         }
         len -= (size_t)(line - text);
         memmove(text, line, len);
-        if (n <= 0 || len == sizeof(text) - 1) /* no path is so long */
+        if (n <= 0 || len == sizeof(text) - 1) /* no path is that long */
             return false;
     }
 }
@@ -105,7 +106,7 @@ static bool find(const void *address, struct mapping *ret)
 static void put(const char *what)
 {
     if (write(STDERR_FILENO, what, strlen(what)) < 0)
-        return; /* nobody listens */
+        return; /* stderr is closed or full */
 }
 
 static void put_number(uint64_t n)
@@ -131,7 +132,7 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 
     (void)context;
     if (!find(info->si_addr, &m)) {
-        signal(signal_number, SIG_DFL); /* the same again when this returns */
+        signal(signal_number, SIG_DFL); /* raised again when this returns */
         return;
     }
     put_area();
@@ -146,7 +147,8 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
     disk_fault_end();
 }
 
-/* The instruction that was being executed; NULL: not known on this machine. */
+/* The address of the faulting instruction; NULL: not known on this
+ * architecture. */
 static const void *instruction(const void *context)
 {
     const ucontext_t *c = context;
@@ -167,8 +169,9 @@ static void on_bad_address(int signal_number, siginfo_t *info, void *context)
 {
     struct mapping m;
 
-    /* Once, and then as if nobody had caught it: the instruction is tried
-     * again when this returns, and what was sent by kill(2) is sent again. */
+    /* Only once; then with the default action: when this returns, the
+     * instruction is executed again, and a signal sent by kill(2) is sent
+     * again. */
     signal(signal_number, SIG_DFL);
     const void *at = instruction(context);
     const bool in_lmdb =

@@ -1,27 +1,30 @@
-/* Failures of a disk after which the process cannot go on: it says which file
- * that was and ends with a status of its own, and whoever supervises it starts
- * it again (Restart=on-failure). */
+/* Disk failures after which the process cannot continue: it logs the file and
+ * exits with a special status, and its supervisor restarts it
+ * (Restart=on-failure). */
 #ifndef CONFAB_BASE_DISK_FAULT_H
 #define CONFAB_BASE_DISK_FAULT_H
 
 #define EXIT_DISK 74 /* EX_IOERR of <sysexits.h> */
 
-/* From here on, two signals are explained by one line on stderr. Main, before
- * threads are started; `data_dir` is borrowed for ever.
+/* From now on one line on stderr explains each of two signals. Call it in
+ * main, before threads are started; `data_dir` is borrowed for the life of the
+ * process.
  *
- * SIGBUS: a page of a mapped file that cannot be read (a broken sector, a file
- * that was cut short, a damaged page that refers to one beyond the end), in whichever thread touches it, and nothing that thread holds can be
- * let go. The line has the file's name, and the process ends with EXIT_DISK. A
- * SIGBUS outside of mapped files, which is a bug of ours, ends it as before.
+ * SIGBUS: a page of a mapped file cannot be read (a broken sector, a truncated
+ * file, a damaged page that refers to one beyond the end). It arrives in
+ * whichever thread touches the page, and nothing that the thread holds can be
+ * released. The line names the file, and the process exits with EXIT_DISK. A
+ * SIGBUS outside mapped files is a bug of ours and ends the process as usual.
  *
- * SIGSEGV: LMDB believes what a page says, and goes where a damaged one sends it;
- * or we have a bug. The line says which of them it looks like and what to do;
- * then the signal does what it always did (core dump, status by signal). A stack
- * that is full is not explained. Sanitizers keep their handlers of this one. */
+ * SIGSEGV: either LMDB, which trusts the contents of pages, followed a damaged
+ * one, or we have a bug. The line says which is more likely and what to do;
+ * then the signal has its usual effect (core dump, status by signal). A stack
+ * overflow is not explained. Sanitizers keep their own handlers for this
+ * signal. */
 void disk_fault_catch(const char *data_dir);
 
-/* Ends the process at once with EXIT_DISK. No exit handlers: other threads run
- * until the end, and what they rely on must stay. Log first. */
+/* Ends the process at once with EXIT_DISK, without exit handlers: other
+ * threads run until the end, and everything they use must stay. Log first. */
 _Noreturn void disk_fault_end(void);
 
 #endif

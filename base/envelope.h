@@ -1,7 +1,8 @@
-/* A message whose topic a client library might refuse, as it travels to who asked
- * for bare messages (ASK_BARE): a PUBLISH to ENVELOPE_TOPIC, whose payload is
- * the topic's length (2 bytes, the high one first), the topic, and the payload.
- * Nobody else can publish to that topic. Pure; any thread. */
+/* The envelope for a message whose topic a client library might reject.
+ * Clients that asked for bare messages (ASK_BARE) get it as a PUBLISH to
+ * ENVELOPE_TOPIC, whose payload is the topic's length (2 bytes, big-endian),
+ * the topic, and the payload. Clients cannot publish to that topic. Pure; any
+ * thread. */
 #ifndef CONFAB_BASE_ENVELOPE_H
 #define CONFAB_BASE_ENVELOPE_H
 
@@ -9,13 +10,13 @@
 
 #include "base/slice.h"
 
-/* Must the topic travel so? Whatever is not printable ASCII does: that is less
- * than libraries take, and will be so whatever they make of Unicode. */
+/* Whether the topic needs an envelope: every topic that is not printable ASCII
+ * does. Libraries accept more than that, whatever they do with Unicode. */
 bool envelope_needed(struct slice topic);
 
-/* Of a message as it arrived: where it is an envelope, *topic and *payload become
- * what is in it (slices of the old *payload). false: it is a broken one, and both
- * are untouched. */
+/* For a received message: if it is an envelope, sets *topic and *payload to
+ * its contents (slices of the old *payload). false: the envelope is malformed,
+ * and both are unchanged. */
 bool envelope_open(struct slice *topic, struct slice *payload);
 
 #endif

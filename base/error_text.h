@@ -1,6 +1,7 @@
-/* What errno says, in words: good until this thread's next call. Any thread:
- * strerror() has a text of its own for each since glibc 2.32, which is older than
- * what Confab is built with; lists of unsafe functions still have it. */
+/* The text of an errno value, valid until this thread's next call. Any thread:
+ * since glibc 2.32, which is older than any that Confab is built with,
+ * strerror() has a buffer per thread; lists of thread-unsafe functions still
+ * contain it. */
 #ifndef CONFAB_BASE_ERROR_TEXT_H
 #define CONFAB_BASE_ERROR_TEXT_H
 

@@ -1,12 +1,13 @@
-/* Shapes of filters: at which levels they have `+`. What a topic costs in the
- * subscription index grows with the shapes of the filters it may match, not with
- * their number, so shapes are counted, and bounded, per owner.
+/* The shape of a filter is the set of levels at which it has `+`. The cost of
+ * matching a topic in the subscription index grows with the number of
+ * different shapes of the filters it may match, not with the number of
+ * filters. So shapes are counted and limited per owner.
  *
- * The owner of a filter is its first level, a token; of `$events/<token>/…` the
- * first two, so that no tenant can use up what another one may have. `+` in an
- * owner makes no shape: it is an owner of its own.
+ * The owner of a filter is its first level, a token, or the first two levels
+ * of `$events/<token>/…`, so that no tenant can use up the shapes of another.
+ * A `+` within the owner makes no shape: such an owner is one of its own.
  *
- * Threads: one worker's or streamer's, or under a mutex. */
+ * Threads: belongs to one worker or streamer, or is guarded by a mutex. */
 #ifndef CONFAB_BASE_FILTER_SHAPE_H
 #define CONFAB_BASE_FILTER_SHAPE_H
 
@@ -18,20 +19,20 @@
 #include "base/slice.h"
 #include "base/topic.h"
 
-/* All there are of filters with seven levels below their owner. Applications
- * have a handful. */
+/* The number of shapes of all filters with seven levels below their owner.
+ * Applications use a handful. */
 #define FILTER_SHAPES_MAX 128
 
 struct filter_outline {
     size_t owner_len; /* bytes of the filter that are its owner's levels */
-    bool has_plus;    /* behind them; if not, it needs no shape */
+    bool has_plus;    /* after the owner; if not, it needs no shape */
     uint8_t
         plus[(TOPIC_LEVELS_MAX + 7) / 8]; /* a bit per level of the filter */
 };
 
 struct filter_shape;
 
-/* Those of one owner. All zero: none. */
+/* The shapes of one owner. All zero: none. */
 struct filter_shapes {
     LIST_HEAD(, filter_shape) list;
     uint32_t count;
@@ -40,11 +41,12 @@ struct filter_shapes {
 /* `filter` is valid (base/topic.h). Pure. */
 void filter_outline(struct slice filter, struct filter_outline *ret);
 
-/* Whether a filter like that may be added; `s` NULL: its owner has none yet. */
+/* Whether such a filter may be added; `s` NULL: its owner has no filters
+ * yet. */
 bool filter_shapes_take(const struct filter_shapes *s,
                         const struct filter_outline *o);
-/* Counts one filter more (has_plus). NULL: out of memory, or one shape too many.
- * `s` stays at its address until the last shape is given back. */
+/* Counts one more filter (has_plus). NULL: out of memory, or one shape too
+ * many. `s` must stay at its address until the last shape is given back. */
 struct filter_shape *filter_shape_get(struct filter_shapes *s,
                                       const struct filter_outline *o);
 void filter_shape_put(struct filter_shape *shape); /* NULL is fine */

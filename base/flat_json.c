@@ -5,7 +5,8 @@
 
 #include "base/utf8.h"
 
-/* Behind the string that begins at `at`; the end of the text if it does not. */
+/* The position after the string that begins at `at`; the end of the text if it
+ * is unterminated. */
 static size_t skip_string(struct slice s, size_t at)
 {
     const char *p = s.data;
@@ -15,7 +16,8 @@ static size_t skip_string(struct slice s, size_t at)
     return at < s.len ? at + 1 : s.len;
 }
 
-/* Behind the value that begins at `at`: to the comma or bracket that ends it. */
+/* The position after the value that begins at `at`: of the comma or bracket
+ * that ends it. */
 static size_t skip_value(struct slice s, size_t at)
 {
     const char *p = s.data;
@@ -47,7 +49,7 @@ bool flat_json_next(struct slice array, size_t *at, struct slice *ret_value)
 
     if (*at == 0 && (array.len < 2 || p[0] != '['))
         return false;
-    const size_t from = *at + 1; /* behind the bracket, or a comma */
+    const size_t from = *at + 1; /* after the bracket or a comma */
     if (from >= array.len || p[from] == ']')
         return false;
     const size_t to = skip_value(array, from);
@@ -124,7 +126,7 @@ void flat_json_show(struct buffer *b, struct slice value)
     while (at < end) {
         size_t len = utf8_sequence(p + at, end - at);
         if (p[at] == '\\' && at + 1 < end && p[at + 1] == '"') {
-            at++; /* no danger */
+            at++; /* harmless */
             len = 1;
         }
         if (len > 0)

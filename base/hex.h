@@ -2,7 +2,7 @@
 #ifndef CONFAB_BASE_HEX_H
 #define CONFAB_BASE_HEX_H
 
-/* 0 to 15; -1: it is none. */
+/* 0 to 15; -1: not a hexadecimal digit. */
 static inline int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

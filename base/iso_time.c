@@ -4,7 +4,7 @@
 
 /* Days since 1970-01-01 to a date of the Gregorian calendar, by the usual
  * arithmetic on eras of 400 years: gmtime_r costs ten times as much, and this
- * runs for many a message sent. */
+ * runs for many of the messages sent. */
 static void civil_from_days(int64_t days, int64_t *ret_year,
                             unsigned *ret_month, unsigned *ret_day)
 {
@@ -26,7 +26,7 @@ static void put_two(char *out, unsigned v)
     out[1] = (char)('0' + v % 10);
 }
 
-/* `2026-11-21T06:32:17.` of that second since 1970. */
+/* Writes `2026-11-21T06:32:17.` for a time in seconds since 1970. */
 static void write_second(int64_t second, char to[SECOND_TEXT])
 {
     static const char form[] = "0000-00-00T00:00:00.";
@@ -52,7 +52,7 @@ static void write_second(int64_t second, char to[SECOND_TEXT])
 
 void buffer_put_time(struct buffer *b, int64_t at_us, int digits)
 {
-    /* Neighbours in a history often are of one second. */
+    /* Successive messages of a history are often from the same second. */
     static _Thread_local struct {
         int64_t second;
         char text[SECOND_TEXT];

@@ -1,4 +1,4 @@
-/* Times as text, RFC 3339 in UTC. Any thread. */
+/* Times as text, as in RFC 3339, in UTC. Any thread. */
 #ifndef CONFAB_BASE_ISO_TIME_H
 #define CONFAB_BASE_ISO_TIME_H
 

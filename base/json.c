@@ -7,10 +7,11 @@
 
 /* A pushdown automaton: `nesting` has one bit per open value, 1 for an object.
  *
- * Each scan_* function takes the place of the next byte and returns the place
- * behind what it has read, or fail(): NULL, with `error` and the offending byte
- * noted. Places are passed from hand to hand, not kept in the struct, so that
- * they stay in a register: every message of every device comes through here. */
+ * Each scan_* function takes a pointer to the next byte and returns a pointer
+ * to the byte after what it has read, or fail(): NULL, with `error` and the
+ * offending byte recorded. The pointer is passed along instead of kept in the
+ * struct, so that it stays in a register: every message of every device is
+ * checked here. */
 struct scan {
     const unsigned char *end;
     const unsigned char *stopped;
@@ -56,8 +57,8 @@ static bool is_hex(int c)
 #define EACH_BYTE(c) (UINT64_MAX / 0xff * (c))
 
 /* Whether one of eight bytes ends a plain run: a quote, a backslash, a control
- * character, or the beginning of something outside ASCII. It may say so too
- * often, never too seldom: the caller looks closer. */
+ * character, or a byte outside ASCII. It may return true wrongly, but never
+ * false wrongly: the caller then looks at each byte. */
 static inline bool has_special(uint64_t eight)
 {
     const uint64_t high = EACH_BYTE(UINT64_C(0x80));
@@ -71,7 +72,7 @@ static inline bool has_special(uint64_t eight)
             high) != 0;
 }
 
-/* Bytes that stand for themselves within a string. */
+/* 1 for bytes that stand for themselves within a string. */
 static const bool plain[256] =
     {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -84,7 +85,7 @@ static const bool plain[256] =
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 };
 
-/* Long runs eight bytes at a time; names are shorter than that. */
+/* Long runs go eight bytes at a time; names are usually shorter. */
 static inline const unsigned char *skip_plain(const struct scan *s,
                                               const unsigned char *p)
 {
@@ -101,7 +102,7 @@ static inline const unsigned char *skip_plain(const struct scan *s,
     return p;
 }
 
-/* p: the backslash. */
+/* p: at the backslash. */
 static const unsigned char *scan_escape(struct scan *s, const unsigned char *p)
 {
     p++;
@@ -125,7 +126,7 @@ static const unsigned char *scan_escape(struct scan *s, const unsigned char *p)
     }
 }
 
-/* p: a byte that is not plain. */
+/* p: at a byte that is not plain. */
 static const unsigned char *scan_special(struct scan *s,
                                          const unsigned char *p)
 {
@@ -137,7 +138,7 @@ static const unsigned char *scan_special(struct scan *s,
     return n == 0 ? fail(s, p, "invalid UTF-8") : p + n;
 }
 
-/* p: the opening quote. */
+/* p: at the opening quote. */
 static const unsigned char *scan_string(struct scan *s, const unsigned char *p)
 {
     p = skip_plain(s, p + 1);
@@ -162,7 +163,7 @@ static inline bool are_digits(uint64_t eight)
                EACH_BYTE(UINT64_C(0x30));
 }
 
-/* Times in microseconds have sixteen. */
+/* Times in microseconds have sixteen digits. */
 static inline const unsigned char *scan_digits(struct scan *s,
                                                const unsigned char *p)
 {
@@ -181,7 +182,7 @@ static inline const unsigned char *scan_digits(struct scan *s,
     return p;
 }
 
-/* p: behind the digits of the integer part. */
+/* p: after the digits of the integer part. */
 static const unsigned char *scan_fraction_and_exponent(struct scan *s,
                                                        const unsigned char *p)
 {
@@ -228,7 +229,7 @@ static bool in_object(const struct scan *s)
     return (s->nesting[top / 64] >> (top % 64) & 1) != 0;
 }
 
-/* p: the bracket. */
+/* p: at the bracket. */
 static const unsigned char *push(struct scan *s, const unsigned char *p,
                                  bool object)
 {
@@ -255,7 +256,7 @@ static const unsigned char *scan_name(struct scan *s, const unsigned char *p)
     return skip_space(s, p + 1);
 }
 
-/* *ret_opened: a value must follow inside it (it is not empty). */
+/* *ret_opened: the container is not empty, so a value must follow in it. */
 static const unsigned char *scan_opening(struct scan *s,
                                          const unsigned char *p,
                                          bool *ret_opened)
@@ -296,8 +297,8 @@ static const unsigned char *scan_value(struct scan *s, const unsigned char *p,
     }
 }
 
-/* After a value inside containers: closes what ends here. *ret_more: a comma
- * was read and the next value follows. */
+/* After a value inside containers: closes those that end here. *ret_more: a
+ * comma was read and the next value follows. */
 static const unsigned char *scan_after_value(struct scan *s,
                                              const unsigned char *p,
                                              bool *ret_more)
@@ -355,7 +356,7 @@ static bool scan_document(struct scan *s, const unsigned char *p)
 bool json_check(const void *data, size_t len, enum json_type *ret_type,
                 struct json_error *ret_error)
 {
-    struct scan s; /* its nesting is written before it is read */
+    struct scan s; /* nesting is written before it is read */
     const unsigned char *p = len == 0 ? (const unsigned char *)"" : data;
 
     s.end = p + len;

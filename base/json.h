@@ -1,6 +1,6 @@
-/* Is this JSON? RFC 8259's grammar and nothing else: numbers of any size,
- * \u0000 and lone surrogate escapes pass, raw invalid UTF-8, raw control
- * characters in strings, a BOM and trailing bytes do not. Pure, one pass, no
+/* Checks JSON by RFC 8259's grammar and nothing else. Numbers of any size,
+ * \u0000 and lone surrogate escapes are valid; raw invalid UTF-8, raw control
+ * characters in strings, a BOM and trailing bytes are not. Pure, one pass, no
  * recursion, no allocation; any thread. */
 #ifndef CONFAB_BASE_JSON_H
 #define CONFAB_BASE_JSON_H
@@ -9,7 +9,7 @@
 
 #include "base/slice.h"
 
-#define JSON_DEPTH_MAX 512 /* arrays and objects within each other */
+#define JSON_DEPTH_MAX 512 /* nesting of arrays and objects */
 
 enum json_type {
     JSON_OBJECT,

@@ -41,7 +41,8 @@ static int parse(struct settings *s, int argc, char **argv, const char *usage)
     return end;
 }
 
-/* Reports an error about the folder of the copy, which is not a data folder. */
+/* Reports an error about the folder of the copy, which is not a data
+ * folder. */
 static int copy_failure(const char *command, const char *dir,
                         enum store_err err, int detail)
 {

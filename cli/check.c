@@ -34,7 +34,8 @@ static bool take(void *arg, int option, const char *value)
     return true;
 }
 
-/* Only --data asks for a check of the store; a folder in the settings does not. */
+/* Only --data asks for a check of the store; a folder in the settings does
+ * not. */
 static bool names_folder(int argc, char **argv)
 {
     static const char option[] = "--data";

@@ -1,5 +1,5 @@
-/* The sub-commands of `confab`. Each is in the file with its name, parses its own
- * arguments, and returns the exit status:
+/* The sub-commands of `confab`. Each is in the file with its name, parses its
+ * own arguments, and returns the exit status:
  *   0  success
  *   1  failure; one line on stderr says why
  *   2  wrong usage or settings; trying again does not help
@@ -38,10 +38,10 @@ struct settings {
     int first;            /* argv index of the first operand */
 };
 
-/* Parses argv with the common options and those in `own` (a getopt_long() table,
- * may be NULL; `take` is called for each, and returns false for wrong usage).
- * `usage` is the help text. Returns -1 to continue, or the exit status to end
- * with (--help: 0). */
+/* Parses argv with the common options and those in `own` (a getopt_long()
+ * table, may be NULL; `take` is called for each, and returns false for wrong
+ * usage). `usage` is the help text. Returns -1 to continue, or the exit status
+ * to end with (--help: 0). */
 int settings_parse(struct settings *ret, int argc, char **argv,
                    const char *own_short, const struct option *own,
                    bool (*take)(void *arg, int option, const char *value),
@@ -50,8 +50,8 @@ int settings_parse(struct settings *ret, int argc, char **argv,
 /* Reads the same sources again, on SIGHUP. */
 bool settings_reload(struct config *ret, struct config_error *ret_error);
 
-/* Prints every key of the configuration, for the --help of commands that use them:
- * settings_parse() returns EXIT_SUCCESS for --help only. */
+/* Prints every key of the configuration, for the --help of commands that use
+ * them: settings_parse() returns EXIT_SUCCESS for --help only. */
 void settings_print_help(void);
 
 /* Prints `confab NAME: text` to stderr; returns EXIT_USAGE. */

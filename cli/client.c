@@ -140,8 +140,8 @@ static void on_message(struct mosquitto *m, void *arg,
         c->done = true;
 }
 
-/* Whether a server listens on the socket. libmosquitto would report only "error".
- * false without *ret_error: no server. */
+/* Whether a server listens on the socket. libmosquitto would report only
+ * "error". false without *ret_error: no server. */
 static bool server_runs(const char *path, const char **ret_error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -1,5 +1,6 @@
 /* A command's connection to the server running on a data folder: an
- * administrator's MQTT connection over <data>/confab.sock. One thread, blocking. */
+ * administrator's MQTT connection over <data>/confab.sock. One thread,
+ * blocking. */
 #ifndef CONFAB_CLI_CLIENT_H
 #define CONFAB_CLI_CLIENT_H
 
@@ -34,9 +35,10 @@ struct client_message {
     int64_t at_us;
     bool retained;
 };
-/* Subscribes to `count` filters and calls `take` for each message. Returns true
- * when `take` has returned false; false with *ret_error when the connection is
- * lost or a filter is refused. SIGINT and SIGTERM end the process. */
+/* Subscribes to `count` filters and calls `take` for each message. Returns
+ * true when `take` has returned false; false with *ret_error when the
+ * connection is lost or a filter is refused. SIGINT and SIGTERM end the
+ * process. */
 bool client_follow(struct client *c, const char *const *filters, size_t count,
                    bool (*take)(void *arg, const struct client_message *m),
                    void *arg, const char **ret_error);

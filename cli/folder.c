@@ -25,7 +25,8 @@ const char *folder_default(void)
     return exists(INSTALLED) ? INSTALLED : LOCAL;
 }
 
-/* The text after `data folder DIR: `, a prefix that some errors already have. */
+/* The text after `data folder DIR: `, a prefix that some errors already
+ * have. */
 static const char *what(enum store_err err)
 {
     static const char prefix[] = "data folder ";

@@ -6,9 +6,9 @@
 #include "cli/client.h"
 #include "store/store.h"
 
-/* The data folder that commands use by default: ./data if it contains a store or a
- * server's socket, else /var/lib/confab if that exists, else ./data. (A server
- * itself uses ./data by default.) Static text. */
+/* The data folder that commands use by default: ./data if it contains a store
+ * or a server's socket, else /var/lib/confab if that exists, else ./data. (A
+ * server itself uses ./data by default.) Static text. */
 const char *folder_default(void);
 
 /* `confab COMMAND: data folder DIR: what is wrong and what to do`; returns
@@ -19,7 +19,8 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
 /* The same for a damaged store; the text says what was found. */
 int folder_damage(const char *command, const char *dir, const char *found);
 
-/* Connects to the server running on the folder. NULL: the reason was printed. */
+/* Connects to the server running on the folder. NULL: the reason was
+ * printed. */
 struct client *folder_client(const struct settings *s, const char *command);
 
 #endif

@@ -45,7 +45,8 @@ static void print_help(FILE *out)
 
 int main(int argc, char **argv)
 {
-    /* Writing to a closed pipe returns an error instead of ending the process. */
+    /* Writing to a closed pipe returns an error instead of ending the
+     * process. */
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         print_help(stderr);

@@ -36,7 +36,8 @@ static bool ask(struct client *client, const struct roll_call *r,
     return answered && ret_answer->status == 200 && ret_answer->result != NULL;
 }
 
-/* Copies the cursor of the next page to `from`. false: this was the last page. */
+/* Copies the cursor of the next page to `from`. false: this was the last
+ * page. */
 static bool go_on(struct slice answer, char *from)
 {
     struct slice next;

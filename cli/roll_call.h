@@ -1,5 +1,5 @@
-/* `confab clients` and `confab kick`: both send the server the same requests, page
- * by page (base/vocabulary.h). */
+/* `confab clients` and `confab kick`: both send the server the same requests,
+ * page by page (base/vocabulary.h). */
 #ifndef CONFAB_CLI_ROLL_CALL_H
 #define CONFAB_CLI_ROLL_CALL_H
 
@@ -16,8 +16,8 @@ struct roll_call {
     bool all, full, refused;
 };
 
-/* Requests page after page to the end and calls `take` with each answer, a JSON
- * object. Returns the exit status; an error has been printed. */
+/* Requests page after page to the end and calls `take` with each answer, a
+ * JSON object. Returns the exit status; an error has been printed. */
 int roll_call(const struct settings *s, const struct roll_call *r,
               void (*take)(void *arg, struct slice answer), void *arg);
 

@@ -1,5 +1,5 @@
-/* confab run, confab broker, confab bridge: start, report readiness, wait for a
- * signal, stop in order. */
+/* confab run, confab broker, confab bridge: start, report readiness, wait for
+ * a signal, stop in order. */
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
@@ -23,7 +23,8 @@
 
 #define AREA "main"
 
-/* Descriptors reserved for files, event loops and the link: not for clients. */
+/* Descriptors reserved for files, event loops and the link: not for
+ * clients. */
 #define DESCRIPTORS_OWN 128
 #define LINK_WAIT_US INT64_C(10000000)
 #define DUMP_EVERY_US INT64_C(5000000)
@@ -159,8 +160,9 @@ static bool start(struct server *s, const char *name)
     return true;
 }
 
-/* In one process, ready means that the link is up, because POST needs it. A bridge
- * alone is ready without a link and answers 503 until its broker is there. */
+/* In one process, ready means that the link is up, because POST needs it. A
+ * bridge alone is ready without a link and answers 503 until its broker is
+ * there. */
 static void wait_for_link(const struct server *s)
 {
     const int64_t until = clock_mono_us() + LINK_WAIT_US;
@@ -341,7 +343,8 @@ static int await_stop(struct server *s, const sigset_t *signals)
 
 static void stop(struct server *s)
 {
-    /* The bridge first, so that its requests in flight still get their answers. */
+    /* The bridge first, so that its requests in flight still get their
+     * answers. */
     bridge_stop(s->bridge);
     broker_stop(s->broker);
     store_close(s->store);

@@ -1,6 +1,6 @@
-/* Tokens given on the command line, with the same rules for all commands. Anyone
- * who can list processes sees a command's arguments, so a token may also come from
- * a file or standard input (--token-file), or be shortened. */
+/* Tokens given on the command line, with the same rules for all commands.
+ * Anyone who can list processes sees a command's arguments, so a token may
+ * also come from a file or standard input (--token-file), or be shortened. */
 #ifndef CONFAB_CLI_SECRET_H
 #define CONFAB_CLI_SECRET_H
 
@@ -30,14 +30,16 @@ struct secret {
         "token-file", required_argument, NULL, SECRET_FILE                    \
     }
 
-/* Reads a token. `given` is a token, or `-` for the first line of standard input,
- * or `abcd...` or `abcd…` (as logs show it) for the only token of the data folder
- * that begins like that, or NULL with `file` for that file's first line. Returns
- * EXIT_SUCCESS, or the exit status to end with; the error has been printed. */
+/* Reads a token. `given` is a token, or `-` for the first line of standard
+ * input, or `abcd...` or `abcd…` (as logs show it) for the only token of the
+ * data folder that begins like that, or NULL with `file` for that file's first
+ * line. Returns EXIT_SUCCESS, or the exit status to end with; the error has
+ * been printed. */
 int secret_read(const struct settings *s, const char *command,
                 const char *given, const char *file, struct secret *ret);
 
-/* The same, but both may be NULL: the result is then "". `given` may be "", too. */
+/* The same, but both may be NULL: the result is then "". `given` may be "",
+ * too. */
 int secret_read_any(const struct settings *s, const char *command,
                     const char *given, const char *file, struct secret *ret);
 
@@ -46,8 +48,8 @@ int secret_read_any(const struct settings *s, const char *command,
 #define SECRET_SHOWN 512
 const char *secret_show(const char *topic, char *out, size_t size);
 
-/* Copies a topic or filter to `out`: `given` below `token`, or, if `token` is "",
- * `given` itself, whose first level may be a shortened token. */
+/* Copies a topic or filter to `out`: `given` below `token`, or, if `token` is
+ * "", `given` itself, whose first level may be a shortened token. */
 int secret_topic(const struct settings *s, const char *command,
                  const struct secret *token, const char *given, char *out,
                  size_t size);

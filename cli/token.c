@@ -1,5 +1,5 @@
-/* confab token create|list|set|revoke|delete: through the running server if there
- * is one, else on the data folder itself, under its lock. */
+/* confab token create|list|set|revoke|delete: through the running server if
+ * there is one, else on the data folder itself, under its lock. */
 #include <getopt.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -160,8 +160,8 @@ static void submit_and_wait(struct writer *writer, struct change *ch)
     snprintf(ch->reason, sizeof(ch->reason), "%s", command_text(c.result));
 }
 
-/* Whether to ask again after a while. The writer continues by itself, too; if it
- * has finished first, the token is gone. */
+/* Whether to ask again after a while. The writer continues by itself, too; if
+ * it has finished first, the token is gone. */
 static bool goes_on(struct change *ch)
 {
     const struct timespec pause = {0, 50000000};
@@ -178,8 +178,8 @@ static bool goes_on(struct change *ch)
     return true;
 }
 
-/* Creating a store in the wrong folder would be worse than an error: the server
- * would not know the token. */
+/* Creating a store in the wrong folder would be worse than an error: the
+ * server would not know the token. */
 static enum store_err check_store(const struct settings *s,
                                   const struct change *ch, int *ret_detail)
 {
