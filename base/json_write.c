@@ -15,17 +15,17 @@ static bool in_object(const struct json_writer *w)
     return w->depth > 0 && (w->objects >> (w->depth - 1) & 1) != 0;
 }
 
-/* In front of every value. */
+/* Before every value. */
 static void json_before(struct json_writer *w)
 {
-    assert(!w->whole);                /* one value is all there is */
+    assert(!w->whole);                /* there is only one value */
     assert(in_object(w) == w->named); /* members have names, others do not */
     if (w->comma && !w->named)
         buffer_put_char(w->out, ',');
     w->named = false;
 }
 
-/* Behind every value. */
+/* After every value. */
 static void json_after(struct json_writer *w)
 {
     w->comma = true;
@@ -193,7 +193,7 @@ static void put_escape(struct buffer *b, unsigned c)
 void buffer_put_json_string(struct buffer *b, struct slice s)
 {
     const unsigned char *p = s.data;
-    size_t from = 0; /* start of the run that passes as it is */
+    size_t from = 0; /* start of the run that needs no escape */
     size_t at = 0;
 
     buffer_put_char(b, '"');

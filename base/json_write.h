@@ -1,5 +1,5 @@
-/* Writing JSON (RFC 8259) into a buffer: commas, quotes, colons and escapes are
- * here and nowhere else.
+/* Writes JSON (RFC 8259) into a buffer. Only this file writes commas, quotes,
+ * colons and escapes.
  *
  *     struct json_writer w = json_writer_of(&out);
  *     json_object(&w);
@@ -10,16 +10,18 @@
  *     json_array_end(&w);
  *     json_object_end(&w);
  *
- * What cannot be JSON is a mistake of ours and ends the process: a value in an
- * object without a name, a name outside of one, an end of what was not begun, a
- * second value behind the first. json_is_whole() tells that nothing is missing.
+ * Calls that cannot yield JSON are bugs and end the process: a value in an
+ * object without a name, a name outside an object, an end without a beginning,
+ * a second value after the first. json_is_whole() says whether the value is
+ * complete.
  *
- * Names are literals of this program, so they are written as they are: no quotes,
- * backslashes or controls in them. Values may be any bytes. There is no number
- * that JSON lacks: NaN and infinities have no function here.
+ * Names are literals in this program and are not escaped, so they must contain
+ * no quotes, backslashes or control characters. Values may be any bytes. NaN
+ * and infinities, which JSON lacks, cannot be written.
  *
- * Memory:   the buffer's, which remembers a failed allocation (buffer_ok()).
- * Pages:    `out` may be replaced between two calls, so that an answer can be
+ * Memory:   that of the buffer, which records a failed allocation
+ *           (buffer_ok()).
+ * Pieces:   `out` may be replaced between two calls, so that an answer can be
  *           written in pieces.
  * Threads:  a writer belongs to one thread at a time. */
 #ifndef CONFAB_BASE_JSON_WRITE_H
@@ -30,26 +32,26 @@
 
 #include "base/buffer.h"
 
-#define JSON_WRITE_DEPTH 32 /* objects and arrays within each other */
+#define JSON_WRITE_DEPTH 32 /* nesting of objects and arrays */
 
 struct json_writer {
     struct buffer *out; /* borrowed */
     /* private */
-    uint32_t objects; /* a bit per level: is it an object? */
+    uint32_t objects; /* a bit per level: 1 for an object */
     uint8_t depth;
-    bool comma;      /* the next element or member needs one in front */
-    bool named;      /* a name was written, its value was not */
+    bool comma;      /* the next element or member needs a comma before it */
+    bool named;      /* a name was written, but not its value */
     bool whole;      /* the outermost value is complete */
     size_t raw_from; /* where a raw value begins in out */
 };
 
-/* Begins anywhere in a buffer: what stands there already stays. */
+/* Starts a writer at the end of the buffer; its existing content stays. */
 static inline struct json_writer json_writer_of(struct buffer *out)
 {
     return (struct json_writer){.out = out};
 }
 
-/* One value, and whatever was begun has ended. */
+/* Whether one complete value was written. */
 static inline bool json_is_whole(const struct json_writer *w)
 {
     return w->whole;
@@ -66,14 +68,14 @@ void json_name_literal(struct json_writer *w, const char *name, size_t len);
 
 /* ---- values */
 
-/* Escapes `"`, `\`, controls, U+2028 and U+2029; bytes that are not UTF-8 become
- * U+FFFD. */
+/* Escapes `"`, `\`, control characters, U+2028 and U+2029; bytes that are not
+ * UTF-8 become U+FFFD. */
 void json_string(struct json_writer *w, struct slice s);
 void json_text(struct json_writer *w,
-               const char *s); /* likewise, NUL at end */
-/* For readers whose library takes no string with characters that MQTT
- * discourages (MQTT 5 §1.5.4): those are \u escapes. Ends where `s` is not
- * UTF-8. */
+               const char *s); /* the same, NUL-terminated */
+/* For readers whose library rejects strings with characters that MQTT
+ * discourages (MQTT 5 §1.5.4): these become \u escapes. Stops at bytes that
+ * are not UTF-8. */
 void json_string_plain(struct json_writer *w, struct slice s);
 void json_base64(struct json_writer *w, struct slice s); /* RFC 4648 §4 */
 /* "2026-11-21T06:32:17.123Z" from microseconds since 1970. */
@@ -83,12 +85,12 @@ void json_i64(struct json_writer *w, int64_t v);
 void json_bool(struct json_writer *w, bool v);
 void json_null(struct json_writer *w);
 
-/* JSON as it is: of a payload that json_check() (base/json.h) has seen, or what
- * a writer made. Never empty. */
+/* Writes JSON unchanged: a payload that json_check() (base/json.h) has
+ * accepted, or the output of a writer. Must not be empty. */
 void json_raw(struct json_writer *w, struct slice json);
 
-/* For a value that its writer appends to w->out itself, between these two;
- * something must have been appended. */
+/* For a value that the caller appends to w->out itself between these two
+ * calls; it must append something. */
 void json_raw_begin(struct json_writer *w);
 void json_raw_end(struct json_writer *w);
 

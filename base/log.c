@@ -86,8 +86,8 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
     size_t len = put_prefix(line, 128, level, area);
     len += put_escaped(line + len, sizeof(line) - len - 1, text);
     line[len++] = '\n';
-    /* One write: lines of several threads do not mix. A log that cannot be
-     * written (closed stderr, full disk) must not stop the server. */
+    /* A single write, so that lines of several threads do not mix. If the log
+     * cannot be written (closed stderr, full disk), the server continues. */
     ssize_t n;
     do {
         n = write(STDERR_FILENO, line, len);
@@ -101,7 +101,7 @@ struct log_token log_token(const void *token, size_t len)
 
     if (len == 0)
         return shown;
-    /* A short token would be given away by its first four characters. */
+    /* The first four characters would reveal too much of a short token. */
     size_t n = len < 2 * TOKEN_SHOWN ? 1 : TOKEN_SHOWN;
     memcpy(shown.text, token, n);
     memcpy(shown.text + n, "\xe2\x80\xa6", 4); /* … and the NUL */

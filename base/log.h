@@ -1,9 +1,11 @@
 /* One line per event on stderr: `<time> <level> <area>: <text>`; under systemd
- * (JOURNAL_STREAM set) the sd-daemon priority prefix `<N>` instead of the time.
+ * (JOURNAL_STREAM set) the sd-daemon priority prefix `<N>` instead of the
+ * time.
  *
  * Threads:  any; a line is written with one write(2) and never torn.
- * Secrets:  a token is logged as log_token(t) only, payloads never.
- * Control characters in the text are escaped, so a client cannot forge lines. */
+ * Secrets:  log a token only as log_token(t), and never a payload.
+ * Control characters in the text are escaped, so a client cannot forge
+ * lines. */
 #ifndef CONFAB_BASE_LOG_H
 #define CONFAB_BASE_LOG_H
 
@@ -16,7 +18,8 @@ enum log_level {
     LOG_LEVEL_DEBUG
 };
 
-/* Least severe level that is written; default info. Call before threads start. */
+/* The least severe level that is logged; default info. Call before threads
+ * start. */
 void log_set_level(enum log_level level);
 
 void log_line(enum log_level level, const char *area, const char *fmt, ...)
@@ -28,7 +31,7 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
 #define log_debug(area, ...) log_line(LOG_LEVEL_DEBUG, area, __VA_ARGS__)
 
 /* A token as logs may show it: its first four characters and an ellipsis, or
- * `-` when empty. By value, so that it can stand in an argument list:
+ * `-` if empty. Returned by value, so that it can be used in an argument list:
  * log_info("auth", "refused %s", log_token(t, n).text); */
 struct log_token {
     char text[12];

@@ -62,7 +62,8 @@ bool mailbox_send_all(struct mailbox *mb, void *const *items, size_t n)
         mb->count += n;
     }
     pthread_mutex_unlock(&mb->mutex);
-    /* Outside the lock, so that the receiver does not wake up into it. */
+    /* Outside the lock, so that the receiver does not wake up and wait for
+     * it. */
     if (was_empty && mb->wake != NULL)
         mb->wake(mb->arg);
     return sent;

@@ -11,20 +11,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct mailbox; /* opaque: a mutex held for a few instructions, and a ring */
+struct mailbox; /* opaque: a ring, and a mutex held for a few instructions */
 
-/* Room for `bound` items (> 0); all memory is taken here. NULL: out of memory. */
+/* A mailbox for `bound` items (> 0); all memory is allocated here. NULL: out
+ * of memory. */
 struct mailbox *mailbox_new(size_t bound, void (*wake)(void *arg), void *arg);
 void mailbox_free(struct mailbox *mb); /* NULL is fine; must be empty */
 
-/* Any thread. false: full, the item stays the caller's. */
+/* Any thread. false: full; the caller keeps the item. */
 bool mailbox_send(struct mailbox *mb, void *item);
-/* All n items in order, or none of them. */
+/* Sends all n items in order, or none of them. */
 bool mailbox_send_all(struct mailbox *mb, void *const *items, size_t n);
 
-/* Receiver only: takes up to `max` items in order into items[]; 0: empty.
- * A receiver that leaves items behind must come back by itself: the next send
- * finds the mailbox not empty and wakes nobody. */
+/* Receiver only: takes up to `max` items in order into items[]; 0: empty. A
+ * receiver that leaves items in the mailbox must call again by itself: the
+ * next send finds the mailbox not empty and does not wake it. */
 size_t mailbox_receive(struct mailbox *mb, void **items, size_t max);
 
 /* Any thread; a snapshot for metrics. */

@@ -47,8 +47,8 @@ static bool same(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* Prometheus refuses a page whose families are scattered, and JSON with a member
- * twice is no good either. */
+/* Prometheus rejects a page where the rows of a name are not adjacent, and
+ * JSON must not have a member twice. */
 static void check_row(const struct metric *rows, size_t at)
 {
     const struct metric *r = &rows[at];
@@ -116,7 +116,7 @@ void metrics_read(const struct metrics *m, uint64_t *values)
         m->sample(m->arg, values);
 }
 
-/* NULL: out of memory. The caller's. */
+/* The caller owns the result. NULL: out of memory. */
 static uint64_t *read_all(const struct metrics *m)
 {
     uint64_t *values = malloc((m->row_count + 1) * sizeof(*values));
@@ -128,7 +128,8 @@ static uint64_t *read_all(const struct metrics *m)
 
 /* ---- for Prometheus ------------------------------------------------------ */
 
-/* Of a label's value, and of HELP but for the quotes. */
+/* Escapes for a label's value, and for HELP, which needs no escape for
+ * quotes. */
 static void put_escaped(struct buffer *b, const char *text, bool is_quoted)
 {
     for (; *text != '\0'; text++) {
@@ -232,7 +233,7 @@ void metrics_put_text(const struct metrics *m, struct buffer *out)
 
 static void put_name_json(struct json_writer *w, const char *name)
 {
-    json_name_literal(w, name, strlen(name)); /* the rows are ours */
+    json_name_literal(w, name, strlen(name)); /* from our own tables */
 }
 
 static void put_value_json(struct json_writer *w, enum metric_unit unit,

@@ -1,6 +1,6 @@
-/* A run of bytes that somebody else owns. Never NUL-terminated by contract;
- * `data` may be NULL when `len` is 0. How long it may be used is said by
- * whoever hands it out. */
+/* A run of bytes that is owned elsewhere. Do not expect it to be
+ * NUL-terminated; `data` may be NULL if `len` is 0. The function that returns
+ * a slice says how long it is valid. */
 #ifndef CONFAB_BASE_SLICE_H
 #define CONFAB_BASE_SLICE_H
 

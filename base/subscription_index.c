@@ -13,17 +13,17 @@ struct subscribers {
     uint32_t count, cap;
 };
 
-/* One level below `parent`. All nodes but the root hang in one hash table
- * keyed by (parent, level): a table per node would cost 500 bytes each. */
+/* One level below `parent`. All nodes but the root are in one hash table keyed
+ * by (parent, level): a table per node would cost 500 bytes each. */
 struct index_node {
     struct index_node *parent;
-    struct index_node *next; /* in its bucket */
-    struct index_node *plus; /* the child `+`, which is in the table too */
+    struct index_node *next; /* next in its bucket */
+    struct index_node *plus; /* the child `+`, which is in the table, too */
     uint64_t hash;
     uint32_t children;
     struct subscribers here;     /* filters that end at this level */
-    struct subscribers below;    /* filters that go on with `/#` */
-    struct filter_shapes shapes; /* of an owner's filters, at its last level */
+    struct subscribers below;    /* filters that continue with `/#` */
+    struct filter_shapes shapes; /* of the owner that ends at this level */
     size_t len;
     char level[];
 };
@@ -34,11 +34,11 @@ struct subscription_index {
     size_t bucket_count; /* a power of two */
     size_t node_count;
     size_t count;        /* subscriptions */
-    size_t dollar_count; /* of these, to filters that begin with `$` */
+    size_t dollar_count; /* of these, those to filters that begin with `$` */
     struct index_match *matches;
     size_t match_count, match_cap;
-    size_t visited; /* nodes, by the last match */
-    size_t vectors; /* not empty ones: most that one topic can match */
+    size_t visited; /* nodes visited by the last match */
+    size_t vectors; /* non-empty vectors: the most that one topic can match */
     unsigned char key[crypto_shorthash_KEYBYTES];
 };
 
@@ -154,7 +154,7 @@ static struct index_node *node_add(struct subscription_index *ix,
                                    struct index_node *parent,
                                    struct slice level, uint64_t hash)
 {
-    /* A table that cannot grow only gets slower. */
+    /* If the table cannot grow, it only gets slower. */
     if (ix->node_count >= ix->bucket_count)
         (void)grow_buckets(ix);
 
@@ -171,8 +171,8 @@ static struct index_node *node_add(struct subscription_index *ix,
     return n;
 }
 
-/* The next level of a name, from *p; *p moves behind its slash, and behind `end`
- * with the last one. */
+/* Returns the next level of a name, from *p, and moves *p past its slash;
+ * after the last level, past `end`. */
 static struct slice next_level(const char **p, const char *end)
 {
     const char *from = *p;
@@ -184,7 +184,7 @@ static struct slice next_level(const char **p, const char *end)
     return slice_of(from, (size_t)(stop - from));
 }
 
-/* Removes the node and the ancestors that nobody needs any more. */
+/* Removes the node, and ancestors that are no longer needed. */
 static void node_prune(struct subscription_index *ix, struct index_node *n)
 {
     while (n->parent != NULL && n->children == 0 && n->here.count == 0 &&
@@ -359,8 +359,8 @@ static void matched(struct subscription_index *ix, const struct subscribers *v)
     ix->matches[ix->match_count++] = (struct index_match){v->items, v->count};
 }
 
-/* `n` stands for the levels before p; p == end + 1: no level is left. Recurses
- * for `+` only, at most TOPIC_LEVELS_MAX deep. */
+/* `n` is the node of the levels before p; p == end + 1: no level is left.
+ * Recurses only for `+`, at most TOPIC_LEVELS_MAX deep. */
 static void match_below(struct subscription_index *ix,
                         const struct index_node *n, const char *p,
                         const char *end, bool wildcards)

@@ -1,16 +1,17 @@
-/* Which subscriptions match a topic: a tree with a node per
- * filter level, `+` and `#` apart, a vector of subscribers at each node.
+/* Finds the subscriptions that match a topic. It is a tree with a node per
+ * filter level, with separate places for `+` and `#`, and a vector of
+ * subscribers at each node.
  *
- * Matching costs what it visits: one look-up per level of the topic and per
- * `+` branch on its way, whatever else is subscribed. Filters such as `+/a/+/a`
- * and `a/+/a/+` could make that 2^levels for one topic. But a node on the way is
- * known by which of the levels before it are `+`, so there are never more of
- * them at a level than filters differ in that, and that is bounded: a topic of n
- * levels visits at most 2 * n * (1 + FILTER_SHAPES_MAX) nodes (filter_shape.h;
- * twice, because `+` as the first level is an owner, too), however many filters
- * there are and whoever made them. Levels are hashed with a random key, so that
- * clients cannot choose names that collide.
- * Not thread safe: each worker and each streamer has its own. */
+ * Matching costs one look-up per visited node: one per level of the topic and
+ * per `+` branch on its way, whatever else is subscribed. Filters such as
+ * `+/a/+/a` and `a/+/a/+` could make that 2^levels for one topic. But which of
+ * the levels before a visited node are `+` identifies it, so at each level
+ * there are at most as many as the filters have different shapes, and shapes
+ * are limited. A topic of n levels visits at most 2 * n * (1 +
+ * FILTER_SHAPES_MAX) nodes (filter_shape.h; twice, because `+` as the first
+ * level is an owner, too), whatever the number of filters and their owners.
+ * Levels are hashed with a random key, so that clients cannot choose names
+ * that collide. Not thread safe: each worker and each streamer has its own. */
 #ifndef CONFAB_BASE_SUBSCRIPTION_INDEX_H
 #define CONFAB_BASE_SUBSCRIPTION_INDEX_H
 
@@ -20,7 +21,8 @@
 
 #include "base/slice.h"
 
-/* What fan-out needs to know of a subscription, by value, side by side. */
+/* What fan-out needs to know about a subscription; stored by value in an
+ * array. */
 struct subscriber {
     void *who;           /* the connection; opaque here */
     uint64_t since_id;   /* only entries with a greater id */
@@ -28,14 +30,15 @@ struct subscriber {
     uint8_t qos;         /* granted */
     bool no_local;
     bool retain_as_published;
-    bool changed; /* older messages are another matter (subscribe.h) */
+    bool changed; /* older messages are handled differently (subscribe.h) */
     struct subscription *subscription;
 };
 
 struct filter_shape;
 struct index_node;
 
-/* Where a subscription stands in the index; embedded in the caller's. */
+/* The position of a subscription in the index; embedded in a struct of the
+ * caller. */
 struct subscription {
     struct index_node *node; /* NULL: not in the index */
     struct filter_shape *shape;
@@ -46,44 +49,46 @@ struct subscription {
 
 struct subscription_index;
 
-struct subscription_index *subscription_index_new(void);     /* NULL: memory */
+struct subscription_index *subscription_index_new(
+    void); /* NULL: out of memory */
 void subscription_index_free(struct subscription_index *ix); /* NULL is fine */
 
-/* false: `filter` (valid) has one shape too many (filter_shape.h); it may be
- * added when others were removed. */
+/* false: `filter` (valid) would be one shape too many (filter_shape.h); it may
+ * be added after others were removed. */
 bool subscription_index_takes(const struct subscription_index *ix,
                               struct slice filter);
-/* `filter` is valid (base/topic.h). `s->subscription` is set here to `where`,
- * which stays at its address until removed. The caller makes sure that one
- * `who` is added once per filter. false: out of memory, or not taken; nothing
+/* `filter` is valid (base/topic.h). Sets `s->subscription` to `where`, which
+ * must stay at its address until it is removed. The caller must add a `who`
+ * only once per filter. false: out of memory, or one shape too many; nothing
  * changed. */
 bool subscription_index_add(struct subscription_index *ix, struct slice filter,
                             const struct subscriber *s,
                             struct subscription *where);
-/* The entry itself, to read it or to change all but `who` and `subscription`;
- * valid until the next add or remove. */
+/* The entry itself, to read it or to change any member but `who` and
+ * `subscription`; valid until the next add or remove. */
 struct subscriber *subscription_index_entry(const struct subscription *where);
 void subscription_index_remove(struct subscription_index *ix,
                                struct subscription *where);
 
 size_t subscription_index_count(const struct subscription_index *ix);
-/* false: no topic but one that begins with `$` can match. */
+/* false: only topics that begin with `$` can match. */
 bool subscription_index_has_plain(const struct subscription_index *ix);
 
-/* One filter that matches, and everybody who subscribed to it. */
+/* A filter that matches, and all its subscribers. */
 struct index_match {
     const struct subscriber *subscribers;
     size_t count;
 };
 
-/* Every filter that matches `topic` (valid; MQTT §4.7, `$` topics not by a
- * leading wildcard). A `who` occurs once per match, so at most once per filter.
- * Never fails; the array is the index's, until its next call of any kind. */
+/* All filters that match `topic` (valid; MQTT §4.7: a leading wildcard does
+ * not match `$` topics). A `who` occurs once per match, so at most once per
+ * filter. Never fails. The array belongs to the index and is valid until the
+ * next call of any of its functions. */
 size_t subscription_index_match(struct subscription_index *ix,
                                 struct slice topic,
                                 const struct index_match **ret_matches);
 
-/* Nodes that the last match visited: what it cost. */
+/* The number of nodes that the last match visited: its cost. */
 size_t subscription_index_visited(const struct subscription_index *ix);
 
 #endif

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* All signals but those that a thread's own fault raises: while they are blocked
- * it ends the process without their handler, and a sanitizer prints nothing. */
+/* All signals except those that a thread's own fault raises: if those were
+ * blocked, a fault would end the process without running their handlers, and a
+ * sanitizer would print nothing. */
 static void fill_with_others(sigset_t *set)
 {
     sigfillset(set);
@@ -29,7 +30,8 @@ bool thread_start(pthread_t *ret_thread, const char *name,
     if (!started)
         return false;
     (void)snprintf(kept, sizeof(kept), "%s", name);
-    (void)pthread_setname_np(*ret_thread, kept); /* only a name */
+    (void)pthread_setname_np(*ret_thread,
+                             kept); /* a missing name does no harm */
     return true;
 }
 
@@ -37,7 +39,8 @@ unsigned thread_cores(void)
 {
     cpu_set_t set;
 
-    /* Fails on machines with more than 1,024 cores: then all that are on. */
+    /* Fails on machines with more than 1,024 cores: then use all cores
+     * online. */
     if (sched_getaffinity(0, sizeof(set), &set) == 0)
         return (unsigned)CPU_COUNT(&set);
     const long on = sysconf(_SC_NPROCESSORS_ONLN);

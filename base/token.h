@@ -4,8 +4,9 @@
 
 #define TOKEN_MADE 24
 
-/* NUL-terminated, satisfies token_valid(), and does not start with '-', so that
- * no command line takes it for an option. Any thread, after sodium_init(). */
+/* Makes a token. It is NUL-terminated, satisfies token_valid(), and does not
+ * start with '-', so that no command line mistakes it for an option. Any
+ * thread, after sodium_init(). */
 void token_make(char ret_token[TOKEN_MADE + 1]);
 
 #endif

@@ -124,10 +124,11 @@ bool filter_share(struct slice filter, struct slice *ret_group,
     return true;
 }
 
-/* Not mosquitto_topic_matches_sub2(): that checks and copies on every call,
- * and this runs once per pattern reader and message. Both names are valid
- * here, so walking both level by level decides (MQTT 5 §4.7.1);
- * test/unit/base/topic_test.c holds it against the library's answer. */
+/* This does not use mosquitto_topic_matches_sub2(), which checks and copies on
+ * every call, while this runs once per reader with patterns and message. Both
+ * names are valid here, so comparing them level by level is enough (MQTT 5
+ * §4.7.1); test/unit/base/topic_test.c compares it with the library's
+ * answer. */
 bool filter_matches(struct slice filter, struct slice topic)
 {
     const char *f = filter.data, *f_end = f + filter.len;

@@ -42,8 +42,8 @@ size_t utf8_sequence(const void *data, size_t len)
     return p[0] <= 0xf4 && len >= 4 && is_continuation(p[3]) ? 4 : 0;
 }
 
-/* How many bytes at the start of p are ASCII (and not NUL), looked at eight at
- * a time; the rest is left to the caller. */
+/* The number of bytes at the start of p that are ASCII (and not NUL), checked
+ * eight at a time; the caller checks the rest. */
 static size_t plain_run(const unsigned char *p, size_t len, bool nul_allowed)
 {
     size_t at = 0;
@@ -75,7 +75,8 @@ static inline bool valid(const unsigned char *p, size_t len, bool nul_allowed)
         if (n == 0)
             return false;
         at += n;
-        /* Back to words only where a run of ASCII has begun again. */
+        /* Return to eight bytes at a time only when a run of ASCII begins
+         * again. */
         if (at < len && p[at] < 0x80)
             at += plain_run(p + at, len - at, nul_allowed);
     }
@@ -98,9 +99,9 @@ bool utf8_disallowed(uint32_t c)
            (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
 }
 
-/* By bytes, without decoding: U+0080-009F are C2 80 … C2 9F, the non-characters
- * are EF B7 90 … EF B7 AF, EF BF BE, EF BF BF, and above the first plane what
- * ends in [89AB]F BF BE or BF. */
+/* Compares bytes without decoding: U+0080-009F are C2 80 … C2 9F, the
+ * non-characters are EF B7 90 … EF B7 AF, EF BF BE, EF BF BF, and above the
+ * first plane the characters that end in [89AB]F BF BE or BF. */
 bool utf8_has_disallowed(const void *data, size_t len)
 {
     const unsigned char *p = data;

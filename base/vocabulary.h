@@ -1,5 +1,5 @@
-/* Confab's own conventions on top of MQTT 5: the names broker and bridge share,
- * who never include each other. docs/mqtt.md describes them to users.
+/* Confab's own conventions on top of MQTT 5: the names that broker and bridge
+ * share, as neither includes the other. docs/mqtt.md describes them to users.
  *
  * User properties whose name starts with RESERVED_PREFIX are refused from
  * anyone but an administrator (PUBACK 0x83). */
@@ -13,10 +13,11 @@
 #define ASK_STAMP "stamp" /* each delivered PUBLISH carries id, seq, at */
 #define ASK_RECEIPTS "receipts" /* each PUBACK carries them too */
 /* Each delivered PUBLISH has its topic, its payload and the stamp, and none of
- * its publisher's properties; a topic that is not printable ASCII comes in an
- * envelope (base/envelope.h). So there is nothing in it that a publisher chose
- * and a library may refuse: libmosquitto, for one, closes the connection for a
- * control character in any string. The link and the command line ask for it. */
+ * the publisher's properties; a message whose topic is not printable ASCII
+ * comes in an envelope (base/envelope.h). So it contains no string from a
+ * publisher that a library may reject: libmosquitto, for example, closes the
+ * connection for a control character in any string. The link and the command
+ * line request it. */
 #define ASK_BARE "bare"
 
 /* On a delivered PUBLISH (stamp) and on a PUBACK (receipts), decimal. */
@@ -24,8 +25,9 @@
 #define PROP_SEQ "confab-seq"
 #define PROP_AT "confab-at" /* microseconds since 1970 */
 
-/* On a PUBLISH of an administrator (the bridge's link). */
-#define PROP_OP "confab-op" /* operation id: repeated => first result again */
+/* On a PUBLISH from an administrator (the bridge's link). */
+#define PROP_OP                                                               \
+    "confab-op" /* operation id: a repeat gets the first result again */
 #define PROP_IDEMPOTENCY "confab-idempotency" /* the HTTP Idempotency-Key */
 /* "json": already checked, do not parse again */
 #define PROP_CLASS "confab-class"
@@ -94,14 +96,16 @@
 /* Topic of an envelope. */
 #define ENVELOPE_TOPIC COMMAND_PREFIX "message"
 
-/* What is not stored: `$events/<token>/<kind>/<thing>`. Kind `revoked` (empty
- * thing) is published by the server when a token has been revoked. */
+/* Events, which are not stored: `$events/<token>/<kind>/<thing>`. The server
+ * publishes kind `revoked` (with an empty thing) when a token has been
+ * revoked. */
 #define EVENTS_PREFIX "$events/"
 #define EVENT_REVOKED "revoked"
 
 /* In the data folder. */
-#define SOCKET_NAME "confab.sock"   /* administrators: same uid or root */
-#define CLIENTS_NAME "clients.sock" /* clients handed over: no rights at all */
-#define LOCK_NAME "confab.lock"     /* flock()ed by the process that writes */
+#define SOCKET_NAME "confab.sock" /* for administrators: same uid or root */
+#define CLIENTS_NAME                                                          \
+    "clients.sock" /* for connections handed over by the bridge: no rights */
+#define LOCK_NAME "confab.lock" /* flock()ed by the process that writes */
 
 #endif

@@ -147,8 +147,7 @@ int settings_parse(struct settings *ret, int argc, char **argv,
 
     optind = 0; /* GNU: start over; argv[0] is the sub-command */
     opterr = 0;
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there are no other threads
-     * yet. */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there are no other threads yet. */
     while ((c = getopt_long(argc, argv, letters, all, NULL)) != -1) {
         switch (c) {
         case 'c': g.file = optarg; break;

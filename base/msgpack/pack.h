@@ -1,5 +1,5 @@
-/* Writing rows: msgpack-c with a struct buffer behind it. Only files that
- * encode include this. */
+/* Writes rows with msgpack-c into a struct buffer. Only files that encode
+ * include this. */
 #ifndef CONFAB_BASE_MSGPACK_PACK_H
 #define CONFAB_BASE_MSGPACK_PACK_H
 
@@ -7,7 +7,7 @@
 
 #include "base/buffer.h"
 
-/* A failed allocation is the buffer's to remember (buffer_ok). */
+/* The buffer records a failed allocation (buffer_ok()). */
 static inline int pack_into_buffer(void *buffer, const char *data, size_t len)
 {
     buffer_put(buffer, data, len);

@@ -16,7 +16,8 @@ static const unsigned char *take(struct unpack *u, size_t len)
     return at;
 }
 
-/* The first byte of what follows; 0xc1, which msgpack never uses, at the end. */
+/* The first byte of the next value; at the end 0xc1, which msgpack never
+ * uses. */
 static unsigned char take_type(struct unpack *u)
 {
     const unsigned char *p = take(u, 1);

@@ -1,13 +1,14 @@
-/* Reading msgpack without allocating: a cursor over bytes that may be anything.
+/* Reads msgpack without allocating: a cursor over untrusted bytes.
  *
- * Rows are written with msgpack-c but read with this. Its unpacker builds the
- * whole tree before one may look: 110 ns for a log record in a reused zone (143
- * by msgpack_unpack_next), the record not yet made of it, against 70 ns here
- * with the record made. Walking the log takes 100 ns an entry in all. And it
- * believes array headers: 7 damaged bytes make it ask for 6 GiB.
+ * Rows are written with msgpack-c but read with this. msgpack-c's unpacker
+ * first builds a whole tree: that takes 110 ns for a log record in a reused
+ * zone (143 ns with msgpack_unpack_next()), before the record is made from it.
+ * Here it takes 70 ns, including the record. Reading the log takes 100 ns an
+ * entry in all. msgpack-c also trusts array headers: 7 damaged bytes make it
+ * allocate 6 GiB.
  *
- * The first wrong byte sets `failed`; from then on everything returns zero, so
- * a decoder looks once, at the end. Pure; any thread. */
+ * The first invalid byte sets `failed`; from then on every function returns
+ * zero, so a decoder checks once, at the end. Pure; any thread. */
 #ifndef CONFAB_BASE_MSGPACK_UNPACK_H
 #define CONFAB_BASE_MSGPACK_UNPACK_H
 
@@ -31,8 +32,7 @@ uint64_t unpack_uint(struct unpack *u);
 uint64_t unpack_uint_max(struct unpack *u, uint64_t max); /* fails above it */
 int64_t unpack_int(struct unpack *u); /* fails above INT64_MAX */
 bool unpack_bool(struct unpack *u);
-struct slice unpack_str(
-    struct unpack *u); /* never data == NULL but on failure */
+struct slice unpack_str(struct unpack *u); /* data is NULL only on failure */
 struct slice unpack_bin(struct unpack *u); /* same */
 bool unpack_nil(struct unpack *u); /* true: there was a nil, now skipped */
 

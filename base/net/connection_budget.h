@@ -1,7 +1,7 @@
-/* limits.connections: one total for the process, whatever speaks on a
- * connection: HTTP requests, streams, MQTT. Each holds a place as long as it is
- * open. Connections from this machine's UNIX sockets (administrators, the link)
- * need none.
+/* limits.connections: one total for the connections of a process, whatever
+ * their protocol: HTTP requests, streams, MQTT. Each connection holds a place
+ * as long as it is open. Connections over UNIX sockets (administrators, the
+ * link) need none.
  *
  * Any thread; a place is taken with one atomic addition. */
 #ifndef CONFAB_BASE_NET_CONNECTION_BUDGET_H
@@ -25,15 +25,17 @@ struct connection_budget {
 void connection_budget_init(struct connection_budget *b, uint64_t limit);
 void connection_budget_release(struct connection_budget *b);
 
-/* Where more are open, they stay; none is let in before they are fewer. */
+/* If more connections are open, they stay open; new ones are refused until
+ * there are fewer. */
 void connection_budget_set_limit(struct connection_budget *b, uint64_t limit);
 
-/* Who has connections to spare gives up one of them and leaves its place to the
- * caller; the socket may be closed a moment later. NULL: nobody. When these
- * return, the one before is not called any more.
+/* Registers a callback that closes one connection and leaves its place to the
+ * caller; the socket may be closed a moment later. NULL: none. When these
+ * functions return, the previous callback is not called any more.
  *
- * The broker is asked first, for one that has been silent for a while; then the
- * HTTP server; then the broker again, for any that has not said CONNECT. */
+ * The broker is asked first, for a connection without a CONNECT that has been
+ * silent for a while; then the HTTP server; then the broker again, for any
+ * connection without a CONNECT. */
 void connection_budget_set_make_room(struct connection_budget *b,
                                      bool (*make_room)(void *arg), void *arg);
 void connection_budget_set_make_mqtt_room(struct connection_budget *b,
@@ -41,9 +43,9 @@ void connection_budget_set_make_mqtt_room(struct connection_budget *b,
                                                             bool any),
                                           void *arg);
 
-/* false: all are taken, and nobody makes room. */
+/* false: all places are taken, and nothing makes room. */
 bool connection_budget_take(struct connection_budget *b);
-/* For a connection that was let in already and only changes hands. */
+/* For a connection that was accepted already and only changes its owner. */
 void connection_budget_add(struct connection_budget *b);
 void connection_budget_give(struct connection_budget *b);
 

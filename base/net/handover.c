@@ -6,12 +6,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* The whole record: what the descriptor is. The client's address needs no
- * telling, the descriptor knows it. */
+/* The whole record says what the descriptor is. The client's address need not
+ * be sent: it can be read from the descriptor. */
 static const char record[] = "confab mqtt over websocket 1";
 
 union control {
-    struct cmsghdr header; /* for its alignment */
+    struct cmsghdr header; /* only for its alignment */
     char bytes[CMSG_SPACE(sizeof(int))];
 };
 
@@ -55,12 +55,13 @@ bool handover_send(const char *path, int fd)
     memcpy(CMSG_DATA(header), &fd, sizeof(fd));
     const ssize_t n = sendmsg(s, &message, MSG_NOSIGNAL);
     const int saved = errno;
-    close(s); /* what was sent waits for the broker all the same */
+    close(s); /* the record stays queued for the broker */
     errno = saved;
     return n == (ssize_t)sizeof(record);
 }
 
-/* There is room for one; the kernel closes what more somebody sends. */
+/* There is room for one descriptor; the kernel closes any more that are
+ * sent. */
 static int descriptor_of(struct msghdr *message)
 {
     int fd = -1;

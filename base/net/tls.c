@@ -11,10 +11,10 @@
 struct tls {
     gnutls_session_t session;
     struct tls_context *context;
-    bool is_open; /* the handshake is through */
+    bool is_open; /* the handshake is complete */
     bool is_over; /* the client will send no more */
     bool is_broken;
-    bool owes_record;       /* the library holds one that has to be sent on */
+    bool owes_record;       /* the library holds one not completely sent */
     unsigned client_status; /* what is wrong with the client's certificate */
     const char *error;
 };
@@ -60,12 +60,12 @@ static ssize_t would_block(void)
     return -1;
 }
 
-/* What a failure of the library is in the words of recv(). */
+/* Translates an error of the library to the conventions of recv(). */
 static ssize_t broken(struct tls *t, ssize_t rc)
 {
     t->is_broken = true;
     if (rc == GNUTLS_E_PREMATURE_TERMINATION) {
-        t->is_over = true; /* MQTT knows by itself whether a packet is whole */
+        t->is_over = true; /* MQTT itself knows whether a packet is complete */
         return 0;
     }
     if (rc == GNUTLS_E_PULL_ERROR || rc == GNUTLS_E_PUSH_ERROR) {
@@ -77,8 +77,9 @@ static ssize_t broken(struct tls *t, ssize_t rc)
     return -1;
 }
 
-/* The library has one answer to all that may be wrong with a certificate; a
- * client whose own has expired wants to be told that (RFC 8446 §6.2). */
+/* The library has one error for everything that may be wrong with a
+ * certificate, but a client whose certificate has expired should be told so
+ * (RFC 8446 §6.2). */
 static const struct {
     unsigned status;
     gnutls_alert_description_t alert;
@@ -110,7 +111,7 @@ static const char *say_why(struct tls *t, int rc)
     return gnutls_strerror(rc);
 }
 
-/* 1: it is through, else as recv(). */
+/* 1: the handshake is complete; otherwise like recv(). */
 static ssize_t shake_hands(struct tls *t)
 {
     const int rc = gnutls_handshake(t->session);
@@ -120,7 +121,7 @@ static ssize_t shake_hands(struct tls *t)
         return 1;
     }
     if (!gnutls_error_is_fatal(rc))
-        return would_block(); /* or a warning: the socket tells what follows */
+        return would_block(); /* or a warning alert: read on later */
     const char *why = say_why(t, rc);
     const ssize_t end = broken(t, rc);
     if (t->error != NULL)
@@ -128,7 +129,7 @@ static ssize_t shake_hands(struct tls *t)
     return end;
 }
 
-/* Renegotiation (TLS 1.2) is not supported, and nothing asks for it. */
+/* Renegotiation (TLS 1.2) is not supported, and no client needs it. */
 static bool is_only_for_now(ssize_t rc)
 {
     return rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_INTERRUPTED ||
@@ -163,15 +164,15 @@ ssize_t tls_read(struct tls *t, char *to, size_t room)
         }
         if (is_only_for_now(n))
             break;
-        /* What came whole is served before the failure is looked at. */
+        /* Complete records are delivered before the failure is reported. */
         const ssize_t rc = broken(t, n);
         return got > 0 ? (ssize_t)got : rc;
     }
     return got > 0 ? (ssize_t)got : would_block();
 }
 
-/* The next bytes behind `skip`, at most a record: where they are in one piece,
- * or collected in `record`. */
+/* The next bytes after `skip`, at most a record: in place if they are
+ * contiguous, otherwise copied to `record`. */
 static const void *next_record(const struct iovec *runs, int count,
                                size_t skip, char *record, size_t *ret_len)
 {
@@ -202,7 +203,8 @@ static const void *next_record(const struct iovec *runs, int count,
     return record;
 }
 
-/* Many small runs become few records: each costs 22 bytes and a system call. */
+/* Combine small runs into few records: each record costs 22 bytes and a system
+ * call. */
 ssize_t tls_write(struct tls *t, const struct iovec *runs, int count)
 {
     char record[TLS_RECORD_MAX];
@@ -215,8 +217,8 @@ ssize_t tls_write(struct tls *t, const struct iovec *runs, int count)
     for (;;) {
         size_t len = 0;
         const void *next = NULL;
-        /* NULL, 0 stands for the record the library kept (gnutls_record_send),
-         * whose bytes are the first of `runs` still. */
+        /* NULL, 0 means the record that the library kept
+         * (gnutls_record_send()); its bytes are still the first of `runs`. */
         if (!t->owes_record &&
             (next = next_record(runs, count, done, record, &len)) == NULL)
             return (ssize_t)done;

@@ -29,8 +29,8 @@ static bool refuse(struct config_error *ret, const char *key, const char *file,
     return false;
 }
 
-/* Only for the key's sake: GnuTLS would read the file by itself, and not say
- * which of two it could not read. */
+/* GnuTLS could read the files by itself, but would not say which of the two it
+ * could not read. */
 static bool read_file(const char *key, const char *file,
                       gnutls_datum_t *ret_bytes,
                       struct config_error *ret_error)
@@ -50,8 +50,8 @@ static void wipe(gnutls_datum_t *bytes)
     bytes->data = NULL;
 }
 
-/* Served all the same: a device that checks will tell, one that does not must
- * not be cut off. */
+/* An expired certificate is still served: a device that checks it reports the
+ * error, and a device that does not must not lose its connection. */
 static void warn_of_dates(const char *file, gnutls_x509_crt_t certificate)
 {
     const time_t now = time(NULL);
@@ -120,7 +120,7 @@ static bool load_identity(struct tls_context *x, const struct config *config,
     return good;
 }
 
-/* Called in the handshake, also when the client has shown none. */
+/* Called in the handshake, even if the client has sent no certificate. */
 static int verify_client(gnutls_session_t session)
 {
     gnutls_typed_vdata_st purpose = {
@@ -130,7 +130,7 @@ static int verify_client(gnutls_session_t session)
     unsigned count = 0, status = 0;
 
     if (gnutls_certificate_get_peers(session, &count) == NULL || count == 0)
-        return 0; /* whether that will do is the request's to say */
+        return 0; /* the request mode decides whether that is enough */
     const int rc =
         gnutls_certificate_verify_peers(session, &purpose, 1, &status);
     if (rc < 0 || status == 0)
@@ -236,7 +236,7 @@ struct tls_context *tls_current_get(struct tls_current *c)
     return x;
 }
 
-/* ---- a session of it ---------------------------------------------------- */
+/* ---- a session of the context ------------------------------------------- */
 
 bool tls_context_apply(struct tls_context *x, gnutls_session_t session)
 {
