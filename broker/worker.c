@@ -267,7 +267,7 @@ static void follow_phase(struct worker *w)
         begin_draining(w);
     }
     if (w->phase == HUB_DRAINING && w->is_busy && share_is_quiet(w) &&
-        credits_all_back(w)) {
+        credits_all_back(&w->credits)) {
         w->is_busy = false;
         atomic_fetch_sub(&w->hub->busy, 1);
     }
@@ -448,7 +448,7 @@ static void empty_mailboxes(struct worker *w)
         connection_free(item);
     }
     while (w->results != NULL && w->hub->writer != NULL &&
-           !credits_all_back(w)) {
+           !credits_all_back(&w->credits)) {
         publish_submit_waiting(w);
         publish_flush(w); /* answered at once: the writer has ended */
         take_results(w);

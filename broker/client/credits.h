@@ -9,13 +9,8 @@
 #ifndef CONFAB_BROKER_CLIENT_CREDITS_H
 #define CONFAB_BROKER_CLIENT_CREDITS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-struct connection;
-struct holder;
-struct worker;
+#include "broker/client/connection.h"
+#include "broker/client/held.h"
 
 /* Of all connections of a worker together. */
 #define WORKER_COMMANDS_MAX 32768
@@ -36,25 +31,62 @@ struct credit {
 };
 
 /* A connection's and its token's part. */
-void credits_take(struct connection *c, struct credit *credit);
+static inline void credits_take(struct connection *c, struct credit *credit)
+{
+    c->commands++;
+    c->messages += credit->is_message;
+    c->command_bytes += credit->bytes;
+    credit->holder = held_take_credits(c, credit->bytes);
+}
+
 /* The worker's. false: it has none left, nothing happened. */
-bool credits_take_workers(struct worker *w, const struct credit *credit);
+static inline bool credits_take_workers(struct credits *k,
+                                        const struct credit *credit)
+{
+    if (k->commands >= WORKER_COMMANDS_MAX)
+        return false;
+    k->commands++;
+    k->bytes += credit->bytes;
+    return true;
+}
+
 /* All of it. c: NULL for a command that is no connection's. */
 void credits_give_back(struct worker *w, struct connection *c,
                        struct credit *credit);
 
 /* Whether the worker has room for another command that nobody waits before. */
-bool credits_left(const struct worker *w);
+static inline bool credits_left(const struct credits *k)
+{
+    return k->commands < WORKER_COMMANDS_MAX && k->bytes < WORKER_BYTES_MAX &&
+           k->waiting == 0;
+}
+
 /* Nothing of the worker is with the writer or waits for it. */
-bool credits_all_back(const struct worker *w);
+static inline bool credits_all_back(const struct credits *k)
+{
+    return k->commands == 0 && k->waiting == 0;
+}
 
 /* Its worker's credits, or its token's, are used up: nothing of its own has to
  * come back for it to be read from again. */
 bool credits_are_short(const struct connection *c);
 /* Its own credits, and the answers it has not taken yet, allow another packet. */
-bool credits_allow_reading(const struct connection *c);
+static inline bool credits_allow_reading(const struct connection *c)
+{
+    return c->commands < CONNECTION_COMMANDS_MAX &&
+           c->unacked_count < CONNECTION_COMMANDS_MAX &&
+           c->command_bytes < CONNECTION_BYTES_MAX &&
+           c->out.bytes < CONNECTION_ANSWERS_MAX;
+}
+
 /* Half of its own are back: a busy client is not stopped at each packet. */
-bool credits_half_back(const struct connection *c);
+static inline bool credits_half_back(const struct connection *c)
+{
+    return c->commands <= CONNECTION_COMMANDS_MAX / 2 &&
+           c->unacked_count <= CONNECTION_COMMANDS_MAX / 2 &&
+           c->command_bytes <= CONNECTION_BYTES_MAX / 2 &&
+           c->out.bytes <= CONNECTION_ANSWERS_MAX / 2;
+}
 
 /* Connections that wait for their worker's or token's credits, in their order. */
 void credits_await(struct connection *c);  /* again is fine */

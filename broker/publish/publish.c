@@ -95,7 +95,7 @@ static bool publish_put_into_outbox(struct worker *w, struct publish *q)
 {
     struct publish_pool *pool = w->publishes;
 
-    if (!credits_take_workers(w, &q->credit))
+    if (!credits_take_workers(&w->credits, &q->credit))
         return false;
     STAILQ_INSERT_TAIL(&pool->outbox, &q->command, entry);
     pool->outbox_count++;
@@ -138,9 +138,9 @@ bool publish_ask(struct worker *w, struct publish *q)
     publish_prepare(w, q);
     /* It counts as a command until it is back: the mailbox has room for it, and
      * the connection and this worker wait for it. */
-    if (!credits_left(w) || !mailbox_send(q->asked->questions, q))
+    if (!credits_left(&w->credits) || !mailbox_send(q->asked->questions, q))
         return false;
-    (void)credits_take_workers(w, &q->credit);
+    (void)credits_take_workers(&w->credits, &q->credit);
     credits_take(q->connection, &q->credit);
     return true;
 }

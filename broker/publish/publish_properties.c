@@ -12,11 +12,11 @@ static bool properties_has_prefix(struct slice s, struct slice prefix)
 
 bool publish_has_reserved(const struct packet_user_block *user)
 {
-    struct packet_user_cursor at = packet_user_props(user->span);
     struct packet_user_property property;
 
     if (user->size == 0)
         return false;
+    struct packet_user_cursor at = packet_user_props(user->span);
     while (packet_user_props_next(&at, &property))
         if (properties_has_prefix(property.name, slice_str(RESERVED_PREFIX)))
             return true;
@@ -53,12 +53,12 @@ bool publish_forwarded_properties(const struct packet_user_block *user,
                                   struct publish_instructions *take,
                                   struct buffer *scratch, struct slice *ret)
 {
-    struct packet_user_cursor at = packet_user_props(user->span);
     struct packet_user_property property;
 
     *ret = slice_of(NULL, 0);
     if (user->size == 0)
         return true;
+    struct packet_user_cursor at = packet_user_props(user->span);
     if (take == NULL && user->span.len == user->size) {
         *ret = user->span;
         return true;
@@ -74,18 +74,6 @@ bool publish_forwarded_properties(const struct packet_user_block *user,
     if (scratch->len > 0)
         *ret = buffer_slice(scratch);
     return buffer_ok(scratch);
-}
-
-void publish_fill_properties(struct message *m,
-                             const struct packet_message_properties *p)
-{
-    m->has_expiry = p->has_expiry;
-    m->expiry_s = p->expiry_s;
-    m->has_payload_format = p->has_payload_format;
-    m->payload_format = p->payload_format;
-    m->content_type = p->content_type;
-    m->response_topic = p->response_topic;
-    m->correlation = p->correlation;
 }
 
 bool publish_follow(struct publish *q, const struct publish_instructions *in)

@@ -31,7 +31,16 @@ bool publish_forwarded_properties(const struct packet_user_block *user,
                                   struct publish_instructions *take,
                                   struct buffer *scratch, struct slice *ret);
 /* All other properties that go with the message; borrowed. */
-void publish_fill_properties(struct message *m,
-                             const struct packet_message_properties *p);
+static inline void publish_fill_properties(
+    struct message *m, const struct packet_message_properties *p)
+{
+    m->has_expiry = p->has_expiry;
+    m->expiry_s = p->expiry_s;
+    m->has_payload_format = p->has_payload_format;
+    m->payload_format = p->payload_format;
+    m->content_type = p->content_type;
+    m->response_topic = p->response_topic;
+    m->correlation = p->correlation;
+}
 
 #endif

@@ -6,10 +6,8 @@
 #include "broker/client/topic_alias.h"
 #include "broker/publish/publish.h"
 
-/* What may be done with a topic is asked once for all messages of a connection
- * that follow each other: as a rule they have one topic. */
-static enum publish_verdict topic_verdict(struct connection *c,
-                                          struct slice topic)
+enum publish_verdict publish_topic_verdict(struct connection *c,
+                                           struct slice topic)
 {
     struct publish_judged *last = &c->worker->publishes->judged;
 
@@ -62,22 +60,22 @@ static bool topic_set_alias(struct connection *c,
     return true;
 }
 
-bool publish_judge_topic(struct connection *c, struct packet_publish *p,
+bool publish_judge_alias(struct connection *c, struct packet_publish *p,
                          enum publish_verdict *ret)
 {
-    if (p->topic_alias != 0 && p->topic.len == 0) {
-        const uint8_t mark = topic_alias_marked(c->aliases_in, p->topic_alias);
-        if (mark != 0) {
-            *ret = (enum publish_verdict)(mark - 1);
-            return true;
-        }
-        p->topic = topic_alias_get(c->aliases_in, p->topic_alias);
-        if (p->topic.data == NULL)
-            return topic_refuse_alias(c, CLOSE_PROTOCOL,
-                                      "topic alias was never set");
-        *ret = topic_verdict(c, p->topic);
+    if (p->topic.len > 0) {
+        *ret = publish_topic_verdict(c, p->topic);
+        return topic_set_alias(c, p, *ret);
+    }
+    const uint8_t mark = topic_alias_marked(c->aliases_in, p->topic_alias);
+    if (mark != 0) {
+        *ret = (enum publish_verdict)(mark - 1);
         return true;
     }
-    *ret = topic_verdict(c, p->topic);
-    return p->topic_alias == 0 || topic_set_alias(c, p, *ret);
+    p->topic = topic_alias_get(c->aliases_in, p->topic_alias);
+    if (p->topic.data == NULL)
+        return topic_refuse_alias(c, CLOSE_PROTOCOL,
+                                  "topic alias was never set");
+    *ret = publish_topic_verdict(c, p->topic);
+    return true;
 }

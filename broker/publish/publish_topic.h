@@ -4,9 +4,24 @@
 
 #include "broker/client/connection.h"
 
-/* What may be done with the packet's topic, which is found by its alias (MQTT 5
- * §3.3.2.3.4) or sets that: p->topic. false: the connection was closed. */
-bool publish_judge_topic(struct connection *c, struct packet_publish *p,
+/* What this client may do with the topic. Asked once for all messages of a
+ * connection that follow each other: as a rule they have one topic. */
+enum publish_verdict publish_topic_verdict(struct connection *c,
+                                           struct slice topic);
+/* The same of a packet with a Topic Alias, which finds its topic, p->topic (MQTT 5
+ * §3.3.2.3.4), or is set to it. false: the connection was closed. */
+bool publish_judge_alias(struct connection *c, struct packet_publish *p,
                          enum publish_verdict *ret);
+
+/* Of either. */
+static inline bool publish_judge_topic(struct connection *c,
+                                       struct packet_publish *p,
+                                       enum publish_verdict *ret)
+{
+    if (p->topic_alias != 0)
+        return publish_judge_alias(c, p, ret);
+    *ret = publish_topic_verdict(c, p->topic);
+    return true;
+}
 
 #endif
