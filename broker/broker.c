@@ -51,7 +51,7 @@ struct broker {
 
 static void sample_figures(void *arg, uint64_t *values);
 
-static bool fail(struct config_error *ret_error, const char *text)
+static bool start_failed(struct config_error *ret_error, const char *text)
 {
     snprintf(ret_error->text, sizeof(ret_error->text), "broker: %s", text);
     return false;
@@ -99,15 +99,15 @@ static bool make_workers(struct broker *b, struct config_error *ret_error)
 
     const enum store_err err = store_stats(hub->store, &stats);
     if (err != STORE_OK)
-        return fail(ret_error, store_strerror(err));
+        return start_failed(ret_error, store_strerror(err));
     hub->token_connections = token_connections_new();
     hub->workers = calloc(hub->count + 1, sizeof(struct worker *));
     if (hub->token_connections == NULL || hub->workers == NULL)
-        return fail(ret_error, "out of memory");
+        return start_failed(ret_error, "out of memory");
     for (unsigned i = 0; i <= hub->count; i++) {
         hub->workers[i] = worker_new(hub, i, stats.head);
         if (hub->workers[i] == NULL)
-            return fail(ret_error, "out of memory");
+            return start_failed(ret_error, "out of memory");
     }
     return true;
 }
@@ -173,7 +173,7 @@ static bool start_writer(struct broker *b, struct config_error *ret_error)
     };
 
     const enum store_err err = writer_start(hub->store, &opts, &hub->writer);
-    return err == STORE_OK || fail(ret_error, store_strerror(err));
+    return err == STORE_OK || start_failed(ret_error, store_strerror(err));
 }
 
 static bool start_workers(struct broker *b, struct config_error *ret_error)
@@ -182,14 +182,15 @@ static bool start_workers(struct broker *b, struct config_error *ret_error)
 
     for (unsigned i = 0; i <= hub->count; i++)
         if (!worker_start(hub->workers[i]))
-            return fail(ret_error, "cannot start a thread");
+            return start_failed(ret_error, "cannot start a thread");
     return true;
 }
 
 /* After the writer has ended the sessions of the last run. */
 static bool load_wills(struct broker *b, struct config_error *ret_error)
 {
-    return wills_load(&b->hub) || fail(ret_error, "cannot read the sessions");
+    return wills_load(&b->hub) ||
+           start_failed(ret_error, "cannot read the sessions");
 }
 
 static bool first_sample(struct broker *b)
@@ -213,7 +214,7 @@ bool broker_start(const struct config *config, struct store *store,
     struct broker *b = calloc(1, sizeof(*b));
 
     if (b == NULL)
-        return fail(ret_error, "out of memory");
+        return start_failed(ret_error, "out of memory");
     b->local_fd = b->clients_fd = -1;
     tls_current_init(&b->hub.tls);
     b->started_us = clock_mono_us();
@@ -229,13 +230,13 @@ bool broker_start(const struct config *config, struct store *store,
     if (!sys_init(&b->sampler, &b->hub, b->started_us)) {
         free(b->data_dir);
         free(b);
-        return fail(ret_error, "out of memory");
+        return start_failed(ret_error, "out of memory");
     }
     b->hub.strangers = client_addresses_new();
     b->metrics = figures_registry(sample_figures, b);
     const bool good =
         b->data_dir == NULL || b->hub.strangers == NULL || b->metrics == NULL
-            ? fail(ret_error, "out of memory")
+            ? start_failed(ret_error, "out of memory")
             : start_all(b, ret_error);
     if (!good) {
         broker_stop(b);
@@ -337,7 +338,7 @@ static void await_quiet(struct hub *hub)
         log_warn("broker", "stopping although the store is still busy");
 }
 
-static unsigned started(const struct hub *hub)
+static unsigned started_count(const struct hub *hub)
 {
     unsigned n = 0;
 
@@ -378,7 +379,7 @@ void broker_stop(struct broker *b)
     struct hub *hub = &b->hub;
 
     connection_budget_set_make_mqtt_room(hub->budget, NULL, NULL);
-    atomic_store(&hub->busy, started(hub));
+    atomic_store(&hub->busy, started_count(hub));
     enter_phase(hub, HUB_DRAINING);
     await_quiet(hub);
     if (hub->writer != NULL)

@@ -30,7 +30,7 @@
 #define FAN_OUT_US 5000   /* then sockets are looked at again */
 #define SAVE_WITHIN_S 1.0 /* stored sessions */
 #define PHASE_TICK_S 0.02
-#define CLOSING_US 1200000 /* to say goodbye */
+#define CLOSING_US 1200000 /* for DISCONNECT to reach the clients */
 
 /* ---- what happens to connections ---------------------------------------- */
 
@@ -119,7 +119,7 @@ static void start_sampling(struct worker *w)
         ev_timer_start(w->loop, &w->sys_tick);
 }
 
-static void tell_time(struct worker *w)
+static void update_clocks(struct worker *w)
 {
     w->real_us = clock_real_us();
     w->mono_us = clock_mono_us();
@@ -130,7 +130,7 @@ static void on_check(struct ev_loop *loop, ev_check *check, int events)
 {
     (void)loop;
     (void)events;
-    tell_time(check->data);
+    update_clocks(check->data);
     turns_begin(check->data, connection_take_turn);
 }
 
@@ -179,7 +179,7 @@ static void take_moves(struct worker *w)
     } while (count == RESULTS_AT_ONCE);
 }
 
-/* What waits for it now, the rest within a second. */
+/* Sessions that something waits for now, all others within a second. */
 static void save_sessions(struct worker *w)
 {
     session_save_turn(w, w->save_all);
@@ -196,8 +196,8 @@ static void save_sessions(struct worker *w)
 
 /* ---- the end of a turn -------------------------------------------------- */
 
-/* Those who had very many filters keep them a few turns longer. true: some of
- * them do. */
+/* Frees connections that have ended. Very many filters are removed over several
+ * turns. true: some are left. */
 static bool free_dead(struct worker *w, size_t filters)
 {
     struct connection *c;
@@ -234,7 +234,7 @@ static void begin_draining(struct worker *w)
     ev_timer_start(w->loop, &w->tick);
 }
 
-/* The writer has ended: whatever it will ever say is in the mailboxes. */
+/* The writer has ended: all results it will ever send are in the mailboxes. */
 static void begin_closing(struct worker *w)
 {
     struct connection *c, *next;
@@ -291,7 +291,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     bool more;
 
     (void)events;
-    tell_time(w);
+    update_clocks(w);
     atomic_store_explicit(&w->roll, atomic_load(&w->hub->roll),
                           memory_order_relaxed);
     state_dump_turn(w);
@@ -322,7 +322,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
         worker_again(w);
 }
 
-static void *serve(void *arg)
+static void *worker_serve(void *arg)
 {
     struct worker *w = arg;
 
@@ -416,7 +416,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     ev_prepare_start(w->loop, &w->turn);
     ev_check_start(w->loop, &w->check);
     start_sampling(w);
-    tell_time(w);
+    update_clocks(w);
     return w;
 }
 
@@ -426,7 +426,7 @@ bool worker_start(struct worker *w)
 
     if (w->number != w->hub->count)
         (void)snprintf(name, sizeof(name), "worker-%u", w->number);
-    w->started = thread_start(&w->thread, name, serve, w);
+    w->started = thread_start(&w->thread, name, worker_serve, w);
     return w->started;
 }
 
@@ -437,8 +437,7 @@ void worker_join(struct worker *w)
     w->started = false;
 }
 
-/* What came after the thread had ended, or was on its way when it never
- * started. */
+/* What arrived after the thread had ended, or before it was ever started. */
 static void empty_mailboxes(struct worker *w)
 {
     void *item;

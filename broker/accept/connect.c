@@ -40,8 +40,9 @@ static void assign_id(char *to)
 
 /* An empty user name says as little as none: libraries send one where their
  * user set nothing. */
-static bool decode(const struct packet_frame *f, struct packet_connect *ret,
-                   struct packet_error *ret_error)
+static bool connect_decode(const struct packet_frame *f,
+                           struct packet_connect *ret,
+                           struct packet_error *ret_error)
 {
     const bool good = packet_decode_connect(f, MAXIMUM_QOS, ret, ret_error);
 
@@ -83,7 +84,7 @@ struct worker *connect_place(struct connection *c,
     struct packet_connect p;
     struct packet_error error;
 
-    if (!decode(f, &p, &error))
+    if (!connect_decode(f, &p, &error))
         return c->worker;
     if (p.user_name.data != NULL && !token_valid(p.user_name))
         return c->worker;
@@ -96,7 +97,8 @@ struct worker *connect_place(struct connection *c,
 
 /* ---- whether it may ----------------------------------------------------- */
 
-static void refuse(struct connection *c, uint8_t reason, const char *text)
+static void connect_refuse(struct connection *c, uint8_t reason,
+                           const char *text)
 {
     const struct packet_connack connack = {
         .reason = reason,
@@ -116,14 +118,16 @@ static void refuse(struct connection *c, uint8_t reason, const char *text)
  * (MQTT 5 §3.2.2.2): it specified none. 3.1.1 has 5, as from other servers. */
 static bool refuse_nameless(struct connection *c)
 {
-    refuse(c, REASON_NOT_AUTHORIZED,
-           c->transport.websocket != NULL
-               ? "no user name: over WebSocket it must be a token, always"
-               : "no user name: it must be a token that was made here");
+    connect_refuse(
+        c, REASON_NOT_AUTHORIZED,
+        c->transport.websocket != NULL
+            ? "no user name: over WebSocket it must be a token, always"
+            : "no user name: it must be a token that was made here");
     return false;
 }
 
-static bool authenticate(struct connection *c, const struct packet_connect *p)
+static bool connect_authenticate(struct connection *c,
+                                 const struct packet_connect *p)
 {
     const struct hub *hub = c->worker->hub;
 
@@ -139,17 +143,19 @@ static bool authenticate(struct connection *c, const struct packet_connect *p)
     switch (auth_connect(hub->config, hub->store, p->user_name, &c->plan)) {
     case AUTH_OK: return true;
     case AUTH_BAD:
-        refuse(c, REASON_BAD_CREDENTIALS,
-               "unknown token: the user name must be one that was made here");
+        connect_refuse(
+            c, REASON_BAD_CREDENTIALS,
+            "unknown token: the user name must be one that was made here");
         return false;
     case AUTH_REVOKED:
-        refuse(c, REASON_BAD_CREDENTIALS,
-               "token was revoked: use another one");
+        connect_refuse(c, REASON_BAD_CREDENTIALS,
+                       "token was revoked: use another one");
         return false;
     case AUTH_NAMELESS: return refuse_nameless(c);
     case AUTH_STORE: break;
     }
-    refuse(c, REASON_SERVER_UNAVAILABLE, "store cannot be read: retry later");
+    connect_refuse(c, REASON_SERVER_UNAVAILABLE,
+                   "store cannot be read: retry later");
     return false;
 }
 
@@ -186,7 +192,7 @@ static bool take_over(struct connection *c)
     return had_stored;
 }
 
-static bool admit(struct connection *c)
+static bool connect_admit(struct connection *c)
 {
     struct worker *w = c->worker;
 
@@ -195,16 +201,16 @@ static bool admit(struct connection *c)
                                    connection_token(c),
                                    c->plan->connections)) {
             counter_add(&w->counters.plan_limit, 1);
-            refuse(c, REASON_QUOTA_EXCEEDED,
-                   "the token's plan allows no more connections "
-                   "(connections): end one of them first");
+            connect_refuse(c, REASON_QUOTA_EXCEEDED,
+                           "the token's plan allows no more connections "
+                           "(connections): end one of them first");
             return false;
         }
         c->plan_counted = true;
     }
     HASH_ADD_KEYPTR(session, w->sessions, c->identity, c->identity_len, c);
     if (c->session.tbl == NULL) { /* out of memory in the table */
-        refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
+        connect_refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
         return false;
     }
     return true;
@@ -230,13 +236,14 @@ static bool accept_will(struct connection *c, const struct packet_connect *p)
         return true;
     const uint8_t reason = publish_accept_will(c, &p->will, &c->will);
     if (reason != 0)
-        refuse(c, reason, will_text(reason));
+        connect_refuse(c, reason, will_text(reason));
     return reason == 0;
 }
 
 /* ---- what is promised --------------------------------------------------- */
 
-static void read_wishes(struct connection *c, const struct packet_connect *p)
+static void connect_read_options(struct connection *c,
+                                 const struct packet_connect *p)
 {
     struct packet_user_cursor at = packet_user_props(p->user.span);
     struct packet_user_property property;
@@ -341,13 +348,14 @@ static void session_ready(struct connection *c, bool present)
         session_resume(c);
 }
 
-static const struct session_open_calls opening_calls = {session_ready, refuse};
+static const struct session_open_calls opening_calls = {session_ready,
+                                                        connect_refuse};
 
 void connect_received(struct connection *c, const struct packet_frame *f)
 {
     struct packet_connect p;
     struct packet_error error;
-    const bool good = decode(f, &p, &error);
+    const bool good = connect_decode(f, &p, &error);
 
     counter_add(&c->worker->counters.connects, 1);
     if (!good && p.version == 0) {
@@ -359,7 +367,7 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     c->terms.maximum_qos = MAXIMUM_QOS;
     if (!good) {
         c->terms.problem_information = true;
-        refuse(c, error.reason, error.text);
+        connect_refuse(c, error.reason, error.text);
         return;
     }
     c->terms.maximum_packet_size = p.maximum_packet_size;
@@ -367,33 +375,33 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     c->terms.topic_alias_maximum =
         p.version == PACKET_V5 ? TOPIC_ALIAS_MAX : 0;
     if (p.auth_method.data != NULL) {
-        refuse(
+        connect_refuse(
             c, REASON_BAD_AUTHENTICATION_METHOD,
             "no extended authentication here: leave the Authentication Method "
             "out");
         return;
     }
-    if (!authenticate(c, &p))
+    if (!connect_authenticate(c, &p))
         return;
     if (!c->pinned) {
-        refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
+        connect_refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
         return;
     }
     if (is_id_too_long(c)) {
-        refuse(c, REASON_CLIENT_ID_INVALID,
-               "client id is longer than the token's plan allows "
-               "(client_id_max)");
+        connect_refuse(c, REASON_CLIENT_ID_INVALID,
+                       "client id is longer than the token's plan allows "
+                       "(client_id_max)");
         return;
     }
     if (is_throttled(c)) {
-        refuse(
+        connect_refuse(
             c, REASON_QUOTA_EXCEEDED,
             "hourly write limit of the token's plan reached: come back when "
             "the hour is over");
         return;
     }
     if (!held_identify(c)) {
-        refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
+        connect_refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
         return;
     }
     admission_identified(c->worker->hub, c);
@@ -401,9 +409,9 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     if (!accept_will(c, &p))
         return;
     const bool had_stored = take_over(c);
-    if (!admit(c))
+    if (!connect_admit(c))
         return;
-    read_wishes(c, &p);
+    connect_read_options(c, &p);
     settle_limits(c, &p);
     will_client_returned(c, p.clean_start);
     session_open(c, p.clean_start, had_stored, &opening_calls);

@@ -25,8 +25,8 @@
 
 /* ---- TCP ---------------------------------------------------------------- */
 
-static bool split(const char *listen_on, char *host, size_t size,
-                  const char **ret_port)
+static bool split_address(const char *listen_on, char *host, size_t size,
+                          const char **ret_port)
 {
     const char *colon = strrchr(listen_on, ':');
 
@@ -97,8 +97,8 @@ static void close_all(int *fds, size_t count)
         close(fds[i]);
 }
 
-static bool fail(struct config_error *ret_error, const char *what,
-                 const char *value, const char *why)
+static bool listen_failed(struct config_error *ret_error, const char *what,
+                          const char *value, const char *why)
 {
     snprintf(ret_error->text, sizeof(ret_error->text), "%s %.200s: %s", what,
              value, why);
@@ -121,11 +121,12 @@ bool listener_open_tcp(const char *key, const char *listen_on, int *fds,
     size_t count = 0;
     int why = 0;
 
-    if (!split(listen_on, host, sizeof(host), &service))
-        return fail(ret_error, key, listen_on, "address:port expected");
+    if (!split_address(listen_on, host, sizeof(host), &service))
+        return listen_failed(ret_error, key, listen_on,
+                             "address:port expected");
     const int rc = getaddrinfo(host, service, &hints, &found);
     if (rc != 0)
-        return fail(ret_error, key, listen_on, gai_strerror(rc));
+        return listen_failed(ret_error, key, listen_on, gai_strerror(rc));
     for (struct addrinfo *a = found; a != NULL && count < max;
          a = a->ai_next) {
         if ((a->ai_family != AF_INET && a->ai_family != AF_INET6) ||
@@ -147,7 +148,7 @@ bool listener_open_tcp(const char *key, const char *listen_on, int *fds,
     /* A machine without IPv6 still serves "localhost". */
     if (count == 0 || why == EADDRINUSE || why == EACCES) {
         close_all(fds, count);
-        return fail(ret_error, key, listen_on, error_text(why));
+        return listen_failed(ret_error, key, listen_on, error_text(why));
     }
     *ret_count = count;
     *ret_port = port;
@@ -175,10 +176,11 @@ static bool clear_place(const struct sockaddr_un *at, int type,
 
     if (lstat(at->sun_path, &st) != 0)
         return errno == ENOENT ||
-               fail(ret_error, "socket", at->sun_path, error_text(errno));
+               listen_failed(ret_error, "socket", at->sun_path,
+                             error_text(errno));
     if (!S_ISSOCK(st.st_mode))
-        return fail(ret_error, "socket", at->sun_path,
-                    "exists and is not a socket: remove it");
+        return listen_failed(ret_error, "socket", at->sun_path,
+                             "exists and is not a socket: remove it");
     const int probe = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     const bool alive =
         probe >= 0 &&
@@ -186,10 +188,10 @@ static bool clear_place(const struct sockaddr_un *at, int type,
     if (probe >= 0)
         close(probe);
     if (alive)
-        return fail(ret_error, "socket", at->sun_path,
-                    "another server listens on it");
+        return listen_failed(ret_error, "socket", at->sun_path,
+                             "another server listens on it");
     return unlink(at->sun_path) == 0 ||
-           fail(ret_error, "socket", at->sun_path, error_text(errno));
+           listen_failed(ret_error, "socket", at->sun_path, error_text(errno));
 }
 
 bool listener_open_local(const char *dir, const char *name, int type,
@@ -198,8 +200,8 @@ bool listener_open_local(const char *dir, const char *name, int type,
     struct sockaddr_un at;
 
     if (!local_address(dir, name, &at))
-        return fail(ret_error, "data folder", dir,
-                    "its path is too long for a socket in it");
+        return listen_failed(ret_error, "data folder", dir,
+                             "its path is too long for a socket in it");
     if (!clear_place(&at, type, ret_error))
         return false;
     const int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -208,7 +210,7 @@ bool listener_open_local(const char *dir, const char *name, int type,
         *ret_fd = fd;
         return true;
     }
-    fail(ret_error, "socket", at.sun_path, error_text(errno));
+    listen_failed(ret_error, "socket", at.sun_path, error_text(errno));
     if (fd >= 0)
         close(fd);
     return false;

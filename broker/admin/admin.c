@@ -280,7 +280,7 @@ static bool order_clients(struct publish *q, const struct hub *hub,
     return ask_clients(q, hub, o, false);
 }
 
-/* Everybody is never meant by leaving something out. */
+/* A kick must name its targets: an empty request never means everyone. */
 static bool order_kick(struct publish *q, const struct hub *hub,
                        const struct order *o)
 {

@@ -49,7 +49,8 @@ static struct sys_totals totals_of(const uint64_t figures[FIGURE_COUNT])
     return t;
 }
 
-static void put(struct sys_values *v, enum sys_topic topic, uint64_t number)
+static void put_number(struct sys_values *v, enum sys_topic topic,
+                       uint64_t number)
 {
     snprintf(v->text[topic], SYS_TEXT_SIZE, "%" PRIu64, number);
 }
@@ -57,17 +58,18 @@ static void put(struct sys_values *v, enum sys_topic topic, uint64_t number)
 static void put_traffic(struct sys_values *v, const uint64_t *figures,
                         const struct sys_totals *t)
 {
-    put(v, SYS_MESSAGES_RECEIVED, t->messages_received);
-    put(v, SYS_MESSAGES_SENT, t->messages_sent);
-    put(v, SYS_PUBLISH_DROPPED, t->publish_dropped);
-    put(v, SYS_PUBLISH_RECEIVED, t->publish_received);
-    put(v, SYS_PUBLISH_SENT, t->publish_sent);
-    put(v, SYS_PUBLISH_BYTES_RECEIVED, figures[FIGURE_payload_received]);
-    put(v, SYS_PUBLISH_BYTES_SENT, figures[FIGURE_payload_delivered]);
-    put(v, SYS_BYTES_RECEIVED, t->bytes_received);
-    put(v, SYS_BYTES_SENT, t->bytes_sent);
-    put(v, SYS_SUBSCRIPTIONS, figures[FIGURE_subscriptions]);
-    put(v, SYS_SHARED, figures[FIGURE_shared_subscriptions]);
+    put_number(v, SYS_MESSAGES_RECEIVED, t->messages_received);
+    put_number(v, SYS_MESSAGES_SENT, t->messages_sent);
+    put_number(v, SYS_PUBLISH_DROPPED, t->publish_dropped);
+    put_number(v, SYS_PUBLISH_RECEIVED, t->publish_received);
+    put_number(v, SYS_PUBLISH_SENT, t->publish_sent);
+    put_number(v, SYS_PUBLISH_BYTES_RECEIVED,
+               figures[FIGURE_payload_received]);
+    put_number(v, SYS_PUBLISH_BYTES_SENT, figures[FIGURE_payload_delivered]);
+    put_number(v, SYS_BYTES_RECEIVED, t->bytes_received);
+    put_number(v, SYS_BYTES_SENT, t->bytes_sent);
+    put_number(v, SYS_SUBSCRIPTIONS, figures[FIGURE_subscriptions]);
+    put_number(v, SYS_SHARED, figures[FIGURE_shared_subscriptions]);
 }
 
 /* Sessions that wait for their client count as clients, as in mosquitto. The
@@ -82,21 +84,21 @@ static void put_clients(struct sys_values *v, struct hub *hub,
 
     if (connected > hub->sampler->clients_maximum)
         hub->sampler->clients_maximum = connected;
-    put(v, SYS_CLIENTS_CONNECTED, connected);
-    put(v, SYS_CLIENTS_ACTIVE, connected);
-    put(v, SYS_CLIENTS_DISCONNECTED, away);
-    put(v, SYS_CLIENTS_INACTIVE, away);
-    put(v, SYS_CLIENTS_TOTAL, connected + away);
-    put(v, SYS_CLIENTS_EXPIRED, figures[FIGURE_sessions_expired]);
-    put(v, SYS_CLIENTS_MAXIMUM, hub->sampler->clients_maximum);
+    put_number(v, SYS_CLIENTS_CONNECTED, connected);
+    put_number(v, SYS_CLIENTS_ACTIVE, connected);
+    put_number(v, SYS_CLIENTS_DISCONNECTED, away);
+    put_number(v, SYS_CLIENTS_INACTIVE, away);
+    put_number(v, SYS_CLIENTS_TOTAL, connected + away);
+    put_number(v, SYS_CLIENTS_EXPIRED, figures[FIGURE_sessions_expired]);
+    put_number(v, SYS_CLIENTS_MAXIMUM, hub->sampler->clients_maximum);
 }
 
 static void put_stored(struct sys_values *v, const uint64_t *figures)
 {
-    put(v, SYS_MESSAGES_STORED, figures[FIGURE_entries]);
-    put(v, SYS_STORE_COUNT, figures[FIGURE_entries]);
-    put(v, SYS_STORE_BYTES, figures[FIGURE_map_used]);
-    put(v, SYS_RETAINED, figures[FIGURE_retained]);
+    put_number(v, SYS_MESSAGES_STORED, figures[FIGURE_entries]);
+    put_number(v, SYS_STORE_COUNT, figures[FIGURE_entries]);
+    put_number(v, SYS_STORE_BYTES, figures[FIGURE_map_used]);
+    put_number(v, SYS_RETAINED, figures[FIGURE_retained]);
 }
 
 /* ---- loads -------------------------------------------------------------- */

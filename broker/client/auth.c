@@ -14,7 +14,7 @@ static bool starts_with(struct slice s, const char *prefix)
     return s.len >= len && memcmp(s.data, prefix, len) == 0;
 }
 
-static struct slice after(struct slice s, const char *prefix)
+static struct slice after_prefix(struct slice s, const char *prefix)
 {
     const size_t len = strlen(prefix);
 
@@ -91,7 +91,7 @@ static bool is_event_of(struct slice name, struct slice token)
 {
     if (!starts_with(name, EVENTS_PREFIX))
         return false;
-    const struct slice rest = after(name, EVENTS_PREFIX);
+    const struct slice rest = after_prefix(name, EVENTS_PREFIX);
     const struct slice level = topic_first_level(rest);
     if (level.len == rest.len)
         return false;

@@ -8,7 +8,7 @@
 
 /* How many bytes at the end of an id are the beginning of the token, when they
  * say more of it than logs do. */
-static size_t begun(struct slice id, struct slice token)
+static size_t begins_token(struct slice id, struct slice token)
 {
     size_t len = token.len < id.len ? token.len : id.len;
 
@@ -32,7 +32,7 @@ void client_name_put(struct buffer *b, struct slice id, struct slice token)
         at = found + token.len;
     }
     const size_t left = (size_t)(end - at);
-    const size_t cut = begun(slice_of(at, left), token);
+    const size_t cut = begins_token(slice_of(at, left), token);
     buffer_put(b, at, left - cut);
     if (cut > 0)
         buffer_put_str(b, shown.text);

@@ -100,7 +100,7 @@ void connection_attach(struct connection *c, struct worker *w)
     connection_resume(c);
 }
 
-static void take_off(struct connection *c)
+static void connection_take_off(struct connection *c)
 {
     struct worker *w = c->worker;
 
@@ -129,14 +129,14 @@ void connection_forget_behind(struct connection *c)
 void connection_detach(struct connection *c)
 {
     credits_forget(c);
-    take_off(c);
+    connection_take_off(c);
 }
 
 void connection_finish(struct connection *c)
 {
     struct worker *w = c->worker;
 
-    take_off(c);
+    connection_take_off(c);
     out_queue_release(&c->out, &w->pool);
     free(c->in.data);
     c->in.data = NULL;
@@ -217,7 +217,7 @@ static bool is_worth_lingering(const struct connection *c,
 /* Sends what is queued, then our end of the stream, and waits for the
  * client's: closing at once with bytes of its unread would reset the connection
  * and take the goodbye with it. */
-static void linger(struct connection *c)
+static void connection_linger(struct connection *c)
 {
     c->state = CONNECTION_LINGERING;
     c->stalled = false;
@@ -283,7 +283,7 @@ void connection_close(struct connection *c, enum close_reason reason,
         count_client(c, -1);
     c->events->ended(c, was_open && close_reasons[reason].will);
     if (is_worth_lingering(c, reason))
-        linger(c);
+        connection_linger(c);
     else
         connection_finish(c);
 }

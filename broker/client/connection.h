@@ -4,8 +4,8 @@
  *
  * Threads:  belongs to one worker at a time; worker_move() passes it on.
  * Life:     made by a listener, ended by connection_close(), freed by its
- *           worker at the end of a turn when no command of it is with the
- *           writer any more. After connection_close() a caller up the stack
+ *           worker at the end of a turn once the writer has answered all of its
+ *           commands. After connection_close() a caller up the stack
  *           may still look at `state`, nothing else.
  * Memory:   less than 2 KiB when idle (and what TLS or WebSocket need); read
  *           buffers are the worker's. */
@@ -25,11 +25,11 @@
 #include "broker/wire/packet.h"
 #include "store/message.h"
 
-/* Credits towards the writer: a client that has used them up is not read from
- * until results return. */
+/* Credits towards the writer (credits.h): a client that has used them up is not
+ * read from until results return. */
 #define CONNECTION_COMMANDS_MAX 1024
 #define CONNECTION_BYTES_MAX (4U * 1024 * 1024)
-/* Nor is one that does not take its answers: deliveries stop before. */
+/* Nor is a client with so many bytes of answers queued. Deliveries stop earlier. */
 #define CONNECTION_ANSWERS_MAX (OUT_QUEUE_BYTES_MAX + 128 * 1024)
 
 /* CONNECT: client id, will topic and payload, user name and password of 65,535
@@ -37,8 +37,8 @@
 #define CONNECT_PACKET_MAX (6 * 65536U)
 #define CONNECT_WITHIN_S 10.0
 #define LINGER_S 1.0
-/* What is read of a client that was said goodbye to: it may have sent as much
- * before it heard of it, a socket buffer's worth. Whoever goes on is cut off. */
+/* What is read from a client after DISCONNECT was sent to it: it may have filled a
+ * socket buffer before it noticed. One that sends more is cut off. */
 #define LINGER_BYTES_MAX (1024U * 1024)
 
 struct client_catchup;
@@ -55,9 +55,9 @@ struct worker;
 enum connection_state {
     CONNECTION_NEW, /* CONNECT has not been accepted yet */
     CONNECTION_OPEN,
-    CONNECTION_LINGERING, /* goodbye was said; what still comes is discarded, so
-                             that no reset overtakes the goodbye */
-    CONNECTION_CLOSED     /* waits for its commands, then is freed */
+    CONNECTION_LINGERING, /* DISCONNECT was sent; what still arrives is discarded,
+                             so that no reset overtakes it */
+    CONNECTION_CLOSED     /* freed when its commands have their results */
 };
 
 struct connection;
@@ -267,16 +267,17 @@ void connection_readable(struct connection *c);
 /* Ends it for a shutdown, without waiting for the client. */
 void connection_end(struct connection *c);
 
-/* Reads no more until it is resumed. */
+/* Stops reading from it until connection_resume(). */
 void connection_stall(struct connection *c);
 /* Credits came back: goes on reading when enough of them did, or leaves. */
 void connection_credit(struct connection *c);
-/* It waited for a share of the worker's turn, and has it now. */
+/* Its turn has come (turn_share_wait()): reads from it. */
 void connection_take_turn(struct connection *c);
-/* Those of this worker that waited for what they published to be fanned out, as
- * far as it is. */
+/* Resumes connections whose SUBSCRIBE or UNSUBSCRIBE waited for their own messages
+ * to be fanned out. */
 void connection_resume_behind(struct worker *w);
-/* Goes on reading if it may, with what was read before. */
+/* Reads on, beginning with bytes that were read before, if nothing else stalls
+ * it. */
 void connection_resume(struct connection *c);
 
 /* Holds reading back for `seconds`, then events->hold_over() (MQTT 3). */

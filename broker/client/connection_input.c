@@ -41,7 +41,7 @@ static bool awaits_own(const struct connection *c)
 
 /* Of the packet at hand, which may have been looked at before: what came to the
  * log since then is not for it. */
-static bool must_wait(struct connection *c, const struct packet_frame *f)
+static bool input_must_wait(struct connection *c, const struct packet_frame *f)
 {
     uint64_t head;
 
@@ -54,7 +54,7 @@ static bool must_wait(struct connection *c, const struct packet_frame *f)
 }
 
 /* May another packet be taken from it now? */
-static bool may_read(const struct connection *c)
+static bool input_may_read(const struct connection *c)
 {
     return is_serving(c) && !c->held && !c->opening && !c->leaving &&
            c->joining == 0 && !c->behind_store &&
@@ -106,7 +106,7 @@ struct kept {
     size_t len, cap;
 };
 
-static struct kept take_in(struct connection *c)
+static struct kept input_take(struct connection *c)
 {
     const struct kept in = {c->in.data, c->in.len, c->in.cap};
 
@@ -116,7 +116,7 @@ static struct kept take_in(struct connection *c)
     return in;
 }
 
-static void put_in(struct connection *c, char *data, size_t len, size_t cap)
+static void input_put(struct connection *c, char *data, size_t len, size_t cap)
 {
     held_add_input(c, cap);
     c->in.data = data;
@@ -126,8 +126,8 @@ static void put_in(struct connection *c, char *data, size_t len, size_t cap)
 
 /* Keeps the end of data[0…), which may lie in `own` (then that is used again, or
  * freed); closes the connection when that cannot be. */
-static void keep_rest(struct connection *c, struct kept own, const char *data,
-                      size_t len)
+static void input_keep_rest(struct connection *c, struct kept own,
+                            const char *data, size_t len)
 {
     /* A few bytes must not keep the buffer of a large packet. */
     const bool reuse = own.data != NULL && len > 0 &&
@@ -137,7 +137,7 @@ static void keep_rest(struct connection *c, struct kept own, const char *data,
 
     if (len > 0 && to != NULL && held_input_has_room(c, cap)) {
         memmove(to, data, len);
-        put_in(c, to, len, cap);
+        input_put(c, to, len, cap);
         if (!reuse)
             free(own.data);
         return;
@@ -163,9 +163,9 @@ enum feeding {
 
 /* Handles whole packets from data[0…len); *ret_used of it are consumed.
  * *ret_home: the worker the connection has to move to, else NULL. */
-static enum feeding take_packets(struct connection *c, const char *data,
-                                 size_t len, size_t *ret_used,
-                                 struct worker **ret_home)
+static enum feeding input_take_packets(struct connection *c, const char *data,
+                                       size_t len, size_t *ret_used,
+                                       struct worker **ret_home)
 {
     struct turn_meter meter = turn_meter_begin(c, len);
     struct packet_frame frame;
@@ -174,7 +174,7 @@ static enum feeding take_packets(struct connection *c, const char *data,
     bool goes_on = turn_share_is_left(c);
 
     *ret_home = NULL;
-    while (used < len && goes_on && may_read(c)) {
+    while (used < len && goes_on && input_may_read(c)) {
         if (c->state == CONNECTION_NEW &&
             (uint8_t)data[used] >> 4 != PACKET_CONNECT) {
             connection_close(c, CLOSE_PROTOCOL,
@@ -198,7 +198,7 @@ static enum feeding take_packets(struct connection *c, const char *data,
                 break;
             }
         }
-        c->behind_own = must_wait(c, &frame);
+        c->behind_own = input_must_wait(c, &frame);
         if (c->behind_own)
             break;
         c->events->packet(c, &frame);
@@ -219,7 +219,7 @@ static enum feeding take_packets(struct connection *c, const char *data,
     return FEED_ON;
 }
 
-static void move(struct connection *c, struct worker *home)
+static void input_move(struct connection *c, struct worker *home)
 {
     struct worker *w = c->worker;
 
@@ -234,23 +234,23 @@ static void move(struct connection *c, struct worker *home)
 
 /* Takes `own` (may be empty), which data may lie in. The connection may be
  * another worker's afterwards: it must not be touched any more. */
-static void feed(struct connection *c, struct kept own, const char *data,
-                 size_t len)
+static void input_handle(struct connection *c, struct kept own,
+                         const char *data, size_t len)
 {
     struct worker *home;
     size_t used;
 
-    if (take_packets(c, data, len, &used, &home) == FEED_ENDED) {
+    if (input_take_packets(c, data, len, &used, &home) == FEED_ENDED) {
         free(own.data);
         return;
     }
     c->events->read(c->worker);
-    keep_rest(c, own, data + used, len - used);
+    input_keep_rest(c, own, data + used, len - used);
     if (c->state >= CONNECTION_LINGERING)
         return;
     if (home != NULL)
-        move(c, home);
-    else if (!may_read(c))
+        input_move(c, home);
+    else if (!input_may_read(c))
         connection_stall(c);
     else if (used < len && !turn_share_is_left(c))
         await_turn(c);
@@ -260,7 +260,7 @@ static void feed(struct connection *c, struct kept own, const char *data,
 
 /* Reads behind the beginning of a large packet: its buffer doubles as bytes
  * really arrive, so that announcing a length costs nothing. */
-static ssize_t read_large(struct connection *c, struct kept *in)
+static ssize_t input_read_large(struct connection *c, struct kept *in)
 {
     if (in->cap - in->len < WORKER_READ_SIZE / 2) {
         char *data = held_input_has_room(c, in->cap * 2)
@@ -277,7 +277,7 @@ static ssize_t read_large(struct connection *c, struct kept *in)
                           in->cap - in->len);
 }
 
-static ssize_t read_small(struct connection *c, const struct kept *in)
+static ssize_t input_read_small(struct connection *c, const struct kept *in)
 {
     char *to = c->worker->read_buffer;
 
@@ -287,7 +287,7 @@ static ssize_t read_small(struct connection *c, const struct kept *in)
 }
 
 /* Nothing came; a handshake may have to write first, a pong to be sent on. */
-static void read_on(struct connection *c)
+static void input_read_on(struct connection *c)
 {
     if (!c->pinned)
         start_reading(c);
@@ -295,10 +295,10 @@ static void read_on(struct connection *c)
         connection_flush(c);
 }
 
-static void read_failed(struct connection *c, ssize_t n)
+static void input_read_failed(struct connection *c, ssize_t n)
 {
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        read_on(c);
+        input_read_on(c);
     else if (n < 0 && errno == EPROTO)
         connection_close(c, CLOSE_TRANSPORT, transport_error(&c->transport));
     else
@@ -307,7 +307,7 @@ static void read_failed(struct connection *c, ssize_t n)
                          NULL);
 }
 
-static void discard(struct connection *c)
+static void input_discard(struct connection *c)
 {
     struct worker *w = c->worker;
     /* Past TLS and frames: nobody looks at it any more. */
@@ -326,19 +326,20 @@ void connection_readable(struct connection *c)
     struct worker *w = c->worker;
 
     if (c->state == CONNECTION_LINGERING) {
-        discard(c);
+        input_discard(c);
         return;
     }
     if (!turn_share_is_left(c)) {
         await_turn(c);
         return;
     }
-    struct kept in = take_in(c);
+    struct kept in = input_take(c);
     const bool large = in.len > WORKER_READ_SIZE;
-    const ssize_t n = large ? read_large(c, &in) : read_small(c, &in);
+    const ssize_t n =
+        large ? input_read_large(c, &in) : input_read_small(c, &in);
     if (n <= 0) {
-        put_in(c, in.data, in.len, in.cap);
-        read_failed(c, n);
+        input_put(c, in.data, in.len, in.cap);
+        input_read_failed(c, n);
         return;
     }
     counter_add(&w->counters.bytes_received, (uint64_t)n);
@@ -348,10 +349,10 @@ void connection_readable(struct connection *c)
         connection_touch(c);
     in.len += (size_t)n;
     if (large)
-        feed(c, in, in.data, in.len);
+        input_handle(c, in, in.data, in.len);
     else {
         free(in.data);
-        feed(c, (struct kept){0}, w->read_buffer, in.len);
+        input_handle(c, (struct kept){0}, w->read_buffer, in.len);
     }
 }
 
@@ -366,7 +367,7 @@ void connection_resume(struct connection *c)
 {
     if (!c->stalled || c->awaits_turn)
         return;
-    if (!may_read(c)) {
+    if (!input_may_read(c)) {
         /* Stalled for one reason and now for another: where that is the
          * worker's credits, nothing of its own will come back to resume it. */
         if (is_serving(c))
@@ -376,8 +377,8 @@ void connection_resume(struct connection *c)
     c->stalled = false;
     credits_forget(c);
     if (c->in.len > 0) {
-        const struct kept in = take_in(c);
-        feed(c, in, in.data, in.len);
+        const struct kept in = input_take(c);
+        input_handle(c, in, in.data, in.len);
     } else {
         start_reading(c);
     }

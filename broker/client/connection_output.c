@@ -34,7 +34,7 @@ void connection_say(struct connection *c, const void *packet, size_t size)
         connection_close(c, CLOSE_NO_MEMORY, NULL);
 }
 
-static void write_failed(struct connection *c)
+static void output_write_failed(struct connection *c)
 {
     if (c->state == CONNECTION_LINGERING)
         connection_finish(c);
@@ -42,7 +42,7 @@ static void write_failed(struct connection *c)
         connection_close(c, CLOSE_HANGUP, NULL);
 }
 
-static void await_room(struct connection *c)
+static void output_await_room(struct connection *c)
 {
     out_queue_block(&c->out, &c->worker->pool);
     ev_io_start(c->worker->loop, &c->writable);
@@ -50,7 +50,7 @@ static void await_room(struct connection *c)
 
 /* As a rule one system call. false: the socket takes no more, or the connection
  * ended. */
-static bool write_some(struct connection *c)
+static bool output_write_some(struct connection *c)
 {
     struct worker *w = c->worker;
     struct iovec runs[TRANSPORT_RUNS_MAX];
@@ -63,7 +63,7 @@ static bool write_some(struct connection *c)
     if (n < 0 && errno == EINTR)
         return true;
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-        write_failed(c);
+        output_write_failed(c);
         return false;
     }
     if (n > 0) {
@@ -74,7 +74,7 @@ static bool write_some(struct connection *c)
     }
     if (n >= 0 && (size_t)n == offered)
         return true;
-    await_room(c);
+    output_await_room(c);
     return false;
 }
 
@@ -83,10 +83,10 @@ void connection_flush(struct connection *c)
     if (c->state == CONNECTION_CLOSED || c->out.blocked)
         return;
     while (c->out.count > 0 || transport_owes(&c->transport))
-        if (!write_some(c))
+        if (!output_write_some(c))
             return;
     if (c->state == CONNECTION_LINGERING && !transport_end(&c->transport))
-        await_room(c);
+        output_await_room(c);
 }
 
 void connection_flush_touched(struct worker *w)

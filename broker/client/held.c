@@ -93,7 +93,7 @@ bool held_attach(struct connection *c)
     return c->address == 0 || hold_for(c, slice_of(name, sizeof(name)));
 }
 
-static void unref(struct worker *w, struct holder *h)
+static void holder_unref(struct worker *w, struct holder *h)
 {
     if (h == NULL || --h->references > 0)
         return;
@@ -109,7 +109,7 @@ void held_detach(struct connection *c)
     /* They go a few at a time, and are nobody's until then. */
     if (h != NULL)
         h->bytes[HELD_FILTERS] -= c->filter_cost;
-    unref(c->worker, h);
+    holder_unref(c->worker, h);
 }
 
 bool held_identify(struct connection *c)
@@ -140,8 +140,8 @@ static bool has_room(const struct connection *c, enum held_pool pool,
 }
 
 /* A share of a pool that follows the plan's session_bytes_max. */
-static uint64_t planned(const struct connection *c, enum held_pool pool,
-                        uint64_t times)
+static uint64_t pool_share(const struct connection *c, enum held_pool pool,
+                           uint64_t times)
 {
     const uint64_t plan = c->plan == NULL ? 0 : c->plan->session_bytes_max;
     const uint64_t each = pools[pool].each;
@@ -149,14 +149,15 @@ static uint64_t planned(const struct connection *c, enum held_pool pool,
     return plan != 0 && plan < each / times ? plan * times : each;
 }
 
-static void count(struct connection *c, enum held_pool pool, uint64_t change)
+static void pool_count(struct connection *c, enum held_pool pool,
+                       uint64_t change)
 {
     c->worker->held[pool] += change;
     if (c->holder != NULL)
         c->holder->bytes[pool] += change;
 }
 
-static uint64_t counted(size_t size)
+static uint64_t counted_size(size_t size)
 {
     return size <= HELD_SMALL ? 0 : size;
 }
@@ -175,12 +176,12 @@ bool held_input_has_room(const struct connection *c, size_t size)
 
 void held_add_input(struct connection *c, size_t size)
 {
-    count(c, input_pool(c), counted(size));
+    pool_count(c, input_pool(c), counted_size(size));
 }
 
 void held_give_input(struct connection *c, size_t size)
 {
-    count(c, input_pool(c), -counted(size));
+    pool_count(c, input_pool(c), -counted_size(size));
 }
 
 bool held_aliases_have_room(const struct connection *c, size_t size)
@@ -190,39 +191,39 @@ bool held_aliases_have_room(const struct connection *c, size_t size)
 
 void held_add_aliases(struct connection *c, int64_t change)
 {
-    count(c, HELD_INPUT, (uint64_t)change);
+    pool_count(c, HELD_INPUT, (uint64_t)change);
 }
 
 bool held_filters_have_room(const struct connection *c, size_t size)
 {
-    return has_room(c, HELD_FILTERS, planned(c, HELD_FILTERS, FILTER_PLANS),
+    return has_room(c, HELD_FILTERS, pool_share(c, HELD_FILTERS, FILTER_PLANS),
                     size);
 }
 
 void held_add_filter(struct connection *c, size_t size)
 {
-    count(c, HELD_FILTERS, size);
+    pool_count(c, HELD_FILTERS, size);
 }
 
 void held_give_filter(struct connection *c, size_t size)
 {
-    count(c, HELD_FILTERS, -(uint64_t)size);
+    pool_count(c, HELD_FILTERS, -(uint64_t)size);
 }
 
 bool held_wills_have_room(const struct connection *c, size_t size)
 {
     return size <= HELD_SMALL ||
-           has_room(c, HELD_WILLS, planned(c, HELD_WILLS, 1), size);
+           has_room(c, HELD_WILLS, pool_share(c, HELD_WILLS, 1), size);
 }
 
 void held_add_will(struct connection *c, size_t size)
 {
-    count(c, HELD_WILLS, counted(size));
+    pool_count(c, HELD_WILLS, counted_size(size));
 }
 
 void held_give_will(struct connection *c, size_t size)
 {
-    count(c, HELD_WILLS, -counted(size));
+    pool_count(c, HELD_WILLS, -counted_size(size));
 }
 
 /* ---- credits -------------------------------------------------------------- */
@@ -243,7 +244,7 @@ void held_give_credits(struct worker *w, struct holder *h, size_t size)
     if (h == NULL)
         return;
     h->credits -= size;
-    unref(w, h);
+    holder_unref(w, h);
 }
 
 bool held_has_credits(const struct connection *c)

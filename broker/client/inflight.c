@@ -53,7 +53,7 @@ static bool is_taken(const struct inflight *f, unsigned id)
     return f->taken[(id - 1) / 64] >> (id - 1) % 64 & 1;
 }
 
-static void mark(struct inflight *f, unsigned id)
+static void inflight_mark(struct inflight *f, unsigned id)
 {
     f->taken[(id - 1) / 64] |= UINT64_C(1) << (id - 1) % 64;
 }
@@ -68,7 +68,7 @@ struct inflight_entry *inflight_take(struct inflight *f)
     do
         id = id % INFLIGHT_MAX + 1;
     while (is_taken(f, id));
-    mark(f, id);
+    inflight_mark(f, id);
     f->last = (uint16_t)id;
     struct inflight_entry *entry = &f->entries[f->first + f->count++];
     *entry = (struct inflight_entry){.order = ++f->order,
@@ -81,7 +81,7 @@ bool inflight_restore(struct inflight *f, const struct inflight_entry *entry)
     if (entry->packet_id == 0 || entry->packet_id > INFLIGHT_MAX ||
         is_taken(f, entry->packet_id) || !make_room(f))
         return false;
-    mark(f, entry->packet_id);
+    inflight_mark(f, entry->packet_id);
     f->entries[f->first + f->count++] = *entry;
     f->last = entry->packet_id;
     if (entry->order > f->order)

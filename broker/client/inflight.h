@@ -28,7 +28,7 @@ struct inflight_entry {
     bool retain;   /* was sent with the retain flag */
     /* stored sessions: */
     bool changed; /* differs from what is on disk */
-    bool saving;  /* is in the save under way */
+    bool saving;  /* is in the save in progress */
     bool saved;   /* has a row on disk */
     uint32_t identifier_count;
     uint32_t *identifiers; /* Subscription Identifiers; NULL: none. Owned */

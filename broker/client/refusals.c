@@ -76,8 +76,9 @@ static bool is_it(const struct refusal *e, uint64_t who, const char *why,
     return e->who == who && e->why == why && e->packet == packet;
 }
 
-static struct refusal *find(struct refusal_table *r, uint64_t who,
-                            const char *why, enum refused_packet packet)
+static struct refusal *refusal_find(struct refusal_table *r, uint64_t who,
+                                    const char *why,
+                                    enum refused_packet packet)
 {
     if (r->last < r->count && is_it(&r->list[r->last], who, why, packet))
         return &r->list[r->last];
@@ -119,7 +120,7 @@ static size_t whole_characters(struct slice text, size_t most)
     return at;
 }
 
-static void describe(struct refusal *e, const struct connection *c)
+static void refusal_describe(struct refusal *e, const struct connection *c)
 {
     if (c->identity == NULL)
         return;
@@ -132,9 +133,9 @@ static void describe(struct refusal *e, const struct connection *c)
     e->id_full_len = (uint16_t)id.len;
 }
 
-static struct refusal *add(struct worker *w, struct refusal_table *r,
-                           const struct connection *c, uint64_t who,
-                           const char *why, enum refused_packet packet)
+static struct refusal *refusal_add(struct worker *w, struct refusal_table *r,
+                                   const struct connection *c, uint64_t who,
+                                   const char *why, enum refused_packet packet)
 {
     if (r->list == NULL)
         r->list = calloc(REFUSALS_MAX, sizeof(*r->list));
@@ -150,7 +151,7 @@ static struct refusal *add(struct worker *w, struct refusal_table *r,
         .packet = packet,
         .first_us = w->real_us,
     };
-    describe(e, c);
+    refusal_describe(e, c);
     return e;
 }
 
@@ -207,9 +208,9 @@ void refusal_note(struct connection *c, enum refused_packet packet,
         return;
     struct refusal_table *r =
         is_known(c) ? &w->refusals.clients : &w->refusals.strangers;
-    struct refusal *e = find(r, who, why, packet);
+    struct refusal *e = refusal_find(r, who, why, packet);
     if (e == NULL)
-        e = add(w, r, c, who, why, packet);
+        e = refusal_add(w, r, c, who, why, packet);
     if (e == NULL)
         return;
     snprintf(e->peer, sizeof(e->peer), "%s", c->peer);

@@ -15,24 +15,23 @@ struct session_filter {
     struct subscription where;
     uint64_t retained_as_of; /* stored sessions: retained messages up to this
                                 id are owed; 0: none */
-    /* A SUBSCRIBE of it is with the writer: 1 + its row in that save. What else
-     * names it is not read before that is answered. 0: none is. */
+    /* Its SUBSCRIBE is with the writer: 1 + its row in that save. Packets that name
+     * this filter wait until the writer has answered. 0: it is not. */
     uint32_t storing;
     bool greeted;  /* … and have been given, which is not on disk yet */
-    bool greeting; /* … which the save under way says */
+    bool greeting; /* … which the save in progress says */
     bool fresh;    /* a share the SUBSCRIBE at hand has joined */
-    /* Its UNSUBSCRIBE came while messages from before it were still to be read
-     * from the log. It stays until they are given, as no subscription any more:
-     * its since_id is SUBSCRIPTION_ENDED, so that fan-out passes it over. */
+    /* Its UNSUBSCRIBE came while older messages were still to be read from the log.
+     * The filter stays until they are sent, but is no subscription any more: its
+     * since_id is SUBSCRIPTION_ENDED, so fan-out skips it. */
     bool ended;
-    bool leaving; /* … and the save under way deletes its row */
-    /* Those messages: above the one, up to the other; 0, 0: none. A SUBSCRIBE
-     * begins anew without losing them; only of the last such time there is
-     * anything owed. */
+    bool leaving; /* … and the save in progress deletes its row */
+    /* Those messages: ids above earlier_since, up to earlier_until; 0, 0: none.
+     * A new SUBSCRIBE does not lose them. Only the last such interval is kept. */
     uint64_t earlier_since, earlier_until;
-    /* Messages up to this id are given as the subscription was before it was
-     * replaced (MQTT-3.8.4-4); fan-out has passed them, the log is read for them.
-     * 0: it was not. */
+    /* A SUBSCRIBE replaced its options (MQTT-3.8.4-4): messages up to this id, which
+     * are read from the log, are sent with the options it had before. 0: none
+     * did. */
     uint64_t changed_at;
     uint8_t qos_before;
     bool no_local_before;

@@ -31,7 +31,7 @@ struct stored_session {
     uint64_t inflight_bytes, inflight_max;
     uint64_t offline_head; /* QoS 0 messages up to it came while it was away */
     uint64_t forgotten[4]; /* bit id - 1: a row to delete … */
-    uint64_t forgetting[4]; /* … in the save under way */
+    uint64_t forgetting[4]; /* … in the save in progress */
     bool changed;           /* in worker.unsaved */
     bool urgent;            /* something waits for the save */
     bool saving;            /* one is with the writer */
@@ -39,7 +39,7 @@ struct stored_session {
                       until it is back */
     bool withholding; /* deliveries go to `withheld` */
     bool greeted;     /* some retained_as_of is worked off */
-    bool greeting;    /* … and the save under way says so */
+    bool greeting;    /* … and the save in progress says so */
     bool ended;       /* its last save is made */
     bool
         placed; /* it is where save_command_position() says; before, on disk only */
@@ -64,13 +64,13 @@ static inline bool stored_session_bars(const struct stored_session *s)
     return s != NULL && (s->barred || s->ended);
 }
 
-/* So much is in flight that what comes next waits for acknowledgements. */
+/* So much is in flight that the next message waits for an acknowledgement. */
 static inline bool stored_session_is_full(const struct stored_session *s)
 {
     return s != NULL && s->inflight_bytes >= s->inflight_max;
 }
 
-/* An entry that is on disk was read from there. */
+/* An entry was read from disk. */
 void stored_session_restores(struct connection *c,
                              const struct inflight_entry *entry);
 /* An entry was added (before its PUBLISH is queued, with its identifiers), changed
@@ -80,7 +80,7 @@ void stored_session_changes(struct connection *c,
                             struct inflight_entry *entry);
 void stored_session_forgets(struct connection *c,
                             const struct inflight_entry *entry);
-/* A filter's retained messages have all been given. */
+/* All retained messages of a filter have been sent. */
 void stored_session_greeted(struct connection *c);
 /* It has filters that have ended (session_filter.h): their rows go when the position on
  * disk is past what is owed to them. */

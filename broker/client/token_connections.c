@@ -6,7 +6,7 @@
 
 #include "base/name_hash.h"
 
-struct token_count {
+struct token_connection_count {
     UT_hash_handle hh;
     uint64_t count;
     char token[];
@@ -14,7 +14,7 @@ struct token_count {
 
 struct token_connections {
     pthread_mutex_t mutex;
-    struct token_count *counts;
+    struct token_connection_count *counts;
 };
 
 struct token_connections *token_connections_new(void)
@@ -30,7 +30,7 @@ struct token_connections *token_connections_new(void)
 
 void token_connections_free(struct token_connections *t)
 {
-    struct token_count *c, *next;
+    struct token_connection_count *c, *next;
 
     if (t == NULL)
         return;
@@ -42,10 +42,10 @@ void token_connections_free(struct token_connections *t)
     free(t);
 }
 
-static struct token_count *add_row(struct token_connections *t,
-                                   struct slice token)
+static struct token_connection_count *add_row(struct token_connections *t,
+                                              struct slice token)
 {
-    struct token_count *c = calloc(1, sizeof(*c) + token.len);
+    struct token_connection_count *c = calloc(1, sizeof(*c) + token.len);
 
     if (c == NULL)
         return NULL;
@@ -61,7 +61,7 @@ static struct token_count *add_row(struct token_connections *t,
 bool token_connections_add(struct token_connections *t, struct slice token,
                            uint64_t limit)
 {
-    struct token_count *c;
+    struct token_connection_count *c;
     bool added = false;
 
     pthread_mutex_lock(&t->mutex);
@@ -78,7 +78,7 @@ bool token_connections_add(struct token_connections *t, struct slice token,
 
 void token_connections_remove(struct token_connections *t, struct slice token)
 {
-    struct token_count *c;
+    struct token_connection_count *c;
 
     pthread_mutex_lock(&t->mutex);
     HASH_FIND(hh, t->counts, token.data, token.len, c);

@@ -18,7 +18,7 @@ static bool has_scans(const struct connection *c)
 
 /* A queue that is still draining is left alone, so that a slow reader is given
  * whole steps and not a message at a time. */
-static bool can_be_fed(struct connection *c)
+static bool backlog_has_room(struct connection *c)
 {
     if (c->state != CONNECTION_OPEN || c->out.blocked)
         return false;
@@ -27,7 +27,7 @@ static bool can_be_fed(struct connection *c)
     return (has_scans(c) || c->catchup != NULL) && delivery_has_room(c);
 }
 
-static bool step(struct connection *c, struct store_reader *r)
+static bool backlog_step(struct connection *c, struct store_reader *r)
 {
     if (c->resend > 0)
         return resend_step(c, r);
@@ -56,10 +56,10 @@ bool backlog_turn(struct worker *w)
         /* Filled in this turn, and not written yet: nobody would wake it. */
         if (c->state == CONNECTION_OPEN && !c->out.blocked)
             connection_flush(c);
-        if (can_be_fed(c)) {
-            good = step(c, r);
+        if (backlog_has_room(c)) {
+            good = backlog_step(c, r);
             connection_flush(c);
-            if (can_be_fed(c))
+            if (backlog_has_room(c))
                 backlog_wake(c);
             else
                 backlog_wake_groups(c);

@@ -14,7 +14,7 @@
 struct connection;
 struct subscriber;
 
-/* A scan that is under way for the same filter starts over. `as_of`: id of the
+/* A scan in progress for the same filter starts over. `as_of`: id of the
  * last entry of the log at the SUBSCRIBE; s: the subscription's options.
  * false: out of memory. */
 bool retained_scan_add(struct connection *c, struct slice filter,

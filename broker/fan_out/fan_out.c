@@ -39,17 +39,17 @@ static bool fan_out_next(struct worker *w)
             w->current = b;
             w->current_at = 0;
         } else {
-            /* At once, because the turn may end here: a group that joins in the
-             * next one reads the log up to the head, and waits for batches
-             * with what is above. */
+            /* At once, because the turn may end here: a group that begins in the
+             * next turn reads the log up to w->head and expects everything after
+             * it from batches. */
             fan_out_finished(w, b);
         }
         return true;
     }
     if (missed == 0)
         return false;
-    /* It was set before the mailbox was found empty, and nothing is sent while
-     * it is set: all older batches have been fanned out. */
+    /* `missed` was set before the mailbox was found empty, and the writer sends no
+     * batch while it is set: all older batches have been fanned out. */
     worker_catchup_begin(w, atomic_exchange(&w->missed, 0) - 1);
     return true;
 }

@@ -5,7 +5,7 @@
 #define SHARED_KEPT 64  /* 4 MiB */
 #define SMALL_KEPT 4096 /* 4 MiB */
 
-static struct block *take(struct block **list, size_t *count)
+static struct block *block_take(struct block **list, size_t *count)
 {
     struct block *b = *list;
 
@@ -22,10 +22,10 @@ struct block *block_new(struct block_pool *pool, enum block_kind kind,
     struct block *b = NULL;
 
     if (kind == BLOCK_SHARED) {
-        b = take(&pool->shared, &pool->shared_count);
+        b = block_take(&pool->shared, &pool->shared_count);
         size = BLOCK_SHARED_SIZE;
     } else if (kind == BLOCK_SMALL) {
-        b = take(&pool->small, &pool->small_count);
+        b = block_take(&pool->small, &pool->small_count);
         size = BLOCK_SMALL_SIZE;
     }
     if (b == NULL) {
@@ -43,7 +43,7 @@ struct block *block_new(struct block_pool *pool, enum block_kind kind,
     return b;
 }
 
-static void keep(struct block **list, size_t *count, struct block *b)
+static void block_keep(struct block **list, size_t *count, struct block *b)
 {
     b->next = *list;
     *list = b;
@@ -55,9 +55,9 @@ void block_unref(struct block_pool *pool, struct block *b)
     if (b == NULL || --b->refs > 0)
         return;
     if (b->kind == BLOCK_SHARED && pool->shared_count < SHARED_KEPT)
-        keep(&pool->shared, &pool->shared_count, b);
+        block_keep(&pool->shared, &pool->shared_count, b);
     else if (b->kind == BLOCK_SMALL && pool->small_count < SMALL_KEPT)
-        keep(&pool->small, &pool->small_count, b);
+        block_keep(&pool->small, &pool->small_count, b);
     else {
         if (b->kind == BLOCK_EXACT)
             pool->exact_bytes -= b->size;
@@ -69,9 +69,9 @@ void block_pool_release(struct block_pool *pool)
 {
     struct block *b;
 
-    while ((b = take(&pool->shared, &pool->shared_count)) != NULL)
+    while ((b = block_take(&pool->shared, &pool->shared_count)) != NULL)
         free(b);
-    while ((b = take(&pool->small, &pool->small_count)) != NULL)
+    while ((b = block_take(&pool->small, &pool->small_count)) != NULL)
         free(b);
 }
 

@@ -54,9 +54,10 @@ static void fill_stamp(struct stamp *s, const struct message *m)
     }
 }
 
-static void describe(const struct message *m, unsigned shape,
-                     uint32_t expiry_left_s, const struct image_own *own,
-                     struct stamp *stamp, struct publish_image *ret_image)
+static void image_describe(const struct message *m, unsigned shape,
+                           uint32_t expiry_left_s, const struct image_own *own,
+                           struct stamp *stamp,
+                           struct publish_image *ret_image)
 {
     const unsigned carries = shape & IMAGE_CARRIES;
 
@@ -120,8 +121,8 @@ void images_end(struct images *set, struct block_pool *pool)
 
 static const struct image_own pattern = {.packet_id = 1};
 
-static void make(struct images *set, unsigned shape, struct arena *arena,
-                 struct block_pool *pool)
+static void image_make(struct images *set, unsigned shape, struct arena *arena,
+                       struct block_pool *pool)
 {
     struct image *image = &set->shapes[shape];
     struct publish_image as;
@@ -130,7 +131,8 @@ static void make(struct images *set, unsigned shape, struct arena *arena,
 
     image->tried = true;
     image->range.block = NULL;
-    describe(set->message, shape, set->expiry_left_s, &pattern, &stamp, &as);
+    image_describe(set->message, shape, set->expiry_left_s, &pattern, &stamp,
+                   &as);
     const size_t size = publish_image_size(&as);
     if (size == 0)
         return;
@@ -150,7 +152,7 @@ const struct image *images_get(struct images *set, unsigned shape,
     struct image *image = &set->shapes[shape];
 
     if (!image->tried)
-        make(set, shape, arena, pool);
+        image_make(set, shape, arena, pool);
     return image->range.block == NULL ? NULL : image;
 }
 
@@ -160,7 +162,7 @@ size_t image_size(const struct message *m, unsigned shape,
     struct publish_image as;
     struct stamp stamp;
 
-    describe(m, shape, expiry_left_s, own, &stamp, &as);
+    image_describe(m, shape, expiry_left_s, own, &stamp, &as);
     return publish_image_size(&as);
 }
 
@@ -170,7 +172,7 @@ void image_write(const struct message *m, unsigned shape,
     struct publish_image as;
     struct stamp stamp;
 
-    describe(m, shape, expiry_left_s, own, &stamp, &as);
+    image_describe(m, shape, expiry_left_s, own, &stamp, &as);
     const size_t size = publish_image_write(&as, (uint8_t *)to, NULL);
     assert(size > 0);
     (void)size;

@@ -28,7 +28,7 @@ static void drop_ring(struct out_queue *q)
 }
 
 /* Nothing is left to send: an idle connection holds no memory here. */
-static void drained(struct out_queue *q, struct block_pool *pool)
+static void out_queue_drained(struct out_queue *q, struct block_pool *pool)
 {
     assert(q->bytes == 0 && q->count == 0);
     block_unref(pool, q->open);
@@ -42,7 +42,7 @@ void out_queue_release(struct out_queue *q, struct block_pool *pool)
         block_unref(pool, run_at(q, i)->block);
     q->count = 0;
     q->bytes = 0;
-    drained(q, pool);
+    out_queue_drained(q, pool);
 }
 
 static bool grow_ring(struct out_queue *q)
@@ -63,8 +63,8 @@ static bool grow_ring(struct out_queue *q)
 }
 
 /* Appends a run; a reference to its block passes to the queue on success. */
-static bool append(struct out_queue *q, struct block_pool *pool,
-                   struct block *b, uint32_t offset, uint32_t len)
+static bool out_queue_append(struct out_queue *q, struct block_pool *pool,
+                             struct block *b, uint32_t offset, uint32_t len)
 {
     if (q->count > 0) {
         struct block_range *last = run_at(q, q->count - 1);
@@ -89,7 +89,7 @@ bool out_queue_share(struct out_queue *q, struct block_pool *pool,
         return out_queue_copy(
             q, pool, slice_of(range->block->data + range->offset, range->len));
     block_ref(range->block);
-    if (append(q, pool, range->block, range->offset, range->len))
+    if (out_queue_append(q, pool, range->block, range->offset, range->len))
         return true;
     block_unref(pool, range->block);
     return false;
@@ -124,7 +124,7 @@ char *out_queue_reserve(struct out_queue *q, struct block_pool *pool,
 
     struct block *b = block_ref(q->open);
     const uint32_t offset = b->used;
-    if (!append(q, pool, b, offset, (uint32_t)len)) {
+    if (!out_queue_append(q, pool, b, offset, (uint32_t)len)) {
         block_unref(pool, b);
         return NULL;
     }
@@ -172,7 +172,7 @@ void out_queue_consume(struct out_queue *q, struct block_pool *pool, size_t n)
         q->count--;
     }
     if (q->bytes == 0)
-        drained(q, pool);
+        out_queue_drained(q, pool);
 }
 
 bool out_queue_move(struct out_queue *q, struct out_queue *from,
@@ -213,7 +213,8 @@ void out_queue_block(struct out_queue *q, struct block_pool *pool)
             r.offset = own->used;
             own->used += r.len;
         }
-        (void)append(q, pool, r.block, r.offset, r.len); /* there is room */
+        (void)out_queue_append(q, pool, r.block, r.offset,
+                               r.len); /* there is room */
     }
     block_unref(pool, own);
 }

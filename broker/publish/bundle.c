@@ -42,7 +42,7 @@ static bool read_element(struct unpack *u, struct element *ret)
 }
 
 /* Number of elements; 0: it is not a bundle. */
-static unsigned read_body(struct slice body, struct element *elements)
+static unsigned bundle_read(struct slice body, struct element *elements)
 {
     struct unpack u = unpack_of(body.data, body.len);
     const uint32_t count = unpack_array(&u);
@@ -75,7 +75,7 @@ static void put_answer(struct json_writer *w, const struct publish *q)
     json_array_end(w);
 }
 
-static void finish(struct worker *w, struct bundle *bundle)
+static void bundle_finish(struct worker *w, struct bundle *bundle)
 {
     struct publish *answer = bundle->answer;
     struct buffer b = BUFFER_INIT;
@@ -98,16 +98,16 @@ static void finish(struct worker *w, struct bundle *bundle)
     publish_answered(w, answer);
 }
 
-static void take_back(struct worker *w, struct publish *q)
+static void bundle_take_back(struct worker *w, struct publish *q)
 {
     struct bundle *bundle = q->waiting_for;
 
     publish_take_answer(q);
     if (--bundle->left == 0)
-        finish(w, bundle);
+        bundle_finish(w, bundle);
 }
 
-static void refuse(struct publish *q, const char *text)
+static void bundle_refuse(struct publish *q, const char *text)
 {
     q->command.remaining = UINT64_MAX;
     q->status = command_status(RESULT_INVALID);
@@ -115,8 +115,8 @@ static void refuse(struct publish *q, const char *text)
 }
 
 /* false: out of memory. */
-static bool add(struct connection *c, struct bundle *bundle,
-                const struct element *e)
+static bool bundle_add(struct connection *c, struct bundle *bundle,
+                       const struct element *e)
 {
     struct worker *w = c->worker;
     struct publish *q = publish_new(w, c);
@@ -136,16 +136,16 @@ static bool add(struct connection *c, struct bundle *bundle,
         return false;
     if (!topic_valid(e->topic) || auth_publish(c->role, connection_token(c),
                                                e->topic) != PUBLISH_STORE) {
-        refuse(q, "topic is not <token>/<thing> with a valid thing");
+        bundle_refuse(q, "topic is not <token>/<thing> with a valid thing");
     } else if (!publish_follow(q, &e->instructions)) {
-        refuse(q, "operation id or Idempotency-Key is too long");
+        bundle_refuse(q, "operation id or Idempotency-Key is too long");
     } else {
         q->command.message = message_new(&m);
         if (q->command.message == NULL) {
             publish_free(w, q);
             return false;
         }
-        q->finished = take_back;
+        q->finished = bundle_take_back;
         q->waiting_for = bundle;
     }
     bundle->messages[bundle->count++] = q;
@@ -164,7 +164,7 @@ void bundle_received(struct connection *c, struct publish *answer,
 {
     struct worker *w = c->worker;
     struct element elements[APPEND_MAX];
-    const unsigned count = read_body(body, elements);
+    const unsigned count = bundle_read(body, elements);
     struct bundle *bundle = count == 0 ? NULL : malloc(sizeof(*bundle));
 
     answer->is_command = true;
@@ -182,11 +182,11 @@ void bundle_received(struct connection *c, struct publish *answer,
     bundle->left = 1;
     counter_add(&w->counters.received, count - 1); /* one was counted */
     for (unsigned i = 0; i < count; i++) {
-        if (!add(c, bundle, &elements[i])) {
+        if (!bundle_add(c, bundle, &elements[i])) {
             connection_close(c, CLOSE_NO_MEMORY, NULL); /* no answer will go */
             break;
         }
     }
     if (--bundle->left == 0)
-        finish(w, bundle);
+        bundle_finish(w, bundle);
 }

@@ -22,7 +22,7 @@ struct worker;
 #define PUBLISH_OUTBOX_ENOUGH 64
 #define PUBLISH_JUDGED_MAX 512 /* longer topics are judged each time */
 
-/* One PUBLISH under way. */
+/* One PUBLISH between its arrival and its acknowledgement. */
 struct publish {
     struct command command; /* command.owner is this */
     struct worker *worker;

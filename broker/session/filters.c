@@ -160,7 +160,7 @@ static bool filters_are_owed(const struct connection *c,
 {
     if (f->share != NULL || f->filter[0] == '$')
         return false;
-    /* Nothing is under way, which is saved with the UNSUBSCRIBE. */
+    /* Nothing is in flight: the UNSUBSCRIBE saves that. */
     if (c->catchup == NULL && c->inflight.count == 0)
         return false;
     return filters_given_up_to(c) < c->worker->head;

@@ -10,7 +10,7 @@
 
 /* ---- what the client was sent ---------------------------------------------- */
 
-static void on_puback(struct connection *c, const struct packet_ack *ack)
+static void flow_on_puback(struct connection *c, const struct packet_ack *ack)
 {
     struct inflight_entry *e = inflight_find(&c->inflight, ack->packet_id);
 
@@ -22,7 +22,7 @@ static void on_puback(struct connection *c, const struct packet_ack *ack)
         connection_close(c, CLOSE_PROTOCOL, "PUBACK of a QoS 2 message");
 }
 
-static void on_pubrec(struct connection *c, const struct packet_ack *ack)
+static void flow_on_pubrec(struct connection *c, const struct packet_ack *ack)
 {
     struct inflight_entry *e = inflight_find(&c->inflight, ack->packet_id);
 
@@ -52,7 +52,7 @@ static void on_pubrec(struct connection *c, const struct packet_ack *ack)
         acknowledge_release(c, e->packet_id);
 }
 
-static void on_pubcomp(struct connection *c, const struct packet_ack *ack)
+static void flow_on_pubcomp(struct connection *c, const struct packet_ack *ack)
 {
     struct inflight_entry *e = inflight_find(&c->inflight, ack->packet_id);
 
@@ -66,7 +66,7 @@ static void on_pubcomp(struct connection *c, const struct packet_ack *ack)
 
 /* ---- what the client sent --------------------------------------------------- */
 
-static void released(struct worker *w, struct publish *q)
+static void release_stored_done(struct worker *w, struct publish *q)
 {
     struct connection *c = q->connection;
     const uint16_t packet_id = q->packet_id;
@@ -84,7 +84,7 @@ static void released(struct worker *w, struct publish *q)
 
 /* The id may be used again when its row is gone, and not before: a PUBLISH with
  * it would be taken for the old one after a crash. */
-static void release_stored(struct connection *c, uint16_t packet_id)
+static void flow_release(struct connection *c, uint16_t packet_id)
 {
     struct publish *q = publish_new(c->worker, c);
     void *none;
@@ -98,14 +98,14 @@ static void release_stored(struct connection *c, uint16_t packet_id)
         return;
     }
     q->packet_id = packet_id;
-    q->finished = released;
+    q->finished = release_stored_done;
     save->released = &q->packet_id;
     save->released_count = 1;
     c->answers_due++;
     publish_submit(c->worker, q);
 }
 
-static void on_pubrel(struct connection *c, const struct packet_ack *ack)
+static void flow_on_pubrel(struct connection *c, const struct packet_ack *ack)
 {
     if (!inbound_remove(c->inbound, ack->packet_id))
         acknowledge_send(c, PACKET_PUBCOMP, ack->packet_id,
@@ -113,16 +113,16 @@ static void on_pubrel(struct connection *c, const struct packet_ack *ack)
     else if (c->stored == NULL)
         acknowledge_send(c, PACKET_PUBCOMP, ack->packet_id, REASON_SUCCESS);
     else
-        release_stored(c, ack->packet_id);
+        flow_release(c, ack->packet_id);
 }
 
 void flow_acknowledged(struct connection *c, enum packet_type type,
                        const struct packet_ack *ack)
 {
     switch (type) {
-    case PACKET_PUBACK: on_puback(c, ack); break;
-    case PACKET_PUBREC: on_pubrec(c, ack); break;
-    case PACKET_PUBREL: on_pubrel(c, ack); break;
-    default: on_pubcomp(c, ack);
+    case PACKET_PUBACK: flow_on_puback(c, ack); break;
+    case PACKET_PUBREC: flow_on_pubrec(c, ack); break;
+    case PACKET_PUBREL: flow_on_pubrel(c, ack); break;
+    default: flow_on_pubcomp(c, ack);
     }
 }

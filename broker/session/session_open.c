@@ -43,9 +43,9 @@ static void end_unwanted(struct worker *w, struct publish *opened)
     publish_submit(w, q);
 }
 
-static void refuse(struct connection *c,
-                   const struct session_open_calls *calls,
-                   enum command_result result)
+static void open_refuse(struct connection *c,
+                        const struct session_open_calls *calls,
+                        enum command_result result)
 {
     if (result == RESULT_SESSIONS || result == RESULT_SESSION_BYTES ||
         result == RESULT_SHARE || result == RESULT_FULL)
@@ -55,7 +55,7 @@ static void refuse(struct connection *c,
                       "session cannot be stored: retry later");
 }
 
-static void restored(struct connection *c, bool good, const void *arg)
+static void open_restored(struct connection *c, bool good, const void *arg)
 {
     const struct session_open_calls *calls = arg;
 
@@ -70,14 +70,14 @@ static void restored(struct connection *c, bool good, const void *arg)
 
 /* The session is this connection's; it is ready at once, or when what there is of
  * it has been read. */
-static void adopt(struct connection *c, const struct opening *o)
+static void open_adopt(struct connection *c, const struct opening *o)
 {
     const struct session_open *open = &o->open;
 
     c->resume_at = open->position;
     c->stored = stored_session_new(c, open->number);
     if (c->stored == NULL) {
-        restored(c, false, o->calls);
+        open_restored(c, false, o->calls);
         return;
     }
     c->stored->saved_position = open->position;
@@ -89,8 +89,8 @@ static void adopt(struct connection *c, const struct opening *o)
         return;
     }
     c->opening = true;
-    if (!session_restore_begin(c, restored, o->calls))
-        restored(c, false, o->calls);
+    if (!session_restore_begin(c, open_restored, o->calls))
+        open_restored(c, false, o->calls);
 }
 
 /* Another connection has the session by now, or has asked for it behind this
@@ -103,7 +103,7 @@ static bool is_back(const struct connection *c)
     return now != NULL;
 }
 
-static void finished(struct worker *w, struct publish *q)
+static void open_finished(struct worker *w, struct publish *q)
 {
     struct opening *o = q->memory;
     struct connection *c = q->connection;
@@ -115,9 +115,9 @@ static void finished(struct worker *w, struct publish *q)
             !is_back(c))
             end_unwanted(w, q);
     } else if (q->command.result != RESULT_OK) {
-        refuse(c, o->calls, q->command.result);
+        open_refuse(c, o->calls, q->command.result);
     } else if (o->open.number != 0) {
-        adopt(c, o);
+        open_adopt(c, o);
     } else {
         c->resume_at = o->open.position;
         o->calls->ready(c, o->open.present);
@@ -212,7 +212,7 @@ void session_open(struct connection *c, bool clean, bool had_stored,
     }
     o->calls = calls;
     c->opening = true;
-    q->finished = finished;
+    q->finished = open_finished;
     publish_submit(w, q);
 }
 

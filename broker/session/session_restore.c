@@ -55,8 +55,8 @@ static bool take_entry(struct inflight_entry *to,
            session_inflight_identifiers(row, to->identifiers);
 }
 
-static bool restore(struct connection *c, struct inflight_entry *entries,
-                    size_t count)
+static bool restore_inflight(struct connection *c,
+                             struct inflight_entry *entries, size_t count)
 {
     size_t taken = 0;
 
@@ -167,7 +167,7 @@ void session_restore_forget(struct connection *c)
     free(s);
 }
 
-static void finish(struct session_restore *s, bool good)
+static void restore_finish(struct session_restore *s, bool good)
 {
     struct connection *c = s->c;
     void (*done)(struct connection *, bool, const void *) = s->done;
@@ -177,8 +177,8 @@ static void finish(struct session_restore *s, bool good)
     done(c, good, arg);
 }
 
-static void step(struct session_restore *s, struct store_reader *r,
-                 size_t *rows)
+static void restore_step(struct session_restore *s, struct store_reader *r,
+                         size_t *rows)
 {
     struct connection *c = s->c;
     const size_t had = *rows;
@@ -193,15 +193,15 @@ static void step(struct session_restore *s, struct store_reader *r,
         s->has_inflight = true;
         s->count = 0; /* they are the connection's, or freed */
         s->walk = (struct session_walk){0};
-        err = restore(c, s->entries, count) ? STORE_OK : STORE_NOMEM;
+        err = restore_inflight(c, s->entries, count) ? STORE_OK : STORE_NOMEM;
     }
     if (s->has_inflight && err == STORE_OK)
         err = read_subscriptions(s, r, &left);
     *rows -= left < most ? most - left : 1; /* a session is a row, too */
     if (err == STORE_NOTFOUND) {
-        finish(s, join_groups(s, r));
+        restore_finish(s, join_groups(s, r));
     } else if (err != STORE_OK) {
-        finish(s, false);
+        restore_finish(s, false);
     } else {
         TAILQ_REMOVE(&c->worker->restores, s, entry);
         TAILQ_INSERT_TAIL(&c->worker->restores, s, entry);
@@ -219,9 +219,9 @@ bool session_restore_turn(struct worker *w)
     const bool good = r != NULL && store_reader_begin(r) == STORE_OK;
     while (rows > 0 && (s = TAILQ_FIRST(&w->restores)) != NULL) {
         if (good)
-            step(s, r, &rows);
+            restore_step(s, r, &rows);
         else
-            finish(s, false);
+            restore_finish(s, false);
     }
     if (r != NULL)
         store_reader_release(r);

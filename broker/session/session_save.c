@@ -26,7 +26,7 @@ static size_t identifiers_of(const struct connection *c)
 
 static bool is_due(const struct inflight_entry *e, bool last)
 {
-    /* The last save repeats what an earlier one, still under way, may fail to
+    /* The last save repeats what an earlier one, still in progress, may fail to
      * bring to disk. */
     return e->log_id != 0 && (e->changed || (last && e->saving));
 }
@@ -198,7 +198,7 @@ static size_t over_size(const struct connection *c)
     return size + c->ended_filters * sizeof(struct slice) + 16;
 }
 
-static struct publish *snapshot(struct connection *c, bool last)
+static struct publish *snapshot_make(struct connection *c, bool last)
 {
     const size_t given = given_size(c);
     const size_t more =
@@ -318,10 +318,10 @@ static void save_finished(struct worker *w, struct publish *q)
         nothing_saved(c);
 }
 
-static void save(struct connection *c)
+static void save_session(struct connection *c)
 {
     struct stored_session *s = c->stored;
-    struct publish *q = snapshot(c, false);
+    struct publish *q = snapshot_make(c, false);
 
     if (q == NULL)
         return; /* stays unsaved: the tick tries again */
@@ -341,7 +341,7 @@ void session_save_turn(struct worker *w, bool all)
          s = next) {
         next = TAILQ_NEXT(s, entry);
         if (!s->saving)
-            save(s->connection);
+            save_session(s->connection);
     }
 }
 
@@ -362,7 +362,7 @@ void session_save_last(struct connection *c, int64_t will_due_us)
 
     if (s == NULL || s->ended)
         return;
-    struct publish *q = snapshot(c, true);
+    struct publish *q = snapshot_make(c, true);
     s->ended = true;
     stored_session_is_unchanged(s);
     if (q == NULL) { /* what was saved last holds */

@@ -189,7 +189,7 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
 
 /* What was published before is for it still: MQTT 5 §3.10.4 allows to drop what
  * was not begun to be sent; nobody expects it. false: there was no subscription. */
-static bool unsubscribe(struct connection *c, struct slice filter)
+static bool unsubscribe_one(struct connection *c, struct slice filter)
 {
     struct session_filter *f = session_filter_find(c, filter);
 
@@ -214,7 +214,7 @@ void unsubscribe_received(struct connection *c,
     if (reasons == NULL)
         return;
     while (packet_filter_next(&at, &filter) && count < s->count)
-        reasons[count++] = unsubscribe(c, filter.filter)
+        reasons[count++] = unsubscribe_one(c, filter.filter)
                                ? REASON_SUCCESS
                                : REASON_NO_SUBSCRIPTION_EXISTED;
     if (c->stored != NULL)

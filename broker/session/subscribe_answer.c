@@ -31,8 +31,8 @@ static const char *text_of(uint8_t reason, const char *quota)
 
 /* One packet has one Reason String: it says whose it is. "": nothing was
  * refused. */
-static void explain(struct connection *c, const uint8_t *reasons, size_t count,
-                    const char *quota, char *text)
+static void answer_text(struct connection *c, const uint8_t *reasons,
+                        size_t count, const char *quota, char *text)
 {
     size_t i = 0;
 
@@ -63,7 +63,7 @@ void subscribe_answer(struct connection *c, enum packet_type type,
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    explain(c, reasons, count, quota, text);
+    answer_text(c, reasons, count, quota, text);
     if (text[0] != '\0')
         detail.reason_string = slice_str(text);
     uint8_t *to = (uint8_t *)w->scratch.data;

@@ -25,16 +25,16 @@ struct waiting {
     uint8_t *reasons;
 };
 
-static size_t padded(size_t size)
+static size_t padded_size(size_t size)
 {
     return (size + 15) / 16 * 16;
 }
 
-static void *part(char **at, size_t size)
+static void *take_part(char **at, size_t size)
 {
     void *p = *at;
 
-    *at += padded(size);
+    *at += padded_size(size);
     return p;
 }
 
@@ -46,8 +46,8 @@ static size_t size_for(const struct packet_subscribe *s)
     size_t names = 0;
 
     while (packet_filter_next(&at, &filter))
-        names += padded(filter.filter.len);
-    return padded(sizeof(struct waiting)) +
+        names += padded_size(filter.filter.len);
+    return padded_size(sizeof(struct waiting)) +
            s->count * (2 * sizeof(struct session_subscription) +
                        2 * sizeof(struct slice) + 1) +
            names + 5 * 16;
@@ -65,16 +65,16 @@ static struct waiting *waiting_new(struct connection *c, struct publish *q,
     if (*ret_save == NULL)
         return NULL;
     char *at = block;
-    struct waiting *wait = part(&at, sizeof(*wait));
+    struct waiting *wait = take_part(&at, sizeof(*wait));
     *wait = (struct waiting){.packet_id = s->packet_id,
                              .type = type,
                              .count = s->count};
-    wait->rows = part(&at, s->count * sizeof(*wait->rows));
-    wait->removed = part(&at, s->count * sizeof(*wait->removed));
-    wait->filters = part(&at, s->count * sizeof(*wait->filters));
-    wait->before = part(&at, s->count * sizeof(*wait->before));
+    wait->rows = take_part(&at, s->count * sizeof(*wait->rows));
+    wait->removed = take_part(&at, s->count * sizeof(*wait->removed));
+    wait->filters = take_part(&at, s->count * sizeof(*wait->filters));
+    wait->before = take_part(&at, s->count * sizeof(*wait->before));
     memset(wait->filters, 0, s->count * sizeof(*wait->filters));
-    wait->reasons = part(&at, s->count);
+    wait->reasons = take_part(&at, s->count);
     memcpy(wait->reasons, reasons, s->count);
     *ret_names = at;
     q->waiting_for = wait;
@@ -119,7 +119,7 @@ static void not_storing(struct connection *c, const struct waiting *wait)
     }
 }
 
-static void finished(struct worker *w, struct publish *q)
+static void store_finished(struct worker *w, struct publish *q)
 {
     struct connection *c = q->connection;
     struct waiting *wait = q->waiting_for;
@@ -152,9 +152,9 @@ static void finished(struct worker *w, struct publish *q)
     publish_free(w, q);
 }
 
-static void submit(struct connection *c, struct publish *q)
+static void store_submit(struct connection *c, struct publish *q)
 {
-    q->finished = finished;
+    q->finished = store_finished;
     c->answers_due++;
     publish_submit(c->worker, q);
 }
@@ -191,7 +191,7 @@ void subscribe_store(struct connection *c, const struct packet_subscribe *s,
         if (f == NULL)
             continue;
         if (f->storing == 0) { /* a packet may name a filter twice */
-            filters_describe(f, part(&names, f->len),
+            filters_describe(f, take_part(&names, f->len),
                              &wait->rows[save->subscription_count]);
             f->storing = (uint32_t)++save->subscription_count;
         }
@@ -200,7 +200,7 @@ void subscribe_store(struct connection *c, const struct packet_subscribe *s,
     }
     save_command_add_position(c, save);
     c->subacks_due++;
-    submit(c, q);
+    store_submit(c, q);
 }
 
 void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
@@ -222,7 +222,7 @@ void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
     for (size_t i = 0; packet_filter_next(&at, &filter); i++) {
         if (reasons[i] != REASON_SUCCESS)
             continue;
-        char *name = part(&names, filter.filter.len);
+        char *name = take_part(&names, filter.filter.len);
         const struct session_filter *f = session_filter_find(c, filter.filter);
         if (f != NULL) { /* ended, with something owed */
             filters_describe(f, name, &wait->rows[save->subscription_count++]);
@@ -236,5 +236,5 @@ void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
     save->removed = wait->removed;
     save_command_add_position(c, save);
     stored_session_unsubscribed(c);
-    submit(c, q);
+    store_submit(c, q);
 }

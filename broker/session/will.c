@@ -30,7 +30,7 @@ struct pending_will {
     char token[]; /* with a NUL behind it; empty: of a nameless client */
 };
 
-static void forget(struct pending_will *p)
+static void will_forget(struct pending_will *p)
 {
     ev_timer_stop(p->worker->loop, &p->timer);
     if (p->is_due)
@@ -44,7 +44,7 @@ void wills_release(struct worker *w)
     struct pending_will *p, *next;
 
     HASH_ITER (hh, w->wills, p, next)
-        forget(p);
+        will_forget(p);
 }
 
 /* ---- publishing ------------------------------------------------------------ */
@@ -74,7 +74,7 @@ static void publish_pending(struct pending_will *p)
         !publish_stored_will(w, m, slice_of(p->token, p->token_len),
                              p->number))
         counter_add(&w->counters.dropped.will, 1);
-    forget(p);
+    will_forget(p);
 }
 
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
@@ -161,7 +161,7 @@ void will_client_returned(struct connection *c, bool clean)
     if (clean || is_due(p))
         publish_pending(p);
     else
-        forget(p);
+        will_forget(p);
 }
 
 /* ---- at start -------------------------------------------------------------- */

@@ -17,7 +17,7 @@
  * Every GIVE is answered once, in a REPORT: with the credit when the message
  * is settled (QoS 0: in the out queue; 1: PUBACK; 2: PUBCOMP), or with its id
  * when the member had no room for it or its session ended first. What came back
- * is read from the log again. So messages are held by letters under way only,
+ * is read from the log again. So only letters on their way hold messages,
  * and a letter never refers to a connection, which may be gone: members are
  * known by their handle, a number that is never used again.
  *

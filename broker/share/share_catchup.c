@@ -129,8 +129,8 @@ static enum feeding read_on(struct worker *w, struct share_group *g,
     return FEED_FAILED;
 }
 
-static enum feeding step(struct worker *w, struct share_group *g,
-                         struct store_reader *r)
+static enum feeding share_catchup_step(struct worker *w, struct share_group *g,
+                                       struct store_reader *r)
 {
     enum feeding feeding = FEED_ON;
     size_t bytes = 0;
@@ -143,14 +143,14 @@ static enum feeding step(struct worker *w, struct share_group *g,
     return feeding;
 }
 
-static bool turn(struct worker *w, struct store_reader *r)
+static bool share_catchup_work(struct worker *w, struct store_reader *r)
 {
     const int64_t deadline_us = clock_mono_us() + TURN_US;
 
     do {
         struct share_group *g = TAILQ_FIRST(&w->share->catching_up);
         share_catchup_forget(w, g);
-        const enum feeding feeding = step(w, g, r);
+        const enum feeding feeding = share_catchup_step(w, g, r);
         share_catchup_wake(w, g);
         if (feeding != FEED_ON) {
             worker_try_later(w);
@@ -169,7 +169,7 @@ bool share_catchup_turn(struct worker *w)
         return false;
     struct store_reader *r = store_reader_acquire(w->hub->store);
     if (r != NULL && store_reader_begin(r) == STORE_OK)
-        more = turn(w, r);
+        more = share_catchup_work(w, r);
     else
         worker_try_later(w);
     if (r != NULL)

@@ -24,8 +24,8 @@ struct share_place {
     bool stored;                    /* its session is */
     bool left;
     bool good;        /* it is in the group */
-    bool told_joined; /* JOINED was written */
-    bool told_left;
+    bool joined_sent; /* JOINED was written */
+    bool left_sent;
     bool answering; /* in share.answering */
     TAILQ_ENTRY(share_place) answer;
     uint64_t since;
@@ -86,7 +86,7 @@ static void line_up(struct share_place *p)
 /* Its member is gone, and so is everything it was given. */
 static void free_when_over(struct worker *w, struct share_place *p)
 {
-    if (!p->told_left || p->given > 0)
+    if (!p->left_sent || p->given > 0)
         return;
     if (p->group != NULL)
         LIST_REMOVE(p, entry);
@@ -102,17 +102,17 @@ static bool write_joined(struct worker *w, struct share_place *p)
                                    .member = p->handle,
                                    .good = p->good};
 
-    p->told_joined =
-        p->told_joined || share_write(w, share_worker_of(p->handle), &l);
-    return p->told_joined;
+    p->joined_sent =
+        p->joined_sent || share_write(w, share_worker_of(p->handle), &l);
+    return p->joined_sent;
 }
 
 static bool write_left(struct worker *w, struct share_place *p)
 {
     const struct share_letter l = {.kind = SHARE_LEFT, .member = p->handle};
 
-    p->told_left = share_write(w, share_worker_of(p->handle), &l);
-    return p->told_left;
+    p->left_sent = share_write(w, share_worker_of(p->handle), &l);
+    return p->left_sent;
 }
 
 static bool write_answer(struct worker *w, struct share_place *p)
@@ -121,7 +121,7 @@ static bool write_answer(struct worker *w, struct share_place *p)
 }
 
 /* What joined in vain is over with the answer. */
-static void answered(struct worker *w, struct share_place *p)
+static void place_answered(struct worker *w, struct share_place *p)
 {
     if (p->good) {
         free_when_over(w, p);
@@ -133,12 +133,12 @@ static void answered(struct worker *w, struct share_place *p)
 }
 
 /* JOINED, LEFT: now or, without room, in a later turn. May free the place. */
-static void answer(struct worker *w, struct share_place *p)
+static void group_answer(struct worker *w, struct share_place *p)
 {
     if (p->answering)
         return;
     if (write_answer(w, p)) {
-        answered(w, p);
+        place_answered(w, p);
         return;
     }
     p->answering = true;
@@ -158,7 +158,7 @@ bool share_group_write(struct worker *w)
         }
         TAILQ_REMOVE(&w->share->answering, p, answer);
         p->answering = false;
-        answered(w, p);
+        place_answered(w, p);
     }
     return all;
 }
@@ -289,7 +289,8 @@ bool share_group_resume(struct worker *w, struct share_group *g,
 
 /* Where the log ended when the first member's SUBSCRIBE came, or where the group
  * stands on disk. */
-static bool begin(struct worker *w, struct share_group *g, uint64_t since)
+static bool group_begin(struct worker *w, struct share_group *g,
+                        uint64_t since)
 {
     if (!share_load(w, g))
         return false;
@@ -308,15 +309,15 @@ static struct share_group *group_of(struct worker *w,
     if (g != NULL)
         return g;
     g = group_new(w, p);
-    if (g != NULL && !begin(w, g, p->since)) {
+    if (g != NULL && !group_begin(w, g, p->since)) {
         group_free(w, g);
         return NULL;
     }
     return g;
 }
 
-static void enter(struct worker *w, struct share_place *p,
-                  struct share_group *g)
+static void group_enter(struct worker *w, struct share_place *p,
+                        struct share_group *g)
 {
     p->good = true;
     p->group = g;
@@ -337,11 +338,11 @@ void share_group_join(struct worker *w, struct share_place *p)
     if (p->hh.tbl != NULL)
         g = group_of(w, p);
     if (g != NULL)
-        enter(w, p, g);
-    answer(w, p); /* before it is given anything */
+        group_enter(w, p, g);
+    group_answer(w, p); /* before it is given anything */
 }
 
-static void leave(struct worker *w, struct share_place *p)
+static void group_leave(struct worker *w, struct share_place *p)
 {
     struct share_group *g = p->group;
 
@@ -386,7 +387,7 @@ static void take_back(struct worker *w, struct share_place *p,
     free(ids);
 }
 
-void share_group_heed(struct worker *w, const struct share_letter *report)
+void share_group_reported(struct worker *w, const struct share_letter *report)
 {
     struct share_place *p;
 
@@ -404,11 +405,11 @@ void share_group_heed(struct worker *w, const struct share_letter *report)
         p->group->stored)
         share_save_soon(w, p->group);
     if (report->left && !p->left)
-        leave(w, p);
+        group_leave(w, p);
     if (p->group != NULL)
         share_catchup_wake(w, p->group);
-    if (p->left && !p->told_left)
-        answer(w, p);
+    if (p->left && !p->left_sent)
+        group_answer(w, p);
     else
         free_when_over(w, p);
 }
@@ -452,7 +453,8 @@ bool share_group_give(struct worker *w, struct share_group *g,
     return true;
 }
 
-static void offer(struct worker *w, struct share_group *g, struct message *m)
+static void group_offer(struct worker *w, struct share_group *g,
+                        struct message *m)
 {
     if (m->id == 0) { /* an event: now or never */
         if (!share_group_give(w, g, m))
@@ -477,7 +479,7 @@ void share_group_offer(struct worker *w, struct message *m)
         subscription_index_match(w->share->index, m->topic, &matches);
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < matches[i].count; j++)
-            offer(w, matches[i].subscribers[j].who, m);
+            group_offer(w, matches[i].subscribers[j].who, m);
 }
 
 void share_group_release(struct worker *w)

@@ -59,7 +59,7 @@ bool share_group_resume(struct worker *w, struct share_group *g,
 /* ---- for share.c: letters */
 
 void share_group_join(struct worker *w, struct share_place *p);
-void share_group_heed(struct worker *w, const struct share_letter *report);
+void share_group_reported(struct worker *w, const struct share_letter *report);
 bool share_group_write(struct worker *w); /* false: not all found room */
 void share_group_release(struct worker *w);
 

@@ -28,7 +28,7 @@ static void share_open_letter(struct worker *w, const struct share_letter *l)
 {
     switch ((enum share_kind)l->kind) {
     case SHARE_JOIN: share_group_join(w, l->place); break;
-    case SHARE_REPORT: share_group_heed(w, l); break;
+    case SHARE_REPORT: share_group_reported(w, l); break;
     case SHARE_JOINED: share_member_joined(w, l->member, l->good); break;
     case SHARE_GIVE: share_member_take(w, l->member, l->message); break;
     case SHARE_LEFT: share_member_left(w, l->member); break;

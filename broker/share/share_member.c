@@ -36,7 +36,7 @@ struct share_member {
     char filter[];
 };
 
-static struct share_member *find(struct worker *w, uint64_t handle)
+static struct share_member *member_find(struct worker *w, uint64_t handle)
 {
     struct share_member *m;
 
@@ -45,7 +45,7 @@ static struct share_member *find(struct worker *w, uint64_t handle)
 }
 
 /* It has something to say: share_send() does, at the end of the turn. */
-static void note(struct worker *w, struct share_member *m)
+static void member_note(struct worker *w, struct share_member *m)
 {
     if (m->writing)
         return;
@@ -121,7 +121,7 @@ struct share_member *share_member_new(struct connection *c,
     c->shares++;
     c->joining++;
     w->share->subscribed++;
-    note(w, m);
+    member_note(w, m);
     return m;
 }
 
@@ -135,7 +135,7 @@ bool share_member_is_good(const struct share_member *m)
     return m->good;
 }
 
-static void unpause(struct share_member *m)
+static void member_unpause(struct share_member *m)
 {
     if (!m->paused)
         return;
@@ -149,7 +149,7 @@ void share_member_leave(struct share_member *m)
     struct connection *c = m->c;
     struct worker *w = c->worker;
 
-    unpause(m);
+    member_unpause(m);
     c->shares--;
     if (!m->answered)
         c->joining--;
@@ -162,13 +162,13 @@ void share_member_leave(struct share_member *m)
         return;
     }
     if (m->good)
-        note(w, m); /* else when JOINED comes, or it is over */
+        member_note(w, m); /* else when JOINED comes, or it is over */
     free_when_over(w, m);
 }
 
 void share_member_joined(struct worker *w, uint64_t handle, bool good)
 {
-    struct share_member *m = find(w, handle);
+    struct share_member *m = member_find(w, handle);
     struct connection *c;
 
     assert(m != NULL && !m->answered);
@@ -178,7 +178,7 @@ void share_member_joined(struct worker *w, uint64_t handle, bool good)
     m->gone = !good;
     if (c == NULL) { /* it left before */
         if (good)
-            note(w, m);
+            member_note(w, m);
         free_when_over(w, m);
         return;
     }
@@ -188,7 +188,7 @@ void share_member_joined(struct worker *w, uint64_t handle, bool good)
 
 void share_member_left(struct worker *w, uint64_t handle)
 {
-    struct share_member *m = find(w, handle);
+    struct share_member *m = member_find(w, handle);
 
     assert(m != NULL);
     m->gone = true;
@@ -197,10 +197,10 @@ void share_member_left(struct worker *w, uint64_t handle)
 
 /* ---- what comes back ---------------------------------------------------- */
 
-static void settle(struct worker *w, struct share_member *m)
+static void member_settle(struct worker *w, struct share_member *m)
 {
     m->settled++;
-    note(w, m);
+    member_note(w, m);
 }
 
 /* Events are not in the log, so nobody else can be given one. */
@@ -212,25 +212,26 @@ static void give_back(struct worker *w, struct share_member *m, uint64_t id)
         counter_add(id == 0 ? &w->counters.dropped.event_slow
                             : &w->counters.dropped.memory,
                     1);
-        settle(w, m);
+        member_settle(w, m);
         return;
     }
     /* There is room: no more are unsettled than it has credit. */
     assert(m->returned->count < SHARE_CREDIT_MAX);
     m->returned->ids[m->returned->count++] = id;
     counter_add(&w->counters.share_returned, 1);
-    note(w, m);
+    member_note(w, m);
 }
 
 void share_member_settle(struct worker *w, struct inflight_entry *entry)
 {
-    struct share_member *m = entry->share == 0 ? NULL : find(w, entry->share);
+    struct share_member *m =
+        entry->share == 0 ? NULL : member_find(w, entry->share);
 
     if (m == NULL)
         return;
     entry->share = 0;
     m->inflight--;
-    settle(w, m);
+    member_settle(w, m);
 }
 
 void share_member_return_all(struct connection *c)
@@ -238,7 +239,7 @@ void share_member_return_all(struct connection *c)
     for (unsigned i = 0; i < c->inflight.count; i++) {
         struct inflight_entry *entry = inflight_at(&c->inflight, i);
         struct share_member *m =
-            entry->share == 0 ? NULL : find(c->worker, entry->share);
+            entry->share == 0 ? NULL : member_find(c->worker, entry->share);
 
         if (m == NULL)
             continue;
@@ -266,7 +267,7 @@ struct slice share_member_filter(struct worker *w,
                                  const struct inflight_entry *entry)
 {
     const struct share_member *m =
-        entry->share == 0 ? NULL : find(w, entry->share);
+        entry->share == 0 ? NULL : member_find(w, entry->share);
 
     return m == NULL ? slice_of(NULL, 0) : slice_of(m->filter, m->len);
 }
@@ -303,8 +304,8 @@ static void ask_for_pause(struct share_member *m)
     LIST_INSERT_HEAD(&m->c->shares_paused, m, pause);
 }
 
-static void deliver(struct worker *w, struct share_member *m,
-                    const struct message *message)
+static void member_deliver(struct worker *w, struct share_member *m,
+                           const struct message *message)
 {
     struct connection *c = m->c;
     const uint32_t order = c->inflight.order;
@@ -323,7 +324,7 @@ static void deliver(struct worker *w, struct share_member *m,
     }
     counter_add(&w->counters.share_given, 1);
     if (c->inflight.order == order) { /* QoS 0, or not for this client */
-        settle(w, m);
+        member_settle(w, m);
         return;
     }
     struct inflight_entry *entry =
@@ -336,12 +337,12 @@ static void deliver(struct worker *w, struct share_member *m,
 void share_member_take(struct worker *w, uint64_t handle,
                        struct message *message)
 {
-    struct share_member *m = find(w, handle);
+    struct share_member *m = member_find(w, handle);
 
     assert(m != NULL && !m->gone);
     m->received++;
     if (has_room(m)) {
-        deliver(w, m, message);
+        member_deliver(w, m, message);
     } else {
         ask_for_pause(m);
         give_back(w, m, message->id);
@@ -366,8 +367,8 @@ void share_member_wake(struct connection *c)
     if (LIST_EMPTY(&c->shares_paused) || !has_room_again(c))
         return;
     while ((m = LIST_FIRST(&c->shares_paused)) != NULL) {
-        unpause(m);
-        note(c->worker, m);
+        member_unpause(m);
+        member_note(c->worker, m);
     }
 }
 

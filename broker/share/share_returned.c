@@ -27,7 +27,7 @@ static bool make_room(struct share_returned *r, size_t more)
 }
 
 /* A report has few of them, and nearly in order. */
-static void sort(uint64_t *ids, size_t count)
+static void sort_ids(uint64_t *ids, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         const uint64_t id = ids[i];
@@ -44,7 +44,7 @@ bool share_returned_add(struct share_returned *r, uint64_t *ids, size_t count)
         return true;
     if (!make_room(r, count))
         return false;
-    sort(ids, count);
+    sort_ids(ids, count);
     /* Merged from the end, so that each moves once. */
     size_t old = r->count, at = r->count + count;
     r->count = at;

@@ -40,8 +40,8 @@ static size_t without_given(const struct share_group *g, uint64_t *ids,
     return left;
 }
 
-static bool resume(struct worker *w, struct share_group *g,
-                   struct store_reader *r, const struct group_row *row)
+static bool group_resume(struct worker *w, struct share_group *g,
+                         struct store_reader *r, const struct group_row *row)
 {
     uint64_t *ids = malloc((row->id_count + 1) * sizeof(*ids));
     const bool good = ids != NULL && group_row_ids(row, ids) &&
@@ -66,7 +66,8 @@ bool share_load(struct worker *w, struct share_group *g)
     if (store_reader_begin(r) == STORE_OK) {
         const enum store_err err =
             store_group(r, slice_of(g->name, g->len), &row);
-        good = err == STORE_OK ? resume(w, g, r, &row) : err == STORE_NOTFOUND;
+        good = err == STORE_OK ? group_resume(w, g, r, &row)
+                               : err == STORE_NOTFOUND;
         g->stored |= err == STORE_OK;
     }
     store_reader_release(r);
@@ -81,7 +82,7 @@ struct saving {
     uint64_t ids[];
 };
 
-static void saved(struct worker *w, struct publish *q)
+static void group_save_finished(struct worker *w, struct publish *q)
 {
     struct share_group *g = q->waiting_for;
 
@@ -91,8 +92,8 @@ static void saved(struct worker *w, struct publish *q)
 }
 
 /* g: NULL when it has ended. */
-static void submit(struct worker *w, struct share_group *g, struct slice name,
-                   const struct group_save *save)
+static void group_save_submit(struct worker *w, struct share_group *g,
+                              struct slice name, const struct group_save *save)
 {
     struct publish *q = publish_new(w, NULL);
     struct saving *s =
@@ -116,7 +117,7 @@ static void submit(struct worker *w, struct share_group *g, struct slice name,
     q->command.kind = COMMAND_GROUP_SAVE;
     q->command.group = &s->save;
     q->memory_size = sizeof(*s) + name.len + save->id_count * sizeof(uint64_t);
-    q->finished = saved;
+    q->finished = group_save_finished;
     q->waiting_for = g;
     if (g != NULL)
         g->saves++;
@@ -158,7 +159,7 @@ static size_t put_ids(uint64_t *to, size_t n,
     return n;
 }
 
-static void age(struct share_group *g, uint64_t now)
+static void group_age(struct share_group *g, uint64_t now)
 {
     g->before[1] = g->before[0];
     g->before[0] = now;
@@ -208,7 +209,7 @@ static bool save_now(struct worker *w, struct share_group *g, uint64_t now,
                                     .id_count = count};
     g->moved = 0;
     g->saved = position;
-    submit(w, g, slice_of(g->name, g->len), &save);
+    group_save_submit(w, g, slice_of(g->name, g->len), &save);
     free(ids);
     return true;
 }
@@ -219,7 +220,7 @@ void share_save(struct worker *w, struct share_group *g, bool exact)
 
     if (!save_now(w, g, now, exact))
         return; /* the next tick tries again */
-    age(g, now);
+    group_age(g, now);
     g->settling = exact ? 0 : g->changed ? 2 : g->settling - 1;
     g->changed = false;
 }
@@ -272,5 +273,5 @@ void share_save_late(struct worker *w, struct slice name, const uint64_t *ids,
                                     .ids = ids,
                                     .id_count = count};
 
-    submit(w, NULL, name, &save);
+    group_save_submit(w, NULL, name, &save);
 }

@@ -27,7 +27,7 @@ bool share_load(struct worker *w, struct share_group *g);
 /* Messages a group may give before it is saved, one save at a time. */
 #define SHARE_SAVE_EVERY 1024
 
-/* Saves it at the end of the turn, or when the save under way is back. */
+/* Saves it at the end of the turn, or when the save in progress has its result. */
 void share_save_soon(struct worker *w, struct share_group *g);
 void share_save_forget(struct worker *w, struct share_group *g);
 /* The end of a turn. */

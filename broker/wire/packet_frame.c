@@ -20,8 +20,8 @@ static bool is_sent_by_clients(uint8_t type)
     }
 }
 
-static enum packet_framing broken(struct packet_error *ret_error,
-                                  enum reason reason, const char *text)
+static enum packet_framing frame_broken(struct packet_error *ret_error,
+                                        enum reason reason, const char *text)
 {
     packet_refuse(ret_error, reason, text);
     return PACKET_BROKEN;
@@ -41,11 +41,11 @@ enum packet_framing packet_frame(const void *buf, size_t len, size_t max_size,
 
     const uint8_t type = p[0] >> 4;
     if (type == 0)
-        return broken(ret_error, REASON_MALFORMED_PACKET,
-                      "packet type 0 is reserved");
+        return frame_broken(ret_error, REASON_MALFORMED_PACKET,
+                            "packet type 0 is reserved");
     if (!is_sent_by_clients(type))
-        return broken(ret_error, REASON_PROTOCOL_ERROR,
-                      "packet type that only a server sends");
+        return frame_broken(ret_error, REASON_PROTOCOL_ERROR,
+                            "packet type that only a server sends");
 
     do {
         if (at == len)
@@ -53,15 +53,16 @@ enum packet_framing packet_frame(const void *buf, size_t len, size_t max_size,
         byte = p[at];
         body_len |= (size_t)(byte & 0x7f) << (7 * (at - 1));
         if (at == 4 && (byte & 0x80))
-            return broken(ret_error, REASON_MALFORMED_PACKET,
-                          "remaining length of more than four bytes");
+            return frame_broken(ret_error, REASON_MALFORMED_PACKET,
+                                "remaining length of more than four bytes");
         at++;
     } while (byte & 0x80);
 
     ret_frame->size = at + body_len;
     if (ret_frame->size > max_size)
-        return broken(ret_error, REASON_PACKET_TOO_LARGE,
-                      "packet larger than the server's Maximum Packet Size");
+        return frame_broken(
+            ret_error, REASON_PACKET_TOO_LARGE,
+            "packet larger than the server's Maximum Packet Size");
     if (len < ret_frame->size)
         return PACKET_MORE;
 
