@@ -79,6 +79,11 @@
  *                client and token, address, or all and token; token "": the
  *                nameless. Disconnects them → {"kicked":n,"next":…} likewise
  *  status        {} → the broker's counters as JSON (not through the writer)
+ *  trace         {token: str} → {"lines":[{"at_us":…,"mono_us":…,"hop":text,
+ *                "who":text,"number":…,"thing":text,"id":…,"ref":…,"bytes":…},…],
+ *                "dropped":n,"more":bool}: the hops of that token's messages
+ *                since the last time (base/trace.h), which are kept for 3 s more
+ *                (not through the writer); 409: another connection follows one
  *  append        1 to APPEND_MAX messages, each as if published by itself with
  *                QoS 1. Body: an array of arrays of APPEND_FIELDS: operation id
  *                (str, PROP_OP), topic (str), payload (bin), flags (uint,

@@ -20,6 +20,7 @@ int cli_sub(int argc, char **argv);
 int cli_history(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_clients(int argc, char **argv);
+int cli_trace(int argc, char **argv);
 int cli_kick(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_thing(int argc, char **argv); /* purge */

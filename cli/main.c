@@ -24,6 +24,7 @@ static const struct {
     {"backup", cli_backup, "copy the store, while the server runs"},
     {"restore", cli_restore, "restore such a copy"},
     {"status", cli_status, "print counters of the running server"},
+    {"trace", cli_trace, "follow a token's messages through the server"},
     {"clients", cli_clients, "list connected clients"},
     {"kick", cli_kick, "close a client's connection"},
     {"check", cli_check, "check the settings, or a store"},

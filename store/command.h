@@ -109,12 +109,12 @@ struct command {
         idempotency; /* ≤ 256 bytes; scoped to the topic; empty: none */
     bool uncharged;  /* nameless client in open mode: no limit of the
                                 plan holds; things and bytes are counted */
-    struct session_open *open;       /* SESSION_OPEN */
-    const struct session_save *save; /* SESSION_SAVE */
-    const struct group_save *group;  /* GROUP_SAVE */
-    struct session_mark mark;        /* APPEND, SESSION_LOST, _EXPIRE */
-    struct slice settings;           /* SETTINGS: the row of `meta` */
-    const struct clock_steps *steps; /* CLOCK_STEPS */
+    struct session_open *open;          /* SESSION_OPEN */
+    const struct session_save *save;    /* SESSION_SAVE */
+    const struct group_save *group;     /* GROUP_SAVE */
+    struct session_mark mark;           /* APPEND, SESSION_LOST, _EXPIRE */
+    struct slice settings;              /* SETTINGS: the row of `meta` */
+    const struct clock_steps *steps;    /* CLOCK_STEPS */
     const struct repeat_bounds *forget; /* ANSWERS_FORGET */
     /* Commands of one commit that follow each other and share this function
      * come together, n of them (≥ 1) in order; c[] is borrowed. */

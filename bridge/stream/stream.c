@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hops.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/topic.h"
@@ -163,6 +164,7 @@ static void on_stored(struct streams *s, const struct link_message *m)
         subscriptions_streamers(s->env.subscriptions, m->topic);
     if (streamers == 0)
         return;
+    hop_stream_deliver(m->topic, m->id, m->payload.len);
     struct frame *f = frame_of_message(m, token, thing);
     if (f != NULL) {
         post(s, streamers, f);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/hops.h"
 #include "base/log.h"
 #include "bridge/stream/stream_private.h"
 
@@ -155,6 +156,9 @@ void stream_deliver(struct stream *s, struct run *run)
     s->position = last;
     if (output_empty(&s->output))
         sent = send_now(s, run->bytes + from, run->len - from, 0);
+    if (sent > 0 && s->audience != NULL)
+        hop_stream_send(s->fd, s->audience->token->node.name, last,
+                        (size_t)sent);
     if (sent < 0) {
         stream_drop(s);
         return;

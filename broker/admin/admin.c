@@ -6,6 +6,7 @@
 #include "base/msgpack/unpack.h"
 #include "base/topic.h"
 #include "broker/admin/client_query.h"
+#include "broker/admin/trace_answer.h"
 #include "broker/client/hub.h"
 #include "broker/wire/reason.h"
 
@@ -144,6 +145,28 @@ static bool answer_status(struct publish *q, const struct hub *hub)
         buffer_release(&b);
         return refused(q, command_status(RESULT_IO),
                        REASON_IMPLEMENTATION_SPECIFIC, "no status available");
+    }
+    q->status = command_status(RESULT_OK);
+    q->reason = REASON_SUCCESS;
+    q->result = buffer_take(&b, &q->result_len);
+    return false;
+}
+
+static bool answer_trace(struct publish *q, struct slice body)
+{
+    struct buffer b = {.limit = 16 * 1024};
+    struct order o;
+
+    if (!read_order(body, &o) || !token_valid(o.token))
+        return bad(q, "trace needs token");
+    if (!trace_answer(o.token, q->connection->number, &b))
+        return refused(q, command_status(RESULT_EXISTS),
+                       REASON_IMPLEMENTATION_SPECIFIC,
+                       "another trace is running: wait until it has ended");
+    if (!buffer_ok(&b)) {
+        buffer_release(&b);
+        return refused(q, command_status(RESULT_IO),
+                       REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
     }
     q->status = command_status(RESULT_OK);
     q->reason = REASON_SUCCESS;
@@ -318,6 +341,8 @@ static bool admin_order(struct publish *q, const struct hub *hub,
     q->is_command = true;
     if (slice_eq(name, slice_str("status")))
         return answer_status(q, hub);
+    if (slice_eq(name, slice_str("trace")))
+        return answer_trace(q, body);
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
         if (!slice_eq(name, slice_str(orders[i].name)))
             continue;

@@ -2,6 +2,7 @@
  * socket takes it. */
 #include <errno.h>
 
+#include "base/hops.h"
 #include "broker/client/backlog.h"
 #include "broker/client/connection_private.h"
 
@@ -67,6 +68,7 @@ static bool output_write_some(struct connection *c)
         return false;
     }
     if (n > 0) {
+        hop_send(c->number, slice_of(c->identity, c->token_len), (size_t)n);
         out_queue_consume(&c->out, &w->pool, (size_t)n);
         counter_add(&w->counters.bytes_sent, (uint64_t)n);
         if (c->stalled) /* who takes its answers is alive */

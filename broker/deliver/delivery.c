@@ -106,7 +106,7 @@ bool delivery_give_own(struct connection *c, const struct message *m,
     if (to == NULL)
         return false;
     image_write(m, shape, left_s, &own, to);
-    delivery_count(w, m);
+    delivery_count(c, m);
     connection_touch(c);
     return true;
 }
@@ -157,7 +157,7 @@ bool delivery_resend(struct connection *c, const struct message *m,
     if (to == NULL)
         return false;
     image_write(m, shape, left_s, &own, to);
-    delivery_count(w, m);
+    delivery_count(c, m);
     connection_touch(c);
     return true;
 }

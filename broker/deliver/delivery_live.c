@@ -128,7 +128,7 @@ static void live_give_image(struct connection *c, struct images *set,
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    delivery_count(w, set->message);
+    delivery_count(c, set->message);
     connection_touch(c);
 }
 

@@ -3,6 +3,7 @@
 #ifndef CONFAB_BROKER_DELIVER_DELIVERY_PRIVATE_H
 #define CONFAB_BROKER_DELIVER_DELIVERY_PRIVATE_H
 
+#include "base/hops.h"
 #include "broker/client/shard.h"
 #include "broker/client/stored_session.h"
 #include "broker/deliver/delivery.h"
@@ -25,8 +26,12 @@ static inline unsigned delivery_shape(const struct connection *c,
     return shape;
 }
 
-static inline void delivery_count(struct worker *w, const struct message *m)
+static inline void delivery_count(const struct connection *c,
+                                  const struct message *m)
 {
+    struct worker *w = c->worker;
+
+    hop_deliver(c->number, m->topic, m->id, m->payload.len);
     counter_add(&w->counters.delivered, 1);
     counter_add(&w->counters.payload_delivered, m->payload.len);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/hops.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/client/shard.h"
@@ -37,6 +38,7 @@ static void handle_event(struct worker *w, const struct message *m)
 
 void fan_out_message(struct worker *w, struct message *m)
 {
+    hop_batch(w->number, m->topic, m->id, m->payload.len);
     if (!delivery_fan_out(w, m))
         return;
     share_group_offer(w, m);

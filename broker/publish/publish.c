@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hops.h"
 #include "broker/client/inbound.h"
 #include "broker/client/refusals.h"
 #include "broker/publish/publish_command.h"
@@ -120,11 +121,31 @@ static void publish_prepare(struct worker *w, struct publish *q)
     q->command.done = publish_on_done;
 }
 
+static void publish_trace_read(const struct publish *q)
+{
+    const struct message *m = q->command.message;
+
+    if (m != NULL)
+        hop_read(q->connection == NULL ? 0 : q->connection->number, m->topic,
+                 m->payload.len, &q->command);
+}
+
+static void publish_trace_submit(const struct worker *w)
+{
+    const struct command *c;
+
+    STAILQ_FOREACH (c, &w->publishes->outbox, entry)
+        if (c->message != NULL)
+            hop_submit(w->number, c->message->topic, c->message->payload.len,
+                       c);
+}
+
 void publish_submit(struct worker *w, struct publish *q)
 {
     struct publish_pool *pool = w->publishes;
 
     publish_prepare(w, q);
+    publish_trace_read(q);
     if (q->connection != NULL)
         credits_take(q->connection, &q->credit);
     if (w->credits.waiting == 0 && publish_put_into_outbox(w, q))
@@ -170,6 +191,9 @@ void publish_flush(struct worker *w)
 
     if (pool->outbox_count == 0)
         return;
+    hop_submit_all(pool->outbox_count);
+    if (trace_is_on())
+        publish_trace_submit(w);
     pool->outbox_count -=
         writer_submit_all(w->hub->writer, &pool->outbox, pool->outbox_count);
     /* Full with other workers' commands: nobody will wake us. */

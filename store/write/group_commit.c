@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/disk_fault.h"
 #include "base/error_text.h"
+#include "base/hops.h"
 #include "base/log.h"
 #include "store/write/account.h"
 #include "store/write/erase.h"
@@ -419,6 +420,14 @@ static enum store_err attempt(struct group_commit *g, struct command **c,
 
 /* ---- answering -------------------------------------------------------- */
 
+static void trace_commit(struct command *const *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (c[i]->message != NULL)
+            hop_commit(c[i]->message->topic, c[i]->id,
+                       c[i]->message->payload.len, c[i]);
+}
+
 static void answer(struct group_commit *g, struct command **c, size_t n,
                    int64_t commit_us)
 {
@@ -429,6 +438,9 @@ static void answer(struct group_commit *g, struct command **c, size_t n,
     for (size_t i = 0; i < n; i++)
         refused += c[i]->result != RESULT_OK;
     count(g, commit_us, refused);
+    hop_commit_all(n, commit_us);
+    if (trace_is_on())
+        trace_commit(c, n);
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && c[end]->done == c[i]->done; end++)
             ;

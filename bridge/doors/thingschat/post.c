@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hops.h"
 #include "base/json_write.h"
 #include "bridge/doors/thingschat/body.h"
 #include "bridge/doors/thingschat/reading.h"
@@ -100,6 +101,7 @@ static void on_answer(struct link_request *a)
     struct buffer body = BUFFER_INIT;
     struct json_writer w = json_writer_of(&body);
 
+    hop_resume(a, a->status, a->topic, a->id, a->payload.len);
     if (a->outcome == LINK_AWAY) {
         http_add_header(c->q, "Retry-After", "1");
         answer_error(c, 503, "broker away, nothing was stored: retry");
@@ -164,6 +166,7 @@ enum http_next chat_post(struct call *c)
     q->owner = p;
     /* First suspended, then sent: the answer may come before this returns. */
     http_suspend(c->q);
+    hop_suspend(q, q->topic, payload.len);
     if (!link_publish(c->front->link, q)) {
         q->outcome = LINK_AWAY;
         on_answer(q);
