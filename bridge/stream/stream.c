@@ -290,6 +290,9 @@ static struct stream_start *make_start(int fd, const struct stream_opts *o)
     }
     char *at = (char *)start + fixed;
     stream->fd = fd;
+    stream->door = o->door;
+    stream->door_arg = o->door_arg;
+    stream->message_max = o->message_max;
     start->stream = stream;
     start->plan = o->plan;
     start->format = o->format;
@@ -352,8 +355,8 @@ static enum streams_answer adopt(struct streams *s, int fd,
     enum streams_answer answer = STREAMS_TOO_MANY;
     struct stream_start *start;
 
-    if (opts->thing_count == 0 || opts->thing_count > STREAM_FILTERS_MAX ||
-        !token_valid(opts->token))
+    if ((opts->thing_count == 0 && opts->door == NULL) ||
+        opts->thing_count > STREAM_FILTERS_MAX || !token_valid(opts->token))
         return STREAMS_TOO_MANY;
     start = make_start(fd, opts);
     if (start == NULL)

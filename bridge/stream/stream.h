@@ -21,6 +21,7 @@
 struct streams;
 
 struct connection_budget;
+struct stream_door;
 
 /* Starts the streamer threads (0: one per core, but for one). Each stream holds a place in
  * `budget` (borrowed; NULL: not counted). Owns the link's callbacks through
@@ -39,18 +40,23 @@ void streams_stop(struct streams *s);
 /* After streams_stop() and link_stop(), when no thread can call in any more. */
 void streams_free(struct streams *s);
 
-/* One SSE listener, as the HTTP side has settled it. */
+/* One reader, as the HTTP side has settled it. */
 struct stream_opts {
     struct slice token;
     const struct slice *things; /* things or MQTT filters below the token */
-    size_t thing_count;         /* 1…64 */
-    const struct plan *plan;    /* idle_timeout, retry_ms, keepalive */
+    size_t thing_count;      /* 1…64; with a door 0, and it follows later */
+    const struct plan *plan; /* idle_timeout, retry_ms, keepalive */
     const struct stream_format *format; /* as the response head says */
     bool is_local_plan; /* `local`: status without retry, jitter ±20 % */
     bool has_cursor;    /* Last-Event-ID or ?last_event_id= was given */
     uint64_t cursor;    /* that id; else ignored */
     uint64_t head;      /* store_head() read by the HTTP side before
                                    anything was sent */
+    /* Of a format with `received` (stream_client.h): who is given what, up to
+     * how long; told of the end once the stream is adopted. Else NULL. */
+    const struct stream_door *door;
+    void *door_arg;
+    size_t message_max;
     struct slice response_head; /* status line and headers with the final CRLF
                                    CRLF; sent together with the first events */
 };

@@ -216,7 +216,8 @@ static void put_record(struct stream *s, const struct record *record)
         .at_us = m->at_us,
     };
 
-    if (!topic_split(m->topic, &shown.token, &shown.thing))
+    if (!topic_split(m->topic, &shown.token, &shown.thing) ||
+        stream_skips(s, m->topic, m->id))
         return;
     s->format->message(&s->streamer->scratch, &shown);
     stream_mark(s->streamer, m->id);
@@ -287,6 +288,7 @@ static bool step_start(const struct view *v, struct stream *s)
     put_start(s, s->start);
     free(s->start);
     s->start = NULL;
+    stream_watch(s); /* it may speak now */
     return true;
 }
 
@@ -315,7 +317,10 @@ static void step(const struct view *v, struct stream *s)
 
     if (!step_start(v, s))
         return;
-    if (!put_gap(v, s)) {
+    if (s->audience->filter_count == 0) { /* until its reader follows */
+        s->position = v->head;
+        result = CATCHUP_DONE;
+    } else if (!put_gap(v, s)) {
         result = CATCHUP_MORE;
     } else if (make_catchup(s)) {
         result = put_records(v, s);

@@ -117,21 +117,24 @@ static void drop_token(struct stream_index *x, struct index_token *t)
 
 /* ---- audiences ----------------------------------------------------------- */
 
-/* The filters with a NUL after each (MQTT has no NUL in names), then the
- * format. */
-static size_t key_len(const struct slice *filters, size_t count)
+/* The filters with a NUL after each (MQTT has no NUL in names), then the format.
+ * Without filters the token, which has no level below it as they do. */
+static size_t key_len(struct slice token, const struct slice *filters,
+                      size_t count)
 {
     size_t len = 1;
 
     for (size_t i = 0; i < count; i++)
         len += filters[i].len + 1;
-    return len;
+    return count == 0 ? token.len + 2 : len;
 }
 
-static void put_key(char *key, const struct slice *filters, size_t count,
-                    const struct stream_format *format)
+static void put_key(char *key, struct slice token, const struct slice *filters,
+                    size_t count, const struct stream_format *format)
 {
-    for (size_t i = 0; i < count; i++) {
+    if (count == 0)
+        filters = &token;
+    for (size_t i = 0; i < count || i == 0; i++) {
         memcpy(key, filters[i].data, filters[i].len);
         key += filters[i].len;
         *key++ = 0;
@@ -139,17 +142,17 @@ static void put_key(char *key, const struct slice *filters, size_t count,
     *key = (char)format->number;
 }
 
-static struct audience *find(struct stream_index *x,
+static struct audience *find(struct stream_index *x, struct slice token,
                              const struct slice *filters, size_t count,
                              const struct stream_format *format)
 {
     char small[512];
-    const size_t len = key_len(filters, count);
+    const size_t len = key_len(token, filters, count);
     char *key = len <= sizeof(small) ? small : malloc(len);
 
     if (key == NULL)
         return NULL;
-    put_key(key, filters, count, format);
+    put_key(key, token, filters, count, format);
     struct name_node *n = name_table_find(&x->audiences, slice_of(key, len));
     if (key != small)
         free(key);
@@ -191,7 +194,7 @@ static struct audience *add(struct stream_index *x, struct slice token,
                             const struct slice *filters, size_t count,
                             const struct stream_format *format)
 {
-    const size_t len = key_len(filters, count);
+    const size_t len = key_len(token, filters, count);
     const size_t fixed =
         sizeof(struct audience) + count * sizeof(struct audience_filter);
     struct audience *a = calloc(1, fixed + len);
@@ -207,7 +210,7 @@ static struct audience *add(struct stream_index *x, struct slice token,
     LIST_INSERT_HEAD(&a->token->audiences, a, in_token);
     LIST_INIT(&a->streams);
     char *key = (char *)a + fixed;
-    put_key(key, filters, count, format);
+    put_key(key, token, filters, count, format);
     a->node.name = slice_of(key, len);
     a->filter_count = count;
     for (size_t i = 0; i < count; i++) {
@@ -227,7 +230,7 @@ struct audience *stream_index_enter(struct stream_index *x, struct slice token,
                                     const struct slice *filters, size_t count,
                                     const struct stream_format *format)
 {
-    struct audience *a = find(x, filters, count, format);
+    struct audience *a = find(x, token, filters, count, format);
 
     if (a == NULL)
         a = add(x, token, filters, count, format);

@@ -86,7 +86,7 @@ void stream_index_release(struct stream_index *x); /* no audience left */
 size_t stream_filters_normalize(struct slice *filters, size_t count);
 
 /* The audience of these filters (normalized, valid, all of token `token`,
- * 1…STREAM_FILTERS_MAX) in that format, made when there is none, with one
+ * 0…STREAM_FILTERS_MAX) in that format, made when there is none, with one
  * reference more.
  * refs is 1 when it is new. Everything is copied. NULL: out of memory, or more
  * shapes of a token than FILTER_SHAPES_MAX: stream_shapes.h keeps them below. */

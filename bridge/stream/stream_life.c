@@ -1,106 +1,10 @@
-/* How a stream begins and how it ends. */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+/* How a stream ends. */
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bridge/stream/stream_private.h"
 
 #define CLOSING_MS 1000 /* for the reader to take what it is owed */
-
-/* ---- the beginning ------------------------------------------------------- */
-
-/* Fails on sockets that are not TCP, which is fine. A reader that has gone
- * without a word is noticed after two minutes, whether we send or not. */
-static void prepare_socket(int fd)
-{
-    const int on = 1, idle_s = 60, interval_s = 15, probes = 4;
-    const unsigned patience_ms = 120000;
-
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s,
-               sizeof(interval_s));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms,
-               sizeof(patience_ms));
-}
-
-static bool hold_subscriptions(struct streamer *st, struct audience *a)
-{
-    for (size_t i = 0; i < a->filter_count; i++) {
-        a->filters[i].subscription =
-            subscriptions_hold(st->env.subscriptions, a->filters[i].filter,
-                               st->number);
-        if (a->filters[i].subscription == NULL)
-            return false;
-    }
-    return true;
-}
-
-/* Gives back one reference; with the last one the subscriptions. */
-static void leave_audience(struct streamer *st, struct audience *a)
-{
-    if (a->refs == 1)
-        for (size_t i = 0; i < a->filter_count; i++)
-            if (a->filters[i].subscription != NULL)
-                subscriptions_release(st->env.subscriptions,
-                                      a->filters[i].subscription, st->number,
-                                      st->now_ms * 1000);
-    stream_index_leave(&st->index, a);
-}
-
-static bool enter_audience(struct stream *s, const struct stream_start *start)
-{
-    struct streamer *st = s->streamer;
-    struct audience *a =
-        stream_index_enter(&st->index, start->token, start->filters,
-                           start->filter_count, start->format);
-
-    if (a == NULL)
-        return false;
-    if (a->refs == 1 && !hold_subscriptions(st, a)) {
-        leave_audience(st, a);
-        return false;
-    }
-    LIST_INSERT_HEAD(&a->streams, s, in_audience);
-    s->audience = a;
-    stream_check_gap(s);
-    return true;
-}
-
-void stream_begin(struct streamer *st, struct stream_start *start)
-{
-    struct stream *s = start->stream;
-
-    s->streamer = st;
-    s->start = start;
-    s->plan = start->plan;
-    s->format = start->format;
-    s->state = STREAM_CATCHUP;
-    s->position = start->has_cursor && start->cursor <= start->head
-                      ? start->cursor
-                      : start->head;
-    s->event_at_ms = s->sent_at_ms = st->now_ms;
-    ev_io_init(&s->io, stream_on_io, s->fd, EV_READ);
-    s->io.data = s;
-    TAILQ_INSERT_TAIL(&st->all, s, in_all);
-    st->count++;
-    if (st->stop_until_ms != 0 || !enter_audience(s, start)) {
-        stream_quota_give(st->env.quota, start->token);
-        stream_shapes_give(st->env.shapes, s->shapes);
-        atomic_fetch_sub(&st->load, 1);
-        stream_drop(s);
-        return;
-    }
-    prepare_socket(s->fd);
-    stream_watch(s);
-    stream_enqueue(s, QUEUE_RUNNABLE);
-}
-
-/* ---- the end ------------------------------------------------------------- */
 
 /* Out of everything that gives it messages or counts it. */
 static void leave(struct stream *s)
@@ -114,16 +18,36 @@ static void leave(struct stream *s)
     s->catchup = NULL;
     if (a == NULL)
         return;
-    s->audience = NULL;
-    LIST_REMOVE(s, in_audience);
-    if (s->state == STREAM_LIVE)
-        a->live--;
     stream_quota_give(st->env.quota, a->token->node.name);
     atomic_fetch_sub(&st->load, 1);
-    leave_audience(st, a);
+    stream_leave_audience(s);
     /* Last, so that no index ever has more shapes than are counted. */
     stream_shapes_give(st->env.shapes, s->shapes);
     s->shapes = NULL;
+}
+
+void stream_hold_input(struct stream *s, size_t bytes)
+{
+    s->streamer->input_held += bytes - s->input_bytes;
+    s->input_bytes = bytes;
+}
+
+void stream_drop_input(struct stream *s)
+{
+    stream_hold_input(s, 0);
+    if (s->input != NULL)
+        s->format->received->end(s->input);
+    s->input = NULL;
+}
+
+void stream_forget(struct stream *s)
+{
+    if (s->fd >= 0 || s->replies_due > 0)
+        return;
+    if (s->door != NULL)
+        s->door->ended(s->door_arg);
+    free(s->spans);
+    free(s);
 }
 
 static void reap(struct streamer *st, struct stream *s)
@@ -131,10 +55,12 @@ static void reap(struct streamer *st, struct stream *s)
     TAILQ_REMOVE(&st->gone, s, in_queue);
     leave(s);
     close(s->fd);
+    s->fd = -1;
+    stream_drop_input(s);
     free(s->start);
     TAILQ_REMOVE(&st->all, s, in_all);
     st->count--;
-    free(s);
+    stream_forget(s);
 }
 
 void streamer_reap(struct streamer *st)
@@ -200,6 +126,6 @@ void stream_close_token(struct streamer *st, struct slice token)
         a = LIST_FIRST(&k->audiences);
         close_audience(a);
         streamer_reap(st);
-        leave_audience(st, a);
+        audience_release(st, a);
     }
 }

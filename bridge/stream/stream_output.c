@@ -217,13 +217,30 @@ static bool first_droppable(const struct output_segment *s, size_t *ret_start,
     return false;
 }
 
-static void drop_last(struct output *o)
+/* Nothing but what must not be cut off. */
+static bool is_kept(const struct output_segment *s)
 {
-    struct output_segment *s = segment(o, o->count - 1);
+    for (size_t i = 0; i < s->run->count; i++)
+        if (s->run->marks[i].id != RUN_KEPT)
+            return false;
+    return true;
+}
 
-    o->bytes -= s->to - s->from;
-    run_unref(s->run);
-    o->count--;
+/* Drops the segments from `first` on that hold messages. */
+static void drop_messages(struct output *o, unsigned first)
+{
+    unsigned kept = first;
+
+    for (unsigned i = first; i < o->count; i++) {
+        struct output_segment *s = segment(o, i);
+        if (is_kept(s) && s->from < s->to) {
+            *segment(o, kept++) = *s;
+            continue;
+        }
+        o->bytes -= s->to - s->from;
+        run_unref(s->run);
+    }
+    o->count = kept;
 }
 
 bool output_cut(struct output *o, uint64_t *ret_position)
@@ -234,12 +251,9 @@ bool output_cut(struct output *o, uint64_t *ret_position)
         uint64_t id;
         if (!first_droppable(s, &start, &id))
             continue;
-        while (o->count > i + 1)
-            drop_last(o);
         o->bytes -= s->to - start;
         s->to = start;
-        if (s->from == s->to)
-            drop_last(o);
+        drop_messages(o, s->from == s->to ? i : i + 1);
         *ret_position = id - 1;
         return true;
     }

@@ -74,7 +74,8 @@ enum output_result {
 enum output_result output_flush(struct output *o, int fd, size_t *ret_sent);
 
 /* Drops every message that has not begun to be sent, so that what remains ends
- * at an event's end. true: something was dropped, and the reader's position is
+ * at an event's end. What is no message and in a run by itself (an answer to
+ * something) stays. true: something was dropped, and the reader's position is
  * *ret_position: the log is to be read after it. */
 bool output_cut(struct output *o, uint64_t *ret_position);
 

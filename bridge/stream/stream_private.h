@@ -5,8 +5,12 @@
  *   streamer.c        life, mailboxes, live messages
  *   stream_sweep.c    what happens because time passes
  *   stream_catchup.c  streams that read the log, and their going live
- *   stream_life.c     one stream: its beginning and its end
- *   stream_socket.c   what it sends, and what its reader sends
+ *   stream_begin.c    one stream's beginning
+ *   stream_receive.c  what its reader sends
+ *   stream_follow.c   its reader changes what it follows
+ *   stream_life.c     its end
+ *   stream_audience.c its filters
+ *   stream_socket.c   what it sends
  *   stream_state.c    what it waits for
  *
  * Nobody frees a stream but streamer_reap(): stream_drop() marks it, so whoever
@@ -20,6 +24,7 @@
 #include "base/clock.h"
 #include "base/mailbox.h"
 #include "base/topic.h"
+#include "bridge/stream/stream_client.h"
 #include "bridge/stream/stream_index.h"
 #include "bridge/stream/streamer.h"
 #include "store/read/catchup.h"
@@ -27,6 +32,9 @@
 #define STREAM_PENDING_MAX 262144 /* bytes a live stream may owe its reader */
 #define STREAMER_RECEIVED_MAX 256
 #define STREAMER_HELD_MAX (64UL * 1024 * 1024) /* bytes owed to all readers */
+/* Bytes of messages that readers have begun to send, or wait for replies to. */
+#define STREAMER_INPUT_MAX (64UL * 1024 * 1024)
+#define STREAM_UNREAD_MAX 65536 /* owed to a reader that is read from */
 
 /* A stream on its way from the HTTP side; one allocation, freed when its first
  * bytes have been made. */
@@ -64,6 +72,15 @@ struct stream {
     struct stream_start *start;        /* NULL once the first bytes are made */
     struct catchup *catchup;           /* only while it reads the log */
     struct stream_shapes_hold *shapes; /* NULL: its filters have none */
+    const struct stream_door *door; /* NULL: its reader has nothing to say */
+    void *door_arg;
+    void *input;                /* the format's, amid a message; else NULL */
+    struct stream_spans *spans; /* stream_follow.c; NULL: follows nothing, or
+                                   the same for ever */
+    size_t message_max;         /* of what it receives */
+    size_t input_bytes;         /* in `input` */
+    size_t reply_bytes;         /* kept for replies */
+    uint32_t replies_due;       /* it is freed when there are none */
     struct output output;
     ev_io io;
     int fd;
@@ -105,6 +122,8 @@ struct streamer {
     atomic_size_t frame_bytes; /* in `frames` and `received` */
     atomic_size_t load;
     atomic_uint flags; /* enum streamer_flag */
+    pthread_mutex_t replies_mutex;
+    STAILQ_HEAD(, stream_reply) replies; /* ready; bounded by each stream's */
 
     struct ev_loop *loop;
     ev_async wake;
@@ -124,6 +143,7 @@ struct streamer {
     uint64_t last_id;          /* of the last message seen */
     uint64_t snapshot;         /* number of the last snapshot */
     size_t held;               /* bytes in runs */
+    size_t input_held;         /* see STREAMER_INPUT_MAX */
     size_t copied;  /* bytes put into runs since they were last sent */
     size_t dropped; /* readers that were too slow, not yet logged */
     int64_t now_ms; /* monotonic, as of this callback */
@@ -153,13 +173,42 @@ void stream_drop(struct stream *s);
 /* Too much is owed: the slowest readers read the log instead, or go. */
 void streamer_relieve(struct streamer *st);
 
-/* ---- stream_life.c */
+/* ---- stream_audience.c */
+/* Into the audience of these filters (normalized). false: out of memory. */
+bool stream_enter_audience(struct stream *s, struct slice token,
+                           const struct slice *filters, size_t count);
+void stream_leave_audience(struct stream *s);
+/* From its audience into another one; it reads the log from `position` on.
+ * Unchanged where the result is another than STREAM_FOLLOWS. */
+enum stream_follow_result stream_change_audience(struct stream *s,
+                                                 const struct slice *filters,
+                                                 size_t count,
+                                                 uint64_t position);
+/* Gives back one reference; with the last one the subscriptions. */
+void audience_release(struct streamer *st, struct audience *a);
+
+/* ---- stream_follow.c */
+/* While it reads the log: another filter brought this, or none wants it. */
+bool stream_skips(const struct stream *s, struct slice topic, uint64_t id);
+
+/* ---- stream_begin.c */
 void stream_begin(struct streamer *st, struct stream_start *start);
+
+/* ---- stream_receive.c */
+void stream_on_io(struct ev_loop *loop, ev_io *w, int events);
+void streamer_deliver_replies(struct streamer *st);
+
+/* ---- stream_life.c */
 /* The end: the reader is sent what it is owed, goodbye in its format, and FIN.
  * At once: stream_drop(). */
 void stream_close(struct stream *s, enum stream_end why);
-/* Frees what was dropped. */
+/* Frees what was dropped, but for what a reply is due to. */
 void streamer_reap(struct streamer *st);
+/* It was reaped: frees it unless a reply is due. */
+void stream_forget(struct stream *s);
+/* Counts what its input holds now; frees that. */
+void stream_hold_input(struct stream *s, size_t bytes);
+void stream_drop_input(struct stream *s);
 /* Finishes every stream of that token, and reaps. */
 void stream_close_token(struct streamer *st, struct slice token);
 
@@ -167,7 +216,7 @@ void stream_close_token(struct streamer *st, struct slice token);
 void stream_watch(struct stream *s); /* for what it waits for now */
 /* CLOSING, and all is sent. s may be gone afterwards. */
 void stream_send_fin(struct stream *s);
-void stream_on_io(struct ev_loop *loop, ev_io *w, int events);
+void stream_on_writable(struct stream *s);
 /* Sends events made in st->scratch, keeps what the socket does not take.
  * false: the stream is gone. */
 bool stream_send_scratch(struct stream *s);

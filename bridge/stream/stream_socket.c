@@ -1,4 +1,4 @@
-/* One stream's socket: sending, what does not fit, and what readers send. */
+/* One stream's socket: sending, and what does not fit. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -7,15 +7,26 @@
 #include "base/log.h"
 #include "bridge/stream/stream_private.h"
 
-#define READS_PER_TURN 4
-#define LINGER_MS 2000      /* for the reader to see the end and say so */
-#define DISCARD_MAX 1048576 /* bytes a reader may send us in all */
+#define LINGER_MS 2000 /* for the reader to see the end and say so */
 
 /* ---- watching ------------------------------------------------------------ */
 
+/* Who has something to say is heard when it was answered, and takes answers. */
+static bool is_heard(const struct stream *s)
+{
+    if (s->half_closed)
+        return false;
+    if (s->format->received == NULL || s->state == STREAM_CLOSING ||
+        s->state == STREAM_LINGER)
+        return true;
+    return s->start == NULL && s->replies_due < STREAM_REPLIES_MAX &&
+           s->reply_bytes < STREAM_REPLY_BYTES_MAX &&
+           s->output.bytes < STREAM_UNREAD_MAX;
+}
+
 void stream_watch(struct stream *s)
 {
-    const int events = (s->half_closed ? 0 : EV_READ) |
+    const int events = (is_heard(s) ? EV_READ : 0) |
                        (output_empty(&s->output) ? 0 : EV_WRITE);
     const int now =
         ev_is_active(&s->io) ? s->io.events & (EV_READ | EV_WRITE) : 0;
@@ -189,7 +200,7 @@ void stream_send_fin(struct stream *s)
     stream_watch(s);
 }
 
-static void on_writable(struct stream *s)
+void stream_on_writable(struct stream *s)
 {
     size_t sent;
     const enum output_result result = output_flush(&s->output, s->fd, &sent);
@@ -207,62 +218,4 @@ static void on_writable(struct stream *s)
         stream_send_fin(s);
     else if (s->state == STREAM_CATCHUP)
         stream_enqueue(s, QUEUE_RUNNABLE);
-}
-
-/* ---- what readers send --------------------------------------------------- */
-
-/* FIN of the reader's: usually it is gone, but it may have closed its sending
- * side only. A byte sent tells: a reader that is gone answers with a reset,
- * which the sweep sees. */
-static void on_half_closed(struct stream *s)
-{
-    s->half_closed = true;
-    if (s->state == STREAM_LINGER) {
-        stream_drop(s);
-        return;
-    }
-    stream_watch(s);
-    if (s->state != STREAM_CLOSING && s->start == NULL &&
-        output_empty(&s->output))
-        stream_ping(s);
-}
-
-/* EventSource sends nothing; whatever comes is not for us. */
-static void on_readable(struct stream *s)
-{
-    char bytes[4096];
-
-    for (int i = 0; i < READS_PER_TURN; i++) {
-        const ssize_t n = recv(s->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            if (errno != EAGAIN)
-                stream_drop(s);
-            return;
-        }
-        if (n == 0) {
-            on_half_closed(s);
-            return;
-        }
-        s->discarded += (uint32_t)n;
-        if (s->discarded > DISCARD_MAX) {
-            stream_drop(s);
-            return;
-        }
-    }
-}
-
-void stream_on_io(struct ev_loop *loop, ev_io *w, int events)
-{
-    struct stream *s = w->data;
-
-    (void)loop;
-    streamer_clock(s->streamer);
-    if ((events & EV_ERROR) != 0)
-        stream_drop(s);
-    else if ((events & EV_WRITE) != 0)
-        on_writable(s); /* the stream may be gone: what can be read waits */
-    else if ((events & EV_READ) != 0)
-        on_readable(s);
 }

@@ -11,6 +11,7 @@
 #define TOKEN_PARTS 10     /* so that all were looked at after 10 s */
 #define PROBE_MS 15000     /* between two probes of a half-closed reader */
 #define STOP_MS 1400       /* for all streams together */
+#define REPLIES_MS 400     /* …who waits for replies gets them until then */
 #define STOP_WAVES 16      /* they end one wave per timer turn… */
 #define STOP_WAVE_LEAST 64 /* …or sooner when they are few */
 
@@ -123,6 +124,8 @@ static void end_wave(struct streamer *st)
     for (s = TAILQ_FIRST(&st->all); s != NULL && most > 0; s = next) {
         next = TAILQ_NEXT(s, in_all);
         if (s->state != STREAM_CATCHUP && s->state != STREAM_LIVE)
+            continue;
+        if (s->replies_due > 0 && st->now_ms < st->stop_until_ms - REPLIES_MS)
             continue;
         output_cut(&s->output, &position);
         stream_close(s, STREAM_END_SHUTDOWN);

@@ -307,6 +307,7 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int events)
     streamer_clock(st);
     take_starts(st);
     take_frames(st);
+    streamer_deliver_replies(st);
     streamer_relieve(st);
 }
 
@@ -356,6 +357,8 @@ static bool make_streamer(struct streamer *st)
     TAILQ_INIT(&st->waiting);
     TAILQ_INIT(&st->gone);
     STAILQ_INIT(&st->touched);
+    STAILQ_INIT(&st->replies);
+    pthread_mutex_init(&st->replies_mutex, NULL);
     st->starts = mailbox_new(STARTS_BOUND, wake, st);
     st->frames = mailbox_new(FRAMES_BOUND, wake, st);
     st->loop = ev_loop_new(EVFLAG_AUTO);
@@ -405,6 +408,8 @@ void streamer_free(struct streamer *st)
 {
     if (st == NULL)
         return;
+    streamer_deliver_replies(st); /* those that came too late */
+    pthread_mutex_destroy(&st->replies_mutex);
     if (st->frames != NULL)
         drop_frames(st);
     mailbox_free(st->frames);

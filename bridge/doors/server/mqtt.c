@@ -14,47 +14,19 @@
 #include "base/error_text.h"
 #include "base/log.h"
 #include "base/net/handover.h"
-#include "base/net/upgrade.h"
 #include "bridge/doors/server/server.h"
+#include "bridge/http/handshake.h"
 
 /* The second is what Paho's older clients ask for. */
 static const char *const protocols[] = {"mqtt", "mqttv3.1"};
-
-static bool header_lists(const struct call *c, const char *name,
-                         const char *word, bool any_case)
-{
-    struct slice value;
-
-    return http_header(c->q, name, &value) &&
-           upgrade_lists(value, word, any_case);
-}
-
-static enum http_next upgrade_required(struct call *c, const char *why)
-{
-    http_add_header(c->q, "Upgrade", "websocket");
-    http_add_header(c->q, "Sec-WebSocket-Version", UPGRADE_VERSION);
-    return answer_error(c, 426, "%s", why);
-}
 
 /* The first one we know. NULL: none. */
 static const char *choose_protocol(const struct call *c)
 {
     for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
-        if (header_lists(c, "Sec-WebSocket-Protocol", protocols[i], false))
+        if (handshake_lists(c, "Sec-WebSocket-Protocol", protocols[i], false))
             return protocols[i];
     return NULL;
-}
-
-static void put_response(struct buffer *b, const char *accept,
-                         const char *protocol)
-{
-    buffer_put_str(b, "HTTP/1.1 101 Switching Protocols\r\n"
-                      "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-                      "Sec-WebSocket-Accept: ");
-    buffer_put_str(b, accept);
-    buffer_put_str(b, "\r\nSec-WebSocket-Protocol: ");
-    buffer_put_str(b, protocol);
-    buffer_put_str(b, "\r\n\r\n");
 }
 
 /* After the hand-over, so that it can still be refused; the broker says nothing
@@ -64,7 +36,7 @@ static void send_response(int fd, const char *accept, const char *protocol)
 {
     struct buffer b = BUFFER_INIT;
 
-    put_response(&b, accept, protocol);
+    handshake_put_response(&b, accept, protocol, NULL);
     const struct slice text = buffer_slice(&b);
     if (!buffer_ok(&b) ||
         send(fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
@@ -94,23 +66,14 @@ static enum http_next hand_over(struct call *c, const char *accept,
 enum http_next mqtt_websocket(struct call *c)
 {
     char accept[UPGRADE_ACCEPT_SIZE];
-    struct slice key;
 
-    if (http_method(c->q) != HTTP_GET ||
-        !header_lists(c, "Upgrade", "websocket", true) ||
-        !header_lists(c, "Connection", "Upgrade", true))
-        return upgrade_required(c, "this is MQTT over WebSocket: connect with "
-                                   "a client for it");
-    if (!header_lists(c, "Sec-WebSocket-Version", UPGRADE_VERSION, true))
-        return upgrade_required(c, "Sec-WebSocket-Version: must be 13");
-    if (!http_header(c->q, "Sec-WebSocket-Key", &key) ||
-        !upgrade_key_valid(key))
-        return answer_error(c, 400,
-                            "Sec-WebSocket-Key: must be 16 bytes in base64");
+    if (!handshake_accept(c,
+                          "this is MQTT over WebSocket: connect with a client "
+                          "for it",
+                          accept))
+        return HTTP_ANSWERED;
     const char *protocol = choose_protocol(c);
     if (protocol == NULL)
         return answer_error(c, 400, "Sec-WebSocket-Protocol: must offer mqtt");
-    if (!upgrade_accept(key, accept))
-        return answer_error(c, 503, "out of memory: retry later");
     return hand_over(c, accept, protocol);
 }

@@ -13,7 +13,6 @@
 #include "bridge/http/reads.h"
 #include "bridge/http/url.h"
 
-#define LISTEN_COST 5
 #define THINGS_MAX 64
 #define NAMES_MAX 8192 /* bytes of all filters together */
 

@@ -4,6 +4,9 @@
 
 #include "bridge/doors/access.h"
 
+/* Reads that beginning to follow costs, on a stream or on a WebSocket. */
+#define LISTEN_COST 5
+
 struct reading {
     struct store_reader *reader; /* inside a snapshot */
     struct access access;

@@ -34,6 +34,7 @@ static const struct route routes[] = {
      NULL},
     {"/{token}/listen", HTTP_GET, COUNTED, "things " CURSOR, chat_listen_many,
      NULL},
+    {"/{token}/ws", HTTP_GET, COUNTED, "", chat_websocket, NULL},
     {"/{token}/things", HTTP_GET, COUNTED, "detail", chat_things, NULL},
 };
 

@@ -34,5 +34,7 @@ enum http_next chat_history(struct call *c);
 enum http_next chat_listen(struct call *c);
 enum http_next chat_listen_many(struct call *c);
 enum http_next chat_things(struct call *c);
+/* ws.c */
+enum http_next chat_websocket(struct call *c);
 
 #endif

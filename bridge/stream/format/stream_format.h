@@ -14,7 +14,9 @@
 /* X(NAME, variable). NAME numbers it: STREAM_FORMAT_NAME. */
 #define STREAM_FORMATS(X)                                                     \
     X(SSE_CHUNKED, sse_chunked)         /* sse.h: HTTP/1.1 */                 \
-    X(SSE_UNTIL_CLOSE, sse_until_close) /* sse.h: HTTP/1.0 */
+    X(SSE_UNTIL_CLOSE, sse_until_close) /* sse.h: HTTP/1.0 */                 \
+    X(WEBSOCKET, websocket)             /* websocket.h */                     \
+    X(WEBSOCKET_DEFLATE, websocket_deflate)
 
 enum stream_format_number {
 #define X(NAME, variable) STREAM_FORMAT_##NAME,
@@ -23,11 +25,24 @@ enum stream_format_number {
         STREAM_FORMAT_COUNT
 };
 
-/* Why a stream ends. */
+/* Why a stream ends. X(NAME, code of a WebSocket (RFC 6455 §7.4.1), reason as it
+ * is sent there, at most 123 bytes). */
+#define STREAM_ENDS(X)                                                        \
+    X(SHUTDOWN, 1001, "the server stops: connect again")                      \
+    X(IDLE, 1000, "idle for as long as the plan allows")                      \
+    X(REVOKED, 1008, "the token was deleted")                                 \
+    X(CLIENT, 0, "") /* it said so, and was answered */                       \
+    X(BROKEN, 1002, "a frame breaks RFC 6455")                                \
+    X(BINARY, 1003, "binary frame: send JSON in text frames")                 \
+    X(BAD_DATA, 1007, "a message is not UTF-8, JSON or what was compressed")  \
+    X(TOO_BIG, 1009,                                                          \
+      "a message is larger than the plan's payload_max allows")               \
+    X(BUSY, 1013, "out of memory: try again later")
+
 enum stream_end {
-    STREAM_END_SHUTDOWN, /* the server stops: the reader should come back */
-    STREAM_END_IDLE,     /* no event for the plan's idle_timeout */
-    STREAM_END_REVOKED   /* its token was deleted */
+#define X(NAME, code, reason) STREAM_END_##NAME,
+    STREAM_ENDS(X)
+#undef X
 };
 
 /* What a stream begins with, behind the response head. */
@@ -44,6 +59,27 @@ struct stream_message {
     int64_t at_us;
 };
 
+/* What the bytes of a client hold next. */
+enum stream_input_event {
+    STREAM_INPUT_MORE,    /* nothing, until more of them come */
+    STREAM_INPUT_MESSAGE, /* a whole message; borrowed until the next call */
+    STREAM_INPUT_REPLY,   /* what is to be answered now was appended */
+    STREAM_INPUT_END      /* the stream ends: why; likewise */
+};
+
+/* How a format takes messages of clients out of bytes. */
+struct stream_input {
+    void *(*begin)(size_t message_max); /* NULL: out of memory */
+    void (*feed)(void *input, struct slice bytes);
+    enum stream_input_event (*next)(void *input, struct slice *ret_message,
+                                    struct buffer *reply,
+                                    enum stream_end *ret_why);
+    /* Between two messages: may be ended, and begun again for what comes. */
+    bool (*is_idle)(const void *input);
+    size_t (*held)(const void *input); /* bytes of a message so far */
+    void (*end)(void *input);
+};
+
 struct stream_format {
     enum stream_format_number number;
     void (*start)(struct buffer *b, const struct stream_greeting *g);
@@ -58,6 +94,10 @@ struct stream_format {
     void (*expired)(struct buffer *b);
     /* The last bytes, before FIN; may append nothing. */
     void (*bye)(struct buffer *b, enum stream_end why);
+    /* A door's answer to what a client sent, in JSON; NULL where received is. */
+    void (*text)(struct buffer *b, struct slice json);
+    /* NULL: what a reader sends is thrown away. */
+    const struct stream_input *received;
 };
 
 #define X(NAME, variable) extern const struct stream_format variable;

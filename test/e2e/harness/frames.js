@@ -41,9 +41,9 @@ const request = (headers, path = '/mqtt', method = 'GET') => `${method} ${path} 
     .flatMap(([name, value]) => [value].flat().map((line) => `${name}: ${line}\r\n`)).join('') + '\r\n'
 
 class Frames {
-  static async open (port, headers = {}) {
+  static async open (port, headers = {}, path = '/mqtt') {
     const frames = new Frames(net.connect({ port, host: '127.0.0.1' }))
-    frames.socket.write(request({ ...HANDSHAKE, ...headers }))
+    frames.socket.write(request({ ...HANDSHAKE, ...headers }, path))
     await within(frames.answered, 'answer to the handshake')
     return frames
   }

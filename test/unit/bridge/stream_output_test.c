@@ -190,9 +190,32 @@ static void a_cut_drops_later_segments_and_keeps_what_is_no_message(
     assert_int_equal(held, 0);
 }
 
+static void a_cut_keeps_answers_behind_messages(void **state)
+{
+    static const uint64_t kept[] = {RUN_KEPT};
+    static const char *const answer[] = {"ANSWER", NULL};
+    struct output o = {0};
+    uint64_t position = 0;
+
+    (void)state;
+    struct run *a = run_of(kept, answer), *r = three();
+    assert_true(output_push(&o, r, 0, r->len));
+    assert_true(output_push(&o, a, 0, a->len));
+    assert_true(output_push(&o, r, 0, r->len));
+    run_unref(a);
+    run_unref(r);
+    assert_true(output_cut(&o, &position));
+    assert_int_equal(position, 9);
+    assert_int_equal(o.bytes, 6);
+    assert_int_equal(o.count, 1);
+    output_release(&o);
+    assert_int_equal(held, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cut_keeps_answers_behind_messages),
         cmocka_unit_test(an_offset_skips_what_was_given),
         cmocka_unit_test(what_was_pushed_arrives_in_order),
         cmocka_unit_test(a_full_socket_keeps_the_rest),

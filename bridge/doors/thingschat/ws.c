@@ -1,0 +1,93 @@
+/* GET /{token}/ws: a token's messages, both ways, as JSON over a WebSocket. The
+ * handshake is answered here; then the socket is a stream's (stream_client.h),
+ * and ws_client.c does what is asked for on it.
+ *
+ * Any Origin may come, unless the server is open (locality.h): as with listen, the
+ * token is the secret, and no browser sends that by itself. */
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/doors/thingschat/reading.h"
+#include "bridge/doors/thingschat/thingschat.h"
+#include "bridge/doors/thingschat/ws_client.h"
+#include "bridge/http/handshake.h"
+#include "bridge/http/reads.h"
+#include "bridge/stream/format/deflate.h"
+
+#define CONNECT_COST 1 /* reads */
+
+static bool takes_deflate(const struct call *c)
+{
+    struct slice extensions;
+
+    return http_header(c->q, "Sec-WebSocket-Extensions", &extensions) &&
+           deflate_offered(extensions);
+}
+
+static enum http_next too_many(struct call *c)
+{
+    reads_refund(c->front->reads, c->arguments[0], CONNECT_COST);
+    http_add_header(c->q, "Retry-After", "5");
+    return answer_error(c, 503, "too many open streams: retry later");
+}
+
+static bool adopt(struct call *c, int fd, struct ws_client *client,
+                  const struct plan *plan, uint64_t head,
+                  struct slice response_head)
+{
+    const struct stream_opts opts = {
+        .token = c->arguments[0],
+        .plan = plan,
+        .format = takes_deflate(c) ? &websocket_deflate : &websocket,
+        .is_local_plan = strcmp(plan->name, "local") == 0,
+        .head = head,
+        .door = &ws_door,
+        .door_arg = client,
+        .message_max = ws_client_message_max(client),
+        .response_head = response_head,
+    };
+
+    return streams_adopt(c->front->streams, fd, &opts) == STREAMS_ADOPTED;
+}
+
+static enum http_next hand_over(struct call *c, const char *accept,
+                                const struct plan *plan, uint64_t head)
+{
+    struct ws_client *client = ws_client_new(c->front, c->arguments[0], plan);
+    struct buffer response = BUFFER_INIT;
+
+    handshake_put_response(&response, accept, NULL,
+                           takes_deflate(c) ? DEFLATE_EXTENSION : NULL);
+    const int fd = client == NULL ? -1 : http_detach(c->q);
+    const bool adopted =
+        fd >= 0 && buffer_ok(&response) &&
+        adopt(c, fd, client, plan, head, buffer_slice(&response));
+    buffer_release(&response);
+    if (adopted)
+        return HTTP_DETACHED;
+    if (fd >= 0)
+        close(fd);
+    ws_client_free(client);
+    return too_many(c);
+}
+
+enum http_next chat_websocket(struct call *c)
+{
+    char accept[UPGRADE_ACCEPT_SIZE];
+    struct reading g;
+
+    /* who, before what is wrong with the question */
+    if (!reading_begin(c, &g, false, 0))
+        return HTTP_ANSWERED;
+    reading_end(&g);
+    if (!handshake_accept(c,
+                          "this is a WebSocket: connect with a client for "
+                          "it; see /docs/http.md",
+                          accept) ||
+        !reading_begin(c, &g, false, CONNECT_COST))
+        return HTTP_ANSWERED;
+    const uint64_t head = store_head(g.reader);
+    const struct plan *plan = g.access.plan;
+    reading_end(&g);
+    return hand_over(c, accept, plan, head);
+}

@@ -1,0 +1,407 @@
+#include "bridge/doors/thingschat/ws_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/filter_shape.h"
+#include "base/json.h"
+#include "base/json_write.h"
+#include "bridge/doors/thingschat/reading.h"
+#include "bridge/doors/thingschat/ws_command.h"
+#include "bridge/http/reads.h"
+
+#define DEADLINE_US INT64_C(10000000)
+/* A plan without a limit of its own is held to the same as a body of POST. */
+#define PAYLOAD_MAX (16U * 1024 * 1024)
+#define COMMAND_ROOM 16384 /* of a message, beside a payload */
+
+struct ws_client {
+    struct front *front;
+    const struct plan *plan;
+    size_t payload_max;
+    size_t token_len;
+    char token[TOKEN_MAX];
+};
+
+/* A message on its way to the log. */
+struct ws_publish {
+    struct stream_reply reply;
+    struct link_request request;
+    struct slice ref;
+    char text[]; /* what the request points into */
+};
+
+/* An answer that is no success. */
+struct refusal {
+    unsigned status; /* as HTTP would say it */
+    const char *reason;
+    uint32_t retry_after_s; /* 0: not said */
+};
+
+struct ws_client *ws_client_new(struct front *front, struct slice token,
+                                const struct plan *plan)
+{
+    struct ws_client *client = calloc(1, sizeof(*client));
+
+    if (client == NULL || token.len > TOKEN_MAX) {
+        free(client);
+        return NULL;
+    }
+    client->front = front;
+    client->plan = plan;
+    client->payload_max =
+        plan->payload_max == 0 || plan->payload_max > PAYLOAD_MAX
+            ? PAYLOAD_MAX
+            : (size_t)plan->payload_max;
+    client->token_len = token.len;
+    memcpy(client->token, token.data, token.len);
+    return client;
+}
+
+void ws_client_free(struct ws_client *client)
+{
+    free(client);
+}
+
+size_t ws_client_message_max(const struct ws_client *client)
+{
+    return client->payload_max + COMMAND_ROOM;
+}
+
+static struct slice token_of(const struct ws_client *client)
+{
+    return slice_of(client->token, client->token_len);
+}
+
+/* ---- answers --------------------------------------------------------------- */
+
+static void begin_answer(struct json_writer *w, const char *what,
+                         struct slice ref)
+{
+    json_object(w);
+    if (what[0] == 'a')
+        json_member_object(w, "ack");
+    else
+        json_member_object(w, "error");
+    if (ref.len > 0) {
+        json_name(w, "ref");
+        json_raw(w, ref);
+    }
+}
+
+static void send_answer(struct stream *s, struct json_writer *w)
+{
+    json_object_end(w);
+    json_object_end(w);
+    if (buffer_ok(w->out))
+        stream_send(s, buffer_slice(w->out));
+    else
+        stream_end(s, STREAM_END_BUSY); /* it must not wait for ever */
+    buffer_release(w->out);
+}
+
+static void refuse(struct stream *s, struct slice ref,
+                   const struct refusal *refusal)
+{
+    struct buffer b = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&b);
+
+    begin_answer(&w, "error", ref);
+    json_member_u64(&w, "status", refusal->status);
+    json_member_text(&w, "reason", refusal->reason);
+    if (refusal->retry_after_s > 0)
+        json_member_u64(&w, "retryAfter", refusal->retry_after_s);
+    send_answer(s, &w);
+}
+
+static void refuse_text(struct stream *s, struct slice ref, unsigned status,
+                        const char *reason)
+{
+    const struct refusal refusal = {status, reason, status == 503 ? 1 : 0};
+
+    refuse(s, ref, &refusal);
+}
+
+/* ---- follow and unfollow ---------------------------------------------------- */
+
+static bool read_usage(const struct ws_client *client,
+                       struct usage_row *ret_usage)
+{
+    struct store_reader *r = store_reader_acquire(client->front->store);
+    bool ok = false;
+
+    if (r == NULL)
+        return false;
+    if (store_reader_begin(r) == STORE_OK) {
+        ok = true;
+        if (store_usage(r, token_of(client), ret_usage) != STORE_OK)
+            *ret_usage = (struct usage_row){0};
+        store_reader_end(r);
+    }
+    store_reader_release(r);
+    return ok;
+}
+
+/* Following costs as much as a request to listen. false: refused. */
+static bool charge(const struct ws_client *client, struct stream *s,
+                   struct slice ref)
+{
+    struct usage_row usage = {0};
+
+    if (client->plan->reads_per_hour == 0)
+        return true;
+    if (!read_usage(client, &usage)) {
+        refuse_text(s, ref, 503, "the store cannot be read: retry later");
+        return false;
+    }
+    const struct reads_answer answered =
+        reads_charge(client->front->reads, token_of(client), client->plan,
+                     &usage, LISTEN_COST, clock_real_us());
+    if (answered.granted)
+        return true;
+    const struct refusal refusal = {
+        429, "hourly read limit of the token's plan reached: retry later",
+        answered.retry_after_s};
+    refuse(s, ref, &refusal);
+    return false;
+}
+
+static void refuse_follow(struct stream *s, struct slice ref,
+                          enum stream_follow_result result)
+{
+    switch (result) {
+    case STREAM_FOLLOW_TOO_MANY:
+        refuse_text(s, ref, 400, "at most 64 filters on a connection");
+        break;
+    case STREAM_FOLLOW_TOO_VARIED:
+        refuse_text(s, ref, 429,
+                    "the open streams of this token have + at too many "
+                    "different combinations of levels: end some, or use # or "
+                    "the same combinations");
+        break;
+    default:
+        refuse_text(s, ref, 503,
+                    "out of memory, or the store cannot be read: retry "
+                    "later");
+    }
+}
+
+static void acknowledge(struct stream *s, struct slice ref,
+                        const uint64_t *from)
+{
+    struct buffer b = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&b);
+
+    begin_answer(&w, "ack", ref);
+    if (from != NULL)
+        json_member_u64(&w, "from", *from);
+    send_answer(s, &w);
+}
+
+static void follow(const struct ws_client *client, struct stream *s,
+                   const struct ws_command *c)
+{
+    uint64_t from = 0;
+
+    if (!charge(client, s, c->ref))
+        return;
+    const enum stream_follow_result result =
+        stream_follow(s, c->things, c->thing_count, c->has_cursor, c->cursor,
+                      &from);
+    if (result == STREAM_FOLLOWS) {
+        acknowledge(s, c->ref, &from);
+        return;
+    }
+    reads_refund(client->front->reads, token_of(client), LISTEN_COST);
+    refuse_follow(s, c->ref, result);
+}
+
+static void unfollow(struct stream *s, const struct ws_command *c)
+{
+    const enum stream_follow_result result =
+        stream_unfollow(s, c->things, c->thing_count);
+
+    if (result == STREAM_FOLLOWS)
+        acknowledge(s, c->ref, NULL);
+    else
+        refuse_follow(s, c->ref, result);
+}
+
+/* ---- publish ----------------------------------------------------------------- */
+
+static void answer_published(struct stream *s, const struct ws_publish *p)
+{
+    const struct link_request *a = &p->request;
+    struct buffer b = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&b);
+
+    begin_answer(&w, "ack", p->ref);
+    json_member_u64(&w, "id", a->id);
+    json_member_u64(&w, "seq", a->seq);
+    json_member_time(&w, "createdAt", a->at_us);
+    send_answer(s, &w);
+}
+
+static void answer_refused(struct stream *s, const struct ws_publish *p)
+{
+    const struct link_request *a = &p->request;
+    struct refusal refusal = {
+        .status =
+            a->status < 400 || a->status > 599 ? 500 : (unsigned)a->status,
+        .reason = a->reason[0] != '\0' ? a->reason : "refused",
+    };
+
+    if (refusal.status == 429)
+        refusal.retry_after_s = a->retry_after_s > 0 ? a->retry_after_s : 1;
+    else if (refusal.status == 503 || refusal.status == 507)
+        refusal.retry_after_s = 5;
+    refuse(s, p->ref, &refusal);
+}
+
+/* The streamer's thread. */
+static void deliver(struct stream_reply *r, bool is_open)
+{
+    struct ws_publish *p = (struct ws_publish *)r; /* its first member */
+    const struct link_request *a = &p->request;
+    struct stream *s = r->stream;
+
+    if (!is_open)
+        ; /* nobody waits for it any more */
+    else if (a->outcome == LINK_AWAY)
+        refuse_text(s, p->ref, 503, "broker away, nothing was stored: retry");
+    else if (a->outcome == LINK_TIMEOUT)
+        refuse_text(s, p->ref, 504,
+                    "no answer from the broker in time: the message may or "
+                    "may not be stored (send an idempotency_key to retry "
+                    "safely)");
+    else if (a->status == 200)
+        answer_published(s, p);
+    else
+        answer_refused(s, p);
+    free(a->result);
+    free(p);
+}
+
+/* The link's thread. */
+static void on_answer(struct link_request *a)
+{
+    struct ws_publish *p = a->owner;
+
+    stream_reply_ready(&p->reply);
+}
+
+static struct slice copy(char **at, struct slice s)
+{
+    const char *start = *at;
+
+    if (s.len > 0)
+        memcpy(*at, s.data, s.len);
+    *at += s.len;
+    return slice_of(start, s.len);
+}
+
+/* NULL: out of memory. */
+static struct ws_publish *make_publish(const struct ws_client *client,
+                                       const struct ws_command *c,
+                                       size_t *ret_size)
+{
+    *ret_size = sizeof(struct ws_publish) + client->token_len + 1 +
+                c->thing.len + c->payload.len + c->idempotency.len +
+                c->ref.len;
+    struct ws_publish *p = calloc(1, *ret_size);
+
+    if (p == NULL)
+        return NULL;
+    char *at = p->text;
+    copy(&at, token_of(client));
+    copy(&at, slice_str("/"));
+    copy(&at, c->thing);
+    p->request.topic = slice_of(p->text, (size_t)(at - p->text));
+    p->request.payload = copy(&at, c->payload);
+    p->request.idempotency = copy(&at, c->idempotency);
+    p->ref = copy(&at, c->ref);
+    p->request.retain = c->retain;
+    p->request.is_json = true;
+    p->request.done = on_answer;
+    p->request.owner = p;
+    p->reply.deliver = deliver;
+    return p;
+}
+
+static void publish(const struct ws_client *client, struct stream *s,
+                    const struct ws_command *c)
+{
+    size_t size;
+
+    if (c->payload.len > client->payload_max) {
+        refuse_text(s, c->ref, 413,
+                    "payload is larger than the token's plan allows");
+        return;
+    }
+    struct ws_publish *p = make_publish(client, c, &size);
+    if (p == NULL) {
+        refuse_text(s, c->ref, 503, "out of memory: retry later");
+        return;
+    }
+    struct link_request *q = &p->request;
+    if (client->plan->reads_per_hour != 0)
+        q->window_start_us = reads_window(client->front->reads,
+                                          token_of(client), clock_real_us());
+    q->deadline_us = clock_mono_us() + DEADLINE_US;
+    stream_expect(s, &p->reply, size);
+    if (!link_publish(client->front->link, q)) {
+        q->outcome = LINK_AWAY;
+        on_answer(q);
+    }
+}
+
+/* ---- the door ---------------------------------------------------------------- */
+
+static void carry_out(const struct ws_client *client, struct stream *s,
+                      struct slice command)
+{
+    struct ws_command c;
+
+    ws_command_read(&c, command);
+    if (c.error != NULL)
+        refuse_text(s, c.ref, 400, c.error);
+    else if (c.kind == WS_FOLLOW)
+        follow(client, s, &c);
+    else if (c.kind == WS_UNFOLLOW)
+        unfollow(s, &c);
+    else
+        publish(client, s, &c);
+    ws_command_release(&c);
+}
+
+static void received(void *arg, struct stream *s, struct slice message)
+{
+    const struct ws_client *client = arg;
+    struct slice command;
+    size_t at = 0, count = 0;
+
+    if (!json_check(message.data, message.len, NULL, NULL)) {
+        stream_end(s, STREAM_END_BAD_DATA);
+        return;
+    }
+    while (stream_is_open(s) && ws_next_command(message, &at, &command)) {
+        if (++count > WS_COMMANDS_MAX) {
+            refuse_text(s, slice_of(NULL, 0), 400,
+                        "at most 64 commands in a message: the rest was not "
+                        "carried out");
+            return;
+        }
+        carry_out(client, s, command);
+    }
+}
+
+static void ended(void *arg)
+{
+    ws_client_free(arg);
+}
+
+const struct stream_door ws_door = {
+    .received = received,
+    .ended = ended,
+};

@@ -1,0 +1,21 @@
+/* The opening handshake of a WebSocket as an HTTP answer (RFC 6455 §4.2.2), for
+ * every door that has one. */
+#ifndef CONFAB_BRIDGE_HTTP_HANDSHAKE_H
+#define CONFAB_BRIDGE_HTTP_HANDSHAKE_H
+
+#include "base/net/upgrade.h"
+#include "bridge/http/call.h"
+
+/* Is `word` in the list that this header holds? See upgrade_lists(). */
+bool handshake_lists(const struct call *c, const char *name, const char *word,
+                     bool any_case);
+/* false: answered 400, 426 or 503. `why_not` is said to who asks for no WebSocket:
+ * what is here, and what to do. */
+bool handshake_accept(struct call *c, const char *why_not,
+                      char ret_accept[UPGRADE_ACCEPT_SIZE]);
+/* 101, to be sent once the connection has left HTTP. protocol, extension: NULL:
+ * none. */
+void handshake_put_response(struct buffer *b, const char *accept,
+                            const char *protocol, const char *extension);
+
+#endif

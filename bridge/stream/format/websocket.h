@@ -1,0 +1,14 @@
+/* A stream as JSON over a WebSocket (RFC 6455), a text frame for each event: a
+ * message is the object that SSE has as its data, everything else an object with
+ * one member, named and filled as SSE's event: {"status":{…}}, {"gap":{…}},
+ * {"session":{…}}. A ping is WebSocket's, the end a close frame with a code and a
+ * reason.
+ *
+ * Two formats: `websocket`, and `websocket_deflate` where the handshake agreed on
+ * permessage-deflate (deflate.h). */
+#ifndef CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_H
+#define CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_H
+
+#include "bridge/stream/format/stream_format.h"
+
+#endif

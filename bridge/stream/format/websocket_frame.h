@@ -1,0 +1,27 @@
+/* Frames to a client over a WebSocket (RFC 6455 §5.2). Pure: appends to a buffer,
+ * which tells of a failed allocation. */
+#ifndef CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_FRAME_H
+#define CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_FRAME_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+
+enum websocket_opcode {
+    WEBSOCKET_TEXT = 1,
+    WEBSOCKET_CLOSE = 8,
+    WEBSOCKET_PING = 9,
+    WEBSOCKET_PONG = 10
+};
+
+/* Makes a frame of what stands in b from `start` on; is_compressed: by itself, as
+ * permessage-deflate has it. */
+void websocket_wrap(struct buffer *b, size_t start,
+                    enum websocket_opcode opcode, bool is_compressed);
+/* A frame of `payload`, ≤ 125 bytes in a control frame. */
+void websocket_put_frame(struct buffer *b, enum websocket_opcode opcode,
+                         struct slice payload);
+/* reason: at most 123 bytes; "": none. */
+void websocket_put_close(struct buffer *b, uint16_t code, const char *reason);
+
+#endif

@@ -1,0 +1,102 @@
+/* Which audience a stream is in: its filters, which a client may change. */
+#include <stdlib.h>
+
+#include "bridge/stream/stream_private.h"
+
+static bool hold_subscriptions(struct streamer *st, struct audience *a)
+{
+    for (size_t i = 0; i < a->filter_count; i++) {
+        a->filters[i].subscription =
+            subscriptions_hold(st->env.subscriptions, a->filters[i].filter,
+                               st->number);
+        if (a->filters[i].subscription == NULL)
+            return false;
+    }
+    return true;
+}
+
+void audience_release(struct streamer *st, struct audience *a)
+{
+    if (a->refs == 1)
+        for (size_t i = 0; i < a->filter_count; i++)
+            if (a->filters[i].subscription != NULL)
+                subscriptions_release(st->env.subscriptions,
+                                      a->filters[i].subscription, st->number,
+                                      st->now_ms * 1000);
+    stream_index_leave(&st->index, a);
+}
+
+/* With one reference more. NULL: out of memory. */
+static struct audience *enter(struct streamer *st, struct slice token,
+                              const struct slice *filters, size_t count,
+                              const struct stream_format *format)
+{
+    struct audience *a =
+        stream_index_enter(&st->index, token, filters, count, format);
+
+    if (a == NULL || a->refs > 1 || hold_subscriptions(st, a))
+        return a;
+    audience_release(st, a);
+    return NULL;
+}
+
+static void join(struct stream *s, struct audience *a)
+{
+    LIST_INSERT_HEAD(&a->streams, s, in_audience);
+    s->audience = a;
+    stream_check_gap(s);
+}
+
+bool stream_enter_audience(struct stream *s, struct slice token,
+                           const struct slice *filters, size_t count)
+{
+    struct audience *a = enter(s->streamer, token, filters, count, s->format);
+
+    if (a == NULL)
+        return false;
+    join(s, a);
+    return true;
+}
+
+void stream_leave_audience(struct stream *s)
+{
+    struct audience *a = s->audience;
+
+    if (s->state == STREAM_LIVE)
+        a->live--;
+    LIST_REMOVE(s, in_audience);
+    s->audience = NULL;
+    audience_release(s->streamer, a);
+}
+
+enum stream_follow_result stream_change_audience(struct stream *s,
+                                                 const struct slice *filters,
+                                                 size_t count,
+                                                 uint64_t position)
+{
+    struct streamer *st = s->streamer;
+    const struct slice token = s->audience->token->node.name;
+    struct stream_shapes_hold *shapes;
+
+    if (!stream_shapes_take(st->env.shapes, token, filters, count, &shapes))
+        return STREAM_FOLLOW_TOO_VARIED;
+    struct audience *a = enter(st, token, filters, count, s->format);
+    if (a == NULL) {
+        stream_shapes_give(st->env.shapes, shapes);
+        return STREAM_FOLLOW_FAILED;
+    }
+    stream_leave_audience(s);
+    stream_shapes_give(st->env.shapes, s->shapes);
+    s->shapes = shapes;
+    catchup_free(s->catchup);
+    s->catchup = NULL;
+    s->state = STREAM_CATCHUP;
+    if (position < s->position) /* what was told may be news again */
+        s->gap_told = 0;
+    s->gap_mark = 0;
+    s->position = position;
+    join(s, a);
+    if (output_empty(&s->output))
+        stream_enqueue(s, QUEUE_RUNNABLE); /* else when it is */
+    return STREAM_FOLLOWS;
+}

@@ -1,0 +1,239 @@
+/* What readers send: most have nothing to say, and whatever comes is thrown away;
+ * where their format knows messages of theirs, their door is given each. Also the
+ * replies to those. */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "bridge/stream/stream_private.h"
+
+#define READ_BYTES 16384
+#define DISCARDS_PER_TURN 4
+#define DISCARD_MAX 1048576 /* bytes a reader may send us for nothing */
+
+/* FIN of the reader's: usually it is gone, but it may have closed its sending
+ * side only. A byte sent tells: a reader that is gone answers with a reset,
+ * which the sweep sees. Who speaks has a word for it, and would have said it. */
+static void on_half_closed(struct stream *s)
+{
+    s->half_closed = true;
+    if (s->state == STREAM_LINGER || s->format->received != NULL) {
+        stream_drop(s);
+        return;
+    }
+    stream_watch(s);
+    if (s->state != STREAM_CLOSING && s->start == NULL &&
+        output_empty(&s->output))
+        stream_ping(s);
+}
+
+/* Bytes read; 0: none, or s is closed or gone. */
+static size_t read_some(struct stream *s, char *bytes, size_t size)
+{
+    ssize_t n;
+
+    do
+        n = recv(s->fd, bytes, size, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN)
+        stream_drop(s);
+    else if (n == 0)
+        on_half_closed(s);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static void discard(struct stream *s)
+{
+    char bytes[4096];
+    size_t n;
+
+    for (int i = 0; i < DISCARDS_PER_TURN; i++) {
+        n = read_some(s, bytes, sizeof(bytes));
+        if (n == 0)
+            return;
+        s->discarded += (uint32_t)n;
+        if (s->discarded > DISCARD_MAX) {
+            stream_drop(s);
+            return;
+        }
+    }
+}
+
+/* ---- messages ------------------------------------------------------------- */
+
+/* The answer of the format's itself, which stands in st->scratch. */
+static bool send_answer(struct stream *s, bool is_last)
+{
+    stream_mark(s->streamer, RUN_KEPT);
+    return is_last ? stream_send_last(s) : stream_send_scratch(s);
+}
+
+static void take_messages(struct stream *s)
+{
+    const struct stream_input *input = s->format->received;
+    struct streamer *st = s->streamer;
+    struct slice message;
+    enum stream_end why;
+
+    while (stream_is_open(s)) {
+        stream_clear_scratch(st);
+        switch (input->next(s->input, &message, &st->scratch, &why)) {
+        case STREAM_INPUT_MORE: return;
+        case STREAM_INPUT_MESSAGE:
+            s->event_at_ms = st->now_ms;
+            s->door->received(s->door_arg, s, message);
+            break;
+        case STREAM_INPUT_REPLY: send_answer(s, false); break;
+        case STREAM_INPUT_END:
+            if (send_answer(s, true))
+                stream_close(s, why);
+            return;
+        }
+    }
+}
+
+static size_t held_for(const struct stream *s)
+{
+    return s->input_bytes + s->reply_bytes;
+}
+
+/* Too much is held for clients: the one for which it is most goes. */
+static void close_greatest(struct streamer *st)
+{
+    struct stream *s, *greatest = NULL;
+
+    TAILQ_FOREACH (s, &st->all, in_all)
+        if (stream_is_open(s) &&
+            (greatest == NULL || held_for(s) > held_for(greatest)))
+            greatest = s;
+    if (greatest == NULL)
+        return;
+    stream_close(greatest, STREAM_END_BUSY);
+    stream_drop_input(greatest);
+}
+
+/* Between two messages a reader of them is not kept: most clients are silent. */
+static void settle_input(struct stream *s)
+{
+    const struct stream_input *input = s->format->received;
+
+    if (!stream_is_open(s) || input->is_idle(s->input))
+        stream_drop_input(s);
+    else
+        stream_hold_input(s, input->held(s->input));
+    if (s->streamer->input_held > STREAMER_INPUT_MAX)
+        close_greatest(s->streamer);
+}
+
+static void receive(struct stream *s)
+{
+    char bytes[READ_BYTES];
+    const size_t n = read_some(s, bytes, sizeof(bytes));
+
+    if (n == 0)
+        return;
+    if (s->input == NULL)
+        s->input = s->format->received->begin(s->message_max);
+    if (s->input == NULL) {
+        stream_close(s, STREAM_END_BUSY);
+        return;
+    }
+    s->format->received->feed(s->input, slice_of(bytes, n));
+    take_messages(s);
+    settle_input(s);
+}
+
+static void on_readable(struct stream *s)
+{
+    if (s->format->received != NULL && stream_is_open(s))
+        receive(s);
+    else
+        discard(s);
+}
+
+void stream_on_io(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct stream *s = w->data;
+
+    (void)loop;
+    streamer_clock(s->streamer);
+    if ((events & EV_ERROR) != 0)
+        stream_drop(s);
+    else if ((events & EV_WRITE) != 0)
+        stream_on_writable(s); /* it may be gone: what can be read waits */
+    else if ((events & EV_READ) != 0)
+        on_readable(s);
+}
+
+/* ---- for doors ------------------------------------------------------------ */
+
+bool stream_is_open(const struct stream *s)
+{
+    return s->state == STREAM_CATCHUP || s->state == STREAM_LIVE;
+}
+
+void stream_send(struct stream *s, struct slice json)
+{
+    struct streamer *st = s->streamer;
+
+    if (!stream_is_open(s))
+        return;
+    stream_clear_scratch(st);
+    s->format->text(&st->scratch, json);
+    stream_mark(st, RUN_KEPT);
+    if (stream_send_scratch(s))
+        stream_watch(s); /* who does not take answers is not read from */
+}
+
+void stream_end(struct stream *s, enum stream_end why)
+{
+    stream_close(s, why);
+}
+
+void stream_expect(struct stream *s, struct stream_reply *r, size_t bytes)
+{
+    r->stream = s;
+    r->bytes = bytes;
+    s->replies_due++;
+    s->reply_bytes += bytes;
+    s->streamer->input_held += bytes;
+    if (stream_is_open(s))
+        stream_watch(s);
+}
+
+static void deliver(struct streamer *st, struct stream_reply *r)
+{
+    struct stream *s = r->stream;
+
+    s->replies_due--;
+    s->reply_bytes -= r->bytes;
+    st->input_held -= r->bytes;
+    r->deliver(r, stream_is_open(s)); /* r is gone */
+    if (stream_is_open(s))
+        stream_watch(s);
+    else if (s->state == STREAM_GONE)
+        stream_forget(s);
+}
+
+void streamer_deliver_replies(struct streamer *st)
+{
+    STAILQ_HEAD(, stream_reply) ready = STAILQ_HEAD_INITIALIZER(ready);
+    struct stream_reply *r;
+
+    pthread_mutex_lock(&st->replies_mutex);
+    STAILQ_CONCAT(&ready, &st->replies);
+    pthread_mutex_unlock(&st->replies_mutex);
+    while ((r = STAILQ_FIRST(&ready)) != NULL) {
+        STAILQ_REMOVE_HEAD(&ready, entry);
+        deliver(st, r);
+    }
+}
+
+void stream_reply_ready(struct stream_reply *r)
+{
+    struct streamer *st = r->stream->streamer;
+
+    pthread_mutex_lock(&st->replies_mutex);
+    STAILQ_INSERT_TAIL(&st->replies, r, entry);
+    pthread_mutex_unlock(&st->replies_mutex);
+    ev_async_send(st->loop, &st->wake);
+}
