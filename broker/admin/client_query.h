@@ -1,9 +1,9 @@
 /* Who is connected, who is to go, and who was refused: `$confab/clients` and
  * `$confab/kick`.
  *
- * Connections are their workers', so the workers are asked, one after the other:
- * an administrator's PUBLISH under way travels to a worker as a question, is
- * answered in a turn there, and comes back like a result from the writer
+ * Connections belong to their workers, so the workers are asked one after the
+ * other: an administrator's PUBLISH travels to a worker as a question, is answered
+ * in that worker's turn, and comes back like a result from the writer
  * (publish_ask()). An answer goes as far as 16 KiB of JSON or a look at
  * CLIENT_QUERY_LOOKS connections reach; it says where to go on, and whoever asks
  * comes again with that. Clients that connect after the first question are not

@@ -1,12 +1,9 @@
 /* Takes the figures of `$SYS/broker/…` (deliver/sys_values.h).
  *
  * The admin worker takes a sample every mqtt.sys_interval seconds, whether
- * somebody looks or not: load averages need it. While there are subscriptions
- * to `$SYS`, every worker then fans out what differs from its last look, QoS 0;
- * a new subscription gets all that it matches at once, like retained messages
- * (retained.h), so that a value is never older than one interval.
+ * somebody subscribes or not: load averages need it.
  * Threads: sys_sample() in main before the workers start, then in the admin
- * worker; what takes a worker, in that worker. */
+ * worker. */
 #ifndef CONFAB_BROKER_ADMIN_SYS_H
 #define CONFAB_BROKER_ADMIN_SYS_H
 

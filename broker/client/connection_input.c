@@ -25,9 +25,9 @@ static bool is_serving(const struct connection *c)
     return c->state <= CONNECTION_OPEN && c->worker->phase == HUB_SERVING;
 }
 
-/* Something it published has no answer yet. Not of administrators: the bridge's
- * link is many clients, whose subscriptions have an order of their own with their
- * messages (stream_catchup.c), and who would all wait for each of them. */
+/* Something it published has no answer yet. Administrators never wait for that: the
+ * bridge's link is many clients, whose subscriptions are ordered with their messages
+ * elsewhere (stream_catchup.c), and who would all wait for each of them. */
 static bool awaits_answers(const struct connection *c)
 {
     return c->role != ROLE_ADMIN && (c->messages > 0 || c->unacked_count > 0);
@@ -39,8 +39,8 @@ static bool awaits_own(const struct connection *c)
            (c->role != ROLE_ADMIN && c->awaited_id > c->worker->head);
 }
 
-/* Of the packet at hand, which may have been looked at before: what came to the
- * log since then is not for it. */
+/* Whether the packet at hand has to wait. It may have been looked at before: what
+ * was added to the log since then does not count for it. */
 static bool input_must_wait(struct connection *c, const struct packet_frame *f)
 {
     uint64_t head;
@@ -286,7 +286,7 @@ static ssize_t input_read_small(struct connection *c, const struct kept *in)
     return transport_read(&c->transport, to + in->len, WORKER_READ_SIZE);
 }
 
-/* Nothing came; a handshake may have to write first, a pong to be sent on. */
+/* Nothing to read; a handshake may have to write first, or a pong may wait. */
 static void input_read_on(struct connection *c)
 {
     if (!c->pinned)
@@ -368,8 +368,8 @@ void connection_resume(struct connection *c)
     if (!c->stalled || c->awaits_turn)
         return;
     if (!input_may_read(c)) {
-        /* Stalled for one reason and now for another: where that is the
-         * worker's credits, nothing of its own will come back to resume it. */
+        /* It is stalled for another reason now. If that is its worker's credits,
+         * no result of its own will resume it: it has to join that list. */
         if (is_serving(c))
             connection_stall(c);
         return;
@@ -389,8 +389,8 @@ void connection_take_turn(struct connection *c)
     const bool is_unread = c->in.len == 0;
 
     connection_resume(c);
-    /* What made it wait is in the socket still: read it now, before others of its
-     * token are read from in this turn. */
+    /* What it waited with is still in the socket: read it now, before other
+     * connections of its token use up the share. */
     if (is_unread && !c->stalled && c->state <= CONNECTION_OPEN)
         connection_readable(c);
 }

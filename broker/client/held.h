@@ -1,9 +1,9 @@
 /* What a worker holds in memory for clients that are not done: beginnings of
  * packets, topics behind aliases, wills and filters of clients that are connected.
  *
- * A few tokens, of which anybody may make some, do not use up a pool: besides its
- * share, a token has no more than a third of what is left to the others, which is
- * a quarter of the pool for one that is alone. Each that comes later finds less, but
+ * A few tokens, which anybody may create, cannot use up a pool: besides the limit
+ * of its share, a token has no more than a third of what it leaves to the others,
+ * which is a quarter of the pool for one that is alone. Later tokens find less, but
  * never nothing, and what is SMALL is always held.
  *
  * It is counted for whom it is held: for a token's clients together, and before

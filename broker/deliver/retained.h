@@ -1,7 +1,6 @@
 /* Retained messages for new subscriptions: each SUBSCRIBE leaves a scan with
  * its connection that is worked off in steps, across turns, as the client takes
- * what it gets. Retained messages newer than the SUBSCRIBE are left to fan-out,
- * which delivers them anyway. */
+ * what it is sent. Retained messages newer than the SUBSCRIBE come by fan-out. */
 #ifndef CONFAB_BROKER_DELIVER_RETAINED_H
 #define CONFAB_BROKER_DELIVER_RETAINED_H
 

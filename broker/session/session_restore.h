@@ -1,7 +1,7 @@
 /* Reading a stored session back into its connection: what is in flight, and its
- * subscriptions. There may be 10,000 of these, so it is done in steps, so many rows
- * of all such sessions of a worker in a turn, while the worker serves the others;
- * and so is taking them out of the index when their connection has ended.
+ * subscriptions. There may be 10,000 of these, so a worker reads a bounded number of
+ * rows per turn, of all such sessions together, and serves others in between.
+ * Filters leave the index in such steps, too, when their connection has ended.
  *
  * Meanwhile the connection is CONNECTION_NEW and `opening`: it is not read from,
  * and what fan-out finds for it is read from the log later.
