@@ -153,7 +153,7 @@ static void answer_rest(struct link *l)
     }
 }
 
-static void *run(void *arg)
+static void *run_link(void *arg)
 {
     struct link *l = arg;
 
@@ -167,7 +167,7 @@ static void *run(void *arg)
 
 /* ---- start and end ------------------------------------------------------- */
 
-static void wake(void *arg)
+static void wake_link(void *arg)
 {
     struct link *l = arg;
 
@@ -235,8 +235,8 @@ static bool make_link(struct link *l, const struct link_opts *opts)
         LIST_INIT(&l->filters_under_way[i]);
     l->backoff_s = LINK_BACKOFF_S;
     atomic_store(&l->down_since_us, clock_mono_us());
-    l->requests = mailbox_new(l->queue_bound, wake, l);
-    l->filters = mailbox_new(LINK_FILTERS_BOUND, wake, l);
+    l->requests = mailbox_new(l->queue_bound, wake_link, l);
+    l->filters = mailbox_new(LINK_FILTERS_BOUND, wake_link, l);
     l->loop = ev_loop_new(EVFLAG_AUTO);
     if (l->requests == NULL || l->filters == NULL || l->loop == NULL)
         return false;
@@ -244,7 +244,7 @@ static bool make_link(struct link *l, const struct link_opts *opts)
     return true;
 }
 
-static void release(struct link *l)
+static void release_link(struct link *l)
 {
     if (l->filters != NULL)
         link_filters_drop(l);
@@ -269,9 +269,9 @@ struct link *link_start(const struct link_opts *opts)
         return NULL;
     mosquitto_lib_init();
     /* It gets no signals, SIGPIPE neither: libmosquitto write()s. */
-    if (make_link(l, opts) && thread_start(&l->thread, "link", run, l))
+    if (make_link(l, opts) && thread_start(&l->thread, "link", run_link, l))
         return l;
-    release(l);
+    release_link(l);
     return NULL;
 }
 
@@ -284,14 +284,14 @@ void link_stop(struct link *l, unsigned grace_ms)
     /* Whoever came in before has sent by then: nothing is sent unseen. */
     while (atomic_load(&l->callers) != 0)
         sched_yield();
-    wake(l);
+    wake_link(l);
     pthread_join(l->thread, NULL);
 }
 
 void link_free(struct link *l)
 {
     if (l != NULL)
-        release(l);
+        release_link(l);
 }
 
 /* ---- any thread ---------------------------------------------------------- */
@@ -299,7 +299,7 @@ void link_free(struct link *l)
 void link_dump(struct link *l)
 {
     atomic_store(&l->dump, true);
-    wake(l);
+    wake_link(l);
 }
 
 bool link_is_up(const struct link *l)
@@ -307,7 +307,7 @@ bool link_is_up(const struct link *l)
     return atomic_load(&l->generation) != 0;
 }
 
-static bool enter(struct link *l)
+static bool link_enter(struct link *l)
 {
     atomic_fetch_add(&l->callers, 1);
     if (!atomic_load(&l->stopping))
@@ -316,7 +316,7 @@ static bool enter(struct link *l)
     return false;
 }
 
-static void leave(struct link *l)
+static void link_leave(struct link *l)
 {
     atomic_fetch_sub(&l->callers, 1);
 }
@@ -340,30 +340,30 @@ static bool send_request(struct link *l, struct link_request *q)
 
 bool link_publish(struct link *l, struct link_request *q)
 {
-    if (!enter(l))
+    if (!link_enter(l))
         return false;
     link_clear_answer(q);
     q->operation = 0;
     q->may_share = link_bundle_takes(q);
     const bool ok = !is_away(l) && send_request(l, q);
-    leave(l);
+    link_leave(l);
     return ok;
 }
 
 bool link_subscribe(struct link *l, struct slice filter)
 {
-    if (!enter(l))
+    if (!link_enter(l))
         return false;
     const bool ok = link_filter_send(l, filter, true);
-    leave(l);
+    link_leave(l);
     return ok;
 }
 
 bool link_unsubscribe(struct link *l, struct slice filter)
 {
-    if (!enter(l))
+    if (!link_enter(l))
         return false;
     const bool ok = link_filter_send(l, filter, false);
-    leave(l);
+    link_leave(l);
     return ok;
 }

@@ -117,7 +117,7 @@ static void on_publish(struct mosquitto *m, void *arg,
         l->opts.on_message(l->opts.arg, &given);
 }
 
-static void schedule(struct link *l, double after_s)
+static void schedule_attempt(struct link *l, double after_s)
 {
     ev_timer_stop(l->loop, &l->reconnect);
     ev_timer_set(&l->reconnect, after_s, 0);
@@ -155,7 +155,7 @@ static void take_down(struct link *l, int rc)
         if (l->opts.on_down != NULL)
             l->opts.on_down(l->opts.arg);
     }
-    schedule(l, l->backoff_s);
+    schedule_attempt(l, l->backoff_s);
     l->backoff_s =
         l->backoff_s * 2 < BACKOFF_MOST_S ? l->backoff_s * 2 : BACKOFF_MOST_S;
 }
@@ -272,7 +272,7 @@ void link_connect(struct link *l)
         take_down(l, rc);
         return;
     }
-    schedule(l, CONNACK_S);
+    schedule_attempt(l, CONNACK_S);
     link_watch(l);
 }
 
@@ -330,7 +330,7 @@ static int send_bundle(struct link *l, struct link_request *const *requests,
                              (int)l->bundle.len, l->bundle.data, 1, false);
 }
 
-static void refuse(struct link *l, struct link_request *q, int rc)
+static void refuse_request(struct link *l, struct link_request *q, int rc)
 {
     const bool large =
         rc == MOSQ_ERR_PAYLOAD_SIZE || rc == MOSQ_ERR_OVERSIZE_PACKET;
@@ -345,8 +345,9 @@ static void refuse(struct link *l, struct link_request *q, int rc)
 
 /* The requests that go next, together: as many as may share a PUBLISH, or one.
  * *ret_open: another one could have joined them. */
-static size_t gather(const struct link *l, struct link_request **ret_requests,
-                     bool *ret_open)
+static size_t gather_requests(const struct link *l,
+                              struct link_request **ret_requests,
+                              bool *ret_open)
 {
     struct link_request *q = link_queue_next(&l->queue);
     size_t count = 0, bytes = 0;
@@ -375,8 +376,8 @@ static bool should_wait(struct link *l)
 }
 
 /* false: the connection is broken. */
-static bool publish(struct link *l, struct link_request **requests,
-                    size_t count)
+static bool publish_requests(struct link *l, struct link_request **requests,
+                             size_t count)
 {
     int packet_id = 0;
 
@@ -398,7 +399,7 @@ static bool publish(struct link *l, struct link_request **requests,
         else if (count > 1)
             requests[i]->may_share = false; /* alone, each gets its answer */
         else
-            refuse(l, requests[i], rc);
+            refuse_request(l, requests[i], rc);
     }
     return true;
 }
@@ -415,10 +416,10 @@ void link_publish_waiting(struct link *l)
 
     while (has_room(l) && link_queue_next(&l->queue) != NULL) {
         bool open;
-        const size_t count = gather(l, requests, &open);
+        const size_t count = gather_requests(l, requests, &open);
         if (open && should_wait(l))
             return;
-        if (!publish(l, requests, count))
+        if (!publish_requests(l, requests, count))
             return;
     }
     ev_timer_stop(l->loop, &l->gather);

@@ -45,14 +45,15 @@ static struct link_filter_slot *slot_of(struct link *l, int packet_id)
     return &l->filters_under_way[(unsigned)packet_id % LINK_FILTER_SLOTS];
 }
 
-static void tell(struct link *l, const struct link_filter *f, bool ok)
+static void tell_subscribed(struct link *l, const struct link_filter *f,
+                            bool ok)
 {
     if (l->opts.on_subscribed != NULL)
         l->opts.on_subscribed(l->opts.arg, slice_of(f->text, f->len), ok);
 }
 
 /* Asks the broker; takes f. The library's result. */
-static int ask(struct link *l, struct link_filter *f)
+static int ask_filter(struct link *l, struct link_filter *f)
 {
     int rc;
 
@@ -64,7 +65,7 @@ static int ask(struct link *l, struct link_filter *f)
     /* The library refuses it, and no message can come: no door takes such a
      * topic any more (topic.h). What is in the log from earlier is read there. */
     if (!name_publishable(slice_of(f->text, f->len))) {
-        tell(l, f, true);
+        tell_subscribed(l, f, true);
         free(f);
         return MOSQ_ERR_SUCCESS;
     }
@@ -76,7 +77,7 @@ static int ask(struct link *l, struct link_filter *f)
         return rc;
     }
     if (!link_is_broken(rc)) /* the library does not like the filter */
-        tell(l, f, false);
+        tell_subscribed(l, f, false);
     free(f);
     return rc;
 }
@@ -92,7 +93,7 @@ int link_filters_ask(struct link *l)
            mailbox_receive(l->filters, &item, 1) == 1) {
         struct link_filter *f = item;
         if (f->generation == atomic_load(&l->generation))
-            rc = ask(l, f);
+            rc = ask_filter(l, f);
         else
             free(f); /* on_up() has asked for it again */
     }
@@ -145,7 +146,7 @@ void link_on_suback(struct mosquitto *m, void *arg, int packet_id, int count,
     const bool ok = count == 1 && granted[0] < 0x80;
     if (!ok)
         note_refused(l, f, count == 1 ? (unsigned)granted[0] : 0);
-    tell(l, f, ok);
+    tell_subscribed(l, f, ok);
     free(f);
 }
 

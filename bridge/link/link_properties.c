@@ -12,7 +12,8 @@
 #define IDEMPOTENCY_MAX 256
 #define REFUSED 0x80 /* reason codes from here on are failures, MQTT 5 §2.4 */
 
-static bool add(mosquitto_property **list, const char *name, const char *value)
+static bool add_property(mosquitto_property **list, const char *name,
+                         const char *value)
 {
     return mosquitto_property_add_string_pair(list, MQTT_PROP_USER_PROPERTY,
                                               name, value) == MOSQ_ERR_SUCCESS;
@@ -21,9 +22,9 @@ static bool add(mosquitto_property **list, const char *name, const char *value)
 bool link_connect_properties(mosquitto_property **ret_list)
 {
     *ret_list = NULL;
-    return add(ret_list, PROP_ASK, ASK_STAMP) &&
-           add(ret_list, PROP_ASK, ASK_BARE) &&
-           add(ret_list, PROP_ASK, ASK_RECEIPTS);
+    return add_property(ret_list, PROP_ASK, ASK_STAMP) &&
+           add_property(ret_list, PROP_ASK, ASK_BARE) &&
+           add_property(ret_list, PROP_ASK, ASK_RECEIPTS);
 }
 
 void link_operation(char ret_text[LINK_OPERATION_SIZE], const char *boot,
@@ -50,7 +51,7 @@ static bool add_idempotency(mosquitto_property **list, struct slice key)
         return false;
     memcpy(text, key.data, key.len);
     text[key.len] = 0;
-    return add(list, PROP_IDEMPOTENCY, text);
+    return add_property(list, PROP_IDEMPOTENCY, text);
 }
 
 bool link_publish_properties(const struct link_request *q,
@@ -60,15 +61,15 @@ bool link_publish_properties(const struct link_request *q,
     char window[24];
 
     *ret_list = NULL;
-    if (!add(ret_list, PROP_OP, operation))
+    if (!add_property(ret_list, PROP_OP, operation))
         return false;
     if (q->idempotency.len != 0 && !add_idempotency(ret_list, q->idempotency))
         return false;
-    if (q->is_json && !add(ret_list, PROP_CLASS, "json"))
+    if (q->is_json && !add_property(ret_list, PROP_CLASS, "json"))
         return false;
     if (q->window_start_us != 0) {
         snprintf(window, sizeof(window), "%" PRId64, q->window_start_us);
-        return add(ret_list, PROP_CHARGE, window);
+        return add_property(ret_list, PROP_CHARGE, window);
     }
     return true;
 }

@@ -61,9 +61,9 @@ struct frame *frame_of_name(enum frame_kind kind, struct slice name)
     return frame_new(kind, name, slice_of(NULL, 0));
 }
 
-static struct frame_event *encode(const struct frame *f,
-                                  const struct stream_format *format,
-                                  struct buffer *scratch)
+static struct frame_event *frame_encode(const struct frame *f,
+                                        const struct stream_format *format,
+                                        struct buffer *scratch)
 {
     buffer_clear(scratch);
     format->message(scratch, &f->m);
@@ -88,7 +88,7 @@ static struct frame_event *encode_once(struct frame *f,
     pthread_mutex_lock(&f->encoding);
     e = atomic_load_explicit(&f->events[format->number], memory_order_relaxed);
     if (e == NULL) {
-        e = encode(f, format, scratch);
+        e = frame_encode(f, format, scratch);
         atomic_store_explicit(&f->events[format->number], e,
                               memory_order_release);
     }

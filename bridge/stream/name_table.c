@@ -20,7 +20,8 @@ static uint64_t hash_of(const struct name_table *t, struct slice name)
     return hash;
 }
 
-static struct name_node **bucket(const struct name_table *t, uint64_t hash)
+static struct name_node **table_bucket(const struct name_table *t,
+                                       uint64_t hash)
 {
     return &t->buckets[hash & (t->bucket_count - 1)];
 }
@@ -47,13 +48,13 @@ struct name_node *name_table_find(const struct name_table *t,
     const uint64_t hash = hash_of(t, name);
     struct name_node *n;
 
-    for (n = *bucket(t, hash); n != NULL; n = n->next)
+    for (n = *table_bucket(t, hash); n != NULL; n = n->next)
         if (n->hash == hash && slice_eq(n->name, name))
             return n;
     return NULL;
 }
 
-static void grow(struct name_table *t)
+static void table_grow(struct name_table *t)
 {
     const size_t old_count = t->bucket_count;
     struct name_node **old = t->buckets;
@@ -68,8 +69,8 @@ static void grow(struct name_table *t)
         struct name_node *n, *next;
         for (n = old[i]; n != NULL; n = next) {
             next = n->next;
-            n->next = *bucket(t, n->hash);
-            *bucket(t, n->hash) = n;
+            n->next = *table_bucket(t, n->hash);
+            *table_bucket(t, n->hash) = n;
         }
     }
     if (old != t->first_buckets)
@@ -80,15 +81,15 @@ void name_table_add(struct name_table *t, struct name_node *n)
 {
     n->hash = hash_of(t, n->name);
     if (t->count >= t->bucket_count)
-        grow(t);
-    n->next = *bucket(t, n->hash);
-    *bucket(t, n->hash) = n;
+        table_grow(t);
+    n->next = *table_bucket(t, n->hash);
+    *table_bucket(t, n->hash) = n;
     t->count++;
 }
 
 void name_table_remove(struct name_table *t, struct name_node *n)
 {
-    struct name_node **at = bucket(t, n->hash);
+    struct name_node **at = table_bucket(t, n->hash);
 
     while (*at != n) {
         assert(*at != NULL);

@@ -25,8 +25,8 @@ struct streams {
     uint64_t last_id; /* of this connection */
 };
 
-/* Between enter() and leave() the streamers' threads are there. */
-static bool enter(struct streams *s)
+/* Between streams_enter() and streams_leave() the streamers' threads are there. */
+static bool streams_enter(struct streams *s)
 {
     atomic_fetch_add(&s->callers, 1);
     if (!atomic_load(&s->stopping))
@@ -35,7 +35,7 @@ static bool enter(struct streams *s)
     return false;
 }
 
-static void leave(struct streams *s)
+static void streams_leave(struct streams *s)
 {
     atomic_fetch_sub(&s->callers, 1);
 }
@@ -116,7 +116,7 @@ void streams_free(struct streams *s)
 
 /* ---- the link's callbacks ------------------------------------------------ */
 
-static void post(struct streams *s, uint64_t streamers, struct frame *f)
+static void post_frame(struct streams *s, uint64_t streamers, struct frame *f)
 {
     for (unsigned i = 0; i < s->count; i++)
         if ((streamers >> i & 1) != 0)
@@ -149,7 +149,7 @@ static void on_event(struct streams *s, struct slice topic)
     if (f == NULL)
         revalidate_all(s);
     else
-        post(s, UINT64_MAX, f);
+        post_frame(s, UINT64_MAX, f);
 }
 
 /* Messages come in id order; one that matches two filters may come twice. */
@@ -167,7 +167,7 @@ static void on_stored(struct streams *s, const struct link_message *m)
     hop_stream_deliver(m->topic, m->id, m->payload.len);
     struct frame *f = frame_of_message(m, token, thing);
     if (f != NULL) {
-        post(s, streamers, f);
+        post_frame(s, streamers, f);
         return;
     }
     for (unsigned i = 0; i < s->count; i++)
@@ -186,13 +186,13 @@ static void on_message(void *arg, const struct link_message *m)
 {
     struct streams *s = arg;
 
-    if (!enter(s))
+    if (!streams_enter(s))
         return;
     if (starts_with(m->topic, EVENTS_PREFIX))
         on_event(s, m->topic);
     else
         on_stored(s, m);
-    leave(s);
+    streams_leave(s);
 }
 
 static void on_up(void *arg, uint64_t generation)
@@ -200,30 +200,30 @@ static void on_up(void *arg, uint64_t generation)
     struct streams *s = arg;
 
     (void)generation;
-    if (!enter(s))
+    if (!streams_enter(s))
         return;
     s->last_id = 0;
     subscriptions_up(s->env.subscriptions);
-    leave(s);
+    streams_leave(s);
 }
 
 static void on_down(void *arg)
 {
     struct streams *s = arg;
 
-    if (!enter(s))
+    if (!streams_enter(s))
         return;
     subscriptions_down(s->env.subscriptions);
     for (unsigned i = 0; i < s->count; i++)
         streamer_lost(s->streamers[i]);
-    leave(s);
+    streams_leave(s);
 }
 
 static void on_subscribed(void *arg, struct slice filter, bool ok)
 {
     struct streams *s = arg;
 
-    if (!enter(s))
+    if (!streams_enter(s))
         return;
     const uint64_t streamers =
         subscriptions_answered(s->env.subscriptions, filter, ok,
@@ -233,9 +233,9 @@ static void on_subscribed(void *arg, struct slice filter, bool ok)
     } else if (ok && streamers != 0) {
         struct frame *f = frame_of_name(FRAME_GRANTED, filter);
         if (f != NULL) /* else they look once a second */
-            post(s, streamers, f);
+            post_frame(s, streamers, f);
     }
-    leave(s);
+    streams_leave(s);
 }
 
 void streams_link_opts(struct streams *s, struct link_opts *ret_opts)
@@ -334,9 +334,9 @@ static struct streamer *least_loaded(struct streams *s)
 
 /* Counts what the stream to be will hold; all of it is given back where the
  * stream ends. */
-static enum streams_answer count(struct streams *s,
-                                 const struct stream_start *start,
-                                 const struct stream_opts *opts)
+static enum streams_answer count_stream(struct streams *s,
+                                        const struct stream_start *start,
+                                        const struct stream_opts *opts)
 {
     struct stream *stream = start->stream;
 
@@ -349,8 +349,8 @@ static enum streams_answer count(struct streams *s,
     return STREAMS_TOO_MANY;
 }
 
-static enum streams_answer adopt(struct streams *s, int fd,
-                                 const struct stream_opts *opts)
+static enum streams_answer adopt_stream(struct streams *s, int fd,
+                                        const struct stream_opts *opts)
 {
     enum streams_answer answer = STREAMS_TOO_MANY;
     struct stream_start *start;
@@ -362,7 +362,7 @@ static enum streams_answer adopt(struct streams *s, int fd,
     if (start == NULL)
         return STREAMS_TOO_MANY;
     if (are_valid(start))
-        answer = count(s, start, opts);
+        answer = count_stream(s, start, opts);
     if (answer == STREAMS_ADOPTED) {
         if (streamer_adopt(least_loaded(s), start))
             return STREAMS_ADOPTED;
@@ -378,10 +378,10 @@ static enum streams_answer adopt(struct streams *s, int fd,
 enum streams_answer streams_adopt(struct streams *s, int fd,
                                   const struct stream_opts *opts)
 {
-    if (!enter(s))
+    if (!streams_enter(s))
         return STREAMS_TOO_MANY;
-    const enum streams_answer answer = adopt(s, fd, opts);
-    leave(s);
+    const enum streams_answer answer = adopt_stream(s, fd, opts);
+    streams_leave(s);
     return answer;
 }
 

@@ -27,9 +27,10 @@ void audience_release(struct streamer *st, struct audience *a)
 }
 
 /* With one reference more. NULL: out of memory. */
-static struct audience *enter(struct streamer *st, struct slice token,
-                              const struct slice *filters, size_t count,
-                              const struct stream_format *format)
+static struct audience *audience_enter(struct streamer *st, struct slice token,
+                                       const struct slice *filters,
+                                       size_t count,
+                                       const struct stream_format *format)
 {
     struct audience *a =
         stream_index_enter(&st->index, token, filters, count, format);
@@ -40,7 +41,7 @@ static struct audience *enter(struct streamer *st, struct slice token,
     return NULL;
 }
 
-static void join(struct stream *s, struct audience *a)
+static void audience_join(struct stream *s, struct audience *a)
 {
     LIST_INSERT_HEAD(&a->streams, s, in_audience);
     s->audience = a;
@@ -50,11 +51,12 @@ static void join(struct stream *s, struct audience *a)
 bool stream_enter_audience(struct stream *s, struct slice token,
                            const struct slice *filters, size_t count)
 {
-    struct audience *a = enter(s->streamer, token, filters, count, s->format);
+    struct audience *a =
+        audience_enter(s->streamer, token, filters, count, s->format);
 
     if (a == NULL)
         return false;
-    join(s, a);
+    audience_join(s, a);
     return true;
 }
 
@@ -80,7 +82,7 @@ enum stream_follow_result stream_change_audience(struct stream *s,
 
     if (!stream_shapes_take(st->env.shapes, token, filters, count, &shapes))
         return STREAM_FOLLOW_TOO_VARIED;
-    struct audience *a = enter(st, token, filters, count, s->format);
+    struct audience *a = audience_enter(st, token, filters, count, s->format);
     if (a == NULL) {
         stream_shapes_give(st->env.shapes, shapes);
         return STREAM_FOLLOW_FAILED;
@@ -95,7 +97,7 @@ enum stream_follow_result stream_change_audience(struct stream *s,
         s->gap_told = 0;
     s->gap_mark = 0;
     s->position = position;
-    join(s, a);
+    audience_join(s, a);
     if (output_empty(&s->output))
         stream_enqueue(s, QUEUE_RUNNABLE); /* else when it is */
     return STREAM_FOLLOWS;

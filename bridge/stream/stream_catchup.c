@@ -31,7 +31,7 @@ struct view {
 
 /* ---- one step ------------------------------------------------------------ */
 
-static uint64_t jittered(uint64_t retry_ms)
+static uint64_t jittered_retry(uint64_t retry_ms)
 {
     return retry_ms * (800 + randombytes_uniform(401)) / 1000;
 }
@@ -46,7 +46,7 @@ static void put_start(struct stream *s, const struct stream_start *start)
     buffer_put_slice(&st->scratch, start->response_head);
     stream_mark(st, RUN_KEPT);
     const struct stream_greeting greeting = {
-        .retry_ms = start->is_local_plan ? jittered(retry_ms) : retry_ms,
+        .retry_ms = start->is_local_plan ? jittered_retry(retry_ms) : retry_ms,
         .status_retry_ms = start->is_local_plan ? 0 : retry_ms,
     };
     s->format->start(&st->scratch, &greeting);
@@ -65,7 +65,7 @@ static size_t filters_of(const struct audience *a,
     return a->filter_count;
 }
 
-static uint64_t trimmed(const struct view *v, struct audience *a)
+static uint64_t trimmed_of_things(const struct view *v, struct audience *a)
 {
     struct slice filters[STREAM_FILTERS_MAX];
 
@@ -167,7 +167,7 @@ static bool find_trimmed(const struct view *v, struct stream *s,
 {
     if (s->audience->has_pattern)
         return find_trimmed_of_pattern(v, s, ret_to);
-    *ret_to = trimmed(v, s->audience);
+    *ret_to = trimmed_of_things(v, s->audience);
     return true;
 }
 
@@ -241,7 +241,7 @@ static enum catchup_step put_records(const struct view *v, struct stream *s)
     }
 }
 
-static bool stands(const struct view *v, const struct audience *a)
+static bool audience_stands(const struct view *v, const struct audience *a)
 {
     for (size_t i = 0; i < a->filter_count; i++)
         if (!subscription_stands(v->st->env.subscriptions,
@@ -302,7 +302,7 @@ static void step_end(const struct view *v, struct stream *s,
     } else if (result == CATCHUP_MORE) {
         stream_enqueue(s, QUEUE_RUNNABLE);
     } else if (result == CATCHUP_DONE && v->head >= v->st->last_id &&
-               stands(v, s->audience)) {
+               audience_stands(v, s->audience)) {
         go_live(s);
     } else {
         s->failed = result == CATCHUP_FAILED;
@@ -310,7 +310,7 @@ static void step_end(const struct view *v, struct stream *s,
     }
 }
 
-static void step(const struct view *v, struct stream *s)
+static void step_stream(const struct view *v, struct stream *s)
 {
     struct streamer *st = v->st;
     enum catchup_step result = CATCHUP_FAILED;
@@ -380,7 +380,7 @@ void streamer_on_catchup(struct ev_loop *loop, ev_timer *w, int events)
         return;
     }
     while ((s = TAILQ_FIRST(&st->runnable)) != NULL) {
-        step(&v, s);
+        step_stream(&v, s);
         if (clock_mono_us() >= until_us)
             break;
     }
@@ -414,7 +414,8 @@ void streamer_poll_head(struct streamer *st)
     end_view(st);
     for (s = TAILQ_FIRST(&st->waiting); s != NULL; s = next) {
         next = TAILQ_NEXT(s, in_queue);
-        if (s->failed || s->position < v.head || stands(&v, s->audience))
+        if (s->failed || s->position < v.head ||
+            audience_stands(&v, s->audience))
             stream_enqueue(s, QUEUE_RUNNABLE);
     }
 }

@@ -75,7 +75,7 @@ static size_t index_of(const struct wanted *w, struct slice filter)
 }
 
 /* In the order an audience has them. */
-static struct stream_spans *sorted(struct wanted *w, uint64_t position)
+static struct stream_spans *sorted_spans(struct wanted *w, uint64_t position)
 {
     const size_t size = w->count * sizeof(struct stream_span);
     struct stream_spans *spans = malloc(sizeof(*spans) + size);
@@ -96,7 +96,7 @@ static struct stream_spans *sorted(struct wanted *w, uint64_t position)
 static enum stream_follow_result change_to(struct stream *s, struct wanted *w,
                                            uint64_t position)
 {
-    struct stream_spans *spans = sorted(w, position);
+    struct stream_spans *spans = sorted_spans(w, position);
 
     if (spans == NULL)
         return STREAM_FOLLOW_FAILED;
@@ -142,8 +142,8 @@ static bool read_head(struct streamer *st, uint64_t *ret_head)
 }
 
 /* false: there is no room for one more. */
-static bool want(struct wanted *w, struct slice filter, bool again,
-                 uint64_t from)
+static bool want_filter(struct wanted *w, struct slice filter, bool again,
+                        uint64_t from)
 {
     const size_t i = index_of(w, filter);
 
@@ -158,10 +158,10 @@ static bool want(struct wanted *w, struct slice filter, bool again,
     return true;
 }
 
-static enum stream_follow_result follow(struct stream *s,
-                                        const struct slice *filters,
-                                        size_t count, bool has_cursor,
-                                        uint64_t from)
+static enum stream_follow_result follow_from(struct stream *s,
+                                             const struct slice *filters,
+                                             size_t count, bool has_cursor,
+                                             uint64_t from)
 {
     const uint64_t position = position_of(s);
     struct wanted w;
@@ -169,7 +169,7 @@ static enum stream_follow_result follow(struct stream *s,
     want_what_is(s, &w);
     const size_t before = w.count;
     for (size_t i = 0; i < count; i++)
-        if (!want(&w, filters[i], has_cursor, from))
+        if (!want_filter(&w, filters[i], has_cursor, from))
             return STREAM_FOLLOW_TOO_MANY;
     if (w.count == before && !has_cursor)
         return STREAM_FOLLOWS; /* all of it is followed already */
@@ -204,7 +204,7 @@ enum stream_follow_result stream_follow(struct stream *s,
     }
     *ret_from = has_cursor && cursor <= head ? cursor : head;
     const enum stream_follow_result result =
-        follow(s, filters, count, has_cursor, *ret_from);
+        follow_from(s, filters, count, has_cursor, *ret_from);
     free(text);
     if (result == STREAM_FOLLOWS && has_cursor && cursor > head)
         tell_gap(s, cursor, head);

@@ -30,7 +30,7 @@ void stream_index_release(struct stream_index *x)
     subscription_index_free(x->patterns);
 }
 
-static int compare(const void *left, const void *right)
+static int compare_slices(const void *left, const void *right)
 {
     const struct slice *a = left, *b = right;
     const size_t common = a->len < b->len ? a->len : b->len;
@@ -43,7 +43,7 @@ size_t stream_filters_normalize(struct slice *filters, size_t count)
 {
     size_t n = 0;
 
-    qsort(filters, count, sizeof(*filters), compare);
+    qsort(filters, count, sizeof(*filters), compare_slices);
     for (size_t i = 0; i < count; i++)
         if (n == 0 || !slice_eq(filters[n - 1], filters[i]))
             filters[n++] = filters[i];
@@ -99,7 +99,7 @@ static void drop_name(struct stream_index *x, struct index_name *n)
     free(n);
 }
 
-static void unlist(struct stream_index *x, struct audience_filter *f)
+static void unlist_filter(struct stream_index *x, struct audience_filter *f)
 {
     if (f->pattern.node != NULL)
         subscription_index_remove(x->patterns, &f->pattern);
@@ -142,9 +142,11 @@ static void put_key(char *key, struct slice token, const struct slice *filters,
     *key = (char)format->number;
 }
 
-static struct audience *find(struct stream_index *x, struct slice token,
-                             const struct slice *filters, size_t count,
-                             const struct stream_format *format)
+static struct audience *find_audience(struct stream_index *x,
+                                      struct slice token,
+                                      const struct slice *filters,
+                                      size_t count,
+                                      const struct stream_format *format)
 {
     char small[512];
     const size_t len = key_len(token, filters, count);
@@ -180,19 +182,21 @@ static bool list_filter(struct stream_index *x, struct audience *a,
 }
 
 /* Takes the first `listed` filters back out and frees a. */
-static void discard(struct stream_index *x, struct audience *a, size_t listed)
+static void discard_audience(struct stream_index *x, struct audience *a,
+                             size_t listed)
 {
     for (size_t i = 0; i < listed; i++)
-        unlist(x, &a->filters[i]);
+        unlist_filter(x, &a->filters[i]);
     LIST_REMOVE(a, in_token);
     drop_token(x, a->token);
     gap_walk_release(&a->walk);
     free(a);
 }
 
-static struct audience *add(struct stream_index *x, struct slice token,
-                            const struct slice *filters, size_t count,
-                            const struct stream_format *format)
+static struct audience *add_audience(struct stream_index *x,
+                                     struct slice token,
+                                     const struct slice *filters, size_t count,
+                                     const struct stream_format *format)
 {
     const size_t len = key_len(token, filters, count);
     const size_t fixed =
@@ -218,7 +222,7 @@ static struct audience *add(struct stream_index *x, struct slice token,
         a->filters[i].filter = slice_of(key, filters[i].len);
         key += filters[i].len + 1;
         if (!list_filter(x, a, &a->filters[i])) {
-            discard(x, a, i);
+            discard_audience(x, a, i);
             return NULL;
         }
     }
@@ -230,10 +234,10 @@ struct audience *stream_index_enter(struct stream_index *x, struct slice token,
                                     const struct slice *filters, size_t count,
                                     const struct stream_format *format)
 {
-    struct audience *a = find(x, token, filters, count, format);
+    struct audience *a = find_audience(x, token, filters, count, format);
 
     if (a == NULL)
-        a = add(x, token, filters, count, format);
+        a = add_audience(x, token, filters, count, format);
     if (a != NULL)
         a->refs++;
     return a;
@@ -244,7 +248,7 @@ void stream_index_leave(struct stream_index *x, struct audience *a)
     if (--a->refs > 0)
         return;
     name_table_remove(&x->audiences, &a->node);
-    discard(x, a, a->filter_count);
+    discard_audience(x, a, a->filter_count);
 }
 
 /* ---- matching ------------------------------------------------------------ */

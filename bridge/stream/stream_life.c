@@ -7,7 +7,7 @@
 #define CLOSING_MS 1000 /* for the reader to take what it is owed */
 
 /* Out of everything that gives it messages or counts it. */
-static void leave(struct stream *s)
+static void leave_streamer(struct stream *s)
 {
     struct streamer *st = s->streamer;
     struct audience *a = s->audience;
@@ -50,10 +50,10 @@ void stream_forget(struct stream *s)
     free(s);
 }
 
-static void reap(struct streamer *st, struct stream *s)
+static void reap_stream(struct streamer *st, struct stream *s)
 {
     TAILQ_REMOVE(&st->gone, s, in_queue);
-    leave(s);
+    leave_streamer(s);
     close(s->fd);
     s->fd = -1;
     stream_drop_input(s);
@@ -68,7 +68,7 @@ void streamer_reap(struct streamer *st)
     struct stream *s;
 
     while ((s = TAILQ_FIRST(&st->gone)) != NULL)
-        reap(st, s);
+        reap_stream(st, s);
 }
 
 static bool say_goodbye(struct stream *s, enum stream_end why)
@@ -91,7 +91,7 @@ void stream_close(struct stream *s, enum stream_end why)
     }
     if (!say_goodbye(s, why))
         return;
-    leave(s);
+    leave_streamer(s);
     s->state = STREAM_CLOSING;
     s->until_ms = s->streamer->now_ms + CLOSING_MS;
     if (output_empty(&s->output))

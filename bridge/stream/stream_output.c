@@ -93,14 +93,14 @@ size_t run_offset_after(const struct run *r, uint64_t id)
 
 /* ---- outputs ------------------------------------------------------------- */
 
-static struct output_segment *segment(const struct output *o, unsigned i)
+static struct output_segment *segment_at(const struct output *o, unsigned i)
 {
     return &o->segments[(o->first + i) % o->cap];
 }
 
 static void drop_first(struct output *o)
 {
-    struct output_segment *s = segment(o, 0);
+    struct output_segment *s = segment_at(o, 0);
 
     o->bytes -= s->to - s->from;
     run_unref(s->run);
@@ -116,7 +116,7 @@ void output_release(struct output *o)
     *o = (struct output){0};
 }
 
-static bool grow(struct output *o)
+static bool grow_segments(struct output *o)
 {
     const unsigned cap = o->cap == 0 ? 4 : o->cap * 2;
     struct output_segment *wider = malloc(cap * sizeof(*wider));
@@ -124,7 +124,7 @@ static bool grow(struct output *o)
     if (wider == NULL)
         return false;
     for (unsigned i = 0; i < o->count; i++)
-        wider[i] = *segment(o, i);
+        wider[i] = *segment_at(o, i);
     free(o->segments);
     o->segments = wider;
     o->first = 0;
@@ -135,37 +135,37 @@ static bool grow(struct output *o)
 bool output_push(struct output *o, struct run *run, size_t from, size_t to)
 {
     if (o->count > 0) {
-        struct output_segment *last = segment(o, o->count - 1);
+        struct output_segment *last = segment_at(o, o->count - 1);
         if (last->run == run && last->to == from) { /* the run has grown */
             last->to = to;
             o->bytes += to - from;
             return true;
         }
     }
-    if (o->count == o->cap && !grow(o))
+    if (o->count == o->cap && !grow_segments(o))
         return false;
     o->count++;
-    *segment(o, o->count - 1) =
+    *segment_at(o, o->count - 1) =
         (struct output_segment){run_ref(run), from, to};
     o->bytes += to - from;
     return true;
 }
 
-static size_t gather(const struct output *o, struct iovec *iov)
+static size_t gather_pieces(const struct output *o, struct iovec *iov)
 {
     size_t n = 0;
 
     for (unsigned i = 0; i < o->count && n < PIECES; i++) {
-        const struct output_segment *s = segment(o, i);
+        const struct output_segment *s = segment_at(o, i);
         iov[n++] = (struct iovec){s->run->bytes + s->from, s->to - s->from};
     }
     return n;
 }
 
-static void advance(struct output *o, size_t sent)
+static void output_advance(struct output *o, size_t sent)
 {
     while (o->count > 0) {
-        struct output_segment *s = segment(o, 0);
+        struct output_segment *s = segment_at(o, 0);
         const size_t part = sent < s->to - s->from ? sent : s->to - s->from;
         s->from += part;
         o->bytes -= part;
@@ -182,13 +182,14 @@ enum output_result output_flush(struct output *o, int fd, size_t *ret_sent)
 
     *ret_sent = 0;
     while (o->count > 0) {
-        struct msghdr m = {.msg_iov = iov, .msg_iovlen = gather(o, iov)};
+        struct msghdr m = {.msg_iov = iov,
+                           .msg_iovlen = gather_pieces(o, iov)};
         const ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return errno == EAGAIN ? OUTPUT_BLOCKED : OUTPUT_BROKEN;
-        advance(o, (size_t)n);
+        output_advance(o, (size_t)n);
         *ret_sent += (size_t)n;
         if (*ret_sent >= FLUSH_MOST && o->count > 0)
             return OUTPUT_BLOCKED; /* others' turn */
@@ -232,9 +233,9 @@ static void drop_messages(struct output *o, unsigned first)
     unsigned kept = first;
 
     for (unsigned i = first; i < o->count; i++) {
-        struct output_segment *s = segment(o, i);
+        struct output_segment *s = segment_at(o, i);
         if (is_kept(s) && s->from < s->to) {
-            *segment(o, kept++) = *s;
+            *segment_at(o, kept++) = *s;
             continue;
         }
         o->bytes -= s->to - s->from;
@@ -246,7 +247,7 @@ static void drop_messages(struct output *o, unsigned first)
 bool output_cut(struct output *o, uint64_t *ret_position)
 {
     for (unsigned i = 0; i < o->count; i++) {
-        struct output_segment *s = segment(o, i);
+        struct output_segment *s = segment_at(o, i);
         size_t start;
         uint64_t id;
         if (!first_droppable(s, &start, &id))

@@ -48,7 +48,8 @@ void stream_quota_free(struct stream_quota *q)
     free(q);
 }
 
-static struct token_count *find(struct stream_quota *q, struct slice token)
+static struct token_count *find_count(struct stream_quota *q,
+                                      struct slice token)
 {
     return (struct token_count *)name_table_find(&q->tokens, token);
 }
@@ -56,7 +57,7 @@ static struct token_count *find(struct stream_quota *q, struct slice token)
 static struct token_count *find_or_add(struct stream_quota *q,
                                        struct slice token)
 {
-    struct token_count *t = find(q, token);
+    struct token_count *t = find_count(q, token);
 
     if (t != NULL)
         return t;
@@ -90,7 +91,7 @@ bool stream_quota_take(struct stream_quota *q, struct slice token,
 void stream_quota_give(struct stream_quota *q, struct slice token)
 {
     pthread_mutex_lock(&q->mutex);
-    struct token_count *t = find(q, token);
+    struct token_count *t = find_count(q, token);
     if (t != NULL && q->budget != NULL)
         connection_budget_give(q->budget);
     if (t != NULL) {
@@ -114,7 +115,7 @@ uint64_t stream_quota_count(struct stream_quota *q)
 uint64_t stream_quota_count_of(struct stream_quota *q, struct slice token)
 {
     pthread_mutex_lock(&q->mutex);
-    const struct token_count *t = find(q, token);
+    const struct token_count *t = find_count(q, token);
     const uint64_t n = t == NULL ? 0 : t->count;
     pthread_mutex_unlock(&q->mutex);
     return n;

@@ -41,7 +41,7 @@ static size_t read_some(struct stream *s, char *bytes, size_t size)
     return n > 0 ? (size_t)n : 0;
 }
 
-static void discard(struct stream *s)
+static void discard_bytes(struct stream *s)
 {
     char bytes[4096];
     size_t n;
@@ -124,7 +124,7 @@ static void settle_input(struct stream *s)
         close_greatest(s->streamer);
 }
 
-static void receive(struct stream *s)
+static void receive_bytes(struct stream *s)
 {
     char bytes[READ_BYTES];
     const size_t n = read_some(s, bytes, sizeof(bytes));
@@ -145,9 +145,9 @@ static void receive(struct stream *s)
 static void on_readable(struct stream *s)
 {
     if (s->format->received != NULL && stream_is_open(s))
-        receive(s);
+        receive_bytes(s);
     else
-        discard(s);
+        discard_bytes(s);
 }
 
 void stream_on_io(struct ev_loop *loop, ev_io *w, int events)
@@ -200,7 +200,7 @@ void stream_expect(struct stream *s, struct stream_reply *r, size_t bytes)
         stream_watch(s);
 }
 
-static void deliver(struct streamer *st, struct stream_reply *r)
+static void deliver_reply(struct streamer *st, struct stream_reply *r)
 {
     struct stream *s = r->stream;
 
@@ -224,7 +224,7 @@ void streamer_deliver_replies(struct streamer *st)
     pthread_mutex_unlock(&st->replies_mutex);
     while ((r = STAILQ_FIRST(&ready)) != NULL) {
         STAILQ_REMOVE_HEAD(&ready, entry);
-        deliver(st, r);
+        deliver_reply(st, r);
     }
 }
 

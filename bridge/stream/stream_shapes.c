@@ -52,7 +52,8 @@ void stream_shapes_free(struct stream_shapes *ss)
     free(ss);
 }
 
-static struct token_shapes *find(struct stream_shapes *ss, struct slice token)
+static struct token_shapes *find_token(struct stream_shapes *ss,
+                                       struct slice token)
 {
     return (struct token_shapes *)name_table_find(&ss->tokens, token);
 }
@@ -60,7 +61,7 @@ static struct token_shapes *find(struct stream_shapes *ss, struct slice token)
 static struct token_shapes *find_or_add(struct stream_shapes *ss,
                                         struct slice token)
 {
-    struct token_shapes *t = find(ss, token);
+    struct token_shapes *t = find_token(ss, token);
 
     if (t != NULL)
         return t;
@@ -82,8 +83,8 @@ static void drop_unused(struct stream_shapes *ss, struct token_shapes *t)
 }
 
 /* false: not all of them. */
-static bool get(struct stream_shapes_hold *hold, const struct slice *filters,
-                size_t count)
+static bool get_shapes(struct stream_shapes_hold *hold,
+                       const struct slice *filters, size_t count)
 {
     struct filter_outline o;
 
@@ -98,7 +99,8 @@ static bool get(struct stream_shapes_hold *hold, const struct slice *filters,
     return true;
 }
 
-static void put(struct stream_shapes *ss, struct stream_shapes_hold *hold)
+static void put_shapes(struct stream_shapes *ss,
+                       struct stream_shapes_hold *hold)
 {
     for (size_t i = 0; i < hold->count; i++)
         filter_shape_put(hold->shapes[i]);
@@ -143,11 +145,11 @@ bool stream_shapes_take(struct stream_shapes *ss, struct slice token,
     pthread_mutex_lock(&ss->mutex);
     struct stream_shapes_hold *hold = hold_new(ss, token, count);
     if (hold != NULL) {
-        ok = get(hold, filters, count);
+        ok = get_shapes(hold, filters, count);
         if (ok)
             *ret_hold = hold;
         else
-            put(ss, hold);
+            put_shapes(ss, hold);
     }
     pthread_mutex_unlock(&ss->mutex);
     return ok;
@@ -159,14 +161,14 @@ void stream_shapes_give(struct stream_shapes *ss,
     if (hold == NULL)
         return;
     pthread_mutex_lock(&ss->mutex);
-    put(ss, hold);
+    put_shapes(ss, hold);
     pthread_mutex_unlock(&ss->mutex);
 }
 
 size_t stream_shapes_count(struct stream_shapes *ss, struct slice token)
 {
     pthread_mutex_lock(&ss->mutex);
-    const struct token_shapes *t = find(ss, token);
+    const struct token_shapes *t = find_token(ss, token);
     const size_t count = t == NULL ? 0 : t->shapes.count;
     pthread_mutex_unlock(&ss->mutex);
     return count;

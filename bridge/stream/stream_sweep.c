@@ -15,7 +15,7 @@
 #define STOP_WAVES 16      /* they end one wave per timer turn… */
 #define STOP_WAVE_LEAST 64 /* …or sooner when they are few */
 
-static void expire(struct stream *s)
+static void expire_stream(struct stream *s)
 {
     struct streamer *st = s->streamer;
 
@@ -53,13 +53,13 @@ static void sweep_open(struct stream *s)
     if (s->half_closed && is_gone(s))
         stream_drop(s);
     else if (is_past(now_ms, s->event_at_ms, s->plan->idle_timeout))
-        expire(s);
+        expire_stream(s);
     else if (quiet && (is_past(now_ms, s->sent_at_ms, s->plan->keepalive) ||
                        (s->half_closed && now_ms - s->sent_at_ms >= PROBE_MS)))
         stream_ping(s);
 }
 
-static void sweep(struct stream *s)
+static void sweep_stream(struct stream *s)
 {
     switch ((enum stream_state)s->state) {
     case STREAM_CATCHUP:
@@ -93,7 +93,7 @@ void streamer_on_sweep(struct ev_loop *loop, ev_timer *w, int events)
     streamer_clock(st);
     for (s = TAILQ_FIRST(&st->all); s != NULL; s = next) {
         next = TAILQ_NEXT(s, in_all);
-        sweep(s);
+        sweep_stream(s);
     }
     if (++st->sweeps % TEND_SWEEPS != 0)
         return;

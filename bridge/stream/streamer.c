@@ -27,7 +27,7 @@
 
 /* st->received holds what was taken from the mailbox and not yet looked at.
  * false: nothing. */
-static bool receive(struct streamer *st)
+static bool receive_frames(struct streamer *st)
 {
     if (st->received_at < st->received_count)
         return true;
@@ -114,14 +114,15 @@ struct delivery {
                                               audiences of a format */
 };
 
-static void touch(struct streamer *st, struct audience *a, struct run *run)
+static void touch_audience(struct streamer *st, struct audience *a,
+                           struct run *run)
 {
     a->run = run;
     if (run != NULL)
         STAILQ_INSERT_TAIL(&st->touched, a, touched);
 }
 
-static void give(void *arg, struct audience *a)
+static void give_message(void *arg, struct audience *a)
 {
     const struct delivery *d = arg;
     struct slice event;
@@ -129,7 +130,7 @@ static void give(void *arg, struct audience *a)
     if (a->live == 0)
         return;
     if (a->run == NULL)
-        touch(d->st, a, run_new(&d->st->held));
+        touch_audience(d->st, a, run_new(&d->st->held));
     if (a->run != NULL &&
         frame_event(d->frame, a->format, &d->st->scratch, &event) &&
         run_append(a->run, d->frame->m.id, event))
@@ -168,7 +169,7 @@ static void give_large(void *arg, struct audience *a)
     if (run == NULL)
         audience_to_catchup(d->st, a);
     else
-        touch(d->st, a, run_ref(run));
+        touch_audience(d->st, a, run_ref(run));
 }
 
 static bool is_small(const struct frame *f)
@@ -181,7 +182,7 @@ static void take_small(struct streamer *st, struct frame *f)
     struct delivery d = {.st = st, .frame = f};
 
     st->last_id = f->m.id;
-    stream_index_match(&st->index, f->name, give, &d);
+    stream_index_match(&st->index, f->name, give_message, &d);
 }
 
 static void take_large(struct streamer *st, struct frame *f)
@@ -220,7 +221,7 @@ static bool take_in(struct streamer *st, const struct run *run)
 
     while (clock_mono_us() < st->flush_until_us && run->len < RUN_MOST &&
            STAILQ_EMPTY(&st->touched) && mailbox_count(st->starts) == 0 &&
-           receive(st) &&
+           receive_frames(st) &&
            atomic_load_explicit(&st->flags, memory_order_relaxed) == 0 &&
            is_small(st->received[st->received_at])) {
         struct frame *f = take_received(st);
@@ -280,7 +281,7 @@ static void take_frames(struct streamer *st)
     bool some;
 
     do {
-        some = receive(st);
+        some = receive_frames(st);
         take_flags(st);
         while (st->received_at < st->received_count) {
             struct frame *f = take_received(st);
@@ -294,7 +295,7 @@ static void take_frames(struct streamer *st)
         (TAILQ_EMPTY(&st->runnable) ? FLUSH_US : SHORT_FLUSH_US);
     flush_touched(st);
     st->flush_until_us = 0;
-    if (receive(st)) /* what was there before this turn woke us once */
+    if (receive_frames(st)) /* what was there before this turn woke us once */
         ev_async_send(st->loop, &st->wake);
 }
 
@@ -313,14 +314,14 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int events)
 
 /* ---- life ---------------------------------------------------------------- */
 
-static void wake(void *arg)
+static void wake_streamer(void *arg)
 {
     struct streamer *st = arg;
 
     ev_async_send(st->loop, &st->wake);
 }
 
-static void *run(void *arg)
+static void *run_streamer(void *arg)
 {
     struct streamer *st = arg;
 
@@ -359,8 +360,8 @@ static bool make_streamer(struct streamer *st)
     STAILQ_INIT(&st->touched);
     STAILQ_INIT(&st->replies);
     pthread_mutex_init(&st->replies_mutex, NULL);
-    st->starts = mailbox_new(STARTS_BOUND, wake, st);
-    st->frames = mailbox_new(FRAMES_BOUND, wake, st);
+    st->starts = mailbox_new(STARTS_BOUND, wake_streamer, st);
+    st->frames = mailbox_new(FRAMES_BOUND, wake_streamer, st);
     st->loop = ev_loop_new(EVFLAG_AUTO);
     st->reader = store_reader_acquire(st->env.store);
     if (!indexed || st->starts == NULL || st->frames == NULL ||
@@ -381,7 +382,7 @@ struct streamer *streamer_start(const struct streamer_env *env,
     st->env = *env;
     st->number = number;
     (void)snprintf(name, sizeof(name), "streamer-%u", number);
-    if (make_streamer(st) && thread_start(&st->thread, name, run, st))
+    if (make_streamer(st) && thread_start(&st->thread, name, run_streamer, st))
         return st;
     streamer_free(st);
     return NULL;
@@ -390,7 +391,7 @@ struct streamer *streamer_start(const struct streamer_env *env,
 void streamer_tell_stop(struct streamer *st)
 {
     atomic_fetch_or(&st->flags, STREAMER_STOP);
-    wake(st);
+    wake_streamer(st);
 }
 
 void streamer_join(struct streamer *st)
@@ -400,7 +401,7 @@ void streamer_join(struct streamer *st)
 
 static void drop_frames(struct streamer *st)
 {
-    while (receive(st))
+    while (receive_frames(st))
         frame_unref(take_received(st));
 }
 
@@ -443,7 +444,7 @@ size_t streamer_load(const struct streamer *st)
 static void raise_flag(struct streamer *st, unsigned flag)
 {
     atomic_fetch_or(&st->flags, flag);
-    wake(st);
+    wake_streamer(st);
 }
 
 void streamer_dump(struct streamer *st)

@@ -86,8 +86,8 @@ void subscriptions_free(struct subscriptions *ss)
 
 /* ---- one filter ---------------------------------------------------------- */
 
-static struct link_subscription *add(struct subscriptions *ss,
-                                     struct slice filter)
+static struct link_subscription *add_subscription(struct subscriptions *ss,
+                                                  struct slice filter)
 {
     const size_t counts = ss->streamers * sizeof(unsigned);
     struct link_subscription *sub =
@@ -110,7 +110,8 @@ static struct link_subscription *add(struct subscriptions *ss,
 }
 
 /* sub is on no list. */
-static void forget(struct subscriptions *ss, struct link_subscription *sub)
+static void forget_subscription(struct subscriptions *ss,
+                                struct link_subscription *sub)
 {
     name_table_remove(&ss->filters, &sub->node);
     free(sub);
@@ -171,7 +172,7 @@ struct link_subscription *subscriptions_hold(struct subscriptions *ss,
     struct link_subscription *sub =
         (struct link_subscription *)name_table_find(&ss->filters, filter);
     if (sub == NULL)
-        sub = add(ss, filter);
+        sub = add_subscription(ss, filter);
     if (sub != NULL && !add_reader(ss, sub, streamer))
         sub = NULL; /* a new one is forgotten by the next tending */
     if (sub != NULL) {
@@ -258,7 +259,7 @@ void subscriptions_up(struct subscriptions *ss)
 
 /* Used ones are to be asked for again; the others are gone with the
  * connection. */
-static void lose(void *arg, struct name_node *n)
+static void lose_subscription(void *arg, struct name_node *n)
 {
     struct subscriptions *ss = arg;
     struct link_subscription *sub = (struct link_subscription *)n;
@@ -268,7 +269,7 @@ static void lose(void *arg, struct name_node *n)
     else if (sub->state == TO_ASK)
         TAILQ_REMOVE(&ss->to_ask, sub, entry);
     if (sub->holders == 0) {
-        forget(ss, sub);
+        forget_subscription(ss, sub);
         return;
     }
     atomic_store(&sub->granted_at, 0);
@@ -283,7 +284,7 @@ void subscriptions_down(struct subscriptions *ss)
     ss->up = false;
     atomic_store(&ss->lost_at, moment);
     atomic_store(&ss->moment, moment);
-    name_table_each(&ss->filters, lose, ss);
+    name_table_each(&ss->filters, lose_subscription, ss);
     pthread_mutex_unlock(&ss->mutex);
 }
 
@@ -330,7 +331,7 @@ static void tend_idle(struct subscriptions *ss, struct link_subscription *sub,
 
     if (sub->state == REFUSED && sub->holders == 0) {
         TAILQ_REMOVE(&ss->idle, sub, entry);
-        forget(ss, sub);
+        forget_subscription(ss, sub);
     } else if (sub->state == REFUSED && age_us >= sub->retry_us) {
         sub->retry_us *= 2;
         if (sub->retry_us > SUBSCRIPTION_RETRY_MOST_US)
@@ -341,7 +342,7 @@ static void tend_idle(struct subscriptions *ss, struct link_subscription *sub,
     } else if (sub->state == GRANTED && age_us >= linger_us(sub) &&
                link_unsubscribe(ss->link, sub->node.name)) {
         TAILQ_REMOVE(&ss->idle, sub, entry);
-        forget(ss, sub);
+        forget_subscription(ss, sub);
     }
 }
 
@@ -353,7 +354,7 @@ static void tend_waiting(struct subscriptions *ss)
         next = TAILQ_NEXT(sub, entry);
         if (sub->holders == 0) {
             TAILQ_REMOVE(&ss->to_ask, sub, entry);
-            forget(ss, sub);
+            forget_subscription(ss, sub);
         }
     }
 }

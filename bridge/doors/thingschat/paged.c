@@ -5,7 +5,7 @@
 
 #define WHOLE_MAX (256U * 1024) /* longer answers are streamed */
 
-struct stream {
+struct paged_rows {
     struct pages pages;
     struct buffer page;
     size_t sent; /* of page */
@@ -14,7 +14,7 @@ struct stream {
 
 static ssize_t read_page(void *arg, char *out, size_t max)
 {
-    struct stream *s = arg;
+    struct paged_rows *s = arg;
 
     while (s->sent == s->page.len) {
         if (s->state != PAGES_MORE)
@@ -34,7 +34,7 @@ static ssize_t read_page(void *arg, char *out, size_t max)
 
 static void release_stream(void *arg)
 {
-    struct stream *s = arg;
+    struct paged_rows *s = arg;
 
     s->pages.release(s->pages.arg);
     buffer_release(&s->page);
@@ -44,7 +44,7 @@ static void release_stream(void *arg)
 enum http_next answer_pages(struct call *c, const char *content_type,
                             struct pages p)
 {
-    struct stream *s = calloc(1, sizeof(*s));
+    struct paged_rows *s = calloc(1, sizeof(*s));
 
     if (s == NULL) {
         p.release(p.arg);

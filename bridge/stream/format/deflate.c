@@ -11,7 +11,7 @@
 
 /* ---- the offer ------------------------------------------------------------ */
 
-static struct slice trimmed(const char *p, const char *end)
+static struct slice trimmed_text(const char *p, const char *end)
 {
     while (p < end && (*p == ' ' || *p == '\t'))
         p++;
@@ -21,11 +21,11 @@ static struct slice trimmed(const char *p, const char *end)
 }
 
 /* The text up to the next `delimiter`; *rest is what follows. */
-static struct slice cut(struct slice *rest, char delimiter)
+static struct slice cut_at(struct slice *rest, char delimiter)
 {
     const char *p = rest->data, *end = p + rest->len;
     const char *stop = rest->len == 0 ? NULL : memchr(p, delimiter, rest->len);
-    const struct slice one = trimmed(p, stop == NULL ? end : stop);
+    const struct slice one = trimmed_text(p, stop == NULL ? end : stop);
 
     *rest = stop == NULL ? slice_of(end, 0)
                          : slice_of(stop + 1, (size_t)(end - stop - 1));
@@ -57,7 +57,7 @@ static bool takes_parameter(struct slice parameter, unsigned *seen)
     const bool has_value = parameter.len > 0 &&
                            memchr(parameter.data, '=', parameter.len) != NULL;
     struct slice value = parameter;
-    const struct slice name = cut(&value, '=');
+    const struct slice name = cut_at(&value, '=');
 
     for (unsigned i = 0; i < 3; i++) {
         if (!is_word(name, names[i]))
@@ -65,7 +65,7 @@ static bool takes_parameter(struct slice parameter, unsigned *seen)
         if ((*seen >> i & 1) != 0)
             return false;
         *seen |= 1U << i;
-        value = cut(&value, '=');
+        value = cut_at(&value, '=');
         return !has_value || (i == 2 && takes_window(value));
     }
     return false;
@@ -75,10 +75,10 @@ static bool takes_offer(struct slice offer)
 {
     unsigned seen = 0;
 
-    if (!is_word(cut(&offer, ';'), "permessage-deflate"))
+    if (!is_word(cut_at(&offer, ';'), "permessage-deflate"))
         return false;
     while (offer.len > 0)
-        if (!takes_parameter(cut(&offer, ';'), &seen))
+        if (!takes_parameter(cut_at(&offer, ';'), &seen))
             return false;
     return true;
 }
@@ -86,7 +86,7 @@ static bool takes_offer(struct slice offer)
 bool deflate_offered(struct slice extensions)
 {
     while (extensions.len > 0)
-        if (takes_offer(cut(&extensions, ',')))
+        if (takes_offer(cut_at(&extensions, ',')))
             return true;
     return false;
 }

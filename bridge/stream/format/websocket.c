@@ -105,39 +105,40 @@ static void *begin_deflate(size_t message_max)
     return websocket_input_new(message_max, true);
 }
 
-static void feed(void *in, struct slice bytes)
+static void input_feed(void *in, struct slice bytes)
 {
     websocket_input_feed(in, bytes);
 }
 
-static enum stream_input_event next(void *in, struct slice *ret_message,
-                                    struct buffer *reply,
-                                    enum stream_end *ret_why)
+static enum stream_input_event input_next(void *in, struct slice *ret_message,
+                                          struct buffer *reply,
+                                          enum stream_end *ret_why)
 {
     return websocket_input_next(in, ret_message, reply, ret_why);
 }
 
-static bool is_idle(const void *in)
+static bool input_is_idle(const void *in)
 {
     return websocket_input_is_idle(in);
 }
 
-static size_t held(const void *in)
+static size_t input_held(const void *in)
 {
     return websocket_input_held(in);
 }
 
-static void end(void *in)
+static void input_end(void *in)
 {
     websocket_input_free(in);
 }
 
 static const struct stream_input plain_input = {
-    begin_plain, feed, next, is_idle, held, end,
+    begin_plain, input_feed, input_next, input_is_idle, input_held, input_end,
 };
 
 static const struct stream_input deflate_input = {
-    begin_deflate, feed, next, is_idle, held, end,
+    begin_deflate, input_feed, input_next,
+    input_is_idle, input_held, input_end,
 };
 
 /* ---- formats -------------------------------------------------------------- */

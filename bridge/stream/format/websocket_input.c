@@ -141,8 +141,8 @@ static bool frame_allowed(struct websocket_input *in,
     }
 }
 
-static enum stream_input_event fail(enum stream_end why,
-                                    enum stream_end *ret_why)
+static enum stream_input_event end_with(enum stream_end why,
+                                        enum stream_end *ret_why)
 {
     *ret_why = why;
     return STREAM_INPUT_END;
@@ -161,15 +161,15 @@ static enum stream_input_event give_message(struct websocket_input *in,
         buffer_clear(&in->inflated);
         switch (inflate_message(&in->inflated, message, in->message_max)) {
         case INFLATE_OK: break;
-        case INFLATE_TOO_BIG: return fail(STREAM_END_TOO_BIG, ret_why);
-        case INFLATE_BROKEN: return fail(STREAM_END_BAD_DATA, ret_why);
+        case INFLATE_TOO_BIG: return end_with(STREAM_END_TOO_BIG, ret_why);
+        case INFLATE_BROKEN: return end_with(STREAM_END_BAD_DATA, ret_why);
         }
         if (!buffer_ok(&in->inflated))
-            return fail(STREAM_END_BUSY, ret_why);
+            return end_with(STREAM_END_BUSY, ret_why);
         message = buffer_slice(&in->inflated);
     }
     if (!utf8_valid(message.data, message.len))
-        return fail(STREAM_END_BAD_DATA, ret_why);
+        return end_with(STREAM_END_BAD_DATA, ret_why);
     *ret_message = message;
     return STREAM_INPUT_MESSAGE;
 }
@@ -193,9 +193,9 @@ static enum stream_input_event give_close(struct websocket_input *in,
     if (in->control_len == 1 || !close_code_valid(code) ||
         (in->control_len > 2 &&
          !utf8_valid(in->control + 2, in->control_len - 2)))
-        return fail(STREAM_END_BROKEN, ret_why);
+        return end_with(STREAM_END_BROKEN, ret_why);
     websocket_put_close(reply, (uint16_t)code, "");
-    return fail(STREAM_END_CLIENT, ret_why);
+    return end_with(STREAM_END_CLIENT, ret_why);
 }
 
 static enum stream_input_event give_control(struct websocket_input *in,
@@ -230,7 +230,7 @@ static enum stream_input_event take_part(struct websocket_input *in,
     }
     buffer_put(&in->message, part->data, part->data_length);
     if (!buffer_ok(&in->message))
-        return fail(STREAM_END_BUSY, ret_why);
+        return end_with(STREAM_END_BUSY, ret_why);
     if (in->frame_left > 0 || in->in_message)
         return STREAM_INPUT_MORE;
     return give_message(in, ret_message, ret_why);
@@ -270,7 +270,7 @@ enum stream_input_event websocket_input_next(struct websocket_input *in,
         if (n == WSLAY_ERR_WANT_READ)
             return STREAM_INPUT_MORE;
         if (n < 0)
-            return fail(STREAM_END_BROKEN, ret_why);
+            return end_with(STREAM_END_BROKEN, ret_why);
         if (in->frame_left == 0 && !begin_frame(in, &part, ret_why))
             return STREAM_INPUT_END;
         in->frame_left -= part.data_length;
