@@ -78,9 +78,12 @@ struct config {
     char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];
     char mqtt_tls_client_ca[CONFIG_VALUE_MAX]; /* files, or empty */
     enum config_client_cert mqtt_tls_client_cert;
-    uint64_t mqtt_workers;             /* 0: one per core less one */
-    uint64_t mqtt_sys_interval;        /* s; 0: never */
-    uint64_t mqtt_keep_alive_max;      /* s; 0: no limit */
+    uint64_t mqtt_workers;        /* 0: one per core less one */
+    uint64_t mqtt_sys_interval;   /* s; 0: never */
+    uint64_t mqtt_keep_alive_max; /* s; 0: no limit */
+    /* empty: off */
+    char metrics_listen[CONFIG_VALUE_MAX];
+    char metrics_bridge_listen[CONFIG_VALUE_MAX];
     char store_path[CONFIG_VALUE_MAX]; /* the data folder; default ./data */
     uint64_t store_map_size;           /* bytes; soft limit; base/map_size.h */
     uint64_t store_clock_jump_max, store_clock_grace; /* s; wall_clock.h */

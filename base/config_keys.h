@@ -66,6 +66,12 @@
     NUMBER(mqtt, sys_interval, mqtt_sys_interval, 10, 0, 86400, "seconds",    \
            "how often the server's figures are published as "                 \
            "$SYS/broker/...; 0: never")                                       \
+    TEXT(metrics, listen, metrics_listen, "", "address:port",                 \
+         "address and port for GET /metrics (Prometheus), of confab run "     \
+         "and confab broker; not encrypted and without a password: keep "     \
+         "it on loopback; port 0 picks a free port; empty: off")              \
+    TEXT(metrics, bridge_listen, metrics_bridge_listen, "", "address:port",   \
+         "the same for a confab bridge that runs as its own process")         \
     TEXT(store, path, store_path, "data", "folder",                           \
          "the data folder, created if missing (also --data)")                 \
     NUMBER(store, map_size, store_map_size, MAP_SIZE_DEFAULT, 1048576,        \

@@ -1,6 +1,7 @@
 #include "base/metrics.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@ struct metrics {
     void *arg;
     struct metric *rows;
     size_t row_count;
+    pthread_mutex_t mutex; /* guards the rest */
     const _Atomic uint64_t **blocks;
     size_t block_count;
 };
@@ -21,6 +23,7 @@ struct metrics *metrics_new(void (*sample)(void *arg, uint64_t *values),
     if (m != NULL) {
         m->sample = sample;
         m->arg = arg;
+        pthread_mutex_init(&m->mutex, NULL);
     }
     return m;
 }
@@ -29,6 +32,7 @@ void metrics_free(struct metrics *m)
 {
     if (m == NULL)
         return;
+    pthread_mutex_destroy(&m->mutex);
     free(m->rows);
     free(m->blocks);
     free(m);
@@ -87,37 +91,44 @@ bool metrics_add_rows(struct metrics *m, const struct metric *rows,
 
 bool metrics_add_block(struct metrics *m, const _Atomic uint64_t *slots)
 {
+    pthread_mutex_lock(&m->mutex);
     const _Atomic uint64_t **all =
         realloc(m->blocks, (m->block_count + 1) * sizeof(*all));
-
-    if (all == NULL)
-        return false;
-    m->blocks = all;
-    all[m->block_count++] = slots;
-    return true;
+    if (all != NULL) {
+        m->blocks = all;
+        all[m->block_count++] = slots;
+    }
+    pthread_mutex_unlock(&m->mutex);
+    return all != NULL;
 }
 
 /* ---- reading ------------------------------------------------------------- */
 
-size_t metrics_row_count(const struct metrics *m)
+size_t metrics_row_count(struct metrics *m)
 {
     return m->row_count;
 }
 
-void metrics_read(const struct metrics *m, uint64_t *values)
+void metrics_read(struct metrics *m, uint64_t *values)
 {
+    pthread_mutex_lock(&m->mutex);
     for (size_t i = 0; i < m->row_count; i++) {
         const uint16_t slot = m->rows[i].slot;
         values[i] = slot == METRIC_SAMPLED ? METRIC_ABSENT : 0;
         for (size_t j = 0; slot != METRIC_SAMPLED && j < m->block_count; j++)
             values[i] += counter_read(&m->blocks[j][slot]);
+        /* What one thread adds another takes away: it may be seen first. */
+        if (m->rows[i].type == METRIC_GAUGE && slot != METRIC_SAMPLED &&
+            values[i] > INT64_MAX)
+            values[i] = 0;
     }
+    pthread_mutex_unlock(&m->mutex);
     if (m->sample != NULL)
         m->sample(m->arg, values);
 }
 
 /* The caller owns the result. NULL: out of memory. */
-static uint64_t *read_all(const struct metrics *m)
+static uint64_t *read_all(struct metrics *m)
 {
     uint64_t *values = malloc((m->row_count + 1) * sizeof(*values));
 
@@ -161,7 +172,7 @@ static void put_name(struct buffer *b, const struct metric *r)
     buffer_put_str(b, "confab_");
     buffer_put_str(b, r->name);
     buffer_put_str(b, unit_suffix(r->unit));
-    if (r->type == METRIC_COUNTER)
+    if (r->type != METRIC_GAUGE)
         buffer_put_str(b, "_total");
 }
 
@@ -173,7 +184,7 @@ static void put_head(struct buffer *b, const struct metric *r)
     put_escaped(b, r->help, false);
     buffer_put_str(b, "\n# TYPE ");
     put_name(b, r);
-    buffer_put_str(b, r->type == METRIC_COUNTER ? " counter\n" : " gauge\n");
+    buffer_put_str(b, r->type != METRIC_GAUGE ? " counter\n" : " gauge\n");
 }
 
 static void put_labels(struct buffer *b, const struct metric *r)
@@ -203,11 +214,12 @@ static void put_value(struct buffer *b, enum metric_unit unit, uint64_t v)
 
 static bool is_shown(const struct metric *r, uint64_t v)
 {
-    return r->name != NULL && v != METRIC_ABSENT &&
-           !(r->unit == METRIC_TIME && v == 0);
+    if (r->name == NULL || v == METRIC_ABSENT)
+        return false;
+    return v != 0 || (r->unit != METRIC_TIME && r->type != METRIC_RARE);
 }
 
-void metrics_put_text(const struct metrics *m, struct buffer *out)
+void metrics_put_text(struct metrics *m, struct buffer *out)
 {
     uint64_t *values = read_all(m);
     const char *family = NULL;
@@ -249,7 +261,7 @@ static void put_value_json(struct json_writer *w, enum metric_unit unit,
         json_u64(w, v);
 }
 
-void metrics_put_json(const struct metrics *m, struct json_writer *w)
+void metrics_put_json(struct metrics *m, struct json_writer *w)
 {
     uint64_t *values = read_all(m);
     const char *group = NULL;

@@ -4,16 +4,12 @@
  * blocks, or is sampled when it is read.
  *
  * Cost:     counting is a relaxed load and store in the thread's own memory,
- *           no
- *           locked instruction (counter_add()).
- * Threads:  a registry is filled before its part's threads start, and not
- *           changed
- *           afterwards; any thread may read it. Sums may be slightly out of
- *           date, and
+ *           no locked instruction (counter_add()).
+ * Threads:  rows are added before anybody reads, blocks by any thread at any
+ *           time; any thread may read. Sums may be slightly out of date, and
  *           different sums may be from different moments.
  * Bounds:   rows are created at start from tables in the program: no row or
- *           label
- *           ever comes from a client, a token or a thing.
+ *           label ever comes from a client, a token or a thing.
  *
  * They are shown in three ways: as text for Prometheus (metrics_put_text()),
  * as members of `confab status` (metrics_put_json()), and as topics of $SYS,
@@ -30,6 +26,7 @@
 
 enum metric_type {
     METRIC_COUNTER, /* since the start; never decreases */
+    METRIC_RARE,    /* a counter of a large family: shown once it is not 0 */
     METRIC_GAUGE    /* now */
 };
 
@@ -86,20 +83,20 @@ void metrics_free(struct metrics *m); /* NULL is fine */
 bool metrics_add_rows(struct metrics *m, const struct metric *rows,
                       size_t count, size_t *ret_first);
 /* Adds a block of slots, borrowed for the life of the registry: it must stay
- * when its thread has ended, so that no count is lost. false: out of
- * memory. */
+ * when its thread has ended, so that no count is lost. Any thread. false: out
+ * of memory. */
 bool metrics_add_block(struct metrics *m, const _Atomic uint64_t *slots);
 
-size_t metrics_row_count(const struct metrics *m);
+size_t metrics_row_count(struct metrics *m);
 /* `values` has room for all rows. */
-void metrics_read(const struct metrics *m, uint64_t *values);
+void metrics_read(struct metrics *m, uint64_t *values);
 
 /* Prometheus's text format 0.0.4, with HELP and TYPE. Several registries can
  * be written to one page if their names differ. */
 #define METRICS_TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-void metrics_put_text(const struct metrics *m, struct buffer *out);
-/* Writes members of an object, which the caller begins and ends. */
-void metrics_put_json(const struct metrics *m, struct json_writer *w);
+void metrics_put_text(struct metrics *m, struct buffer *out);
+/* Members of an object that the caller has begun, and ends. */
+void metrics_put_json(struct metrics *m, struct json_writer *w);
 
 /* ---- counting: the thread that owns the slot only */
 

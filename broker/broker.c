@@ -280,7 +280,7 @@ static void sample_figures(void *arg, uint64_t *values)
     values[FIGURE_mqtt_port] = b->mqtt.port;
 }
 
-const struct metrics *broker_metrics(const struct broker *b)
+struct metrics *broker_metrics(const struct broker *b)
 {
     return b->metrics;
 }

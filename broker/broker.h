@@ -86,7 +86,7 @@ void broker_status_json(struct broker *b, struct buffer *out);
 
 /* The same figures and some more, for GET /metrics. Until broker_stop(). */
 struct metrics;
-const struct metrics *broker_metrics(const struct broker *b);
+struct metrics *broker_metrics(const struct broker *b);
 
 /* Logs what it holds (state_dump.h): lines of area "state", some of them a moment
  * later. Any thread; the caller sees to it that this is not asked for all the

@@ -17,6 +17,8 @@
 #include "base/net/connection_budget.h"
 #include "base/version.h"
 #include "bridge/bridge.h"
+#include "bridge/counters/counters.h"
+#include "bridge/doors/metrics/metrics_server.h"
 #include "broker/broker.h"
 #include "cli/folder.h"
 #include "store/store.h"
@@ -57,6 +59,7 @@ struct server {
     struct bridge *bridge;
     int64_t dumped_us; /* SIGUSR1; 0: never */
     unsigned dumps_left_out;
+    struct metrics_server *metrics; /* NULL: off */
 };
 
 /* All threads inherit this mask, so that only sigwait() gets these signals. */
@@ -119,6 +122,28 @@ static enum store_err open_store(struct server *s,
     }
 }
 
+/* A broker and a bridge that run apart share their settings: each has a key. */
+static const char *metrics_listen(const struct server *s, const char **ret_key)
+{
+    const struct config *c = &s->settings.config;
+
+    *ret_key = s->has_broker ? "metrics.listen" : "metrics.bridge_listen";
+    return s->has_broker ? c->metrics_listen : c->metrics_bridge_listen;
+}
+
+static bool start_metrics(struct server *s, struct config_error *ret_error)
+{
+    struct metrics *const parts[] = {
+        s->has_broker ? broker_metrics(s->broker) : NULL,
+        s->has_bridge ? bridge_metrics() : NULL,
+    };
+    const char *key, *listen = metrics_listen(s, &key);
+
+    return listen[0] == '\0' ||
+           metrics_server_start(key, listen, &s->settings.config, parts, 2,
+                                &s->metrics, ret_error);
+}
+
 static bool start(struct server *s, const char *name)
 {
     struct config_error error = {""};
@@ -156,6 +181,10 @@ static bool start(struct server *s, const char *name)
             failure(name, "%s", error.text);
             return false;
         }
+    }
+    if (!start_metrics(s, &error)) {
+        failure(name, "%s", error.text);
+        return false;
     }
     return true;
 }
@@ -211,6 +240,13 @@ static void say_ready(const struct server *s)
     if (s->has_broker && broker_mqtts_port(s->broker) != 0) {
         fputs(" mqtts=mqtts://", stdout);
         print_address(c->mqtt_tls_listen, broker_mqtts_port(s->broker));
+    }
+    if (s->metrics != NULL) {
+        const char *key;
+        fputs(" metrics=http://", stdout);
+        print_address(metrics_listen(s, &key),
+                      metrics_server_port(s->metrics));
+        fputs("/metrics", stdout);
     }
     printf(" data=%s\n", s->settings.data_dir);
     fflush(stdout);
@@ -343,6 +379,7 @@ static int await_stop(struct server *s, const sigset_t *signals)
 
 static void stop(struct server *s)
 {
+    metrics_server_stop(s->metrics);
     /* The bridge first, so that its requests in flight still get their
      * answers. */
     bridge_stop(s->bridge);

@@ -68,8 +68,10 @@ struct http_handler {
 
 struct http_server;
 
-/* Binds config->http_listen; nobody is answered yet. NULL: *ret_error. */
-struct http_server *http_bind(const struct config *config,
+/* Binds `listen`, the value of the setting `key`; nobody is answered yet. threads
+ * 0: one per core. NULL: *ret_error. */
+struct http_server *http_bind(const char *key, const char *listen,
+                              unsigned threads,
                               struct config_error *ret_error);
 /* Serves. Handler copied; budget borrowed. false: *ret_error; end with
  * http_stop() all the same. */

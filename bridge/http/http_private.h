@@ -298,7 +298,7 @@ struct http_server {
     atomic_uint accepting; /* threads that watch fd */
     atomic_uint pending;
     struct http_thread **threads;
-    unsigned count;
+    unsigned wanted, count;
 };
 
 /* Any thread: http_thread.c. */

@@ -57,7 +57,8 @@ static uint16_t port_of(int fd)
 }
 
 /* `address:port` as config_finish() has checked it. */
-static int listen_on(const char *where, struct config_error *ret_error)
+static int listen_on(const char *key, const char *where,
+                     struct config_error *ret_error)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -76,15 +77,15 @@ static int listen_on(const char *where, struct config_error *ret_error)
     }
     const int rc = getaddrinfo(name, colon + 1, &hints, &list);
     if (rc != 0) {
-        snprintf(ret_error->text, sizeof(ret_error->text),
-                 "http.listen %.200s: %s", where, gai_strerror(rc));
+        snprintf(ret_error->text, sizeof(ret_error->text), "%s %.200s: %s",
+                 key, where, gai_strerror(rc));
         return -1;
     }
     const int fd = bind_first(list, &code);
     freeaddrinfo(list);
     if (fd < 0)
-        snprintf(ret_error->text, sizeof(ret_error->text),
-                 "http.listen %.200s: %s", where, error_text(code));
+        snprintf(ret_error->text, sizeof(ret_error->text), "%s %.200s: %s",
+                 key, where, error_text(code));
     return fd;
 }
 
@@ -315,12 +316,6 @@ static bool start_threads(struct http_server *s, unsigned count)
 
 /* ---- start and end ------------------------------------------------------- */
 
-static unsigned thread_count(const struct config *c)
-{
-    /* One per core: a GET waits for nobody, and is answered here. */
-    return c->http_workers != 0 ? (unsigned)c->http_workers : thread_cores();
-}
-
 static void set_limits(struct http_server *s, const struct config *c)
 {
     /* A second more than clients are told, so that theirs is over first. */
@@ -333,8 +328,8 @@ static void set_limits(struct http_server *s, const struct config *c)
              (unsigned long long)c->http_idle_timeout);
 }
 
-struct http_server *http_bind(const struct config *config,
-                              struct config_error *ret_error)
+struct http_server *http_bind(const char *key, const char *listen,
+                              unsigned threads, struct config_error *ret_error)
 {
     struct http_server *s = calloc(1, sizeof(*s));
 
@@ -342,12 +337,14 @@ struct http_server *http_bind(const struct config *config,
         snprintf(ret_error->text, sizeof(ret_error->text), "out of memory");
         return NULL;
     }
-    s->fd = listen_on(config->http_listen, ret_error);
+    s->fd = listen_on(key, listen, ret_error);
     if (s->fd < 0) {
         free(s);
         return NULL;
     }
     s->port = port_of(s->fd);
+    /* One per core: a GET waits for nobody, and is answered here. */
+    s->wanted = threads != 0 ? threads : thread_cores();
     return s;
 }
 
@@ -356,15 +353,13 @@ bool http_start(struct http_server *s, const struct config *config,
                 struct connection_budget *budget,
                 struct config_error *ret_error)
 {
-    const unsigned count = thread_count(config);
-
     s->handler = *handler;
     s->budget = budget;
     set_limits(s, config);
     s->addresses = client_addresses_new();
-    if (s->addresses == NULL || !start_threads(s, count)) {
+    if (s->addresses == NULL || !start_threads(s, s->wanted)) {
         snprintf(ret_error->text, sizeof(ret_error->text),
-                 "http: cannot start %u threads", count);
+                 "http: cannot start %u threads", s->wanted);
         return false;
     }
     connection_budget_set_make_room(budget, http_deadlines_make_room, s);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "bridge/counters/counters.h"
 #include "bridge/link/link_bundle.h"
 #include "bridge/link/link_properties.h"
 
@@ -89,6 +90,7 @@ static void on_go_on(struct ev_loop *loop, ev_prepare *w, int events)
     link_check(l, link_filters_ask(l));
     link_publish_waiting(l);
     link_watch(l);
+    bridge_note_oldest_request(link_queue_oldest_us(&l->queue));
     stop_when_done(l);
 }
 
@@ -332,8 +334,11 @@ static bool send_request(struct link *l, struct link_request *q)
 {
     if (!link_queue_admit(&l->queue, l->queue_bound))
         return false;
-    if (mailbox_send(l->requests, q))
+    q->asked_us = clock_mono_us();
+    bridge_count(COUNT_LINK_WAITING, 1);
+    if (mailbox_send(l->requests, q)) /* q may be answered by now */
         return true;
+    bridge_uncount(COUNT_LINK_WAITING, 1);
     link_queue_dismiss(&l->queue);
     return false;
 }

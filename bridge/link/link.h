@@ -54,6 +54,7 @@ struct link_request {
     size_t result_len;
 
     /* the link's */
+    int64_t asked_us; /* monotonic */
     TAILQ_ENTRY(link_request) entry;
     LIST_ENTRY(link_request) by_packet;
     uint64_t operation; /* counter of the operation id; 0: not given yet */

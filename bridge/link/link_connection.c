@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/envelope.h"
 #include "base/log.h"
+#include "bridge/counters/counters.h"
 #include "bridge/link/link_bundle.h"
 #include "bridge/link/link_private.h"
 #include "bridge/link/link_properties.h"
@@ -178,6 +179,7 @@ static void come_up(struct link *l)
     l->said_away = false;
     atomic_store(&l->down_since_us, 0);
     atomic_store(&l->generation, ++l->generations);
+    bridge_count(COUNT_LINK_CONNECTED, 1);
     log_info("link", "connected to %s", l->path);
     if (l->opts.on_up != NULL)
         l->opts.on_up(l->opts.arg, l->generations);

@@ -1,5 +1,8 @@
 #include "bridge/link/link_queue.h"
 
+#include "base/clock.h"
+#include "bridge/counters/counters.h"
+
 static struct link_request_slot *slot_of(struct link_queue *b, int packet_id)
 {
     return &b->by_packet[(unsigned)packet_id % LINK_PACKET_SLOTS];
@@ -28,8 +31,33 @@ void link_queue_dismiss(struct link_queue *b)
     atomic_fetch_sub(&b->admitted, 1);
 }
 
+static void count_answer(const struct link_request *q)
+{
+    switch (q->outcome) {
+    case LINK_ANSWERED: bridge_count(COUNT_LINK_ANSWERED, 1); break;
+    case LINK_TIMEOUT: bridge_count(COUNT_LINK_TIMEOUT, 1); break;
+    case LINK_AWAY: bridge_count(COUNT_LINK_AWAY, 1); break;
+    }
+    bridge_uncount(COUNT_LINK_WAITING, 1);
+    bridge_count(COUNT_LINK_WAITED, (uint64_t)(clock_mono_us() - q->asked_us));
+}
+
+int64_t link_queue_oldest_us(const struct link_queue *b)
+{
+    const struct link_request *waiting = TAILQ_FIRST(&b->waiting);
+    const struct link_request *sent = TAILQ_FIRST(&b->under_way);
+
+    if (waiting == NULL || sent == NULL)
+        return waiting != NULL ? waiting->asked_us
+               : sent != NULL  ? sent->asked_us
+                               : 0;
+    return sent->asked_us < waiting->asked_us ? sent->asked_us
+                                              : waiting->asked_us;
+}
+
 void link_queue_answer(struct link_queue *b, struct link_request *q)
 {
+    count_answer(q);
     atomic_fetch_sub(&b->admitted, 1);
     q->done(q); /* q may be gone now */
 }

@@ -35,6 +35,9 @@ bool link_queue_admit(struct link_queue *b, size_t bound);
 void link_queue_dismiss(struct link_queue *b);
 /* q, which is in neither queue any more, has its answer: calls done(). */
 void link_queue_answer(struct link_queue *b, struct link_request *q);
+/* Since when the one that waits longest for its answer does; 0: none waits. What
+ * was lost and waits to be sent again is behind none that came later. */
+int64_t link_queue_oldest_us(const struct link_queue *b);
 
 /* Takes q in at the end. */
 void link_queue_accept(struct link_queue *b, struct link_request *q);

@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
+#include "bridge/counters/counters.h"
 #include "bridge/stream/stream_private.h"
 
 #define REVOKED_FILTER EVENTS_PREFIX "+/" EVENT_REVOKED "/#"
@@ -65,6 +66,12 @@ static bool start_streamers(struct streams *s, unsigned count)
     return true;
 }
 
+static const char *const format_names[] = {
+#define X(NAME, variable) #variable,
+    STREAM_FORMATS(X)
+#undef X
+};
+
 struct streams *streams_start(const struct config *config, struct store *store,
                               struct connection_budget *budget,
                               unsigned threads)
@@ -74,6 +81,7 @@ struct streams *streams_start(const struct config *config, struct store *store,
 
     if (s == NULL)
         return NULL;
+    bridge_count_formats(format_names, STREAM_FORMAT_COUNT);
     s->env = (struct streamer_env){
         .config = config,
         .store = store,

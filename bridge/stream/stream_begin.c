@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "bridge/counters/counters.h"
 #include "bridge/stream/stream_private.h"
 
 /* Fails on sockets that are not TCP, which is fine. A reader that has gone
@@ -39,6 +40,9 @@ void stream_begin(struct streamer *st, struct stream_start *start)
     s->io.data = s;
     TAILQ_INSERT_TAIL(&st->all, s, in_all);
     st->count++;
+    bridge_count(COUNT_STREAMS + s->format->number, 1);
+    bridge_count(COUNT_STREAMS_OPENED + s->format->number, 1);
+    bridge_count(COUNT_STREAM_CATCHUPS, 1);
     if (st->stop_until_ms != 0 ||
         !stream_enter_audience(s, start->token, start->filters,
                                start->filter_count)) {

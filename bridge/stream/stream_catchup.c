@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bridge/counters/counters.h"
 #include "bridge/stream/stream_private.h"
 
 #define STEP_BYTES 65536
@@ -53,6 +54,7 @@ static void put_start(struct stream *s, const struct stream_start *start)
     stream_mark(st, RUN_KEPT);
     if (start->has_cursor && start->cursor > start->head) {
         s->format->gap(&st->scratch, start->cursor, start->head, start->head);
+        bridge_count(COUNT_STREAM_GAPS, 1);
         stream_mark(st, RUN_KEPT);
     }
 }
@@ -189,6 +191,7 @@ static bool put_gap(const struct view *v, struct stream *s)
         return true;
     s->gap_told = to;
     s->format->gap(&v->st->scratch, s->position + 1, to, 0);
+    bridge_count(COUNT_STREAM_GAPS, 1);
     stream_mark(v->st, RUN_KEPT);
     return true;
 }
@@ -234,8 +237,10 @@ static enum catchup_step put_records(const struct view *v, struct stream *s)
             catchup_next(s->catchup, v->st->reader, v->head, BUDGET, &record);
         if (step == CATCHUP_DONE || step == CATCHUP_FAILED)
             return step;
-        if (step == CATCHUP_RECORD)
+        if (step == CATCHUP_RECORD) {
             put_record(s, &record);
+            bridge_count(COUNT_STREAM_CATCHUP_MESSAGES, 1);
+        }
         if (v->st->scratch.len >= STEP_BYTES || clock_mono_us() >= until_us)
             return CATCHUP_MORE;
     }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bridge/counters/counters.h"
 #include "bridge/stream/stream_private.h"
 
 #define CLOSING_MS 1000 /* for the reader to take what it is owed */
@@ -60,6 +61,7 @@ static void reap_stream(struct streamer *st, struct stream *s)
     free(s->start);
     TAILQ_REMOVE(&st->all, s, in_all);
     st->count--;
+    bridge_uncount(COUNT_STREAMS + s->format->number, 1);
     stream_forget(s);
 }
 

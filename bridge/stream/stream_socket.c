@@ -5,6 +5,7 @@
 
 #include "base/hops.h"
 #include "base/log.h"
+#include "bridge/counters/counters.h"
 #include "bridge/stream/stream_private.h"
 
 #define LINGER_MS 2000 /* for the reader to see the end and say so */
@@ -70,10 +71,12 @@ static ssize_t send_now(struct stream *s, const char *bytes, size_t len,
     const ssize_t n =
         send(s->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT | more);
 
-    if (n >= 0)
+    if (n >= 0) {
         s->sent_at_ms = s->streamer->now_ms;
-    else if (errno == EAGAIN || errno == EINTR)
+        bridge_count(COUNT_STREAM_SENT, (uint64_t)n);
+    } else if (errno == EAGAIN || errno == EINTR) {
         return 0;
+    }
     return n;
 }
 
@@ -207,6 +210,7 @@ void stream_on_writable(struct stream *s)
 
     if (sent > 0)
         s->sent_at_ms = s->streamer->now_ms;
+    bridge_count(COUNT_STREAM_SENT, sent);
     if (result == OUTPUT_BROKEN) {
         stream_drop(s);
         return;

@@ -1,5 +1,6 @@
 /* What a stream waits for, and its ways out of that: it falls back to reading
  * the log, or it is dropped. Calls none of the other files. */
+#include "bridge/counters/counters.h"
 #include "bridge/stream/stream_private.h"
 
 /* ---- queues -------------------------------------------------------------- */
@@ -39,6 +40,7 @@ static void leave_live(struct stream *s)
 {
     s->audience->live--;
     s->state = STREAM_CATCHUP;
+    bridge_count(COUNT_STREAM_CATCHUPS, 1);
     stream_check_gap(s);
     if (output_empty(&s->output))
         stream_enqueue(s, QUEUE_RUNNABLE); /* else when it is */

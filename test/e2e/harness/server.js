@@ -19,8 +19,9 @@ const BINARY = process.env.CONFAB_BIN
   ? path.resolve(process.env.CONFAB_BIN)
   : path.resolve(__dirname, '../../../build/release/confab')
 
-// `run` prints all of it, `broker` no http, `bridge` no mqtt; mqtts only when on.
-const READY = /^confab ready(?: http=(http:\/\/\S+:(\d+)))?(?: mqtt=(mqtt:\/\/\S+:(\d+)))?(?: mqtts=(mqtts:\/\/\S+:(\d+)))? data=(.+)$/
+// `run` prints all of it, `broker` no http, `bridge` no mqtt; mqtts and
+// metrics only when on.
+const READY = /^confab ready(?: http=(http:\/\/\S+:(\d+)))?(?: mqtt=(mqtt:\/\/\S+:(\d+)))?(?: mqtts=(mqtts:\/\/\S+:(\d+)))?(?: metrics=(http:\/\/\S+:\d+\/metrics))? data=(.+)$/
 const SANITIZER = /(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:/
 // Threads of each kind: so many by default, whatever the machine has.
 const WORKERS = process.env.CONFAB_WORKERS ?? '2'
@@ -117,7 +118,8 @@ class Server {
     this.mqttPort = Number(match[4])
     this.mqttsUrl = match[5]
     this.mqttsPort = Number(match[6])
-    this.saidData = match[7]
+    this.metricsUrl = match[7]
+    this.saidData = match[8]
     return this
   }
 

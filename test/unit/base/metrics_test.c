@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { SLOT_SENT, SLOT_LOST_A, SLOT_LOST_B, SLOT_OPEN, SLOT_COUNT };
+enum { SLOT_SENT, SLOT_LOST_A, SLOT_LOST_B, SLOT_OPEN, SLOT_RARE, SLOT_COUNT };
 
 static const struct metric rows[] = {
     {"uptime",
@@ -96,6 +96,14 @@ static const struct metric rows[] = {
      NULL,
      NULL,
      "Not in JSON."},
+    {"rare",
+     {{0}},
+     METRIC_RARE,
+     METRIC_NUMBER,
+     SLOT_RARE,
+     NULL,
+     NULL,
+     "Rare."},
     {"store",
      {{0}},
      METRIC_GAUGE,
@@ -126,13 +134,13 @@ static struct metrics *registry(void)
     assert_non_null(m);
     assert_true(metrics_add_rows(m, rows, 4, &first));
     assert_int_equal(first, 0);
-    assert_true(metrics_add_rows(m, rows + 4, 7, &first));
+    assert_true(metrics_add_rows(m, rows + 4, 8, &first));
     assert_int_equal(first, 4);
-    assert_int_equal(metrics_row_count(m), 11);
+    assert_int_equal(metrics_row_count(m), 12);
     return m;
 }
 
-static void check_text(const struct metrics *m, const char *expected)
+static void check_text(struct metrics *m, const char *expected)
 {
     struct buffer b = BUFFER_INIT;
 
@@ -143,7 +151,18 @@ static void check_text(const struct metrics *m, const char *expected)
     buffer_release(&b);
 }
 
-static void check_json(const struct metrics *m, const char *expected)
+static bool shows(struct metrics *m, const char *part)
+{
+    struct buffer b = BUFFER_INIT;
+
+    metrics_put_text(m, &b);
+    buffer_put_char(&b, '\0');
+    const bool found = strstr(b.data, part) != NULL;
+    buffer_release(&b);
+    return found;
+}
+
+static void check_json(struct metrics *m, const char *expected)
 {
     struct buffer b = BUFFER_INIT;
     struct json_writer w = json_writer_of(&b);
@@ -197,6 +216,10 @@ static void figures_are_shown_in_text_and_json(void **state)
                "# HELP confab_hidden_total Not in JSON.\n"
                "# TYPE confab_hidden_total counter\n"
                "confab_hidden_total 1024\n");
+    assert_false(shows(m, "confab_rare_total"));
+    counter_add(&first[SLOT_RARE], 1);
+    assert_true(shows(m, "# TYPE confab_rare_total counter\n"
+                         "confab_rare_total 1\n"));
     check_json(m, "{\"uptime_s\":61,\"bytes\":{\"sent\":1024,\"port\":1883},"
                   "\"lost\":{\"a\":2,\"b\":0},\"open\":2,"
                   "\"writer\":{\"accepting\":true,"
@@ -226,7 +249,7 @@ static void a_sum_never_goes_down_and_ends_with_all_of_it(void **state)
 {
     static _Atomic uint64_t blocks[THREADS][SLOT_COUNT];
     struct metrics *m = registry();
-    uint64_t values[11], last = 0;
+    uint64_t values[12], last = 0;
     pthread_t threads[THREADS];
 
     (void)state;

@@ -189,7 +189,8 @@ static void serve(const struct mount *mounts, size_t count)
     if (served.router == NULL)
         fail_msg("%s", error.text);
     const struct http_handler handler = router_handler(served.router);
-    served.http = http_bind(config, &error);
+    served.http = http_bind("http.listen", config->http_listen,
+                            (unsigned)config->http_workers, &error);
     assert_non_null(served.http);
     assert_true(
         http_start(served.http, config, &handler, &served.budget, &error));

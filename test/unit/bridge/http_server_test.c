@@ -32,11 +32,9 @@ static struct http_server *bound(struct config *config)
     struct config_error error;
 
     memset(config, 0, sizeof(*config));
-    strcpy(config->http_listen, "127.0.0.1:0");
-    config->http_workers = 2;
     config->http_idle_timeout = config->http_header_timeout = 10;
     config->http_body_timeout = config->http_write_timeout = 10;
-    struct http_server *s = http_bind(config, &error);
+    struct http_server *s = http_bind("http.listen", "127.0.0.1:0", 2, &error);
     if (s == NULL)
         fail_msg("%s", error.text);
     return s;
