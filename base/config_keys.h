@@ -10,7 +10,7 @@
     CHOICE(door:name, enabled, door_##name.enabled, "yes", "yes no",          \
            "whether HTTP serves " what)                                       \
     TEXT(door:name, prefix, door_##name.prefix, "", "path",                   \
-         "path that all its paths begin with, like /iot; empty: none")
+         "prefix of all its paths, like /iot; empty: none")
 /* clang-format on */
 
 /* TEXT(section, key, field, default, unit, meaning)

@@ -8,10 +8,9 @@
 
 #include "base/slice.h"
 
-#define TOKEN_MAX 64  /* bytes; [A-Za-z0-9_-]{1,64} */
-#define THING_MAX 256 /* bytes of UTF-8 */
-#define TOPIC_LEVELS_MAX                                                      \
-    200 /* MQTT has no such limit, but deep topics are costly */
+#define TOKEN_MAX 64         /* bytes; [A-Za-z0-9_-]{1,64} */
+#define THING_MAX 256        /* bytes of UTF-8 */
+#define TOPIC_LEVELS_MAX 200 /* not in MQTT, but deep topics are costly */
 
 /* These check names as a store may contain them: topics stored by earlier
  * versions may have characters that are refused now, and stay readable. For

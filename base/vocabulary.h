@@ -26,8 +26,7 @@
 #define PROP_AT "confab-at" /* microseconds since 1970 */
 
 /* On a PUBLISH from an administrator (the bridge's link). */
-#define PROP_OP                                                               \
-    "confab-op" /* operation id: a repeat gets the first result again */
+#define PROP_OP "confab-op" /* operation id: a repeat gets the first result */
 #define PROP_IDEMPOTENCY "confab-idempotency" /* the HTTP Idempotency-Key */
 /* "json": already checked, do not parse again */
 #define PROP_CLASS "confab-class"
@@ -108,9 +107,8 @@
 #define EVENT_REVOKED "revoked"
 
 /* In the data folder. */
-#define SOCKET_NAME "confab.sock" /* for administrators: same uid or root */
-#define CLIENTS_NAME                                                          \
-    "clients.sock" /* for connections handed over by the bridge: no rights */
-#define LOCK_NAME "confab.lock" /* flock()ed by the process that writes */
+#define SOCKET_NAME "confab.sock"   /* for administrators: same uid or root */
+#define CLIENTS_NAME "clients.sock" /* for connections the bridge hands over */
+#define LOCK_NAME "confab.lock"     /* flock()ed by the process that writes */
 
 #endif
