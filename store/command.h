@@ -140,4 +140,10 @@ struct command {
 
 STAILQ_HEAD(command_list, command);
 
+/* What administrators send to `$confab/<name>`: a msgpack map of the command's
+ * fields that they may say (store/commands/codec.h). Appends to `b`; the caller
+ * looks at buffer_ok(). Of commands that are no messages. */
+struct buffer;
+void command_encode(struct buffer *b, const struct command *c);
+
 #endif

@@ -57,6 +57,20 @@ uint32_t unpack_array(struct unpack *u)
     return 0;
 }
 
+uint32_t unpack_map(struct unpack *u)
+{
+    const unsigned char type = take_type(u);
+
+    if (type >> 4 == 0x8)
+        return type & 0x0f;
+    if (type == 0xde)
+        return (uint32_t)take_number(u, 2);
+    if (type == 0xdf)
+        return (uint32_t)take_number(u, 4);
+    u->failed = true;
+    return 0;
+}
+
 uint64_t unpack_uint(struct unpack *u)
 {
     const unsigned char type = take_type(u);

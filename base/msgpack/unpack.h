@@ -28,6 +28,7 @@ static inline struct unpack unpack_of(const void *data, size_t len)
 }
 
 uint32_t unpack_array(struct unpack *u); /* number of elements that follow */
+uint32_t unpack_map(struct unpack *u);   /* number of pairs that follow */
 uint64_t unpack_uint(struct unpack *u);
 uint64_t unpack_uint_max(struct unpack *u, uint64_t max); /* fails above it */
 int64_t unpack_int(struct unpack *u); /* fails above INT64_MAX */

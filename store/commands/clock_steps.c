@@ -7,7 +7,16 @@ static enum store_err clock_steps_apply(struct transaction *t,
     return transaction_put_clock_steps(t, c->steps);
 }
 
+static const struct command_field part_fields[] = {
+    {"steps", FIELD_CLOCK_STEPS, FIELD_REQUIRED, 0, 0, CLOCK_STEPS_MAX,
+     "steps: a list"},
+};
+
 const struct command_type clock_steps_command = {
     .name = "clock_steps",
+    .part = {.at = offsetof(struct command, steps),
+             .size = sizeof(struct clock_steps),
+             .fields = part_fields,
+             .count = sizeof(part_fields) / sizeof(part_fields[0])},
     .apply = clock_steps_apply,
 };

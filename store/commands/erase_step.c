@@ -14,8 +14,15 @@ static enum store_err erase_step_apply(struct transaction *t,
     return erase_go_on(t, c->topic);
 }
 
+static const struct command_field fields[] = {
+    {"name", FIELD_TEXT, FIELD_REQUIRED, offsetof(struct command, topic), 0,
+     65535, "name: of a token or thing"},
+};
+
 const struct command_type erase_step_command = {
     .name = "erase_step",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = erase_step_decide,
     .apply = erase_step_apply,
 };

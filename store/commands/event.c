@@ -12,8 +12,16 @@ static enum store_err event_apply(struct transaction *t, struct command *c)
     return STORE_OK;
 }
 
+static const struct command_field fields[] = {
+    {"message", FIELD_MESSAGE, FIELD_REQUIRED,
+     offsetof(struct command, message), 0, UINT64_MAX,
+     "message: a record expected"},
+};
+
 const struct command_type event_command = {
     .name = "event",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .needs_no_rows = true,
     .apply = event_apply,
 };

@@ -113,8 +113,23 @@ static void group_save_decide(struct transaction *t, const struct command *c)
         admission_measure_upkeep(t, ID_COST * (uint64_t)c->group->id_count);
 }
 
+static const struct command_field part_fields[] = {
+    {"name", FIELD_TEXT, FIELD_REQUIRED, offsetof(struct group_save, name), 0,
+     UINT64_MAX, "name: of the group"},
+    {"adds", FIELD_YES, FIELD_OPTIONAL, offsetof(struct group_save, adds), 0,
+     1, "adds: 1"},
+    {"position", FIELD_U64, FIELD_OPTIONAL,
+     offsetof(struct group_save, position), 0, UINT64_MAX, "position: an id"},
+    {"ids", FIELD_IDS, FIELD_OPTIONAL, offsetof(struct group_save, ids),
+     offsetof(struct group_save, id_count), UINT32_MAX, "ids: a list"},
+};
+
 const struct command_type group_save_command = {
     .name = "group_save",
+    .part = {.at = offsetof(struct command, group),
+             .size = sizeof(struct group_save),
+             .fields = part_fields,
+             .count = sizeof(part_fields) / sizeof(part_fields[0])},
     .decide = group_save_decide,
     .apply = group_save_apply,
 };

@@ -339,8 +339,34 @@ static void append_decide(struct transaction *t, const struct command *c)
         admission_measure_room(t, space_of(c->message));
 }
 
+static const struct command_field fields[] = {
+    {"message", FIELD_MESSAGE, FIELD_REQUIRED,
+     offsetof(struct command, message), 0, UINT64_MAX,
+     "message: a record expected"},
+    {"operation", FIELD_TEXT, FIELD_ENTRY, offsetof(struct command, operation),
+     0, OPERATION_MAX, "operation: up to 64 bytes"},
+    {"idempotency", FIELD_TEXT, FIELD_ENTRY,
+     offsetof(struct command, idempotency), 0, IDEMPOTENCY_MAX,
+     "idempotency: up to 256 bytes"},
+    {"window", FIELD_TIME, FIELD_ENTRY,
+     offsetof(struct command, window_start_us), 0, INT64_MAX,
+     "window: microseconds since 1970"},
+    {"uncharged", FIELD_YES, FIELD_ENTRY, offsetof(struct command, uncharged),
+     0, 1, "uncharged: 1"},
+    {"session", FIELD_U64, FIELD_ENTRY, offsetof(struct command, mark.number),
+     0, UINT64_MAX, "session: its number"},
+    {"identity", FIELD_TEXT, FIELD_ENTRY,
+     offsetof(struct command, mark.identity), 0, UINT64_MAX,
+     "identity: token, NUL, client id"},
+    {"packet", FIELD_U16, FIELD_ENTRY,
+     offsetof(struct command, mark.packet_id), 0, UINT16_MAX,
+     "packet: its id"},
+};
+
 const struct command_type message_append_command = {
     .name = "append",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = append_decide,
     .apply = append_apply,
 };

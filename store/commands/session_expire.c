@@ -31,8 +31,19 @@ static enum store_err session_expire_apply(struct transaction *t,
     return err;
 }
 
+static const struct command_field fields[] = {
+    {"session", FIELD_U64, FIELD_REQUIRED,
+     offsetof(struct command, mark.number), 0, UINT64_MAX,
+     "session: its number"},
+    {"identity", FIELD_TEXT, FIELD_REQUIRED,
+     offsetof(struct command, mark.identity), 0, UINT64_MAX,
+     "identity: token, NUL, client id"},
+};
+
 const struct command_type session_expire_command = {
     .name = "session_expire",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = session_expire_decide,
     .apply = session_expire_apply,
 };

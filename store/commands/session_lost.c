@@ -36,7 +36,18 @@ static enum store_err session_lost_apply(struct transaction *t,
     return err == STORE_OK ? session_put(t, who, &row) : err;
 }
 
+static const struct command_field fields[] = {
+    {"session", FIELD_U64, FIELD_REQUIRED,
+     offsetof(struct command, mark.number), 0, UINT64_MAX,
+     "session: its number"},
+    {"identity", FIELD_TEXT, FIELD_REQUIRED,
+     offsetof(struct command, mark.identity), 0, UINT64_MAX,
+     "identity: token, NUL, client id"},
+};
+
 const struct command_type session_lost_command = {
     .name = "session_lost",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .apply = session_lost_apply,
 };

@@ -116,8 +116,31 @@ static void session_open_decide(struct transaction *t, const struct command *c)
     admission_measure_room(t, more + more / 2);
 }
 
+static const struct command_field part_fields[] = {
+    {"identity", FIELD_TEXT, FIELD_REQUIRED,
+     offsetof(struct session_open, identity), 0, UINT64_MAX,
+     "identity: token, NUL, client id"},
+    {"clean", FIELD_YES, FIELD_OPTIONAL, offsetof(struct session_open, clean),
+     0, 1, "clean: 1"},
+    {"expiry", FIELD_U32, FIELD_OPTIONAL,
+     offsetof(struct session_open, expiry_s), 0, UINT32_MAX,
+     "expiry: seconds"},
+    {"number", FIELD_U64, FIELD_REQUIRED,
+     offsetof(struct session_open, fresh_number), 0, UINT64_MAX,
+     "number: of a new session"},
+    {"will", FIELD_MESSAGE, FIELD_OPTIONAL,
+     offsetof(struct session_open, will), 0, UINT64_MAX, "will: a record"},
+    {"will_delay", FIELD_U32, FIELD_OPTIONAL,
+     offsetof(struct session_open, will_delay_s), 0, UINT32_MAX,
+     "will_delay: seconds"},
+};
+
 const struct command_type session_open_command = {
     .name = "session_open",
+    .part = {.at = offsetof(struct command, open),
+             .size = sizeof(struct session_open),
+             .fields = part_fields,
+             .count = sizeof(part_fields) / sizeof(part_fields[0])},
     .decide = session_open_decide,
     .apply = session_open_apply,
 };

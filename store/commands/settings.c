@@ -11,7 +11,14 @@ static enum store_err settings_apply(struct transaction *t, struct command *c)
     return STORE_OK;
 }
 
+static const struct command_field fields[] = {
+    {"row", FIELD_BYTES, FIELD_REQUIRED, offsetof(struct command, settings), 0,
+     UINT64_MAX, "row: settings expected"},
+};
+
 const struct command_type settings_command = {
     .name = "settings",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .apply = settings_apply,
 };

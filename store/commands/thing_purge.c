@@ -32,8 +32,15 @@ static void thing_purge_decide(struct transaction *t, const struct command *c)
     admission_measure_deletions(t);
 }
 
+static const struct command_field fields[] = {
+    {"topic", FIELD_TEXT, FIELD_REQUIRED, offsetof(struct command, topic), 0,
+     65535, "topic: <token>/<thing> expected"},
+};
+
 const struct command_type thing_purge_command = {
     .name = "thing_purge",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = thing_purge_decide,
     .apply = thing_purge_apply,
 };

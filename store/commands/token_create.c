@@ -46,8 +46,21 @@ static void token_create_decide(struct transaction *t, const struct command *c)
     admission_measure_room(t, 0);
 }
 
+static const struct command_field fields[] = {
+    {"token", FIELD_TOKEN, FIELD_REQUIRED, offsetof(struct command, token), 0,
+     TOKEN_MAX, "token: 1 to 64 of A-Z a-z 0-9 _ - expected"},
+    {"plan", FIELD_TEXT, FIELD_OPTIONAL, offsetof(struct command, plan), 0,
+     CONFIG_NAME_MAX, "plan: there is no such plan"},
+    {"now", FIELD_TIME, FIELD_ENTRY, offsetof(struct command, now_us), 0,
+     INT64_MAX, "now: microseconds since 1970"},
+    {"operation", FIELD_TEXT, FIELD_ENTRY, offsetof(struct command, operation),
+     0, OPERATION_MAX, "operation: up to 64 bytes"},
+};
+
 const struct command_type token_create_command = {
     .name = "token_create",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = token_create_decide,
     .apply = token_create_apply,
 };

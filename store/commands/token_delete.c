@@ -24,8 +24,17 @@ static void token_delete_decide(struct transaction *t, const struct command *c)
     admission_measure_deletions(t);
 }
 
+static const struct command_field fields[] = {
+    {"token", FIELD_TOKEN, FIELD_REQUIRED, offsetof(struct command, token), 0,
+     TOKEN_MAX, "token: 1 to 64 of A-Z a-z 0-9 _ - expected"},
+    {"now", FIELD_TIME, FIELD_ENTRY, offsetof(struct command, now_us), 0,
+     INT64_MAX, "now: microseconds since 1970"},
+};
+
 const struct command_type token_delete_command = {
     .name = "token_delete",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = token_delete_decide,
     .apply = token_delete_apply,
 };

@@ -57,7 +57,16 @@ static enum store_err token_revoke_apply(struct transaction *t,
     return token_command_revoke(t, c);
 }
 
+static const struct command_field fields[] = {
+    {"token", FIELD_TOKEN, FIELD_REQUIRED, offsetof(struct command, token), 0,
+     TOKEN_MAX, "token: 1 to 64 of A-Z a-z 0-9 _ - expected"},
+    {"now", FIELD_TIME, FIELD_ENTRY, offsetof(struct command, now_us), 0,
+     INT64_MAX, "now: microseconds since 1970"},
+};
+
 const struct command_type token_revoke_command = {
     .name = "token_revoke",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .apply = token_revoke_apply,
 };

@@ -22,7 +22,16 @@ static enum store_err token_set_apply(struct transaction *t, struct command *c)
     return err;
 }
 
+static const struct command_field fields[] = {
+    {"token", FIELD_TOKEN, FIELD_REQUIRED, offsetof(struct command, token), 0,
+     TOKEN_MAX, "token: 1 to 64 of A-Z a-z 0-9 _ - expected"},
+    {"plan", FIELD_TEXT, FIELD_REQUIRED, offsetof(struct command, plan), 0,
+     CONFIG_NAME_MAX, "plan: there is no such plan"},
+};
+
 const struct command_type token_set_command = {
     .name = "token_set",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .apply = token_set_apply,
 };

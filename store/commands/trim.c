@@ -36,8 +36,19 @@ static void trim_decide(struct transaction *t, const struct command *c)
     admission_measure_deletions(t);
 }
 
+static const struct command_field fields[] = {
+    {"topic", FIELD_TEXT, FIELD_REQUIRED, offsetof(struct command, topic), 0,
+     65535, "trim needs topic and through"},
+    {"through", FIELD_U64, FIELD_REQUIRED, offsetof(struct command, through),
+     0, UINT64_MAX, "trim needs topic and through"},
+    {"operation", FIELD_TEXT, FIELD_ENTRY, offsetof(struct command, operation),
+     0, OPERATION_MAX, "operation: up to 64 bytes"},
+};
+
 const struct command_type trim_command = {
     .name = "trim",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = trim_decide,
     .apply = trim_apply,
 };

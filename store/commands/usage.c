@@ -19,7 +19,19 @@ static enum store_err usage_apply(struct transaction *t, struct command *c)
     return STORE_OK;
 }
 
+static const struct command_field fields[] = {
+    {"token", FIELD_TOKEN, FIELD_REQUIRED, offsetof(struct command, token), 0,
+     TOKEN_MAX, "usage needs token, start and reads"},
+    {"start", FIELD_TIME, FIELD_REQUIRED,
+     offsetof(struct command, window_start_us), 0, INT64_MAX,
+     "usage needs token, start and reads"},
+    {"reads", FIELD_U64, FIELD_REQUIRED, offsetof(struct command, reads), 0,
+     UINT64_MAX, "usage needs token, start and reads"},
+};
+
 const struct command_type usage_command = {
     .name = "usage",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .apply = usage_apply,
 };

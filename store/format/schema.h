@@ -178,6 +178,12 @@ void schema_given_key(struct slice group, uint64_t id,
 bool schema_given_id(const struct schema_key *prefix, MDB_val key,
                      uint64_t *ret_id);
 /* meta: one number per row; keys are the texts below, without NUL. */
+/* X(name): those that tell of this copy of the store and differ from one to
+ * another; everything else, in every database, follows from the commands alone. */
+#define META_NODE_LOCAL(X)                                                    \
+    X(META_FORMAT)                                                            \
+    X(META_STORE_ID) X(META_EPOCH) X(META_CREATED) X(META_PING)               \
+        X(META_COUNTED)
 #define META_FORMAT "format" /* SCHEMA_FORMAT of whoever wrote last */
 #define META_STORE_ID "store_id"
 #define META_EPOCH "epoch"

@@ -3,11 +3,15 @@
 #ifndef CONFAB_STORE_WRITE_COMMAND_TYPE_H
 #define CONFAB_STORE_WRITE_COMMAND_TYPE_H
 
+#include "store/write/command_field.h"
 #include "store/write/transaction.h"
 
 struct command_type {
     const char *name; /* `$confab/<name>` for administrators, and in the log */
-    bool needs_no_rows; /* needs no transaction of LMDB's (events) */
+    const struct command_field *fields; /* of struct command */
+    size_t field_count;
+    struct command_part part; /* size 0: it has none */
+    bool needs_no_rows;       /* needs no transaction of LMDB's (events) */
     /* Measures what its admission needs besides what all have, into t->in; NULL:
      * nothing. On the machine that accepts the command, once. */
     void (*decide)(struct transaction *t, const struct command *c);

@@ -119,7 +119,9 @@ static enum store_err propose_settings(struct group_commit *g)
     else if (!slice_eq(buffer_slice(&row), buffer_slice(&t->settings_row))) {
         struct command c = {.kind = COMMAND_SETTINGS,
                             .settings = buffer_slice(&row)};
+        const bool put = t->put;
         err = enter(g, &c);
+        t->put = put; /* no reason for a commit of its own */
     } else {
         g->settings_written = true;
     }

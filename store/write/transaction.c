@@ -174,7 +174,6 @@ enum store_err transaction_put_settings(struct transaction *t,
                                         struct slice row)
 {
     static char name[] = META_SETTINGS;
-    const bool put = t->put;
 
     if (!t->settings_changed)
         t->settings_before = t->settings;
@@ -188,11 +187,8 @@ enum store_err transaction_put_settings(struct transaction *t,
     buffer_put_slice(&t->settings_row, row);
     if (!buffer_ok(&t->settings_row))
         return STORE_NOMEM;
-    const enum store_err err =
-        transaction_put(t, t->e->db.meta, (MDB_val){sizeof(name) - 1, name},
-                        (MDB_val){row.len, (void *)row.data}, 0);
-    t->put = put; /* no reason for a commit of its own */
-    return err;
+    return transaction_put(t, t->e->db.meta, (MDB_val){sizeof(name) - 1, name},
+                           (MDB_val){row.len, (void *)row.data}, 0);
 }
 
 enum store_err transaction_put_clock_steps(struct transaction *t,

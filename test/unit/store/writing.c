@@ -69,6 +69,7 @@ void writing_start(struct writing *w)
         .config = &w->config,
         .commands = command_types,
         .on_batch = on_batch,
+        .on_entry = w->on_entry,
         .arg = w,
         .now_us = clock_now,
         .queue_bound = w->queue_bound,

@@ -25,6 +25,9 @@ struct writing {
     struct config config;
     uint64_t map_size;  /* 0: the default */
     size_t queue_bound; /* of a writer started from now on; 0: the default */
+    /* Of a writer started from now on; gets this struct; NULL: none. */
+    void (*on_entry)(void *arg, const struct admission *in,
+                     const struct command *c);
     struct store *store;
     struct writer *writer;
     pthread_mutex_t mutex; /* of what follows; the writer's thread fills it */

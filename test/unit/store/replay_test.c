@@ -1,0 +1,611 @@
+/* The log of commands alone makes the rows: what a writer recorded is applied to
+ * two other stores, on other days, other file systems, with other settings, and in
+ * other groups per commit, and every database comes out byte for byte the same.
+ * Longer: REPLAY_ROUNDS=1000, REPLAY_SEED=7, REPLAY_STEPS=20000. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "store/commands/codec.h"
+#include "test/unit/store/writing.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- chance ---------------------------------------------------------------- */
+
+static uint64_t chance = 1;
+
+static uint64_t random_below(uint64_t n)
+{
+    chance ^= chance << 13;
+    chance ^= chance >> 7;
+    chance ^= chance << 17;
+    return chance % n;
+}
+
+static bool one_in(uint64_t n)
+{
+    return random_below(n) == 0;
+}
+
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
+/* ---- recording ------------------------------------------------------------- */
+
+/* Entries one behind the other; `ends` has where each ends. */
+static struct buffer recorded;
+static size_t *ends, entry_count, entry_room;
+static unsigned kinds_seen[COMMAND_KIND_COUNT];
+
+static void record(void *arg, const struct admission *in,
+                   const struct command *c)
+{
+    (void)arg;
+    if (entry_count == entry_room) {
+        entry_room = 2 * entry_room + 1024;
+        ends = realloc(ends, entry_room * sizeof(ends[0]));
+        if (ends == NULL)
+            abort();
+    }
+    entry_encode(&recorded, in, c);
+    ends[entry_count++] = recorded.len;
+    kinds_seen[c->kind]++;
+}
+
+static struct slice entry_bytes(size_t i)
+{
+    const size_t begin = i == 0 ? 0 : ends[i - 1];
+
+    return slice_of(recorded.data + begin, ends[i] - begin);
+}
+
+/* ---- commands of every kind ------------------------------------------------ */
+
+#define TOKENS 8
+#define CLIENTS 6
+#define GROUP 24
+
+static const char *const shared_filters[] = {"$share/g/t0/#", "$share/h/+/1"};
+static const char *const plain_filters[] = {"t0/1", "t1/#", "a/+/c"};
+
+struct scene {
+    struct writing *w;
+    struct sent *group[GROUP];
+    size_t grouped;
+    char texts[GROUP][4][96]; /* what commands of the group borrow */
+    struct session_open opens[GROUP];
+    struct session_save saves[GROUP];
+    struct group_save groups[GROUP];
+    struct session_subscription subs[GROUP][2];
+    struct session_inflight inflight[GROUP][2];
+    struct session_given given[GROUP];
+    uint16_t packets[GROUP][2];
+    struct slice removed[GROUP];
+    uint64_t ids[GROUP][3];
+    uint64_t numbers[CLIENTS]; /* of sessions that are open */
+    uint64_t next_number, head;
+};
+
+static const char *token_name(char *to)
+{
+    sprintf(to, "t%d", (int)random_below(TOKENS));
+    return to;
+}
+
+static const char *topic_name(char *to)
+{
+    if (one_in(20))
+        sprintf(to, "$aside/%d", (int)random_below(3)); /* no token's */
+    else
+        sprintf(to, "t%d/%d", (int)random_below(TOKENS), (int)random_below(5));
+    return to;
+}
+
+/* Token, NUL, client id. */
+static struct slice identity_of(char *to, unsigned client)
+{
+    const int len = sprintf(to, "t%u%cclient-%u", client % TOKENS, 0, client);
+
+    return slice_of(to, (size_t)len);
+}
+
+static struct sent *any_append(struct scene *s, size_t i)
+{
+    static char payload[5000];
+    const char *topic = topic_name(s->texts[i][0]);
+    const size_t len =
+        one_in(8) ? random_below(sizeof(payload)) : random_below(60);
+    struct sent *a = new_append_bytes(topic, payload, len, one_in(8));
+
+    if (one_in(3)) {
+        sprintf(s->texts[i][1], "op-%d", (int)random_below(400));
+        a->c.operation = slice_str(s->texts[i][1]);
+    }
+    if (one_in(5)) {
+        sprintf(s->texts[i][2], "key-%d", (int)random_below(60));
+        a->c.idempotency = slice_str(s->texts[i][2]);
+    }
+    a->c.uncharged = one_in(20);
+    if (one_in(10))
+        a->c.window_start_us =
+            clock_now() - (int64_t)random_below(1000) * SECOND;
+    const unsigned client = (unsigned)random_below(CLIENTS);
+    if (one_in(6) && s->numbers[client] != 0)
+        a->c.mark =
+            (struct session_mark){.number = s->numbers[client],
+                                  .identity =
+                                      identity_of(s->texts[i][3], client),
+                                  .packet_id = (uint16_t)random_below(20)};
+    return a;
+}
+
+static struct sent *any_open(struct scene *s, size_t i)
+{
+    const unsigned client = (unsigned)random_below(CLIENTS);
+    struct sent *o = new_command(COMMAND_SESSION_OPEN);
+
+    s->opens[i] = (struct session_open){
+        .identity = identity_of(s->texts[i][0], client),
+        .clean = one_in(4),
+        .expiry_s = one_in(5) ? 0 : (uint32_t)random_below(300),
+        .fresh_number = ++s->next_number,
+        .will_delay_s = (uint32_t)random_below(100),
+    };
+    if (one_in(2)) {
+        const struct message will = {.kind = MESSAGE_MESSAGE,
+                                     .topic = slice_str("t0/will"),
+                                     .payload = slice_str("gone")};
+        o->c.message = message_new(&will); /* sent_free() drops it */
+        s->opens[i].will = o->c.message;
+    }
+    o->c.open = &s->opens[i];
+    return o;
+}
+
+static void some_rows(struct scene *s, size_t i, struct session_save *save)
+{
+    static const uint32_t identifiers[] = {7, 300};
+
+    s->subs[i][0] = (struct session_subscription){
+        .filter = slice_str(one_in(2) ? shared_filters[random_below(2)]
+                                      : plain_filters[random_below(3)]),
+        .qos = (uint8_t)random_below(3),
+        .since_id = s->head,
+        .changed_at = one_in(4) ? s->head : 0,
+        .identifier = (uint32_t)random_below(3)};
+    s->inflight[i][0] =
+        (struct session_inflight){.packet_id = (uint16_t)random_below(30),
+                                  .log_id = random_below(s->head + 1),
+                                  .qos = 1,
+                                  .identifier_count =
+                                      (uint32_t)random_below(3),
+                                  .identifiers = identifiers};
+    s->given[i] = (struct session_given){slice_str(shared_filters[0]),
+                                         random_below(s->head + 1)};
+    s->packets[i][0] = (uint16_t)random_below(30);
+    s->removed[i] = slice_str(one_in(2) ? shared_filters[random_below(2)]
+                                        : plain_filters[random_below(3)]);
+    save->subscriptions = s->subs[i];
+    save->subscription_count = random_below(2);
+    save->adds = one_in(2);
+    save->entries = s->inflight[i];
+    save->entry_count = random_below(2);
+    save->given = &s->given[i];
+    save->given_count = random_below(2);
+    save->forgotten = save->released = s->packets[i];
+    save->forgotten_count = random_below(2);
+    save->released_count = random_below(2);
+    save->removed = &s->removed[i];
+    save->removed_count = one_in(5);
+}
+
+static struct sent *any_save(struct scene *s, size_t i)
+{
+    const unsigned client = (unsigned)random_below(CLIENTS);
+    struct sent *o = new_command(COMMAND_SESSION_SAVE);
+    struct session_save *save = &s->saves[i];
+
+    *save = (struct session_save){
+        .identity = identity_of(s->texts[i][0], client),
+        .number = s->numbers[client] != 0 ? s->numbers[client] : 1,
+        .has_position = one_in(2),
+        .position = s->head,
+        .ends = one_in(5),
+        .drops_will = one_in(2),
+        .expiry_s = one_in(4) ? 0 : 200,
+        .ended_us = clock_now(),
+    };
+    some_rows(s, i, save);
+    o->c.save = save;
+    return o;
+}
+
+static struct sent *any_group_save(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_GROUP_SAVE);
+    char *name = s->texts[i][0];
+    const int len =
+        sprintf(name, "t%d%cg%ct0/#", (int)random_below(CLIENTS), 0, 0);
+
+    for (size_t k = 0; k < 3; k++)
+        s->ids[i][k] = s->head > 10 ? s->head - 9 + 3 * k : k + 1;
+    s->groups[i] = (struct group_save){.name = slice_of(name, (size_t)len),
+                                       .adds = one_in(2),
+                                       .position = s->head / 2,
+                                       .ids = s->ids[i],
+                                       .id_count = random_below(4)};
+    o->c.group = &s->groups[i];
+    return o;
+}
+
+static struct sent *about_token(struct scene *s, size_t i,
+                                enum command_kind kind)
+{
+    static const char *const plans[] = {"free", "home", "paid", "nowhere"};
+    struct sent *o = new_command(kind);
+
+    o->c.token = slice_str(token_name(s->texts[i][0]));
+    o->c.plan = slice_str(plans[random_below(COUNT(plans))]);
+    o->c.window_start_us = clock_now() - (int64_t)random_below(100) * SECOND;
+    o->c.reads = random_below(50);
+    return o;
+}
+
+static struct sent *about_thing(struct scene *s, size_t i,
+                                enum command_kind kind)
+{
+    struct sent *o = new_command(kind);
+
+    o->c.topic = slice_str(topic_name(s->texts[i][0]));
+    o->c.through = random_below(s->head + 1);
+    return o;
+}
+
+static struct sent *any_command(struct scene *s, size_t i)
+{
+    switch (random_below(40)) {
+    case 0: return about_token(s, i, COMMAND_TOKEN_CREATE);
+    case 1: return about_token(s, i, COMMAND_TOKEN_SET);
+    case 2: return about_token(s, i, COMMAND_USAGE);
+    case 3:
+        return about_token(s, i,
+                           one_in(3) ? COMMAND_TOKEN_REVOKE
+                                     : COMMAND_TOKEN_CREATE);
+    case 4:
+        return about_token(s, i,
+                           one_in(2) ? COMMAND_TOKEN_DELETE
+                                     : COMMAND_TOKEN_CREATE);
+    case 5: return about_thing(s, i, COMMAND_TRIM);
+    case 6:
+        return about_thing(s, i,
+                           one_in(2) ? COMMAND_THING_PURGE : COMMAND_TRIM);
+    case 7: return new_command(COMMAND_PING);
+    case 8: return new_event("$events/t0/typing/x");
+    case 9:
+    case 10:
+    case 11: return any_open(s, i);
+    case 12:
+    case 13:
+    case 14:
+    case 15: return any_save(s, i);
+    case 16: return any_group_save(s, i);
+    default: return any_append(s, i);
+    }
+}
+
+static void learn(struct scene *s, const struct sent *o)
+{
+    if (o->c.kind == COMMAND_APPEND && o->c.id > s->head)
+        s->head = o->c.id;
+    if (o->c.kind != COMMAND_SESSION_OPEN)
+        return;
+    const char *id = o->c.open->identity.data;
+    s->numbers[id[o->c.open->identity.len - 1] - '0'] = o->c.open->number;
+}
+
+static void run_group(struct scene *s)
+{
+    const size_t n = 1 + random_below(one_in(3) ? GROUP : 3);
+
+    for (size_t i = 0; i < n; i++)
+        s->group[i] = any_command(s, i);
+    if (n == 1) {
+        submit(s->w, s->group[0]);
+        wait_for(s->group[0]);
+    } else {
+        run_together(s->w, s->group, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        learn(s, s->group[i]);
+        sent_free(s->group[i]);
+    }
+}
+
+static void let_time_pass(void)
+{
+    static const int64_t steps[] = {1000, SECOND, 70 * SECOND, 700 * SECOND};
+
+    clock_advance(steps[random_below(one_in(4) ? COUNT(steps) : 2)]);
+    if (one_in(60))
+        clock_advance(90000 * SECOND); /* over a day */
+    if (one_in(150))
+        clock_advance(-100 * SECOND); /* set back: a step of the clock */
+}
+
+static void set_plans(struct writing *w, uint64_t keep)
+{
+    writing_plan(w, "free")->retention_count = keep;
+    writing_plan(w, "free")->writes_per_hour = 40;
+    writing_plan(w, "local")->retention_count = 6;
+    writing_plan(w, "local")->sessions_max = 3;
+    writing_plan(w, "home")->retention_age = 600;
+}
+
+/* More than one command may delete: some of it is hidden until later ones. */
+static void trim_a_long_thing(struct writing *w)
+{
+    struct sent *group[60];
+
+    for (int round = 0; round < 15; round++) {
+        for (size_t i = 0; i < COUNT(group); i++)
+            group[i] = new_append("long", "v");
+        run_together(w, group, COUNT(group));
+        for (size_t i = 0; i < COUNT(group); i++)
+            sent_free(group[i]);
+    }
+    assert_int_equal(trim(w, "long", UINT64_MAX).removed, 900);
+    wait_for_leftovers(w);
+}
+
+static void make_recording(struct writing *w, size_t steps)
+{
+    struct scene *s = calloc(1, sizeof(*s));
+
+    assert_non_null(s);
+    s->w = w;
+    w->on_entry = record;
+    writing_stop(w);
+    set_plans(w, 4);
+    writing_start(w);
+    for (size_t i = 0; entry_count < steps; i++) {
+        run_group(s);
+        let_time_pass();
+        if (i % 25 == 24) { /* sessions were connected; other plans */
+            writing_stop(w);
+            set_plans(w, 3 + i / 25 % 3);
+            writing_start(w);
+            clock_advance(61 * SECOND); /* the walks are due */
+        }
+    }
+    trim_a_long_thing(w);
+    (void)append(w, "t0/last", "v"); /* settings are in a commit with it */
+    writing_stop(w);
+    free(s);
+}
+
+/* ---- replaying ------------------------------------------------------------- */
+
+struct replica {
+    char dir[96];
+    struct config config;
+    struct store *store;
+    struct transaction t;
+};
+
+static void replica_open(struct replica *r, const char *under, uint64_t map)
+{
+    const struct store_opts opts = {.map_size = map};
+
+    snprintf(r->dir, sizeof(r->dir), "%s/confab-replay-XXXXXX", under);
+    assert_non_null(mkdtemp(r->dir));
+    assert_int_equal(store_open(r->dir, &opts, &r->store, NULL), STORE_OK);
+    mdb_env_set_flags(r->store->env.env, MDB_NOSYNC, 1);
+    config_defaults(&r->config);
+    r->config.tokens_access = ACCESS_REGISTERED; /* must not matter */
+    r->config.limits_token_share = 1 + random_below(100);
+    assert_int_equal(transaction_init(&r->t, r->store, &r->config), STORE_OK);
+}
+
+static void replica_close(struct replica *r)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "confab.lock"};
+    char path[128];
+
+    transaction_release(&r->t);
+    store_close(r->store);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        snprintf(path, sizeof(path), "%s/%s", r->dir, names[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(r->dir), 0);
+}
+
+/* One entry of the open transaction. */
+static void replay_one(struct transaction *t, struct slice bytes)
+{
+    struct command_box box;
+    const char *wrong = entry_decode(bytes, &box);
+
+    if (wrong != NULL)
+        fail_msg("%s", wrong);
+    t->in = box.in;
+    const struct command_type *type = command_types[box.command.kind];
+    assert_int_equal(type->apply(t, &box.command), STORE_OK);
+    command_box_release(&box);
+}
+
+/* All entries, in groups of a random number up to `most`. */
+static void replay(struct replica *r, int64_t now_us, uint64_t most)
+{
+    struct transaction *t = &r->t;
+
+    for (size_t i = 0; i < entry_count;) {
+        const size_t n = 1 + random_below(most);
+        assert_int_equal(transaction_begin(t, 2 * n, now_us, SECOND),
+                         STORE_OK);
+        assert_int_equal(transaction_open(t), STORE_OK);
+        for (size_t k = 0; k < n && i < entry_count; k++, i++)
+            replay_one(t, entry_bytes(i));
+        assert_int_equal(transaction_commit(t), STORE_OK);
+        batch_unref(t->batch);
+        t->batch = NULL;
+        now_us += SECOND;
+    }
+}
+
+/* ---- comparing ------------------------------------------------------------- */
+
+static bool is_node_local(const char *database, MDB_val key)
+{
+    static const char *const local[] = {
+#define X(name) name,
+        META_NODE_LOCAL(X)
+#undef X
+    };
+
+    if (strcmp(database, "meta") != 0)
+        return false;
+    for (size_t i = 0; i < COUNT(local); i++)
+        if (slice_eq(slice_of(key.mv_data, key.mv_size), slice_str(local[i])))
+            return true;
+    return false;
+}
+
+static int next_row(MDB_cursor *cursor, const char *database, MDB_val *k,
+                    MDB_val *v)
+{
+    int rc;
+
+    do
+        rc = mdb_cursor_get(cursor, k, v, MDB_NEXT);
+    while (rc == 0 && is_node_local(database, *k));
+    return rc;
+}
+
+static void compare_database(MDB_txn *a, MDB_dbi a_dbi, MDB_txn *b,
+                             MDB_dbi b_dbi, const char *name)
+{
+    MDB_cursor *one, *other;
+    MDB_val ak, av, bk, bv;
+    size_t rows = 0;
+
+    assert_int_equal(mdb_cursor_open(a, a_dbi, &one), 0);
+    assert_int_equal(mdb_cursor_open(b, b_dbi, &other), 0);
+    for (;; rows++) {
+        const int rc = next_row(one, name, &ak, &av);
+        if (rc != next_row(other, name, &bk, &bv))
+            fail_msg("%s: one store has more rows than the other, behind %zu",
+                     name, rows);
+        if (rc != 0)
+            break;
+        if (!slice_eq(slice_of(ak.mv_data, ak.mv_size),
+                      slice_of(bk.mv_data, bk.mv_size)) ||
+            !slice_eq(slice_of(av.mv_data, av.mv_size),
+                      slice_of(bv.mv_data, bv.mv_size)))
+            fail_msg("%s: row %zu differs: '%.*s' and '%.*s'", name, rows,
+                     (int)ak.mv_size, (char *)ak.mv_data, (int)bk.mv_size,
+                     (char *)bk.mv_data);
+    }
+    mdb_cursor_close(one);
+    mdb_cursor_close(other);
+}
+
+static void compare(struct store *a, struct store *b)
+{
+    struct store_env *one = store_env(a), *other = store_env(b);
+    MDB_txn *ta, *tb;
+
+    assert_int_equal(mdb_txn_begin(one->env, NULL, MDB_RDONLY, &ta), 0);
+    assert_int_equal(mdb_txn_begin(other->env, NULL, MDB_RDONLY, &tb), 0);
+#define X(field, name, flags)                                                 \
+    compare_database(ta, one->db.field, tb, other->db.field, name);
+    SCHEMA_DATABASES(X)
+#undef X
+    mdb_txn_abort(ta);
+    mdb_txn_abort(tb);
+}
+
+/* ---- the claims ------------------------------------------------------------ */
+
+static void every_kind_was_recorded(void)
+{
+    for (unsigned i = 0; i < COMMAND_KIND_COUNT; i++)
+        if (kinds_seen[i] == 0)
+            fail_msg("the recording has no %s", command_types[i]->name);
+}
+
+static void the_log_of_commands_alone_makes_the_rows(void **state)
+{
+    const uint64_t rounds = setting("REPLAY_ROUNDS", 100);
+    struct replica *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b));
+    struct store *original = NULL;
+    struct writing w;
+    (void)state;
+
+    assert_true(a != NULL && b != NULL);
+    chance = setting("REPLAY_SEED", 20261130);
+    writing_open(&w, 0);
+    make_recording(&w, setting("REPLAY_STEPS", 2500));
+    every_kind_was_recorded();
+    assert_int_equal(
+        store_open(w.dir, &(struct store_opts){0}, &original, NULL), STORE_OK);
+    for (uint64_t i = 0; i < rounds; i++) {
+        replica_open(a, "/tmp", 0);
+        replica_open(b, ".", UINT64_C(64) << 20);
+        replay(a, TEST_EPOCH - 500 * 86400 * SECOND, 1 + i * 3);
+        replay(b, TEST_EPOCH + 900 * 86400 * SECOND, 1 + random_below(2000));
+        compare(a->store, b->store);
+        compare(a->store, original);
+        replica_close(a);
+        replica_close(b);
+    }
+    store_close(original);
+    writing_close(&w);
+    free(a);
+    free(b);
+}
+
+/* What is cut off or longer is refused; what is decoded is encoded the same. */
+static void an_entry_is_read_whole_or_not_at_all(void **state)
+{
+    struct command_box box;
+    struct buffer again = BUFFER_INIT;
+    (void)state;
+
+    assert_true(entry_count > 0);
+    for (size_t i = 0; i < entry_count; i++) {
+        const struct slice bytes = entry_bytes(i);
+        assert_null(entry_decode(bytes, &box));
+        buffer_clear(&again);
+        entry_encode(&again, &box.in, &box.command);
+        assert_true(slice_eq(buffer_slice(&again), bytes));
+        command_box_release(&box);
+        assert_non_null(
+            entry_decode(slice_of(bytes.data, bytes.len - 1), &box));
+        assert_non_null(
+            entry_decode(slice_of(bytes.data, random_below(bytes.len)), &box));
+        buffer_put_char(&again, '\0');
+        assert_non_null(entry_decode(buffer_slice(&again), &box));
+    }
+    buffer_release(&again);
+    buffer_release(&recorded);
+    free(ends);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_log_of_commands_alone_makes_the_rows),
+        cmocka_unit_test(an_entry_is_read_whole_or_not_at_all),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
