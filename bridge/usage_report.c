@@ -2,11 +2,12 @@
 
 #include <stdlib.h>
 
+#include "base/buffer.h"
 #include "base/clock.h"
-#include "base/msgpack/map.h"
 #include "base/vocabulary.h"
 #include "bridge/http/reads.h"
 #include "bridge/link/link.h"
+#include "store/command.h"
 
 #define REPORTS_PER_TURN 256
 #define REPORT_DEADLINE_US INT64_C(5000000)
@@ -31,11 +32,13 @@ static struct report *report_new(const struct reads_change *change)
 
     if (r == NULL)
         return NULL;
-    struct map_writer m = map_begin(&r->body);
-    map_str(&m, "token", slice_of(change->token, change->token_len));
-    map_int(&m, "start", change->start_us);
-    map_uint(&m, "reads", change->reads);
-    map_end(&m);
+    const struct command c = {
+        .kind = COMMAND_USAGE,
+        .token = slice_of(change->token, change->token_len),
+        .window_start_us = change->start_us,
+        .reads = change->reads,
+    };
+    command_encode(&r->body, &c);
     r->request = (struct link_request){
         .topic = slice_str(COMMAND_PREFIX "usage"),
         .payload = buffer_slice(&r->body),

@@ -5,12 +5,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buffer.h"
 #include "base/flat_json.h"
-#include "base/msgpack/map.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "cli/folder.h"
 #include "cli/secret.h"
+#include "store/command.h"
 
 #define NAME "thing"
 #define TOPIC_SIZE 1024
@@ -39,10 +40,10 @@ static void ask(struct client *client, const char *topic,
                 struct client_answer *ret)
 {
     struct buffer body = BUFFER_INIT;
-    struct map_writer m = map_begin(&body);
+    const struct command c = {.kind = COMMAND_THING_PURGE,
+                              .topic = slice_str(topic)};
 
-    map_text(&m, "topic", topic);
-    map_end(&m);
+    command_encode(&body, &c);
     client_publish(client, slice_str(COMMAND_PREFIX "thing_purge"),
                    buffer_slice(&body), false, ret);
     buffer_release(&body);

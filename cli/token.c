@@ -13,7 +13,6 @@
 #include "base/flat_json.h"
 #include "base/iso_time.h"
 #include "base/log.h"
-#include "base/msgpack/map.h"
 #include "base/token.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
@@ -96,13 +95,15 @@ static void read_result(struct change *ch, const char *json)
 static void change_by_server(struct client *client, struct change *ch)
 {
     struct buffer body = BUFFER_INIT;
-    struct map_writer m = map_begin(&body);
+    const struct command c = {
+        .kind = ch->kind,
+        .token = slice_str(ch->token),
+        .plan = slice_str(ch->plan != NULL ? ch->plan : ""),
+    };
     struct client_answer answer;
     char topic[64];
 
-    map_text(&m, "token", ch->token);
-    map_text(&m, "plan", ch->plan);
-    map_end(&m);
+    command_encode(&body, &c);
     snprintf(topic, sizeof(topic), COMMAND_PREFIX "%s", ch->command);
     client_publish(client, slice_str(topic), buffer_slice(&body), false,
                    &answer);

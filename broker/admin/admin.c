@@ -9,6 +9,7 @@
 #include "broker/admin/trace_answer.h"
 #include "broker/client/hub.h"
 #include "broker/wire/reason.h"
+#include "store/commands/codec.h"
 
 /* A value of the map: text or a number that is not negative. */
 struct value {
@@ -17,27 +18,11 @@ struct value {
     uint64_t number;
 };
 
-/* What the map may hold; each command looks at its own. */
+/* What the map of a question about clients may hold. */
 struct order {
-    struct slice token, plan, topic, client, address, from;
+    struct slice token, client, address, from;
     bool all, full, refused;
-    bool has_start, has_reads, has_through;
-    uint64_t start, reads, through;
 };
-
-static uint32_t take_map(struct unpack *u)
-{
-    const unsigned char type = u->at < u->end ? *u->at++ : 0;
-    const size_t len = type == 0xde ? 2 : type == 0xdf ? 4 : 0;
-    uint32_t count = 0;
-
-    if (type >> 4 == 0x8)
-        return type & 0x0f;
-    u->failed |= len == 0 || (size_t)(u->end - u->at) < len;
-    for (size_t i = 0; i < len && !u->failed; i++)
-        count = count << 8 | *u->at++;
-    return count;
-}
 
 static bool is_text(unsigned char type)
 {
@@ -61,13 +46,6 @@ static bool take_text(const struct value *v, struct slice *ret)
     return v->is_text;
 }
 
-static bool take_number(const struct value *v, bool *ret_has, uint64_t *ret)
-{
-    *ret_has = !v->is_text;
-    *ret = v->number;
-    return !v->is_text;
-}
-
 static bool take_yes(const struct value *v, bool *ret)
 {
     *ret = v->number != 0;
@@ -79,10 +57,6 @@ static bool take_field(struct slice key, const struct value *v,
 {
     if (slice_eq(key, slice_str("token")))
         return take_text(v, &o->token);
-    if (slice_eq(key, slice_str("plan")))
-        return take_text(v, &o->plan);
-    if (slice_eq(key, slice_str("topic")))
-        return take_text(v, &o->topic);
     if (slice_eq(key, slice_str("client")))
         return take_text(v, &o->client);
     if (slice_eq(key, slice_str("address")))
@@ -95,13 +69,6 @@ static bool take_field(struct slice key, const struct value *v,
         return take_yes(v, &o->full);
     if (slice_eq(key, slice_str("refused")))
         return take_yes(v, &o->refused);
-    if (slice_eq(key, slice_str("start")))
-        return take_number(v, &o->has_start, &o->start) &&
-               o->start <= INT64_MAX;
-    if (slice_eq(key, slice_str("reads")))
-        return take_number(v, &o->has_reads, &o->reads);
-    if (slice_eq(key, slice_str("through")))
-        return take_number(v, &o->has_through, &o->through);
     return true;
 }
 
@@ -112,7 +79,7 @@ static bool read_order(struct slice body, struct order *ret_order)
     bool good = true;
 
     *ret_order = (struct order){0};
-    const uint32_t count = take_map(&u);
+    const uint32_t count = unpack_map(&u);
     for (uint32_t i = 0; i < count && good && !u.failed; i++) {
         const struct slice key = unpack_str(&u);
         const struct value value = take_value(&u);
@@ -174,102 +141,86 @@ static bool answer_trace(struct publish *q, struct slice body)
     return false;
 }
 
-static bool order_token_create(struct publish *q, const struct hub *hub,
-                               const struct order *o)
-{
-    struct slice plan = o->plan;
+/* ---- commands of the store ------------------------------------------------- */
 
-    if (plan.len == 0)
-        plan = slice_str(config_newest(hub->config)->tokens_operator_plan);
-    if (!token_valid(o->token))
-        return bad(q, "token: 1 to 64 of A-Z a-z 0-9 _ - expected");
-    if (config_plan(hub->config, plan) == NULL)
-        return bad(q, "plan: there is no such plan");
-    q->command.kind = COMMAND_TOKEN_CREATE;
-    q->command.token = o->token;
-    q->command.plan = plan;
-    return true;
+static bool check_plan(struct publish *q, const struct hub *hub)
+{
+    return config_plan(hub->config, q->command.plan) != NULL ||
+           bad(q, "plan: there is no such plan");
 }
 
-static bool order_token_revoke(struct publish *q, const struct hub *hub,
-                               const struct order *o)
+static bool check_token_create(struct publish *q, const struct hub *hub)
 {
-    (void)hub;
-    if (!token_valid(o->token))
-        return bad(q, "token: 1 to 64 of A-Z a-z 0-9 _ - expected");
-    q->command.kind = COMMAND_TOKEN_REVOKE;
-    q->command.token = o->token;
-    return true;
+    if (q->command.plan.len == 0)
+        q->command.plan =
+            slice_str(config_newest(hub->config)->tokens_operator_plan);
+    return check_plan(q, hub);
 }
 
-static bool order_token_set(struct publish *q, const struct hub *hub,
-                            const struct order *o)
-{
-    if (!token_valid(o->token))
-        return bad(q, "token: 1 to 64 of A-Z a-z 0-9 _ - expected");
-    if (config_plan(hub->config, o->plan) == NULL)
-        return bad(q, "plan: there is no such plan");
-    q->command.kind = COMMAND_TOKEN_SET;
-    q->command.token = o->token;
-    q->command.plan = o->plan;
-    return true;
-}
-
-static bool order_token_delete(struct publish *q, const struct hub *hub,
-                               const struct order *o)
-{
-    if (!order_token_revoke(q, hub, o))
-        return false;
-    q->command.kind = COMMAND_TOKEN_DELETE;
-    return true;
-}
-
-static bool order_thing_purge(struct publish *q, const struct hub *hub,
-                              const struct order *o)
+static bool check_thing(struct publish *q, const struct hub *hub)
 {
     struct slice token, thing;
 
     (void)hub;
-    if (!topic_split(o->topic, &token, &thing))
-        return bad(q, "topic: <token>/<thing> expected");
-    q->command.kind = COMMAND_THING_PURGE;
-    q->command.topic = o->topic;
-    return true;
+    return topic_split(q->command.topic, &token, &thing) ||
+           bad(q, "topic: <token>/<thing> expected");
 }
 
-static bool order_usage(struct publish *q, const struct hub *hub,
-                        const struct order *o)
+static bool check_topic(struct publish *q, const struct hub *hub)
 {
     (void)hub;
-    if (!token_valid(o->token) || !o->has_start || !o->has_reads)
-        return bad(q, "usage needs token, start and reads");
-    q->command.kind = COMMAND_USAGE;
-    q->command.token = o->token;
-    q->command.window_start_us = (int64_t)o->start;
-    q->command.reads = o->reads;
-    return true;
+    return topic_valid(q->command.topic) ||
+           bad(q, "trim needs topic and through");
 }
 
-static bool order_ping(struct publish *q, const struct hub *hub,
-                       const struct order *o)
+/* Those that administrators may send, and what is to be said of them beyond their
+ * fields; NULL: nothing. */
+static const struct {
+    enum command_kind kind;
+    bool (*check)(struct publish *q, const struct hub *hub);
+} commands[] = {
+    {COMMAND_TOKEN_CREATE, check_token_create},
+    {COMMAND_TOKEN_REVOKE, NULL},
+    {COMMAND_TOKEN_SET, check_plan},
+    {COMMAND_TOKEN_DELETE, NULL},
+    {COMMAND_THING_PURGE, check_thing},
+    {COMMAND_USAGE, NULL},
+    {COMMAND_PING, NULL},
+    {COMMAND_TRIM, check_topic},
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+/* Its place in `commands`; COMMAND_COUNT: none. */
+static size_t find_command(struct slice name)
 {
-    (void)hub;
-    (void)o;
-    q->command.kind = COMMAND_PING;
-    return true;
+    size_t i = 0;
+
+    while (i < COMMAND_COUNT &&
+           !slice_eq(name, slice_str(command_types[commands[i].kind]->name)))
+        i++;
+    return i;
 }
 
-static bool order_trim(struct publish *q, const struct hub *hub,
-                       const struct order *o)
+static bool order_command(struct publish *q, const struct hub *hub, size_t i,
+                          struct slice body)
 {
-    (void)hub;
-    if (!topic_valid(o->topic) || !o->has_through)
-        return bad(q, "trim needs topic and through");
-    q->command.kind = COMMAND_TRIM;
-    q->command.topic = o->topic;
-    q->command.through = o->through;
-    return true;
+    struct command_box box;
+    const char *wrong = command_decode(commands[i].kind, body, &box);
+
+    if (wrong != NULL)
+        return bad(q, wrong);
+    q->command.kind = box.command.kind;
+    q->command.token = box.command.token;
+    q->command.plan = box.command.plan;
+    q->command.topic = box.command.topic;
+    q->command.through = box.command.through;
+    q->command.window_start_us = box.command.window_start_us;
+    q->command.reads = box.command.reads;
+    command_box_release(&box); /* the slices point into `body` */
+    return commands[i].check == NULL || commands[i].check(q, hub);
 }
+
+/* ---- questions about clients ----------------------------------------------- */
 
 static bool ask_clients(struct publish *q, const struct hub *hub,
                         const struct order *o, bool kicks)
@@ -320,18 +271,21 @@ static const struct {
     const char *name;
     bool (*make)(struct publish *q, const struct hub *hub,
                  const struct order *o);
-} orders[] = {
-    {"token_create", order_token_create},
-    {"token_revoke", order_token_revoke},
-    {"token_set", order_token_set},
-    {"token_delete", order_token_delete},
-    {"thing_purge", order_thing_purge},
-    {"usage", order_usage},
-    {"ping", order_ping},
-    {"trim", order_trim},
+} questions[] = {
     {"clients", order_clients},
     {"kick", order_kick},
 };
+#define QUESTION_COUNT (sizeof(questions) / sizeof(questions[0]))
+
+/* Its place in `questions`; QUESTION_COUNT: none. */
+static size_t find_question(struct slice name)
+{
+    size_t i = 0;
+
+    while (i < QUESTION_COUNT && !slice_eq(name, slice_str(questions[i].name)))
+        i++;
+    return i;
+}
 
 static bool admin_order(struct publish *q, const struct hub *hub,
                         struct slice name, struct slice body, int64_t now_us)
@@ -343,25 +297,26 @@ static bool admin_order(struct publish *q, const struct hub *hub,
         return answer_status(q, hub);
     if (slice_eq(name, slice_str("trace")))
         return answer_trace(q, body);
-    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-        if (!slice_eq(name, slice_str(orders[i].name)))
-            continue;
-        /* The command's slices point into a copy: the packet is gone soon. */
-        q->memory = malloc(body.len + 1);
-        q->memory_size = body.len + 1;
-        if (q->memory == NULL)
-            return refused(q, command_status(RESULT_IO),
-                           REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
-        if (body.len > 0)
-            memcpy(q->memory, body.data, body.len);
-        if (!read_order(slice_of(q->memory, body.len), &o))
-            return bad(q,
-                       "body: a msgpack map of the command's keys expected");
-        q->command.now_us = now_us;
-        return orders[i].make(q, hub, &o);
-    }
-    return refused(q, command_status(RESULT_NOT_FOUND),
-                   REASON_IMPLEMENTATION_SPECIFIC, "there is no such command");
+    const size_t command = find_command(name), question = find_question(name);
+    if (command == COMMAND_COUNT && question == QUESTION_COUNT)
+        return refused(q, command_status(RESULT_NOT_FOUND),
+                       REASON_IMPLEMENTATION_SPECIFIC,
+                       "there is no such command");
+    /* Slices point into a copy: the packet is gone soon. */
+    q->memory = malloc(body.len + 1);
+    q->memory_size = body.len + 1;
+    if (q->memory == NULL)
+        return refused(q, command_status(RESULT_IO),
+                       REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
+    if (body.len > 0)
+        memcpy(q->memory, body.data, body.len);
+    body.data = q->memory;
+    q->command.now_us = now_us;
+    if (command < COMMAND_COUNT)
+        return order_command(q, hub, command, body);
+    if (!read_order(body, &o))
+        return bad(q, "body: a msgpack map of the command's keys expected");
+    return questions[question].make(q, hub, &o);
 }
 
 static void admin_answer(struct publish *q)

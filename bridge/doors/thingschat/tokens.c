@@ -2,13 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json_write.h"
-#include "base/msgpack/map.h"
 #include "base/token.h"
 #include "base/vocabulary.h"
 #include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/http/creations.h"
+#include "store/command.h"
 
 #define DEADLINE_US INT64_C(10000000)
 
@@ -31,12 +32,11 @@ static void creation_release(void *own)
 
 static void make_body(struct creation *n, const char *plan)
 {
-    struct map_writer m = map_begin(&n->body);
+    struct command c = {.kind = COMMAND_TOKEN_CREATE, .plan = slice_str(plan)};
 
     token_make(n->token);
-    map_text(&m, "token", n->token);
-    map_text(&m, "plan", plan);
-    map_end(&m);
+    c.token = slice_str(n->token);
+    command_encode(&n->body, &c);
 }
 
 /* Link's thread. */
