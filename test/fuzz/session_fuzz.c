@@ -193,7 +193,8 @@ static void await_nobody(void)
     const int64_t until = clock_mono_us() + PATIENCE_US;
 
     while (atomic_load(&hub.connections) > 0 ||
-           !credits_all_back(&workers[0]->credits) || !credits_all_back(&workers[1]->credits)) {
+           !credits_all_back(&workers[0]->credits) ||
+           !credits_all_back(&workers[1]->credits)) {
         turn();
         must(clock_mono_us() < until);
     }

@@ -23,8 +23,14 @@ const BINARY = process.env.CONFAB_BIN
 // metrics only when on.
 const READY = /^confab ready(?: http=(http:\/\/\S+:(\d+)))?(?: mqtt=(mqtt:\/\/\S+:(\d+)))?(?: mqtts=(mqtts:\/\/\S+:(\d+)))?(?: metrics=(http:\/\/\S+:\d+\/metrics))? data=(.+)$/
 const SANITIZER = /(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:/
-// Threads of each kind: so many by default, whatever the machine has.
+// Threads of each kind: two by default, whatever the machine has; streamers as the
+// server chooses, unless CONFAB_WORKERS says how many.
 const WORKERS = process.env.CONFAB_WORKERS ?? '2'
+const THREADS = {
+  'mqtt.workers': WORKERS,
+  'http.workers': WORKERS,
+  ...(process.env.CONFAB_WORKERS ? { 'http.streamers': WORKERS } : {})
+}
 const STDERR_KEPT = 4 * 1024 * 1024
 
 // What the contract gives SIGTERM and SIGINT.
@@ -36,7 +42,7 @@ class Server {
   // set: { 'plan:free.idle_timeout': 2, … }, given with -s; env: added to ours;
   // command: run, broker or bridge; config: text of a file given with -c
   constructor ({ set = {}, env = {}, command = 'run', data, config } = {}) {
-    this.set = { 'http.listen': '127.0.0.1:0', 'mqtt.listen': '127.0.0.1:0', 'mqtt.workers': WORKERS, 'http.workers': WORKERS, 'tokens.create_per_hour': 1000000, ...set }
+    this.set = { 'http.listen': '127.0.0.1:0', 'mqtt.listen': '127.0.0.1:0', ...THREADS, 'tokens.create_per_hour': 1000000, ...set }
     this.env = env
     this.command = command
     this.config = config
