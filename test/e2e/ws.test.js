@@ -474,6 +474,26 @@ group('GET /{token}/ws and the server', () => {
     await stopped
   })
 
+  it('while its messages are unanswered, a client is not read from', async () => {
+    const broker = await start({ command: 'broker' })
+    const bridge = await start({ command: 'bridge', data: broker.data })
+    await until(async () => (await bridge.get('/health')).status === 200, 'link')
+    const socket = await Socket.open(bridge, newToken())
+    await broker.freeze()
+    const text = 'x'.repeat(50000)
+    for (const n of range(0, 800)) socket.send({ publish: { thing: 'a', payload: { n, text }, ref: n } })
+    let before = -1
+    await until(async () => {
+      const [was, is] = [before, socket.client.bufferedAmount]
+      before = is
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      return was === is
+    }, 'reading to pause', scaled(6000))
+    broker.thaw()
+    assert.ok(before > 20 * 1024 * 1024, `${before} of 40 MB not read`)
+    for (const n of range(0, 800)) assert.equal((await socket.expect('ack', scaled(20000))).ack.ref, n)
+  })
+
   it('http.streamers is how many threads there are', async () => {
     for (const count of [1, 3]) {
       const server = await start({ set: { 'http.streamers': count } })
