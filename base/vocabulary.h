@@ -33,6 +33,9 @@
 /* token's read window as the bridge knows it: start, microseconds since 1970 */
 #define PROP_CHARGE "confab-charge"
 
+/* the user whose message it is (base/caller.h), at most 256 bytes */
+#define PROP_SENDER "confab-sender"
+
 /* On the PUBACK to an administrator. */
 #define PROP_STATUS "confab-status" /* HTTP-like: 200 400 401 413 429 507 */
 #define PROP_RESULT "confab-result" /* JSON, at most 16 KiB (commands) */
@@ -92,8 +95,8 @@
  *                repeat, reason] */
 #define COMMAND_PREFIX "$confab/"
 #define COMMAND_APPEND_NAME "append"
-#define APPEND_MAX 64 /* so that their answers stay below 16 KiB */
-#define APPEND_FIELDS 6
+#define APPEND_MAX 64    /* so that their answers stay below 16 KiB */
+#define APPEND_FIELDS 6  /* and, of a user, the sender (str, PROP_SENDER) */
 #define APPEND_RETAIN 1U /* flags */
 #define APPEND_JSON 2U   /* PROP_CLASS json */
 

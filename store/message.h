@@ -25,6 +25,8 @@ enum message_kind {
 /* What the payload is; on disk. Empty payloads are text. */
 enum payload_class { PAYLOAD_BINARY = 0, PAYLOAD_TEXT = 1, PAYLOAD_JSON = 2 };
 
+#define MESSAGE_SENDER_MAX 256
+
 struct message {
     atomic_uint refs;
     uint8_t kind;          /* enum message_kind */
@@ -47,6 +49,8 @@ struct message {
     struct slice content_type;
     struct slice response_topic;
     struct slice correlation;
+    struct slice sender; /* the user it was published for (base/caller.h); at
+                            most MESSAGE_SENDER_MAX bytes of UTF-8 */
     struct slice user_properties; /* encoded MQTT 5 block 0x26…, as sent, in
                                      order, without confab-* */
 };

@@ -149,8 +149,7 @@ uint64_t store_epoch(struct store_reader *r);
 
 /* A log entry; like struct message, its slices borrowed from the map. */
 struct record {
-    struct message m;    /* refs unused; never pass to message_ref() */
-    struct slice sender; /* for chat front doors; empty here */
+    struct message m; /* refs unused; never pass to message_ref() */
 };
 
 /* One entry by id; STORE_NOTFOUND when trimmed or never given. */

@@ -90,6 +90,29 @@ bool access_refused(struct call *c, const struct access *a)
     return true;
 }
 
+bool caller_may_below(const struct caller *c, enum caller_action action,
+                      struct slice thing)
+{
+    char topic[TOKEN_MAX + 1 + THING_MAX];
+
+    if (c->tenant.len > TOKEN_MAX || thing.len > THING_MAX)
+        return false;
+    memcpy(topic, c->tenant.data, c->tenant.len);
+    topic[c->tenant.len] = '/';
+    memcpy(topic + c->tenant.len + 1, thing.data, thing.len);
+    return caller_may(c, action,
+                      slice_of(topic, c->tenant.len + 1 + thing.len));
+}
+
+bool caller_refused(struct call *c, enum caller_action action,
+                    struct slice thing)
+{
+    if (caller_may_below(&c->caller, action, thing))
+        return false;
+    answer_error(c, 403, NO_RIGHT);
+    return true;
+}
+
 void access_writes_left(struct call *c, const struct access *a)
 {
     const uint64_t limit = a->plan->writes_per_hour;

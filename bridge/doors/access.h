@@ -28,6 +28,14 @@ bool access_refused(struct call *c, const struct access *a);
 /* In open mode: answers 403 to a request that is not local, without the headers
  * that would let a page read it. false: it is local, or the mode is not open. */
 bool foreign_refused(struct call *c);
+#define NO_RIGHT "this key has no right to do that"
+/* caller_may() for a thing, or filter, of the caller's tenant. */
+bool caller_may_below(const struct caller *c, enum caller_action action,
+                      struct slice thing);
+/* Answers 403 unless c->caller may do that with a thing (or filter) of its
+ * tenant. */
+bool caller_refused(struct call *c, enum caller_action action,
+                    struct slice thing);
 /* Sets c->remaining to the writes left. */
 void access_writes_left(struct call *c, const struct access *a);
 

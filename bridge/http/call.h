@@ -3,6 +3,7 @@
 #ifndef CONFAB_BRIDGE_HTTP_CALL_H
 #define CONFAB_BRIDGE_HTTP_CALL_H
 
+#include "base/caller.h"
 #include "bridge/http/door.h"
 
 struct call {
@@ -19,6 +20,7 @@ struct call {
      * the request. */
     struct slice *arguments;
     size_t argument_count;
+    struct caller caller; /* filled by the door's authenticate() */
     /* What the caller has left of a limit; UINT64_MAX: unlimited. Set by the door
      * as it learns it, for its headers(). */
     uint64_t remaining;

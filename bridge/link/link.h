@@ -29,6 +29,8 @@ struct link_request {
     struct slice idempotency; /* empty: none; UTF-8 without control
                                   and non-characters, ≤ 256 bytes, or it is
                                   answered 400 */
+    struct slice sender;      /* the caller's user; empty: none. What holds for
+                                  idempotency holds for it */
     int64_t window_start_us;  /* PROP_CHARGE; 0: none */
     bool retain;
     bool is_json;        /* PROP_CLASS json: payload was checked here */

@@ -15,13 +15,14 @@ bool link_bundle_takes(const struct link_request *q)
 {
     return q->payload.len <= LINK_BUNDLE_PAYLOAD_MAX &&
            topic_split(q->topic, &(struct slice){0}, &(struct slice){0}) &&
-           link_idempotency_valid(q->idempotency);
+           link_idempotency_valid(q->idempotency) &&
+           link_idempotency_valid(q->sender);
 }
 
 size_t link_bundle_size(const struct link_request *q)
 {
     return LINK_OPERATION_SIZE + NUMBERS_SIZE + q->topic.len + q->payload.len +
-           q->idempotency.len;
+           q->idempotency.len + q->sender.len;
 }
 
 bool link_bundle_write(struct buffer *b, const char *boot,
@@ -35,7 +36,7 @@ bool link_bundle_write(struct buffer *b, const char *boot,
     for (size_t i = 0; i < count; i++) {
         const struct link_request *q = requests[i];
         link_operation(operation, boot, q->operation);
-        msgpack_pack_array(&pk, APPEND_FIELDS);
+        msgpack_pack_array(&pk, APPEND_FIELDS + (q->sender.len > 0));
         pack_str(&pk, slice_str(operation));
         pack_str(&pk, q->topic);
         pack_bin(&pk, q->payload);
@@ -43,6 +44,8 @@ bool link_bundle_write(struct buffer *b, const char *boot,
                                      (q->is_json ? APPEND_JSON : 0));
         msgpack_pack_int64(&pk, q->window_start_us);
         pack_str(&pk, q->idempotency);
+        if (q->sender.len > 0)
+            pack_str(&pk, q->sender);
     }
     return buffer_ok(b);
 }

@@ -43,15 +43,18 @@ bool link_idempotency_valid(struct slice key)
            !utf8_has_disallowed(key.data, key.len);
 }
 
-static bool add_idempotency(mosquitto_property **list, struct slice key)
+static bool add_text(mosquitto_property **list, const char *name,
+                     struct slice value)
 {
     char text[IDEMPOTENCY_MAX + 1];
 
-    if (!link_idempotency_valid(key))
+    if (value.len == 0)
+        return true;
+    if (!link_idempotency_valid(value))
         return false;
-    memcpy(text, key.data, key.len);
-    text[key.len] = 0;
-    return add_property(list, PROP_IDEMPOTENCY, text);
+    memcpy(text, value.data, value.len);
+    text[value.len] = 0;
+    return add_property(list, name, text);
 }
 
 bool link_publish_properties(const struct link_request *q,
@@ -63,7 +66,8 @@ bool link_publish_properties(const struct link_request *q,
     *ret_list = NULL;
     if (!add_property(ret_list, PROP_OP, operation))
         return false;
-    if (q->idempotency.len != 0 && !add_idempotency(ret_list, q->idempotency))
+    if (!add_text(ret_list, PROP_IDEMPOTENCY, q->idempotency) ||
+        !add_text(ret_list, PROP_SENDER, q->sender))
         return false;
     if (q->is_json && !add_property(ret_list, PROP_CLASS, "json"))
         return false;

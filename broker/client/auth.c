@@ -84,31 +84,28 @@ enum auth_verdict auth_connect(const struct config *config,
     return verdict;
 }
 
+struct caller auth_caller(enum role role, struct slice token,
+                          struct slice client, const struct plan *plan)
+{
+    struct caller c = role == ROLE_ADMIN   ? caller_administrator()
+                      : role == ROLE_TOKEN ? caller_of_token(token, plan)
+                                           : caller_nameless(plan);
+
+    c.client = client;
+    return c;
+}
+
 /* ---- topics ------------------------------------------------------------- */
 
-/* `$events/<token>/…` of that token; any valid one when `token` is empty. */
-static bool is_event_of(struct slice name, struct slice token)
+/* `$events/<token>/…` */
+static bool is_event(struct slice name)
 {
     if (!starts_with(name, EVENTS_PREFIX))
         return false;
     const struct slice rest = after_prefix(name, EVENTS_PREFIX);
     const struct slice level = topic_first_level(rest);
-    if (level.len == rest.len)
-        return false;
-    return token.len == 0 ? token_valid(level) : slice_eq(level, token);
-}
 
-static enum publish_verdict publish_of_token(struct slice token,
-                                             struct slice topic)
-{
-    const struct slice level = topic_first_level(topic);
-    struct slice own, thing;
-
-    if (!slice_eq(level, token))
-        return PUBLISH_FOREIGN;
-    return topic_split(topic, &own, &thing) && name_publishable(topic)
-               ? PUBLISH_STORE
-               : PUBLISH_INVALID;
+    return level.len < rest.len && token_valid(level);
 }
 
 static enum publish_verdict publish_of_admin(struct slice topic)
@@ -117,7 +114,7 @@ static enum publish_verdict publish_of_admin(struct slice topic)
         return PUBLISH_COMMAND;
     if (!topic_valid(topic) || !name_publishable(topic))
         return PUBLISH_INVALID;
-    if (is_event_of(topic, slice_of(NULL, 0)))
+    if (is_event(topic))
         return PUBLISH_EVENT;
     return *(const char *)topic.data == '$' ? PUBLISH_INVALID : PUBLISH_STORE;
 }
@@ -135,7 +132,17 @@ static bool is_bridge_state(struct slice topic)
                   SYS_BRIDGE_STATE, suffix) == 0;
 }
 
-enum publish_verdict auth_publish(enum role role, struct slice token,
+/* What may be published to: `<token>/<thing>`, or without a token any topic. */
+static bool is_name_for(enum role role, struct slice topic)
+{
+    struct slice token, thing;
+
+    return (role == ROLE_TOKEN ? topic_split(topic, &token, &thing)
+                               : topic_valid(topic)) &&
+           name_publishable(topic);
+}
+
+enum publish_verdict auth_publish(enum role role, const struct caller *caller,
                                   struct slice topic)
 {
     if (topic.len == 0)
@@ -143,42 +150,27 @@ enum publish_verdict auth_publish(enum role role, struct slice token,
     if (slice_eq(topic_first_level(topic), slice_str(SYS_LEVEL)))
         return is_bridge_state(topic) ? PUBLISH_DROP
                                       : PUBLISH_FOREIGN; /* the server's own */
-    switch (role) {
-    case ROLE_TOKEN: return publish_of_token(token, topic);
-    case ROLE_ADMIN: return publish_of_admin(topic);
-    case ROLE_NAMELESS: break;
-    }
-    if (*(const char *)topic.data == '$')
-        return PUBLISH_DROP;
-    return topic_valid(topic) && name_publishable(topic) ? PUBLISH_STORE
-                                                         : PUBLISH_INVALID;
+    if (!caller_may(caller, CALLER_PUBLISH, topic))
+        return role == ROLE_NAMELESS && *(const char *)topic.data == '$'
+                   ? PUBLISH_DROP
+                   : PUBLISH_FOREIGN;
+    if (role == ROLE_ADMIN)
+        return publish_of_admin(topic);
+    return is_name_for(role, topic) ? PUBLISH_STORE : PUBLISH_INVALID;
 }
 
-uint8_t auth_subscribe(enum role role, struct slice token, struct slice filter)
+uint8_t auth_subscribe(const struct caller *caller, struct slice filter)
 {
-    struct slice group;
-    bool allowed;
+    struct slice group, shared;
 
     if (!name_publishable(filter)) /* no topic it could match is taken */
         return REASON_TOPIC_FILTER_INVALID;
-    if (filter_is_shared(filter) ? !filter_share(filter, &group, &filter)
+    if (filter_is_shared(filter) ? !filter_share(filter, &group, &shared)
                                  : !filter_valid(filter))
         return REASON_TOPIC_FILTER_INVALID;
-    switch (role) {
-    case ROLE_TOKEN:
-        allowed = slice_eq(topic_first_level(filter), token) ||
-                  is_event_of(filter, token);
-        break;
-    case ROLE_NAMELESS:
-        /* It could use any token anyway, but has to name it. */
-        allowed =
-            !starts_with(filter, COMMAND_PREFIX) &&
-            (!slice_eq(topic_first_level(filter), slice_str("$events")) ||
-             is_event_of(filter, slice_of(NULL, 0)));
-        break;
-    default: allowed = true;
-    }
-    return allowed ? 0 : REASON_NOT_AUTHORIZED;
+    return caller_may(caller, CALLER_SUBSCRIBE, filter)
+               ? 0
+               : REASON_NOT_AUTHORIZED;
 }
 
 /* ---- sizes -------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #ifndef CONFAB_BROKER_CLIENT_AUTH_H
 #define CONFAB_BROKER_CLIENT_AUTH_H
 
+#include "base/caller.h"
 #include "base/config.h"
 #include "base/slice.h"
 #include "store/store.h"
@@ -18,6 +19,10 @@ enum role {
     ROLE_NAMELESS, /* open mode, no user name: the whole topic space */
     ROLE_ADMIN     /* the UNIX socket, right uid, no user name: the bridge */
 };
+
+/* The caller that a client of that role is; borrows. */
+struct caller auth_caller(enum role role, struct slice token,
+                          struct slice client, const struct plan *plan);
 
 enum auth_verdict {
     AUTH_OK,
@@ -43,13 +48,14 @@ enum publish_verdict {
     PUBLISH_FOREIGN, /* 0x87: somebody else's, or `$SYS` */
     PUBLISH_INVALID  /* 0x90: not a thing of this client's, not a topic */
 };
-enum publish_verdict auth_publish(enum role role, struct slice token,
+/* What a client may is caller_may(); what becomes of a topic that it may not
+ * have, or that is none, depends on its role. */
+enum publish_verdict auth_publish(enum role role, const struct caller *caller,
                                   struct slice topic);
 
 /* 0 or the SUBACK reason code (MQTT 5 §3.9.3): 0x87 foreign, 0x8f invalid. Of
  * `$share/<group>/<filter>` the filter decides. */
-uint8_t auth_subscribe(enum role role, struct slice token,
-                       struct slice filter);
+uint8_t auth_subscribe(const struct caller *caller, struct slice filter);
 
 /* Largest packet taken from a client of that plan (NULL: an administrator):
  * the payload it may send, or, where nothing limits that, AUTH_PAYLOAD_MAX;

@@ -216,6 +216,19 @@ static inline struct slice connection_token(const struct connection *c)
 {
     return slice_of(c->identity, c->token_len);
 }
+static inline struct slice connection_client_id(const struct connection *c)
+{
+    return c->identity == NULL ? slice_of(NULL, 0)
+                               : slice_of(c->identity + c->token_len + 1,
+                                          c->identity_len - c->token_len - 1);
+}
+/* Who it is since CONNECT; borrowed from the connection. A user name that is a
+ * token names nobody, and a client id is no user. */
+static inline struct caller connection_caller(const struct connection *c)
+{
+    return auth_caller(c->role, connection_token(c), connection_client_id(c),
+                       c->plan);
+}
 
 /* Takes `fd` (non-blocking) on success, as a plain transport: start another
  * before connection_attach(). Counted in hub.connections by the caller. The

@@ -28,7 +28,8 @@ struct element {
 
 static bool read_element(struct unpack *u, struct element *ret)
 {
-    const bool right = unpack_array(u) == APPEND_FIELDS;
+    const uint32_t fields = unpack_array(u);
+    const bool right = fields == APPEND_FIELDS || fields == APPEND_FIELDS + 1;
 
     ret->instructions.operation = unpack_str(u);
     ret->topic = unpack_str(u);
@@ -38,6 +39,8 @@ static bool read_element(struct unpack *u, struct element *ret)
     ret->instructions.is_json = (flags & APPEND_JSON) != 0;
     ret->instructions.window_start_us = (int64_t)unpack_uint_max(u, INT64_MAX);
     ret->instructions.idempotency = unpack_str(u);
+    ret->instructions.sender =
+        fields > APPEND_FIELDS ? unpack_str(u) : slice_of(NULL, 0);
     return right && !u->failed;
 }
 
@@ -120,6 +123,7 @@ static bool bundle_add(struct connection *c, struct bundle *bundle,
 {
     struct worker *w = c->worker;
     struct publish *q = publish_new(w, c);
+    const struct caller caller = connection_caller(c);
     const struct message m = {
         .kind = MESSAGE_MESSAGE,
         .qos = 1,
@@ -127,6 +131,7 @@ static bool bundle_add(struct connection *c, struct bundle *bundle,
         .publisher = c->publisher,
         .topic = e->topic,
         .payload = e->payload,
+        .sender = e->instructions.sender,
         .payload_class = e->instructions.is_json
                              ? PAYLOAD_JSON
                              : (uint8_t)payload_classify(e->payload),
@@ -134,11 +139,12 @@ static bool bundle_add(struct connection *c, struct bundle *bundle,
 
     if (q == NULL)
         return false;
-    if (!topic_valid(e->topic) || auth_publish(c->role, connection_token(c),
-                                               e->topic) != PUBLISH_STORE) {
+    if (!topic_valid(e->topic) ||
+        auth_publish(c->role, &caller, e->topic) != PUBLISH_STORE) {
         bundle_refuse(q, "topic is not <token>/<thing> with a valid thing");
     } else if (!publish_follow(q, &e->instructions)) {
-        bundle_refuse(q, "operation id or Idempotency-Key is too long");
+        bundle_refuse(q,
+                      "operation id, Idempotency-Key or sender is too long");
     } else {
         q->command.message = message_new(&m);
         if (q->command.message == NULL) {

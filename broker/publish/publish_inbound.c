@@ -60,6 +60,11 @@ static struct message *inbound_message(struct connection *c,
     if (!publish_forwarded_properties(&p->user, take, &c->worker->scratch,
                                       &m.user_properties))
         return NULL;
+    /* Whose it is says the connection, or who is many clients. */
+    if (take != NULL && take->sender.len > 0)
+        m.sender = take->sender;
+    else
+        m.sender = connection_caller(c).user;
     m.payload_class = take != NULL && take->is_json
                           ? PAYLOAD_JSON
                           : (uint8_t)payload_classify(p->payload);
@@ -86,7 +91,8 @@ static void publish_message(struct connection *c,
     if (is_admin && !publish_follow(q, &in)) {
         publish_free(w, q);
         inbound_refuse(c, p, REASON_IMPLEMENTATION_SPECIFIC,
-                       "confab-op or confab-idempotency is too long",
+                       "confab-op, confab-idempotency or confab-sender is "
+                       "too long",
                        &w->counters.dropped.refused);
         return;
     }

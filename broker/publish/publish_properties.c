@@ -43,6 +43,8 @@ void publish_read_instruction(struct publish_instructions *ret,
         ret->operation = p->value;
     else if (slice_eq(p->name, slice_str(PROP_IDEMPOTENCY)))
         ret->idempotency = p->value;
+    else if (slice_eq(p->name, slice_str(PROP_SENDER)))
+        ret->sender = p->value;
     else if (slice_eq(p->name, slice_str(PROP_CHARGE)))
         ret->window_start_us = properties_number(p->value);
     else if (slice_eq(p->name, slice_str(PROP_CLASS)))
@@ -83,7 +85,8 @@ bool publish_follow(struct publish *q, const struct publish_instructions *in)
     if (in->window_start_us != 0)
         command->window_start_us = in->window_start_us;
     if (in->operation.len > PUBLISH_OPERATION_MAX ||
-        in->idempotency.len > PUBLISH_IDEMPOTENCY_MAX)
+        in->idempotency.len > PUBLISH_IDEMPOTENCY_MAX ||
+        in->sender.len > MESSAGE_SENDER_MAX)
         return false;
     if (in->operation.len > 0) {
         memcpy(q->operation, in->operation.data, in->operation.len);

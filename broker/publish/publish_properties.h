@@ -13,7 +13,7 @@ bool publish_has_reserved(const struct packet_user_block *user);
 
 /* What an administrator's PUBLISH says in confab-* properties. */
 struct publish_instructions {
-    struct slice operation, idempotency; /* len 0: none */
+    struct slice operation, idempotency, sender; /* len 0: none */
     int64_t window_start_us;
     bool is_json;
 };

@@ -15,8 +15,8 @@ enum publish_verdict publish_topic_verdict(struct connection *c,
         slice_eq(slice_of(last->topic, last->topic_len), topic))
         return last->verdict;
 
-    const enum publish_verdict verdict =
-        auth_publish(c->role, connection_token(c), topic);
+    const struct caller caller = connection_caller(c);
+    const enum publish_verdict verdict = auth_publish(c->role, &caller, topic);
     last->connection = 0;
     if (topic.len > 0 && topic.len <= sizeof(last->topic)) {
         memcpy(last->topic, topic.data, topic.len);

@@ -12,12 +12,14 @@ uint8_t publish_accept_will(struct connection *c,
                             const struct packet_will *will,
                             struct message **ret_will)
 {
+    const struct caller caller = connection_caller(c);
     struct message m = {
         .qos = will->qos,
         .retain = will->retain,
         .publisher = c->publisher,
         .topic = will->topic,
         .payload = will->payload,
+        .sender = caller.user,
         .payload_class = (uint8_t)payload_classify(will->payload),
     };
 
@@ -27,7 +29,7 @@ uint8_t publish_accept_will(struct connection *c,
         return REASON_QUOTA_EXCEEDED;
     if (publish_has_reserved(&will->user))
         return REASON_IMPLEMENTATION_SPECIFIC;
-    switch (auth_publish(c->role, connection_token(c), will->topic)) {
+    switch (auth_publish(c->role, &caller, will->topic)) {
     case PUBLISH_STORE: m.kind = MESSAGE_MESSAGE; break;
     case PUBLISH_EVENT: m.kind = MESSAGE_EVENT; break;
     case PUBLISH_DROP: return REASON_SUCCESS;

@@ -27,13 +27,14 @@ static void take_options(struct subscriber *as, const struct packet_filter *p,
 static void join_groups(struct connection *c, const struct packet_subscribe *s,
                         uint64_t head)
 {
+    const struct caller caller = connection_caller(c);
     struct subscriber as = {.who = c, .since_id = head};
     struct packet_filter_cursor at = s->filters;
     struct packet_filter p;
 
     while (packet_filter_next(&at, &p)) {
         if (!filter_is_shared(p.filter) ||
-            auth_subscribe(c->role, connection_token(c), p.filter) != 0 ||
+            auth_subscribe(&caller, p.filter) != 0 ||
             session_filter_find(c, p.filter) != NULL ||
             !filters_have_room(c, p.filter))
             continue;
@@ -69,8 +70,8 @@ static uint8_t subscribe_one(struct connection *c,
                              const struct packet_filter *p,
                              uint32_t identifier, uint64_t head)
 {
-    const uint8_t refused =
-        auth_subscribe(c->role, connection_token(c), p->filter);
+    const struct caller caller = connection_caller(c);
+    const uint8_t refused = auth_subscribe(&caller, p->filter);
     struct subscriber s = {
         .who = c,
         .since_id = head,

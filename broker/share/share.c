@@ -45,7 +45,7 @@ static size_t share_letter_bytes(const struct share_letter *l)
     return l->kind != SHARE_GIVE
                ? 0
                : l->message->topic.len + l->message->payload.len +
-                     l->message->user_properties.len;
+                     l->message->sender.len + l->message->user_properties.len;
 }
 
 bool share_send_parcel(struct worker *w, unsigned to)

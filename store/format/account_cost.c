@@ -28,7 +28,8 @@ uint64_t account_message_cost(const struct message *m)
 {
     return in_pages(MESSAGE + m->topic.len + m->payload.len +
                     m->content_type.len + m->response_topic.len +
-                    m->correlation.len + m->user_properties.len);
+                    m->correlation.len + m->sender.len +
+                    m->user_properties.len);
 }
 
 /* A name that is too long for a key is in the row as well as its hash. */

@@ -31,6 +31,8 @@ static uint32_t elements_of(const struct message *m)
         return ELEMENTS_ALWAYS + 3;
     if (m->has_expiry)
         return ELEMENTS_ALWAYS + 2;
+    if (m->sender.data != NULL)
+        return ELEMENTS_ALWAYS + 1;
     return ELEMENTS_ALWAYS;
 }
 
@@ -76,7 +78,7 @@ void schema_put_record(struct buffer *b, const struct message *m)
     msgpack_pack_uint64(&p, m->publisher);
     pack_bin(&p, m->payload);
     if (elements > ELEMENTS_ALWAYS)
-        msgpack_pack_nil(&p); /* sender: the chat front doors' */
+        pack_str_or_nil(&p, m->sender);
     if (elements > ELEMENTS_ALWAYS + 1)
         pack_number_or_nil(&p, m->has_expiry, m->expiry_s);
     if (elements > ELEMENTS_ALWAYS + 2)
@@ -106,7 +108,7 @@ static void get_optional(struct unpack *u, uint32_t elements, struct record *r)
 {
     struct message *m = &r->m;
 
-    r->sender = str_or_nil(u);
+    m->sender = str_or_nil(u);
     if (elements > ELEMENTS_ALWAYS + 1 && !unpack_nil(u)) {
         m->has_expiry = true;
         m->expiry_s = (uint32_t)unpack_uint_max(u, UINT32_MAX);

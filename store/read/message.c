@@ -8,7 +8,8 @@
 size_t message_size(const struct message *m)
 {
     return sizeof(*m) + m->topic.len + m->payload.len + m->content_type.len +
-           m->response_topic.len + m->correlation.len + m->user_properties.len;
+           m->response_topic.len + m->correlation.len + m->sender.len +
+           m->user_properties.len;
 }
 
 /* Moves *at past what it wrote. NULL stays NULL, empty stays empty. */
@@ -47,6 +48,7 @@ struct message *message_new(const struct message *from)
     m->content_type = copy_slice(&at, from->content_type);
     m->response_topic = copy_slice(&at, from->response_topic);
     m->correlation = copy_slice(&at, from->correlation);
+    m->sender = copy_slice(&at, from->sender);
     m->user_properties = copy_slice(&at, from->user_properties);
     return m;
 }

@@ -39,12 +39,13 @@ static void try_record(MDB_val row)
         return;
     schema_put_record(&b, &r.m);
     require(schema_get_record((MDB_val){b.len, b.data}, 1, &again));
-    touch(r.sender); /* has no field in struct message, so is not written */
+    touch(r.m.sender);
     require_same(r.m.topic, again.m.topic);
     require_same(r.m.payload, again.m.payload);
     require_same(r.m.content_type, again.m.content_type);
     require_same(r.m.response_topic, again.m.response_topic);
     require_same(r.m.correlation, again.m.correlation);
+    require_same(r.m.sender, again.m.sender);
     require_same(r.m.user_properties, again.m.user_properties);
     require(r.m.kind == again.m.kind && r.m.seq == again.m.seq &&
             r.m.at_us == again.m.at_us && r.m.qos == again.m.qos &&

@@ -271,6 +271,9 @@ static bool read_things(struct call *c, struct wish *w)
                          w->count + 1);
             return false;
         }
+        if (caller_refused(c, CALLER_SUBSCRIBE,
+                           slice_of(w->names + used, len)))
+            return false;
         w->things[w->count++] = slice_of(w->names + used, len);
         used += len;
         if (comma == NULL)

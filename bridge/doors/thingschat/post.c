@@ -144,6 +144,8 @@ enum http_next chat_post(struct call *c)
                             "control characters, non-characters, + or "
                             "#, without empty levels, not starting "
                             "with $");
+    if (caller_refused(c, CALLER_PUBLISH, thing))
+        return HTTP_ANSWERED;
     if (query_refused(c) || query_flag(c, "retain", &retain) < 0)
         return HTTP_ANSWERED;
     if (!body_read(c, p->payload_max, &p->body, &payload) ||
@@ -156,6 +158,7 @@ enum http_next chat_post(struct call *c)
     struct link_request *q = &p->request;
     q->topic = slice_of(p->topic, token.len + 1 + thing.len);
     q->payload = payload;
+    q->sender = c->caller.user;
     if (p->access.plan->reads_per_hour != 0)
         q->window_start_us =
             reads_window(c->front->reads, token, clock_real_us());

@@ -63,8 +63,11 @@ bool reading_begin(struct call *c, struct reading *ret, bool has_thing,
             reads_charge(c->front->reads, c->arguments[0], g->access.plan,
                          &g->access.usage, 0, clock_real_us())
                 .remaining;
-    ok = !access_refused(c, &g->access) && (!has_thing || topic_of(c, g)) &&
-         !query_refused(c) && (cost == 0 || charge(c, &g->access, cost));
+    ok =
+        !access_refused(c, &g->access) &&
+        (!has_thing || (topic_of(c, g) && !caller_refused(c, CALLER_SUBSCRIBE,
+                                                          c->arguments[1]))) &&
+        !query_refused(c) && (cost == 0 || charge(c, &g->access, cost));
     if (!ok)
         reading_end(g);
     return ok;

@@ -6,6 +6,7 @@
 #include "bridge/doors/thingschat/paged.h"
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/thingschat.h"
+#include "bridge/http/reads.h"
 
 #define PAGE_ROWS 512
 
@@ -94,6 +95,10 @@ enum http_next chat_things(struct call *c)
         !reading_begin(c, &g, false, 1))
         return HTTP_ANSWERED;
     reading_end(&g);
+    if (caller_refused(c, CALLER_SUBSCRIBE, slice_str("#"))) {
+        reads_refund(c->front->reads, c->arguments[0], 1);
+        return HTTP_ANSWERED;
+    }
     struct listing *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return answer_error(c, 500, "out of memory");

@@ -71,6 +71,8 @@ static bool authenticate(struct call *c)
 {
     struct access access = {.state = ACCESS_GRANTED};
 
+    if ((c->flags & COUNTED) != 0)
+        c->caller = caller_of_token(c->arguments[0], NULL);
     if ((c->flags & ROUTE_LOCAL_ONLY) != 0 && foreign_refused(c))
         return false;
     if (c->route != NULL || (c->flags & COUNTED) == 0)

@@ -19,6 +19,7 @@
 struct ws_client {
     struct front *front;
     const struct plan *plan;
+    struct caller caller; /* of the token below */
     size_t payload_max;
     size_t token_len;
     char token[TOKEN_MAX];
@@ -56,6 +57,8 @@ struct ws_client *ws_client_new(struct front *front, struct slice token,
             : (size_t)plan->payload_max;
     client->token_len = token.len;
     memcpy(client->token, token.data, token.len);
+    client->caller =
+        caller_of_token(slice_of(client->token, client->token_len), plan);
     return client;
 }
 
@@ -204,6 +207,12 @@ static void follow(const struct ws_client *client, struct stream *s,
 {
     uint64_t from = 0;
 
+    for (size_t i = 0; i < c->thing_count; i++)
+        if (!caller_may_below(&client->caller, CALLER_SUBSCRIBE,
+                              c->things[i])) {
+            refuse_text(s, c->ref, 403, NO_RIGHT);
+            return;
+        }
     if (!charge(client, s, c->ref))
         return;
     const enum stream_follow_result result =
@@ -322,6 +331,7 @@ static struct ws_publish *make_publish(const struct ws_client *client,
     p->request.idempotency = copy(&at, c->idempotency);
     p->ref = copy(&at, c->ref);
     p->request.retain = c->retain;
+    p->request.sender = client->caller.user;
     p->request.is_json = true;
     p->request.done = on_answer;
     p->request.owner = p;
@@ -334,6 +344,10 @@ static void publish(const struct ws_client *client, struct stream *s,
 {
     size_t size;
 
+    if (!caller_may_below(&client->caller, CALLER_PUBLISH, c->thing)) {
+        refuse_text(s, c->ref, 403, NO_RIGHT);
+        return;
+    }
     if (c->payload.len > client->payload_max) {
         refuse_text(s, c->ref, 413,
                     "payload is larger than the token's plan allows");

@@ -44,14 +44,17 @@ static void a_body_says_all_there_is_to_say(void **state)
                                .is_json = true,
                                .operation = 0x1f};
     struct link_request two = {.topic = slice_str("tok/b"), .operation = 0x20};
-    struct link_request *both[] = {&one, &two};
+    struct link_request three = {.topic = slice_str("tok/c"),
+                                 .sender = slice_str("ann"),
+                                 .operation = 0x21};
+    struct link_request *all[] = {&one, &two, &three};
     struct buffer b = BUFFER_INIT;
     (void)state;
 
     buffer_put_str(&b, "what was before");
-    assert_true(link_bundle_write(&b, "0123456789abcdef", both, 2));
+    assert_true(link_bundle_write(&b, "0123456789abcdef", all, 3));
     struct unpack u = unpack_of(b.data, b.len);
-    assert_int_equal(unpack_array(&u), 2);
+    assert_int_equal(unpack_array(&u), 3);
     assert_int_equal(unpack_array(&u), APPEND_FIELDS);
     assert_true(slice_eq(unpack_str(&u), slice_str("0123456789abcdef-1f")));
     assert_true(slice_eq(unpack_str(&u), one.topic));
@@ -66,6 +69,15 @@ static void a_body_says_all_there_is_to_say(void **state)
     assert_int_equal(unpack_uint(&u), 0);
     assert_int_equal(unpack_uint(&u), 0);
     assert_int_equal(unpack_str(&u).len, 0);
+    /* of a user: the sender, too */
+    assert_int_equal(unpack_array(&u), APPEND_FIELDS + 1);
+    assert_true(slice_eq(unpack_str(&u), slice_str("0123456789abcdef-21")));
+    assert_true(slice_eq(unpack_str(&u), three.topic));
+    assert_int_equal(unpack_bin(&u).len, 0);
+    assert_int_equal(unpack_uint(&u), 0);
+    assert_int_equal(unpack_uint(&u), 0);
+    assert_int_equal(unpack_str(&u).len, 0);
+    assert_true(slice_eq(unpack_str(&u), three.sender));
     assert_false(u.failed);
     assert_ptr_equal(u.at, u.end);
     buffer_release(&b);

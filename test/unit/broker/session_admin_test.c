@@ -249,6 +249,69 @@ static void an_operation_is_done_once_in_whichever_bundle(void **state)
     peer_close(&a);
 }
 
+/* The last message stored; "": it has no sender. */
+static const char *last_sender(void)
+{
+    static char sender[MESSAGE_SENDER_MAX + 1];
+    struct store_reader *r = store_reader_acquire(b.store);
+    struct record record;
+
+    assert_non_null(r);
+    assert_int_equal(store_reader_begin(r), STORE_OK);
+    assert_int_equal(store_get(r, store_head(r), &record), STORE_OK);
+    assert_true(record.m.sender.data != NULL || record.m.sender.len == 0);
+    memcpy(sender, record.m.sender.len > 0 ? record.m.sender.data : "",
+           record.m.sender.len);
+    sender[record.m.sender.len] = '\0';
+    store_reader_release(r);
+    return sender;
+}
+
+/* Who speaks for many says whose a message is; a client is nobody's user, and
+ * may not say so. */
+static void a_sender_is_believed_from_administrators_only(void **state)
+{
+    struct peer a = administrator(&b, "a"), p = device5(&b, "tok-s", "client");
+    char packet[1024], name[MESSAGE_SENDER_MAX + 2];
+    (void)state;
+
+    says(&p, "82[ 0001 [] ('tok-s/#') 00 ]");
+    hears(&p, "90[ 0001 [] 00 ]");
+    order(&a, "32[ ('tok-s/x') 0001 [ 26 ('confab-sender') ('ann') ] '1' ]",
+          0);
+    assert_string_equal(last_sender(), "ann");
+    /* and told to nobody */
+    hears(&p, "30[ ('tok-s/x') [] '1' ]");
+    order(&a,
+          "32[ ('$confab/append') 0001 [] 92 "
+          "97 a2 's1' a7 'tok-s/x' c4 01 '2' 00 00 a0 a3 'bob' "
+          "96 a2 's2' a7 'tok-s/x' c4 01 '3' 00 00 a0 ]",
+          0);
+    assert_string_equal(last_sender(), "");
+    order(&a,
+          "32[ ('$confab/append') 0001 [] 91 "
+          "97 a2 's3' a7 'tok-s/x' c4 01 '4' 00 00 a0 a3 'bob' ]",
+          0);
+    assert_string_equal(last_sender(), "bob");
+    order(&a, "32[ ('tok-s/x') 0001 [] '5' ]", 0);
+    assert_string_equal(last_sender(), "");
+    memset(name, 'a', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    snprintf(packet, sizeof(packet),
+             "32[ ('tok-s/x') 0001 [ 26 ('confab-sender') ('%s') ] '6' ]",
+             name);
+    assert_says(order(&a, packet, 0x83), "confab-sender is too long");
+    peer_close(&p);
+
+    p = device5(&b, "tok-s", "client2");
+    order(&p, "32[ ('tok-s/x') 0001 [ 26 ('confab-sender') ('ann') ] '7' ]",
+          0x83);
+    order(&p, "32[ ('tok-s/x') 0002 [] '8' ]", 0);
+    assert_string_equal(last_sender(), "");
+    peer_close(&a);
+    peer_close(&p);
+}
+
 static void what_is_no_bundle_stores_nothing(void **state)
 {
     static const char *const bodies[] = {
@@ -425,6 +488,7 @@ int main(void)
         cmocka_unit_test(an_operation_is_done_once),
         cmocka_unit_test(a_bundle_is_appended_in_order_and_answered_at_once),
         cmocka_unit_test(an_operation_is_done_once_in_whichever_bundle),
+        cmocka_unit_test(a_sender_is_believed_from_administrators_only),
         cmocka_unit_test(what_is_no_bundle_stores_nothing),
         cmocka_unit_test(bundles_keep_their_place_and_outlive_their_sender),
         cmocka_unit_test(reserved_properties_never_reach_a_client),

@@ -54,6 +54,7 @@ static const struct message full = {
     .content_type = {"text/plain", 10},
     .response_topic = {"r", 1},
     .correlation = {"\0\xff", 2},
+    .sender = {"ann", 3},
     .user_properties = {"\x26\0\1a\0\1b", 7},
 };
 
@@ -80,7 +81,7 @@ static void assert_same(const struct record *got, const struct message *m)
     assert_slice(got->m.response_topic, m->response_topic);
     assert_slice(got->m.correlation, m->correlation);
     assert_slice(got->m.user_properties, m->user_properties);
-    assert_null(got->sender.data);
+    assert_slice(got->m.sender, m->sender);
 }
 
 static void assert_round_trip(const struct message *m)
@@ -105,7 +106,7 @@ static void a_record_comes_back_as_it_was(void **state)
 static void every_set_of_optional_fields_comes_back(void **state)
 {
     (void)state;
-    for (unsigned set = 0; set < 64; set++) {
+    for (unsigned set = 0; set < 128; set++) {
         struct message m = plain;
         if (set & 1)
             m.has_expiry = true, m.expiry_s = 60;
@@ -119,6 +120,8 @@ static void every_set_of_optional_fields_comes_back(void **state)
             m.correlation = full.correlation;
         if (set & 32)
             m.user_properties = full.user_properties;
+        if (set & 64)
+            m.sender = full.sender;
         assert_round_trip(&m);
     }
 }
@@ -292,7 +295,8 @@ static void other_msgpack_readers_understand_records(void **state)
     assert_int_equal(element[2].via.str.size, full.topic.len);
     assert_true(element[3].via.u64 == UINT64_MAX);
     assert_int_equal(element[8].type, MSGPACK_OBJECT_BIN);
-    assert_int_equal(element[9].type, MSGPACK_OBJECT_NIL);
+    assert_int_equal(element[9].type, MSGPACK_OBJECT_STR);
+    assert_int_equal(element[9].via.str.size, full.sender.len);
     msgpack_unpacked_destroy(&u);
     buffer_release(&b);
 }
