@@ -168,9 +168,8 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
     }
     struct front *f = &b->front;
     /* First, so that a taken port is told before anything else happens. */
-    b->http =
-        http_bind("http.listen", opts->config->http_listen,
-                  (unsigned)opts->config->http_workers, ret_error);
+    b->http = http_bind("http.listen", opts->config->http_listen,
+                        (unsigned)opts->config->http_workers, ret_error);
     if (b->http == NULL) {
         free(b);
         return false;

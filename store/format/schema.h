@@ -182,8 +182,7 @@ bool schema_given_id(const struct schema_key *prefix, MDB_val key,
  * another; everything else, in every database, follows from the commands alone. */
 #define META_NODE_LOCAL(X)                                                    \
     X(META_FORMAT)                                                            \
-    X(META_STORE_ID) X(META_EPOCH) X(META_CREATED) X(META_PING)               \
-        X(META_COUNTED)
+    X(META_STORE_ID) X(META_EPOCH) X(META_CREATED) X(META_PING) X(META_COUNTED)
 #define META_FORMAT "format" /* SCHEMA_FORMAT of whoever wrote last */
 #define META_STORE_ID "store_id"
 #define META_EPOCH "epoch"
