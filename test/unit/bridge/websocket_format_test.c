@@ -117,8 +117,8 @@ static void offers_that_can_be_shared_are_taken(void **state)
         "permessage-deflate",
         "x-other, permessage-deflate; client_max_window_bits",
         "permessage-deflate; server_max_window_bits=10, permessage-deflate",
-        "Permessage-Deflate;server_no_context_takeover ; "
-        "client_max_window_bits=\"15\"",
+        ("Permessage-Deflate;server_no_context_takeover ; "
+         "client_max_window_bits=\"15\""),
     };
     static const char *const declined[] = {
         "",
@@ -127,8 +127,8 @@ static void offers_that_can_be_shared_are_taken(void **state)
         "permessage-deflate; client_max_window_bits=7",
         "permessage-deflate; client_max_window_bits=16",
         "permessage-deflate; client_no_context_takeover=1",
-        "permessage-deflate; client_no_context_takeover; "
-        "client_no_context_takeover",
+        ("permessage-deflate; client_no_context_takeover; "
+         "client_no_context_takeover"),
         "permessage-deflate; what",
         "permessage-deflated",
         ",;=",
