@@ -94,9 +94,7 @@ static bool begin(void)
         return true;
     registry = metrics_new(sample, NULL);
     if (registry != NULL &&
-        metrics_add_rows(registry, rows, sizeof(rows) / sizeof(rows[0]),
-                         NULL) &&
-        add_door("none"))
+        metrics_add_rows(registry, rows, sizeof(rows) / sizeof(rows[0]), NULL))
         return true;
     metrics_free(registry);
     registry = NULL;
@@ -154,7 +152,7 @@ unsigned bridge_count_door(const char *name)
     unsigned door = 0;
 
     pthread_mutex_lock(&mutex);
-    if (begin()) {
+    if (begin() && (door_count > 0 || add_door("none"))) {
         while (door < door_count && strcmp(doors[door], name) != 0)
             door++;
         if (door == door_count &&

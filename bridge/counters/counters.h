@@ -15,6 +15,12 @@
  * of one name stand together, the first has the help. Names are public: add,
  * never rename. */
 #define BRIDGE_METRICS(X)                                                     \
+    X(HTTP_ACCEPTED, COUNTER, NUMBER, "http_connections_accepted", NULL,      \
+      NULL, "HTTP connections let in, those for /metrics included.")          \
+    X(HTTP_REFUSED_LIMIT, COUNTER, NUMBER, "http_connections_refused",        \
+      "cause", "connection_limit", "HTTP connections refused, by the limit.") \
+    X(HTTP_REFUSED_ADDRESS, COUNTER, NUMBER, "http_connections_refused",      \
+      "cause", "address_limit", NULL)                                         \
     X(LINK_CONNECTED, COUNTER, NUMBER, "link_connections", NULL, NULL,        \
       "Times the bridge has connected to the broker.")                        \
     X(LINK_WAITING, GAUGE, NUMBER, "link_requests_waiting", NULL, NULL,       \
@@ -100,7 +106,8 @@ static inline void bridge_uncount(unsigned slot, uint64_t n)
 void bridge_count_formats(const char *const *names, size_t count);
 /* A number for the door `name` (static), the same for the same name. Door 0 is
  * "none": requests that no door got. At most BRIDGE_DOORS_MAX doors; those beyond
- * are 0. Main thread, before the door's first request. */
+ * are 0. Main thread, behind bridge_count_formats(), before the door's first
+ * request. */
 unsigned bridge_count_door(const char *name);
 /* One more response of it. */
 void bridge_count_response(unsigned door, unsigned status);

@@ -118,6 +118,8 @@ bool http_has_header(const struct http_request *q,
 bool http_body(const struct http_request *q, struct slice *ret_body);
 /* Client's address: 4 or 16 bytes. */
 struct slice http_client(const struct http_request *q);
+/* Of its answer; 0: it has none (yet). */
+unsigned http_status(const struct http_request *q);
 /* A slot for the handler's own state. */
 void **http_state(struct http_request *q);
 

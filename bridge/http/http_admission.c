@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/counters/counters.h"
 #include "bridge/http/http_private.h"
 
 static const struct http_refusal too_many_of_address = {
@@ -23,9 +24,13 @@ static const struct http_refusal *let_in(struct http_connection *c)
         client_addresses_take(s->addresses, &c->address,
                               client_address_most(&c->address, s->per_address,
                                                   s->budget->limit));
-    if (!c->has_address)
+    if (!c->has_address) {
+        bridge_count(COUNT_HTTP_REFUSED_ADDRESS, 1);
         return &too_many_of_address;
+    }
     c->has_place = connection_budget_take(s->budget);
+    bridge_count(c->has_place ? COUNT_HTTP_ACCEPTED : COUNT_HTTP_REFUSED_LIMIT,
+                 1);
     return c->has_place ? NULL : &too_many;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bridge/counters/counters.h"
 #include "bridge/http/http_private.h"
 
 /* After these, or one answer, it is the others' turn. An answer may cost a walk
@@ -143,6 +144,7 @@ static bool send_by_hand(struct http_connection *c)
 static bool send_refusal(struct http_connection *c,
                          const struct http_refusal *refusal)
 {
+    bridge_count_response(0, refusal->status); /* its door has none to count */
     buffer_clear(&c->thread->out);
     http_refusal_put(c->thread, refusal, &c->thread->out);
     return send_by_hand(c);

@@ -299,6 +299,11 @@ struct slice http_client(const struct http_request *q)
     return slice_of(&((const struct sockaddr_in *)p)->sin_addr, 4);
 }
 
+unsigned http_status(const struct http_request *q)
+{
+    return q->status;
+}
+
 void **http_state(struct http_request *q)
 {
     return &q->state;

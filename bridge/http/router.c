@@ -3,6 +3,7 @@
  * the rest, and back again where a branch ends; each node is visited once at
  * most. */
 #include "bridge/http/router.h"
+#include "bridge/counters/counters.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ struct router {
     struct front *front;
     const struct mount *mounts;
     size_t mount_count;
+    unsigned *counted_as; /* of each mount: bridge_count_door() */
     struct node *root;
     size_t arguments_max; /* of any route */
     bool has_claims;      /* some door says which requests are its own */
@@ -261,7 +263,12 @@ struct router *router_new(struct front *front, const struct mount *mounts,
     r->front = front;
     r->mounts = mounts;
     r->mount_count = count;
-    if (compile(r, ret_error))
+    r->counted_as = calloc(count + 1, sizeof(*r->counted_as));
+    for (size_t i = 0; i < count && r->counted_as != NULL; i++)
+        r->counted_as[i] = bridge_count_door(mounts[i].door->name);
+    if (r->counted_as == NULL)
+        no_memory(ret_error);
+    else if (compile(r, ret_error))
         return r;
     router_free(r);
     return NULL;
@@ -293,6 +300,7 @@ void router_free(struct router *r)
     if (r == NULL)
         return;
     free_node(r->root);
+    free(r->counted_as);
     free(r);
 }
 
@@ -505,11 +513,16 @@ static enum http_next handle(void *arg, struct http_request *q)
 
 static void end(void *arg, struct http_request *q)
 {
+    const struct router *r = arg;
     struct call *c = *http_state(q);
 
-    (void)arg;
     if (c == NULL)
         return;
+    /* A stream, or another protocol, has the socket of who has no status, or the
+     * client went before its answer. */
+    if (http_status(q) != 0)
+        bridge_count_response(r->counted_as[c->mount - r->mounts],
+                              http_status(q));
     if (c->release != NULL)
         c->release(c->own);
     else

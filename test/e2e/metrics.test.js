@@ -93,6 +93,16 @@ suite('metrics', { set: { 'metrics.listen': '127.0.0.1:0' } }, (server) => {
     await until(async () => metric(await figures(server), 'confab_streams', { format: 'sse_chunked' }) === 0, 'stream is gone')
   })
 
+  it('HTTP requests are counted by door and status', async () => {
+    const before = await figures(server)
+    const ofDoor = (status) => ({ door: 'thingschat', status })
+    assert.equal((await server.get(chat(newToken(), 'a', '/latest'))).status, 404)
+    await server.say(newToken(), 'a', { v: 1 })
+    await grows(server, before, 1, 'confab_http_requests_total', ofDoor('404'))
+    await grows(server, before, 1, 'confab_http_requests_total', ofDoor('200'))
+    await grows(server, before, 2, 'confab_http_connections_accepted_total')
+  })
+
   it('no label has a token or a thing', async () => {
     const token = newToken()
     await server.say(token, 'a-thing-of-mine', { v: 1 })
