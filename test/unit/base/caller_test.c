@@ -67,6 +67,7 @@ static void a_filter_must_not_be_wider_than_one_right(void **state)
         {CALLER_SUBSCRIBE, "rooms/+/state"}, {CALLER_SUBSCRIBE, "public/#"},
         {CALLER_PUBLISH, "rooms/7"},         {CALLER_SUBSCRIBE, "a/b"},
         {CALLER_SUBSCRIBE, "a/c"},
+        {CALLER_SUBSCRIBE, "one/+"},
     };
     static const struct row rows[] = {
         {CALLER_SUBSCRIBE, "tok/rooms/7/state", true},
@@ -84,6 +85,9 @@ static void a_filter_must_not_be_wider_than_one_right(void **state)
         {CALLER_SUBSCRIBE, "tok/#", false},
         {CALLER_SUBSCRIBE, "tok", false},
         {CALLER_SUBSCRIBE, "tok/a/+", false},
+        {CALLER_SUBSCRIBE, "tok/one/+", true},
+        {CALLER_SUBSCRIBE, "tok/one/#", false},
+        {CALLER_SUBSCRIBE, "tok/one", false},
         {CALLER_SUBSCRIBE, "$share/g/tok/public/#", true},
         {CALLER_SUBSCRIBE, "$share/g/tok/#", false},
         {CALLER_PUBLISH, "tok/rooms/7", true},
