@@ -61,8 +61,12 @@ def short_token(data):
 
 
 def constant(value, tag, prefix):
-    """The name of an enumerator without its prefix."""
-    name = str(value.cast(gdb.lookup_type(f"enum {tag}")))
+    """The name of an enumerator without its prefix; its number where the
+    compiler has left the type out (clang does, of types only used by value)."""
+    try:
+        name = str(value.cast(gdb.lookup_type(f"enum {tag}")))
+    except gdb.error:
+        return str(int(value))
     return name[len(prefix):] if name.startswith(prefix) else name
 
 

@@ -66,8 +66,7 @@ static void a_filter_must_not_be_wider_than_one_right(void **state)
     static const struct right rights[] = {
         {CALLER_SUBSCRIBE, "rooms/+/state"}, {CALLER_SUBSCRIBE, "public/#"},
         {CALLER_PUBLISH, "rooms/7"},         {CALLER_SUBSCRIBE, "a/b"},
-        {CALLER_SUBSCRIBE, "a/c"},
-        {CALLER_SUBSCRIBE, "one/+"},
+        {CALLER_SUBSCRIBE, "a/c"},           {CALLER_SUBSCRIBE, "one/+"},
     };
     static const struct row rows[] = {
         {CALLER_SUBSCRIBE, "tok/rooms/7/state", true},
