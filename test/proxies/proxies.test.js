@@ -2,7 +2,9 @@
 // Each proxy of docs/operations.md in front of one server, all side by side.
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
+const { once } = require('node:events')
 const { it, before, after, describe } = require('node:test')
+const { WebSocket } = require('ws')
 const { Server, chat, until } = require('../e2e/harness/server')
 const { secretsIn } = require('../e2e/harness/names')
 const { start } = require('../e2e/harness/process')
@@ -216,6 +218,17 @@ describe('Proxies of docs/operations.md', () => {
         await device.publish(`${token}/ws/${proxy.name}`, { n: 1 }, { qos: 1 })
         device.client.end(true)
         assert.equal((await request(proxy.base, chat(token, `ws/${proxy.name}`, '/latest'))).json().chat.n, 1)
+      })
+
+      it('the JSON WebSocket passes both ways', async () => {
+        const ws = new WebSocket(`${proxy.base.replace('http', 'ws')}/${token}/ws`)
+        const arrivals = new Arrivals(`WebSocket behind ${proxy.name}`)
+        ws.on('message', (text) => arrivals.push(JSON.parse(text)))
+        await within(once(ws, 'open'), 'the handshake')
+        const thing = `ws/json/${proxy.name}`
+        ws.send(JSON.stringify([{ follow: [thing] }, { publish: { thing, payload: { n: 2 }, ref: 1 } }]))
+        await arrivals.find((said) => said.chat?.n === 2)
+        ws.close()
       })
 
       it('no log names a token', async () => {
