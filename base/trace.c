@@ -22,7 +22,8 @@ static _Atomic int64_t until_us; /* then it is off again */
 static _Atomic int64_t real_minus_mono_us;
 static struct {
     uint64_t owner;
-    unsigned at; /* the ring to look at next */
+    int64_t since_us; /* monotonic: lines before it are an earlier owner's */
+    unsigned at;      /* the ring to look at next */
 } draining;
 static _Atomic(struct ring *) rings[THREADS];
 static atomic_uint ring_count;
@@ -107,6 +108,17 @@ void trace_record(enum trace_hop hop, uint64_t who, struct slice topic,
     atomic_store(&ring->head, head + 1);
 }
 
+/* What an earlier owner left behind would take a new one's room. */
+static void empty_rings(void)
+{
+    for (unsigned i = 0; i < THREADS; i++) {
+        struct ring *ring = atomic_load(&rings[i]);
+        if (ring != NULL)
+            atomic_store(&ring->tail, atomic_load(&ring->head));
+    }
+    (void)trace_take_dropped();
+}
+
 bool trace_keep(struct slice token, uint64_t owner, int64_t mono_us)
 {
     const bool is_free =
@@ -114,8 +126,10 @@ bool trace_keep(struct slice token, uint64_t owner, int64_t mono_us)
 
     if (!is_free && draining.owner != owner)
         return false;
-    if (draining.owner != owner)
-        (void)trace_take_dropped(); /* the last one's */
+    if (draining.owner != owner) {
+        empty_rings();
+        draining.since_us = mono_us;
+    }
     draining.owner = owner;
     atomic_store(&real_minus_mono_us, clock_real_us() - clock_mono_us());
     atomic_store(&until_us, mono_us + TRACE_LEASE_US);
@@ -145,7 +159,8 @@ bool trace_next(struct trace_line *ret_line)
         if (ring == NULL || !take_from(ring, ret_line)) {
             draining.at++;
             empty++;
-        } else if (ret_line->token_hash == wanted) {
+        } else if (ret_line->token_hash == wanted &&
+                   ret_line->mono_us >= draining.since_us) {
             return true;
         }
     }

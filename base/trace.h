@@ -68,8 +68,8 @@ void trace_record(enum trace_hop hop, uint64_t who, struct slice topic,
  * false: somebody else follows one. */
 #define TRACE_LEASE_US INT64_C(3000000)
 bool trace_keep(struct slice token, uint64_t owner, int64_t mono_us);
-/* The oldest line of one of the threads. false: none is left. Lines of one thread
- * come in order. */
+/* The oldest line of one of the threads since `owner` first asked. false: none is
+ * left. Lines of one thread come in order. */
 bool trace_next(struct trace_line *ret_line);
 /* Lines dropped since the last call. */
 uint64_t trace_take_dropped(void);

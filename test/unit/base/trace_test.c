@@ -140,6 +140,22 @@ static void each_thread_has_a_ring(void **state)
     assert_int_equal(trace_take_dropped(), 0);
 }
 
+static void a_new_owner_sees_no_lines_of_the_last_one(void **state)
+{
+    struct trace_line line;
+
+    (void)state;
+    for (uint64_t id = 1; id <= 5000; id++)
+        record("tok/a", id);
+    atomic_store(&trace_token, 0); /* its lease is over */
+    assert_true(trace_keep(slice_str("tok"), ++owner, clock_mono_us()));
+    assert_int_equal(trace_take_dropped(), 0);
+    assert_false(trace_next(&line));
+    record("tok/a", 6000);
+    assert_true(trace_next(&line));
+    assert_int_equal(line.id, 6000);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, follow_tok)
 
 int main(void)
@@ -151,6 +167,7 @@ int main(void)
         TEST(a_long_thing_is_cut_between_two_characters),
         TEST(one_follows_at_a_time_and_not_for_ever),
         TEST(each_thread_has_a_ring),
+        TEST(a_new_owner_sees_no_lines_of_the_last_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
