@@ -130,13 +130,12 @@ static enum store_err print_all(struct store *store, const struct wanted *w,
 static enum store_err check_thing(struct store *store, const char *topic)
 {
     struct thing_row row;
-    struct store_reader *r = store_reader_acquire(store);
+    struct store_reader *r;
+    enum store_err err = store_snapshot(store, &r);
 
-    if (r == NULL)
-        return STORE_NOMEM;
-    enum store_err err = store_reader_begin(r);
-    if (err == STORE_OK)
-        err = store_thing(r, slice_str(topic), &row);
+    if (err != STORE_OK)
+        return err;
+    err = store_thing(r, slice_str(topic), &row);
     store_reader_release(r);
     return err;
 }

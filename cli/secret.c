@@ -35,11 +35,10 @@ static enum store_err find(struct store_reader *r, struct slice beginning,
 {
     struct slice after = {0};
     struct token_row row;
-    enum store_err err = store_reader_begin(r);
+    enum store_err err;
 
     *ret_count = 0;
-    while (err == STORE_OK &&
-           (err = store_token_next(r, after, &row)) == STORE_OK) {
+    while ((err = store_token_next(r, after, &row)) == STORE_OK) {
         after = row.token;
         if (!begins_with(row.token, beginning))
             continue;
@@ -47,7 +46,6 @@ static enum store_err find(struct store_reader *r, struct slice beginning,
         ret->text[row.token.len] = '\0';
         ++*ret_count;
     }
-    store_reader_end(r);
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
@@ -60,13 +58,12 @@ static int expand(const struct settings *s, const char *command,
     unsigned count = 0;
     int detail = 0;
     enum store_err err = store_open(s->data_dir, &opts, &store, &detail);
-    struct store_reader *r =
-        err == STORE_OK ? store_reader_acquire(store) : NULL;
+    struct store_reader *r;
 
-    if (err == STORE_OK)
-        err = r != NULL ? find(r, beginning, &count, ret) : STORE_NOMEM;
-    if (r != NULL)
+    if (err == STORE_OK && (err = store_snapshot(store, &r)) == STORE_OK) {
+        err = find(r, beginning, &count, ret);
         store_reader_release(r);
+    }
     store_close(store);
     if (err != STORE_OK)
         return folder_failure(command, s->data_dir, err, detail);

@@ -381,18 +381,14 @@ static int list(const struct settings *s)
 
     if (err != STORE_OK)
         return folder_failure(NAME, s->data_dir, err, detail);
-    struct store_reader *r = store_reader_acquire(store);
-    if (r == NULL)
-        err = STORE_NOMEM;
-    if (r != NULL && (err = store_reader_begin(r)) == STORE_OK) {
+    struct store_reader *r;
+    if ((err = store_snapshot(store, &r)) == STORE_OK) {
         while ((err = store_token_next(r, after, &row)) == STORE_OK) {
             print_row(s, r, &row, &line);
             after = row.token;
         }
-        store_reader_end(r);
-    }
-    if (r != NULL)
         store_reader_release(r);
+    }
     store_close(store);
     buffer_release(&line);
     return err == STORE_NOTFOUND /* no more tokens */

@@ -510,11 +510,9 @@ static bool begin_in_use(struct check *k, struct store *st, int fd,
                          struct store_reader **ret_reader)
 {
     for (int i = 0; i < SNAPSHOT_ATTEMPTS; i++) {
-        struct store_reader *r = store_reader_acquire(st);
-        if (r == NULL || store_reader_begin(r) != STORE_OK) {
-            store_reader_release(r);
+        struct store_reader *r;
+        if (store_snapshot(st, &r) != STORE_OK)
             return false;
-        }
         if (page_walk_begin(&k->walk, fd, mdb_txn_id(r->txn))) {
             *ret_reader = r;
             return true;

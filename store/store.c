@@ -220,13 +220,12 @@ static enum store_err read_stats(struct store_reader *r,
 
 enum store_err store_stats(struct store *st, struct store_stats *ret_stats)
 {
-    struct store_reader *r = store_reader_acquire(st);
+    struct store_reader *r;
+    enum store_err err = store_snapshot(st, &r);
 
-    if (r == NULL)
-        return STORE_NOMEM;
-    enum store_err err = store_reader_begin(r);
-    if (err == STORE_OK)
-        err = read_stats(r, ret_stats);
+    if (err != STORE_OK)
+        return err;
+    err = read_stats(r, ret_stats);
     store_reader_release(r);
     return err;
 }

@@ -142,6 +142,11 @@ enum store_err store_reader_begin(struct store_reader *r);
 void store_reader_end(
     struct store_reader *r); /* without a snapshot: nothing */
 
+/* Both at once, for one look: a reader with its snapshot, which
+ * store_reader_release() ends. NOMEM, IO as above, with *ret_reader NULL. */
+enum store_err store_snapshot(struct store *st,
+                              struct store_reader **ret_reader);
+
 /* Id of the last entry ever given as of this snapshot (it may have been removed
  * since); 0: none, or the store cannot be read. */
 uint64_t store_head(struct store_reader *r);

@@ -54,6 +54,18 @@ void access_look_up(const struct call *c, struct store_reader *r,
         store_usage(r, token, &a->usage); /* absent: zeros */
 }
 
+void access_look_up_now(const struct call *c, struct access *ret_access)
+{
+    struct store_reader *r;
+
+    if (store_snapshot(c->front->store, &r) != STORE_OK) {
+        *ret_access = (struct access){.state = ACCESS_BROKEN};
+        return;
+    }
+    access_look_up(c, r, ret_access);
+    store_reader_release(r);
+}
+
 bool foreign_refused(struct call *c)
 {
     const char *why = is_open(c) ? why_not_local(c->q) : NULL;

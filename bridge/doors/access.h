@@ -23,6 +23,8 @@ struct access {
  * comes from. */
 void access_look_up(const struct call *c, struct store_reader *r,
                     struct access *ret_access);
+/* The same in a snapshot of its own; ACCESS_BROKEN where there is none. */
+void access_look_up_now(const struct call *c, struct access *ret_access);
 /* Answers 400, 401, 403 or 503 unless granted. */
 bool access_refused(struct call *c, const struct access *a);
 /* In open mode: answers 403 to a request that is not local, without the headers

@@ -43,10 +43,8 @@ bool backlog_turn(struct worker *w)
 
     if (c == NULL)
         return false;
-    struct store_reader *r = store_reader_acquire(w->hub->store);
-    if (r == NULL || store_reader_begin(r) != STORE_OK) {
-        if (r != NULL)
-            store_reader_release(r);
+    struct store_reader *r;
+    if (store_snapshot(w->hub->store, &r) != STORE_OK) {
         worker_try_later(w);
         return false;
     }

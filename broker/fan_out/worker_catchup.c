@@ -64,13 +64,11 @@ static bool worker_catchup_read(struct worker *w, struct store_reader *r)
 
 bool worker_catchup_step(struct worker *w)
 {
-    struct store_reader *r = store_reader_acquire(w->hub->store);
-    bool good = false;
+    struct store_reader *r;
 
-    if (r == NULL)
+    if (store_snapshot(w->hub->store, &r) != STORE_OK)
         return false;
-    if (store_reader_begin(r) == STORE_OK)
-        good = worker_catchup_read(w, r);
+    const bool good = worker_catchup_read(w, r);
     store_reader_release(r);
     return good;
 }

@@ -170,13 +170,12 @@ static enum store_err is_stored(struct connection *c, bool *ret_stored)
     *ret_stored = under_way != NULL;
     if (under_way != NULL)
         return STORE_OK;
-    struct store_reader *r = store_reader_acquire(c->worker->hub->store);
-    if (r == NULL)
-        return STORE_NOMEM;
-    enum store_err err = store_reader_begin(r);
-    if (err == STORE_OK)
+    struct store_reader *r;
+    enum store_err err = store_snapshot(c->worker->hub->store, &r);
+    if (err == STORE_OK) {
         err = store_session(r, slice_of(c->identity, c->identity_len), &row);
-    store_reader_release(r);
+        store_reader_release(r);
+    }
     *ret_stored = err != STORE_NOTFOUND;
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }

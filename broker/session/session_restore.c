@@ -215,15 +215,15 @@ bool session_restore_turn(struct worker *w)
 
     if (TAILQ_EMPTY(&w->restores))
         return false;
-    struct store_reader *r = store_reader_acquire(w->hub->store);
-    const bool good = r != NULL && store_reader_begin(r) == STORE_OK;
+    struct store_reader *r;
+    const bool good = store_snapshot(w->hub->store, &r) == STORE_OK;
     while (rows > 0 && (s = TAILQ_FIRST(&w->restores)) != NULL) {
         if (good)
             restore_step(s, r, &rows);
         else
             restore_finish(s, false);
     }
-    if (r != NULL)
+    if (good)
         store_reader_release(r);
     return !TAILQ_EMPTY(&w->restores);
 }

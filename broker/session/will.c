@@ -52,14 +52,13 @@ void wills_release(struct worker *w)
 /* NULL: it is not there any more, or cannot be read. */
 static struct message *read_will(const struct pending_will *p)
 {
-    struct store_reader *r = store_reader_acquire(p->worker->hub->store);
+    struct store_reader *r;
     struct message *m = NULL;
     struct record record;
 
-    if (r == NULL)
+    if (store_snapshot(p->worker->hub->store, &r) != STORE_OK)
         return NULL;
-    if (store_reader_begin(r) == STORE_OK &&
-        store_session_will(r, p->number, &record) == STORE_OK)
+    if (store_session_will(r, p->number, &record) == STORE_OK)
         m = message_new(&record.m);
     store_reader_release(r);
     return m;
@@ -193,13 +192,11 @@ static bool load_all(struct hub *hub, struct store_reader *r)
 
 bool wills_load(struct hub *hub)
 {
-    struct store_reader *r = store_reader_acquire(hub->store);
-    bool good = false;
+    struct store_reader *r;
 
-    if (r == NULL)
+    if (store_snapshot(hub->store, &r) != STORE_OK)
         return false;
-    if (store_reader_begin(r) == STORE_OK)
-        good = load_all(hub, r);
+    const bool good = load_all(hub, r);
     store_reader_release(r);
     return good;
 }

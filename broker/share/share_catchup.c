@@ -163,16 +163,15 @@ static bool share_catchup_work(struct worker *w, struct store_reader *r)
 
 bool share_catchup_turn(struct worker *w)
 {
-    bool more = false;
+    struct store_reader *r;
 
     if (TAILQ_EMPTY(&w->share->catching_up))
         return false;
-    struct store_reader *r = store_reader_acquire(w->hub->store);
-    if (r != NULL && store_reader_begin(r) == STORE_OK)
-        more = share_catchup_work(w, r);
-    else
+    if (store_snapshot(w->hub->store, &r) != STORE_OK) {
         worker_try_later(w);
-    if (r != NULL)
-        store_reader_release(r);
+        return false;
+    }
+    const bool more = share_catchup_work(w, r);
+    store_reader_release(r);
     return more;
 }

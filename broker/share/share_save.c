@@ -57,19 +57,15 @@ static bool group_resume(struct worker *w, struct share_group *g,
 
 bool share_load(struct worker *w, struct share_group *g)
 {
-    struct store_reader *r = store_reader_acquire(w->hub->store);
+    struct store_reader *r;
     struct group_row row;
-    bool good = false;
 
-    if (r == NULL)
+    if (store_snapshot(w->hub->store, &r) != STORE_OK)
         return false;
-    if (store_reader_begin(r) == STORE_OK) {
-        const enum store_err err =
-            store_group(r, slice_of(g->name, g->len), &row);
-        good = err == STORE_OK ? group_resume(w, g, r, &row)
-                               : err == STORE_NOTFOUND;
-        g->stored |= err == STORE_OK;
-    }
+    const enum store_err err = store_group(r, slice_of(g->name, g->len), &row);
+    const bool good =
+        err == STORE_OK ? group_resume(w, g, r, &row) : err == STORE_NOTFOUND;
+    g->stored |= err == STORE_OK;
     store_reader_release(r);
     return good;
 }

@@ -144,6 +144,20 @@ void store_reader_release(struct store_reader *r)
     pthread_mutex_unlock(&p->mutex);
 }
 
+enum store_err store_snapshot(struct store *st,
+                              struct store_reader **ret_reader)
+{
+    struct store_reader *r = store_reader_acquire(st);
+    const enum store_err err = r == NULL ? STORE_NOMEM : store_reader_begin(r);
+
+    if (err != STORE_OK && r != NULL) {
+        store_reader_release(r);
+        r = NULL;
+    }
+    *ret_reader = r;
+    return err;
+}
+
 enum store_err store_reader_begin(struct store_reader *r)
 {
     assert(!r->active);

@@ -131,10 +131,14 @@ enum http_next chat_history(struct call *c)
 
     if (r == NULL)
         return answer_error(c, 500, "out of memory");
-    /* who, then what, then the charge: a refusal costs nothing */
-    if (!reading_allowed(c, true) || !choose_format(c, r, &content_type) ||
-        !read_limit(c, r) || !read_order(c, r) || !read_bounds(c, r) ||
-        !reading_begin(c, &g, true, 1)) {
+    /* who, then what, then the charge */
+    if (!reading_begin(c, &g, true)) {
+        free(r);
+        return HTTP_ANSWERED;
+    }
+    if (!choose_format(c, r, &content_type) || !read_limit(c, r) ||
+        !read_order(c, r) || !read_bounds(c, r) || !reading_charge(c, &g, 1)) {
+        reading_end(&g);
         free(r);
         return HTTP_ANSWERED;
     }

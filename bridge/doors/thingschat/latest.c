@@ -68,11 +68,13 @@ enum http_next chat_latest(struct call *c)
     struct reading g;
     struct record record;
 
-    if (!reading_allowed(c, true))
+    if (!reading_begin(c, &g, true))
         return HTTP_ANSWERED;
     const int type = choose_type(c);
-    if (type < 0 || !reading_begin(c, &g, true, 1))
+    if (type < 0 || !reading_charge(c, &g, 1)) {
+        reading_end(&g);
         return HTTP_ANSWERED;
+    }
     const enum store_err err =
         store_latest(g.reader, slice_of(g.topic, g.topic_len), &record);
     if (err != STORE_OK) {

@@ -182,21 +182,21 @@ static enum http_next hand_over(struct call *c, const struct wish *w,
     return answer_error(c, 503, "too many open streams: retry later");
 }
 
+/* Ends `g`. */
 static enum http_next start_listening(struct call *c, struct wish *w,
-                                      bool has_thing)
+                                      struct reading *g)
 {
     const bool head_only = http_method(c->q) == HTTP_HEAD;
-    struct reading g;
-
-    if (!accepts_events(c) || !read_cursor(c, w))
-        return HTTP_ANSWERED;
-    if (!reading_begin(c, &g, has_thing, head_only ? 1 : LISTEN_COST))
-        return HTTP_ANSWERED;
+    const bool granted = accepts_events(c) && read_cursor(c, w) &&
+                         reading_charge(c, g, head_only ? 1 : LISTEN_COST);
     /* From here on the reader misses nothing: what is stored later has a
      * greater id. */
-    const uint64_t head = store_head(g.reader);
-    const struct plan *plan = g.access.plan;
-    reading_end(&g);
+    const uint64_t head = granted ? store_head(g->reader) : 0;
+    const struct plan *plan = g->access.plan;
+
+    reading_end(g);
+    if (!granted)
+        return HTTP_ANSWERED;
     return head_only ? answer_head(c) : hand_over(c, w, plan, head);
 }
 
@@ -206,16 +206,17 @@ enum http_next chat_listen(struct call *c)
     struct reading g;
 
     /* who, before what is wrong with the question */
-    if (!reading_begin(c, &g, true, 0))
+    if (!reading_begin(c, &g, true))
         return HTTP_ANSWERED;
-    reading_end(&g);
     /* One of an earlier version can be read, but nothing comes any more. */
-    if (!name_publishable(c->arguments[1]))
+    if (!name_publishable(c->arguments[1])) {
+        reading_end(&g);
         return answer_error(c, 400,
                             "thing: no message can come for a name with "
                             "control characters or non-characters");
+    }
     w.things[0] = c->arguments[1];
-    return start_listening(c, &w, true);
+    return start_listening(c, &w, &g);
 }
 
 /* A level that is a bare `+`: a query means a blank by it, and whoever sent it
@@ -291,8 +292,10 @@ enum http_next chat_listen_many(struct call *c)
     w.count = 0;
     w.has_cursor = false;
     /* who, before what is wrong with the question */
-    if (!reading_begin(c, &g, false, 0))
+    if (!reading_begin(c, &g, false))
         return HTTP_ANSWERED;
+    if (read_things(c, &w))
+        return start_listening(c, &w, &g);
     reading_end(&g);
-    return read_things(c, &w) ? start_listening(c, &w, false) : HTTP_ANSWERED;
+    return HTTP_ANSWERED;
 }

@@ -35,21 +35,6 @@ static void post_release(void *own)
     free(p);
 }
 
-static bool look_up(struct call *c, struct access *ret_access)
-{
-    struct store_reader *r = store_reader_acquire(c->front->store);
-
-    ret_access->state = ACCESS_BROKEN;
-    if (r == NULL)
-        return false;
-    if (store_reader_begin(r) == STORE_OK) {
-        access_look_up(c, r, ret_access);
-        store_reader_end(r);
-    }
-    store_reader_release(r);
-    return ret_access->state == ACCESS_GRANTED;
-}
-
 size_t chat_body_max(struct call *c)
 {
     struct post *p = calloc(1, sizeof(*p));
@@ -59,7 +44,8 @@ size_t chat_body_max(struct call *c)
     p->call = c;
     c->own = p;
     c->release = post_release;
-    if (!look_up(c, &p->access))
+    access_look_up_now(c, &p->access);
+    if (p->access.state != ACCESS_GRANTED)
         return 0;
     access_writes_left(c, &p->access);
     const uint64_t most = p->access.plan->payload_max;

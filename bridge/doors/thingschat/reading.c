@@ -26,8 +26,9 @@ static bool topic_of(struct call *c, struct reading *g)
     return true;
 }
 
-static bool charge(struct call *c, const struct access *a, unsigned cost)
+bool reading_charge(struct call *c, const struct reading *g, unsigned cost)
 {
+    const struct access *a = &g->access;
     const struct reads_answer answered =
         reads_charge(c->front->reads, c->arguments[0], a->plan, &a->usage,
                      cost, clock_real_us());
@@ -43,15 +44,11 @@ static bool charge(struct call *c, const struct access *a, unsigned cost)
     return false;
 }
 
-bool reading_begin(struct call *c, struct reading *ret, bool has_thing,
-                   unsigned cost)
+bool reading_begin(struct call *c, struct reading *ret, bool has_thing)
 {
     struct reading *g = ret;
 
-    g->reader = store_reader_acquire(c->front->store);
-    if (g->reader == NULL || store_reader_begin(g->reader) != STORE_OK) {
-        if (g->reader != NULL)
-            store_reader_release(g->reader);
+    if (store_snapshot(c->front->store, &g->reader) != STORE_OK) {
         http_add_header(c->q, "Retry-After", "1");
         answer_error(c, 503, "the store cannot be read: retry later");
         return false;
@@ -67,7 +64,7 @@ bool reading_begin(struct call *c, struct reading *ret, bool has_thing,
         !access_refused(c, &g->access) &&
         (!has_thing || (topic_of(c, g) && !caller_refused(c, CALLER_SUBSCRIBE,
                                                           c->arguments[1]))) &&
-        !query_refused(c) && (cost == 0 || charge(c, &g->access, cost));
+        !query_refused(c);
     if (!ok)
         reading_end(g);
     return ok;
@@ -77,21 +74,8 @@ void reading_end(struct reading *g)
 {
     if (g->reader == NULL)
         return;
-    store_reader_end(g->reader);
     store_reader_release(g->reader);
     g->reader = NULL;
-}
-
-bool reading_allowed(struct call *c, bool has_thing)
-{
-    struct reading g;
-
-    if (http_query(c->q).len == 0)
-        return true;
-    if (!reading_begin(c, &g, has_thing, 0))
-        return false;
-    reading_end(&g);
-    return true;
 }
 
 enum http_next reading_failed(struct call *c, enum store_err err,

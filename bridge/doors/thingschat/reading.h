@@ -14,17 +14,15 @@ struct reading {
     size_t topic_len;
 };
 
-/* Opens a snapshot, looks the token up, checks the thing (has_thing: it is the
- * call's second argument) and the names in the query, and charges `cost` reads.
- * false: answered (400, 401, 429, 503) and nothing is held. Otherwise end with
+/* Opens a snapshot, looks up the token, and checks the thing (has_thing: it is
+ * the call's second argument) and the names in the query.
+ * false: answered (400, 401, 403, 503) and nothing is held. Otherwise end with
  * reading_end(). */
-bool reading_begin(struct call *c, struct reading *ret, bool has_thing,
-                   unsigned cost);
-void reading_end(struct reading *g);
-/* Who comes before what is wrong with the question: false: answered as
- * reading_begin() would, but for the cost. Without a query, where nothing can
- * be wrong, true without a look. */
-bool reading_allowed(struct call *c, bool has_thing);
+bool reading_begin(struct call *c, struct reading *ret, bool has_thing);
+/* Charges `cost` reads, once all else is known to be right: a refusal costs
+ * nothing. false: answered 429; the snapshot is still to be ended. */
+bool reading_charge(struct call *c, const struct reading *g, unsigned cost);
+void reading_end(struct reading *g); /* may be called twice */
 
 /* After a failure of the store: takes the charge back and answers 503. */
 enum http_next reading_failed(struct call *c, enum store_err err,

@@ -89,16 +89,14 @@ enum http_next chat_things(struct call *c)
     struct reading g;
     bool detail = false;
 
-    if (!reading_allowed(c, false))
+    if (!reading_begin(c, &g, false))
         return HTTP_ANSWERED;
-    if (query_flag(c, "detail", &detail) < 0 ||
-        !reading_begin(c, &g, false, 1))
-        return HTTP_ANSWERED;
+    const bool granted =
+        !caller_refused(c, CALLER_SUBSCRIBE, slice_str("#")) &&
+        query_flag(c, "detail", &detail) >= 0 && reading_charge(c, &g, 1);
     reading_end(&g);
-    if (caller_refused(c, CALLER_SUBSCRIBE, slice_str("#"))) {
-        reads_refund(c->front->reads, c->arguments[0], 1);
+    if (!granted)
         return HTTP_ANSWERED;
-    }
     struct listing *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return answer_error(c, 500, "out of memory");

@@ -49,27 +49,10 @@ static void put_remaining(struct call *c)
                             shown_remaining(c->remaining));
 }
 
-/* What a token has left stands on refusals too; which count depends on what
- * the path's methods do. */
-static void learn_remaining(struct call *c, struct access *ret_access)
-{
-    struct store_reader *r = store_reader_acquire(c->front->store);
-
-    if (r == NULL)
-        return;
-    if (store_reader_begin(r) == STORE_OK) {
-        access_look_up(c, r, ret_access);
-        store_reader_end(r);
-    }
-    store_reader_release(r);
-    if (ret_access->state == ACCESS_GRANTED && ret_access->plan != NULL)
-        access_writes_left(c, ret_access);
-}
-
 /* Who has a route is looked up by its handler, in the snapshot that it reads. */
 static bool authenticate(struct call *c)
 {
-    struct access access = {.state = ACCESS_GRANTED};
+    struct access access;
 
     if ((c->flags & COUNTED) != 0)
         c->caller = caller_of_token(c->arguments[0], NULL);
@@ -77,7 +60,11 @@ static bool authenticate(struct call *c)
         return false;
     if (c->route != NULL || (c->flags & COUNTED) == 0)
         return true;
-    learn_remaining(c, &access);
+    /* What a token has left is on refusals too; which count depends on what
+     * the path's methods do. */
+    access_look_up_now(c, &access);
+    if (access.state == ACCESS_GRANTED)
+        access_writes_left(c, &access);
     return access.state != ACCESS_FOREIGN || !foreign_refused(c);
 }
 

@@ -77,17 +77,18 @@ enum http_next chat_websocket(struct call *c)
     struct reading g;
 
     /* who, before what is wrong with the question */
-    if (!reading_begin(c, &g, false, 0))
+    if (!reading_begin(c, &g, false))
         return HTTP_ANSWERED;
-    reading_end(&g);
-    if (!handshake_accept(c,
-                          "this is a WebSocket: connect with a client for "
-                          "it; see /docs/http.md",
-                          accept) ||
-        !reading_begin(c, &g, false, CONNECT_COST))
-        return HTTP_ANSWERED;
-    const uint64_t head = store_head(g.reader);
+    const bool granted =
+        handshake_accept(c,
+                         "this is a WebSocket: connect with a client for "
+                         "it; see /docs/http.md",
+                         accept) &&
+        reading_charge(c, &g, CONNECT_COST);
+    const uint64_t head = granted ? store_head(g.reader) : 0;
     const struct plan *plan = g.access.plan;
     reading_end(&g);
+    if (!granted)
+        return HTTP_ANSWERED;
     return hand_over(c, accept, plan, head);
 }

@@ -131,19 +131,14 @@ static void refuse_text(struct stream *s, struct slice ref, unsigned status,
 static bool read_usage(const struct ws_client *client,
                        struct usage_row *ret_usage)
 {
-    struct store_reader *r = store_reader_acquire(client->front->store);
-    bool ok = false;
+    struct store_reader *r;
 
-    if (r == NULL)
+    if (store_snapshot(client->front->store, &r) != STORE_OK)
         return false;
-    if (store_reader_begin(r) == STORE_OK) {
-        ok = true;
-        if (store_usage(r, token_of(client), ret_usage) != STORE_OK)
-            *ret_usage = (struct usage_row){0};
-        store_reader_end(r);
-    }
+    if (store_usage(r, token_of(client), ret_usage) != STORE_OK)
+        *ret_usage = (struct usage_row){0};
     store_reader_release(r);
-    return ok;
+    return true;
 }
 
 /* Following costs as much as a request to listen. false: refused. */
