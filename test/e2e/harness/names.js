@@ -6,8 +6,10 @@ const secrets = new Set()
 
 // A token is its tenant's password: 24 random characters, so that finding it
 // in a log can be no accident.
+// Like the server's, none begins with a dash: it would be a command's option.
 function newToken () {
-  return secret(randomBytes(18).toString('base64url'))
+  const token = randomBytes(18).toString('base64url')
+  return token.startsWith('-') ? newToken() : secret(token)
 }
 
 // Remember a token the server made.
