@@ -4,6 +4,7 @@
  * Longer: REPLAY_ROUNDS=1000, REPLAY_SEED=7, REPLAY_STEPS=20000. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -43,7 +44,8 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 
 /* Entries one behind the other; `ends` has where each ends. */
 static struct buffer recorded;
-static size_t *ends, entry_count, entry_room;
+static size_t *ends, entry_room;
+static atomic_size_t entry_count; /* the writer adds, also when it begins */
 static unsigned kinds_seen[COMMAND_KIND_COUNT];
 
 static void record(void *arg, const struct admission *in,
