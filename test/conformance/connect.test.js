@@ -458,11 +458,11 @@ chapter('What the server does with a CONNECT', (world) => {
 chapter('Keep Alive', (world) => {
   for (const v of [5, 4]) {
     it(`[MQTT-3.1.2-22] [MQTT-3.2.2-22] [MQTT311-3.1.2-24] a client that is silent for one and a half times its Keep Alive is closed (MQTT ${v})`, async () => {
+      const started = process.hrtime.bigint() // before CONNECT: no wait of ours is taken for the server's haste
       const client = await world.peer({ v, keepAlive: 1 })
-      const started = process.hrtime.bigint()
       await client.closes(0x8d)
       const took = Number(process.hrtime.bigint() - started) / 1e9
-      assert.ok(took >= 1.4, `after ${took} s`)
+      assert.ok(took >= 1.5, `after ${took} s`)
       if (v === 5) assert.equal(client.connack.properties.serverKeepAlive, undefined)
     })
 
