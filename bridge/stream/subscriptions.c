@@ -2,8 +2,10 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "base/filter_shape.h"
@@ -12,15 +14,28 @@
 #include "bridge/link/link.h"
 #include "bridge/stream/name_table.h"
 
+#define TEND_SLICE 128 /* filters looked at before others get the mutex */
+
 enum subscription_state {
-    TO_ASK,  /* on the list of that name */
+    TO_ASK,  /* on the list of that name; somebody holds it */
     ASKED,   /* SUBACK outstanding */
-    GRANTED, /* on the list `idle` while nobody reads it */
-    REFUSED  /* on that list too; asked again later */
+    GRANTED, /* lingers while nobody holds it */
+    REFUSED  /* on the list of that name; somebody holds it */
+};
+
+TAILQ_HEAD(subscription_queue, link_subscription);
+
+/* What the filters of one token have in common. */
+struct tenant {
+    struct name_node node; /* first */
+    size_t subscriptions;  /* it goes with the last one */
+    size_t lingering_count;
+    struct subscription_queue lingering; /* by `of_tenant` */
 };
 
 struct link_subscription {
     struct name_node node; /* first: a node is its subscription */
+    struct tenant *tenant;
     enum subscription_state state;
     unsigned holders;
     uint64_t streamers;          /* those with a reader */
@@ -28,22 +43,23 @@ struct link_subscription {
     int64_t since_us; /* nobody reads it, or the broker refused it, since */
     int64_t retry_us; /* from a refusal to the next attempt */
     TAILQ_ENTRY(link_subscription) entry;
+    TAILQ_ENTRY(link_subscription) of_tenant; /* while it lingers */
     bool has_wildcard, has_plus;
     struct subscription pattern; /* in `patterns` while it has wildcards and
                                     a streamer reads it */
     unsigned readers[];          /* per streamer; the filter's text follows */
 };
 
-TAILQ_HEAD(subscription_queue, link_subscription);
-
 struct subscriptions {
     pthread_mutex_t mutex;
     unsigned streamers;
     struct link *link; /* NULL: not known yet */
     bool up;
-    struct name_table filters;
+    struct name_table filters, tenants;
     struct subscription_index *patterns; /* wildcard filters with readers */
-    struct subscription_queue to_ask, idle;
+    struct subscription_queue to_ask, refused;
+    struct subscription_queue lingering[2]; /* [has_plus], oldest first */
+    size_t refused_count, lingering_count;
     /* A clock that SUBACKs and losses move. */
     _Atomic uint64_t moment, lost_at;
 };
@@ -58,9 +74,12 @@ struct subscriptions *subscriptions_new(unsigned streamers)
     pthread_mutex_init(&ss->mutex, NULL);
     ss->streamers = streamers;
     name_table_init(&ss->filters);
+    name_table_init(&ss->tenants);
     ss->patterns = subscription_index_new();
     TAILQ_INIT(&ss->to_ask);
-    TAILQ_INIT(&ss->idle);
+    TAILQ_INIT(&ss->refused);
+    TAILQ_INIT(&ss->lingering[false]);
+    TAILQ_INIT(&ss->lingering[true]);
     if (ss->patterns != NULL)
         return ss;
     subscriptions_free(ss);
@@ -79,6 +98,8 @@ void subscriptions_free(struct subscriptions *ss)
         return;
     name_table_each(&ss->filters, free_node, NULL);
     name_table_release(&ss->filters);
+    name_table_each(&ss->tenants, free_node, NULL);
+    name_table_release(&ss->tenants);
     subscription_index_free(ss->patterns);
     pthread_mutex_destroy(&ss->mutex);
     free(ss);
@@ -86,16 +107,47 @@ void subscriptions_free(struct subscriptions *ss)
 
 /* ---- one filter ---------------------------------------------------------- */
 
+/* NULL: out of memory. */
+static struct tenant *tenant_of(struct subscriptions *ss, struct slice filter)
+{
+    const struct slice token = topic_first_level(filter);
+    struct tenant *t = (struct tenant *)name_table_find(&ss->tenants, token);
+
+    if (t != NULL)
+        return t;
+    t = calloc(1, sizeof(*t) + token.len);
+    if (t == NULL)
+        return NULL;
+    memcpy(t + 1, token.data, token.len);
+    t->node.name = slice_of(t + 1, token.len);
+    TAILQ_INIT(&t->lingering);
+    name_table_add(&ss->tenants, &t->node);
+    return t;
+}
+
+static void leave_tenant(struct subscriptions *ss, struct tenant *t)
+{
+    if (t->subscriptions > 0)
+        return;
+    name_table_remove(&ss->tenants, &t->node);
+    free(t);
+}
+
 static struct link_subscription *add_subscription(struct subscriptions *ss,
                                                   struct slice filter)
 {
     const size_t counts = ss->streamers * sizeof(unsigned);
     struct link_subscription *sub =
         calloc(1, sizeof(*sub) + counts + filter.len);
+    struct tenant *tenant = sub == NULL ? NULL : tenant_of(ss, filter);
     struct filter_outline outline;
 
-    if (sub == NULL)
+    if (tenant == NULL) {
+        free(sub);
         return NULL;
+    }
+    tenant->subscriptions++;
+    sub->tenant = tenant;
     char *text = (char *)sub->readers + counts;
     memcpy(text, filter.data, filter.len);
     sub->node.name = slice_of(text, filter.len);
@@ -113,22 +165,71 @@ static struct link_subscription *add_subscription(struct subscriptions *ss,
 static void forget_subscription(struct subscriptions *ss,
                                 struct link_subscription *sub)
 {
+    sub->tenant->subscriptions--;
+    leave_tenant(ss, sub->tenant);
     name_table_remove(&ss->filters, &sub->node);
     free(sub);
 }
 
-/* Is it on the list `idle`? */
-static bool is_idle(const struct link_subscription *sub)
+static void stop_lingering(struct subscriptions *ss,
+                           struct link_subscription *sub)
 {
-    return sub->state == REFUSED ||
-           (sub->state == GRANTED && sub->holders == 0);
+    TAILQ_REMOVE(&ss->lingering[sub->has_plus], sub, entry);
+    TAILQ_REMOVE(&sub->tenant->lingering, sub, of_tenant);
+    ss->lingering_count--;
+    sub->tenant->lingering_count--;
 }
 
+/* sub lingers. false: the link has no room. */
+static bool give_up(struct subscriptions *ss, struct link_subscription *sub)
+{
+    if (!link_unsubscribe(ss->link, sub->node.name))
+        return false;
+    stop_lingering(ss, sub);
+    forget_subscription(ss, sub);
+    return true;
+}
+
+static struct link_subscription *oldest_lingering(struct subscriptions *ss)
+{
+    struct link_subscription *plus = TAILQ_FIRST(&ss->lingering[true]);
+
+    return plus != NULL ? plus : TAILQ_FIRST(&ss->lingering[false]);
+}
+
+/* false: too many linger, and the link has no room. */
+static bool bound_lingering(struct subscriptions *ss)
+{
+    while (ss->lingering_count > SUBSCRIPTIONS_LINGERING_MAX)
+        if (!give_up(ss, oldest_lingering(ss)))
+            return false;
+    return true;
+}
+
+static void linger(struct subscriptions *ss, struct link_subscription *sub,
+                   int64_t now_us)
+{
+    struct tenant *t = sub->tenant;
+
+    sub->since_us = now_us;
+    TAILQ_INSERT_TAIL(&ss->lingering[sub->has_plus], sub, entry);
+    TAILQ_INSERT_TAIL(&t->lingering, sub, of_tenant);
+    ss->lingering_count++;
+    t->lingering_count++;
+    /* The bound is above 0, so the tenant outlives each of its filters here. */
+    while (t->lingering_count > SUBSCRIPTIONS_LINGERING_OF_TOKEN &&
+           give_up(ss, TAILQ_FIRST(&t->lingering)))
+        ;
+    bound_lingering(ss);
+}
+
+/* What nobody reads any more goes first: so no more can be with the broker than
+ * the bound and what the link has under way. */
 static void ask_waiting(struct subscriptions *ss)
 {
     struct link_subscription *sub;
 
-    if (!ss->up || ss->link == NULL)
+    if (!ss->up || ss->link == NULL || !bound_lingering(ss))
         return;
     while ((sub = TAILQ_FIRST(&ss->to_ask)) != NULL &&
            link_subscribe(ss->link, sub->node.name)) {
@@ -164,6 +265,22 @@ static void remove_reader(struct subscriptions *ss,
         subscription_index_remove(ss->patterns, &sub->pattern);
 }
 
+/* Nobody holds it and the broker does not have it: it goes without a word. */
+static void forget_unasked(struct subscriptions *ss,
+                           struct link_subscription *sub)
+{
+    if (sub->holders > 0)
+        return;
+    if (sub->state == TO_ASK) {
+        TAILQ_REMOVE(&ss->to_ask, sub, entry);
+        forget_subscription(ss, sub);
+    } else if (sub->state == REFUSED) {
+        TAILQ_REMOVE(&ss->refused, sub, entry);
+        ss->refused_count--;
+        forget_subscription(ss, sub);
+    }
+}
+
 struct link_subscription *subscriptions_hold(struct subscriptions *ss,
                                              struct slice filter,
                                              unsigned streamer)
@@ -173,11 +290,13 @@ struct link_subscription *subscriptions_hold(struct subscriptions *ss,
         (struct link_subscription *)name_table_find(&ss->filters, filter);
     if (sub == NULL)
         sub = add_subscription(ss, filter);
-    if (sub != NULL && !add_reader(ss, sub, streamer))
-        sub = NULL; /* a new one is forgotten by the next tending */
+    if (sub != NULL && !add_reader(ss, sub, streamer)) {
+        forget_unasked(ss, sub);
+        sub = NULL;
+    }
     if (sub != NULL) {
         if (sub->state == GRANTED && sub->holders == 0)
-            TAILQ_REMOVE(&ss->idle, sub, entry);
+            stop_lingering(ss, sub);
         sub->holders++;
         ask_waiting(ss);
     }
@@ -191,11 +310,11 @@ void subscriptions_release(struct subscriptions *ss,
 {
     pthread_mutex_lock(&ss->mutex);
     remove_reader(ss, sub, streamer);
-    if (--sub->holders == 0 && sub->state != REFUSED) {
-        sub->since_us = now_us;
-        if (sub->state == GRANTED)
-            TAILQ_INSERT_TAIL(&ss->idle, sub, entry);
-    }
+    sub->holders--;
+    if (sub->holders == 0 && sub->state == GRANTED)
+        linger(ss, sub, now_us);
+    else
+        forget_unasked(ss, sub);
     pthread_mutex_unlock(&ss->mutex);
 }
 
@@ -264,8 +383,10 @@ static void lose_subscription(void *arg, struct name_node *n)
     struct subscriptions *ss = arg;
     struct link_subscription *sub = (struct link_subscription *)n;
 
-    if (is_idle(sub))
-        TAILQ_REMOVE(&ss->idle, sub, entry);
+    if (sub->state == GRANTED && sub->holders == 0)
+        stop_lingering(ss, sub);
+    else if (sub->state == REFUSED)
+        TAILQ_REMOVE(&ss->refused, sub, entry);
     else if (sub->state == TO_ASK)
         TAILQ_REMOVE(&ss->to_ask, sub, entry);
     if (sub->holders == 0) {
@@ -285,7 +406,31 @@ void subscriptions_down(struct subscriptions *ss)
     atomic_store(&ss->lost_at, moment);
     atomic_store(&ss->moment, moment);
     name_table_each(&ss->filters, lose_subscription, ss);
+    ss->refused_count = 0;
     pthread_mutex_unlock(&ss->mutex);
+}
+
+static void grant(struct subscriptions *ss, struct link_subscription *sub,
+                  int64_t now_us)
+{
+    const uint64_t moment = atomic_load(&ss->moment) + 1;
+
+    atomic_store(&sub->granted_at, moment);
+    atomic_store(&ss->moment, moment);
+    sub->retry_us = SUBSCRIPTION_RETRY_US;
+    sub->state = GRANTED;
+    if (sub->holders == 0)
+        linger(ss, sub, now_us);
+}
+
+static void note_refusal(struct subscriptions *ss,
+                         struct link_subscription *sub, int64_t now_us)
+{
+    sub->state = REFUSED;
+    sub->since_us = now_us;
+    TAILQ_INSERT_TAIL(&ss->refused, sub, entry);
+    ss->refused_count++;
+    forget_unasked(ss, sub);
 }
 
 uint64_t subscriptions_answered(struct subscriptions *ss, struct slice filter,
@@ -297,78 +442,80 @@ uint64_t subscriptions_answered(struct subscriptions *ss, struct slice filter,
     struct link_subscription *sub =
         (struct link_subscription *)name_table_find(&ss->filters, filter);
     if (sub != NULL && sub->state == ASKED) {
-        if (ok) {
-            const uint64_t moment = atomic_load(&ss->moment) + 1;
-            atomic_store(&sub->granted_at, moment);
-            atomic_store(&ss->moment, moment);
-        }
-        if (ok)
-            sub->retry_us = SUBSCRIPTION_RETRY_US;
-        sub->state = ok ? GRANTED : REFUSED;
-        sub->since_us = now_us;
-        if (is_idle(sub))
-            TAILQ_INSERT_TAIL(&ss->idle, sub, entry);
         streamers = sub->streamers;
+        if (ok)
+            grant(ss, sub, now_us);
+        else
+            note_refusal(ss, sub, now_us);
     }
     ask_waiting(ss); /* there is room again */
     pthread_mutex_unlock(&ss->mutex);
     return streamers;
 }
 
+/* ---- as time passes ------------------------------------------------------ */
+
 /* Readers that come back find their filter still there. Not one with `+`: the
  * broker counts its shape for the token, and shapes nobody reads must not keep
  * out those that somebody wants. */
-static int64_t linger_us(const struct link_subscription *sub)
+static int64_t linger_us(bool has_plus)
 {
-    return sub->has_plus ? 0 : SUBSCRIPTION_LINGER_US;
+    return has_plus ? 0 : SUBSCRIPTION_LINGER_US;
 }
 
-/* sub is on `idle`: what becomes of it now? */
-static void tend_idle(struct subscriptions *ss, struct link_subscription *sub,
-                      int64_t now_us)
+/* Gives up to TEND_SLICE of those up that have lingered. true: there are more. */
+static bool tend_lingering(struct subscriptions *ss, bool has_plus,
+                           int64_t now_us)
 {
-    const int64_t age_us = now_us - sub->since_us;
+    struct link_subscription *sub;
 
-    if (sub->state == REFUSED && sub->holders == 0) {
-        TAILQ_REMOVE(&ss->idle, sub, entry);
-        forget_subscription(ss, sub);
-    } else if (sub->state == REFUSED && age_us >= sub->retry_us) {
-        sub->retry_us *= 2;
-        if (sub->retry_us > SUBSCRIPTION_RETRY_MOST_US)
-            sub->retry_us = SUBSCRIPTION_RETRY_MOST_US;
-        TAILQ_REMOVE(&ss->idle, sub, entry);
-        sub->state = TO_ASK;
-        TAILQ_INSERT_TAIL(&ss->to_ask, sub, entry);
-    } else if (sub->state == GRANTED && age_us >= linger_us(sub) &&
-               link_unsubscribe(ss->link, sub->node.name)) {
-        TAILQ_REMOVE(&ss->idle, sub, entry);
-        forget_subscription(ss, sub);
+    for (unsigned i = 0; i < TEND_SLICE; i++) {
+        sub = TAILQ_FIRST(&ss->lingering[has_plus]);
+        if (sub == NULL || now_us - sub->since_us < linger_us(has_plus) ||
+            !give_up(ss, sub))
+            return false;
     }
+    return true;
 }
 
-static void tend_waiting(struct subscriptions *ss)
+static void tend_refused(struct subscriptions *ss,
+                         struct link_subscription *sub, int64_t now_us)
 {
-    struct link_subscription *sub, *next;
-
-    for (sub = TAILQ_FIRST(&ss->to_ask); sub != NULL; sub = next) {
-        next = TAILQ_NEXT(sub, entry);
-        if (sub->holders == 0) {
-            TAILQ_REMOVE(&ss->to_ask, sub, entry);
-            forget_subscription(ss, sub);
-        }
+    TAILQ_REMOVE(&ss->refused, sub, entry);
+    if (now_us - sub->since_us < sub->retry_us) {
+        TAILQ_INSERT_TAIL(&ss->refused, sub, entry); /* later */
+        return;
     }
+    ss->refused_count--;
+    sub->retry_us *= 2;
+    if (sub->retry_us > SUBSCRIPTION_RETRY_MOST_US)
+        sub->retry_us = SUBSCRIPTION_RETRY_MOST_US;
+    sub->state = TO_ASK;
+    TAILQ_INSERT_TAIL(&ss->to_ask, sub, entry);
+}
+
+/* Lets whoever waits for the mutex have it: the link's thread among them. */
+static void let_others(struct subscriptions *ss)
+{
+    pthread_mutex_unlock(&ss->mutex);
+    sched_yield();
+    pthread_mutex_lock(&ss->mutex);
 }
 
 void subscriptions_tend(struct subscriptions *ss, int64_t now_us)
 {
-    struct link_subscription *sub, *next;
-
     pthread_mutex_lock(&ss->mutex);
-    for (sub = TAILQ_FIRST(&ss->idle); sub != NULL; sub = next) {
-        next = TAILQ_NEXT(sub, entry);
-        tend_idle(ss, sub, now_us);
+    while (tend_lingering(ss, true, now_us))
+        let_others(ss);
+    while (tend_lingering(ss, false, now_us))
+        let_others(ss);
+    /* Each goes or comes last, so this many turns meet all of them. */
+    for (size_t left = ss->refused_count;
+         left > 0 && !TAILQ_EMPTY(&ss->refused); left--) {
+        tend_refused(ss, TAILQ_FIRST(&ss->refused), now_us);
+        if (left % TEND_SLICE == 0)
+            let_others(ss);
     }
-    tend_waiting(ss);
     ask_waiting(ss);
     pthread_mutex_unlock(&ss->mutex);
 }

@@ -1,7 +1,9 @@
 /* Which filters the bridge holds subscribed on its link, for all streamers
  * together: a filter is asked for when the first reader of it arrives and given
- * up SUBSCRIPTION_LINGER_US after the last one left, one with `+` soon after it. After a new connection
- * everything is asked for again.
+ * up SUBSCRIPTION_LINGER_US after the last one left, one with `+` soon after it,
+ * and the oldest at once where more of a token, or of all, would linger than
+ * SUBSCRIPTIONS_LINGERING_…. What was not asked for yet when its last reader left
+ * never is. After a new connection everything that is read is asked for again.
  *
  * Threads: any; one mutex, held for look-ups. The link may be called under it
  * (it only queues). */
@@ -15,6 +17,8 @@
 
 #define SUBSCRIPTIONS_STREAMERS_MAX 64 /* a set of them is a uint64_t */
 #define SUBSCRIPTION_LINGER_US 30000000
+#define SUBSCRIPTIONS_LINGERING_OF_TOKEN 256
+#define SUBSCRIPTIONS_LINGERING_MAX 4096
 #define SUBSCRIPTION_RETRY_US 5000000        /* after the broker refused… */
 #define SUBSCRIPTION_RETRY_MOST_US 300000000 /* …again and again: doubled */
 

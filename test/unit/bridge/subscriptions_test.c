@@ -12,8 +12,9 @@
 #include "bridge/link/link.h"
 
 /* In place of the link: what it was asked for, as text. */
-static char asked[512];
-static int room; /* how many more it takes */
+static char asked[512]; /* as much as fits */
+static int room;        /* how many more it takes */
+static int subscribed;  /* and not unsubscribed since */
 
 static bool take(char sign, struct slice filter)
 {
@@ -22,8 +23,10 @@ static bool take(char sign, struct slice filter)
     if (room == 0)
         return false;
     room--;
-    snprintf(asked + len, sizeof(asked) - len, "%c%.*s ", sign,
-             (int)filter.len, (const char *)filter.data);
+    subscribed += sign == '+' ? 1 : -1;
+    if (len + filter.len + 3 <= sizeof(asked))
+        snprintf(asked + len, sizeof(asked) - len, "%c%.*s ", sign,
+                 (int)filter.len, (const char *)filter.data);
     return true;
 }
 
@@ -54,6 +57,7 @@ static struct subscriptions *start(void)
     assert_non_null(ss);
     asked[0] = 0;
     room = 100;
+    subscribed = 0;
     subscriptions_set_link(ss, (struct link *)&some_link);
     subscriptions_up(ss);
     return ss;
@@ -253,6 +257,120 @@ static void a_filter_with_plus_does_not_linger(void **state)
     subscriptions_free(ss);
 }
 
+/* Follows and unfollows `token`/f0, f1, … at the times 0, 1, … */
+static void churn(struct subscriptions *ss, const char *token, int count)
+{
+    char filter[32];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(filter, sizeof(filter), "%s/f%d", token, i);
+        struct link_subscription *sub = hold(ss, filter, 0);
+        answer(ss, filter, true);
+        subscriptions_release(ss, sub, 0, i);
+    }
+}
+
+static void only_so_many_filters_of_a_token_linger(void **state)
+{
+    struct subscriptions *ss = start();
+
+    (void)state;
+    room = 100000;
+    struct link_subscription *other = hold(ss, "u/a", 0);
+    answer(ss, "u/a", true);
+    subscriptions_release(ss, other, 0, 0);
+    churn(ss, "t", SUBSCRIPTIONS_LINGERING_OF_TOKEN);
+    assert_int_equal(subscribed, SUBSCRIPTIONS_LINGERING_OF_TOKEN + 1);
+    struct link_subscription *read = hold(ss, "t/f0", 0); /* no longer idle */
+    churn(ss, "t", 10 * SUBSCRIPTIONS_LINGERING_OF_TOKEN);
+    assert_int_equal(subscribed, SUBSCRIPTIONS_LINGERING_OF_TOKEN + 2);
+    asked[0] = 0;
+    hold(ss, "u/a", 0);     /* the other token's is there still */
+    hold(ss, "t/f2559", 0); /* and so is the newest */
+    check_asked("");
+    hold(ss, "t/f2", 0); /* the oldest has gone */
+    check_asked("+t/f2 ");
+    subscriptions_release(ss, read, 0, 0);
+    subscriptions_free(ss);
+}
+
+static void only_so_many_filters_linger_in_all(void **state)
+{
+    struct subscriptions *ss = start();
+    char token[16];
+
+    (void)state;
+    room = 100000;
+    for (int i = 0; i < 100; i++) {
+        snprintf(token, sizeof(token), "t%d", i);
+        churn(ss, token, 200);
+    }
+    assert_int_equal(subscribed, SUBSCRIPTIONS_LINGERING_MAX);
+    subscriptions_tend(ss, 200 + SUBSCRIPTION_LINGER_US);
+    assert_int_equal(subscribed, 0);
+    subscriptions_free(ss);
+}
+
+/* The link's queue is full: what waited for room and is not wanted any more is
+ * neither kept nor sent. */
+static void what_was_never_asked_for_is_forgotten_at_once(void **state)
+{
+    struct subscriptions *ss = start();
+
+    (void)state;
+    room = 0;
+    struct link_subscription *sub = hold(ss, "t/a", 0);
+    hold(ss, "t/b", 0);
+    subscriptions_release(ss, sub, 0, 0);
+    room = 100;
+    answer(ss, "t/other", true); /* there is room again */
+    check_asked("+t/b ");
+    subscriptions_free(ss);
+}
+
+/* While those that are given up do not fit into the link's queue, no new filter
+ * gets in before them. */
+static void giving_up_comes_before_asking(void **state)
+{
+    struct subscriptions *ss = start();
+    char token[16];
+
+    (void)state;
+    room = SUBSCRIPTIONS_LINGERING_MAX + 1;
+    for (int i = 0; i < 17; i++) {
+        snprintf(token, sizeof(token), "t%d", i);
+        churn(ss, token, i < 16 ? 256 : 1);
+    }
+    assert_int_equal(subscribed, SUBSCRIPTIONS_LINGERING_MAX + 1);
+    asked[0] = 0;
+    hold(ss, "u/a", 0);
+    check_asked("");
+    room = 2;
+    subscriptions_tend(ss, 1);
+    check_asked("-t0/f0 +u/a ");
+    subscriptions_free(ss);
+}
+
+static void refused_filters_are_all_asked_for_again_however_many(void **state)
+{
+    struct subscriptions *ss = start();
+    char filter[32];
+
+    (void)state;
+    room = 100000;
+    for (int i = 0; i < 1000; i++) {
+        snprintf(filter, sizeof(filter), "t/f%d", i);
+        hold(ss, filter, 0);
+        answer(ss, filter, false);
+    }
+    subscribed = 0;
+    subscriptions_tend(ss, SUBSCRIPTION_RETRY_US - 1);
+    assert_int_equal(subscribed, 0);
+    subscriptions_tend(ss, SUBSCRIPTION_RETRY_US);
+    assert_int_equal(subscribed, 1000);
+    subscriptions_free(ss);
+}
+
 static void a_topic_names_the_streamers_that_read_it(void **state)
 {
     struct subscriptions *ss = start();
@@ -288,6 +406,11 @@ int main(void)
         cmocka_unit_test(
             a_filter_refused_again_and_again_is_asked_for_less_often),
         cmocka_unit_test(a_filter_with_plus_does_not_linger),
+        cmocka_unit_test(only_so_many_filters_of_a_token_linger),
+        cmocka_unit_test(only_so_many_filters_linger_in_all),
+        cmocka_unit_test(what_was_never_asked_for_is_forgotten_at_once),
+        cmocka_unit_test(giving_up_comes_before_asking),
+        cmocka_unit_test(refused_filters_are_all_asked_for_again_however_many),
         cmocka_unit_test(a_topic_names_the_streamers_that_read_it),
     };
 
