@@ -46,7 +46,9 @@ static inline void hop_read(uint64_t connection, struct slice topic,
 static inline void hop_submit(unsigned worker, struct slice topic,
                               size_t bytes, const void *command)
 {
-    trace_record(TRACE_SUBMIT, worker, topic, 0, (uintptr_t)command, bytes);
+    if (trace_is_on())
+        trace_record(TRACE_SUBMIT, worker, topic, 0, (uintptr_t)command,
+                     bytes);
 }
 
 static inline void hop_submit_all(size_t commands)
@@ -58,7 +60,8 @@ static inline void hop_submit_all(size_t commands)
 static inline void hop_commit(struct slice topic, uint64_t id, size_t bytes,
                               const void *command)
 {
-    trace_record(TRACE_COMMIT, 0, topic, id, (uintptr_t)command, bytes);
+    if (trace_is_on())
+        trace_record(TRACE_COMMIT, 0, topic, id, (uintptr_t)command, bytes);
 }
 
 static inline void hop_commit_all(size_t commands, int64_t us)

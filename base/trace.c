@@ -70,12 +70,14 @@ void trace_record(enum trace_hop hop, uint64_t who, struct slice topic,
 {
     const uint64_t wanted =
         atomic_load_explicit(&trace_token, memory_order_relaxed);
+
+    if (wanted == 0)
+        return;
     const char *slash =
         topic.len == 0 ? NULL : memchr(topic.data, '/', topic.len);
     const size_t token_len =
         slash == NULL ? topic.len : (size_t)(slash - (const char *)topic.data);
-
-    if (wanted == 0 || hash_of(slice_of(topic.data, token_len)) != wanted)
+    if (hash_of(slice_of(topic.data, token_len)) != wanted)
         return;
     const int64_t mono_us = clock_mono_us();
     if (mono_us > atomic_load(&until_us)) { /* nobody asks any more */
