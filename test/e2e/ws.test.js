@@ -293,6 +293,21 @@ suite('GET /{token}/ws, frames', {}, (server) => {
     assert.equal(await broken.closeCode(), 1007)
   })
 
+  it('a payload nests 510 levels, 509 in an array of commands; deeper: 1007', async () => {
+    const payload = (levels) => '['.repeat(levels) + ']'.repeat(levels)
+    const publish = (levels) => `{"publish":{"thing":"deep","payload":${payload(levels)},"ref":${levels}}}`
+    for (const [message, levels] of [[publish(510), 510], [`[${publish(509)}]`, 509]]) {
+      const socket = await Socket.open(server, newToken())
+      socket.client.send(message)
+      assert.equal((await socket.expect('ack')).ack.ref, levels)
+    }
+    for (const message of [publish(511), `[${publish(510)}]`]) {
+      const socket = await Socket.open(server, newToken())
+      socket.client.send(message)
+      assert.equal((await socket.end()).code, 1007)
+    }
+  })
+
   it('declines an offer that it cannot share among readers', async () => {
     for (const offer of ['permessage-deflate; server_max_window_bits=10', 'x-other', 'permessage-deflate; what',
       'permessage-deflate; client_max_window_bits=16']) {

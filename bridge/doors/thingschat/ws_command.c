@@ -55,8 +55,9 @@ static bool read_text(struct ws_command *c, struct slice value,
 static bool read_ref(struct ws_command *c, struct slice value)
 {
     const char first = first_of(value);
+    const bool is_number = first == '-' || (first >= '0' && first <= '9');
 
-    if (value.len > WS_REF_MAX || first == '{' || first == '[')
+    if (value.len > WS_REF_MAX || (first != '"' && !is_number))
         return fail(c, "ref: a string or a number, 256 bytes at most");
     c->ref = value;
     return true;

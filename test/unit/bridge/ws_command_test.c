@@ -76,6 +76,34 @@ static void an_error_is_told_with_the_ref(void **state)
     is_text(c.ref, "\"x\"");
 }
 
+static void a_ref_is_a_string_or_a_number(void **state)
+{
+    static const char *const right[] = {"\"\"", "0", "-1", "1e400", "-0.5e-7"};
+    static const char *const wrong[] = {"true", "false", "null", "{}", "[]"};
+    char text[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+        snprintf(text, sizeof(text), "{\"follow\":[\"a\"],\"ref\": %s }",
+                 right[i]);
+        read_one(text);
+        assert_null(c.error);
+        is_text(c.ref, right[i]);
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        snprintf(text, sizeof(text), "{\"follow\":[\"a\"],\"ref\": %s }",
+                 wrong[i]);
+        read_one(text);
+        assert_non_null(c.error);
+        assert_int_equal(c.ref.len, 0);
+        snprintf(text, sizeof(text),
+                 "{\"publish\":{\"thing\":\"a\",\"payload\":1,\"ref\":%s}}",
+                 wrong[i]);
+        read_one(text);
+        assert_non_null(c.error);
+    }
+}
+
 static void names_that_cannot_be_are_refused(void **state)
 {
     static const char *const wrong[] = {
@@ -122,6 +150,7 @@ int main(void)
         cmocka_unit_test(a_cursor_may_be_a_string_and_empty_is_none),
         cmocka_unit_test(a_payload_is_taken_as_it_is_written),
         cmocka_unit_test(an_error_is_told_with_the_ref),
+        cmocka_unit_test(a_ref_is_a_string_or_a_number),
         cmocka_unit_test(names_that_cannot_be_are_refused),
         cmocka_unit_test(an_array_holds_several_commands),
     };
