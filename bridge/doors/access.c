@@ -19,6 +19,19 @@ static void look_up_open_name(const struct call *c, struct access *a)
         a->state = ACCESS_FOREIGN;
 }
 
+const struct plan *access_plan(const struct config *config,
+                               const struct token_row *row)
+{
+    const struct plan *plan =
+        config_plan(config, row == NULL ? slice_str("local") : row->plan);
+
+    if (plan != NULL)
+        return plan;
+    /* its section has gone: as the writer does */
+    return config_plan(config,
+                       slice_str(config_newest(config)->tokens_default_plan));
+}
+
 void access_look_up(const struct call *c, struct store_reader *r,
                     struct access *ret_access)
 {
@@ -38,14 +51,11 @@ void access_look_up(const struct call *c, struct store_reader *r,
             a->state = ACCESS_UNKNOWN;
         else if (row.implied)
             look_up_open_name(c, a);
-        a->plan = config_plan(config, row.plan);
-        if (a->plan == NULL) /* its section has gone: as the writer does */
-            a->plan = config_plan(
-                config, slice_str(config_newest(config)->tokens_default_plan));
+        a->plan = access_plan(config, &row);
         break;
     case STORE_NOTFOUND:
         look_up_open_name(c, a);
-        a->plan = config_plan(config, slice_str("local"));
+        a->plan = access_plan(config, NULL);
         break;
     default: a->state = ACCESS_BROKEN;
     }

@@ -19,6 +19,10 @@ struct access {
         ACCESS_BROKEN
     } state;
 };
+/* The plan that applies now to a token with that row; NULL: without one. Never
+ * NULL. */
+const struct plan *access_plan(const struct config *config,
+                               const struct token_row *row);
 /* A token that was created on purpose is a secret, and valid wherever a request
  * comes from. */
 void access_look_up(const struct call *c, struct store_reader *r,

@@ -382,6 +382,23 @@ suite('GET /{token}/ws, limits', {
     assert.ok(error.retryAfter > 0)
   })
 
+  it('reads: the plan that the token has now counts, not that of the handshake', async () => {
+    const token = await server.planToken('home')
+    const socket = await Socket.open(server, token)
+    await socket.follow('unlimited')
+    assert.equal((await server.cli('token', 'set', '--plan', 'free', '--', token)).code, 0)
+    // The change is on disk when `token set` has returned: 20 reads, 5 each.
+    for (const n of range(0, 4)) await socket.follow(`f${n}`)
+    socket.send({ follow: ['g'], ref: 1 })
+    const { error } = await socket.expect('error')
+    assert.deepEqual([error.ref, error.status], [1, 429])
+    assert.ok(error.retryAfter > 0)
+    assert.equal((await server.get(`/${token}/things`)).status, 429)
+    // … and back
+    assert.equal((await server.cli('token', 'set', '--plan', 'home', '--', token)).code, 0)
+    await socket.follow('g')
+  })
+
   it('connections, counted together with streams', async () => {
     const token = await server.freeToken()
     await Socket.open(server, token)

@@ -18,9 +18,8 @@
 
 struct ws_client {
     struct front *front;
-    const struct plan *plan;
-    struct caller caller; /* of the token below */
-    size_t payload_max;
+    const struct plan *plan; /* as of the last follow, or the handshake */
+    struct caller caller;    /* of the token below */
     size_t token_len;
     char token[TOKEN_MAX];
 };
@@ -51,10 +50,6 @@ struct ws_client *ws_client_new(struct front *front, struct slice token,
     }
     client->front = front;
     client->plan = plan;
-    client->payload_max =
-        plan->payload_max == 0 || plan->payload_max > PAYLOAD_MAX
-            ? PAYLOAD_MAX
-            : (size_t)plan->payload_max;
     client->token_len = token.len;
     memcpy(client->token, token.data, token.len);
     client->caller =
@@ -67,9 +62,16 @@ void ws_client_free(struct ws_client *client)
     free(client);
 }
 
+static size_t payload_max(const struct ws_client *client)
+{
+    const uint64_t most = client->plan->payload_max;
+
+    return most == 0 || most > PAYLOAD_MAX ? PAYLOAD_MAX : (size_t)most;
+}
+
 size_t ws_client_message_max(const struct ws_client *client)
 {
-    return client->payload_max + COMMAND_ROOM;
+    return payload_max(client) + COMMAND_ROOM;
 }
 
 static struct slice token_of(const struct ws_client *client)
@@ -128,31 +130,43 @@ static void refuse_text(struct stream *s, struct slice ref, unsigned status,
 
 /* ---- follow and unfollow ---------------------------------------------------- */
 
-static bool read_usage(const struct ws_client *client,
-                       struct usage_row *ret_usage)
+/* The plan that the token has now: it may have got another one since (`confab
+ * token set --plan`), or that one other limits (SIGHUP). */
+static bool look_up_plan(struct ws_client *client, struct usage_row *ret_usage)
 {
+    const struct config *config = client->front->config;
     struct store_reader *r;
+    struct token_row row;
+    enum store_err err;
 
+    *ret_usage = (struct usage_row){0};
     if (store_snapshot(client->front->store, &r) != STORE_OK)
         return false;
-    if (store_usage(r, token_of(client), ret_usage) != STORE_OK)
+    err = store_token(r, token_of(client), &row);
+    if (err == STORE_OK)
+        client->plan = access_plan(config, &row);
+    else if (err == STORE_NOTFOUND)
+        client->plan = access_plan(config, NULL);
+    client->caller.plan = client->plan;
+    if (client->plan->reads_per_hour != 0 &&
+        store_usage(r, token_of(client), ret_usage) != STORE_OK)
         *ret_usage = (struct usage_row){0};
     store_reader_release(r);
-    return true;
+    return err == STORE_OK || err == STORE_NOTFOUND;
 }
 
 /* Following costs as much as a request to listen. false: refused. */
-static bool charge(const struct ws_client *client, struct stream *s,
+static bool charge(struct ws_client *client, struct stream *s,
                    struct slice ref)
 {
-    struct usage_row usage = {0};
+    struct usage_row usage;
 
-    if (client->plan->reads_per_hour == 0)
-        return true;
-    if (!read_usage(client, &usage)) {
+    if (!look_up_plan(client, &usage)) {
         refuse_text(s, ref, 503, "the store cannot be read: retry later");
         return false;
     }
+    if (client->plan->reads_per_hour == 0)
+        return true;
     const struct reads_answer answered =
         reads_charge(client->front->reads, token_of(client), client->plan,
                      &usage, LISTEN_COST, clock_real_us());
@@ -197,7 +211,7 @@ static void acknowledge(struct stream *s, struct slice ref,
     send_answer(s, &w);
 }
 
-static void follow(const struct ws_client *client, struct stream *s,
+static void follow(struct ws_client *client, struct stream *s,
                    const struct ws_command *c)
 {
     uint64_t from = 0;
@@ -343,7 +357,7 @@ static void publish(const struct ws_client *client, struct stream *s,
         refuse_text(s, c->ref, 403, NO_RIGHT);
         return;
     }
-    if (c->payload.len > client->payload_max) {
+    if (c->payload.len > payload_max(client)) {
         refuse_text(s, c->ref, 413,
                     "payload is larger than the token's plan allows");
         return;
@@ -367,7 +381,7 @@ static void publish(const struct ws_client *client, struct stream *s,
 
 /* ---- the door ---------------------------------------------------------------- */
 
-static void carry_out(const struct ws_client *client, struct stream *s,
+static void carry_out(struct ws_client *client, struct stream *s,
                       struct slice command)
 {
     struct ws_command c;
@@ -386,7 +400,7 @@ static void carry_out(const struct ws_client *client, struct stream *s,
 
 static void received(void *arg, struct stream *s, struct slice message)
 {
-    const struct ws_client *client = arg;
+    struct ws_client *client = arg;
     struct slice command;
     size_t at = 0, count = 0;
 
