@@ -46,9 +46,12 @@ static void put_header(struct buffer *b, const char *name, const char *value)
     buffer_put_str(b, "\r\n");
 }
 
-void handshake_put_response(struct buffer *b, const char *accept,
-                            const char *protocol, const char *extension)
+void handshake_put_response(struct buffer *b, const struct call *c,
+                            const char *accept, const char *protocol,
+                            const char *extension, const char *more)
 {
+    const struct cors *cors = c->mount->door->cors;
+
     buffer_put_str(b, "HTTP/1.1 101 Switching Protocols\r\n"
                       "Upgrade: websocket\r\nConnection: Upgrade\r\n");
     put_header(b, "Sec-WebSocket-Accept", accept);
@@ -56,5 +59,9 @@ void handshake_put_response(struct buffer *b, const char *accept,
         put_header(b, "Sec-WebSocket-Protocol", protocol);
     if (extension != NULL)
         put_header(b, "Sec-WebSocket-Extensions", extension);
+    if (cors != NULL)
+        for (size_t i = 0; cors->headers[i] != NULL; i += 2)
+            put_header(b, cors->headers[i], cors->headers[i + 1]);
+    buffer_put_str(b, more);
     buffer_put_str(b, "\r\n");
 }

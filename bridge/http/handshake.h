@@ -13,9 +13,11 @@ bool handshake_lists(const struct call *c, const char *name, const char *word,
  * what is here, and what to do. */
 bool handshake_accept(struct call *c, const char *why_not,
                       char ret_accept[UPGRADE_ACCEPT_SIZE]);
-/* 101, to be sent once the connection has left HTTP. protocol, extension: NULL:
- * none. */
-void handshake_put_response(struct buffer *b, const char *accept,
-                            const char *protocol, const char *extension);
+/* 101 with the door's CORS headers, to be sent once the connection has left HTTP.
+ * protocol, extension: NULL: none. more: further lines, each with its CRLF; may
+ * be empty. */
+void handshake_put_response(struct buffer *b, const struct call *c,
+                            const char *accept, const char *protocol,
+                            const char *extension, const char *more);
 
 #endif

@@ -127,7 +127,9 @@ suite('MQTT over WebSocket', { set: { 'mqtt.workers': 3, 'log.level': 'debug' } 
     assert.match(one.head, /^upgrade: websocket\r$/im)
     assert.match(one.head, /^connection: upgrade\r$/im)
     assert.match(one.head, /^sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r$/im)
-    assert.match(one.head, /^sec-websocket-protocol: mqtt$/im)
+    assert.match(one.head, /^sec-websocket-protocol: mqtt\r$/im)
+    assert.match(one.head, /^access-control-allow-origin: \*\r?$/im)
+    assert.doesNotMatch(one.head, /^x-ratelimit-remaining/im) // no token is known yet
     one.destroy()
   })
 

@@ -399,6 +399,15 @@ suite('GET /{token}/ws, limits', {
     await socket.follow('g')
   })
 
+  it('the answer to the handshake says what is left, to any page', async () => {
+    for (const [token, left] of [[await server.freeToken(), '19'], [newToken(), '2147483647']]) {
+      const raw = await frames(server, token)
+      assert.match(raw.head, new RegExp(`^x-ratelimit-remaining: ${left}\r?$`, 'mi'))
+      assert.match(raw.head, /^access-control-allow-origin: \*\r?$/mi)
+      assert.match(raw.head, /^access-control-expose-headers: .*X-RateLimit-Remaining/mi)
+    }
+  })
+
   it('connections, counted together with streams', async () => {
     const token = await server.freeToken()
     await Socket.open(server, token)

@@ -32,11 +32,12 @@ static const char *choose_protocol(const struct call *c)
 /* After the hand-over, so that it can still be refused; the broker says nothing
  * before the client does. A client that has not even taken earlier answers is
  * not waited for. */
-static void send_response(int fd, const char *accept, const char *protocol)
+static void send_response(const struct call *c, int fd, const char *accept,
+                          const char *protocol)
 {
     struct buffer b = BUFFER_INIT;
 
-    handshake_put_response(&b, accept, protocol, NULL);
+    handshake_put_response(&b, c, accept, protocol, NULL, "");
     const struct slice text = buffer_slice(&b);
     if (!buffer_ok(&b) ||
         send(fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
@@ -51,7 +52,7 @@ static enum http_next hand_over(struct call *c, const char *accept,
     const int fd = http_detach(c->q);
 
     if (fd >= 0 && handover_send(c->front->clients_path, fd)) {
-        send_response(fd, accept, protocol);
+        send_response(c, fd, accept, protocol);
         close(fd);
         return HTTP_DETACHED;
     }

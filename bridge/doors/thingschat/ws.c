@@ -4,6 +4,8 @@
  *
  * Any Origin may come, unless the server is open (locality.h): as with listen, the
  * token is the secret, and no browser sends that by itself. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -55,9 +57,14 @@ static enum http_next hand_over(struct call *c, const char *accept,
 {
     struct ws_client *client = ws_client_new(c->front, c->arguments[0], plan);
     struct buffer response = BUFFER_INIT;
+    char remaining[64];
 
-    handshake_put_response(&response, accept, NULL,
-                           takes_deflate(c) ? DEFLATE_EXTENSION : NULL);
+    snprintf(remaining, sizeof(remaining),
+             "X-RateLimit-Remaining: %" PRIu64 "\r\n",
+             shown_remaining(c->remaining));
+    handshake_put_response(&response, c, accept, NULL,
+                           takes_deflate(c) ? DEFLATE_EXTENSION : NULL,
+                           remaining);
     const int fd = client == NULL ? -1 : http_detach(c->q);
     const bool adopted =
         fd >= 0 && buffer_ok(&response) &&
