@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "base/name_hash.h"
 #include "bridge/counters/counters.h"
 #include "bridge/stream/stream_private.h"
 
@@ -32,6 +33,8 @@ void stream_begin(struct streamer *st, struct stream_start *start)
     s->plan = start->plan;
     s->format = start->format;
     s->state = STREAM_CATCHUP;
+    s->share = (uint16_t)(name_hash(start->token.data, start->token.len) %
+                          STREAMER_SHARES);
     s->position = start->has_cursor && start->cursor <= start->head
                       ? start->cursor
                       : start->head;

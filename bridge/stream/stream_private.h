@@ -10,6 +10,7 @@
  *   stream_follow.c   its reader changes what it follows
  *   stream_life.c     its end
  *   stream_audience.c its filters
+ *   stream_share.c    how much of the streamer's time its token's messages take
  *   stream_socket.c   what it sends
  *   stream_state.c    what it waits for
  *
@@ -35,6 +36,8 @@
 /* Bytes of messages that readers have begun to send, or wait for replies to. */
 #define STREAMER_INPUT_MAX (64UL * 1024 * 1024)
 #define STREAM_UNREAD_MAX 65536 /* owed to a reader that is read from */
+/* Tokens share one by their hash: a collision makes one wait for another. */
+#define STREAMER_SHARES 1024
 
 /* A stream on its way from the HTTP side; one allocation, freed when its first
  * bytes have been made. */
@@ -65,6 +68,7 @@ struct stream {
     TAILQ_ENTRY(stream) in_all;
     TAILQ_ENTRY(stream)
     in_queue; /* while `queue` is not QUEUE_NONE, or GONE */
+    TAILQ_ENTRY(stream) in_resting; /* while `rests` */
     struct streamer *streamer;
     struct audience *audience; /* NULL from CLOSING on */
     const struct plan *plan;
@@ -88,6 +92,8 @@ struct stream {
     uint8_t queue;      /* enum stream_queue */
     bool half_closed;   /* the reader has sent FIN; it may still be reading */
     bool failed;        /* the store could not be read: try again */
+    bool rests;         /* not read from: its token's share is used up */
+    uint16_t share;     /* of streamer.shares, by its token */
     uint32_t discarded; /* bytes the reader has sent us */
     uint64_t position;  /* everything for it up to this id is in the output or
                             sent */
@@ -130,20 +136,22 @@ struct streamer {
     ev_timer sweep;
     ev_timer catchup; /* 0 s while a stream is runnable */
     ev_timer stop;
+    ev_timer rest;   /* while a stream rests */
     ev_prepare reap; /* before each wait: frees what was dropped */
     struct store_reader *reader;
     struct stream_index index;
-    struct stream_list all, runnable, waiting, gone;
+    struct stream_list all, runnable, waiting, gone, resting;
     size_t count;
     void *received[STREAMER_RECEIVED_MAX]; /* struct frame, from `frames` */
     size_t received_at, received_count;    /* to be looked at */
     STAILQ_HEAD(, audience) touched;       /* with messages of this turn */
-    struct audience *flushing; /* not in `touched`, but has a run */
-    int64_t flush_until_us;    /* until then a flush may take in more */
-    uint64_t last_id;          /* of the last message seen */
-    uint64_t snapshot;         /* number of the last snapshot */
-    size_t held;               /* bytes in runs */
-    size_t input_held;         /* see STREAMER_INPUT_MAX */
+    struct audience *flushing;       /* not in `touched`, but has a run */
+    int64_t flush_until_us;          /* until then a flush may take in more */
+    uint64_t last_id;                /* of the last message seen */
+    uint64_t snapshot;               /* number of the last snapshot */
+    size_t held;                     /* bytes in runs */
+    size_t input_held;               /* see STREAMER_INPUT_MAX */
+    int64_t shares[STREAMER_SHARES]; /* us, monotonic: used up until then */
     size_t copied;  /* bytes put into runs since they were last sent */
     size_t dropped; /* readers that were too slow, not yet logged */
     int64_t now_ms; /* monotonic, as of this callback */
@@ -211,6 +219,14 @@ void stream_hold_input(struct stream *s, size_t bytes);
 void stream_drop_input(struct stream *s);
 /* Finishes every stream of that token, and reaps. */
 void stream_close_token(struct streamer *st, struct slice token);
+
+/* ---- stream_share.c */
+/* false: its token's share is used up; it rests, and is read from again later. */
+bool stream_may_receive(struct stream *s);
+/* For messages handled since `since_us`. */
+void stream_charge_share(struct stream *s, int64_t since_us);
+void stream_end_rest(struct stream *s); /* if it rests */
+void streamer_on_rest(struct ev_loop *loop, ev_timer *w, int events);
 
 /* ---- stream_socket.c */
 void stream_watch(struct stream *s); /* for what it waits for now */

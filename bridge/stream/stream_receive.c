@@ -6,7 +6,11 @@
 
 #include "bridge/stream/stream_private.h"
 
+/* Read at once: all of a message that has begun, up to READ_BYTES, but little of
+ * what comes behind it. So the bounds on what is unanswered, and on the time one
+ * reader takes, hold but for what READ_AHEAD bytes may carry. */
 #define READ_BYTES 16384
+#define READ_AHEAD 128
 #define DISCARDS_PER_TURN 4
 #define DISCARD_MAX 1048576 /* bytes a reader may send us for nothing */
 
@@ -79,7 +83,7 @@ static void take_messages(struct stream *s)
         switch (input->next(s->input, &message, &st->scratch, &why)) {
         case STREAM_INPUT_MORE: return;
         case STREAM_INPUT_MESSAGE:
-            s->event_at_ms = st->now_ms;
+            s->event_at_ms = st->now_ms; /* pongs come by themselves */
             s->door->received(s->door_arg, s, message);
             break;
         case STREAM_INPUT_REPLY: send_answer(s, false); break;
@@ -93,16 +97,25 @@ static void take_messages(struct stream *s)
 
 static size_t held_for(const struct stream *s)
 {
-    return s->input_bytes + s->reply_bytes;
+    return stream_is_open(s) ? s->input_bytes + s->reply_bytes : 0;
 }
 
-/* Too much is held for clients: the one for which it is most goes. */
+/* Too much is held for clients: of the token for which it is most, the stream for
+ * which it is most goes. So who holds a lot in many small parts does not make
+ * others go. */
 static void close_greatest(struct streamer *st)
 {
+    size_t held[STREAMER_SHARES] = {0};
+    size_t most = 0;
     struct stream *s, *greatest = NULL;
 
+    TAILQ_FOREACH (s, &st->all, in_all) {
+        held[s->share] += held_for(s);
+        if (held[s->share] > held[most])
+            most = s->share;
+    }
     TAILQ_FOREACH (s, &st->all, in_all)
-        if (stream_is_open(s) &&
+        if (s->share == most && held_for(s) > 0 &&
             (greatest == NULL || held_for(s) > held_for(greatest)))
             greatest = s;
     if (greatest == NULL)
@@ -124,11 +137,24 @@ static void settle_input(struct stream *s)
         close_greatest(s->streamer);
 }
 
+static size_t wanted_bytes(const struct stream *s)
+{
+    const size_t wanted =
+        s->input == NULL ? 0 : s->format->received->wanted(s->input);
+
+    return wanted < READ_AHEAD   ? READ_AHEAD
+           : wanted < READ_BYTES ? wanted
+                                 : READ_BYTES;
+}
+
 static void receive_bytes(struct stream *s)
 {
     char bytes[READ_BYTES];
-    const size_t n = read_some(s, bytes, sizeof(bytes));
 
+    if (!stream_may_receive(s))
+        return;
+    const int64_t since_us = clock_mono_us();
+    const size_t n = read_some(s, bytes, wanted_bytes(s));
     if (n == 0)
         return;
     if (s->input == NULL)
@@ -140,6 +166,8 @@ static void receive_bytes(struct stream *s)
     s->format->received->feed(s->input, slice_of(bytes, n));
     take_messages(s);
     settle_input(s);
+    stream_charge_share(s, since_us);
+    streamer_relieve(s->streamer); /* answers may be owed to many */
 }
 
 static void on_readable(struct stream *s)

@@ -15,7 +15,7 @@
 /* Who has something to say is heard when it was answered, and takes answers. */
 static bool is_heard(const struct stream *s)
 {
-    if (s->half_closed)
+    if (s->half_closed || s->rests)
         return false;
     if (s->format->received == NULL || s->state == STREAM_CLOSING ||
         s->state == STREAM_LINGER)

@@ -78,6 +78,9 @@ void stream_drop(struct stream *s)
     if (s->state == STREAM_GONE)
         return;
     stream_enqueue(s, QUEUE_NONE);
+    if (s->rests)
+        TAILQ_REMOVE(&st->resting, s, in_resting);
+    s->rests = false;
     if (s->state == STREAM_LIVE)
         s->audience->live--;
     s->state = STREAM_GONE;

@@ -342,9 +342,11 @@ static void make_watchers(struct streamer *st)
     ev_timer_init(&st->sweep, streamer_on_sweep, SWEEP_S, SWEEP_S);
     ev_timer_init(&st->catchup, streamer_on_catchup, 0., 0.);
     ev_timer_init(&st->stop, streamer_on_stop, 0., STOP_S);
+    ev_timer_init(&st->rest, streamer_on_rest, 0., 0.);
     ev_prepare_init(&st->reap, on_reap);
     st->reap.data = st;
     st->wake.data = st->sweep.data = st->catchup.data = st->stop.data = st;
+    st->rest.data = st;
     ev_async_start(st->loop, &st->wake);
     ev_timer_start(st->loop, &st->sweep);
     ev_prepare_start(st->loop, &st->reap);
@@ -357,6 +359,7 @@ static bool make_streamer(struct streamer *st)
     TAILQ_INIT(&st->runnable);
     TAILQ_INIT(&st->waiting);
     TAILQ_INIT(&st->gone);
+    TAILQ_INIT(&st->resting);
     STAILQ_INIT(&st->touched);
     STAILQ_INIT(&st->replies);
     pthread_mutex_init(&st->replies_mutex, NULL);

@@ -76,7 +76,9 @@ struct stream_input {
                                     enum stream_end *ret_why);
     /* Between two messages: may be ended, and begun again for what comes. */
     bool (*is_idle)(const void *input);
-    size_t (*held)(const void *input); /* bytes of a message so far */
+    size_t (*held)(const void *input); /* bytes of memory for a message */
+    /* Bytes that the message begun still has, as far as it is known; 0: none. */
+    size_t (*wanted)(const void *input);
     void (*end)(void *input);
 };
 

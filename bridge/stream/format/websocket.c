@@ -127,18 +127,24 @@ static size_t input_held(const void *in)
     return websocket_input_held(in);
 }
 
+static size_t input_wanted(const void *in)
+{
+    return websocket_input_wanted(in);
+}
+
 static void input_end(void *in)
 {
     websocket_input_free(in);
 }
 
 static const struct stream_input plain_input = {
-    begin_plain, input_feed, input_next, input_is_idle, input_held, input_end,
+    begin_plain, input_feed,   input_next, input_is_idle,
+    input_held,  input_wanted, input_end,
 };
 
 static const struct stream_input deflate_input = {
-    begin_deflate, input_feed, input_next,
-    input_is_idle, input_held, input_end,
+    begin_deflate, input_feed,   input_next, input_is_idle,
+    input_held,    input_wanted, input_end,
 };
 
 /* ---- formats -------------------------------------------------------------- */

@@ -20,6 +20,7 @@ struct websocket_input {
     bool in_message;     /* its last fragment has not come yet */
     bool is_compressed;
     bool is_binary;
+    bool in_control;        /* the frame that has begun is one */
     bool was_given;         /* `message` was handed out: it may go */
     struct buffer message;  /* as far as it has come */
     struct buffer inflated; /* the whole of it */
@@ -82,7 +83,12 @@ bool websocket_input_is_idle(const struct websocket_input *in)
 
 size_t websocket_input_held(const struct websocket_input *in)
 {
-    return in->was_given ? 0 : in->message.len;
+    return in->message.cap + in->inflated.cap;
+}
+
+size_t websocket_input_wanted(const struct websocket_input *in)
+{
+    return in->in_control ? 0 : (size_t)in->frame_left;
 }
 
 /* ---- frames --------------------------------------------------------------- */
@@ -115,8 +121,6 @@ static bool data_frame_allowed(struct websocket_input *in,
     if (!continues) {
         in->is_compressed = compressed;
         in->is_binary = frame->opcode == WSLAY_BINARY_FRAME;
-        in->was_given = false;
-        buffer_clear(&in->message);
     }
     in->in_message = !frame->fin;
     return true;
@@ -245,6 +249,7 @@ static bool begin_frame(struct websocket_input *in,
     if (!frame_allowed(in, frame))
         return false;
     in->frame_left = frame->payload_length;
+    in->in_control = is_control(frame);
     in->undecoded -= header_len(frame);
     if (is_control(frame))
         return true;
@@ -264,6 +269,11 @@ enum stream_input_event websocket_input_next(struct websocket_input *in,
 {
     enum stream_input_event event = STREAM_INPUT_MORE;
 
+    if (in->was_given) { /* and dealt with: nothing stays for the next one */
+        in->was_given = false;
+        buffer_release(&in->message);
+        buffer_release(&in->inflated);
+    }
     while (event == STREAM_INPUT_MORE) {
         struct wslay_frame_iocb part = {0};
         const ssize_t n = wslay_frame_recv(in->frames, &part);

@@ -3,8 +3,9 @@
  * where messages do not matter.
  *
  * Bytes are fed once, then taken out piece by piece until nothing more is there.
- * Memory: a message as far as it has come, ≤ message_max, and about 5 KiB; nothing
- * is kept between two messages, so a reader may be freed then. Threads: one. */
+ * Memory: a message as far as it has come, ≤ message_max, inflated as much again,
+ * and about 5 KiB; nothing is kept between two messages, so a reader may be freed
+ * then. Threads: one. */
 #ifndef CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_INPUT_H
 #define CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_INPUT_H
 
@@ -26,6 +27,10 @@ enum stream_input_event websocket_input_next(struct websocket_input *in,
                                              struct buffer *reply,
                                              enum stream_end *ret_why);
 bool websocket_input_is_idle(const struct websocket_input *in);
+/* Bytes of memory for a message, of which some may have been handed out. */
 size_t websocket_input_held(const struct websocket_input *in);
+/* Bytes of the frame that has begun and have not come; 0: none has, or they would
+ * be of a control frame. */
+size_t websocket_input_wanted(const struct websocket_input *in);
 
 #endif

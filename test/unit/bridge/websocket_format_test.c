@@ -283,6 +283,28 @@ static void what_breaks_a_rule_ends_it(void **state)
             STREAM_END_BAD_DATA);
 }
 
+/* Nothing of a message stays, even where the next frame has begun. */
+static void a_message_that_was_given_is_not_held(void **state)
+{
+    char bytes[64];
+    const size_t one = add(bytes, 0, 0x81, "abc", 3);
+    const size_t len = add(bytes, one, 0x81, "defgh", 5);
+
+    (void)state;
+    struct websocket_input *in = websocket_input_new(100, false);
+    struct heard h = {0};
+    feed(in, bytes, one - 1, &h);
+    assert_true(websocket_input_held(in) > 0);
+    assert_int_equal(websocket_input_wanted(in), 1);
+    feed(in, bytes + one - 1, 2, &h);
+    assert_string_equal(h.events, "m");
+    assert_int_equal(websocket_input_held(in), 0);
+    assert_int_equal(websocket_input_wanted(in), 0);
+    feed(in, bytes + one + 1, len - one - 1, &h);
+    assert_string_equal(h.message, "defgh");
+    websocket_input_free(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +314,7 @@ int main(void)
         cmocka_unit_test(offers_that_can_be_shared_are_taken),
         cmocka_unit_test(messages_do_not_depend_on_where_the_network_cuts),
         cmocka_unit_test(a_reader_is_idle_between_messages_only),
+        cmocka_unit_test(a_message_that_was_given_is_not_held),
         cmocka_unit_test(what_breaks_a_rule_ends_it),
     };
 
