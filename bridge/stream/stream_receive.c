@@ -194,11 +194,6 @@ void stream_on_io(struct ev_loop *loop, ev_io *w, int events)
 
 /* ---- for doors ------------------------------------------------------------ */
 
-bool stream_is_open(const struct stream *s)
-{
-    return s->state == STREAM_CATCHUP || s->state == STREAM_LIVE;
-}
-
 void stream_send(struct stream *s, struct slice json)
 {
     struct streamer *st = s->streamer;

@@ -71,6 +71,11 @@ void streamer_lose_all(struct streamer *st)
 
 /* ---- the end --------------------------------------------------------------- */
 
+bool stream_is_open(const struct stream *s)
+{
+    return s->state == STREAM_CATCHUP || s->state == STREAM_LIVE;
+}
+
 void stream_drop(struct stream *s)
 {
     struct streamer *st = s->streamer;
