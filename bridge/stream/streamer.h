@@ -1,7 +1,7 @@
 /* One streamer: a thread with a libev loop, the sockets of its streams, and
  * what feeds them. See stream_private.h for what its files share.
  *
- * Threads: streamer_start(), _stop() and _free() in the owner's; the rest any,
+ * Threads: streamer_start(), _tell_stop(), _join() and _free() in the owner's; the rest any,
  * and none of it blocks. */
 #ifndef CONFAB_BRIDGE_STREAM_STREAMER_H
 #define CONFAB_BRIDGE_STREAM_STREAMER_H

@@ -1,4 +1,4 @@
-/* What a connection counts in, from listener_welcome() until it is closed: the
+/* What a connection counts in, from welcome_client() until it is closed: the
  * server's connections, the places of limits.connections, and, until its CONNECT
  * is accepted, those of its address. Any thread. */
 #ifndef CONFAB_BROKER_CLIENT_ADMISSION_H
