@@ -176,6 +176,7 @@ void stream_check_gap(struct stream *s);
 void stream_to_catchup(struct stream *s);
 void streamer_lose_all(struct streamer *st); /* that for all live ones */
 void streamer_catchup_soon(struct streamer *st);
+void stream_end_rest(struct stream *s); /* if it rests (stream_share.c) */
 /* The end, at once: nothing more is sent. */
 void stream_drop(struct stream *s);
 /* Too much is owed: the slowest readers read the log instead, or go. */
@@ -222,10 +223,9 @@ void stream_close_token(struct streamer *st, struct slice token);
 
 /* ---- stream_share.c */
 /* false: its token's share is used up; it rests, and is read from again later. */
-bool stream_may_receive(struct stream *s);
+bool stream_may_receive(struct stream *s, int64_t now_us);
 /* For messages handled since `since_us`. */
 void stream_charge_share(struct stream *s, int64_t since_us);
-void stream_end_rest(struct stream *s); /* if it rests */
 void streamer_on_rest(struct ev_loop *loop, ev_timer *w, int events);
 
 /* ---- stream_socket.c */

@@ -150,10 +150,10 @@ static size_t wanted_bytes(const struct stream *s)
 static void receive_bytes(struct stream *s)
 {
     char bytes[READ_BYTES];
-
-    if (!stream_may_receive(s))
-        return;
     const int64_t since_us = clock_mono_us();
+
+    if (!stream_may_receive(s, since_us))
+        return;
     const size_t n = read_some(s, bytes, wanted_bytes(s));
     if (n == 0)
         return;

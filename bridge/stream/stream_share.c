@@ -15,11 +15,11 @@ static int64_t *share_of(struct stream *s)
     return &s->streamer->shares[s->share];
 }
 
-bool stream_may_receive(struct stream *s)
+bool stream_may_receive(struct stream *s, int64_t now_us)
 {
     struct streamer *st = s->streamer;
 
-    if (*share_of(s) <= clock_mono_us() + SHARE_BURST_US)
+    if (*share_of(s) <= now_us + SHARE_BURST_US)
         return true;
     s->rests = true;
     TAILQ_INSERT_TAIL(&st->resting, s, in_resting);
@@ -39,14 +39,6 @@ void stream_charge_share(struct stream *s, int64_t since_us)
     if (*used_until_us < now_us)
         *used_until_us = now_us;
     *used_until_us += SHARE_PART * (now_us - since_us);
-}
-
-void stream_end_rest(struct stream *s)
-{
-    if (!s->rests)
-        return;
-    s->rests = false;
-    TAILQ_REMOVE(&s->streamer->resting, s, in_resting);
 }
 
 void streamer_on_rest(struct ev_loop *loop, ev_timer *w, int events)

@@ -76,6 +76,14 @@ bool stream_is_open(const struct stream *s)
     return s->state == STREAM_CATCHUP || s->state == STREAM_LIVE;
 }
 
+void stream_end_rest(struct stream *s)
+{
+    if (!s->rests)
+        return;
+    s->rests = false;
+    TAILQ_REMOVE(&s->streamer->resting, s, in_resting);
+}
+
 void stream_drop(struct stream *s)
 {
     struct streamer *st = s->streamer;
@@ -83,9 +91,7 @@ void stream_drop(struct stream *s)
     if (s->state == STREAM_GONE)
         return;
     stream_enqueue(s, QUEUE_NONE);
-    if (s->rests)
-        TAILQ_REMOVE(&st->resting, s, in_resting);
-    s->rests = false;
+    stream_end_rest(s);
     if (s->state == STREAM_LIVE)
         s->audience->live--;
     s->state = STREAM_GONE;

@@ -3,8 +3,8 @@
  * where messages do not matter.
  *
  * Bytes are fed once, then taken out piece by piece until nothing more is there.
- * Memory: a message as far as it has come, ≤ message_max, inflated as much again,
- * and about 5 KiB; nothing is kept between two messages, so a reader may be freed
+ * Memory: a message as far as it has come, ≤ message_max, inflated as much again
+ * (buffers that double may take twice that), and about 5 KiB; nothing is kept between two messages, so a reader may be freed
  * then. Threads: one. */
 #ifndef CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_INPUT_H
 #define CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_INPUT_H
