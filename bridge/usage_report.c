@@ -12,23 +12,23 @@
 #define REPORTS_PER_TURN 256
 #define REPORT_DEADLINE_US INT64_C(5000000)
 
-struct report {
+struct usage_report {
     struct link_request request;
     struct buffer body;
 };
 
 static void report_done(struct link_request *q)
 {
-    struct report *r = q->owner;
+    struct usage_report *r = q->owner;
 
     free(q->result);
     buffer_release(&r->body);
     free(r);
 }
 
-static struct report *report_new(const struct reads_change *change)
+static struct usage_report *report_new(const struct reads_change *change)
 {
-    struct report *r = calloc(1, sizeof(*r));
+    struct usage_report *r = calloc(1, sizeof(*r));
 
     if (r == NULL)
         return NULL;
@@ -55,7 +55,7 @@ void usage_report(struct reads *rs, struct link *link, int64_t now_us)
     const size_t count = reads_changed(rs, changes, REPORTS_PER_TURN, now_us);
 
     for (size_t i = 0; i < count; i++) {
-        struct report *r = report_new(&changes[i]);
+        struct usage_report *r = report_new(&changes[i]);
         /* what is lost here the next change tells again */
         if (r != NULL && !link_publish(link, &r->request))
             report_done(&r->request);

@@ -57,7 +57,7 @@ enum broker_reload {
 enum broker_reload broker_reload(struct broker *b,
                                  struct config_error *ret_error);
 
-/* Appends one JSON object, of the rows of broker/client/counters.h. CAUSE is one
+/* Appends one JSON object, of the rows of broker/client/worker_counters.h. CAUSE is one
  * of COUNTERS_DROPPED there, REASON one of CLOSE_REASONS in broker/client/close_reason.h; the
  * member `store` is missing when the store cannot be read.
  *

@@ -10,7 +10,7 @@
 #include "broker/accept/make_room.h"
 #include "broker/admin/client_query.h"
 #include "broker/admin/sys.h"
-#include "broker/client/admission.h"
+#include "broker/client/connection_counts.h"
 #include "broker/client/lobby.h"
 #include "broker/client/spare.h"
 #include "broker/deliver/backlog_turn.h"
@@ -443,7 +443,7 @@ static void empty_mailboxes(struct worker *w)
     void *item;
 
     while (w->moves != NULL && mailbox_receive(w->moves, &item, 1) == 1) {
-        admission_closed(w->hub, item);
+        connection_counts_closed(w->hub, item);
         connection_free(item);
     }
     while (w->results != NULL && w->hub->writer != NULL &&

@@ -32,9 +32,11 @@ static void show(void *arg, uint64_t done, uint64_t total)
 }
 
 /* Sets *ret_dir to the operand. -1: continue; otherwise the exit status. */
-static int parse(struct settings *s, int argc, char **argv, const char *usage)
+static int parse(struct command_line *s, int argc, char **argv,
+                 const char *usage)
 {
-    const int end = settings_parse(s, argc, argv, "", NULL, NULL, NULL, usage);
+    const int end =
+        command_line_parse(s, argc, argv, "", NULL, NULL, NULL, usage);
 
     if (end < 0 && argc - s->first != 1)
         return usage_error(argv[0], "expected one DIR");
@@ -54,7 +56,7 @@ static int copy_failure(const char *command, const char *dir,
 
 int cli_backup(int argc, char **argv)
 {
-    static struct settings s;
+    static struct command_line s;
     struct store *store = NULL;
     int detail = 0;
     const int end = parse(&s, argc, argv, usage_backup);
@@ -80,7 +82,7 @@ int cli_backup(int argc, char **argv)
 
 int cli_restore(int argc, char **argv)
 {
-    static struct settings s;
+    static struct command_line s;
     int detail = 0;
     const int end = parse(&s, argc, argv, usage_restore);
 

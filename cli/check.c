@@ -49,14 +49,14 @@ static bool names_folder(int argc, char **argv)
 
 int cli_check(int argc, char **argv)
 {
-    struct settings s;
+    struct command_line s;
     bool docs = false;
     const bool walks = names_folder(argc, argv); /* getopt reorders argv */
     const int end =
-        settings_parse(&s, argc, argv, "", own, take, &docs, usage);
+        command_line_parse(&s, argc, argv, "", own, take, &docs, usage);
 
     if (end == EXIT_SUCCESS)
-        settings_print_help();
+        command_line_print_help();
     if (end >= 0)
         return end;
     if (s.first < argc)

@@ -31,7 +31,7 @@ int cli_restore(int argc, char **argv);
 
 struct option;
 
-struct settings {
+struct command_line {
     struct config config;
     const char *file;     /* -c, or NULL */
     const char *data_dir; /* config.store_path */
@@ -43,17 +43,17 @@ struct settings {
  * table, may be NULL; `take` is called for each, and returns false for wrong
  * usage). `usage` is the help text. Returns -1 to continue, or the exit status
  * to end with (--help: 0). */
-int settings_parse(struct settings *ret, int argc, char **argv,
-                   const char *own_short, const struct option *own,
-                   bool (*take)(void *arg, int option, const char *value),
-                   void *arg, const char *usage);
+int command_line_parse(struct command_line *ret, int argc, char **argv,
+                       const char *own_short, const struct option *own,
+                       bool (*take)(void *arg, int option, const char *value),
+                       void *arg, const char *usage);
 
 /* Reads the same sources again, on SIGHUP. */
-bool settings_reload(struct config *ret, struct config_error *ret_error);
+bool command_line_reload(struct config *ret, struct config_error *ret_error);
 
 /* Prints every key of the configuration, for the --help of commands that use
- * them: settings_parse() returns EXIT_SUCCESS for --help only. */
-void settings_print_help(void);
+ * them: command_line_parse() returns EXIT_SUCCESS for --help only. */
+void command_line_print_help(void);
 
 /* Prints `confab NAME: text` to stderr; returns EXIT_USAGE. */
 int usage_error(const char *command, const char *fmt, ...)

@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "base/flat_json.h"
 #include "cli/cli.h"
-#include "cli/roll_call.h"
+#include "cli/client_request.h"
 #include "cli/secret.h"
 
 #define NAME "clients"
@@ -41,8 +41,8 @@ static const struct option own[] = {
     {0},
 };
 
-struct listing {
-    struct roll_call call;
+struct client_table {
+    struct client_request request;
     bool json;
     bool has_head;
     struct buffer line;
@@ -50,14 +50,14 @@ struct listing {
 
 static bool take_option(void *arg, int option, const char *value)
 {
-    struct listing *l = arg;
+    struct client_table *l = arg;
 
     switch (option) {
-    case 't': l->call.token = value; return true;
-    case SECRET_FILE: l->call.token_file = value; return true;
-    case 'a': l->call.address = value; return true;
-    case 'f': l->call.full = true; return true;
-    case 'r': l->call.refused = true; return true;
+    case 't': l->request.token = value; return true;
+    case SECRET_FILE: l->request.token_file = value; return true;
+    case 'a': l->request.address = value; return true;
+    case 'f': l->request.full = true; return true;
+    case 'r': l->request.refused = true; return true;
     case 'j': l->json = true; return true;
     default: return false;
     }
@@ -92,9 +92,9 @@ static const struct column refused_columns[] = {
     {"REASON", "reason", 0}, {NULL, NULL, 0},
 };
 
-static const struct column *columns_of(const struct listing *l)
+static const struct column *columns_of(const struct client_table *l)
 {
-    return l->call.refused ? refused_columns : columns;
+    return l->request.refused ? refused_columns : columns;
 }
 
 /* Width in characters, not bytes: the ellipsis of a token counts as one. */
@@ -138,7 +138,7 @@ static void end_line(struct buffer *line)
     buffer_clear(line);
 }
 
-static void print_head(struct listing *l)
+static void print_head(struct client_table *l)
 {
     for (const struct column *k = columns_of(l); k->head != NULL; k++) {
         const size_t from = l->line.len;
@@ -149,7 +149,7 @@ static void print_head(struct listing *l)
     l->has_head = true;
 }
 
-static void print_row(struct listing *l, struct slice client)
+static void print_row(struct client_table *l, struct slice client)
 {
     struct slice value;
 
@@ -167,13 +167,13 @@ static void print_row(struct listing *l, struct slice client)
 
 static void print_answer(void *arg, struct slice answer)
 {
-    struct listing *l = arg;
+    struct client_table *l = arg;
     struct slice clients, client;
     size_t at = 0;
 
     if (!l->json && !l->has_head)
         print_head(l);
-    if (!flat_json_member(answer, l->call.refused ? "refused" : "clients",
+    if (!flat_json_member(answer, l->request.refused ? "refused" : "clients",
                           &clients))
         return;
     while (flat_json_next(clients, &at, &client)) {
@@ -188,18 +188,18 @@ static void print_answer(void *arg, struct slice answer)
 
 int cli_clients(int argc, char **argv)
 {
-    static struct settings s;
-    struct listing l = {.call = {.command = NAME}};
-    int end =
-        settings_parse(&s, argc, argv, "t:a:fjr", own, take_option, &l, usage);
+    static struct command_line s;
+    struct client_table l = {.request = {.command = NAME}};
+    int end = command_line_parse(&s, argc, argv, "t:a:fjr", own, take_option,
+                                 &l, usage);
 
     if (end >= 0)
         return end;
     if (argc - s.first > 1)
         return usage_error(NAME, "unexpected '%s'", argv[s.first + 1]);
     if (s.first < argc)
-        l.call.client = argv[s.first];
-    end = roll_call(&s, &l.call, print_answer, &l);
+        l.request.client = argv[s.first];
+    end = client_request_send(&s, &l.request, print_answer, &l);
     buffer_release(&l.line);
     return end;
 }

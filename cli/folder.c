@@ -82,7 +82,7 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
                    detail != 0 ? error_text(detail) : "");
 }
 
-struct client *folder_client(const struct settings *s, const char *command)
+struct client *folder_client(const struct command_line *s, const char *command)
 {
     const char *error;
     struct client *c = client_open(s->data_dir, &error);

@@ -21,6 +21,7 @@ int folder_damage(const char *command, const char *dir, const char *found);
 
 /* Connects to the server running on the folder. NULL: the reason was
  * printed. */
-struct client *folder_client(const struct settings *s, const char *command);
+struct client *folder_client(const struct command_line *s,
+                             const char *command);
 
 #endif

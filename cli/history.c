@@ -35,7 +35,7 @@ static const struct option own[] = {
     {0},
 };
 
-struct wanted {
+struct history_options {
     uint64_t limit, after, before;
     bool ascending, raw;
     const char *token_file;
@@ -43,7 +43,7 @@ struct wanted {
 
 static bool take(void *arg, int option, const char *value)
 {
-    struct wanted *w = arg;
+    struct history_options *w = arg;
     uint64_t number = 0;
 
     if (option == 'a' || option == 'r') {
@@ -101,7 +101,8 @@ static enum store_err read_page(struct store_reader *r, struct history *h,
     return err;
 }
 
-static enum store_err print_all(struct store *store, const struct wanted *w,
+static enum store_err print_all(struct store *store,
+                                const struct history_options *w,
                                 const char *topic)
 {
     struct history h = {
@@ -142,13 +143,13 @@ static enum store_err check_thing(struct store *store, const char *topic)
 
 int cli_history(int argc, char **argv)
 {
-    static struct settings s;
-    struct wanted w = {.limit = 50};
+    static struct command_line s;
+    struct history_options w = {.limit = 50};
     char topic[TOPIC_SIZE], shown[SECRET_SHOWN];
     struct store *store = NULL;
     int detail = 0;
     const int end =
-        settings_parse(&s, argc, argv, "n:ar", own, take, &w, usage);
+        command_line_parse(&s, argc, argv, "n:ar", own, take, &w, usage);
 
     if (end >= 0)
         return end;

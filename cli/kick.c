@@ -4,7 +4,7 @@
 
 #include "base/flat_json.h"
 #include "cli/cli.h"
-#include "cli/roll_call.h"
+#include "cli/client_request.h"
 #include "cli/secret.h"
 
 #define NAME "kick"
@@ -34,7 +34,7 @@ static const struct option own[] = {
 
 static bool take_option(void *arg, int option, const char *value)
 {
-    struct roll_call *r = arg;
+    struct client_request *r = arg;
 
     switch (option) {
     case 't': r->token = value; return true;
@@ -56,11 +56,11 @@ static void count(void *arg, struct slice answer)
 
 int cli_kick(int argc, char **argv)
 {
-    static struct settings s;
-    struct roll_call r = {.command = NAME};
+    static struct command_line s;
+    struct client_request r = {.command = NAME};
     unsigned long long kicked = 0;
-    int end =
-        settings_parse(&s, argc, argv, "t:a:", own, take_option, &r, usage);
+    int end = command_line_parse(&s, argc, argv, "t:a:", own, take_option, &r,
+                                 usage);
 
     if (end >= 0)
         return end;
@@ -75,7 +75,7 @@ int cli_kick(int argc, char **argv)
         return usage_error(NAME, "--all needs --token or --token-file");
     if (r.client != NULL && !has_token)
         r.token = "";
-    end = roll_call(&s, &r, count, &kicked);
+    end = client_request_send(&s, &r, count, &kicked);
     if (end != EXIT_SUCCESS)
         return end;
     if (kicked == 0)

@@ -114,12 +114,12 @@ static int publish_stdin(struct client *c, const char *topic, bool retain)
 
 int cli_pub(int argc, char **argv)
 {
-    static struct settings s;
+    static struct command_line s;
     struct flags f = {0};
     char topic[TOPIC_SIZE], shown[SECRET_SHOWN];
     struct secret secret;
     struct slice token, thing;
-    int end = settings_parse(&s, argc, argv, "lr", own, take, &f, usage);
+    int end = command_line_parse(&s, argc, argv, "lr", own, take, &f, usage);
 
     if (end >= 0)
         return end;

@@ -17,7 +17,7 @@
 #include "base/net/connection_budget.h"
 #include "base/version.h"
 #include "bridge/bridge.h"
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/doors/metrics/metrics_server.h"
 #include "broker/broker.h"
 #include "cli/folder.h"
@@ -51,7 +51,7 @@ static const char usage_bridge[] =
     "data folder. Waits for that broker if it is not running yet.\n";
 
 struct server {
-    struct settings settings;
+    struct command_line settings;
     bool has_broker, has_bridge;
     struct store *store;
     struct connection_budget budget;
@@ -296,7 +296,7 @@ static void reload(struct server *s)
     struct config *fresh = malloc(sizeof(*fresh));
     struct config_error error = {""};
 
-    if (fresh == NULL || !settings_reload(fresh, &error)) {
+    if (fresh == NULL || !command_line_reload(fresh, &error)) {
         log_error(AREA, "SIGHUP: %s; nothing has changed",
                   fresh == NULL ? "out of memory" : error.text);
         free(fresh);
@@ -396,12 +396,12 @@ int cli_run(int argc, char **argv)
     s.has_broker = strcmp(name, "bridge") != 0;
     s.has_bridge = strcmp(name, "broker") != 0;
     const int end =
-        settings_parse(&s.settings, argc, argv, "", NULL, NULL, NULL,
-                       !s.has_bridge   ? usage_broker
-                       : !s.has_broker ? usage_bridge
-                                       : usage_run);
+        command_line_parse(&s.settings, argc, argv, "", NULL, NULL, NULL,
+                           !s.has_bridge   ? usage_broker
+                           : !s.has_broker ? usage_bridge
+                                           : usage_run);
     if (end == EXIT_SUCCESS)
-        settings_print_help();
+        command_line_print_help();
     if (end >= 0)
         return end;
     if (s.settings.first < argc)

@@ -49,7 +49,7 @@ static enum store_err find(struct store_reader *r, struct slice beginning,
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
-static int expand(const struct settings *s, const char *command,
+static int expand(const struct command_line *s, const char *command,
                   struct slice beginning, struct secret *ret)
 {
     const struct store_opts opts = {.map_size = s->config.store_map_size,
@@ -100,7 +100,7 @@ static int read_file(const char *file, const char *command, struct secret *ret)
     return end;
 }
 
-int secret_read(const struct settings *s, const char *command,
+int secret_read(const struct command_line *s, const char *command,
                 const char *given, const char *file, struct secret *ret)
 {
     if (file != NULL && strcmp(file, "-") != 0)
@@ -117,7 +117,7 @@ int secret_read(const struct settings *s, const char *command,
     return EXIT_SUCCESS;
 }
 
-int secret_read_any(const struct settings *s, const char *command,
+int secret_read_any(const struct command_line *s, const char *command,
                     const char *given, const char *file, struct secret *ret)
 {
     if (given != NULL && file != NULL)
@@ -151,7 +151,7 @@ static int below(const char *command, const struct secret *token,
     return EXIT_SUCCESS;
 }
 
-int secret_topic(const struct settings *s, const char *command,
+int secret_topic(const struct command_line *s, const char *command,
                  const struct secret *given_token, const char *given,
                  char *out, size_t size)
 {

@@ -35,12 +35,12 @@ struct secret {
  * data folder that begins like that, or NULL with `file` for that file's first
  * line. Returns EXIT_SUCCESS, or the exit status to end with; the error has
  * been printed. */
-int secret_read(const struct settings *s, const char *command,
+int secret_read(const struct command_line *s, const char *command,
                 const char *given, const char *file, struct secret *ret);
 
 /* The same, but both may be NULL: the result is then "". `given` may be "",
  * too. */
-int secret_read_any(const struct settings *s, const char *command,
+int secret_read_any(const struct command_line *s, const char *command,
                     const char *given, const char *file, struct secret *ret);
 
 /* A topic for an error message: its first level, the token, is shortened as in
@@ -50,7 +50,7 @@ const char *secret_show(const char *topic, char *out, size_t size);
 
 /* Copies a topic or filter to `out`: `given` below `token`, or, if `token` is
  * "", `given` itself, whose first level may be a shortened token. */
-int secret_topic(const struct settings *s, const char *command,
+int secret_topic(const struct command_line *s, const char *command,
                  const struct secret *token, const char *given, char *out,
                  size_t size);
 

@@ -15,10 +15,10 @@ static const char usage[] =
 
 int cli_status(int argc, char **argv)
 {
-    static struct settings s;
+    static struct command_line s;
     struct client_answer a;
     const int end =
-        settings_parse(&s, argc, argv, "", NULL, NULL, NULL, usage);
+        command_line_parse(&s, argc, argv, "", NULL, NULL, NULL, usage);
 
     if (end >= 0)
         return end;

@@ -96,14 +96,14 @@ static bool print_message(void *arg, const struct client_message *m)
 
 int cli_sub(int argc, char **argv)
 {
-    static struct settings s;
+    static struct command_line s;
     static char filters[FILTERS_MAX][FILTER_SIZE];
     char shown[SECRET_SHOWN];
     const char *names[FILTERS_MAX];
     struct printing p = {0};
     const char *error;
     const int end =
-        settings_parse(&s, argc, argv, "jn:", own, take_option, &p, usage);
+        command_line_parse(&s, argc, argv, "jn:", own, take_option, &p, usage);
 
     if (end >= 0)
         return end;

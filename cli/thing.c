@@ -80,13 +80,13 @@ static int purge(struct client *client, const char *topic, const char *shown)
 
 int cli_thing(int argc, char **argv)
 {
-    static struct settings s;
+    static struct command_line s;
     char topic[TOPIC_SIZE], shown[SECRET_SHOWN];
     struct slice token, thing;
     const char *file = NULL;
     struct secret secret;
     int end =
-        settings_parse(&s, argc, argv, "", own, take_option, &file, usage);
+        command_line_parse(&s, argc, argv, "", own, take_option, &file, usage);
 
     if (end >= 0)
         return end;

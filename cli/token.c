@@ -56,13 +56,13 @@ static const struct option own[] = {
     {0},
 };
 
-struct wanted {
+struct token_options {
     const char *plan, *file;
 };
 
 static bool take_option(void *arg, int option, const char *value)
 {
-    struct wanted *w = arg;
+    struct token_options *w = arg;
 
     switch (option) {
     case 'p': w->plan = value; return true;
@@ -181,7 +181,7 @@ static bool goes_on(struct change *ch)
 
 /* Creating a store in the wrong folder would be worse than an error: the
  * server would not know the token. */
-static enum store_err check_store(const struct settings *s,
+static enum store_err check_store(const struct command_line *s,
                                   const struct change *ch, int *ret_detail)
 {
     const struct store_opts opts = {.map_size = s->config.store_map_size,
@@ -200,7 +200,7 @@ static enum store_err check_store(const struct settings *s,
 }
 
 /* Without a server: for a moment this is the only process that writes. */
-static int change_by_hand(const struct settings *s, struct change *ch)
+static int change_by_hand(const struct command_line *s, struct change *ch)
 {
     const struct store_opts opts = {.map_size = s->config.store_map_size};
     const struct writer_opts writer_opts = {
@@ -250,7 +250,7 @@ static int tell_refused(const struct change *ch)
                    ch->reason[0] != '\0' ? ch->reason : "no answer");
 }
 
-static int change(const struct settings *s, struct change *ch)
+static int change(const struct command_line *s, struct change *ch)
 {
     const char *error;
     struct client *client = client_open(s->data_dir, &error);
@@ -271,8 +271,8 @@ static int change(const struct settings *s, struct change *ch)
                                                  : tell_refused(ch);
 }
 
-static int create(const struct settings *s, const char *given,
-                  const struct wanted *w)
+static int create(const struct command_line *s, const char *given,
+                  const struct token_options *w)
 {
     char made[TOKEN_MADE + 1];
     struct secret own_token;
@@ -297,8 +297,8 @@ static int create(const struct settings *s, const char *given,
     return end;
 }
 
-static int change_one(const struct settings *s, const char *given,
-                      const struct wanted *w, struct change *ch)
+static int change_one(const struct command_line *s, const char *given,
+                      const struct token_options *w, struct change *ch)
 {
     struct secret token;
     const int end = secret_read(s, NAME, given, w->file, &token);
@@ -308,16 +308,16 @@ static int change_one(const struct settings *s, const char *given,
     return end == EXIT_SUCCESS ? change(s, ch) : end;
 }
 
-static int set(const struct settings *s, const char *given,
-               const struct wanted *w)
+static int set(const struct command_line *s, const char *given,
+               const struct token_options *w)
 {
     struct change ch = {.kind = COMMAND_TOKEN_SET, .command = "token_set"};
 
     return change_one(s, given, w, &ch);
 }
 
-static int revoke(const struct settings *s, const char *given,
-                  const struct wanted *w)
+static int revoke(const struct command_line *s, const char *given,
+                  const struct token_options *w)
 {
     struct change ch = {.kind = COMMAND_TOKEN_REVOKE,
                         .command = "token_revoke"};
@@ -325,8 +325,8 @@ static int revoke(const struct settings *s, const char *given,
     return change_one(s, given, w, &ch);
 }
 
-static int delete_all(const struct settings *s, const char *given,
-                      const struct wanted *w)
+static int delete_all(const struct command_line *s, const char *given,
+                      const struct token_options *w)
 {
     struct change ch = {.kind = COMMAND_TOKEN_DELETE,
                         .command = "token_delete"};
@@ -345,7 +345,7 @@ static void put_held(struct buffer *line, uint64_t held, uint64_t most)
         buffer_put_u64(line, most);
 }
 
-static void print_row(const struct settings *s, struct store_reader *r,
+static void print_row(const struct command_line *s, struct store_reader *r,
                       const struct token_row *row, struct buffer *line)
 {
     const struct plan *plan = config_plan(&s->config, row->plan);
@@ -368,7 +368,7 @@ static void print_row(const struct settings *s, struct store_reader *r,
     fwrite(line->data, 1, line->len, stdout);
 }
 
-static int list(const struct settings *s)
+static int list(const struct command_line *s)
 {
     const struct store_opts opts = {.map_size = s->config.store_map_size,
                                     .read_only = true};
@@ -398,10 +398,10 @@ static int list(const struct settings *s)
 
 int cli_token(int argc, char **argv)
 {
-    static struct settings s;
-    struct wanted w = {0};
-    const int end =
-        settings_parse(&s, argc, argv, "p:f:", own, take_option, &w, usage);
+    static struct command_line s;
+    struct token_options w = {0};
+    const int end = command_line_parse(&s, argc, argv, "p:f:", own,
+                                       take_option, &w, usage);
 
     if (end >= 0)
         return end;

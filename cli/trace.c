@@ -294,11 +294,11 @@ static int follow(struct trace *t, struct client *c, const char *token)
 
 int cli_trace(int argc, char **argv)
 {
-    static struct settings s;
+    static struct command_line s;
     static struct trace t;
     struct secret token;
-    int end =
-        settings_parse(&s, argc, argv, "t:n:", own, take_option, &t, usage);
+    int end = command_line_parse(&s, argc, argv, "t:n:", own, take_option, &t,
+                                 usage);
 
     if (end >= 0)
         return end;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uthash.h>
 
-struct entry {
+struct address_entry {
     struct client_address address;
     uint64_t count;
     UT_hash_handle hh;
@@ -14,7 +14,7 @@ struct entry {
 
 struct client_addresses {
     pthread_mutex_t mutex;
-    struct entry *entries; /* of addresses with a connection */
+    struct address_entry *entries; /* of addresses with a connection */
 };
 
 static struct client_address of_v4(const void *four)
@@ -68,7 +68,7 @@ struct client_addresses *client_addresses_new(void)
 
 void client_addresses_free(struct client_addresses *t)
 {
-    struct entry *e, *next;
+    struct address_entry *e, *next;
 
     if (t == NULL)
         return;
@@ -80,19 +80,19 @@ void client_addresses_free(struct client_addresses *t)
     free(t);
 }
 
-static struct entry *find(struct client_addresses *t,
-                          const struct client_address *a)
+static struct address_entry *find(struct client_addresses *t,
+                                  const struct client_address *a)
 {
-    struct entry *e;
+    struct address_entry *e;
 
     HASH_FIND(hh, t->entries, a, sizeof(*a), e);
     return e;
 }
 
-static struct entry *find_or_add(struct client_addresses *t,
-                                 const struct client_address *a)
+static struct address_entry *find_or_add(struct client_addresses *t,
+                                         const struct client_address *a)
 {
-    struct entry *e = find(t, a);
+    struct address_entry *e = find(t, a);
 
     if (e != NULL || (e = calloc(1, sizeof(*e))) == NULL)
         return e;
@@ -105,7 +105,7 @@ bool client_addresses_take(struct client_addresses *t,
                            const struct client_address *a, uint64_t most)
 {
     pthread_mutex_lock(&t->mutex);
-    struct entry *e = find_or_add(t, a);
+    struct address_entry *e = find_or_add(t, a);
     const bool ok = e != NULL && (most == 0 || e->count < most);
     if (ok)
         e->count++;
@@ -117,7 +117,7 @@ void client_addresses_give(struct client_addresses *t,
                            const struct client_address *a)
 {
     pthread_mutex_lock(&t->mutex);
-    struct entry *e = find(t, a);
+    struct address_entry *e = find(t, a);
     if (e != NULL && --e->count == 0) {
         HASH_DEL(t->entries, e);
         free(e);

@@ -10,7 +10,7 @@
  * be sent: it can be read from the descriptor. */
 static const char record[] = "confab mqtt over websocket 1";
 
-union control {
+union handover_control {
     struct cmsghdr header; /* only for its alignment */
     char bytes[CMSG_SPACE(sizeof(int))];
 };
@@ -38,7 +38,7 @@ static int connect_to(const char *path)
 
 bool handover_send(const char *path, int fd)
 {
-    union control control = {0};
+    union handover_control control = {0};
     struct iovec text = {(char *)record, sizeof(record)};
     struct msghdr message = {.msg_iov = &text,
                              .msg_iovlen = 1,
@@ -77,7 +77,7 @@ static int descriptor_of(struct msghdr *message)
 int handover_receive(int connection)
 {
     char text[sizeof(record) + 1];
-    union control control = {0};
+    union handover_control control = {0};
     struct iovec room = {text, sizeof(text)};
     struct msghdr message = {.msg_iov = &room,
                              .msg_iovlen = 1,

@@ -44,7 +44,7 @@ static uint64_t certain(const struct book *b)
     return total;
 }
 
-static void judge_count(const struct reader *r)
+static void judge_count(const struct churn_reader *r)
 {
     const uint64_t owed = certain(&r->book);
     const unsigned keep = r->world->keep_count;
@@ -59,7 +59,7 @@ static void judge_count(const struct reader *r)
                      r->thing, r->book.taken, keep);
 }
 
-static void judge_age(const struct reader *r, int64_t now_ns)
+static void judge_age(const struct churn_reader *r, int64_t now_ns)
 {
     const int64_t age_s = (now_ns - r->oldest_ns) / NS_PER_S;
 
@@ -69,7 +69,7 @@ static void judge_age(const struct reader *r, int64_t now_ns)
                      r->thing, age_s, r->world->keep_s);
 }
 
-static void judge(struct reader *r, int64_t now_ns)
+static void judge(struct churn_reader *r, int64_t now_ns)
 {
     if (r->state != READER_HERE) {
         report_error("thing %u cannot be read", r->thing);

@@ -9,7 +9,8 @@
 
 struct audit {
     struct world *world;
-    struct reader *readers; /* NULL: none under way; one for each thing */
+    struct churn_reader
+        *readers; /* NULL: none under way; one for each thing */
     unsigned things;
     int64_t begun_ns, changed_ns;
     uint64_t messages; /* got so far */

@@ -18,10 +18,10 @@ void book_ask(struct book *b, bool replays)
     for (unsigned i = 0; i < b->count; i++) {
         const uint32_t next = replays ? 0 : b->lanes[i].owed;
 
-        b->lines[i] = (struct line){.next = next,
-                                    .before = {next, next},
-                                    .must_from = UINT32_MAX,
-                                    .joining = true};
+        b->lines[i] = (struct book_line){.next = next,
+                                         .before = {next, next},
+                                         .must_from = UINT32_MAX,
+                                         .joining = true};
     }
 }
 
@@ -46,8 +46,9 @@ void book_gap(struct book *b, unsigned second, unsigned kept_s)
             b->lines[i].must_from = b->lines[i].next;
 }
 
-static bool may_repeat(const struct line *line, const struct payload *p,
-                       enum book_repeat repeat, bool marked)
+static bool may_repeat(const struct book_line *line,
+                       const struct churn_payload *p, enum book_repeat repeat,
+                       bool marked)
 {
     switch (repeat) {
     case BOOK_NEVER: return false;
@@ -58,12 +59,12 @@ static bool may_repeat(const struct line *line, const struct payload *p,
 }
 
 /* Where on this lane the reader's duty begins. */
-static uint32_t due(const struct line *line)
+static uint32_t due(const struct book_line *line)
 {
     return line->joining ? line->must_from : line->next;
 }
 
-enum book_verdict book_take(struct book *b, const struct payload *p,
+enum book_verdict book_take(struct book *b, const struct churn_payload *p,
                             enum book_repeat repeat, bool marked)
 {
     const unsigned i = p->lane - b->first; /* wraps when below */
@@ -73,7 +74,7 @@ enum book_verdict book_take(struct book *b, const struct payload *p,
                      b->who, p->number, p->lane);
         return BOOK_ERROR;
     }
-    struct line *line = &b->lines[i];
+    struct book_line *line = &b->lines[i];
     const struct lane *lane = &b->lanes[i];
 
     if (p->number >= lane->sent) {
@@ -125,7 +126,7 @@ bool book_complete(const struct book *b)
 void book_check(struct book *b, unsigned second, unsigned patience_s)
 {
     for (unsigned i = 0; i < b->count; i++) {
-        struct line *line = &b->lines[i];
+        struct book_line *line = &b->lines[i];
         const uint32_t owed =
             lane_owed_before(&b->lanes[i], second, patience_s);
 

@@ -13,7 +13,7 @@
 #include "benchmarks/churn/lane.h"
 #include "benchmarks/churn/payload.h"
 
-struct line {
+struct book_line {
     uint32_t next;      /* must come next; joining: none below may come */
     uint32_t must_from; /* joining: this one and later ones must come */
     uint32_t before[2]; /* `next` one and two seconds ago, about */
@@ -25,9 +25,9 @@ struct book {
     const struct lane *lanes; /* of the filter */
     unsigned first;           /* number of lanes[0] */
     unsigned count;
-    struct line *lines; /* owned */
-    bool slow;          /* may miss what retention removes */
-    bool replays;       /* asks for what is stored: old messages are fine */
+    struct book_line *lines; /* owned */
+    bool slow;               /* may miss what retention removes */
+    bool replays; /* asks for what is stored: old messages are fine */
     uint64_t taken;
 };
 
@@ -53,7 +53,7 @@ enum book_repeat {
     BOOK_MARKED,       /* with DUP: the connection was cut */
     BOOK_LAST_SECONDS, /* what came right before the server was killed */
 };
-enum book_verdict book_take(struct book *b, const struct payload *p,
+enum book_verdict book_take(struct book *b, const struct churn_payload *p,
                             enum book_repeat repeat, bool marked);
 
 void book_tick(struct book *b); /* once a second while connected */

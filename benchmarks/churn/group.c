@@ -48,7 +48,7 @@ static void advance(const struct lane *lane, struct group_line *line)
     }
 }
 
-bool group_take(struct group *g, const struct payload *p)
+bool group_take(struct group *g, const struct churn_payload *p)
 {
     const unsigned i = p->lane - g->first;
 

@@ -40,7 +40,7 @@ void group_init(struct group *g, const char *name, const struct lane *lanes,
                 unsigned first, unsigned count);
 void group_follow(struct group *g, int64_t now_ns); /* SUBACK of its first */
 /* false: a repeat that is allowed, or an error. */
-bool group_take(struct group *g, const struct payload *p);
+bool group_take(struct group *g, const struct churn_payload *p);
 void group_tick(struct group *g);
 void group_killed(struct group *g);
 bool group_complete(const struct group *g);

@@ -23,7 +23,7 @@ void lane_give_up(struct lane *l)
         return;
     l->doubtful = must_realloc(l->doubtful,
                                (l->doubtful_count + 1) * sizeof(*l->doubtful));
-    l->doubtful[l->doubtful_count++] = (struct range){l->owed, l->sent};
+    l->doubtful[l->doubtful_count++] = (struct lane_range){l->owed, l->sent};
     l->owed = l->sent;
 }
 
@@ -31,7 +31,7 @@ bool lane_all_doubtful(const struct lane *l, uint32_t from, uint32_t to)
 {
     /* From the newest: what is asked for is as a rule near the end. */
     for (unsigned i = l->doubtful_count; i-- > 0 && from < to;) {
-        const struct range *r = &l->doubtful[i];
+        const struct lane_range *r = &l->doubtful[i];
 
         if (r->to < to)
             return false;

@@ -20,7 +20,7 @@ enum lane_kind { LANE_QOS0, LANE_QOS1, LANE_QOS2, LANE_HTTP };
 
 enum { LANE_MARKS = 256 }; /* seconds of history */
 
-struct range {
+struct lane_range {
     uint32_t from, to;
 };
 
@@ -29,7 +29,7 @@ struct lane {
     unsigned thing;
     uint32_t sent;
     uint32_t owed;
-    struct range *doubtful; /* increasing; owned */
+    struct lane_range *doubtful; /* increasing; owned */
     unsigned doubtful_count;
     uint32_t marks[LANE_MARKS]; /* `owed` at the end of each second */
 };

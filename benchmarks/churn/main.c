@@ -31,7 +31,7 @@
 #define TICK_NS (10 * NS_PER_MS)
 #define UNSTEADY_NS (5 * NS_PER_S) /* without a turn of ours */
 
-struct run {
+struct churn_run {
     struct world world;
     struct population population;
     struct audit audit;
@@ -86,7 +86,7 @@ static const char help[] =
     "  --fault NAME --fault-in KIND   prove that a check can fail (fault.h)\n"
     "benchmarks/soak starts it; see benchmarks/README.md.\n";
 
-static void parse(struct run *run, int argc, char **argv)
+static void parse(struct churn_run *run, int argc, char **argv)
 {
     static const struct option options[] = {
         {"http", required_argument, NULL, 'h'},
@@ -172,13 +172,13 @@ static void raise_open_files(void)
         fatal("setrlimit: %s", strerror(errno));
 }
 
-static void done(struct run *run)
+static void done(struct churn_run *run)
 {
     report_event(run->waits);
     run->waits = NULL;
 }
 
-static void server_is_back(struct run *run, int64_t now_ns)
+static void server_is_back(struct churn_run *run, int64_t now_ns)
 {
     struct world *w = &run->world;
 
@@ -188,7 +188,7 @@ static void server_is_back(struct run *run, int64_t now_ns)
         population_server_back(&run->population, now_ns);
 }
 
-static void obey(struct run *run, const char *word, int64_t now_ns)
+static void obey(struct churn_run *run, const char *word, int64_t now_ns)
 {
     static const char *const words[] = {"down",  "up",    "settle",
                                         "leave", "audit", "end"};
@@ -221,7 +221,7 @@ static void obey(struct run *run, const char *word, int64_t now_ns)
     }
 }
 
-static void read_commands(struct run *run, int64_t now_ns)
+static void read_commands(struct churn_run *run, int64_t now_ns)
 {
     const ssize_t n = read(STDIN_FILENO, run->input + run->input_len,
                            sizeof(run->input) - run->input_len - 1);
@@ -243,7 +243,7 @@ static void read_commands(struct run *run, int64_t now_ns)
 }
 
 /* Is the command under way done? */
-static void look_after_command(struct run *run, int64_t now_ns)
+static void look_after_command(struct churn_run *run, int64_t now_ns)
 {
     const struct world *w = &run->world;
     const double waited_s = (double)(now_ns - run->waits_since_ns) / 1e9;
@@ -274,7 +274,7 @@ static void look_after_command(struct run *run, int64_t now_ns)
     }
 }
 
-static void each_second(struct run *run, int64_t now_ns)
+static void each_second(struct churn_run *run, int64_t now_ns)
 {
     population_second(&run->population, now_ns);
     look_after_command(run, now_ns);
@@ -291,18 +291,18 @@ static void each_second(struct run *run, int64_t now_ns)
 
 int main(int argc, char **argv)
 {
-    static struct run run = {.world = {.rooms = 8,
-                                       .room_things = 12,
-                                       .rate = 500,
-                                       .keep_s = 60,
-                                       .patience_s = 30,
-                                       .away_max_s = 15,
-                                       .stay_min_s = 5,
-                                       .stay_max_s = 90,
-                                       .random = 0x9e3779b97f4a7c15},
-                             .readers = 2000,
-                             .publishers = 480,
-                             .interval_s = 10};
+    static struct churn_run run = {.world = {.rooms = 8,
+                                             .room_things = 12,
+                                             .rate = 500,
+                                             .keep_s = 60,
+                                             .patience_s = 30,
+                                             .away_max_s = 15,
+                                             .stay_min_s = 5,
+                                             .stay_max_s = 90,
+                                             .random = 0x9e3779b97f4a7c15},
+                                   .readers = 2000,
+                                   .publishers = 480,
+                                   .interval_s = 10};
 
     parse(&run, argc, argv);
     raise_open_files();

@@ -43,7 +43,7 @@ static char padding_at(uint32_t mixed, size_t i)
     return (char)('a' + (mixed + i) % 26);
 }
 
-void payload_put(struct bytes *to, const struct payload *p)
+void payload_put(struct bytes *to, const struct churn_payload *p)
 {
     const uint32_t mixed = mix(p->lane, p->number);
     const size_t padding = padding_len(mixed);
@@ -73,7 +73,7 @@ static bool read_digits(const char *from, unsigned digits, int64_t *ret_value)
     return true;
 }
 
-size_t payload_read(const char *text, size_t len, struct payload *ret_p)
+size_t payload_read(const char *text, size_t len, struct churn_payload *ret_p)
 {
     int64_t lane, number, sent_us;
     char head[96];
@@ -83,8 +83,8 @@ size_t payload_read(const char *text, size_t len, struct payload *ret_p)
         !read_digits(text + NUMBER_AT, NUMBER_DIGITS, &number) ||
         !read_digits(text + TIME_AT, TIME_DIGITS, &sent_us))
         return 0;
-    *ret_p = (struct payload){(uint32_t)lane, (uint32_t)number,
-                              sent_us * NS_PER_US};
+    *ret_p = (struct churn_payload){(uint32_t)lane, (uint32_t)number,
+                                    sent_us * NS_PER_US};
     snprintf(head, sizeof(head), HEAD, ret_p->lane, ret_p->number, sent_us);
     if (memcmp(text, head, HEAD_LEN) != 0)
         return 0;

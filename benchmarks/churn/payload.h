@@ -15,16 +15,16 @@
 
 #define PAYLOAD_START "{\"l\":1" /* what every payload begins with */
 
-struct payload {
+struct churn_payload {
     uint32_t lane;
     uint32_t number;
     int64_t sent_ns; /* monotonic; carried in microseconds */
 };
 
-void payload_put(struct bytes *to, const struct payload *p);
+void payload_put(struct bytes *to, const struct churn_payload *p);
 
 /* The payload at the beginning of `text`, which may go on behind it. Returns
  * its length, 0 when it is none or one byte of it is wrong. */
-size_t payload_read(const char *text, size_t len, struct payload *ret_p);
+size_t payload_read(const char *text, size_t len, struct churn_payload *ret_p);
 
 #endif

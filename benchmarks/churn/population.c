@@ -109,7 +109,7 @@ struct attendance population_count(const struct population *p)
     for (unsigned i = 0; i < p->world->lane_count; i++)
         a.publishers += p->publishers[i].state != PUBLISHER_AWAY;
     for (unsigned i = 0; i < p->reader_count; i++) {
-        const struct reader *r = &p->readers[i];
+        const struct churn_reader *r = &p->readers[i];
 
         a.readers += r->state != READER_AWAY;
         a.slow += r->state != READER_AWAY && reader_is_slow(r);
@@ -117,7 +117,7 @@ struct attendance population_count(const struct population *p)
     return a;
 }
 
-static bool publisher_is_done(const struct publisher *p)
+static bool publisher_is_done(const struct churn_publisher *p)
 {
     return p->state == PUBLISHER_AWAY && p->pending_count == 0;
 }
@@ -146,7 +146,7 @@ void population_report_unsettled(struct population *p)
                          i, (int)p->publishers[i].state,
                          p->publishers[i].pending_count);
     for (unsigned i = 0; i < p->reader_count; i++) {
-        struct reader *r = &p->readers[i];
+        struct churn_reader *r = &p->readers[i];
 
         if (reader_complete(r))
             continue;

@@ -7,8 +7,8 @@
 
 struct population {
     struct world *world;
-    struct publisher *publishers; /* one for each lane */
-    struct reader *readers;
+    struct churn_publisher *publishers; /* one for each lane */
+    struct churn_reader *readers;
     unsigned reader_count;
     struct group *groups;
     unsigned group_count;

@@ -10,7 +10,7 @@
 #define WITHOUT_A_WORD 0.2 /* share that goes like this */
 #define LONGEST_AWAY_S 5.0
 
-static int64_t pause_ns(struct publisher *p)
+static int64_t pause_ns(struct churn_publisher *p)
 {
     const struct world *w = p->world;
     const double mean_s = w->lane_count / w->rate;
@@ -18,21 +18,21 @@ static int64_t pause_ns(struct publisher *p)
     return world_between(p->world, mean_s / 2, mean_s * 1.5);
 }
 
-void publisher_set(struct publisher *p, enum publisher_state state,
+void publisher_set(struct churn_publisher *p, enum publisher_state state,
                    int64_t now_ns)
 {
     p->state = state;
     p->since_ns = now_ns;
 }
 
-static void go_away(struct publisher *p, int64_t now_ns)
+static void go_away(struct churn_publisher *p, int64_t now_ns)
 {
     publisher_set(p, PUBLISHER_AWAY, now_ns);
     p->due_ns = now_ns + world_between(p->world, 0.5, LONGEST_AWAY_S);
 }
 
 /* The connection ended and took along what was under way. */
-static void cut(struct publisher *p, int64_t now_ns)
+static void cut(struct churn_publisher *p, int64_t now_ns)
 {
     const bool comes_again = p->lane->kind == LANE_QOS2 ||
                              (p->lane->kind == LANE_HTTP && p->world->keys);
@@ -47,7 +47,7 @@ static void cut(struct publisher *p, int64_t now_ns)
 
 void publisher_lost(struct socket *s, const char *why)
 {
-    struct publisher *p = (struct publisher *)s;
+    struct churn_publisher *p = (struct churn_publisher *)s;
     const int64_t now_ns = instant_ns();
 
     if (p->state == PUBLISHER_LEAVING) {
@@ -59,7 +59,7 @@ void publisher_lost(struct socket *s, const char *why)
     cut(p, now_ns);
 }
 
-void publisher_fail(struct publisher *p, const char *what)
+void publisher_fail(struct churn_publisher *p, const char *what)
 {
     report_error("publisher %u (kind %d): %s", p->number, (int)p->lane->kind,
                  what);
@@ -67,14 +67,15 @@ void publisher_fail(struct publisher *p, const char *what)
     cut(p, instant_ns());
 }
 
-void publisher_init(struct publisher *p, struct world *w, unsigned number)
+void publisher_init(struct churn_publisher *p, struct world *w,
+                    unsigned number)
 {
-    *p = (struct publisher){
+    *p = (struct churn_publisher){
         .world = w, .lane = &w->lanes[number], .number = number, .next_id = 1};
     p->due_ns = instant_ns() + world_between(w, 1, LONGEST_AWAY_S);
 }
 
-void publisher_arrived(struct publisher *p)
+void publisher_arrived(struct churn_publisher *p)
 {
     struct world *w = p->world;
     const int64_t now_ns = instant_ns();
@@ -85,7 +86,7 @@ void publisher_arrived(struct publisher *p)
     p->answer_ns = now_ns;
 }
 
-void publisher_forget_oldest(struct publisher *p)
+void publisher_forget_oldest(struct churn_publisher *p)
 {
     p->pending_count--;
     memmove(p->pending, p->pending + 1,
@@ -93,7 +94,7 @@ void publisher_forget_oldest(struct publisher *p)
     p->answer_ns = instant_ns();
 }
 
-static void hand_over(struct publisher *p, const struct pending *m)
+static void hand_over(struct churn_publisher *p, const struct pending *m)
 {
     if (p->lane->kind == LANE_HTTP)
         publisher_http_send(p, m);
@@ -102,7 +103,7 @@ static void hand_over(struct publisher *p, const struct pending *m)
     socket_send_later(&p->socket);
 }
 
-static void publish(struct publisher *p, int64_t now_ns)
+static void publish(struct churn_publisher *p, int64_t now_ns)
 {
     struct lane *l = p->lane;
     struct pending m = {.number = l->sent, .sent_ns = now_ns};
@@ -128,14 +129,14 @@ static void publish(struct publisher *p, int64_t now_ns)
     hand_over(p, &m);
 }
 
-static bool may_publish(const struct publisher *p)
+static bool may_publish(const struct churn_publisher *p)
 {
     const unsigned window = p->lane->kind == LANE_HTTP ? 1 : PUBLISHER_WINDOW;
 
     return p->pending_count < window;
 }
 
-static void leave(struct publisher *p, int64_t now_ns)
+static void leave(struct churn_publisher *p, int64_t now_ns)
 {
     if (p->lane->kind == LANE_HTTP) {
         socket_close(&p->socket, false);
@@ -147,7 +148,7 @@ static void leave(struct publisher *p, int64_t now_ns)
     socket_finish(&p->socket);
 }
 
-static void begin_to_leave(struct publisher *p, int64_t now_ns)
+static void begin_to_leave(struct churn_publisher *p, int64_t now_ns)
 {
     if (p->world->phase == PHASE_CHURN &&
         world_random(p->world) < WITHOUT_A_WORD) {
@@ -159,7 +160,7 @@ static void begin_to_leave(struct publisher *p, int64_t now_ns)
 }
 
 /* Who is not done with its messages must come once more, even at the end. */
-static bool comes(const struct publisher *p, int64_t now_ns)
+static bool comes(const struct churn_publisher *p, int64_t now_ns)
 {
     if (p->world->down)
         return false;
@@ -168,7 +169,7 @@ static bool comes(const struct publisher *p, int64_t now_ns)
                : now_ns >= p->due_ns && p->world->phase == PHASE_CHURN;
 }
 
-static void check_patience(struct publisher *p, int64_t now_ns)
+static void check_patience(struct churn_publisher *p, int64_t now_ns)
 {
     const struct world *w = p->world;
     const bool waits =
@@ -185,7 +186,7 @@ static void check_patience(struct publisher *p, int64_t now_ns)
         publisher_fail(p, "a message is not answered");
 }
 
-void publisher_tick(struct publisher *p, int64_t now_ns)
+void publisher_tick(struct churn_publisher *p, int64_t now_ns)
 {
     switch (p->state) {
     case PUBLISHER_AWAY:
@@ -215,7 +216,7 @@ void publisher_tick(struct publisher *p, int64_t now_ns)
     check_patience(p, now_ns);
 }
 
-void publisher_server_back(struct publisher *p, int64_t now_ns)
+void publisher_server_back(struct churn_publisher *p, int64_t now_ns)
 {
     if (socket_is_open(&p->socket)) {
         socket_close(&p->socket, true);

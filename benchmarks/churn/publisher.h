@@ -26,7 +26,7 @@ struct pending {
     int64_t sent_ns;
 };
 
-struct publisher {
+struct churn_publisher {
     struct socket socket;
     struct world *world;
     struct lane *lane;
@@ -42,29 +42,30 @@ struct publisher {
     unsigned pending_count;
 };
 
-void publisher_init(struct publisher *p, struct world *w, unsigned number);
+void publisher_init(struct churn_publisher *p, struct world *w,
+                    unsigned number);
 /* What time brings; every few milliseconds. */
-void publisher_tick(struct publisher *p, int64_t now_ns);
+void publisher_tick(struct churn_publisher *p, int64_t now_ns);
 /* The server is back after it was killed. */
-void publisher_server_back(struct publisher *p, int64_t now_ns);
+void publisher_server_back(struct churn_publisher *p, int64_t now_ns);
 
 /* ---- between the three files */
 
-void publisher_set(struct publisher *p, enum publisher_state state,
+void publisher_set(struct churn_publisher *p, enum publisher_state state,
                    int64_t now_ns);
 /* It may publish. */
-void publisher_arrived(struct publisher *p);
+void publisher_arrived(struct churn_publisher *p);
 /* The oldest pending message is done with. */
-void publisher_forget_oldest(struct publisher *p);
+void publisher_forget_oldest(struct churn_publisher *p);
 /* Events of the socket. */
 void publisher_lost(struct socket *s, const char *why);
 /* The server did what it must not do. */
-void publisher_fail(struct publisher *p, const char *what);
+void publisher_fail(struct churn_publisher *p, const char *what);
 
-void publisher_mqtt_open(struct publisher *p);
-void publisher_mqtt_send(struct publisher *p, const struct pending *m,
+void publisher_mqtt_open(struct churn_publisher *p);
+void publisher_mqtt_send(struct churn_publisher *p, const struct pending *m,
                          bool again);
-void publisher_http_open(struct publisher *p);
-void publisher_http_send(struct publisher *p, const struct pending *m);
+void publisher_http_open(struct churn_publisher *p);
+void publisher_http_send(struct churn_publisher *p, const struct pending *m);
 
 #endif

@@ -6,12 +6,13 @@
 #include "benchmarks/churn/publisher.h"
 #include "benchmarks/churn/report.h"
 
-void publisher_http_send(struct publisher *p, const struct pending *m)
+void publisher_http_send(struct churn_publisher *p, const struct pending *m)
 {
     struct bytes *out = &p->socket.out;
     struct bytes body = {0};
 
-    payload_put(&body, &(struct payload){p->number, m->number, m->sent_ns});
+    payload_put(&body,
+                &(struct churn_payload){p->number, m->number, m->sent_ns});
     bytes_put_str(out, "POST /");
     bytes_put_str(out, world_token(p->world,
                                    p->lane->thing / p->world->room_things));
@@ -50,7 +51,7 @@ static const char *header(const char *head, size_t len, const char *name)
 static size_t on_data(struct socket *s, const char *data, size_t len,
                       int64_t now_ns)
 {
-    struct publisher *p = (struct publisher *)s;
+    struct churn_publisher *p = (struct churn_publisher *)s;
     const char *blank = memmem(data, len, "\r\n\r\n", 4);
 
     (void)now_ns;
@@ -82,14 +83,14 @@ static size_t on_data(struct socket *s, const char *data, size_t len,
 
 static void on_open(struct socket *s)
 {
-    struct publisher *p = (struct publisher *)s;
+    struct churn_publisher *p = (struct churn_publisher *)s;
 
     publisher_arrived(p);
     if (p->pending_count > 0) /* with the key it had */
         publisher_http_send(p, &p->pending[0]);
 }
 
-void publisher_http_open(struct publisher *p)
+void publisher_http_open(struct churn_publisher *p)
 {
     static const struct socket_events events = {on_open, on_data,
                                                 publisher_lost};

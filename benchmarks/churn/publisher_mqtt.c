@@ -5,7 +5,7 @@
 #include "benchmarks/churn/publisher.h"
 #include "benchmarks/churn/report.h"
 
-static unsigned qos_of(const struct publisher *p)
+static unsigned qos_of(const struct churn_publisher *p)
 {
     switch (p->lane->kind) {
     case LANE_QOS0: return 0;
@@ -16,7 +16,7 @@ static unsigned qos_of(const struct publisher *p)
     return 1;
 }
 
-void publisher_mqtt_send(struct publisher *p, const struct pending *m,
+void publisher_mqtt_send(struct churn_publisher *p, const struct pending *m,
                          bool again)
 {
     struct bytes topic = {0}, payload = {0};
@@ -25,7 +25,8 @@ void publisher_mqtt_send(struct publisher *p, const struct pending *m,
                                       p->lane->thing / p->world->room_things));
     bytes_put_str(&topic, "/");
     world_put_thing(&topic, p->world, p->lane->thing, "/");
-    payload_put(&payload, &(struct payload){p->number, m->number, m->sent_ns});
+    payload_put(&payload,
+                &(struct churn_payload){p->number, m->number, m->sent_ns});
     mqtt_put_message(&p->socket.out,
                      &(struct mqtt_publish){
                          .qos = qos_of(p),
@@ -41,7 +42,7 @@ void publisher_mqtt_send(struct publisher *p, const struct pending *m,
 }
 
 /* §4.4: what is unfinished comes again, in its order. */
-static void send_again(struct publisher *p)
+static void send_again(struct churn_publisher *p)
 {
     for (unsigned i = 0; i < p->pending_count; i++) {
         const struct pending *m = &p->pending[i];
@@ -54,7 +55,8 @@ static void send_again(struct publisher *p)
     socket_send_later(&p->socket);
 }
 
-static void take_connack(struct publisher *p, const struct mqtt_packet *k)
+static void take_connack(struct churn_publisher *p,
+                         const struct mqtt_packet *k)
 {
     bool stayed;
 
@@ -73,7 +75,7 @@ static void take_connack(struct publisher *p, const struct mqtt_packet *k)
     publisher_arrived(p);
 }
 
-static struct pending *find(struct publisher *p, unsigned packet_id)
+static struct pending *find(struct churn_publisher *p, unsigned packet_id)
 {
     for (unsigned i = 0; i < p->pending_count; i++)
         if (p->pending[i].packet_id == packet_id)
@@ -81,13 +83,13 @@ static struct pending *find(struct publisher *p, unsigned packet_id)
     return NULL;
 }
 
-static void acknowledged(struct publisher *p)
+static void acknowledged(struct churn_publisher *p)
 {
     lane_acknowledge(p->lane);
     report.acknowledged++;
 }
 
-static void take_answer(struct publisher *p, const struct mqtt_packet *k)
+static void take_answer(struct churn_publisher *p, const struct mqtt_packet *k)
 {
     struct pending *m = k->len == 2 ? find(p, mqtt_u16(k->body)) : NULL;
 
@@ -115,7 +117,7 @@ static void take_answer(struct publisher *p, const struct mqtt_packet *k)
 static size_t on_data(struct socket *s, const char *data, size_t len,
                       int64_t now_ns)
 {
-    struct publisher *p = (struct publisher *)s;
+    struct churn_publisher *p = (struct churn_publisher *)s;
     struct mqtt_packet k;
     size_t used = 0;
     int found = 0;
@@ -139,7 +141,7 @@ static size_t on_data(struct socket *s, const char *data, size_t len,
 
 static void on_open(struct socket *s)
 {
-    struct publisher *p = (struct publisher *)s;
+    struct churn_publisher *p = (struct churn_publisher *)s;
     char client_id[24];
 
     snprintf(client_id, sizeof(client_id), "p%u", p->number);
@@ -149,7 +151,7 @@ static void on_open(struct socket *s)
                    p->lane->kind == LANE_QOS2);
 }
 
-void publisher_mqtt_open(struct publisher *p)
+void publisher_mqtt_open(struct churn_publisher *p)
 {
     static const struct socket_events events = {on_open, on_data,
                                                 publisher_lost};

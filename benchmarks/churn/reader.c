@@ -42,7 +42,7 @@ enum reader_kind reader_kind_of(unsigned number)
     return (enum reader_kind)kind;
 }
 
-bool reader_is_mqtt(const struct reader *r)
+bool reader_is_mqtt(const struct churn_reader *r)
 {
     switch (r->kind) {
     case READER_MQTT0:
@@ -56,36 +56,37 @@ bool reader_is_mqtt(const struct reader *r)
     }
 }
 
-static bool never_reads(const struct reader *r)
+static bool never_reads(const struct churn_reader *r)
 {
     return r->kind == READER_NEVER_MQTT || r->kind == READER_NEVER_SSE;
 }
 
-bool reader_is_slow(const struct reader *r)
+bool reader_is_slow(const struct churn_reader *r)
 {
     return never_reads(r) || r->kind == READER_SLOW_MQTT ||
            r->kind == READER_SLOW_SSE;
 }
 
-bool reader_has_room(const struct reader *r)
+bool reader_has_room(const struct churn_reader *r)
 {
     return r->kind == READER_SSE_ROOM || r->kind == READER_MQTT_ROOM ||
            r->kind == READER_SHARE || never_reads(r);
 }
 
-bool reader_stays(const struct reader *r)
+bool reader_stays(const struct churn_reader *r)
 {
     return r->kind == READER_SESSION || r->anchor;
 }
 
-static void set(struct reader *r, enum reader_state state, int64_t now_ns)
+static void set(struct churn_reader *r, enum reader_state state,
+                int64_t now_ns)
 {
     r->state = state;
     r->since_ns = now_ns;
 }
 
 /* Stored sessions and groups follow rooms without QoS 0. */
-static unsigned choose_room(const struct reader *r)
+static unsigned choose_room(const struct churn_reader *r)
 {
     const struct world *w = r->world;
     const unsigned room = r->number / 7 % w->rooms;
@@ -97,14 +98,14 @@ static unsigned choose_room(const struct reader *r)
     return room;
 }
 
-static void init(struct reader *r, struct world *w, enum reader_kind kind,
-                 unsigned number)
+static void init(struct churn_reader *r, struct world *w,
+                 enum reader_kind kind, unsigned number)
 {
-    *r = (struct reader){.world = w, .kind = kind, .number = number};
+    *r = (struct churn_reader){.world = w, .kind = kind, .number = number};
     snprintf(r->name, sizeof(r->name), "%s-%u", kinds[kind].name, number);
 }
 
-static void follow(struct reader *r, unsigned thing)
+static void follow(struct churn_reader *r, unsigned thing)
 {
     const struct world *w = r->world;
     const unsigned per_room = w->lanes_per_thing * w->room_things;
@@ -119,8 +120,9 @@ static void follow(struct reader *r, unsigned thing)
     r->book.slow = reader_is_slow(r);
 }
 
-void reader_init(struct reader *r, struct world *w, enum reader_kind kind,
-                 unsigned number, struct group *group, bool anchor)
+void reader_init(struct churn_reader *r, struct world *w,
+                 enum reader_kind kind, unsigned number, struct group *group,
+                 bool anchor)
 {
     init(r, w, kind, number);
     r->group = group;
@@ -129,7 +131,7 @@ void reader_init(struct reader *r, struct world *w, enum reader_kind kind,
     r->due_ns = instant_ns() + world_between(w, 0, COMING_MAX_S);
 }
 
-void reader_init_audit(struct reader *r, struct world *w, unsigned thing)
+void reader_init_audit(struct churn_reader *r, struct world *w, unsigned thing)
 {
     init(r, w, READER_REPLAY, thing);
     follow(r, thing);
@@ -139,7 +141,7 @@ void reader_init_audit(struct reader *r, struct world *w, unsigned thing)
     reader_sse_open(r, 0);
 }
 
-static void come(struct reader *r, int64_t now_ns)
+static void come(struct churn_reader *r, int64_t now_ns)
 {
     const int buffer = reader_is_slow(r) ? SMALL_BUFFER : 0;
 
@@ -164,19 +166,19 @@ static void come(struct reader *r, int64_t now_ns)
 
 /* For how long the server owes what it stores, if time decides. We know the
  * second of the acknowledgement, the server counts from when it was stored. */
-static unsigned kept_s(const struct reader *r)
+static unsigned kept_s(const struct churn_reader *r)
 {
     enum { ANSWER_S = 3 };
 
     return world_keeps_by_age(r->room) ? r->world->keep_s - ANSWER_S : 0;
 }
 
-void reader_gap(struct reader *r)
+void reader_gap(struct churn_reader *r)
 {
     book_gap(&r->book, r->world->second, kept_s(r));
 }
 
-void reader_arrived(struct reader *r)
+void reader_arrived(struct churn_reader *r)
 {
     struct world *w = r->world;
     const int64_t now_ns = instant_ns();
@@ -191,7 +193,7 @@ void reader_arrived(struct reader *r)
 }
 
 /* `cut`: without a word, so what it acknowledged last may be unknown. */
-static void go_away(struct reader *r, bool cut, int64_t now_ns)
+static void go_away(struct churn_reader *r, bool cut, int64_t now_ns)
 {
     struct world *w = r->world;
     const bool resumes = !reader_is_slow(r) && !reader_is_mqtt(r) &&
@@ -210,7 +212,7 @@ static void go_away(struct reader *r, bool cut, int64_t now_ns)
 
 void reader_lost(struct socket *s, const char *why)
 {
-    struct reader *r = (struct reader *)s;
+    struct churn_reader *r = (struct churn_reader *)s;
     const int64_t now_ns = instant_ns();
 
     if (r->state == READER_LEAVING) {
@@ -222,7 +224,7 @@ void reader_lost(struct socket *s, const char *why)
     go_away(r, true, now_ns);
 }
 
-void reader_fail(struct reader *r, const char *fmt, ...)
+void reader_fail(struct churn_reader *r, const char *fmt, ...)
 {
     char text[256];
     va_list args;
@@ -236,7 +238,7 @@ void reader_fail(struct reader *r, const char *fmt, ...)
     go_away(r, true, instant_ns());
 }
 
-static void leave(struct reader *r, int64_t now_ns)
+static void leave(struct churn_reader *r, int64_t now_ns)
 {
     /* What a member got and acknowledged must not be in doubt: nobody could
      * tell a double from a message that is given to the next one. */
@@ -254,7 +256,7 @@ static void leave(struct reader *r, int64_t now_ns)
     socket_finish(&r->socket);
 }
 
-static bool comes(const struct reader *r, int64_t now_ns)
+static bool comes(const struct churn_reader *r, int64_t now_ns)
 {
     const struct world *w = r->world;
 
@@ -266,7 +268,7 @@ static bool comes(const struct reader *r, int64_t now_ns)
     return w->phase == PHASE_CHURN || (w->phase == PHASE_SETTLE && r->session);
 }
 
-static void read_slowly(struct reader *r, int64_t now_ns)
+static void read_slowly(struct churn_reader *r, int64_t now_ns)
 {
     if (never_reads(r)) {
         /* Nobody told it that it follows, because it does not listen. */
@@ -282,7 +284,7 @@ static void read_slowly(struct reader *r, int64_t now_ns)
                      r->state == READER_COMING ? SMALL_BUFFER : SLOW_BYTES);
 }
 
-void reader_tick(struct reader *r, int64_t now_ns)
+void reader_tick(struct churn_reader *r, int64_t now_ns)
 {
     const struct world *w = r->world;
 
@@ -304,7 +306,7 @@ void reader_tick(struct reader *r, int64_t now_ns)
                            : "not let go after DISCONNECT");
 }
 
-void reader_second(struct reader *r, int64_t now_ns)
+void reader_second(struct churn_reader *r, int64_t now_ns)
 {
     const struct world *w = r->world;
 
@@ -315,7 +317,7 @@ void reader_second(struct reader *r, int64_t now_ns)
         book_check(&r->book, w->second, w->patience_s);
 }
 
-void reader_server_back(struct reader *r, int64_t now_ns)
+void reader_server_back(struct churn_reader *r, int64_t now_ns)
 {
     if (socket_is_open(&r->socket)) {
         socket_close(&r->socket, true);
@@ -326,7 +328,7 @@ void reader_server_back(struct reader *r, int64_t now_ns)
     r->due_ns = now_ns + world_between(r->world, 0, COMING_MAX_S);
 }
 
-bool reader_complete(const struct reader *r)
+bool reader_complete(const struct churn_reader *r)
 {
     if (reader_is_slow(r))
         return true;
@@ -337,8 +339,8 @@ bool reader_complete(const struct reader *r)
     return r->group != NULL || book_complete(&r->book);
 }
 
-static void judge(struct reader *r, const struct payload *p, bool marked,
-                  int64_t now_ns)
+static void judge(struct churn_reader *r, const struct churn_payload *p,
+                  bool marked, int64_t now_ns)
 {
     const bool is_new = r->group != NULL ? group_take(r->group, p)
                                          : book_take(&r->book, p, r->repeat,
@@ -361,8 +363,8 @@ static void judge(struct reader *r, const struct payload *p, bool marked,
 }
 
 /* Our own faults: see fault.h. true: the message is done with. */
-static bool strike(struct reader *r, struct payload *p, bool marked,
-                   int64_t now_ns)
+static bool strike(struct churn_reader *r, struct churn_payload *p,
+                   bool marked, int64_t now_ns)
 {
     const char *kind = kinds[r->kind].name;
 
@@ -388,10 +390,10 @@ static bool strike(struct reader *r, struct payload *p, bool marked,
     return false;
 }
 
-void reader_take(struct reader *r, const struct payload *p, bool marked,
-                 int64_t now_ns)
+void reader_take(struct churn_reader *r, const struct churn_payload *p,
+                 bool marked, int64_t now_ns)
 {
-    struct payload taken = *p;
+    struct churn_payload taken = *p;
 
     report.delivered++;
     if (!strike(r, &taken, marked, now_ns))

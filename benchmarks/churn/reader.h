@@ -40,7 +40,7 @@ enum reader_state {
     READER_LEAVING /* said DISCONNECT, waits for the server's FIN */
 };
 
-struct reader {
+struct churn_reader {
     struct socket socket;
     struct world *world;
     enum reader_kind kind;
@@ -63,38 +63,44 @@ struct reader {
     size_t payload_at; /* SSE: where in its line the last payload began */
     bool deaf;         /* a fault of our own */
     bool holds;        /* another: `held` came, and is taken late */
-    struct payload held;
+    struct churn_payload held;
 };
 
 /* `group` for SHARE; `anchor`: its first member. */
-void reader_init(struct reader *r, struct world *w, enum reader_kind kind,
-                 unsigned number, struct group *group, bool anchor);
+void reader_init(struct churn_reader *r, struct world *w,
+                 enum reader_kind kind, unsigned number, struct group *group,
+                 bool anchor);
 /* A REPLAY reader of a thing of the caller's choice; it stays. */
-void reader_init_audit(struct reader *r, struct world *w, unsigned thing);
+void reader_init_audit(struct churn_reader *r, struct world *w,
+                       unsigned thing);
 
-void reader_tick(struct reader *r, int64_t now_ns);
-void reader_second(struct reader *r, int64_t now_ns); /* once a second */
-void reader_server_back(struct reader *r, int64_t now_ns);
+void reader_tick(struct churn_reader *r, int64_t now_ns);
+void reader_second(struct churn_reader *r, int64_t now_ns); /* once a second */
+void reader_server_back(struct churn_reader *r, int64_t now_ns);
 /* Has it all that it is owed? Slow ones are owed nothing. */
-bool reader_complete(const struct reader *r);
-bool reader_is_slow(const struct reader *r);
-bool reader_is_mqtt(const struct reader *r);
+bool reader_complete(const struct churn_reader *r);
+bool reader_is_slow(const struct churn_reader *r);
+bool reader_is_mqtt(const struct churn_reader *r);
 const char *reader_kind_name(enum reader_kind kind);
 /* The share of all readers of a kind, as a number of them. */
 enum reader_kind reader_kind_of(unsigned number);
 
 /* ---- between the three files */
 
-void reader_arrived(struct reader *r); /* the server said that it follows */
-void reader_take(struct reader *r, const struct payload *p, bool marked,
-                 int64_t now_ns);
+void reader_arrived(
+    struct churn_reader *r); /* the server said that it follows */
+void reader_take(struct churn_reader *r, const struct churn_payload *p,
+                 bool marked, int64_t now_ns);
 void reader_lost(struct socket *s, const char *why);
-void reader_gap(struct reader *r); /* REPLAY: some were trimmed meanwhile */
-void reader_fail(struct reader *r, const char *fmt, ...)
+void reader_gap(
+    struct churn_reader *r); /* REPLAY: some were trimmed meanwhile */
+void reader_fail(struct churn_reader *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-bool reader_has_room(const struct reader *r); /* follows a room, not a thing */
-bool reader_stays(const struct reader *r);    /* asks for a stored session */
-void reader_mqtt_open(struct reader *r, int receive_buffer);
-void reader_sse_open(struct reader *r, int receive_buffer);
+bool reader_has_room(
+    const struct churn_reader *r); /* follows a room, not a thing */
+bool reader_stays(
+    const struct churn_reader *r); /* asks for a stored session */
+void reader_mqtt_open(struct churn_reader *r, int receive_buffer);
+void reader_sse_open(struct churn_reader *r, int receive_buffer);
 
 #endif

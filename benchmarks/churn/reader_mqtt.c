@@ -2,12 +2,12 @@
 #include "benchmarks/churn/mqtt.h"
 #include "benchmarks/churn/reader.h"
 
-static unsigned qos_of(const struct reader *r)
+static unsigned qos_of(const struct churn_reader *r)
 {
     return r->kind == READER_MQTT0 || r->kind == READER_NEVER_MQTT ? 0 : 1;
 }
 
-static void subscribe(struct reader *r)
+static void subscribe(struct churn_reader *r)
 {
     struct bytes filter = {0};
 
@@ -31,7 +31,7 @@ static void subscribe(struct reader *r)
     bytes_release(&filter);
 }
 
-static void take_connack(struct reader *r, const struct mqtt_packet *k)
+static void take_connack(struct churn_reader *r, const struct mqtt_packet *k)
 {
     bool stayed;
 
@@ -48,7 +48,7 @@ static void take_connack(struct reader *r, const struct mqtt_packet *k)
     }
 }
 
-static void take_suback(struct reader *r, const struct mqtt_packet *k)
+static void take_suback(struct churn_reader *r, const struct mqtt_packet *k)
 {
     if (k->len != 3 || k->body[2] != qos_of(r)) {
         reader_fail(r, "subscription refused");
@@ -58,11 +58,11 @@ static void take_suback(struct reader *r, const struct mqtt_packet *k)
     reader_arrived(r);
 }
 
-static void take_publish(struct reader *r, const struct mqtt_packet *k,
+static void take_publish(struct churn_reader *r, const struct mqtt_packet *k,
                          int64_t now_ns)
 {
     struct mqtt_publish m;
-    struct payload p;
+    struct churn_payload p;
 
     if (!mqtt_publish_parse(k, &m)) {
         reader_fail(r, "a malformed PUBLISH");
@@ -90,7 +90,7 @@ static void take_publish(struct reader *r, const struct mqtt_packet *k,
 static size_t on_data(struct socket *s, const char *data, size_t len,
                       int64_t now_ns)
 {
-    struct reader *r = (struct reader *)s;
+    struct churn_reader *r = (struct churn_reader *)s;
     struct mqtt_packet k;
     size_t used = 0;
     int found = 0;
@@ -114,7 +114,7 @@ static size_t on_data(struct socket *s, const char *data, size_t len,
 
 static void on_open(struct socket *s)
 {
-    struct reader *r = (struct reader *)s;
+    struct churn_reader *r = (struct churn_reader *)s;
 
     mqtt_put_login(&s->out, r->name, world_token(r->world, r->room),
                    reader_stays(r));
@@ -122,7 +122,7 @@ static void on_open(struct socket *s)
         subscribe(r);
 }
 
-void reader_mqtt_open(struct reader *r, int receive_buffer)
+void reader_mqtt_open(struct churn_reader *r, int receive_buffer)
 {
     static const struct socket_events events = {on_open, on_data, reader_lost};
 

@@ -4,7 +4,7 @@
 #include "benchmarks/churn/reader.h"
 
 /* One event (WHATWG HTML §9.2.6), borrowed from the bytes read. */
-struct event {
+struct churn_event {
     const char *name; /* NULL: none given */
     size_t name_len;
     const char *data; /* NULL: none given */
@@ -17,12 +17,12 @@ static bool is(const char *text, size_t len, const char *word)
     return len == strlen(word) && memcmp(text, word, len) == 0;
 }
 
-static void take_message(struct reader *r, const struct event *e,
+static void take_message(struct churn_reader *r, const struct churn_event *e,
                          int64_t now_ns)
 {
     const char *at =
         memmem(e->data, e->data_len, PAYLOAD_START, strlen(PAYLOAD_START));
-    struct payload p;
+    struct churn_payload p;
 
     if (at != NULL && fault_strikes(FAULT_CORRUPT, reader_kind_name(r->kind)))
         ((char *)(uintptr_t)at)[20] ^= 1;
@@ -41,7 +41,8 @@ static void take_message(struct reader *r, const struct event *e,
     reader_take(r, &p, false, now_ns);
 }
 
-static void dispatch(struct reader *r, const struct event *e, int64_t now_ns)
+static void dispatch(struct churn_reader *r, const struct churn_event *e,
+                     int64_t now_ns)
 {
     if (e->name != NULL && is(e->name, e->name_len, "status")) {
         if (r->state == READER_COMING)
@@ -66,7 +67,7 @@ static void dispatch(struct reader *r, const struct event *e, int64_t now_ns)
     take_message(r, e, now_ns);
 }
 
-static void take_line(struct event *e, const char *line, size_t len)
+static void take_line(struct churn_event *e, const char *line, size_t len)
 {
     const char *colon = memchr(line, ':', len);
 
@@ -93,12 +94,12 @@ static void take_line(struct event *e, const char *line, size_t len)
 
 /* Handles the event at the beginning of `data`. Returns its length, blank line
  * included, or 0 when its end has not arrived yet. */
-static size_t take_event(struct reader *r, const char *data, size_t len,
+static size_t take_event(struct churn_reader *r, const char *data, size_t len,
                          int64_t now_ns)
 {
     const char *line = data;
     const char *end = data + len;
-    struct event e = {0};
+    struct churn_event e = {0};
 
     for (;;) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));
@@ -114,7 +115,7 @@ static size_t take_event(struct reader *r, const char *data, size_t len,
     }
 }
 
-static size_t take_head(struct reader *r, const char *data, size_t len)
+static size_t take_head(struct churn_reader *r, const char *data, size_t len)
 {
     static const char type[] = "\r\nContent-Type: text/event-stream";
     const char *blank = memmem(data, len, "\r\n\r\n", 4);
@@ -136,7 +137,7 @@ static size_t take_head(struct reader *r, const char *data, size_t len)
 static size_t on_data(struct socket *s, const char *data, size_t len,
                       int64_t now_ns)
 {
-    struct reader *r = (struct reader *)s;
+    struct churn_reader *r = (struct churn_reader *)s;
     size_t used = 0;
     size_t step;
 
@@ -150,7 +151,7 @@ static size_t on_data(struct socket *s, const char *data, size_t len,
 
 static void on_open(struct socket *s)
 {
-    struct reader *r = (struct reader *)s;
+    struct churn_reader *r = (struct churn_reader *)s;
     const struct world *w = r->world;
     struct bytes *out = &s->out;
 
@@ -174,7 +175,7 @@ static void on_open(struct socket *s)
     bytes_put_str(out, "\r\nAccept: text/event-stream\r\n\r\n");
 }
 
-void reader_sse_open(struct reader *r, int receive_buffer)
+void reader_sse_open(struct churn_reader *r, int receive_buffer)
 {
     static const struct socket_events events = {on_open, on_data, reader_lost};
 

@@ -6,7 +6,7 @@
 
 enum { PRINTED_ERRORS = 100 };
 
-struct report report;
+struct churn_report report;
 
 static void print_json_string(const char *s)
 {
@@ -59,7 +59,7 @@ void report_interval(double at_s, double seconds, unsigned readers,
            histogram_us(h, 0.5), histogram_us(h, 0.99),
            (double)h->max_ns / 1e3);
     fflush(stdout);
-    report = (struct report){.errors = errors};
+    report = (struct churn_report){.errors = errors};
 }
 
 void report_event(const char *name)

@@ -7,7 +7,7 @@
 
 #include "benchmarks/measure/histogram.h"
 
-struct report {
+struct churn_report {
     uint64_t published;
     uint64_t acknowledged;
     uint64_t posts;     /* of these, over HTTP */
@@ -20,7 +20,7 @@ struct report {
     struct histogram latency; /* publish to arrival; live deliveries */
 };
 
-extern struct report report; /* of the interval; errors are of the run */
+extern struct churn_report report; /* of the interval; errors are of the run */
 
 /* Something the server must not do. Prints the first hundred of the run. */
 void report_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

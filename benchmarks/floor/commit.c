@@ -26,10 +26,11 @@ struct committer {
     struct histogram durations;
 };
 
-struct entry *entry_new(struct topic *topic, void *from, unsigned packet_id,
-                        const char *payload, size_t len)
+struct floor_entry *entry_new(struct topic *topic, void *from,
+                              unsigned packet_id, const char *payload,
+                              size_t len)
 {
-    struct entry *e = must_alloc(sizeof(*e) + len);
+    struct floor_entry *e = must_alloc(sizeof(*e) + len);
 
     e->topic = topic;
     e->from = from;
@@ -51,7 +52,7 @@ static void store(struct committer *c, const struct entry_list *batch)
 static void number(struct committer *c, struct entry_list *batch)
 {
     struct timespec now;
-    struct entry *e;
+    struct floor_entry *e;
 
     clock_gettime(CLOCK_REALTIME, &now);
     STAILQ_FOREACH (e, batch, next) {
@@ -65,7 +66,7 @@ static void split(struct entry_list *all, struct entry_list *batch)
 {
     STAILQ_INIT(batch);
     for (unsigned i = 0; i < BATCH_MAX && !STAILQ_EMPTY(all); i++) {
-        struct entry *e = STAILQ_FIRST(all);
+        struct floor_entry *e = STAILQ_FIRST(all);
 
         STAILQ_REMOVE_HEAD(all, next);
         STAILQ_INSERT_TAIL(batch, e, next);

@@ -15,8 +15,8 @@ struct log;
 struct topic;
 
 /* One message. Made with entry_new(), ended with free() by who has it last. */
-struct entry {
-    STAILQ_ENTRY(entry) next;
+struct floor_entry {
+    STAILQ_ENTRY(floor_entry) next;
     struct topic *topic;
     void *from; /* who wants an answer; NULL: nobody (QoS 0) */
     unsigned packet_id;
@@ -25,11 +25,12 @@ struct entry {
     size_t len;
     char payload[];
 };
-STAILQ_HEAD(entry_list, entry);
+STAILQ_HEAD(entry_list, floor_entry);
 
 /* `payload` is copied. */
-struct entry *entry_new(struct topic *topic, void *from, unsigned packet_id,
-                        const char *payload, size_t len);
+struct floor_entry *entry_new(struct topic *topic, void *from,
+                              unsigned packet_id, const char *payload,
+                              size_t len);
 
 struct committer;
 

@@ -3,7 +3,7 @@
 
 #include "benchmarks/measure/fatal.h"
 
-static void frame_entry(struct topic **touched, const struct entry *e,
+static void frame_entry(struct topic **touched, const struct floor_entry *e,
                         const struct frame_time *at)
 {
     struct topic *t = e->topic;
@@ -20,7 +20,7 @@ static void frame_entry(struct topic **touched, const struct entry *e,
     }
 }
 
-static void hand_out(struct worker *const *workers, unsigned count,
+static void hand_out(struct floor_worker *const *workers, unsigned count,
                      struct topic *t, enum framing framing)
 {
     struct bytes *frames = &t->frames[framing];
@@ -37,12 +37,12 @@ static void hand_out(struct worker *const *workers, unsigned count,
         worker_give_chunk(workers[i], t, framing, c);
 }
 
-void fanout(struct worker *const *workers, unsigned count,
+void fanout(struct floor_worker *const *workers, unsigned count,
             struct entry_list *batch)
 {
     struct topic *touched = NULL;
     struct frame_time at;
-    const struct entry *e;
+    const struct floor_entry *e;
 
     frame_time_set(&at, STAILQ_FIRST(batch)->created_us);
     STAILQ_FOREACH (e, batch, next)

@@ -14,14 +14,14 @@
 #include "benchmarks/floor/worker.h"
 #include "benchmarks/measure/fatal.h"
 
-static struct worker **workers;
+static struct floor_worker **workers;
 static unsigned worker_count;
 static struct committer *committer;
 
 /* The worker an answer belongs to, as an index. */
-static unsigned worker_of(const struct entry *e)
+static unsigned worker_of(const struct floor_entry *e)
 {
-    const struct conn *c = e->from;
+    const struct floor_conn *c = e->from;
     unsigned i = 0;
 
     while (workers[i] != c->worker)
@@ -37,7 +37,7 @@ static void on_committed(struct entry_list *batch)
     for (unsigned i = 0; i < worker_count; i++)
         STAILQ_INIT(&answers[i]);
     while (!STAILQ_EMPTY(batch)) {
-        struct entry *e = STAILQ_FIRST(batch);
+        struct floor_entry *e = STAILQ_FIRST(batch);
 
         STAILQ_REMOVE_HEAD(batch, next);
         if (e->from != NULL)
@@ -50,7 +50,7 @@ static void on_committed(struct entry_list *batch)
 }
 
 /* Connections go to the workers in turn. */
-static void accept_all(int listener, const struct door *door)
+static void accept_all(int listener, const struct floor_door *door)
 {
     static unsigned turn;
     int fd;
@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 
     setup_init(&setup, cores > 1 ? cores - 1 : 1, argc, argv);
     worker_count = setup.workers;
-    workers = must_zalloc(worker_count, sizeof(struct worker *));
+    workers = must_zalloc(worker_count, sizeof(struct floor_worker *));
     for (unsigned i = 0; i < worker_count; i++)
         workers[i] = worker_start(&committer);
     committer = committer_start(setup.dir, on_committed);

@@ -17,7 +17,7 @@
 #include "benchmarks/measure/fatal.h"
 
 /* One worker sends to all readers: the library's threads need the cores. */
-static struct worker *streamer;
+static struct floor_worker *streamer;
 static struct committer *committer;
 
 /* What GET latest is answered: the first message this process was given. */
@@ -27,7 +27,7 @@ static _Atomic(struct MHD_Response *) latest;
 static _Atomic(struct MHD_Response *) history;
 static pthread_mutex_t history_lock = PTHREAD_MUTEX_INITIALIZER;
 
-struct request {
+struct floor_request {
     struct MHD_Connection *connection;
     struct topic *topic; /* of a POST */
     struct bytes body;
@@ -52,7 +52,7 @@ static struct MHD_Response *json(struct bytes *takes)
     return r;
 }
 
-static void make_latest(const struct entry *e)
+static void make_latest(const struct floor_entry *e)
 {
     struct bytes body = {0};
     struct frame_time at;
@@ -62,7 +62,7 @@ static void make_latest(const struct entry *e)
     atomic_store(&latest, json(&body));
 }
 
-static void put_row(void *arg, const struct record *r)
+static void put_row(void *arg, const struct floor_record *r)
 {
     struct bytes *body = arg;
     struct frame_time at;
@@ -97,8 +97,8 @@ static void on_committed(struct entry_list *batch)
     if (atomic_load(&latest) == NULL)
         make_latest(STAILQ_FIRST(batch));
     while (!STAILQ_EMPTY(batch)) {
-        struct entry *e = STAILQ_FIRST(batch);
-        struct request *r = e->from;
+        struct floor_entry *e = STAILQ_FIRST(batch);
+        struct floor_request *r = e->from;
 
         STAILQ_REMOVE_HEAD(batch, next);
         r->id = e->id; /* seen by the handler: resuming takes a lock */
@@ -107,17 +107,18 @@ static void on_committed(struct entry_list *batch)
     }
 }
 
-static void submit(struct request *r)
+static void submit(struct floor_request *r)
 {
     struct entry_list one = STAILQ_HEAD_INITIALIZER(one);
-    struct entry *e = entry_new(r->topic, r, 0, r->body.data, r->body.len);
+    struct floor_entry *e =
+        entry_new(r->topic, r, 0, r->body.data, r->body.len);
 
     STAILQ_INSERT_TAIL(&one, e, next);
     MHD_suspend_connection(r->connection); /* before it can be resumed */
     committer_submit(committer, &one);
 }
 
-static enum MHD_Result answer(const struct request *r)
+static enum MHD_Result answer(const struct floor_request *r)
 {
     struct bytes receipt = {0};
     struct MHD_Response *response;
@@ -130,7 +131,7 @@ static enum MHD_Result answer(const struct request *r)
     return result;
 }
 
-static enum MHD_Result on_post(struct request *r, const char *data,
+static enum MHD_Result on_post(struct floor_request *r, const char *data,
                                size_t *len)
 {
     if (*len > 0) {
@@ -178,7 +179,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c,
                                   size_t *len, void **state)
 {
     const bool get = strcmp(method, MHD_HTTP_METHOD_GET) == 0;
-    struct request *r = *state;
+    struct floor_request *r = *state;
 
     (void)arg, (void)version;
     if (r != NULL)
@@ -195,7 +196,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c,
 static void on_completed(void *arg, struct MHD_Connection *c, void **state,
                          enum MHD_RequestTerminationCode why)
 {
-    struct request *r = *state;
+    struct floor_request *r = *state;
 
     (void)arg, (void)c, (void)why;
     if (r != NULL)

@@ -27,7 +27,7 @@ void frame_time_set(struct frame_time *t, int64_t created_us)
     snprintf(t->text + len, sizeof(t->text) - len, ".%03uZ", ms);
 }
 
-void frame_put_object(struct bytes *to, const struct entry *e,
+void frame_put_object(struct bytes *to, const struct floor_entry *e,
                       const struct frame_time *at)
 {
     const struct topic *t = e->topic;
@@ -48,7 +48,7 @@ void frame_put_object(struct bytes *to, const struct entry *e,
     bytes_put_str(to, "}");
 }
 
-void frame_put_row(struct bytes *to, const struct record *r,
+void frame_put_row(struct bytes *to, const struct floor_record *r,
                    const struct frame_time *at)
 {
     const char *slash = memchr(r->topic, '/', r->topic_len);
@@ -73,7 +73,8 @@ static uint16_t next_packet_id(struct topic *t)
     return t->last_packet_id;
 }
 
-static void put_publish(struct bytes *to, bool qos1, const struct entry *e)
+static void put_publish(struct bytes *to, bool qos1,
+                        const struct floor_entry *e)
 {
     mqtt_put_publish(to, &(struct mqtt_publish){
                              .qos = qos1 ? 1 : 0,
@@ -85,8 +86,8 @@ static void put_publish(struct bytes *to, bool qos1, const struct entry *e)
                          });
 }
 
-void frame_put(struct bytes *to, enum framing framing, const struct entry *e,
-               const struct frame_time *at)
+void frame_put(struct bytes *to, enum framing framing,
+               const struct floor_entry *e, const struct frame_time *at)
 {
     if (framing != FRAMING_SSE) {
         put_publish(to, framing == FRAMING_MQTT_QOS1 && e->from != NULL, e);

@@ -13,17 +13,17 @@ struct frame_time {
 void frame_time_set(struct frame_time *t, int64_t created_us);
 
 /* {"thing":...,"token":...,"chat":...,"createdAt":...,"id":...} */
-void frame_put_object(struct bytes *to, const struct entry *e,
+void frame_put_object(struct bytes *to, const struct floor_entry *e,
                       const struct frame_time *at);
 
 /* {"id":...,"thing":...,"chat":...,"createdAt":...}: a row of history */
-void frame_put_row(struct bytes *to, const struct record *r,
+void frame_put_row(struct bytes *to, const struct floor_record *r,
                    const struct frame_time *at);
 
 /* The object as an event, or the payload as a PUBLISH. A message published
  * with QoS 0 goes out with QoS 0 always (MQTT §4.3: the lower of the two). */
-void frame_put(struct bytes *to, enum framing framing, const struct entry *e,
-               const struct frame_time *at);
+void frame_put(struct bytes *to, enum framing framing,
+               const struct floor_entry *e, const struct frame_time *at);
 
 /* {"status":"ok","id":...} */
 void frame_put_receipt(struct bytes *to, uint64_t id);

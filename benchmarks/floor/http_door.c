@@ -33,7 +33,7 @@ static const char *path_of(const char *head, size_t len, size_t *ret_len)
     return path;
 }
 
-static bool take_history(struct conn *c, const char *path, size_t len)
+static bool take_history(struct floor_conn *c, const char *path, size_t len)
 {
     const struct topic *topic = topic_of_path(path, len, "/history?order=asc");
     struct log *log = conn_log(c);
@@ -44,7 +44,7 @@ static bool take_history(struct conn *c, const char *path, size_t len)
     return true;
 }
 
-static bool take_request(struct conn *c, const char *head, size_t len,
+static bool take_request(struct floor_conn *c, const char *head, size_t len,
                          const char *body, size_t body_len)
 {
     size_t path_len;
@@ -66,7 +66,7 @@ static bool take_request(struct conn *c, const char *head, size_t len,
     return topic != NULL;
 }
 
-static ssize_t take(struct conn *c, const char *data, size_t len)
+static ssize_t take(struct floor_conn *c, const char *data, size_t len)
 {
     size_t used = 0;
 
@@ -88,7 +88,7 @@ static ssize_t take(struct conn *c, const char *data, size_t len)
     return (ssize_t)used;
 }
 
-static void answer(struct conn *c, const struct entry *e)
+static void answer(struct floor_conn *c, const struct floor_entry *e)
 {
 #define LINE(name, value) name ": " value "\r\n"
     static const char head[] = "HTTP/1.1 200 OK\r\n" FRAME_HEADERS(LINE)
@@ -104,9 +104,9 @@ static void answer(struct conn *c, const struct entry *e)
     bytes_release(&receipt);
 }
 
-static void welcome(struct conn *c)
+static void welcome(struct floor_conn *c)
 {
     bytes_put_str(&c->out, frame_stream_start);
 }
 
-const struct door http_door = {take, answer, welcome};
+const struct floor_door http_door = {take, answer, welcome};

@@ -42,7 +42,7 @@ void log_close(struct log *l)
 }
 
 /* Value: time, topic, NUL, payload, written straight into the page. */
-static void put(struct log *l, MDB_txn *txn, const struct entry *e)
+static void put(struct log *l, MDB_txn *txn, const struct floor_entry *e)
 {
     const size_t topic_len = e->topic->len + 1; /* with its NUL */
     uint64_t id = e->id;
@@ -61,7 +61,7 @@ static void put(struct log *l, MDB_txn *txn, const struct entry *e)
 
 void log_append(struct log *l, const struct entry_list *batch)
 {
-    const struct entry *e;
+    const struct floor_entry *e;
     MDB_txn *txn;
 
     check(mdb_txn_begin(l->env, NULL, 0, &txn), "mdb_txn_begin");
@@ -70,10 +70,10 @@ void log_append(struct log *l, const struct entry_list *batch)
     check(mdb_txn_commit(txn), "mdb_txn_commit");
 }
 
-static struct record record_of(const MDB_val *key, const MDB_val *value)
+static struct floor_record record_of(const MDB_val *key, const MDB_val *value)
 {
     const char *data = value->mv_data;
-    struct record r = {0};
+    struct floor_record r = {0};
 
     memcpy(&r.id, key->mv_data, sizeof(r.id));
     memcpy(&r.created_us, data, sizeof(r.created_us));
@@ -85,7 +85,8 @@ static struct record record_of(const MDB_val *key, const MDB_val *value)
 }
 
 void log_walk(struct log *l, enum log_order order, uint64_t limit,
-              void (*visit)(void *arg, const struct record *r), void *arg)
+              void (*visit)(void *arg, const struct floor_record *r),
+              void *arg)
 {
     const bool up = order == LOG_OLDEST_FIRST;
     MDB_val key, value;
@@ -97,7 +98,7 @@ void log_walk(struct log *l, enum log_order order, uint64_t limit,
     int rc = mdb_cursor_get(cursor, &key, &value, up ? MDB_FIRST : MDB_LAST);
 
     for (uint64_t i = 0; i < limit && rc == 0; i++) {
-        const struct record r = record_of(&key, &value);
+        const struct floor_record r = record_of(&key, &value);
 
         visit(arg, &r);
         rc = mdb_cursor_get(cursor, &key, &value, up ? MDB_NEXT : MDB_PREV);

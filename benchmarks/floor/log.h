@@ -20,7 +20,7 @@ void log_close(struct log *l);
  * on increasing. */
 void log_append(struct log *l, const struct entry_list *batch);
 
-struct record {
+struct floor_record {
     uint64_t id;
     int64_t created_us;
     const char
@@ -34,6 +34,7 @@ enum log_order { LOG_OLDEST_FIRST, LOG_NEWEST_FIRST };
 
 /* Calls `visit` for `limit` records at most. */
 void log_walk(struct log *l, enum log_order order, uint64_t limit,
-              void (*visit)(void *arg, const struct record *r), void *arg);
+              void (*visit)(void *arg, const struct floor_record *r),
+              void *arg);
 
 #endif

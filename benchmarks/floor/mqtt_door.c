@@ -4,7 +4,7 @@
 #include "benchmarks/floor/worker.h"
 #include "benchmarks/wire/mqtt_packet.h"
 
-static bool take_connect(struct conn *c)
+static bool take_connect(struct floor_conn *c)
 {
     static const char accepted[] = {MQTT_CONNACK << 4, 2, 0, 0};
 
@@ -13,7 +13,7 @@ static bool take_connect(struct conn *c)
     return true;
 }
 
-static bool take_subscribe(struct conn *c, const struct mqtt_packet *p)
+static bool take_subscribe(struct floor_conn *c, const struct mqtt_packet *p)
 {
     if (p->len < 5)
         return false;
@@ -33,7 +33,7 @@ static bool take_subscribe(struct conn *c, const struct mqtt_packet *p)
 }
 
 /* In the order of the PUBLISHes [MQTT-4.6.0-2]; any first one will do. */
-static bool take_puback(struct conn *c, const struct mqtt_packet *p)
+static bool take_puback(struct floor_conn *c, const struct mqtt_packet *p)
 {
     if (p->len != 2 || c->granted_qos != 1)
         return false;
@@ -45,7 +45,7 @@ static bool take_puback(struct conn *c, const struct mqtt_packet *p)
     return true;
 }
 
-static bool take_publish(struct conn *c, const struct mqtt_packet *p)
+static bool take_publish(struct floor_conn *c, const struct mqtt_packet *p)
 {
     struct mqtt_publish m;
     struct topic *topic = c->last_topic;
@@ -60,7 +60,7 @@ static bool take_publish(struct conn *c, const struct mqtt_packet *p)
     return true;
 }
 
-static bool take_packet(struct conn *c, const struct mqtt_packet *p)
+static bool take_packet(struct floor_conn *c, const struct mqtt_packet *p)
 {
     switch (p->type) {
     case MQTT_CONNECT: return take_connect(c);
@@ -71,7 +71,7 @@ static bool take_packet(struct conn *c, const struct mqtt_packet *p)
     }
 }
 
-static ssize_t take(struct conn *c, const char *data, size_t len)
+static ssize_t take(struct floor_conn *c, const char *data, size_t len)
 {
     struct mqtt_packet p;
     size_t used = 0;
@@ -85,12 +85,12 @@ static ssize_t take(struct conn *c, const char *data, size_t len)
     return found < 0 ? -1 : (ssize_t)used;
 }
 
-static void answer(struct conn *c, const struct entry *e)
+static void answer(struct floor_conn *c, const struct floor_entry *e)
 {
     mqtt_put_ack(&c->out, MQTT_PUBACK, e->packet_id);
 }
 
-static void welcome(struct conn *c)
+static void welcome(struct floor_conn *c)
 {
     const char suback[] = {(char)(MQTT_SUBACK << 4), 3,
                            (char)(c->subscribe_id >> 8),
@@ -100,4 +100,4 @@ static void welcome(struct conn *c)
     bytes_put(&c->out, suback, sizeof(suback));
 }
 
-const struct door mqtt_door = {take, answer, welcome};
+const struct floor_door mqtt_door = {take, answer, welcome};

@@ -16,7 +16,7 @@
  * front of it, leading zeros allowed (RFC 9112 §7.1). */
 enum { CHUNK_SIZE = 1 << 16, SIZE_LEN = 8, SIZE_LINE_LEN = SIZE_LEN + 2 };
 
-struct replay {
+struct floor_replay {
     int fd;
     struct log *log;
     const struct topic *topic;
@@ -27,7 +27,7 @@ struct replay {
 };
 
 /* The socket does not block: its worker has it, too. */
-static void send_all(struct replay *r)
+static void send_all(struct floor_replay *r)
 {
     const char *data = r->out.data;
     size_t left = r->out.len;
@@ -47,14 +47,14 @@ static void send_all(struct replay *r)
     bytes_clear(&r->out);
 }
 
-static void begin_chunk(struct replay *r)
+static void begin_chunk(struct floor_replay *r)
 {
     bytes_clear(&r->out);
     bytes_reserve(&r->out, SIZE_LINE_LEN);
     r->out.len = SIZE_LINE_LEN; /* filled in when it is known */
 }
 
-static void send_chunk(struct replay *r)
+static void send_chunk(struct floor_replay *r)
 {
     char line[SIZE_LINE_LEN + 1];
     const unsigned size = (unsigned)(r->out.len - SIZE_LINE_LEN);
@@ -67,9 +67,9 @@ static void send_chunk(struct replay *r)
     send_all(r);
 }
 
-static void put_row(void *arg, const struct record *record)
+static void put_row(void *arg, const struct floor_record *record)
 {
-    struct replay *r = arg;
+    struct floor_replay *r = arg;
 
     if (r->broken || strcmp(record->topic, r->topic->name) != 0)
         return;
@@ -92,7 +92,7 @@ static void *run(void *arg)
         LINE("Content-Type", "application/x-ndjson")
             LINE("Transfer-Encoding", "chunked") "\r\n";
 #undef LINE
-    struct replay *r = arg;
+    struct floor_replay *r = arg;
 
     bytes_put_str(&r->out, head);
     send_all(r);
@@ -109,7 +109,8 @@ static void *run(void *arg)
 
 void replay_start(int fd, struct log *log, const struct topic *topic)
 {
-    struct replay *r = must_zalloc(1, sizeof(*r)); /* the thread's, then */
+    struct floor_replay *r =
+        must_zalloc(1, sizeof(*r)); /* the thread's, then */
     pthread_t thread;
 
     r->fd = dup(fd);

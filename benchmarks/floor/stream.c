@@ -17,12 +17,12 @@ void chunk_unref(struct chunk *c)
     }
 }
 
-static struct chunk **place(const struct stream *s, uint64_t number)
+static struct chunk **place(const struct floor_stream *s, uint64_t number)
 {
     return &s->chunks[number & (s->ring - 1)];
 }
 
-void stream_join(struct stream *s, struct receiver *r, int fd)
+void stream_join(struct floor_stream *s, struct receiver *r, int fd)
 {
     if (s->count == s->cap) {
         s->cap = s->cap > 0 ? s->cap * 2 : 16;
@@ -40,7 +40,7 @@ void stream_join(struct stream *s, struct receiver *r, int fd)
 
 void stream_leave(struct receiver *r)
 {
-    struct stream *s = r->stream;
+    struct floor_stream *s = r->stream;
     struct receiver *last = s->receivers[--s->count];
 
     s->receivers[r->index] = last;
@@ -48,9 +48,9 @@ void stream_leave(struct receiver *r)
     r->stream = NULL;
 }
 
-static void grow_ring(struct stream *s)
+static void grow_ring(struct floor_stream *s)
 {
-    struct stream larger = *s;
+    struct floor_stream larger = *s;
 
     larger.ring = s->ring > 0 ? s->ring * 2 : 16;
     larger.chunks = must_zalloc(larger.ring, sizeof(*larger.chunks));
@@ -60,7 +60,7 @@ static void grow_ring(struct stream *s)
     *s = larger;
 }
 
-void stream_append(struct stream *s, struct chunk *c)
+void stream_append(struct floor_stream *s, struct chunk *c)
 {
     if (s->end - s->first == s->ring)
         grow_ring(s);
@@ -84,7 +84,7 @@ static void advance(struct receiver *r, size_t sent)
 
 bool receiver_flush(struct receiver *r)
 {
-    const struct stream *s = r->stream;
+    const struct floor_stream *s = r->stream;
 
     r->blocked = false;
     while (r->chunk < s->end) {
@@ -110,7 +110,7 @@ bool receiver_flush(struct receiver *r)
     return true;
 }
 
-static void drop_sent(struct stream *s)
+static void drop_sent(struct floor_stream *s)
 {
     uint64_t needed = s->end;
 
@@ -121,7 +121,7 @@ static void drop_sent(struct stream *s)
         chunk_unref(*place(s, s->first));
 }
 
-void stream_flush(struct stream *s, void (*broken)(struct receiver *r))
+void stream_flush(struct floor_stream *s, void (*broken)(struct receiver *r))
 {
     /* Backwards: who leaves is replaced by the last, which had its turn. */
     for (size_t i = s->count; i-- > 0;) {

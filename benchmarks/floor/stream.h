@@ -20,10 +20,10 @@ struct chunk {
 };
 void chunk_unref(struct chunk *c);
 
-struct stream;
+struct floor_stream;
 
 struct receiver {
-    struct stream *stream; /* NULL: not following one */
+    struct floor_stream *stream; /* NULL: not following one */
     int fd;
     size_t index;   /* in stream->receivers */
     uint64_t chunk; /* number of the chunk to send next */
@@ -31,22 +31,22 @@ struct receiver {
     bool blocked;   /* the kernel's buffer is full */
 };
 
-struct stream {
+struct floor_stream {
     struct receiver **receivers;
     size_t count, cap;
     struct chunk **chunks; /* ring of those some receiver still needs */
     size_t ring;           /* its size, a power of two */
     uint64_t first, end;   /* numbers of the chunks held: first..end-1 */
     bool touched;          /* the worker's: waits for its flush */
-    struct stream *next_touched;
+    struct floor_stream *next_touched;
 };
 
 /* The receiver gets everything appended from now on. */
-void stream_join(struct stream *s, struct receiver *r, int fd);
+void stream_join(struct floor_stream *s, struct receiver *r, int fd);
 void stream_leave(struct receiver *r);
 
 /* Takes the reference. */
-void stream_append(struct stream *s, struct chunk *c);
+void stream_append(struct floor_stream *s, struct chunk *c);
 
 /* Sends one receiver what it has not got; r->blocked tells whether something
  * is left. false: its connection is broken. */
@@ -54,6 +54,6 @@ bool receiver_flush(struct receiver *r);
 
 /* The same for all that are not blocked; `broken` is called for those whose
  * connection is, and must make them leave. Drops chunks nobody needs. */
-void stream_flush(struct stream *s, void (*broken)(struct receiver *r));
+void stream_flush(struct floor_stream *s, void (*broken)(struct receiver *r));
 
 #endif

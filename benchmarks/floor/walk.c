@@ -30,18 +30,18 @@ static const char *const topics[THINGS] = {"bench/replay-a", "bench/replay-b",
 #define WALKED 1 /* of the topics */
 
 /* A row of the index: key topic, NUL, first id big-endian. */
-struct chunk {
+struct index_chunk {
     unsigned count;
     uint64_t ids[CHUNK];
 };
 
-struct walk {
+struct floor_walk {
     const char *dir;
     uint64_t count; /* messages of each thing */
     size_t size;
     MDB_env *env;
     MDB_dbi records, index;
-    struct chunk open[THINGS]; /* while storing */
+    struct index_chunk open[THINGS]; /* while storing */
     struct payload_format format;
     struct bytes out;
     uint64_t seen;
@@ -67,7 +67,7 @@ static uint64_t whole(const char *text, uint64_t min, uint64_t max)
     return value;
 }
 
-static void parse(struct walk *w, int argc, char **argv)
+static void parse(struct floor_walk *w, int argc, char **argv)
 {
     if (argc % 2 == 0)
         usage();
@@ -93,7 +93,7 @@ static void must(int rc, const char *what)
         fatal("%s: %s", what, mdb_strerror(rc));
 }
 
-static void open_store(struct walk *w)
+static void open_store(struct floor_walk *w)
 {
     MDB_txn *txn;
 
@@ -119,9 +119,9 @@ static size_t chunk_key(char *to, const char *topic, uint64_t first_id)
     return len + 8;
 }
 
-static void close_chunk(struct walk *w, MDB_txn *txn, unsigned thing)
+static void close_chunk(struct floor_walk *w, MDB_txn *txn, unsigned thing)
 {
-    struct chunk *c = &w->open[thing];
+    struct index_chunk *c = &w->open[thing];
     char key[64];
 
     if (c->count == 0)
@@ -133,8 +133,8 @@ static void close_chunk(struct walk *w, MDB_txn *txn, unsigned thing)
 }
 
 /* Value: time, topic, NUL, payload, as in the floor's own log. */
-static void put(struct walk *w, MDB_txn *txn, unsigned thing, uint64_t id,
-                uint64_t number, int64_t created_us)
+static void put(struct floor_walk *w, MDB_txn *txn, unsigned thing,
+                uint64_t id, uint64_t number, int64_t created_us)
 {
     const struct payload p = {.source = thing, .number = (uint32_t)number};
     const char *payload = payload_write(&w->format, &p);
@@ -149,13 +149,13 @@ static void put(struct walk *w, MDB_txn *txn, unsigned thing, uint64_t id,
     memcpy(at + sizeof(created_us), topics[thing], topic_len);
     memcpy(at + sizeof(created_us) + topic_len, payload, w->size);
 
-    struct chunk *c = &w->open[thing];
+    struct index_chunk *c = &w->open[thing];
     c->ids[c->count++] = id;
     if (c->count == CHUNK)
         close_chunk(w, txn, thing);
 }
 
-static void store(struct walk *w)
+static void store(struct floor_walk *w)
 {
     const uint64_t all = w->count * THINGS;
     struct timespec now;
@@ -176,12 +176,12 @@ static void store(struct walk *w)
 
 /* ---- walking -------------------------------------------------------------- */
 
-typedef void visitor(struct walk *w, const struct record *r);
+typedef void visitor(struct floor_walk *w, const struct floor_record *r);
 
-static struct record record_of(uint64_t id, const MDB_val *value)
+static struct floor_record record_of(uint64_t id, const MDB_val *value)
 {
     const char *data = value->mv_data;
-    struct record r = {.id = id};
+    struct floor_record r = {.id = id};
 
     memcpy(&r.created_us, data, sizeof(r.created_us));
     r.topic = data + sizeof(r.created_us);
@@ -191,7 +191,7 @@ static struct record record_of(uint64_t id, const MDB_val *value)
     return r;
 }
 
-static void check(struct walk *w, const struct record *r)
+static void check(struct floor_walk *w, const struct floor_record *r)
 {
     struct payload p;
 
@@ -201,20 +201,20 @@ static void check(struct walk *w, const struct record *r)
     w->seen++;
 }
 
-static void make_room(struct walk *w)
+static void make_room(struct floor_walk *w)
 {
     if (w->out.len > OUT_SIZE)
         bytes_clear(&w->out);
 }
 
-static void copy(struct walk *w, const struct record *r)
+static void copy(struct floor_walk *w, const struct floor_record *r)
 {
     make_room(w);
     bytes_put(&w->out, r->payload, r->len);
     w->seen++;
 }
 
-static void put_row(struct walk *w, const struct record *r)
+static void put_row(struct floor_walk *w, const struct floor_record *r)
 {
     make_room(w);
     if (r->created_us != w->created_us) { /* as a rule it is the last one's */
@@ -226,7 +226,7 @@ static void put_row(struct walk *w, const struct record *r)
     w->seen++;
 }
 
-static void visit_chunk(struct walk *w, MDB_txn *txn, const MDB_val *row,
+static void visit_chunk(struct floor_walk *w, MDB_txn *txn, const MDB_val *row,
                         visitor *visit)
 {
     uint64_t id;
@@ -235,12 +235,12 @@ static void visit_chunk(struct walk *w, MDB_txn *txn, const MDB_val *row,
     for (size_t i = 0; i < row->mv_size / sizeof(id); i++) {
         memcpy(&id, (const char *)row->mv_data + i * sizeof(id), sizeof(id));
         must(mdb_get(txn, w->records, &k, &v), "mdb_get");
-        const struct record r = record_of(id, &v);
+        const struct floor_record r = record_of(id, &v);
         visit(w, &r);
     }
 }
 
-static void walk_thing(struct walk *w, MDB_txn *txn, visitor *visit)
+static void walk_thing(struct floor_walk *w, MDB_txn *txn, visitor *visit)
 {
     const size_t topic_len = strlen(topics[WALKED]) + 1;
     MDB_cursor *cursor;
@@ -258,7 +258,7 @@ static void walk_thing(struct walk *w, MDB_txn *txn, visitor *visit)
     mdb_cursor_close(cursor);
 }
 
-static void walk_all(struct walk *w, MDB_txn *txn, visitor *visit)
+static void walk_all(struct floor_walk *w, MDB_txn *txn, visitor *visit)
 {
     MDB_cursor *cursor;
     MDB_val k, v;
@@ -268,7 +268,7 @@ static void walk_all(struct walk *w, MDB_txn *txn, visitor *visit)
     int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
     for (; rc == 0; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
         memcpy(&id, k.mv_data, sizeof(id));
-        const struct record r = record_of(id, &v);
+        const struct floor_record r = record_of(id, &v);
         visit(w, &r);
     }
     if (rc != MDB_NOTFOUND)
@@ -277,8 +277,8 @@ static void walk_all(struct walk *w, MDB_txn *txn, visitor *visit)
 }
 
 /* Messages per second. */
-static double rate_of(struct walk *w,
-                      void (*walk)(struct walk *, MDB_txn *, visitor *),
+static double rate_of(struct floor_walk *w,
+                      void (*walk)(struct floor_walk *, MDB_txn *, visitor *),
                       visitor *visit, uint64_t expected)
 {
     MDB_txn *txn;
@@ -297,7 +297,7 @@ static double rate_of(struct walk *w,
 
 int main(int argc, char **argv)
 {
-    static struct walk w = {.count = 200000, .size = 100};
+    static struct floor_walk w = {.count = 200000, .size = 100};
 
     parse(&w, argc, argv);
     payload_format_init(&w.format, w.size);

@@ -21,11 +21,11 @@ struct parcel {
     enum framing framing;
     struct chunk *chunk; /* NULL: adopt fd */
     int fd;
-    const struct door *door;
+    const struct floor_door *door;
 };
 STAILQ_HEAD(parcel_list, parcel);
 
-struct worker {
+struct floor_worker {
     pthread_t thread;
     struct committer *const *committer;
     int epoll, wake;
@@ -35,14 +35,14 @@ struct worker {
 
     /* the thread's own */
     char *scratch;
-    struct stream **streams; /* by topic number and framing */
+    struct floor_stream **streams; /* by topic number and framing */
     size_t streams_cap;
-    struct stream *touched;
-    struct conn *queued;
+    struct floor_stream *touched;
+    struct floor_conn *queued;
     struct entry_list published; /* in this turn */
 };
 
-static void worker_wake(struct worker *w)
+static void worker_wake(struct floor_worker *w)
 {
     const uint64_t one = 1;
 
@@ -50,7 +50,7 @@ static void worker_wake(struct worker *w)
         fatal("eventfd: %s", strerror(errno));
 }
 
-static void give(struct worker *w, struct parcel *p)
+static void give(struct floor_worker *w, struct parcel *p)
 {
     pthread_mutex_lock(&w->lock);
     const bool asleep = STAILQ_EMPTY(&w->parcels) && STAILQ_EMPTY(&w->answers);
@@ -61,8 +61,8 @@ static void give(struct worker *w, struct parcel *p)
         worker_wake(w);
 }
 
-void worker_adopt(struct worker *w, int fd, const struct door *door,
-                  struct topic *topic)
+void worker_adopt(struct floor_worker *w, int fd,
+                  const struct floor_door *door, struct topic *topic)
 {
     struct parcel *p = must_zalloc(1, sizeof(*p));
 
@@ -72,7 +72,7 @@ void worker_adopt(struct worker *w, int fd, const struct door *door,
     give(w, p);
 }
 
-void worker_give_chunk(struct worker *w, struct topic *topic,
+void worker_give_chunk(struct floor_worker *w, struct topic *topic,
                        enum framing framing, struct chunk *chunk)
 {
     struct parcel *p = must_zalloc(1, sizeof(*p));
@@ -83,7 +83,7 @@ void worker_give_chunk(struct worker *w, struct topic *topic,
     give(w, p);
 }
 
-void worker_give_answers(struct worker *w, struct entry_list *answers)
+void worker_give_answers(struct floor_worker *w, struct entry_list *answers)
 {
     if (STAILQ_EMPTY(answers))
         return;
@@ -96,25 +96,27 @@ void worker_give_answers(struct worker *w, struct entry_list *answers)
         worker_wake(w);
 }
 
-static struct stream *stream_of(struct worker *w, const struct topic *topic,
-                                enum framing framing)
+static struct floor_stream *stream_of(struct floor_worker *w,
+                                      const struct topic *topic,
+                                      enum framing framing)
 {
     const size_t at = (size_t)topic->number * FRAMINGS + (size_t)framing;
 
     if (at >= w->streams_cap) {
         const size_t cap = (at + 1) * 2;
 
-        w->streams = must_realloc(w->streams, cap * sizeof(struct stream *));
+        w->streams =
+            must_realloc(w->streams, cap * sizeof(struct floor_stream *));
         memset(w->streams + w->streams_cap, 0,
-               (cap - w->streams_cap) * sizeof(struct stream *));
+               (cap - w->streams_cap) * sizeof(struct floor_stream *));
         w->streams_cap = cap;
     }
     if (w->streams[at] == NULL)
-        w->streams[at] = must_zalloc(1, sizeof(struct stream));
+        w->streams[at] = must_zalloc(1, sizeof(struct floor_stream));
     return w->streams[at];
 }
 
-void conn_queue(struct conn *c)
+void conn_queue(struct floor_conn *c)
 {
     if (c->queued)
         return;
@@ -123,7 +125,7 @@ void conn_queue(struct conn *c)
     c->worker->queued = c;
 }
 
-static void watch(struct conn *c, int operation, uint32_t events)
+static void watch(struct floor_conn *c, int operation, uint32_t events)
 {
     struct epoll_event e = {.events = events, .data.ptr = c};
 
@@ -132,7 +134,7 @@ static void watch(struct conn *c, int operation, uint32_t events)
 }
 
 /* Freed at the end of the turn, when neither list nor writer knows it. */
-static void conn_close(struct conn *c)
+static void conn_close(struct floor_conn *c)
 {
     if (c->closed)
         return;
@@ -145,10 +147,10 @@ static void conn_close(struct conn *c)
 
 static void receiver_broken(struct receiver *r)
 {
-    conn_close((struct conn *)r);
+    conn_close((struct floor_conn *)r);
 }
 
-static void conn_write(struct conn *c)
+static void conn_write(struct floor_conn *c)
 {
     if (c->out.len == 0)
         return;
@@ -164,10 +166,10 @@ static void conn_write(struct conn *c)
         watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
 }
 
-void conn_publish(struct conn *c, struct topic *topic, bool wants_answer,
+void conn_publish(struct floor_conn *c, struct topic *topic, bool wants_answer,
                   unsigned packet_id, const char *payload, size_t len)
 {
-    struct entry *e =
+    struct floor_entry *e =
         entry_new(topic, wants_answer ? c : NULL, packet_id, payload, len);
 
     if (wants_answer)
@@ -175,7 +177,8 @@ void conn_publish(struct conn *c, struct topic *topic, bool wants_answer,
     STAILQ_INSERT_TAIL(&c->worker->published, e, next);
 }
 
-void conn_follow(struct conn *c, struct topic *topic, enum framing framing)
+void conn_follow(struct floor_conn *c, struct topic *topic,
+                 enum framing framing)
 {
     if (c->receiver.stream != NULL)
         fatal("the floor's readers follow one topic each");
@@ -188,15 +191,15 @@ void conn_follow(struct conn *c, struct topic *topic, enum framing framing)
         fatal("a new connection takes no bytes");
 }
 
-struct log *conn_log(const struct conn *c)
+struct log *conn_log(const struct floor_conn *c)
 {
     return committer_log(*c->worker->committer);
 }
 
-static void adopt(struct worker *w, const struct parcel *p)
+static void adopt(struct floor_worker *w, const struct parcel *p)
 {
     const int on = 1;
-    struct conn *c = must_zalloc(1, sizeof(*c));
+    struct floor_conn *c = must_zalloc(1, sizeof(*c));
 
     c->worker = w;
     c->door = p->door;
@@ -207,9 +210,9 @@ static void adopt(struct worker *w, const struct parcel *p)
         conn_follow(c, p->topic, FRAMING_SSE);
 }
 
-static void take_chunk(struct worker *w, const struct parcel *p)
+static void take_chunk(struct floor_worker *w, const struct parcel *p)
 {
-    struct stream *s = stream_of(w, p->topic, p->framing);
+    struct floor_stream *s = stream_of(w, p->topic, p->framing);
 
     if (s->count == 0) {
         chunk_unref(p->chunk);
@@ -223,9 +226,9 @@ static void take_chunk(struct worker *w, const struct parcel *p)
     }
 }
 
-static void take_answer(struct entry *e)
+static void take_answer(struct floor_entry *e)
 {
-    struct conn *c = e->from;
+    struct floor_conn *c = e->from;
 
     c->unanswered--;
     if (!c->closed)
@@ -234,7 +237,7 @@ static void take_answer(struct entry *e)
     free(e);
 }
 
-static void empty_inbox(struct worker *w)
+static void empty_inbox(struct floor_worker *w)
 {
     struct parcel_list parcels = STAILQ_HEAD_INITIALIZER(parcels);
     struct entry_list answers = STAILQ_HEAD_INITIALIZER(answers);
@@ -248,7 +251,7 @@ static void empty_inbox(struct worker *w)
     pthread_mutex_unlock(&w->lock);
 
     while (!STAILQ_EMPTY(&answers)) {
-        struct entry *e = STAILQ_FIRST(&answers);
+        struct floor_entry *e = STAILQ_FIRST(&answers);
 
         STAILQ_REMOVE_HEAD(&answers, next);
         take_answer(e);
@@ -265,7 +268,7 @@ static void empty_inbox(struct worker *w)
     }
 }
 
-static void conn_read(struct conn *c)
+static void conn_read(struct floor_conn *c)
 {
     char *scratch = c->worker->scratch;
     size_t len = c->rest.len;
@@ -291,7 +294,7 @@ static void conn_read(struct conn *c)
     bytes_put(&c->rest, scratch + used, len - (size_t)used);
 }
 
-static void handle(struct conn *c, uint32_t events)
+static void handle(struct floor_conn *c, uint32_t events)
 {
     if (c->closed)
         return;
@@ -309,18 +312,18 @@ static void handle(struct conn *c, uint32_t events)
         conn_read(c);
 }
 
-static void watch_blocked(struct stream *s)
+static void watch_blocked(struct floor_stream *s)
 {
     for (size_t i = 0; i < s->count; i++)
         if (s->receivers[i]->blocked)
-            watch((struct conn *)s->receivers[i], EPOLL_CTL_MOD,
+            watch((struct floor_conn *)s->receivers[i], EPOLL_CTL_MOD,
                   EPOLLIN | EPOLLOUT);
 }
 
-static void write_all(struct worker *w)
+static void write_all(struct floor_worker *w)
 {
     while (w->touched != NULL) {
-        struct stream *s = w->touched;
+        struct floor_stream *s = w->touched;
 
         w->touched = s->next_touched;
         s->touched = false;
@@ -328,7 +331,7 @@ static void write_all(struct worker *w)
         watch_blocked(s);
     }
     while (w->queued != NULL) {
-        struct conn *c = w->queued;
+        struct floor_conn *c = w->queued;
 
         w->queued = c->next_queued;
         c->queued = false;
@@ -344,7 +347,7 @@ static void write_all(struct worker *w)
 
 static void *run(void *arg)
 {
-    struct worker *w = arg;
+    struct floor_worker *w = arg;
     struct epoll_event events[EVENTS_PER_TURN];
 
     for (;;) {
@@ -364,9 +367,9 @@ static void *run(void *arg)
     return NULL;
 }
 
-struct worker *worker_start(struct committer *const *committer)
+struct floor_worker *worker_start(struct committer *const *committer)
 {
-    struct worker *w = must_zalloc(1, sizeof(*w));
+    struct floor_worker *w = must_zalloc(1, sizeof(*w));
     struct epoll_event inbox = {.events = EPOLLIN};
 
     w->committer = committer;

@@ -12,11 +12,11 @@ enum {
     PATIENCE_S = 30
 };
 
-void audience_init(struct audience *a, const struct options *o,
+void audience_init(struct load_audience *a, const struct options *o,
                    enum protocol protocol, struct loop *loop,
                    struct ledger *ledger)
 {
-    *a = (struct audience){
+    *a = (struct load_audience){
         .loop = loop,
         .ledger = ledger,
         .protocol = protocol,
@@ -44,7 +44,7 @@ void audience_init(struct audience *a, const struct options *o,
     }
 }
 
-static void open_one(struct audience *a)
+static void open_one(struct load_audience *a)
 {
     const unsigned thing = a->opened % a->things;
     struct reader_book book = {0};
@@ -65,7 +65,7 @@ static void open_one(struct audience *a)
     a->opened++;
 }
 
-void audience_open(struct audience *a, unsigned count)
+void audience_open(struct load_audience *a, unsigned count)
 {
     const unsigned goal = a->opened + count;
     int64_t give_up_ns = instant_ns() + PATIENCE_S * NS_PER_S;

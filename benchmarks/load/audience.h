@@ -7,7 +7,7 @@
 #include "benchmarks/load/sse_reader.h"
 #include "benchmarks/load/traffic.h"
 
-struct audience {
+struct load_audience {
     struct loop *loop;
     struct ledger *ledger; /* NULL: nobody publishes */
     enum protocol protocol;
@@ -20,13 +20,13 @@ struct audience {
 };
 
 /* `a` must stay where it is; `loop` and `ledger` are borrowed for good. */
-void audience_init(struct audience *a, const struct options *o,
+void audience_init(struct load_audience *a, const struct options *o,
                    enum protocol protocol, struct loop *loop,
                    struct ledger *ledger);
 
 /* Opens `count` more readers, spread over the things in turn, a few at a time,
  * and returns when all are ready. Ends the program after 30 s without one more
  * becoming ready. */
-void audience_open(struct audience *a, unsigned count);
+void audience_open(struct load_audience *a, unsigned count);
 
 #endif

@@ -29,7 +29,7 @@ static void check_answer(const struct nats_message *m)
 
 /* ---- streams ------------------------------------------------------------ */
 
-struct request {
+struct jetstream_request {
     struct nats_client client;
     bool answered;
 };
@@ -39,14 +39,14 @@ static void on_created(struct nats_client *c, const struct nats_message *m,
 {
     (void)now_ns;
     check_answer(m);
-    ((struct request *)c)->answered = true;
+    ((struct jetstream_request *)c)->answered = true;
 }
 
 void jetstream_create(struct loop *l, const struct sockaddr_in *to,
                       const char *name)
 {
     const int64_t give_up_ns = instant_ns() + PATIENCE_S * NS_PER_S;
-    struct request r = {.client.message = on_created};
+    struct jetstream_request r = {.client.message = on_created};
     char subject[128], config[320];
 
     snprintf(subject, sizeof(subject), "$JS.API.STREAM.CREATE.%s", name);

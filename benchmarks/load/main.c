@@ -9,7 +9,7 @@
 #include "benchmarks/load/modes.h"
 #include "benchmarks/measure/fatal.h"
 
-static const struct mode {
+static const struct load_mode {
     const char *name;
     const char *help;
     void (*run)(const struct options *o);
@@ -98,7 +98,7 @@ static void help(void)
     options_help(stdout);
 }
 
-static struct options options_of(const struct mode *mode)
+static struct options options_of(const struct load_mode *mode)
 {
     struct options o = options_default;
 

@@ -16,7 +16,7 @@
 
 enum { PATIENCE_S = 10, HISTORY = 1000 /* messages a thing has */ };
 
-struct reading {
+struct get_run {
     const struct options *options;
     bool history;
     unsigned stored; /* messages each thing gets */
@@ -39,25 +39,25 @@ struct getter {
 
 /* The messages a thing has, from 0 to stored - 1, are of source 0, dated 0, and
  * numbered through all things. */
-static uint32_t number_of(const struct reading *r, unsigned thing, unsigned i)
+static uint32_t number_of(const struct get_run *r, unsigned thing, unsigned i)
 {
     return thing * r->stored + i;
 }
 
-static const char *payload_of(struct reading *r, unsigned thing, unsigned i)
+static const char *payload_of(struct get_run *r, unsigned thing, unsigned i)
 {
     return payload_write(&r->format,
                          &(struct payload){.number = number_of(r, thing, i)});
 }
 
-static void ask(struct reading *r, struct getter *g)
+static void ask(struct get_run *r, struct getter *g)
 {
     g->thing = (g->thing + 1) % (unsigned)r->options->things;
     g->sent_ns = instant_ns();
     http_request(&g->client, &r->heads[g->thing], NULL, 0);
 }
 
-static void check_latest(struct reading *r, const struct getter *g,
+static void check_latest(struct get_run *r, const struct getter *g,
                          const struct http_answer *a)
 {
     const char *payload = payload_of(r, g->thing, r->stored - 1);
@@ -70,7 +70,7 @@ static void check_latest(struct reading *r, const struct getter *g,
 static void on_answer(struct http_client *h, const struct http_answer *a)
 {
     struct getter *g = (struct getter *)h;
-    struct reading *r = h->owner;
+    struct get_run *r = h->owner;
 
     if (a->status != 200)
         fatal("GET answered %u: %.*s", a->status, (int)a->len, a->body);
@@ -89,21 +89,21 @@ static void on_answer(struct http_client *h, const struct http_answer *a)
 
 static void on_posted(struct http_client *h, const struct http_answer *a)
 {
-    struct reading *r = h->owner;
+    struct get_run *r = h->owner;
 
     if (a->status < 200 || a->status > 299)
         fatal("POST answered %u: %.*s", a->status, (int)a->len, a->body);
     r->progress_ns = a->now_ns;
 }
 
-static void turn(struct reading *r)
+static void turn(struct get_run *r)
 {
     loop_turn(&r->loop, instant_ns() + NS_PER_MS);
     if (instant_ns() - r->progress_ns > PATIENCE_S * NS_PER_S)
         fatal("no answer for %d s", PATIENCE_S);
 }
 
-static void post_all(struct reading *r, const struct sockaddr_in *to)
+static void post_all(struct get_run *r, const struct sockaddr_in *to)
 {
     const struct options *o = r->options;
     char **paths = naming_expand_all(o->post_url, o);
@@ -126,7 +126,7 @@ static void post_all(struct reading *r, const struct sockaddr_in *to)
     conn_close(&poster.conn);
 }
 
-static void open_getters(struct reading *r, const struct sockaddr_in *to)
+static void open_getters(struct get_run *r, const struct sockaddr_in *to)
 {
     const struct options *o = r->options;
     char **paths =
@@ -149,7 +149,7 @@ static void open_getters(struct reading *r, const struct sockaddr_in *to)
             turn(r);
 }
 
-static bool any_busy(const struct reading *r)
+static bool any_busy(const struct get_run *r)
 {
     for (unsigned i = 0; i < r->options->publishers; i++)
         if (r->getters[i].client.busy)
@@ -157,7 +157,7 @@ static bool any_busy(const struct reading *r)
     return false;
 }
 
-static void measure(struct reading *r, struct stopwatch *watch)
+static void measure(struct get_run *r, struct stopwatch *watch)
 {
     const struct options *o = r->options;
 
@@ -181,7 +181,7 @@ static void measure(struct reading *r, struct stopwatch *watch)
 
 void mode_get(const struct options *o)
 {
-    static struct reading r; /* its parts must not move */
+    static struct get_run r; /* its parts must not move */
     const struct sockaddr_in to = options_address("--http", o->http);
     struct stopwatch watch;
 

@@ -23,7 +23,7 @@ static uint64_t memory_at_rest(struct loop *loop, const struct options *o)
 
 void mode_idle(const struct options *o)
 {
-    static struct audience a; /* must not move */
+    static struct load_audience a; /* must not move */
     static struct loop loop;
     const bool sse = strcmp(o->protocol, "sse") == 0;
 

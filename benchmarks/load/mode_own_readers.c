@@ -27,7 +27,7 @@ struct own_readers {
     uint64_t count; /* messages to be published in all */
     struct loop loop;
     struct ledger ledger;
-    struct audience audience;
+    struct load_audience audience;
 
     /* SSE: --publishers connections with one POST outstanding on each */
     struct http_client *posters;

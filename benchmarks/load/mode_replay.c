@@ -18,21 +18,21 @@
 
 enum { WINDOW = 4096, PATIENCE_S = 10, LINGER_MS = 50 };
 
-struct replay {
+struct load_replay {
     const struct options *options;
     struct loop loop;
     struct ledger ledger;
     struct reader_book book;
 };
 
-static void turn(struct replay *r)
+static void turn(struct load_replay *r)
 {
     loop_turn(&r->loop, instant_ns() + 100 * NS_PER_MS);
     if (instant_ns() - r->ledger.progress_ns > PATIENCE_S * NS_PER_S)
         ledger_give_up(&r->ledger);
 }
 
-static void store(struct replay *r, enum protocol by)
+static void store(struct load_replay *r, enum protocol by)
 {
     static struct press press; /* must not move */
     const struct traffic_plan plan = {.publishers_by = by, .publishers = 1};
@@ -47,7 +47,7 @@ static void store(struct replay *r, enum protocol by)
     }
 }
 
-static void read_all(struct replay *r, struct stopwatch *watch)
+static void read_all(struct load_replay *r, struct stopwatch *watch)
 {
     struct ledger *l = &r->ledger;
 
@@ -62,7 +62,7 @@ static void read_all(struct replay *r, struct stopwatch *watch)
         loop_turn(&r->loop, until_ns);
 }
 
-static void read_ndjson(struct replay *r, struct stopwatch *watch)
+static void read_ndjson(struct load_replay *r, struct stopwatch *watch)
 {
     static struct ndjson_reader reader;
     const struct options *o = r->options;
@@ -75,7 +75,7 @@ static void read_ndjson(struct replay *r, struct stopwatch *watch)
     read_all(r, watch);
 }
 
-static void read_sse(struct replay *r, struct stopwatch *watch)
+static void read_sse(struct load_replay *r, struct stopwatch *watch)
 {
     static struct sse_reader reader;
     static unsigned ready;
@@ -97,14 +97,14 @@ static void read_sse(struct replay *r, struct stopwatch *watch)
     read_all(r, watch);
 }
 
-static void create_stream(struct replay *r)
+static void create_stream(struct load_replay *r)
 {
     const struct sockaddr_in to = options_address("--nats", r->options->nats);
 
     jetstream_create(&r->loop, &to, r->options->thing);
 }
 
-static void read_nats(struct replay *r, struct stopwatch *watch)
+static void read_nats(struct load_replay *r, struct stopwatch *watch)
 {
     static struct jetstream_reader reader;
     const struct options *o = r->options;
@@ -119,7 +119,7 @@ static void read_nats(struct replay *r, struct stopwatch *watch)
 static const struct way {
     const char *protocol;
     enum protocol stored_by;
-    void (*read)(struct replay *r, struct stopwatch *watch);
+    void (*read)(struct load_replay *r, struct stopwatch *watch);
 } ways[] = {
     {"ndjson", PROTOCOL_MQTT, read_ndjson},
     {"sse", PROTOCOL_MQTT, read_sse},
@@ -137,7 +137,7 @@ static const struct way *find_way(const char *protocol)
 void mode_replay(const struct options *given)
 {
     const struct way *way = find_way(given->protocol);
-    static struct replay r; /* its parts must not move */
+    static struct load_replay r; /* its parts must not move */
     struct options o = *given;
     struct stopwatch watch = {0};
     char thing[64];

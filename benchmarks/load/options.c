@@ -32,11 +32,11 @@ const struct options options_default = {
     .settle = 0.3,
 };
 
-enum kind { TEXT, WHOLE, REAL };
+enum option_kind { TEXT, WHOLE, REAL };
 
 static const struct option {
     const char *name;
-    enum kind kind;
+    enum option_kind kind;
     size_t at;
     double min, max; /* of numbers */
     const char *help;

@@ -6,7 +6,7 @@
 #define WHAT "SSE reader"
 
 /* One event, borrowed from the bytes read. */
-struct event {
+struct load_event {
     const char *name; /* NULL: none given */
     size_t name_len;
     const char *data; /* NULL: none given */
@@ -26,7 +26,7 @@ static bool is(const char *text, size_t len, const char *word)
     return len == strlen(word) && memcmp(text, word, len) == 0;
 }
 
-static void dispatch(struct sse_reader *r, const struct event *e,
+static void dispatch(struct sse_reader *r, const struct load_event *e,
                      int64_t now_ns)
 {
     struct ledger *ledger = r->target->ledger;
@@ -50,7 +50,7 @@ static void dispatch(struct sse_reader *r, const struct event *e,
     ledger_deliver(ledger, &r->book, payload, ledger->format.size, now_ns);
 }
 
-static void take_line(struct event *e, const char *line, size_t len)
+static void take_line(struct load_event *e, const char *line, size_t len)
 {
     const char *colon = memchr(line, ':', len);
 
@@ -83,7 +83,7 @@ static size_t take_event(struct sse_reader *r, const char *data, size_t len,
 {
     const char *line = data;
     const char *end = data + len;
-    struct event e = {0};
+    struct load_event e = {0};
 
     for (;;) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));

@@ -20,7 +20,7 @@ struct traffic {
     const struct options *options;
     struct loop loop;
     struct ledger ledger;
-    struct audience audience;
+    struct load_audience audience;
     struct press press;
     struct stopwatch watch;
     bool publishing;

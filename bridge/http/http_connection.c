@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/http/http_private.h"
 
 /* After these, or one answer, it is the others' turn. An answer may cost a walk

@@ -7,7 +7,7 @@
  *   http_refusal.c      answers that the library cannot be made to send
  *   http_engine.c       libmicrohttpd: reads requests, sends answers
  *   http_connection.c   a socket and the phase it is in
- *   http_admission.c    who is let in
+ *   http_admit.c    who is let in
  *   http_deadlines.c    who waited too long, and who makes room
  *   http_dump.c         a thread's line for SIGUSR1
  *   http_server.c       threads, accepting, start and stop
@@ -243,7 +243,7 @@ void http_connection_give_place(struct http_connection *c);
 /* A request of it has its answer. */
 void http_connection_resumed(struct http_connection *c);
 
-/* ---- admission: http_admission.c ----------------------------------------- */
+/* ---- admitting: http_admit.c ----------------------------------------- */
 
 /* Takes fd. */
 void http_admit(struct http_thread *t, int fd,

@@ -3,7 +3,7 @@
  * the rest, and back again where a branch ends; each node is visited once at
  * most. */
 #include "bridge/http/router.h"
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,18 +18,18 @@ struct leaf {
 };
 
 /* A door that has a node's path. In the order of mounting. */
-struct owner {
+struct path_owner {
     const struct mount *mount;
     struct leaf *leaves; /* in the order of the door's table */
     unsigned methods;
-    struct owner *next;
+    struct path_owner *next;
 };
 
-struct node {
+struct route_node {
     struct slice text; /* borrowed from the pattern or prefix */
-    struct node *texts, *next;
-    struct node *argument, *rest;
-    struct owner *owners;
+    struct route_node *texts, *next;
+    struct route_node *argument, *rest;
+    struct path_owner *owners;
 };
 
 struct router {
@@ -37,7 +37,7 @@ struct router {
     const struct mount *mounts;
     size_t mount_count;
     unsigned *counted_as; /* of each mount: bridge_count_door() */
-    struct node *root;
+    struct route_node *root;
     size_t arguments_max; /* of any route */
     bool has_claims;      /* some door says which requests are its own */
 };
@@ -56,20 +56,20 @@ static bool no_memory(struct config_error *ret)
 }
 
 /* What *place holds; a new node where there is none. NULL: out of memory. */
-static struct node *node_at(struct node **place)
+static struct route_node *node_at(struct route_node **place)
 {
     if (*place == NULL)
         *place = calloc(1, sizeof(**place));
     return *place;
 }
 
-static struct node *text_below(struct node *n, struct slice text)
+static struct route_node *text_below(struct route_node *n, struct slice text)
 {
-    struct node **place = &n->texts;
+    struct route_node **place = &n->texts;
 
     while (*place != NULL && !slice_eq((*place)->text, text))
         place = &(*place)->next;
-    struct node *found = node_at(place);
+    struct route_node *found = node_at(place);
     if (found != NULL)
         found->text = text;
     return found;
@@ -83,8 +83,8 @@ static bool is_argument(struct slice segment)
 }
 
 /* Follows a prefix or pattern. NULL: out of memory. */
-static struct node *grow(struct node *n, const char *pattern,
-                         size_t *arguments)
+static struct route_node *grow(struct route_node *n, const char *pattern,
+                               size_t *arguments)
 {
     struct slice path = slice_str(pattern), segment;
 
@@ -115,13 +115,14 @@ static bool refuse_shared(const struct mount *a, const struct mount *b,
 }
 
 /* The mount's place at the node. NULL: *ret_error. */
-static struct owner *own(struct node *n, const struct mount *m,
-                         const char *pattern, struct config_error *ret_error)
+static struct path_owner *own(struct route_node *n, const struct mount *m,
+                              const char *pattern,
+                              struct config_error *ret_error)
 {
-    struct owner **place = &n->owners;
+    struct path_owner **place = &n->owners;
 
     for (; *place != NULL; place = &(*place)->next) {
-        struct owner *o = *place;
+        struct path_owner *o = *place;
         if (o->mount == m)
             return o;
         if (o->mount->door->claims == NULL && m->door->claims == NULL) {
@@ -138,7 +139,7 @@ static struct owner *own(struct node *n, const struct mount *m,
     return *place;
 }
 
-static bool add_leaf(struct owner *o, const struct route *route,
+static bool add_leaf(struct path_owner *o, const struct route *route,
                      struct config_error *ret_error)
 {
     struct leaf **place = &o->leaves;
@@ -164,7 +165,7 @@ static bool add_route(struct router *r, const struct mount *m,
                       struct config_error *ret_error)
 {
     size_t arguments = 0;
-    struct node *n = grow(r->root, m->prefix, &arguments);
+    struct route_node *n = grow(r->root, m->prefix, &arguments);
 
     if (n != NULL)
         n = grow(n, route->pattern, &arguments);
@@ -172,7 +173,7 @@ static bool add_route(struct router *r, const struct mount *m,
         return no_memory(ret_error);
     if (arguments > r->arguments_max)
         r->arguments_max = arguments;
-    struct owner *o = own(n, m, route->pattern, ret_error);
+    struct path_owner *o = own(n, m, route->pattern, ret_error);
     return o != NULL && add_leaf(o, route, ret_error);
 }
 
@@ -274,11 +275,11 @@ struct router *router_new(struct front *front, const struct mount *mounts,
     return NULL;
 }
 
-static void free_node(struct node *n)
+static void free_node(struct route_node *n)
 {
     if (n == NULL)
         return;
-    for (struct owner *o = n->owners, *next; o != NULL; o = next) {
+    for (struct path_owner *o = n->owners, *next; o != NULL; o = next) {
         next = o->next;
         for (struct leaf *l = o->leaves, *after; l != NULL; l = after) {
             after = l->next;
@@ -286,7 +287,7 @@ static void free_node(struct node *n)
         }
         free(o);
     }
-    for (struct node *t = n->texts, *next; t != NULL; t = next) {
+    for (struct route_node *t = n->texts, *next; t != NULL; t = next) {
         next = t->next;
         free_node(t);
     }
@@ -321,12 +322,12 @@ struct search {
     struct slice *arguments; /* of the branch that is walked */
     size_t argument_count;
     enum fit fit;
-    const struct owner *found;
+    const struct path_owner *found;
     struct slice *found_arguments;
     size_t found_count;
 };
 
-static void consider(struct search *s, const struct owner *o)
+static void consider(struct search *s, const struct path_owner *o)
 {
     for (; o != NULL; o = o->next) {
         bool (*claims)(const struct http_request *q) = o->mount->door->claims;
@@ -352,8 +353,8 @@ static bool is_settled(const struct search *s)
 }
 
 /* `segments` are what is left of the path, decoded; `path` the same as sent. */
-static void walk(struct search *s, const struct node *n, struct slice segments,
-                 struct slice path)
+static void walk(struct search *s, const struct route_node *n,
+                 struct slice segments, struct slice path)
 {
     const struct slice left = path;
     struct slice segment, sent;
@@ -363,7 +364,7 @@ static void walk(struct search *s, const struct node *n, struct slice segments,
         return;
     }
     url_next_segment(&path, &sent);
-    for (const struct node *t = n->texts; t != NULL; t = t->next)
+    for (const struct route_node *t = n->texts; t != NULL; t = t->next)
         if (slice_eq(t->text, segment)) {
             walk(s, t, segments, path);
             break;
@@ -382,10 +383,10 @@ static void walk(struct search *s, const struct node *n, struct slice segments,
 
 /* `arguments` has room for the router's most, twice. NULL: no door has the
  * path. */
-static const struct owner *find_owner(const struct router *r,
-                                      const struct http_request *q,
-                                      struct slice *arguments,
-                                      size_t *ret_count)
+static const struct path_owner *find_owner(const struct router *r,
+                                           const struct http_request *q,
+                                           struct slice *arguments,
+                                           size_t *ret_count)
 {
     struct search s = {.router = r,
                        .q = q,
@@ -401,7 +402,7 @@ static const struct owner *find_owner(const struct router *r,
     return s.found;
 }
 
-static const struct route *route_for(const struct owner *o,
+static const struct route *route_for(const struct path_owner *o,
                                      enum http_method method)
 {
     const struct route *get = NULL;
@@ -445,7 +446,7 @@ static const struct mount *mount_of_stray(const struct router *r,
     return &r->mounts[0];
 }
 
-static void settle_route(struct call *c, const struct owner *o)
+static void settle_route(struct call *c, const struct path_owner *o)
 {
     c->mount = o->mount;
     c->methods = o->methods;
@@ -470,7 +471,8 @@ static size_t begin(void *arg, struct http_request *q)
     c->q = q;
     c->remaining = UINT64_MAX;
     c->arguments = (struct slice *)(c + 1);
-    const struct owner *o = find_owner(r, q, c->arguments, &c->argument_count);
+    const struct path_owner *o =
+        find_owner(r, q, c->arguments, &c->argument_count);
     if (o != NULL)
         settle_route(c, o);
     else
@@ -540,7 +542,7 @@ static bool is_vital(void *arg, const struct http_request *q)
 
     if (arguments == NULL)
         return false;
-    const struct owner *o = find_owner(r, q, arguments, &count);
+    const struct path_owner *o = find_owner(r, q, arguments, &count);
     free(arguments);
     return o != NULL && (o->leaves->route->flags & ROUTE_VITAL) != 0;
 }

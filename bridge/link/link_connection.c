@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/envelope.h"
 #include "base/log.h"
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/link/link_bundle.h"
 #include "bridge/link/link_private.h"
 #include "bridge/link/link_properties.h"

@@ -1,7 +1,7 @@
 #include "bridge/link/link_queue.h"
 
 #include "base/clock.h"
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 
 static struct link_request_slot *slot_of(struct link_queue *b, int packet_id)
 {

@@ -11,7 +11,7 @@
 #include "base/thread.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
 #define REVOKED_FILTER EVENTS_PREFIX "+/" EVENT_REVOKED "/#"

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/name_hash.h"
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
 /* Fails on sockets that are not TCP, which is fine. A reader that has gone

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
 #define STEP_BYTES 65536

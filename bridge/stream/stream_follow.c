@@ -19,7 +19,7 @@ struct stream_spans {
 };
 
 /* The filters to be: those of now, and what changes. */
-struct wanted {
+struct next_filters {
     size_t count;
     struct slice filters[STREAM_FILTERS_MAX];
     struct stream_span spans[STREAM_FILTERS_MAX];
@@ -51,7 +51,7 @@ static uint64_t position_of(const struct stream *s)
                : s->position;
 }
 
-static void want_what_is(const struct stream *s, struct wanted *ret)
+static void want_what_is(const struct stream *s, struct next_filters *ret)
 {
     const struct audience *a = s->audience;
     const uint64_t position = position_of(s);
@@ -65,7 +65,7 @@ static void want_what_is(const struct stream *s, struct wanted *ret)
     }
 }
 
-static size_t index_of(const struct wanted *w, struct slice filter)
+static size_t index_of(const struct next_filters *w, struct slice filter)
 {
     size_t i = 0;
 
@@ -75,11 +75,12 @@ static size_t index_of(const struct wanted *w, struct slice filter)
 }
 
 /* In the order an audience has them. */
-static struct stream_spans *sorted_spans(struct wanted *w, uint64_t position)
+static struct stream_spans *sorted_spans(struct next_filters *w,
+                                         uint64_t position)
 {
     const size_t size = w->count * sizeof(struct stream_span);
     struct stream_spans *spans = malloc(sizeof(*spans) + size);
-    const struct wanted before = *w;
+    const struct next_filters before = *w;
 
     if (spans == NULL)
         return NULL;
@@ -93,7 +94,8 @@ static struct stream_spans *sorted_spans(struct wanted *w, uint64_t position)
     return spans;
 }
 
-static enum stream_follow_result change_to(struct stream *s, struct wanted *w,
+static enum stream_follow_result change_to(struct stream *s,
+                                           struct next_filters *w,
                                            uint64_t position)
 {
     struct stream_spans *spans = sorted_spans(w, position);
@@ -142,8 +144,8 @@ static bool read_head(struct streamer *st, uint64_t *ret_head)
 }
 
 /* false: there is no room for one more. */
-static bool want_filter(struct wanted *w, struct slice filter, bool again,
-                        uint64_t from)
+static bool want_filter(struct next_filters *w, struct slice filter,
+                        bool again, uint64_t from)
 {
     const size_t i = index_of(w, filter);
 
@@ -164,7 +166,7 @@ static enum stream_follow_result follow_from(struct stream *s,
                                              uint64_t from)
 {
     const uint64_t position = position_of(s);
-    struct wanted w;
+    struct next_filters w;
 
     want_what_is(s, &w);
     const size_t before = w.count;
@@ -216,7 +218,7 @@ enum stream_follow_result stream_unfollow(struct stream *s,
                                           size_t count)
 {
     struct slice filters[STREAM_FILTERS_MAX];
-    struct wanted w;
+    struct next_filters w;
 
     if (count > STREAM_FILTERS_MAX)
         return STREAM_FOLLOW_TOO_MANY;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
 #define CLOSING_MS 1000 /* for the reader to take what it is owed */

@@ -5,7 +5,7 @@
 
 #include "base/hops.h"
 #include "base/log.h"
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
 #define LINGER_MS 2000 /* for the reader to see the end and say so */

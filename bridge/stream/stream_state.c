@@ -1,6 +1,6 @@
 /* What a stream waits for, and its ways out of that: it falls back to reading
  * the log, or it is dropped. Calls none of the other files. */
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
 /* ---- queues -------------------------------------------------------------- */

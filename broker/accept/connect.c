@@ -5,8 +5,8 @@
 
 #include "base/topic.h"
 #include "base/vocabulary.h"
-#include "broker/client/admission.h"
 #include "broker/client/client_identity.h"
+#include "broker/client/connection_counts.h"
 #include "broker/client/refusals.h"
 #include "broker/client/shard.h"
 #include "broker/client/spare.h"
@@ -404,7 +404,7 @@ void connect_received(struct connection *c, const struct packet_frame *f)
         connect_refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
         return;
     }
-    admission_identified(c->worker->hub, c);
+    connection_counts_identified(c->worker->hub, c);
     spare_leave(c);
     if (!accept_will(c, &p))
         return;

@@ -1,4 +1,4 @@
-/* The broker's figures, as rows of broker/client/counters.h: for `confab status`,
+/* The broker's figures, as rows of broker/client/worker_counters.h: for `confab status`,
  * GET /metrics and $SYS alike. */
 #ifndef CONFAB_BROKER_ADMIN_STATUS_H
 #define CONFAB_BROKER_ADMIN_STATUS_H
@@ -7,8 +7,8 @@
 
 #include "base/metrics.h"
 #include "broker/client/close_reason.h"
-#include "broker/client/counters.h"
 #include "broker/client/hub.h"
+#include "broker/client/worker_counters.h"
 
 /* Rows in the order of `confab status`; values[] is indexed by them. */
 enum figure {

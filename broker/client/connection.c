@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "broker/client/admission.h"
 #include "broker/client/backlog.h"
+#include "broker/client/connection_counts.h"
 #include "broker/client/connection_private.h"
 #include "broker/client/lobby.h"
 #include "broker/client/spare.h"
@@ -142,7 +142,7 @@ void connection_finish(struct connection *c)
     c->in.data = NULL;
     transport_close(&c->transport);
     c->state = CONNECTION_CLOSED;
-    admission_closed(w->hub, c);
+    connection_counts_closed(w->hub, c);
     if (c->commands == 0)
         SLIST_INSERT_HEAD(&w->dead, c, dead);
 }

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "broker/client/admission.h"
+#include "broker/client/connection_counts.h"
 #include "broker/client/connection_private.h"
 #include "broker/client/lobby.h"
 
@@ -156,16 +156,17 @@ static bool is_costly(enum packet_type type)
            type == PACKET_CONNECT;
 }
 
-enum feeding {
-    FEED_ON,   /* what is left is no whole packet, or must wait */
-    FEED_ENDED /* the connection has ended */
+enum input_result {
+    INPUT_PAUSED, /* what is left is no whole packet, or must wait */
+    INPUT_ENDED   /* the connection has ended */
 };
 
 /* Handles whole packets from data[0…len); *ret_used of it are consumed.
  * *ret_home: the worker the connection has to move to, else NULL. */
-static enum feeding input_take_packets(struct connection *c, const char *data,
-                                       size_t len, size_t *ret_used,
-                                       struct worker **ret_home)
+static enum input_result input_take_packets(struct connection *c,
+                                            const char *data, size_t len,
+                                            size_t *ret_used,
+                                            struct worker **ret_home)
 {
     struct turn_meter meter = turn_meter_begin(c, len);
     struct packet_frame frame;
@@ -179,7 +180,7 @@ static enum feeding input_take_packets(struct connection *c, const char *data,
             (uint8_t)data[used] >> 4 != PACKET_CONNECT) {
             connection_close(c, CLOSE_PROTOCOL,
                              "the first packet must be CONNECT");
-            return FEED_ENDED;
+            return INPUT_ENDED;
         }
         const enum packet_framing framing =
             packet_frame(data + used, len - used, c->packet_max, &frame,
@@ -188,7 +189,7 @@ static enum feeding input_take_packets(struct connection *c, const char *data,
             break;
         if (framing == PACKET_BROKEN) {
             c->events->broken(c, &error);
-            return FEED_ENDED;
+            return INPUT_ENDED;
         }
         if (c->state == CONNECTION_NEW && !c->pinned) {
             struct worker *home = c->events->place(c, &frame);
@@ -207,7 +208,7 @@ static enum feeding input_take_packets(struct connection *c, const char *data,
             counter_add(&c->worker->counters.packets, 1);
         if (c->state >= CONNECTION_LINGERING) {
             turn_meter_end(&meter, c);
-            return FEED_ENDED;
+            return INPUT_ENDED;
         }
         if (again)
             break; /* this SUBSCRIBE is read again (subscribe.h) */
@@ -216,7 +217,7 @@ static enum feeding input_take_packets(struct connection *c, const char *data,
     }
     turn_meter_end(&meter, c);
     *ret_used = used;
-    return FEED_ON;
+    return INPUT_PAUSED;
 }
 
 static void input_move(struct connection *c, struct worker *home)
@@ -228,7 +229,7 @@ static void input_move(struct connection *c, struct worker *home)
         return;
     log_debug("broker", "%s closed: its worker is busy", c->peer);
     atomic_fetch_add_explicit(&w->closed[CLOSE_BUSY], 1, memory_order_relaxed);
-    admission_closed(w->hub, c);
+    connection_counts_closed(w->hub, c);
     connection_free(c);
 }
 
@@ -240,7 +241,7 @@ static void input_handle(struct connection *c, struct kept own,
     struct worker *home;
     size_t used;
 
-    if (input_take_packets(c, data, len, &used, &home) == FEED_ENDED) {
+    if (input_take_packets(c, data, len, &used, &home) == INPUT_ENDED) {
         free(own.data);
         return;
     }

@@ -6,7 +6,8 @@
 #include "base/msgpack/unpack.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
-#include "broker/publish/publish_private.h"
+#include "broker/client/shard.h"
+#include "broker/publish/publish.h"
 #include "broker/publish/publish_properties.h"
 #include "broker/wire/reason.h"
 

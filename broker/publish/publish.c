@@ -1,4 +1,4 @@
-#include "broker/publish/publish_private.h"
+#include "broker/publish/publish.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include "base/hops.h"
 #include "broker/client/inbound.h"
 #include "broker/client/refusals.h"
+#include "broker/client/shard.h"
 #include "broker/publish/publish_command.h"
 #include "broker/publish/receipt.h"
 #include "broker/wire/reason.h"

@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "base/vocabulary.h"
+#include "broker/client/shard.h"
 #include "broker/publish/bundle.h"
-#include "broker/publish/publish_private.h"
+#include "broker/publish/publish.h"
 #include "broker/publish/publish_properties.h"
 #include "broker/wire/reason.h"
 

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/client/shard.h"
 #include "broker/client/stored_session.h"
-#include "broker/publish/publish_private.h"
+#include "broker/publish/publish.h"
 #include "broker/publish/publish_properties.h"
 #include "broker/wire/reason.h"
 

@@ -2,9 +2,10 @@
 
 #include "broker/client/acknowledge.h"
 #include "broker/client/inbound.h"
+#include "broker/client/shard.h"
 #include "broker/client/stored_session.h"
 #include "broker/deliver/delivery.h"
-#include "broker/publish/publish_private.h"
+#include "broker/publish/publish.h"
 #include "broker/session/save_command.h"
 #include "broker/wire/reason.h"
 

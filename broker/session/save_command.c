@@ -7,7 +7,7 @@
 #include "broker/client/shard.h"
 #include "broker/client/stored_session.h"
 #include "broker/deliver/client_catchup.h"
-#include "broker/publish/publish_private.h"
+#include "broker/publish/publish.h"
 
 void *save_command_take(struct snapshot *to, size_t size)
 {

@@ -5,7 +5,7 @@
 
 #include "broker/client/shard.h"
 #include "broker/deliver/client_catchup.h"
-#include "broker/publish/publish_private.h"
+#include "broker/publish/publish.h"
 #include "broker/session/save_command.h"
 #include "broker/session/session_restore.h"
 #include "broker/wire/reason.h"

@@ -4,7 +4,7 @@
 #include "broker/client/backlog.h"
 #include "broker/client/shard.h"
 #include "broker/client/stored_session.h"
-#include "broker/publish/publish_private.h"
+#include "broker/publish/publish.h"
 #include "broker/session/filters.h"
 #include "broker/session/save_command.h"
 #include "broker/session/subscribe_private.h"

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "broker/client/client_identity.h"
 #include "broker/client/shard.h"
-#include "broker/publish/publish_private.h"
+#include "broker/publish/publish.h"
 #include "broker/publish/publish_will.h"
 
 #define SECOND_US INT64_C(1000000)

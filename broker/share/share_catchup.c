@@ -12,10 +12,10 @@
  * group's place: each is remembered until it is on disk at its new member. */
 #define AGAIN_MAX 1024
 
-enum feeding {
-    FEED_ON,   /* this step is over */
-    FEED_ROOM, /* no room for letters: later */
-    FEED_FAILED
+enum step_result {
+    STEP_DONE,    /* this step is over */
+    STEP_NO_ROOM, /* no room for letters: later */
+    STEP_FAILED
 };
 
 bool share_catchup_begin(struct worker *w, struct share_group *g,
@@ -68,26 +68,26 @@ static void given_again(struct worker *w, struct share_group *g, uint64_t id)
         counter_add(&w->counters.dropped.memory, 1);
 }
 
-static enum feeding give_returned(struct worker *w, struct share_group *g,
-                                  struct store_reader *r, size_t *bytes)
+static enum step_result give_returned(struct worker *w, struct share_group *g,
+                                      struct store_reader *r, size_t *bytes)
 {
     struct record record;
 
     if (g->again[0].count >= AGAIN_MAX)
-        return FEED_ROOM;
+        return STEP_NO_ROOM;
     switch (store_get(r, share_returned_first(&g->returned), &record)) {
     case STORE_NOTFOUND: break; /* retention was faster */
     case STORE_OK:
         if (!give_record(w, g, &record))
-            return FEED_ROOM;
+            return STEP_NO_ROOM;
         *bytes += record.m.payload.len;
         break;
-    default: return FEED_FAILED;
+    default: return STEP_FAILED;
     }
     given_again(w, g, share_returned_first(&g->returned));
     share_returned_pop(&g->returned);
     g->changed = true;
-    return FEED_ON;
+    return STEP_DONE;
 }
 
 /* The reader has passed it: like one that came back. */
@@ -98,9 +98,9 @@ static void put_back(struct worker *w, struct share_group *g, uint64_t id)
 }
 
 /* *ret_more: the step goes on. */
-static enum feeding read_on(struct worker *w, struct share_group *g,
-                            struct store_reader *r, size_t *bytes,
-                            bool *ret_more)
+static enum step_result read_on(struct worker *w, struct share_group *g,
+                                struct store_reader *r, size_t *bytes,
+                                bool *ret_more)
 {
     struct record record;
 
@@ -109,38 +109,39 @@ static enum feeding read_on(struct worker *w, struct share_group *g,
     case CATCHUP_RECORD:
         *ret_more = true;
         if (share_group_has_given(g, record.m.id))
-            return FEED_ON;
+            return STEP_DONE;
         if (!give_record(w, g, &record)) {
             put_back(w, g, record.m.id);
-            return FEED_ROOM;
+            return STEP_NO_ROOM;
         }
         *bytes += record.m.payload.len;
-        return FEED_ON;
+        return STEP_DONE;
     case CATCHUP_DONE:
         catchup_free(g->reader); /* live: the same thread fans out */
         g->reader = NULL;
         free(g->given);
         g->given = NULL;
         g->given_count = 0;
-        return FEED_ON;
-    case CATCHUP_MORE: return FEED_ON;
+        return STEP_DONE;
+    case CATCHUP_MORE: return STEP_DONE;
     case CATCHUP_FAILED: break;
     }
-    return FEED_FAILED;
+    return STEP_FAILED;
 }
 
-static enum feeding share_catchup_step(struct worker *w, struct share_group *g,
-                                       struct store_reader *r)
+static enum step_result share_catchup_step(struct worker *w,
+                                           struct share_group *g,
+                                           struct store_reader *r)
 {
-    enum feeding feeding = FEED_ON;
+    enum step_result result = STEP_DONE;
     size_t bytes = 0;
     bool more = true;
 
-    while (more && feeding == FEED_ON && bytes < STEP_BYTES &&
+    while (more && result == STEP_DONE && bytes < STEP_BYTES &&
            share_group_owes(g) && !TAILQ_EMPTY(&g->ready))
-        feeding = g->returned.count > 0 ? give_returned(w, g, r, &bytes)
-                                        : read_on(w, g, r, &bytes, &more);
-    return feeding;
+        result = g->returned.count > 0 ? give_returned(w, g, r, &bytes)
+                                       : read_on(w, g, r, &bytes, &more);
+    return result;
 }
 
 static bool share_catchup_work(struct worker *w, struct store_reader *r)
@@ -150,9 +151,9 @@ static bool share_catchup_work(struct worker *w, struct store_reader *r)
     do {
         struct share_group *g = TAILQ_FIRST(&w->share->catching_up);
         share_catchup_forget(w, g);
-        const enum feeding feeding = share_catchup_step(w, g, r);
+        const enum step_result result = share_catchup_step(w, g, r);
         share_catchup_wake(w, g);
-        if (feeding != FEED_ON) {
+        if (result != STEP_DONE) {
             worker_try_later(w);
             return false;
         }

@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#include "broker/publish/publish_private.h"
+#include "broker/client/shard.h"
+#include "broker/publish/publish.h"
 #include "broker/share/share_group_private.h"
 
 /* ---- reading --------------------------------------------------------------- */

@@ -252,13 +252,13 @@ void command_box_release(struct command_box *box)
 
 /* ---- decoding ------------------------------------------------------------ */
 
-struct reading {
+struct command_decoder {
     struct unpack u;
     struct command_box *box;
     bool entry;
 };
 
-static bool get_message(struct reading *r, struct message **ret)
+static bool get_message(struct command_decoder *r, struct message **ret)
 {
     const struct slice row = unpack_bin(&r->u);
     struct record record;
@@ -274,7 +274,7 @@ static bool get_message(struct reading *r, struct message **ret)
     return true;
 }
 
-static bool get_steps(struct reading *r, struct clock_steps *s)
+static bool get_steps(struct command_decoder *r, struct clock_steps *s)
 {
     const uint32_t count = unpack_array(&r->u);
 
@@ -289,7 +289,8 @@ static bool get_steps(struct reading *r, struct clock_steps *s)
     return !r->u.failed;
 }
 
-static bool get_subscription(struct reading *r, struct session_subscription *s)
+static bool get_subscription(struct command_decoder *r,
+                             struct session_subscription *s)
 {
     struct schema_key key;
 
@@ -307,7 +308,7 @@ static bool get_subscription(struct reading *r, struct session_subscription *s)
     return true;
 }
 
-static bool get_inflight(struct reading *r, struct session_inflight *s)
+static bool get_inflight(struct command_decoder *r, struct session_inflight *s)
 {
     struct schema_key key;
 
@@ -328,7 +329,7 @@ static bool get_inflight(struct reading *r, struct session_inflight *s)
     return true;
 }
 
-static bool get_given(struct reading *r, struct session_given *g)
+static bool get_given(struct command_decoder *r, struct session_given *g)
 {
     if (unpack_array(&r->u) != 2)
         return false;
@@ -349,7 +350,8 @@ static size_t element_size(enum field_type type)
     }
 }
 
-static bool get_element(struct reading *r, enum field_type type, void *to)
+static bool get_element(struct command_decoder *r, enum field_type type,
+                        void *to)
 {
     switch (type) {
     case FIELD_IDS: *(uint64_t *)to = unpack_uint(&r->u); break;
@@ -364,7 +366,7 @@ static bool get_element(struct reading *r, enum field_type type, void *to)
     return !r->u.failed;
 }
 
-static bool get_list(struct reading *r, const struct command_field *f,
+static bool get_list(struct command_decoder *r, const struct command_field *f,
                      void *base)
 {
     const size_t size = element_size(f->type);
@@ -384,7 +386,7 @@ static bool get_list(struct reading *r, const struct command_field *f,
     return true;
 }
 
-static bool get_text(struct reading *r, const struct command_field *f,
+static bool get_text(struct command_decoder *r, const struct command_field *f,
                      struct slice *to)
 {
     *to = f->type == FIELD_BYTES ? unpack_bin(&r->u) : unpack_str(&r->u);
@@ -393,8 +395,8 @@ static bool get_text(struct reading *r, const struct command_field *f,
     return f->type != FIELD_TOKEN || token_valid(*to);
 }
 
-static bool get_number(struct reading *r, const struct command_field *f,
-                       void *to)
+static bool get_number(struct command_decoder *r,
+                       const struct command_field *f, void *to)
 {
     const uint64_t n = unpack_uint_max(&r->u, f->max);
 
@@ -408,7 +410,7 @@ static bool get_number(struct reading *r, const struct command_field *f,
     return !r->u.failed;
 }
 
-static bool get_field(struct reading *r, const struct command_field *f,
+static bool get_field(struct command_decoder *r, const struct command_field *f,
                       void *base)
 {
     void *to = (char *)base + f->at;
@@ -463,8 +465,9 @@ static bool skip_value(struct unpack *u)
     return !u->failed;
 }
 
-static const char *get_one(struct reading *r, const struct command_field *f,
-                           void *base, uint32_t bit, uint32_t *seen)
+static const char *get_one(struct command_decoder *r,
+                           const struct command_field *f, void *base,
+                           uint32_t bit, uint32_t *seen)
 {
     if ((*seen & bit) != 0)
         return "a key of the body is there twice";
@@ -472,7 +475,7 @@ static const char *get_one(struct reading *r, const struct command_field *f,
     return get_field(r, f, base) ? NULL : f->text;
 }
 
-static const char *get_body(struct reading *r)
+static const char *get_body(struct command_decoder *r)
 {
     struct command *c = &r->box->command;
     const struct command_type *type = command_types[c->kind];
@@ -522,7 +525,8 @@ static const char *finish(struct command_box *box, const char *wrong)
 const char *command_decode(enum command_kind kind, struct slice body,
                            struct command_box *ret_box)
 {
-    struct reading r = {unpack_of(body.data, body.len), ret_box, false};
+    struct command_decoder r = {unpack_of(body.data, body.len), ret_box,
+                                false};
 
     *ret_box = (struct command_box){.command = {.kind = kind}};
     return finish(ret_box, get_body(&r));
@@ -555,7 +559,8 @@ static bool get_kind(struct slice name, enum command_kind *ret)
 
 const char *entry_decode(struct slice bytes, struct command_box *ret_box)
 {
-    struct reading r = {unpack_of(bytes.data, bytes.len), ret_box, true};
+    struct command_decoder r = {unpack_of(bytes.data, bytes.len), ret_box,
+                                true};
 
     *ret_box = (struct command_box){0};
     if (unpack_array(&r.u) != 4 || unpack_uint(&r.u) != ENTRY_VERSION)

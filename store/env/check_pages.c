@@ -24,10 +24,10 @@ struct page_head {
 };
 #define HEAD_BYTES sizeof(struct page_head)
 
-struct node {
+struct mdb_node {
     uint16_t low, high, flags, key_len;
 };
-#define NODE_BYTES sizeof(struct node)
+#define NODE_BYTES sizeof(struct mdb_node)
 
 struct tree_record {
     uint32_t page_size; /* of the meta page's first one */
@@ -234,7 +234,7 @@ static bool page_is_sane(struct page_walk *w, uint64_t number,
 
 /* The node and its key lie in their page. */
 static bool node_at(struct page_walk *w, const unsigned char *page, size_t i,
-                    struct node *ret, const unsigned char **ret_key)
+                    struct mdb_node *ret, const unsigned char **ret_key)
 {
     struct page_head head;
     uint16_t offset;
@@ -252,7 +252,7 @@ static bool node_at(struct page_walk *w, const unsigned char *page, size_t i,
     return offset + NODE_BYTES + ret->key_len <= w->page_size;
 }
 
-static uint64_t child_of(const struct node *n)
+static uint64_t child_of(const struct mdb_node *n)
 {
     uint64_t number = (uint64_t)n->low | (uint64_t)n->high << 16;
 
@@ -351,7 +351,7 @@ static void keep_key(struct page_walk *w, const unsigned char *key, size_t len)
 }
 
 static void give_row(struct page_walk *w, uint64_t number,
-                     const unsigned char *page, const struct node *n,
+                     const unsigned char *page, const struct mdb_node *n,
                      const unsigned char *key,
                      void (*row)(void *arg, MDB_val key, MDB_val value),
                      void *arg)
@@ -390,7 +390,7 @@ static void walk(struct page_walk *w, uint64_t number, unsigned depth,
     unsigned char *page = w->stack + depth * w->page_size;
     const unsigned char *key;
     struct page_head head;
-    struct node n;
+    struct mdb_node n;
 
     if (!claim(w, number) || !read_page(w, number, page, 1))
         return;

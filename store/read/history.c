@@ -11,13 +11,13 @@
 #define AT_START 0
 #define AT_OPEN UINT64_MAX /* the open chunk, the newest */
 
-struct range {
+struct id_range {
     uint64_t low, high; /* both exclusive */
 };
 
-static struct range range_of(const struct history *h)
+static struct id_range range_of(const struct history *h)
 {
-    struct range g = {h->floor, UINT64_MAX};
+    struct id_range g = {h->floor, UINT64_MAX};
 
     if (h->after > g.low)
         g.low = h->after;
@@ -33,7 +33,7 @@ static struct range range_of(const struct history *h)
 /* Ascending, ids above range.high are kept: `before` may be raised between two
  * steps (catch-up does), history_peek() looks at it. */
 static void load(struct history *h, const struct chunk_row *c, uint64_t first,
-                 struct range range)
+                 struct id_range range)
 {
     h->chunk_first = first;
     h->id_count = 0;
@@ -99,7 +99,7 @@ static enum store_err load_ascending(struct store_reader *r, struct history *h)
 static enum store_err load_descending(struct store_reader *r,
                                       struct history *h)
 {
-    const struct range range = range_of(h);
+    const struct id_range range = range_of(h);
     struct chunk_row c;
     enum store_err err;
 
@@ -136,7 +136,7 @@ static enum store_err start(struct store_reader *r, struct history *h)
     h->floor = t.row.first_id - 1;
     h->chunk_first = AT_START;
     h->id_count = h->id_next = 0;
-    const struct range range = range_of(h);
+    const struct id_range range = range_of(h);
     if (!h->ascending) {
         h->chunk_first = AT_OPEN;
         if (h->until_us == 0 || t.open.first_at_us < h->until_us)

@@ -251,10 +251,10 @@ static void tell_accepting(struct group_commit *g, bool accepting)
 {
     const int64_t mono_us = g->t.here.mono_us;
 
-    if (accepting == g->told_accepting ||
+    if (accepting == g->logged_accepting ||
         (g->told_mono_us != 0 && mono_us - g->told_mono_us < TELL_EVERY_US))
         return;
-    g->told_accepting = accepting;
+    g->logged_accepting = accepting;
     g->told_mono_us = mono_us;
     if (accepting)
         log_info("store", "messages are accepted again");
@@ -553,7 +553,7 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
     g->on_batch = opts->on_batch;
     g->on_entry = opts->on_entry;
     g->arg = opts->arg;
-    g->has_room = g->told_accepting = true;
+    g->has_room = g->logged_accepting = true;
     sweep_init(&g->sweep, opts->config);
     /* Wills that became due meanwhile are published first. */
     g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;

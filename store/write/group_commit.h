@@ -32,7 +32,7 @@ struct group_commit {
     int64_t keys_next_us;      /* when to look again for keys that are over */
     bool freed_last;           /* the last commit deleted something: LMDB uses
                                   its pages again only after one more */
-    bool told_accepting;       /* what the log was told last … */
+    bool logged_accepting;     /* what the log was told last … */
     int64_t told_mono_us;      /* … and when */
     uint64_t failures;         /* of the disk, since the start … */
     int64_t failed_mono_us;    /* … and when the log was told of one */

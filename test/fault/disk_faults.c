@@ -1,5 +1,5 @@
 /* A disk that fails when a test says so: LD_PRELOAD this into the server, with
- * DISK_FAULTS naming a file of sizeof(struct control) zeros, which both sides
+ * DISK_FAULTS naming a file of sizeof(struct fault_control) zeros, which both sides
  * map or write. Only files whose name begins with data.mdb fail; all else, and
  * all of it while nothing is asked for, goes to the C library as it is. Both
  * names of each call are here, for programs built with 64-bit offsets. */
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum kind {
+enum fault_kind {
     KIND_DATA,     /* writing pages */
     KIND_META,     /* the O_DSYNC write of a meta page */
     KIND_SYNC,     /* fdatasync(), fsync() */
@@ -30,20 +30,20 @@ enum kind {
 };
 
 /* test/fault/disk.js knows this layout: 32-bit numbers. */
-struct fault {
+struct injected_fault {
     atomic_int error; /* errno; 0: none */
     atomic_int times; /* so many calls fail; -1: all of them */
     atomic_int after; /* 1: the call is made, and fails all the same */
     atomic_int held;  /* 1: no call goes on until it is 0 again */
     atomic_int calls; /* made so far */
 };
-struct control {
-    struct fault faults[KIND_COUNT];
+struct fault_control {
+    struct injected_fault faults[KIND_COUNT];
     atomic_int cut_at; /* the power goes with this call of any kind, from 1 */
     atomic_int calls;
 };
 
-static struct control *control;
+static struct fault_control *control;
 
 #define REAL(name)                                                            \
     static __typeof__(&name) real;                                            \
@@ -156,15 +156,15 @@ static bool is_synchronous(int fd)
     return (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
 }
 
-static enum kind kind_of_write(int fd)
+static enum fault_kind kind_of_write(int fd)
 {
     return is_synchronous(fd) ? KIND_META : KIND_DATA;
 }
 
 /* Counts the call and waits; the errno it is to fail with, or 0. */
-static int begin(enum kind kind, bool *ret_make_it)
+static int begin(enum fault_kind kind, bool *ret_make_it)
 {
-    struct fault *f = &control->faults[kind];
+    struct injected_fault *f = &control->faults[kind];
     const struct timespec moment = {.tv_nsec = 5000000};
 
     *ret_make_it = true;

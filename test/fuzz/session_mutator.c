@@ -31,30 +31,30 @@ static bool one_in(unsigned n)
 
 /* ---- writing ------------------------------------------------------------- */
 
-struct bytes {
+struct fuzz_bytes {
     size_t len;
     uint8_t at[1024];
 };
 
-static void put(struct bytes *b, unsigned byte)
+static void put(struct fuzz_bytes *b, unsigned byte)
 {
     if (b->len < sizeof(b->at))
         b->at[b->len++] = (uint8_t)byte;
 }
 
-static void put_16(struct bytes *b, unsigned value)
+static void put_16(struct fuzz_bytes *b, unsigned value)
 {
     put(b, value >> 8 & 0xff);
     put(b, value & 0xff);
 }
 
-static void put_32(struct bytes *b, uint32_t value)
+static void put_32(struct fuzz_bytes *b, uint32_t value)
 {
     put_16(b, value >> 16);
     put_16(b, value & 0xffff);
 }
 
-static void put_string(struct bytes *b, const char *text)
+static void put_string(struct fuzz_bytes *b, const char *text)
 {
     const size_t len = strlen(text);
 
@@ -63,20 +63,21 @@ static void put_string(struct bytes *b, const char *text)
         put(b, (uint8_t)text[i]);
 }
 
-static void put_length(struct bytes *b, size_t len)
+static void put_length(struct fuzz_bytes *b, size_t len)
 {
     for (; len >= 0x80; len >>= 7)
         put(b, (unsigned)(len & 0x7f) | 0x80);
     put(b, (unsigned)len);
 }
 
-static void put_bytes(struct bytes *b, const struct bytes *inner)
+static void put_bytes(struct fuzz_bytes *b, const struct fuzz_bytes *inner)
 {
     for (size_t i = 0; i < inner->len; i++)
         put(b, inner->at[i]);
 }
 
-static void put_block(struct bytes *b, const struct bytes *properties)
+static void put_block(struct fuzz_bytes *b,
+                      const struct fuzz_bytes *properties)
 {
     put_length(b, properties->len);
     put_bytes(b, properties);
@@ -103,14 +104,15 @@ static unsigned packet_id(void)
 
 /* ---- one packet of each type ---------------------------------------------- */
 
-static void user_property(struct bytes *b, const char *name, const char *value)
+static void user_property(struct fuzz_bytes *b, const char *name,
+                          const char *value)
 {
     put(b, 0x26);
     put_string(b, name);
     put_string(b, value);
 }
 
-static void connect_properties(struct bytes *b)
+static void connect_properties(struct fuzz_bytes *b)
 {
     if (!one_in(3)) {
         put(b, 0x11); /* Session Expiry Interval */
@@ -141,7 +143,7 @@ static const char *topic(void)
     return ONE_OF("t/a", "t/a", "t/b", "t/a/b", "u/a", "$events/t/x", "$x");
 }
 
-static void will_properties(struct bytes *b)
+static void will_properties(struct fuzz_bytes *b)
 {
     if (one_in(2)) {
         put(b, 0x18); /* Will Delay Interval */
@@ -153,10 +155,10 @@ static void will_properties(struct bytes *b)
     }
 }
 
-static void make_connect(struct bytes *b, unsigned version)
+static void make_connect(struct fuzz_bytes *b, unsigned version)
 {
     const bool will = one_in(3), user = !one_in(8);
-    struct bytes properties = {0};
+    struct fuzz_bytes properties = {0};
 
     put_string(b, version == 3 ? "MQIsdp" : "MQTT");
     put(b, version);
@@ -181,7 +183,7 @@ static void make_connect(struct bytes *b, unsigned version)
         put_string(b, ONE_OF("t", "t", "t", "u"));
 }
 
-static void publish_properties(struct bytes *b, unsigned alias)
+static void publish_properties(struct fuzz_bytes *b, unsigned alias)
 {
     if (alias > 0) {
         put(b, 0x23);
@@ -203,7 +205,7 @@ static void publish_properties(struct bytes *b, unsigned alias)
     }
 }
 
-static unsigned make_publish(struct bytes *b, unsigned version)
+static unsigned make_publish(struct fuzz_bytes *b, unsigned version)
 {
     const unsigned qos = below(3);
     const unsigned alias = version == 5 && one_in(3) ? 1 + below(3) : 0;
@@ -212,7 +214,7 @@ static unsigned make_publish(struct bytes *b, unsigned version)
     if (qos > 0)
         put_16(b, packet_id());
     if (version == 5) {
-        struct bytes properties = {0};
+        struct fuzz_bytes properties = {0};
         publish_properties(&properties, alias);
         put_block(b, &properties);
     }
@@ -221,11 +223,11 @@ static unsigned make_publish(struct bytes *b, unsigned version)
     return qos << 1 | (qos > 0 && one_in(4) ? 8U : 0) | (one_in(4) ? 1U : 0);
 }
 
-static void make_subscribe(struct bytes *b, unsigned version, bool un)
+static void make_subscribe(struct fuzz_bytes *b, unsigned version, bool un)
 {
     put_16(b, packet_id());
     if (version == 5) {
-        struct bytes properties = {0};
+        struct fuzz_bytes properties = {0};
         if (!un && one_in(3)) {
             put(&properties, 0x0b); /* Subscription Identifier */
             put_length(&properties, one_in(4) ? 268435455 : 1 + below(200));
@@ -245,16 +247,16 @@ static void make_subscribe(struct bytes *b, unsigned version, bool un)
     }
 }
 
-static void make_ack(struct bytes *b, unsigned version)
+static void make_ack(struct fuzz_bytes *b, unsigned version)
 {
     put_16(b, packet_id());
     if (version == 5 && one_in(4))
         put(b, one_in(2) ? 0x92 : 0x80);
 }
 
-static void make_disconnect(struct bytes *b, unsigned version)
+static void make_disconnect(struct fuzz_bytes *b, unsigned version)
 {
-    struct bytes properties = {0};
+    struct fuzz_bytes properties = {0};
 
     if (version != 5 || one_in(3))
         return;
@@ -267,7 +269,7 @@ static void make_disconnect(struct bytes *b, unsigned version)
 }
 
 /* first: type and flags. */
-static unsigned make_body(struct bytes *b, unsigned version)
+static unsigned make_body(struct fuzz_bytes *b, unsigned version)
 {
     switch (below(16)) {
     case 0:
@@ -293,9 +295,9 @@ static unsigned make_body(struct bytes *b, unsigned version)
     }
 }
 
-static void make_item(struct bytes *to, unsigned version)
+static void make_item(struct fuzz_bytes *to, unsigned version)
 {
-    struct bytes body = {0};
+    struct fuzz_bytes body = {0};
     const unsigned first = make_body(&body, version);
 
     to->len = 0;
@@ -357,7 +359,7 @@ static size_t cut(uint8_t *data, size_t size, size_t from, size_t to)
 static size_t add_item(uint8_t *data, size_t size, size_t max_size,
                        const struct items *items)
 {
-    struct bytes item;
+    struct fuzz_bytes item;
     const unsigned i = below(items->count + 1);
     const unsigned version = version_before(data, items, i);
 
@@ -369,7 +371,7 @@ static size_t add_item(uint8_t *data, size_t size, size_t max_size,
 static size_t repeat_item(uint8_t *data, size_t size, size_t max_size,
                           const struct items *items)
 {
-    struct bytes copy = {0};
+    struct fuzz_bytes copy = {0};
     const unsigned i = below(items->count), to = below(items->count + 1);
 
     copy.len = items->start[i + 1] - items->start[i];
@@ -385,7 +387,7 @@ static size_t bend_item(uint8_t *data, size_t size, size_t max_size,
 {
     const unsigned i = below(items->count);
     const size_t at = items->start[i], end = items->start[i + 1];
-    struct bytes bent = {0};
+    struct fuzz_bytes bent = {0};
 
     if (end - at < 3 || end - at > 120 || data[at + 1] != end - at - 2)
         return LLVMFuzzerMutate(data, size, max_size);
@@ -398,7 +400,7 @@ static size_t bend_item(uint8_t *data, size_t size, size_t max_size,
 
 static size_t begin_script(uint8_t *data, size_t max_size)
 {
-    struct bytes connect = {0}, body = {0};
+    struct fuzz_bytes connect = {0}, body = {0};
 
     if (max_size < 64)
         return 0;

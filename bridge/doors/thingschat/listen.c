@@ -16,7 +16,7 @@
 #define THINGS_MAX 64
 #define NAMES_MAX 8192 /* bytes of all filters together */
 
-struct wish {
+struct listen_params {
     struct slice things[THINGS_MAX];
     size_t count;
     bool has_cursor;
@@ -43,7 +43,7 @@ static bool parse_id(struct slice text, uint64_t *ret)
  * header that is no id of ours is ignored, since no browser could mend it. Of
  * several spellings in the query the last wins: libraries append theirs. An
  * empty one is none (WHATWG HTML §9.2.6). */
-static bool read_cursor(struct call *c, struct wish *w)
+static bool read_cursor(struct call *c, struct listen_params *w)
 {
     struct slice header, query = http_query(c->q);
     struct url_parameter p;
@@ -143,7 +143,7 @@ static enum http_next answer_head(struct call *c)
     return HTTP_DETACHED;
 }
 
-static enum http_next hand_over(struct call *c, const struct wish *w,
+static enum http_next hand_over(struct call *c, const struct listen_params *w,
                                 const struct plan *plan, uint64_t head)
 {
     struct buffer response_head = BUFFER_INIT;
@@ -183,7 +183,7 @@ static enum http_next hand_over(struct call *c, const struct wish *w,
 }
 
 /* Ends `g`. */
-static enum http_next start_listening(struct call *c, struct wish *w,
+static enum http_next start_listening(struct call *c, struct listen_params *w,
                                       struct reading *g)
 {
     const bool head_only = http_method(c->q) == HTTP_HEAD;
@@ -202,7 +202,7 @@ static enum http_next start_listening(struct call *c, struct wish *w,
 
 enum http_next chat_listen(struct call *c)
 {
-    struct wish w = {.count = 1};
+    struct listen_params w = {.count = 1};
     struct reading g;
 
     /* who, before what is wrong with the question */
@@ -232,7 +232,7 @@ static bool has_bare_plus(struct slice filter)
 }
 
 /* `a,b/%2B/c,%23`: split first, decoded then, so that %2C stays a comma. */
-static bool read_things(struct call *c, struct wish *w)
+static bool read_things(struct call *c, struct listen_params *w)
 {
     struct slice list;
     size_t used = 0;
@@ -287,7 +287,7 @@ static bool read_things(struct call *c, struct wish *w)
 enum http_next chat_listen_many(struct call *c)
 {
     struct reading g;
-    struct wish w;
+    struct listen_params w;
 
     w.count = 0;
     w.has_cursor = false;

@@ -49,16 +49,10 @@ static bool take_bytes(struct cursor *c, uint64_t len, struct slice *ret)
     return true;
 }
 
-enum token_type {
-    TOKEN_SCALAR,
-    TOKEN_STRING,
-    TOKEN_BINARY,
-    TOKEN_ARRAY,
-    TOKEN_MAP
-};
+enum item_type { ITEM_SCALAR, ITEM_STRING, ITEM_BINARY, ITEM_ARRAY, ITEM_MAP };
 
-struct token {
-    enum token_type type;
+struct msgpack_item {
+    enum item_type type;
     uint64_t count;     /* ARRAY, MAP: elements, pairs */
     struct slice bytes; /* STRING, BINARY */
 };
@@ -119,8 +113,8 @@ static bool take_unsigned(struct cursor *c, size_t size, struct buffer *out)
 }
 
 /* A length of `size` bytes and what it announces. */
-static bool take_long(struct cursor *c, struct token *t, enum token_type type,
-                      size_t size)
+static bool take_long(struct cursor *c, struct msgpack_item *t,
+                      enum item_type type, size_t size)
 {
     uint64_t n;
 
@@ -128,16 +122,17 @@ static bool take_long(struct cursor *c, struct token *t, enum token_type type,
     if (!take_number(c, size, &n))
         return false;
     t->count = n;
-    return type == TOKEN_ARRAY || type == TOKEN_MAP ||
+    return type == ITEM_ARRAY || type == ITEM_MAP ||
            take_bytes(c, n, &t->bytes);
 }
 
 /* One token; scalars are written to `out` at once. */
-static bool take_token(struct cursor *c, struct token *t, struct buffer *out)
+static bool take_token(struct cursor *c, struct msgpack_item *t,
+                       struct buffer *out)
 {
     uint64_t first;
 
-    t->type = TOKEN_SCALAR;
+    t->type = ITEM_SCALAR;
     if (!take_number(c, 1, &first))
         return false;
     if (first <= 0x7f) {
@@ -149,15 +144,15 @@ static bool take_token(struct cursor *c, struct token *t, struct buffer *out)
         return true;
     }
     if (first <= 0x8f) {
-        *t = (struct token){TOKEN_MAP, first & 15, {0}};
+        *t = (struct msgpack_item){ITEM_MAP, first & 15, {0}};
         return true;
     }
     if (first <= 0x9f) {
-        *t = (struct token){TOKEN_ARRAY, first & 15, {0}};
+        *t = (struct msgpack_item){ITEM_ARRAY, first & 15, {0}};
         return true;
     }
     if (first <= 0xbf) {
-        t->type = TOKEN_STRING;
+        t->type = ITEM_STRING;
         return take_bytes(c, first & 31, &t->bytes);
     }
     switch (first) {
@@ -167,7 +162,7 @@ static bool take_token(struct cursor *c, struct token *t, struct buffer *out)
     case 0xc4:
     case 0xc5:
     case 0xc6:
-        return take_long(c, t, TOKEN_BINARY, (size_t)1 << (first - 0xc4));
+        return take_long(c, t, ITEM_BINARY, (size_t)1 << (first - 0xc4));
     case 0xca: return take_float(c, 4, out);
     case 0xcb: return take_float(c, 8, out);
     case 0xcc:
@@ -181,12 +176,11 @@ static bool take_token(struct cursor *c, struct token *t, struct buffer *out)
     case 0xd9:
     case 0xda:
     case 0xdb:
-        return take_long(c, t, TOKEN_STRING, (size_t)1 << (first - 0xd9));
+        return take_long(c, t, ITEM_STRING, (size_t)1 << (first - 0xd9));
     case 0xdc:
-    case 0xdd:
-        return take_long(c, t, TOKEN_ARRAY, (size_t)2 << (first - 0xdc));
+    case 0xdd: return take_long(c, t, ITEM_ARRAY, (size_t)2 << (first - 0xdc));
     case 0xde:
-    case 0xdf: return take_long(c, t, TOKEN_MAP, (size_t)2 << (first - 0xde));
+    case 0xdf: return take_long(c, t, ITEM_MAP, (size_t)2 << (first - 0xde));
     case 0xc1: return refuse(c, "malformed");
     default: return refuse(c, "extension types are no JSON");
     }
@@ -217,15 +211,15 @@ static void put_separator(const struct unfinished *u, bool first,
 }
 
 static bool put_value(struct cursor *c, struct buffer *out, bool as_key,
-                      struct token *t)
+                      struct msgpack_item *t)
 {
     if (!take_token(c, t, out))
         return false;
-    if (as_key && t->type != TOKEN_STRING)
+    if (as_key && t->type != ITEM_STRING)
         return refuse(c, "a map's key is not a string");
-    if (t->type == TOKEN_STRING)
+    if (t->type == ITEM_STRING)
         return put_string(t->bytes, out, c);
-    if (t->type == TOKEN_BINARY) {
+    if (t->type == ITEM_BINARY) {
         buffer_put_str(out, "{\"$binary\":\"");
         buffer_put_base64(out, t->bytes);
         buffer_put_str(out, "\"}");
@@ -238,7 +232,7 @@ static bool convert(struct cursor *c, struct buffer *out)
     struct unfinished open[JSON_DEPTH_MAX];
     unsigned depth = 0;
     bool first = true; /* of its container */
-    struct token t;
+    struct msgpack_item t;
 
     for (;;) {
         struct unfinished *top = depth > 0 ? &open[depth - 1] : NULL;
@@ -258,15 +252,15 @@ static bool convert(struct cursor *c, struct buffer *out)
         if (!put_value(c, out, as_key, &t))
             return false;
         first = false;
-        if (depth == 0 && t.type != TOKEN_MAP)
+        if (depth == 0 && t.type != ITEM_MAP)
             return refuse(c, "the body must be a map");
-        if (t.type != TOKEN_MAP && t.type != TOKEN_ARRAY)
+        if (t.type != ITEM_MAP && t.type != ITEM_ARRAY)
             continue;
         if (depth == JSON_DEPTH_MAX)
             return refuse(c, "nested more than 512 deep");
-        open[depth].map = t.type == TOKEN_MAP;
-        open[depth++].left = t.type == TOKEN_MAP ? 2 * t.count : t.count;
-        buffer_put_char(out, t.type == TOKEN_MAP ? '{' : '[');
+        open[depth].map = t.type == ITEM_MAP;
+        open[depth++].left = t.type == ITEM_MAP ? 2 * t.count : t.count;
+        buffer_put_char(out, t.type == ITEM_MAP ? '{' : '[');
         first = true;
     }
 }
@@ -292,7 +286,7 @@ bool msgpack_to_json(struct slice in, struct buffer *out,
  * Lengths stand in front in msgpack and are known behind in JSON: a container
  * is begun with a 32-bit count of zero, which is set when it ends. */
 
-struct reader {
+struct json_reader {
     const char *p, *end;
     struct buffer *out;
     struct buffer text; /* a string without its escapes */
@@ -347,7 +341,7 @@ static void put_utf8(struct buffer *b, unsigned c)
 }
 
 /* At the four digits of a \u escape; takes a second one for a pair. */
-static void read_unicode_escape(struct reader *r)
+static void read_unicode_escape(struct json_reader *r)
 {
     unsigned c = read_hex4(r->p);
 
@@ -363,7 +357,7 @@ static void read_unicode_escape(struct reader *r)
     put_utf8(&r->text, c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
 }
 
-static void read_string(struct reader *r, msgpack_packer *pk)
+static void read_string(struct json_reader *r, msgpack_packer *pk)
 {
     buffer_clear(&r->text);
     r->p++;
@@ -391,7 +385,7 @@ static void read_string(struct reader *r, msgpack_packer *pk)
         r->out->failed = true;
 }
 
-static void read_number(struct reader *r, msgpack_packer *pk)
+static void read_number(struct json_reader *r, msgpack_packer *pk)
 {
     const char *from = r->p;
     bool integer = true;
@@ -430,7 +424,7 @@ static void read_number(struct reader *r, msgpack_packer *pk)
     msgpack_pack_str_body(pk, from, len);
 }
 
-static void read_word(struct reader *r, msgpack_packer *pk)
+static void read_word(struct json_reader *r, msgpack_packer *pk)
 {
     switch (*r->p) {
     case 't':
@@ -447,8 +441,8 @@ static void read_word(struct reader *r, msgpack_packer *pk)
 
 void json_to_msgpack(struct slice json, struct buffer *out)
 {
-    struct reader r = {json.data, (const char *)json.data + json.len, out,
-                       BUFFER_INIT};
+    struct json_reader r = {json.data, (const char *)json.data + json.len, out,
+                            BUFFER_INIT};
     struct open_container open[JSON_DEPTH_MAX];
     unsigned depth = 0;
     bool is_name = false; /* the next string is a member's name */

@@ -10,7 +10,7 @@
 
 #define PAGE_ROWS 512
 
-struct listing {
+struct thing_list {
     struct store *store;
     bool detail, begun;
     struct json_writer array; /* of all pages */
@@ -20,7 +20,7 @@ struct listing {
     char after[65536];
 };
 
-static void put_thing(struct listing *l, const struct thing_row *row,
+static void put_thing(struct thing_list *l, const struct thing_row *row,
                       struct slice thing)
 {
     struct json_writer *w = &l->array;
@@ -39,7 +39,7 @@ static void put_thing(struct listing *l, const struct thing_row *row,
     json_object_end(w);
 }
 
-static enum store_err put_page(struct listing *l, struct store_reader *r)
+static enum store_err put_page(struct thing_list *l, struct store_reader *r)
 {
     const struct slice prefix = slice_of(l->prefix, l->prefix_len);
     struct thing_row row;
@@ -65,7 +65,7 @@ static enum store_err put_page(struct listing *l, struct store_reader *r)
 
 static enum pages_next fill(void *arg, struct buffer *out)
 {
-    struct listing *l = arg;
+    struct thing_list *l = arg;
     struct store_reader *r = store_reader_acquire(l->store);
 
     if (r == NULL)
@@ -97,7 +97,7 @@ enum http_next chat_things(struct call *c)
     reading_end(&g);
     if (!granted)
         return HTTP_ANSWERED;
-    struct listing *l = calloc(1, sizeof(*l));
+    struct thing_list *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return answer_error(c, 500, "out of memory");
     l->store = c->front->store;

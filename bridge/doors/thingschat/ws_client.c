@@ -33,7 +33,7 @@ struct ws_publish {
 };
 
 /* An answer that is no success. */
-struct refusal {
+struct ws_error {
     unsigned status; /* as HTTP would say it */
     const char *reason;
     uint32_t retry_after_s; /* 0: not said */
@@ -107,7 +107,7 @@ static void send_answer(struct stream *s, struct json_writer *w)
 }
 
 static void refuse(struct stream *s, struct slice ref,
-                   const struct refusal *refusal)
+                   const struct ws_error *refusal)
 {
     struct buffer b = BUFFER_INIT;
     struct json_writer w = json_writer_of(&b);
@@ -123,7 +123,7 @@ static void refuse(struct stream *s, struct slice ref,
 static void refuse_text(struct stream *s, struct slice ref, unsigned status,
                         const char *reason)
 {
-    const struct refusal refusal = {status, reason, status == 503 ? 1 : 0};
+    const struct ws_error refusal = {status, reason, status == 503 ? 1 : 0};
 
     refuse(s, ref, &refusal);
 }
@@ -172,7 +172,7 @@ static bool charge(struct ws_client *client, struct stream *s,
                      &usage, LISTEN_COST, clock_real_us());
     if (answered.granted)
         return true;
-    const struct refusal refusal = {
+    const struct ws_error refusal = {
         429, "hourly read limit of the token's plan reached: retry later",
         answered.retry_after_s};
     refuse(s, ref, &refusal);
@@ -264,7 +264,7 @@ static void answer_published(struct stream *s, const struct ws_publish *p)
 static void answer_refused(struct stream *s, const struct ws_publish *p)
 {
     const struct link_request *a = &p->request;
-    struct refusal refusal = {
+    struct ws_error refusal = {
         .status =
             a->status < 400 || a->status > 599 ? 500 : (unsigned)a->status,
         .reason = a->reason[0] != '\0' ? a->reason : "refused",

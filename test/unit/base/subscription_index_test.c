@@ -11,13 +11,13 @@
 #include "base/topic.h"
 
 /* A subscription with a number, which is its `who`. */
-struct entry {
+struct index_entry {
     struct subscription where;
     char filter[64];
     bool in;
 };
 
-static void add(struct subscription_index *ix, struct entry *e,
+static void add(struct subscription_index *ix, struct index_entry *e,
                 const char *filter)
 {
     const struct subscriber s = {.who = e, .qos = 1, .since_id = 7};
@@ -27,7 +27,7 @@ static void add(struct subscription_index *ix, struct entry *e,
     e->in = true;
 }
 
-static void take_out(struct subscription_index *ix, struct entry *e)
+static void take_out(struct subscription_index *ix, struct index_entry *e)
 {
     subscription_index_remove(ix, &e->where);
     e->in = false;
@@ -72,7 +72,7 @@ static void matches_what_the_standard_says(void **state)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct subscription_index *ix = subscription_index_new();
-        struct entry e = {0};
+        struct index_entry e = {0};
         add(ix, &e, rows[i].filter);
         if (count_hits(ix, rows[i].topic, &e) != rows[i].matches)
             fail_msg("%s against %s", rows[i].filter, rows[i].topic);
@@ -83,7 +83,7 @@ static void matches_what_the_standard_says(void **state)
 static void each_matching_filter_of_a_client_is_one_match(void **state)
 {
     struct subscription_index *ix = subscription_index_new();
-    struct entry e[4] = {0};
+    struct index_entry e[4] = {0};
     const struct index_match *m;
     (void)state;
 
@@ -100,7 +100,7 @@ static void each_matching_filter_of_a_client_is_one_match(void **state)
 static void options_are_changed_in_place(void **state)
 {
     struct subscription_index *ix = subscription_index_new();
-    struct entry e = {0};
+    struct index_entry e = {0};
     const struct index_match *m;
     (void)state;
 
@@ -115,7 +115,7 @@ static void removing_from_a_crowd_takes_the_right_one(void **state)
 {
     enum { CROWD = 1000 };
     struct subscription_index *ix = subscription_index_new();
-    struct entry *e = calloc(CROWD, sizeof(*e));
+    struct index_entry *e = calloc(CROWD, sizeof(*e));
     (void)state;
 
     for (int i = 0; i < CROWD; i++)
@@ -133,7 +133,7 @@ static void hundreds_of_levels_are_walked(void **state)
 {
     char topic[2 * TOPIC_LEVELS_MAX], filter[2 * TOPIC_LEVELS_MAX];
     struct subscription_index *ix = subscription_index_new();
-    struct entry e[2] = {0};
+    struct index_entry e[2] = {0};
     struct subscriber s = {.who = &e[1]};
     (void)state;
 
@@ -175,7 +175,8 @@ static void random_name(char *to, size_t levels, bool filter)
     to[at] = '\0';
 }
 
-static void compare(struct subscription_index *ix, struct entry *e, size_t n)
+static void compare(struct subscription_index *ix, struct index_entry *e,
+                    size_t n)
 {
     char topic[64];
 
@@ -194,13 +195,13 @@ static void agrees_with_matching_one_by_one(void **state)
 {
     enum { MANY = 200 };
     struct subscription_index *ix = subscription_index_new();
-    struct entry *e = calloc(MANY, sizeof(*e));
+    struct index_entry *e = calloc(MANY, sizeof(*e));
     char filter[64];
     (void)state;
 
     srand(1);
     for (int round = 0; round < 3000; round++) {
-        struct entry *one = &e[rand() % MANY];
+        struct index_entry *one = &e[rand() % MANY];
         if (one->in) {
             take_out(ix, one);
         } else {
@@ -247,7 +248,7 @@ static void a_topic_costs_the_same_among_100000_filters(void **state)
         "u%d/+/x",  "t/a/b/%d", "+/%d/b/#",
     };
     struct subscription_index *ix = subscription_index_new();
-    struct entry *e = calloc(MANY, sizeof(*e));
+    struct index_entry *e = calloc(MANY, sizeof(*e));
     size_t cost = 0;
     char filter[64];
     (void)state;
@@ -272,7 +273,7 @@ static void filters_made_to_branch_are_bounded(void **state)
 {
     enum { LEVELS = 14, MASKS = 1 << LEVELS };
     struct subscription_index *ix = subscription_index_new();
-    struct entry *e = calloc(MASKS, sizeof(*e));
+    struct index_entry *e = calloc(MASKS, sizeof(*e));
     struct subscriber s = {0};
     char filter[64], topic[64];
     unsigned taken = 0;
@@ -296,7 +297,7 @@ static void filters_made_to_branch_are_bounded(void **state)
                 (LEVELS + 1) * (FILTER_SHAPES_MAX + 1));
 
     /* more of a shape that is there, and other owners, are not concerned */
-    struct entry more[3] = {0};
+    struct index_entry more[3] = {0};
     by_mask(filter, "t", LEVELS, 1, '+', 'b');
     add(ix, &more[0], filter);
     by_mask(filter, "u", LEVELS, MASKS - 1, '+', 'a');
@@ -324,7 +325,7 @@ static void filters_made_to_branch_are_bounded(void **state)
 static void no_tenant_uses_up_the_events_of_another(void **state)
 {
     struct subscription_index *ix = subscription_index_new();
-    struct entry *e = calloc(FILTER_SHAPES_MAX + 1, sizeof(*e));
+    struct index_entry *e = calloc(FILTER_SHAPES_MAX + 1, sizeof(*e));
     char filter[64];
     (void)state;
 

@@ -128,14 +128,15 @@ static void on_done(struct link_request *q)
     atomic_fetch_add((atomic_int *)q->owner, 1);
 }
 
-struct post {
+struct test_post {
     struct link_request q;
     atomic_int done;
 };
 
-static void make_post(struct post *p, const char *topic, int64_t patience_us)
+static void make_post(struct test_post *p, const char *topic,
+                      int64_t patience_us)
 {
-    *p = (struct post){
+    *p = (struct test_post){
         .q = {.topic = slice_str(topic),
               .payload = slice_str("{\"n\":1}"),
               .is_json = true,
@@ -147,7 +148,7 @@ static void make_post(struct post *p, const char *topic, int64_t patience_us)
     p->q.owner = &p->done;
 }
 
-static void wait_done(struct post *p)
+static void wait_done(struct test_post *p)
 {
     for (int i = 0; i < 2500 && atomic_load(&p->done) == 0; i++)
         usleep(2000);
@@ -169,7 +170,7 @@ static void an_answer_carries_what_the_broker_says(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
     struct link *l = start(0);
-    struct post p;
+    struct test_post p;
 
     (void)state;
     make_post(&p, "tok/a", 5 * SECOND);
@@ -193,7 +194,8 @@ static void an_answer_carries_what_the_broker_says(void **state)
 
 /* Posts to t/0, t/1 … until `lines` lines are logged; nothing is answered yet. */
 static void post_unanswered(struct link *l, struct scripted_broker *b,
-                            struct post *posts, int from, int to, size_t lines)
+                            struct test_post *posts, int from, int to,
+                            size_t lines)
 {
     static const char *const topics[] = {"t/0", "t/1", "t/2",
                                          "t/3", "t/4", "t/5"};
@@ -205,7 +207,7 @@ static void post_unanswered(struct link *l, struct scripted_broker *b,
     free(scripted_broker_log(b, lines));
 }
 
-static void expect_answers(struct post *posts, int count, int first_id)
+static void expect_answers(struct test_post *posts, int count, int first_id)
 {
     for (int i = 0; i < count; i++) {
         wait_done(&posts[i]);
@@ -226,7 +228,7 @@ static void messages_that_wait_share_a_publish(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
     struct link *l = start(0);
-    struct post posts[6], command;
+    struct test_post posts[6], command;
 
     (void)state;
     wait_up(l);
@@ -248,7 +250,7 @@ static void messages_that_wait_share_a_publish(void **state)
 }
 
 #define CROWD 70
-static struct post crowd[CROWD];
+static struct test_post crowd[CROWD];
 static char names[CROWD][300];
 static char large[20000];
 
@@ -383,7 +385,7 @@ static void after_a_loss_the_unanswered_is_sent_again_as_it_was(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
     struct link *l = start(0);
-    struct post posts[6];
+    struct test_post posts[6];
 
     (void)state;
     wait_up(l);
@@ -409,7 +411,7 @@ static void one_of_a_bundle_may_end_before_the_others(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
     struct link *l = start(0);
-    struct post posts[5];
+    struct test_post posts[5];
 
     (void)state;
     wait_up(l);
@@ -439,7 +441,7 @@ static void past_its_deadline_the_outcome_is_unknown(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
     struct link *l = start(0);
-    struct post late, next;
+    struct test_post late, next;
 
     (void)state;
     wait_up(l);
@@ -464,7 +466,7 @@ static void without_a_broker_requests_end_after_two_seconds(void **state)
 {
     struct link *l = start(0);
     const int64_t since = clock_mono_us();
-    struct post p;
+    struct test_post p;
 
     (void)state;
     make_post(&p, "t/a", 30 * SECOND);
@@ -482,7 +484,7 @@ static void a_request_survives_a_broker_that_comes_late(void **state)
 {
     struct link *l = start(0);
     struct scripted_broker *b;
-    struct post p;
+    struct test_post p;
 
     (void)state;
     make_post(&p, "t/a", 30 * SECOND);
@@ -500,7 +502,7 @@ static void no_more_are_under_way_than_the_broker_takes(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 3);
     struct link *l = start(0);
-    struct post posts[5];
+    struct test_post posts[5];
 
     (void)state;
     scripted_broker_do(b, SCRIPT_IGNORE, 5);
@@ -530,7 +532,7 @@ static void a_full_queue_refuses(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
     struct link *l = start(2);
-    struct post posts[3];
+    struct test_post posts[3];
 
     (void)state;
     wait_up(l);
@@ -559,7 +561,7 @@ static void what_mqtt_cannot_carry_is_refused_here(void **state)
     struct link *l = start(0);
     static const char *const keys[] = {"a\tb", "\xff", "\x7f", "\xc2\x85",
                                        "\xef\xbf\xbf"};
-    struct post nul, key;
+    struct test_post nul, key;
 
     (void)state;
     make_post(&nul, "", 5 * SECOND);
@@ -699,7 +701,7 @@ static void stopping_answers_everything_once(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 1);
     struct link *l = start(0);
-    struct post sent, waiting, after;
+    struct test_post sent, waiting, after;
 
     (void)state;
     wait_up(l);
@@ -725,7 +727,7 @@ static void stopping_waits_for_answers_under_way(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
     struct link *l = start(0);
-    struct post posts[100];
+    struct test_post posts[100];
 
     (void)state;
     for (int i = 0; i < 100; i++) {

@@ -11,14 +11,14 @@
 
 #define MANY 5000
 
-struct entry {
+struct table_entry {
     struct name_node node;
     char text[24];
 };
 
-static struct entry *add(struct name_table *t, int i)
+static struct table_entry *add(struct name_table *t, int i)
 {
-    struct entry *e = calloc(1, sizeof(*e));
+    struct table_entry *e = calloc(1, sizeof(*e));
 
     assert_non_null(e);
     snprintf(e->text, sizeof(e->text), "name-%d", i);
@@ -44,7 +44,7 @@ static void remove_node(void *arg, struct name_node *n)
 static void what_was_added_is_found_until_removed(void **state)
 {
     struct name_table t;
-    struct entry *entries[MANY];
+    struct table_entry *entries[MANY];
 
     (void)state;
     name_table_init(&t);

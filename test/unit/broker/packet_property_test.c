@@ -48,7 +48,7 @@ static const char *value_of(int id)
 
 /* Every packet of a client that has properties, with a place for them. A
  * companion is one that must be there as well. */
-static const struct place {
+static const struct property_place {
     int command; /* as libmosquitto counts */
     const char *before, *after;
 } places[] = {
@@ -65,7 +65,7 @@ static const struct place {
     {CMD_AUTH, "f0[18 [", "]]"},
 };
 
-static bool accepted(const struct place *at, const char *properties,
+static bool accepted(const struct property_place *at, const char *properties,
                      struct packet_error *ret_error)
 {
     char text[512];

@@ -53,16 +53,16 @@ static void do_not_flush(struct writing *w)
 #define CLIENTS 12
 #define SESSION_IDS 6
 
-struct client {
+struct random_client {
     char identity[600];
     size_t len;
     uint64_t number;
 };
 
 static const char *const names[] = {"alice", "bob", "carol", ""};
-static struct client clients[CLIENTS];
+static struct random_client clients[CLIENTS];
 
-static struct slice identity_of(const struct client *c)
+static struct slice identity_of(const struct random_client *c)
 {
     return slice_of(c->identity, c->len);
 }
@@ -70,7 +70,7 @@ static struct slice identity_of(const struct client *c)
 static void make_clients(void)
 {
     for (size_t i = 0; i < CLIENTS; i++) {
-        struct client *c = &clients[i];
+        struct random_client *c = &clients[i];
         const char *name = names[i % 4];
         const size_t id = i < 8 ? 5 + i : 420 + i; /* some have hashed keys */
         memcpy(c->identity, name, strlen(name) + 1);
@@ -99,7 +99,7 @@ static void random_append(struct writing *w)
     struct sent *s = new_append(some_topic(), "");
     struct message m = *s->c.message;
     char key[8];
-    const struct client *c = &clients[chance(CLIENTS)];
+    const struct random_client *c = &clients[chance(CLIENTS)];
 
     m.payload = chance(6) == 0 ? slice_of("", 0) : some_bytes();
     m.retain = chance(3) == 0;
@@ -137,7 +137,7 @@ static void random_trim(struct writing *w)
 
 static void random_open(struct writing *w)
 {
-    struct client *c = &clients[chance(CLIENTS)];
+    struct random_client *c = &clients[chance(CLIENTS)];
     const struct message will = {.topic = slice_str("alice/will"),
                                  .payload = some_bytes(),
                                  .user_properties = some(3000)};
@@ -172,7 +172,7 @@ static struct slice some_filter(char *to, size_t size)
 static void random_save(struct writing *w)
 {
     static uint32_t identifiers[2000];
-    const struct client *c = &clients[chance(CLIENTS)];
+    const struct random_client *c = &clients[chance(CLIENTS)];
     char filters[6][600];
     uint16_t forgotten[3], released[3];
     struct session_inflight entries[3];

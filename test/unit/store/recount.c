@@ -15,7 +15,7 @@ struct held {
     struct usage_row usage; /* without the window */
 };
 
-struct owner { /* of a session's parts */
+struct part_owner { /* of a session's parts */
     UT_hash_handle hh;
     unsigned char number[8];
     struct held *held;
@@ -26,7 +26,7 @@ struct recount {
     MDB_txn *txn;
     uint64_t plain_through;
     struct held *all;
-    struct owner *owners;
+    struct part_owner *owners;
 };
 
 static struct held *held_by(struct recount *c, struct slice name)
@@ -128,7 +128,7 @@ static void see_session(struct recount *c, MDB_val k, MDB_val v)
 {
     struct session_row row;
     struct schema_key key;
-    struct owner *o = calloc(1, sizeof(*o));
+    struct part_owner *o = calloc(1, sizeof(*o));
 
     assert_non_null(o);
     assert_true(schema_get_session(k, v, &row));
@@ -142,7 +142,7 @@ static void see_session(struct recount *c, MDB_val k, MDB_val v)
 
 static void see_part(struct recount *c, MDB_val k, MDB_val v)
 {
-    struct owner *o;
+    struct part_owner *o;
 
     HASH_FIND(hh, c->owners, k.mv_data, sizeof(o->number), o);
     assert_non_null(o); /* else nothing would ever delete it */
@@ -204,7 +204,7 @@ static void read_plain(struct recount *c)
 void check_accounts(struct store *st)
 {
     struct recount c = {.e = store_env(st)};
-    struct owner *o, *next;
+    struct part_owner *o, *next;
 
     assert_int_equal(mdb_txn_begin(c.e->env, NULL, MDB_RDONLY, &c.txn), 0);
     read_plain(&c);

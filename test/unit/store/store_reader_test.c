@@ -204,7 +204,7 @@ static void more_readers_than_slots_are_refused(void **state)
 
 /* ---- threads ----------------------------------------------------------- */
 
-struct walk {
+struct log_walk {
     struct store *store;
     uint64_t head; /* committed before the thread began */
     int failures;
@@ -212,7 +212,7 @@ struct walk {
 
 static void *walk_log(void *arg)
 {
-    struct walk *w = arg;
+    struct log_walk *w = arg;
     struct record record;
 
     for (int round = 0; round < 50; round++) {
@@ -231,7 +231,7 @@ static void *walk_log(void *arg)
 
 static void threads_read_while_another_writes(void **state)
 {
-    struct walk w[3];
+    struct log_walk w[3];
     pthread_t threads[3];
     struct fixture f;
 
@@ -241,7 +241,7 @@ static void threads_read_while_another_writes(void **state)
         fixture_append(&f, "t/a", i);
     fixture_commit(&f);
     for (size_t i = 0; i < 3; i++) {
-        w[i] = (struct walk){.store = f.store, .head = f.head};
+        w[i] = (struct log_walk){.store = f.store, .head = f.head};
         assert_int_equal(pthread_create(&threads[i], NULL, walk_log, &w[i]),
                          0);
     }

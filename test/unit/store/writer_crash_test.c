@@ -25,7 +25,7 @@ struct acknowledged {
 
 /* ---- the child that is killed ----------------------------------------- */
 
-struct publisher {
+struct crash_publisher {
     struct writer *writer;
     int acks;              /* a pipe */
     uint64_t *next_number; /* the writer's thread's */
@@ -34,7 +34,7 @@ struct publisher {
     struct command c;
 };
 
-static void publish(struct publisher *p, uint64_t number)
+static void publish(struct crash_publisher *p, uint64_t number)
 {
     message_unref(p->c.message);
     p->c.message = NULL;
@@ -60,7 +60,7 @@ static void publish(struct publisher *p, uint64_t number)
 /* Writer's thread: the only one that is left running in the child. */
 static void one_done(struct command *c)
 {
-    struct publisher *p = c->owner;
+    struct crash_publisher *p = c->owner;
     struct acknowledged a = {.thing = p->thing};
 
     if (c->kind == COMMAND_TRIM) {
@@ -89,7 +89,7 @@ static void on_done(struct command **c, size_t n)
 _Noreturn static void publish_until_killed(const char *dir, int acks,
                                            uint64_t first_number)
 {
-    static struct publisher all[UNDER_WAY];
+    static struct crash_publisher all[UNDER_WAY];
     static struct config config;
     const struct store_opts opts = {.map_size = 0};
     const struct writer_opts writer_opts = {.config = &config,
@@ -110,7 +110,7 @@ _Noreturn static void publish_until_killed(const char *dir, int acks,
         writer_start(store, &writer_opts, &writer) != STORE_OK)
         _exit(1);
     for (uint64_t i = 0; i < UNDER_WAY; i++) {
-        struct publisher *p = &all[i];
+        struct crash_publisher *p = &all[i];
         p->writer = writer;
         p->acks = acks;
         p->c.done = on_done;

@@ -1,4 +1,4 @@
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 
 #include <assert.h>
 #include <pthread.h>

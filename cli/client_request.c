@@ -1,4 +1,4 @@
-#include "cli/roll_call.h"
+#include "cli/client_request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #define CURSOR_SIZE 80
 
-static bool ask(struct client *client, const struct roll_call *r,
+static bool ask(struct client *client, const struct client_request *r,
                 const char *from, struct client_answer *ret_answer)
 {
     struct buffer body = BUFFER_INIT;
@@ -50,7 +50,7 @@ static bool go_on(struct slice answer, char *from)
     return true;
 }
 
-static int ask_all(struct client *client, const struct roll_call *r,
+static int ask_all(struct client *client, const struct client_request *r,
                    void (*take)(void *arg, struct slice answer), void *arg)
 {
     char from[CURSOR_SIZE] = "";
@@ -70,10 +70,12 @@ static int ask_all(struct client *client, const struct roll_call *r,
     return EXIT_SUCCESS;
 }
 
-int roll_call(const struct settings *s, const struct roll_call *r,
-              void (*take)(void *arg, struct slice answer), void *arg)
+int client_request_send(const struct command_line *s,
+                        const struct client_request *r,
+                        void (*take)(void *arg, struct slice answer),
+                        void *arg)
 {
-    struct roll_call whole = *r;
+    struct client_request whole = *r;
     struct secret token;
     int end = secret_read_any(s, r->command, r->token, r->token_file, &token);
 

@@ -4,8 +4,8 @@
  *
  * One thread adds, any thread may read a moment-old value (base/metrics.h).
  * Names are public: add, never rename. */
-#ifndef CONFAB_BROKER_CLIENT_COUNTERS_H
-#define CONFAB_BROKER_CLIENT_COUNTERS_H
+#ifndef CONFAB_BROKER_CLIENT_WORKER_COUNTERS_H
+#define CONFAB_BROKER_CLIENT_WORKER_COUNTERS_H
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  *           are. Any thread may call everything.
  * Bounds:   labels are names of ours. Tokens, things and what else clients send
  *           are never one. */
-#ifndef CONFAB_BRIDGE_COUNTERS_COUNTERS_H
-#define CONFAB_BRIDGE_COUNTERS_COUNTERS_H
+#ifndef CONFAB_BRIDGE_COUNTERS_BRIDGE_COUNTERS_H
+#define CONFAB_BRIDGE_COUNTERS_BRIDGE_COUNTERS_H
 
 #include "base/metrics.h"
 

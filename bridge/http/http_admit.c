@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bridge/counters/counters.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/http/http_private.h"
 
 static const struct http_refusal too_many_of_address = {

@@ -86,7 +86,7 @@ static bool is_of_servers(const char *command)
     return false;
 }
 
-static bool load(struct settings *s, const char *command,
+static bool load(struct command_line *s, const char *command,
                  const struct given *g, struct config_error *ret_error)
 {
     config_defaults(&s->config);
@@ -118,9 +118,9 @@ static bool load(struct settings *s, const char *command,
 static struct given last_given;
 static const char *last_command;
 
-bool settings_reload(struct config *ret, struct config_error *ret_error)
+bool command_line_reload(struct config *ret, struct config_error *ret_error)
 {
-    static struct settings fresh;
+    static struct command_line fresh;
 
     if (!load(&fresh, last_command, &last_given, ret_error))
         return false;
@@ -128,10 +128,10 @@ bool settings_reload(struct config *ret, struct config_error *ret_error)
     return true;
 }
 
-int settings_parse(struct settings *ret, int argc, char **argv,
-                   const char *own_short, const struct option *own,
-                   bool (*take)(void *arg, int option, const char *value),
-                   void *arg, const char *usage)
+int command_line_parse(struct command_line *ret, int argc, char **argv,
+                       const char *own_short, const struct option *own,
+                       bool (*take)(void *arg, int option, const char *value),
+                       void *arg, const char *usage)
 {
     struct option all[COMMON_COUNT + OWN_MAX + 1] = {0};
     struct given g = {0};
@@ -181,7 +181,7 @@ int settings_parse(struct settings *ret, int argc, char **argv,
     return -1;
 }
 
-void settings_print_help(void)
+void command_line_print_help(void)
 {
     puts("\nSettings:");
     config_print_keys(stdout, false);

@@ -1,10 +1,10 @@
-#include "broker/client/admission.h"
+#include "broker/client/connection_counts.h"
 
 #include "base/net/connection_budget.h"
 #include "broker/client/connection.h"
 #include "broker/client/hub.h"
 
-void admission_identified(struct hub *hub, struct connection *c)
+void connection_counts_identified(struct hub *hub, struct connection *c)
 {
     if (c->has_address)
         client_addresses_give(hub->strangers, &c->client_address);
@@ -14,9 +14,9 @@ void admission_identified(struct hub *hub, struct connection *c)
     c->is_unidentified = false;
 }
 
-void admission_closed(struct hub *hub, struct connection *c)
+void connection_counts_closed(struct hub *hub, struct connection *c)
 {
-    admission_identified(hub, c);
+    connection_counts_identified(hub, c);
     atomic_fetch_sub(&hub->connections, 1);
     if (c->has_place)
         connection_budget_give(hub->budget);
