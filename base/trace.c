@@ -28,7 +28,9 @@ static struct {
 static _Atomic(struct ring *) rings[THREADS];
 static atomic_uint ring_count;
 static _Atomic uint64_t without_ring; /* lines */
+static _Atomic uint64_t calls;        /* of trace_record() */
 static _Thread_local struct ring *own;
+static atomic_bool has_bridge;
 
 static uint64_t hash_of(struct slice token)
 {
@@ -71,6 +73,7 @@ void trace_record(enum trace_hop hop, uint64_t who, struct slice topic,
     const uint64_t wanted =
         atomic_load_explicit(&trace_token, memory_order_relaxed);
 
+    atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);
     if (wanted == 0)
         return;
     const char *slash =
@@ -119,6 +122,11 @@ static void empty_rings(void)
             atomic_store(&ring->tail, atomic_load(&ring->head));
     }
     (void)trace_take_dropped();
+}
+
+uint64_t trace_calls(void)
+{
+    return atomic_load(&calls);
 }
 
 bool trace_keep(struct slice token, uint64_t owner, int64_t mono_us)
@@ -179,6 +187,16 @@ uint64_t trace_take_dropped(void)
             dropped += atomic_exchange(&ring->dropped, 0);
     }
     return dropped;
+}
+
+void trace_declare_bridge(void)
+{
+    atomic_store(&has_bridge, true);
+}
+
+bool trace_has_bridge(void)
+{
+    return atomic_load(&has_bridge);
 }
 
 const char *trace_hop_word(enum trace_hop hop)

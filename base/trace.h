@@ -64,6 +64,9 @@ static inline bool trace_is_on(void)
 void trace_record(enum trace_hop hop, uint64_t who, struct slice topic,
                   uint64_t id, uint64_t ref, uint64_t bytes);
 
+/* Calls of trace_record() since the start: none is made while nobody traces. */
+uint64_t trace_calls(void);
+
 /* Follows `token` until TRACE_LEASE_US from now; `owner` (not 0) says who asks.
  * false: somebody else follows one. */
 #define TRACE_LEASE_US INT64_C(3000000)
@@ -73,6 +76,10 @@ bool trace_keep(struct slice token, uint64_t owner, int64_t mono_us);
 bool trace_next(struct trace_line *ret_line);
 /* Lines dropped since the last call. */
 uint64_t trace_take_dropped(void);
+
+/* A bridge starts in this process: its hops are among the lines. Any thread. */
+void trace_declare_bridge(void);
+bool trace_has_bridge(void);
 
 const char *trace_hop_word(enum trace_hop hop);
 const char *trace_hop_who(enum trace_hop hop);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "base/trace.h"
 #include "base/vocabulary.h"
 #include "bridge/doors/front.h"
 #include "bridge/doors/server/server.h"
@@ -166,6 +167,7 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
         free(b);
         return false;
     }
+    trace_declare_bridge();
     struct front *f = &b->front;
     /* First, so that a taken port is told before anything else happens. */
     b->http = http_bind("http.listen", opts->config->http_listen,

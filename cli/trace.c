@@ -25,8 +25,8 @@ static const char usage[] =
     "prints a line for each hop, until Ctrl-C. A hop is the time, what happened, the\n"
     "thing, the message's id (-: it has none yet, or the bytes are of several), who\n"
     "did it, bytes, and microseconds since the first hop of that message. Payloads\n"
-    "are never shown. In processes apart, the hops of the bridge are missing.\n" SECRET_HELP
-    "\n"
+    "are never shown. The hops of a 'confab bridge' that runs as its own process are\n"
+    "not shown: suspend, resume, and what streams are sent.\n" SECRET_HELP "\n"
     "  -t, --token TOKEN      the token\n" SECRET_FILE_HELP
     "  -n, --count N          end after N lines\n"
     "      --for SECONDS      end after so long\n";
@@ -56,7 +56,8 @@ struct trace {
         uint64_t ref, id;
         int64_t first_us;
     } known[REMEMBERED];
-    size_t known_at; /* the next to be forgotten */
+    size_t known_at;   /* the next to be forgotten */
+    bool lacks_bridge; /* it runs as a process of its own, if it runs */
     uint64_t printed;
 };
 
@@ -173,6 +174,8 @@ static int gather(struct trace *t, struct client *c, const char *token)
         if (flat_json_member(answer, "lines", &lines))
             while (kept && flat_json_next(lines, &at, &line))
                 kept = keep_line(t, line);
+        t->lacks_bridge = flat_json_member(answer, "bridge", &value) &&
+                          slice_eq(value, slice_str("false"));
         const uint64_t dropped = number_of(answer, "dropped");
         more = flat_json_member(answer, "more", &value) &&
                slice_eq(value, slice_str("true"));
@@ -279,6 +282,11 @@ static int follow(struct trace *t, struct client *c, const char *token)
         const int end = gather(t, c, token);
         if (end != EXIT_SUCCESS)
             return end;
+        if (is_first && t->lacks_bridge)
+            fputs("trace: the broker runs without a bridge in its process: "
+                  "the hops of a confab bridge (suspend, resume, what streams "
+                  "are sent) are not shown\n",
+                  stderr);
         if (is_first)
             fputs("tracing\n", stderr);
         is_first = false;

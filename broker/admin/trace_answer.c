@@ -38,6 +38,7 @@ bool trace_answer(struct slice token, uint64_t owner, struct buffer *out)
     json_array_end(w);
     json_member_u64(w, "dropped", trace_take_dropped());
     json_member_bool(w, "more", more);
+    json_member_bool(w, "bridge", trace_has_bridge());
     json_object_end(w);
     return true;
 }

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { it } = require('node:test')
-const { suite, newToken, temporaryFolder, BINARY } = require('./harness/server')
+const { suite, Server, newToken, temporaryFolder, BINARY } = require('./harness/server')
 const { run } = require('./harness/process')
 const { until } = require('./harness/waits')
 
@@ -46,6 +46,7 @@ suite('confab trace', {}, (server) => {
     await subscriber.messages.next()
     const published = String(posted - 1)
     await until(() => parse(following.text).some(({ hop, id }) => hop === 'resume' && id === String(posted)), 'the POST\'s last hop')
+    assert.doesNotMatch(following.errors, /not shown/)
     await until(() => parse(following.text).filter(({ hop, who }) => hop === 'send' && who.startsWith('stream ')).length > 0, 'sending to the stream')
     const lines = parse(following.text)
     for (const id of [published, String(posted)]) {
@@ -98,5 +99,26 @@ suite('confab trace', {}, (server) => {
     assert.equal((await server.cli('trace', '-t', newToken(), '--count', 'many')).code, 2)
     const nobody = await run(BINARY, ['trace', '--data', temporaryFolder(), '--token-file', tokenFile(newToken())])
     assert.equal(nobody.code, 1)
+  })
+})
+
+suite('confab trace, broker and bridge as two processes', { command: 'broker' }, (broker) => {
+  it('shows the broker\'s hops, and says that it has no others', async () => {
+    const bridge = await new Server({ command: 'bridge', data: broker.data }).start()
+    try {
+      const token = newToken()
+      const file = path.join(temporaryFolder(), 'token')
+      fs.writeFileSync(file, token)
+      const following = broker.follow(BINARY, broker.cliArguments('trace', '--token-file', file))
+      await until(() => following.errors.includes('tracing'), 'the beginning of the trace')
+      assert.match(following.errors, /hops of a confab bridge .* are not shown/)
+      await until(async () => (await bridge.get('/health')).status === 200, 'the link')
+      await bridge.say(token, 'pump', '{"v":1}')
+      await until(() => parse(following.text).some(({ hop }) => hop === 'commit'), 'the commit')
+      assert.ok(!parse(following.text).some(({ hop }) => hop === 'suspend' || hop === 'resume'))
+      await following.stop('SIGINT')
+    } finally {
+      await bridge.close()
+    }
   })
 })

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/hops.h"
 
 static uint64_t
     owner; /* another one in each test: the last trace still runs */
@@ -156,6 +157,48 @@ static void a_new_owner_sees_no_lines_of_the_last_one(void **state)
     assert_int_equal(line.id, 6000);
 }
 
+/* Each hop once. */
+static void hop_everywhere(struct slice topic)
+{
+    hop_read(1, topic, 2, NULL);
+    hop_submit(1, topic, 2, NULL);
+    hop_submit_all(1);
+    hop_commit(topic, 1, 2, NULL);
+    hop_commit_all(1, 2);
+    hop_batch(1, topic, 1, 2);
+    hop_deliver(1, topic, 1, 2);
+    hop_send(1, topic, 2);
+    hop_suspend(NULL, topic, 2);
+    hop_resume(NULL, 200, topic, 1, 2);
+    hop_stream_deliver(topic, 1, 2);
+    hop_stream_send(1, topic, 1, 2);
+}
+
+/* With a table of all hops: a new one without its guard fails the first half, one
+ * that is missing above the second. */
+static void hops_do_nothing_while_nobody_traces(void **state)
+{
+#define X(name, word, who) +1
+    bool seen[0 TRACE_HOPS(X)] = {false};
+#undef X
+    struct trace_line line;
+
+    (void)state;
+    atomic_store(&trace_token, 0);
+    const uint64_t before = trace_calls();
+    hop_everywhere(slice_str("tok/a"));
+    assert_int_equal(trace_calls(), before);
+
+    assert_true(trace_keep(slice_str("tok"), ++owner, clock_mono_us()));
+    hop_everywhere(slice_str("tok/a"));
+    while (trace_next(&line))
+        seen[line.hop] = true;
+    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+        if (!seen[i])
+            fail_msg("no line of hop %s", trace_hop_word((enum trace_hop)i));
+    assert_int_equal(trace_calls(), before + sizeof(seen) / sizeof(seen[0]));
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, follow_tok)
 
 int main(void)
@@ -168,6 +211,7 @@ int main(void)
         TEST(one_follows_at_a_time_and_not_for_ever),
         TEST(each_thread_has_a_ring),
         TEST(a_new_owner_sees_no_lines_of_the_last_one),
+        TEST(hops_do_nothing_while_nobody_traces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

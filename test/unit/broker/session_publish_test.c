@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/trace.h"
 #include "test/unit/broker/broker_fixture.h"
 
 static struct broker_fixture b;
@@ -61,6 +62,23 @@ static void puback_means_stored(void **state)
     says(&q, "32[ ('t/stored') 0001 'y' ]");
     hears(&q, "40 02 0001");
     assert_int_equal(count_of("t/stored"), 2);
+    peer_close(&p);
+    peer_close(&q);
+}
+
+/* From the socket to the disk and to a subscriber: no caller of a hop forgets to
+ * look whether anybody traces. */
+static void nobody_pays_for_traces_that_nobody_reads(void **state)
+{
+    struct peer p = device5(&b, "t", "p"), q = device5(&b, "t", "q");
+    (void)state;
+
+    says(&q, "82[ 0001 [] ('t/untraced') 01 ]");
+    hears(&q, "90[ 0001 [] 01 ]");
+    says(&p, "32[ ('t/untraced') 0001 [] 'x' ]");
+    hears(&p, "40 02 0001");
+    hears(&q, "32[ ('t/untraced') 0001 [] 'x' ]");
+    assert_int_equal(trace_calls(), 0);
     peer_close(&p);
     peer_close(&q);
 }
@@ -310,6 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(puback_means_stored),
+        cmocka_unit_test(nobody_pays_for_traces_that_nobody_reads),
         cmocka_unit_test(pubacks_come_in_the_order_of_the_publishes),
         cmocka_unit_test(reserved_properties_are_refused_and_others_forwarded),
         cmocka_unit_test(what_a_client_was_told_not_to_do_ends_it),
