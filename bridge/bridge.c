@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/callers.h"
 #include "base/clock.h"
 #include "base/thread.h"
 #include "base/trace.h"
@@ -187,10 +188,12 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
                        : configured_port(opts->config->mqtt_listen);
     memcpy(ret_error->text, no_memory, sizeof(no_memory));
     f->reads = reads_new();
+    f->callers = callers_new();
     f->streams = streams_start(opts->config, opts->store, opts->budget,
                                (unsigned)opts->config->http_streamers);
-    if (f->reads == NULL || f->streams == NULL || !mount_doors(b, ret_error) ||
-        !start_link(b, opts->data_dir) || !start_reporter(b)) {
+    if (f->reads == NULL || f->callers == NULL || f->streams == NULL ||
+        !mount_doors(b, ret_error) || !start_link(b, opts->data_dir) ||
+        !start_reporter(b)) {
         bridge_stop(b);
         return false;
     }
@@ -241,6 +244,7 @@ void bridge_stop(struct bridge *b)
     streams_free(f->streams);
     link_free(f->link);
     reads_free(f->reads);
+    callers_free(f->callers);
     stop_doors(b);
     free(b);
 }

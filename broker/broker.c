@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/callers.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/net/client_addresses.h"
@@ -101,8 +102,10 @@ static bool make_workers(struct broker *b, struct config_error *ret_error)
     if (err != STORE_OK)
         return start_failed(ret_error, store_strerror(err));
     hub->token_connections = token_connections_new();
+    hub->callers = callers_new();
     hub->workers = calloc(hub->count + 1, sizeof(struct worker *));
-    if (hub->token_connections == NULL || hub->workers == NULL)
+    if (hub->token_connections == NULL || hub->callers == NULL ||
+        hub->workers == NULL)
         return start_failed(ret_error, "out of memory");
     for (unsigned i = 0; i <= hub->count; i++) {
         hub->workers[i] = worker_new(hub, i, stats.head);
@@ -388,6 +391,7 @@ void broker_stop(struct broker *b)
     end_workers(hub);
     writer_free(hub->writer);
     token_connections_free(hub->token_connections);
+    callers_free(hub->callers);
     client_addresses_free(hub->strangers);
     metrics_free(b->metrics);
     close_addresses(&b->mqtt);

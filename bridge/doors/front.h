@@ -9,6 +9,7 @@
 #include "bridge/stream/stream.h"
 #include "store/store.h"
 
+struct callers;
 struct reads;
 
 struct front {
@@ -17,6 +18,7 @@ struct front {
     struct link *link;
     struct streams *streams;
     struct reads *reads;      /* read limits (reads.h) */
+    struct callers *callers;  /* of streams that outlive their request */
     const char *clients_path; /* where sockets are handed to the broker */
     uint16_t mqtt_port;
     int64_t started_us; /* clock_mono_us() */

@@ -20,7 +20,9 @@ struct call {
      * the request. */
     struct slice *arguments;
     size_t argument_count;
-    struct caller caller; /* filled by the door's authenticate() */
+    /* Filled by the door's authenticate(), without a plan; borrowed from the
+     * request. What outlives that has it from caller_share(). */
+    struct caller caller;
     /* What the caller has left of a limit; UINT64_MAX: unlimited. Set by the door
      * as it learns it, for its headers(). */
     uint64_t remaining;

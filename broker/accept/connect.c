@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "base/callers.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/client/client_identity.h"
@@ -126,22 +127,31 @@ static bool refuse_nameless(struct connection *c)
     return false;
 }
 
+static bool keep_caller(struct connection *c, const struct caller *caller)
+{
+    c->caller = caller_share(c->worker->hub->callers, caller);
+    if (c->caller == NULL)
+        connect_refuse(c, REASON_SERVER_BUSY, "out of memory: retry later");
+    return c->caller != NULL;
+}
+
 static bool connect_authenticate(struct connection *c,
                                  const struct packet_connect *p)
 {
     const struct hub *hub = c->worker->hub;
+    struct caller caller = caller_administrator();
 
     if (is_admin(c, p)) {
         c->role = ROLE_ADMIN;
-        return true;
+        return keep_caller(c, &caller);
     }
     c->role = p->user_name.data == NULL ? ROLE_NAMELESS : ROLE_TOKEN;
     /* Any web page may have its reader's browser connect here: open mode is not
      * meant for them. */
     if (c->role == ROLE_NAMELESS && c->transport.websocket != NULL)
         return refuse_nameless(c);
-    switch (auth_connect(hub->config, hub->store, p->user_name, &c->plan)) {
-    case AUTH_OK: return true;
+    switch (auth_connect(hub->config, hub->store, p->user_name, &caller)) {
+    case AUTH_OK: return keep_caller(c, &caller);
     case AUTH_BAD:
         connect_refuse(
             c, REASON_BAD_CREDENTIALS,
@@ -163,9 +173,10 @@ static bool is_throttled(const struct connection *c)
 {
     const struct worker *w = c->worker;
     const struct throttled *t = &w->throttled[c->publisher % THROTTLED_MAX];
+    const struct plan *plan = connection_plan(c);
 
     return t->publisher == c->publisher && t->until_us > w->mono_us &&
-           c->plan != NULL && c->plan->writes_per_hour == t->writes_per_hour;
+           plan != NULL && plan->writes_per_hour == t->writes_per_hour;
 }
 
 /* It is in the rows of whatever the client stores. 23 bytes are always allowed
@@ -173,9 +184,10 @@ static bool is_throttled(const struct connection *c)
 static bool is_id_too_long(const struct connection *c)
 {
     const size_t len = c->identity_len - c->token_len - 1;
+    const struct plan *plan = connection_plan(c);
 
-    return c->role != ROLE_ADMIN && c->plan->client_id_max != 0 && len > 23 &&
-           len > c->plan->client_id_max;
+    return c->role != ROLE_ADMIN && plan->client_id_max != 0 && len > 23 &&
+           len > plan->client_id_max;
 }
 
 /* MQTT-3.1.4-3: whoever has the session must go. true: that one had something
@@ -196,10 +208,12 @@ static bool connect_admit(struct connection *c)
 {
     struct worker *w = c->worker;
 
-    if (c->role == ROLE_TOKEN && c->plan->connections > 0) {
+    const uint64_t most =
+        c->role == ROLE_TOKEN ? connection_plan(c)->connections : 0;
+
+    if (most > 0) {
         if (!token_connections_add(w->hub->token_connections,
-                                   connection_token(c),
-                                   c->plan->connections)) {
+                                   connection_token(c), most)) {
             counter_add(&w->counters.plan_limit, 1);
             connect_refuse(c, REASON_QUOTA_EXCEEDED,
                            "the token's plan allows no more connections "
@@ -286,8 +300,9 @@ static void settle_keep_alive(struct connection *c, uint16_t asked_s)
 
 static void settle_limits(struct connection *c, const struct packet_connect *p)
 {
-    c->receive_maximum = receive_maximum(c->plan);
-    c->packet_max = auth_packet_max(c->worker->hub->config, c->plan);
+    c->receive_maximum = receive_maximum(connection_plan(c));
+    c->packet_max =
+        auth_packet_max(c->worker->hub->config, connection_plan(c));
     inflight_init(&c->inflight, p->receive_maximum < INFLIGHT_MAX
                                     ? p->receive_maximum
                                     : INFLIGHT_MAX);
@@ -299,7 +314,7 @@ static void settle_limits(struct connection *c, const struct packet_connect *p)
     settle_keep_alive(c, p->keep_alive_s);
     c->asked_expiry = p->session_expiry_s != 0;
     c->session_expiry_s =
-        auth_session_expiry(c->role, c->plan, p->session_expiry_s);
+        auth_session_expiry(c->role, connection_plan(c), p->session_expiry_s);
     c->expiry_differs = c->session_expiry_s != p->session_expiry_s;
     c->will_delay_s = p->will.delay_s;
 }

@@ -60,14 +60,16 @@ static enum auth_verdict verdict_of(const struct config *config,
 
 enum auth_verdict auth_connect(const struct config *config,
                                struct store *store, struct slice user_name,
-                               const struct plan **ret_plan)
+                               struct caller *ret_caller)
 {
+    const struct plan *plan = NULL;
     struct token_row row;
 
     if (user_name.data == NULL) {
         if (config->tokens_access != ACCESS_OPEN)
             return AUTH_NAMELESS;
-        *ret_plan = plan_named(config, slice_str(PLAN_OF_OPEN_MODE));
+        *ret_caller =
+            caller_nameless(plan_named(config, slice_str(PLAN_OF_OPEN_MODE)));
         return AUTH_OK;
     }
     if (!token_valid(user_name))
@@ -79,20 +81,10 @@ enum auth_verdict auth_connect(const struct config *config,
     enum store_err err = store_reader_begin(r);
     if (err == STORE_OK)
         err = store_token(r, user_name, &row);
-    const enum auth_verdict verdict = verdict_of(config, err, &row, ret_plan);
+    const enum auth_verdict verdict = verdict_of(config, err, &row, &plan);
     store_reader_release(r);
+    *ret_caller = caller_of_token(user_name, plan);
     return verdict;
-}
-
-struct caller auth_caller(enum role role, struct slice token,
-                          struct slice client, const struct plan *plan)
-{
-    struct caller c = role == ROLE_ADMIN   ? caller_administrator()
-                      : role == ROLE_TOKEN ? caller_of_token(token, plan)
-                                           : caller_nameless(plan);
-
-    c.client = client;
-    return c;
 }
 
 /* ---- topics ------------------------------------------------------------- */

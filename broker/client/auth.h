@@ -20,10 +20,6 @@ enum role {
     ROLE_ADMIN     /* the UNIX socket, right uid, no user name: the bridge */
 };
 
-/* The caller that a client of that role is; borrows. */
-struct caller auth_caller(enum role role, struct slice token,
-                          struct slice client, const struct plan *plan);
-
 enum auth_verdict {
     AUTH_OK,
     AUTH_BAD, /* no such token, or it cannot be one */
@@ -32,12 +28,13 @@ enum auth_verdict {
     AUTH_STORE     /* the store could not be read */
 };
 
-/* user_name  data NULL: none was sent; not for administrators
- * *ret_plan  the limits that hold for this client, never NULL on AUTH_OK
+/* user_name    data NULL: none was sent; not for administrators
+ * *ret_caller  on AUTH_OK: who it is, with a plan, but no client id; borrows from
+ *              user_name
  * Opens a short read transaction. */
 enum auth_verdict auth_connect(const struct config *config,
                                struct store *store, struct slice user_name,
-                               const struct plan **ret_plan);
+                               struct caller *ret_caller);
 
 enum publish_verdict {
     PUBLISH_STORE,   /* an ordinary message */

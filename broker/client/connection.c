@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/callers.h"
 #include "base/log.h"
 #include "broker/client/backlog.h"
 #include "broker/client/connection_counts.h"
@@ -51,6 +52,7 @@ struct connection *connection_new(int fd, bool peer_is_admin, const char *peer)
 void connection_free(struct connection *c)
 {
     transport_close(&c->transport);
+    caller_unref(c->caller);
     free(c->identity);
     free(c->inbound);
     topic_aliases_free(c->aliases_in);

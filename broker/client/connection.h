@@ -157,7 +157,8 @@ struct connection {
     uint16_t server_keep_alive_s; /* told in CONNACK; 0: the client's holds */
     uint64_t resume_at;           /* position of the stored session */
     bool plan_counted;            /* in hub.token_connections */
-    const struct plan *plan;      /* NULL: administrator */
+    /* Of CONNECT, shared with who is equal to it (caller_share()); NULL before. */
+    const struct caller *caller;
     char *identity; /* token, NUL, client id: the key of the session */
     size_t identity_len, token_len;
     struct message *will;
@@ -222,12 +223,18 @@ static inline struct slice connection_client_id(const struct connection *c)
                                : slice_of(c->identity + c->token_len + 1,
                                           c->identity_len - c->token_len - 1);
 }
-/* Who it is since CONNECT; borrowed from the connection. A user name that is a
- * token names nobody, and a client id is no user. */
+/* Who it is since CONNECT, to be asked what it may; borrowed from the connection. */
 static inline struct caller connection_caller(const struct connection *c)
 {
-    return auth_caller(c->role, connection_token(c), connection_client_id(c),
-                       c->plan);
+    struct caller caller = *c->caller;
+
+    caller.client = connection_client_id(c);
+    return caller;
+}
+/* The limits that hold for it; NULL: an administrator, or before CONNECT. */
+static inline const struct plan *connection_plan(const struct connection *c)
+{
+    return c->caller == NULL ? NULL : c->caller->plan;
 }
 
 /* Takes `fd` (non-blocking) on success, as a plain transport: start another

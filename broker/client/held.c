@@ -143,7 +143,8 @@ static bool has_room(const struct connection *c, enum held_pool pool,
 static uint64_t pool_share(const struct connection *c, enum held_pool pool,
                            uint64_t times)
 {
-    const uint64_t plan = c->plan == NULL ? 0 : c->plan->session_bytes_max;
+    const struct plan *of = connection_plan(c);
+    const uint64_t plan = of == NULL ? 0 : of->session_bytes_max;
     const uint64_t each = pools[pool].each;
 
     return plan != 0 && plan < each / times ? plan * times : each;

@@ -14,6 +14,7 @@
 #include "store/write/writer.h"
 
 struct admin_commands;
+struct callers;
 struct sys_board;
 struct sys_sampler;
 struct token_connections;
@@ -34,6 +35,7 @@ struct hub {
     struct worker **workers; /* [count] is the admin worker */
     unsigned count;
     struct token_connections *token_connections; /* has a lock of its own */
+    struct callers *callers;                     /* of connections; likewise */
     struct tls_current tls;                      /* so has this */
     struct sys_board *sys; /* the figures of `$SYS`; this too */
     struct sys_sampler

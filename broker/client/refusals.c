@@ -61,7 +61,7 @@ static uint64_t who_is(const struct connection *c)
 /* Its token is one that was made here, or none is needed. */
 static bool is_known(const struct connection *c)
 {
-    return c->plan != NULL;
+    return connection_plan(c) != NULL;
 }
 
 static uint64_t party_of(const struct connection *c)

@@ -15,7 +15,7 @@ struct stored_session *stored_session_new(struct connection *c,
         return NULL;
     s->connection = c;
     s->number = number;
-    s->inflight_max = session_inflight_max(c->plan);
+    s->inflight_max = session_inflight_max(connection_plan(c));
     out_queue_init(&s->withheld);
     return s;
 }

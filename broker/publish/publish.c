@@ -371,7 +371,7 @@ void publish_hold_over(struct connection *c)
         w->throttled[c->publisher % THROTTLED_MAX] =
             (struct throttled){c->publisher,
                                w->mono_us + c->held_retry_s * SECOND_US,
-                               c->plan->writes_per_hour};
+                               connection_plan(c)->writes_per_hour};
         connection_close(c, CLOSE_RATE, NULL);
         return;
     }

@@ -65,7 +65,7 @@ static struct message *inbound_message(struct connection *c,
     if (take != NULL && take->sender.len > 0)
         m.sender = take->sender;
     else
-        m.sender = connection_caller(c).user;
+        m.sender = c->caller->user;
     m.payload_class = take != NULL && take->is_json
                           ? PAYLOAD_JSON
                           : (uint8_t)payload_classify(p->payload);

@@ -25,8 +25,8 @@ uint8_t publish_accept_will(struct connection *c,
     };
 
     *ret_will = NULL;
-    if (c->plan != NULL && c->plan->payload_max != 0 &&
-        will->payload.len > c->plan->payload_max)
+    if (caller.plan != NULL && caller.plan->payload_max != 0 &&
+        will->payload.len > caller.plan->payload_max)
         return REASON_QUOTA_EXCEEDED;
     if (publish_has_reserved(&will->user))
         return REASON_IMPLEMENTATION_SPECIFIC;

@@ -29,9 +29,9 @@ static size_t filters_allowed(const struct connection *c)
 {
     if (c->role == ROLE_ADMIN)
         return FILTERS_MAX_ADMIN;
-    return c->plan->filters_max == 0 || c->plan->filters_max > FILTERS_MAX
-               ? FILTERS_MAX
-               : (size_t)c->plan->filters_max;
+    const uint64_t most = connection_plan(c)->filters_max;
+
+    return most == 0 || most > FILTERS_MAX ? FILTERS_MAX : (size_t)most;
 }
 
 bool filters_have_room(const struct connection *c, struct slice filter)

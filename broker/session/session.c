@@ -84,7 +84,8 @@ static bool change_expiry(struct connection *c, uint32_t expiry_s)
     if (!c->asked_expiry)
         return expiry_s == 0;
     if (c->stored != NULL)
-        c->session_expiry_s = auth_session_expiry(c->role, c->plan, expiry_s);
+        c->session_expiry_s =
+            auth_session_expiry(c->role, connection_plan(c), expiry_s);
     return true;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/callers.h"
 #include "base/clock.h"
 #include "broker/admin/admin.h"
 #include "broker/admin/sys.h"
@@ -85,6 +86,7 @@ static void begin(void)
         config.plans[i].retention_count = 64; /* or the store would fill up */
     must(store_open(dir, &store, &hub.store, NULL) == STORE_OK);
     hub.token_connections = token_connections_new();
+    hub.callers = callers_new();
     hub.status = put_status;
     hub.commands = &admin_commands;
     must(sys_init(&sampler, &hub, 0));

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/callers.h"
 #include "base/json_write.h"
 #include "bridge/doors/thingschat/paged.h"
 #include "bridge/doors/thingschat/reading.h"
@@ -12,6 +13,7 @@
 
 struct thing_list {
     struct store *store;
+    const struct caller *caller;
     bool detail, begun;
     struct json_writer array; /* of all pages */
     size_t prefix_len;
@@ -39,11 +41,22 @@ static void put_thing(struct thing_list *l, const struct thing_row *row,
     json_object_end(w);
 }
 
+/* What only MQTT can name (open mode) has no place here, and what the caller has
+ * no right to read does not show. */
+static bool is_listed(const struct thing_list *l, struct slice topic,
+                      struct slice *ret_thing)
+{
+    struct slice token;
+
+    return topic_split(topic, &token, ret_thing) &&
+           caller_may(l->caller, CALLER_SUBSCRIBE, topic);
+}
+
 static enum store_err put_page(struct thing_list *l, struct store_reader *r)
 {
     const struct slice prefix = slice_of(l->prefix, l->prefix_len);
     struct thing_row row;
-    struct slice token, thing;
+    struct slice thing;
     enum store_err err = store_reader_begin(r);
 
     if (err != STORE_OK)
@@ -55,8 +68,7 @@ static enum store_err put_page(struct thing_list *l, struct store_reader *r)
             break;
         memcpy(l->after, row.topic.data, row.topic.len);
         l->after_len = row.topic.len;
-        /* what only MQTT can name (open mode) has no place here */
-        if (topic_split(row.topic, &token, &thing))
+        if (is_listed(l, row.topic, &thing))
             put_thing(l, &row, thing);
     }
     store_reader_end(r);
@@ -84,6 +96,14 @@ static enum pages_next fill(void *arg, struct buffer *out)
     return PAGES_END;
 }
 
+static void release(void *arg)
+{
+    struct thing_list *l = arg;
+
+    caller_unref(l->caller);
+    free(l);
+}
+
 enum http_next chat_things(struct call *c)
 {
     struct reading g;
@@ -92,19 +112,23 @@ enum http_next chat_things(struct call *c)
     if (!reading_begin(c, &g, false))
         return HTTP_ANSWERED;
     const bool granted =
-        !caller_refused(c, CALLER_SUBSCRIBE, slice_str("#")) &&
         query_flag(c, "detail", &detail) >= 0 && reading_charge(c, &g, 1);
     reading_end(&g);
     if (!granted)
         return HTTP_ANSWERED;
     struct thing_list *l = calloc(1, sizeof(*l));
-    if (l == NULL)
+    if (l != NULL)
+        l->caller = caller_share(c->front->callers, &c->caller);
+    if (l == NULL || l->caller == NULL) {
+        free(l);
         return answer_error(c, 500, "out of memory");
+    }
     l->store = c->front->store;
     l->detail = detail;
     memcpy(l->prefix, c->arguments[0].data, c->arguments[0].len);
     l->prefix[c->arguments[0].len] = '/';
     l->prefix_len = c->arguments[0].len + 1;
     http_add_header(c->q, "Cache-Control", "no-store");
-    return answer_pages(c, "application/json", (struct pages){fill, free, l});
+    return answer_pages(c, "application/json",
+                        (struct pages){fill, release, l});
 }

@@ -55,7 +55,7 @@ static bool adopt(struct call *c, int fd, struct ws_client *client,
 static enum http_next hand_over(struct call *c, const char *accept,
                                 const struct plan *plan, uint64_t head)
 {
-    struct ws_client *client = ws_client_new(c->front, c->arguments[0], plan);
+    struct ws_client *client = ws_client_new(c->front, &c->caller, plan);
     struct buffer response = BUFFER_INIT;
     char remaining[64];
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/callers.h"
 #include "base/clock.h"
 #include "base/filter_shape.h"
 #include "base/json.h"
@@ -19,9 +20,7 @@
 struct ws_client {
     struct front *front;
     const struct plan *plan; /* as of the last follow, or the handshake */
-    struct caller caller;    /* of the token below */
-    size_t token_len;
-    char token[TOKEN_MAX];
+    const struct caller *caller;
 };
 
 /* A message on its way to the log. */
@@ -39,26 +38,28 @@ struct ws_error {
     uint32_t retry_after_s; /* 0: not said */
 };
 
-struct ws_client *ws_client_new(struct front *front, struct slice token,
+struct ws_client *ws_client_new(struct front *front,
+                                const struct caller *caller,
                                 const struct plan *plan)
 {
     struct ws_client *client = calloc(1, sizeof(*client));
 
-    if (client == NULL || token.len > TOKEN_MAX) {
-        free(client);
+    if (client == NULL)
         return NULL;
-    }
     client->front = front;
     client->plan = plan;
-    client->token_len = token.len;
-    memcpy(client->token, token.data, token.len);
-    client->caller =
-        caller_of_token(slice_of(client->token, client->token_len), plan);
-    return client;
+    client->caller = caller_share(front->callers, caller);
+    if (client->caller != NULL)
+        return client;
+    free(client);
+    return NULL;
 }
 
 void ws_client_free(struct ws_client *client)
 {
+    if (client == NULL)
+        return;
+    caller_unref(client->caller);
     free(client);
 }
 
@@ -76,7 +77,7 @@ size_t ws_client_message_max(const struct ws_client *client)
 
 static struct slice token_of(const struct ws_client *client)
 {
-    return slice_of(client->token, client->token_len);
+    return client->caller->tenant;
 }
 
 /* ---- answers --------------------------------------------------------------- */
@@ -147,7 +148,6 @@ static bool look_up_plan(struct ws_client *client, struct usage_row *ret_usage)
         client->plan = access_plan(config, &row);
     else if (err == STORE_NOTFOUND)
         client->plan = access_plan(config, NULL);
-    client->caller.plan = client->plan;
     if (client->plan->reads_per_hour != 0 &&
         store_usage(r, token_of(client), ret_usage) != STORE_OK)
         *ret_usage = (struct usage_row){0};
@@ -217,7 +217,7 @@ static void follow(struct ws_client *client, struct stream *s,
     uint64_t from = 0;
 
     for (size_t i = 0; i < c->thing_count; i++)
-        if (!caller_may_below(&client->caller, CALLER_SUBSCRIBE,
+        if (!caller_may_below(client->caller, CALLER_SUBSCRIBE,
                               c->things[i])) {
             refuse_text(s, c->ref, 403, NO_RIGHT);
             return;
@@ -324,7 +324,7 @@ static struct ws_publish *make_publish(const struct ws_client *client,
                                        const struct ws_command *c,
                                        size_t *ret_size)
 {
-    *ret_size = sizeof(struct ws_publish) + client->token_len + 1 +
+    *ret_size = sizeof(struct ws_publish) + token_of(client).len + 1 +
                 c->thing.len + c->payload.len + c->idempotency.len +
                 c->ref.len;
     struct ws_publish *p = calloc(1, *ret_size);
@@ -340,7 +340,7 @@ static struct ws_publish *make_publish(const struct ws_client *client,
     p->request.idempotency = copy(&at, c->idempotency);
     p->ref = copy(&at, c->ref);
     p->request.retain = c->retain;
-    p->request.sender = client->caller.user;
+    p->request.sender = client->caller->user;
     p->request.is_json = true;
     p->request.done = on_answer;
     p->request.owner = p;
@@ -353,7 +353,7 @@ static void publish(const struct ws_client *client, struct stream *s,
 {
     size_t size;
 
-    if (!caller_may_below(&client->caller, CALLER_PUBLISH, c->thing)) {
+    if (!caller_may_below(client->caller, CALLER_PUBLISH, c->thing)) {
         refuse_text(s, c->ref, 403, NO_RIGHT);
         return;
     }

@@ -10,8 +10,10 @@ struct ws_client;
 /* The door of a stream, whose arg it is. */
 extern const struct stream_door ws_door;
 
-/* Everything is copied but front and plan. NULL: out of memory. */
-struct ws_client *ws_client_new(struct front *front, struct slice token,
+/* The caller is the request's, and shared; front and plan are borrowed. NULL: out of
+ * memory. */
+struct ws_client *ws_client_new(struct front *front,
+                                const struct caller *caller,
                                 const struct plan *plan);
 /* Where no stream took it: the stream does it in the end. */
 void ws_client_free(struct ws_client *client);

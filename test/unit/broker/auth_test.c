@@ -7,11 +7,20 @@
 
 #include <cmocka.h>
 
+static struct caller caller_of(enum role role, struct slice token)
+{
+    struct caller c = role == ROLE_ADMIN   ? caller_administrator()
+                      : role == ROLE_TOKEN ? caller_of_token(token, NULL)
+                                           : caller_nameless(NULL);
+
+    c.client = slice_str("client");
+    return c;
+}
+
 static enum publish_verdict publish_of(enum role role, struct slice token,
                                        struct slice topic)
 {
-    const struct caller c =
-        auth_caller(role, token, slice_str("client"), NULL);
+    const struct caller c = caller_of(role, token);
 
     return auth_publish(role, &c, topic);
 }
@@ -19,8 +28,7 @@ static enum publish_verdict publish_of(enum role role, struct slice token,
 static uint8_t subscribe_of(enum role role, struct slice token,
                             struct slice filter)
 {
-    const struct caller c =
-        auth_caller(role, token, slice_str("client"), NULL);
+    const struct caller c = caller_of(role, token);
 
     return auth_subscribe(&c, filter);
 }

@@ -192,9 +192,10 @@ static void who_has_no_id_is_an_address(void **state)
 static struct connection *known(const char *token, const char *id)
 {
     static const struct plan plan;
+    static const struct caller caller = {.plan = &plan};
     struct connection *c = client(token, id);
 
-    c->plan = &plan;
+    c->caller = &caller;
     return c;
 }
 

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/callers.h"
 #include "base/clock.h"
 #include "broker/admin/admin.h"
 #include "broker/client/token_connections.h"
@@ -61,6 +62,8 @@ static void begin(struct by_hand *h, unsigned workers)
                           .commands = &admin_commands};
     assert_true(sys_init(&h->sampler, &h->hub, clock_mono_us()));
     h->hub.token_connections = token_connections_new();
+    h->hub.callers = callers_new();
+    assert_non_null(h->hub.callers);
     assert_int_equal(store_stats(h->store, &stats), STORE_OK);
     for (unsigned i = 0; i <= workers; i++) {
         h->workers[i] = worker_new(&h->hub, i, stats.head);
@@ -134,6 +137,7 @@ void by_hand_end(struct by_hand *h)
         worker_free(h->workers[i]);
     writer_free(h->hub.writer);
     token_connections_free(h->hub.token_connections);
+    callers_free(h->hub.callers);
     sys_release(&h->sampler);
     store_close(h->store);
     memcpy(folder.dir, h->dir, sizeof(h->dir));
