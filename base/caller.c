@@ -50,7 +50,7 @@ static bool next_level(struct slice *rest, struct slice *ret)
     return true;
 }
 
-static bool is(struct slice level, const char *text)
+static bool level_is(struct slice level, const char *text)
 {
     return slice_eq(level, slice_str(text));
 }
@@ -70,13 +70,13 @@ static bool is_one_level(struct slice name)
 static bool level_covers(const struct caller *c, struct slice right,
                          struct slice asked)
 {
-    if (is(asked, "#"))
+    if (level_is(asked, "#"))
         return false;
-    if (is(right, "+"))
+    if (level_is(right, "+"))
         return true;
-    if (is(right, "%u"))
+    if (level_is(right, "%u"))
         return is_one_level(c->user) && slice_eq(c->user, asked);
-    if (is(right, "%c"))
+    if (level_is(right, "%c"))
         return is_one_level(c->client) && slice_eq(c->client, asked);
     return slice_eq(right, asked);
 }
@@ -88,7 +88,7 @@ static bool filter_covers(const struct caller *c, const char *filter,
 
     for (;;) {
         const bool has_level = next_level(&right, &level);
-        if (has_level && is(level, "#"))
+        if (has_level && level_is(level, "#"))
             return true; /* `a/#` matches a, too */
         const bool has_other = next_level(&asked, &other);
         if (!has_level || !has_other)
@@ -148,7 +148,7 @@ static bool may_hear_events(const struct caller *c, struct slice topic)
         return false;
     /* `#` in place of the kind is all kinds of all things. */
     return has_right(c, CALLER_SUBSCRIBE,
-                     is(kind, "#") ? kind : behind_first_level(kind));
+                     level_is(kind, "#") ? kind : behind_first_level(kind));
 }
 
 bool caller_may(const struct caller *c, enum caller_action action,
@@ -168,8 +168,8 @@ bool caller_may(const struct caller *c, enum caller_action action,
     if (action != CALLER_SUBSCRIBE)
         return false;
     const struct slice first = topic_first_level(topic);
-    if (is(first, "$events"))
+    if (level_is(first, "$events"))
         return may_hear_events(c, topic);
-    return c->tenant.len == 0 && !is(first, "$confab") &&
+    return c->tenant.len == 0 && !level_is(first, "$confab") &&
            has_right(c, action, slice_str("#"));
 }

@@ -57,8 +57,8 @@ static const char *const first_plans[] = {"free", "home", "paid", "local"};
 #define PLAN_OF_OPERATORS "home"
 #define SOURCE_DEFAULT "default"
 
-static bool refuse(struct config_error *ret, const char *source,
-                   const char *key, const char *value, const char *want)
+static bool config_refuse(struct config_error *ret, const char *source,
+                          const char *key, const char *value, const char *want)
 {
     snprintf(ret->text, sizeof(ret->text), "%.200s: %.80s = %.80s: %.120s",
              source, key, value, want);
@@ -240,16 +240,18 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
             return true;
         }
         if (value[0] == '\0' || strlen(value) >= k->size)
-            return refuse(ret_error, source, name, value,
-                          "must not be empty or that long");
+            return config_refuse(ret_error, source, name, value,
+                                 "must not be empty or that long");
         if (is_listen_key(k) && !is_listen(value))
-            return refuse(ret_error, source, name, value,
-                          "must be address:port, like 127.0.0.1:8080, [::1]:0 "
-                          "or 0.0.0.0:80");
+            return config_refuse(
+                ret_error, source, name, value,
+                "must be address:port, like 127.0.0.1:8080, [::1]:0 "
+                "or 0.0.0.0:80");
         if (strcmp(k->name, "prefix") == 0 && !is_path_prefix(value))
-            return refuse(ret_error, source, name, value,
-                          "must be a path like /iot, of letters, digits and "
-                          "-._~, without a / at the end");
+            return config_refuse(
+                ret_error, source, name, value,
+                "must be a path like /iot, of letters, digits and "
+                "-._~, without a / at the end");
         memcpy(field, value, strlen(value) + 1);
         if (k->offset == offsetof(struct config, tokens_default_plan))
             snprintf(c->default_plan_source, sizeof(c->default_plan_source),
@@ -268,13 +270,13 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
                  "must be a whole number from %llu to %llu (%s)%s",
                  (unsigned long long)k->min, (unsigned long long)k->max,
                  k->unit, example_of(k->unit));
-        return refuse(ret_error, source, name, value, want);
+        return config_refuse(ret_error, source, name, value, want);
     case KEY_CHOICE: break;
     }
     const int word = find_word(k->unit, value);
     if (word < 0) {
         snprintf(want, sizeof(want), "must be one of: %s", k->unit);
-        return refuse(ret_error, source, name, value, want);
+        return config_refuse(ret_error, source, name, value, want);
     }
     store_number(field, k->size, (uint64_t)word);
     return true;
@@ -309,12 +311,13 @@ static struct plan *plan_for(struct config *c, const char *name,
     if (p != NULL)
         return p;
     if (!plan_name_valid(name)) {
-        refuse(ret_error, source, "plan", name,
-               "plan names are letters, digits, - and _");
+        config_refuse(ret_error, source, "plan", name,
+                      "plan names are letters, digits, - and _");
         return NULL;
     }
     if (c->plan_count == CONFIG_PLANS_MAX) {
-        refuse(ret_error, source, "plan", name, "too many plans (most: 64)");
+        config_refuse(ret_error, source, "plan", name,
+                      "too many plans (most: 64)");
         return NULL;
     }
     p = &c->plans[c->plan_count++];
@@ -340,7 +343,7 @@ static bool set_plan_key(struct config *c, const char *plan, const char *key,
             snprintf(want, sizeof(want),
                      "must be a whole number, 0 for none%s",
                      example_of(plan_keys[i].unit));
-            return refuse(ret_error, source, name, value, want);
+            return config_refuse(ret_error, source, name, value, want);
         }
         struct plan *p = plan_for(c, plan, source, ret_error);
         if (p == NULL)
@@ -348,13 +351,13 @@ static bool set_plan_key(struct config *c, const char *plan, const char *key,
         memcpy((char *)p + plan_keys[i].offset, &number, sizeof(number));
         return true;
     }
-    return refuse(ret_error, source, name, value,
-                  "unknown key (confab check --help lists all)");
+    return config_refuse(ret_error, source, name, value,
+                         "unknown key (confab check --help lists all)");
 }
 
-static bool set(struct config *c, const char *section, const char *name,
-                const char *value, const char *source,
-                struct config_error *ret_error)
+static bool set_named(struct config *c, const char *section, const char *name,
+                      const char *value, const char *source,
+                      struct config_error *ret_error)
 {
     char full[2 * CONFIG_NAME_MAX];
 
@@ -366,8 +369,8 @@ static bool set(struct config *c, const char *section, const char *name,
             strcmp(keys[i].name, name) == 0)
             return set_key(c, &keys[i], value, source, ret_error);
     snprintf(full, sizeof(full), "%.60s.%.60s", section, name);
-    return refuse(ret_error, source, full, value,
-                  "unknown key (confab check --help lists all)");
+    return config_refuse(ret_error, source, full, value,
+                         "unknown key (confab check --help lists all)");
 }
 
 void config_defaults(struct config *ret_config)
@@ -430,8 +433,8 @@ static char *read_line(char *out, int size, void *stream)
     if (wrong != NULL) {
         r->refused = true;
         out[strcspn(out, "\r\n")] = '\0';
-        refuse(r->error, file_source(r, source, sizeof(source)), "line", out,
-               wrong);
+        config_refuse(r->error, file_source(r, source, sizeof(source)), "line",
+                      out, wrong);
         return NULL;
     }
     memmove(out, out + blanks, len - blanks + 1);
@@ -444,8 +447,8 @@ static int take_line(void *arg, const char *section, const char *name,
     struct file_reading *r = arg;
     char source[512];
 
-    if (set(r->config, section, name, value,
-            file_source(r, source, sizeof(source)), r->error))
+    if (set_named(r->config, section, name, value,
+                  file_source(r, source, sizeof(source)), r->error))
         return 1;
     r->refused = true;
     return 0;
@@ -525,8 +528,8 @@ static bool set_plan_variable(struct config *c, const char *variable,
              (int)(len + strlen(PLAN_VARIABLE)), variable);
     const struct plan_key *key = key_at_end(text, len, &key_len);
     if (key == NULL || len - key_len - 1 >= sizeof(plan))
-        return refuse(ret_error, source, "plan", text + len + 1,
-                      "expected CONFAB_PLAN_<plan>_<key of plans>");
+        return config_refuse(ret_error, source, "plan", text + len + 1,
+                             "expected CONFAB_PLAN_<plan>_<key of plans>");
     const size_t plan_len = len - key_len - 1;
     for (size_t i = 0; i < plan_len; i++)
         plan[i] = (char)tolower((unsigned char)text[i]);
@@ -565,7 +568,8 @@ bool config_set(struct config *c, const char *key_equals_value,
     char text[CONFIG_VALUE_MAX + 3 * CONFIG_NAME_MAX];
 
     if (strlen(key_equals_value) >= sizeof(text))
-        return refuse(ret_error, "-s", "…", key_equals_value, "too long");
+        return config_refuse(ret_error, "-s", "…", key_equals_value,
+                             "too long");
     memcpy(text, key_equals_value, strlen(key_equals_value) + 1);
     char *value = strchr(text, '=');
     if (value != NULL)
@@ -577,7 +581,7 @@ bool config_set(struct config *c, const char *key_equals_value,
         return false;
     }
     *name++ = '\0';
-    return set(c, text, name, value, "-s", ret_error);
+    return set_named(c, text, name, value, "-s", ret_error);
 }
 
 bool config_is_loopback(const char *listen)
@@ -595,7 +599,7 @@ bool config_is_loopback(const char *listen)
     return strcmp(host, "localhost") == 0;
 }
 
-static bool lacks(struct config_error *ret, const char *text)
+static bool refuse_incomplete(struct config_error *ret, const char *text)
 {
     snprintf(ret->text, sizeof(ret->text), "%s", text);
     return false;
@@ -608,18 +612,22 @@ static bool check_tls(const struct config *c, struct config_error *ret_error)
     const bool asks = c->mqtt_tls_client_cert != CLIENT_CERT_NONE;
 
     if (asks && !has_ca)
-        return lacks(ret_error, "mqtt.tls_client_cert: needs "
-                                "mqtt.tls_client_ca, the CAs to believe");
+        return refuse_incomplete(ret_error,
+                                 "mqtt.tls_client_cert: needs "
+                                 "mqtt.tls_client_ca, the CAs to believe");
     if (has_ca && !asks)
-        return lacks(ret_error,
-                     "mqtt.tls_client_ca: has no effect unless "
-                     "mqtt.tls_client_cert is optional or required");
+        return refuse_incomplete(
+            ret_error, "mqtt.tls_client_ca: has no effect unless "
+                       "mqtt.tls_client_cert is optional or required");
     if (c->mqtt_tls_listen[0] == '\0')
-        return !asks || lacks(ret_error, "mqtt.tls_client_cert: has no effect "
-                                         "without mqtt.tls_listen");
+        return !asks ||
+               refuse_incomplete(ret_error,
+                                 "mqtt.tls_client_cert: has no effect "
+                                 "without mqtt.tls_listen");
     return (c->mqtt_tls_cert[0] != '\0' && c->mqtt_tls_key[0] != '\0') ||
-           lacks(ret_error,
-                 "mqtt.tls_listen: needs mqtt.tls_cert and mqtt.tls_key");
+           refuse_incomplete(
+               ret_error,
+               "mqtt.tls_listen: needs mqtt.tls_cert and mqtt.tls_key");
 }
 
 static bool all_loopback(const struct config *c)
@@ -648,12 +656,14 @@ static bool check_plans(struct config *c, struct config_error *ret_error)
     static const char want[] = "no such plan: add a section [plan:NAME]";
 
     if (config_plan(c, slice_str(c->tokens_default_plan)) == NULL)
-        return refuse(ret_error, c->default_plan_source, "tokens.default_plan",
-                      c->tokens_default_plan, want);
+        return config_refuse(ret_error, c->default_plan_source,
+                             "tokens.default_plan", c->tokens_default_plan,
+                             want);
     settle_operator_plan(c);
     if (config_plan(c, slice_str(c->tokens_operator_plan)) == NULL)
-        return refuse(ret_error, c->operator_plan_source,
-                      "tokens.operator_plan", c->tokens_operator_plan, want);
+        return config_refuse(ret_error, c->operator_plan_source,
+                             "tokens.operator_plan", c->tokens_operator_plan,
+                             want);
     return true;
 }
 

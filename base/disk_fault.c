@@ -22,7 +22,7 @@ struct mapping {
     const char *path; /* in `text` */
 };
 
-static const char *hex(const char *at, uint64_t *ret)
+static const char *parse_hex(const char *at, uint64_t *ret)
 {
     uint64_t v = 0;
 
@@ -48,17 +48,17 @@ static const char *skip_word(const char *at)
 }
 
 /* A line of /proc/self/maps: `begin-end perms offset device inode   path`. */
-static bool parse(const char *line, struct mapping *ret)
+static bool parse_mapping(const char *line, struct mapping *ret)
 {
     uint64_t begin, end;
 
-    const char *at = hex(line, &begin);
+    const char *at = parse_hex(line, &begin);
     if (*at != '-')
         return false;
-    at = hex(at + 1, &end);
+    at = parse_hex(at + 1, &end);
     while (*at == ' ')
         at++;
-    at = hex(skip_word(at), &ret->offset);
+    at = parse_hex(skip_word(at), &ret->offset);
     while (*at == ' ')
         at++;
     at = skip_word(skip_word(at));
@@ -80,7 +80,7 @@ static bool find_in(int fd, uintptr_t address, struct mapping *ret)
         char *line = text, *end;
         while ((end = strchr(line, '\n')) != NULL) {
             *end = '\0';
-            if (parse(line, ret) && address >= ret->begin &&
+            if (parse_mapping(line, ret) && address >= ret->begin &&
                 address < ret->end)
                 return true;
             line = end + 1;
@@ -92,7 +92,7 @@ static bool find_in(int fd, uintptr_t address, struct mapping *ret)
     }
 }
 
-static bool find(const void *address, struct mapping *ret)
+static bool find_mapping(const void *address, struct mapping *ret)
 {
     const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 
@@ -103,7 +103,7 @@ static bool find(const void *address, struct mapping *ret)
     return found;
 }
 
-static void put(const char *what)
+static void write_text(const char *what)
 {
     if (write(STDERR_FILENO, what, strlen(what)) < 0)
         return; /* stderr is closed or full */
@@ -118,12 +118,12 @@ static void put_number(uint64_t n)
     do
         digits[--at] = (char)('0' + n % 10);
     while ((n /= 10) > 0);
-    put(digits + at);
+    write_text(digits + at);
 }
 
 static void put_area(void)
 {
-    put(under_systemd ? "<3>main: " : "error main: ");
+    write_text(under_systemd ? "<3>main: " : "error main: ");
 }
 
 static void on_bus_error(int signal_number, siginfo_t *info, void *context)
@@ -131,25 +131,26 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
     struct mapping m;
 
     (void)context;
-    if (!find(info->si_addr, &m)) {
+    if (!find_mapping(info->si_addr, &m)) {
         signal(signal_number, SIG_DFL); /* raised again when this returns */
         return;
     }
     put_area();
-    put(m.path);
-    put(": the page at byte ");
+    write_text(m.path);
+    write_text(": the page at byte ");
     put_number(m.offset + ((uintptr_t)info->si_addr - m.begin));
-    put(" cannot be read: the disk failed, or the file was cut short or is "
+    write_text(
+        " cannot be read: the disk failed, or the file was cut short or is "
         "damaged. Look for the disk's errors (dmesg), then run 'confab check "
         "--data ");
-    put(store_dir);
-    put("'\n");
+    write_text(store_dir);
+    write_text("'\n");
     disk_fault_end();
 }
 
 /* The address of the faulting instruction; NULL: not known on this
  * architecture. */
-static const void *instruction(const void *context)
+static const void *faulting_instruction(const void *context)
 {
     const ucontext_t *c = context;
 
@@ -173,19 +174,21 @@ static void on_bad_address(int signal_number, siginfo_t *info, void *context)
      * instruction is executed again, and a signal sent by kill(2) is sent
      * again. */
     signal(signal_number, SIG_DFL);
-    const void *at = instruction(context);
-    const bool in_lmdb =
-        at != NULL && find(at, &m) && strstr(m.path, "liblmdb") != NULL;
+    const void *at = faulting_instruction(context);
+    const bool in_lmdb = at != NULL && find_mapping(at, &m) &&
+                         strstr(m.path, "liblmdb") != NULL;
     put_area();
-    put("SIGSEGV: ");
+    write_text("SIGSEGV: ");
     if (info->si_code <= 0)
-        put("another process sent it. If none did, ");
-    put(store_dir);
-    put(in_lmdb ? "/data.mdb is damaged, as LMDB went where no memory is. "
-                : "/data.mdb is damaged, or confab has a fault. ");
-    put("Run 'confab check --data ");
-    put(store_dir);
-    put("': if it finds damage, restore a back-up; if not, please report this "
+        write_text("another process sent it. If none did, ");
+    write_text(store_dir);
+    write_text(in_lmdb
+                   ? "/data.mdb is damaged, as LMDB went where no memory is. "
+                   : "/data.mdb is damaged, or confab has a fault. ");
+    write_text("Run 'confab check --data ");
+    write_text(store_dir);
+    write_text(
+        "': if it finds damage, restore a back-up; if not, please report this "
         "with a stack trace (coredumpctl gdb)\n");
     if (info->si_code <= 0)
         raise(signal_number);

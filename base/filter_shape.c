@@ -28,8 +28,8 @@ void filter_outline(struct slice filter, struct filter_outline *ret)
     }
 }
 
-static struct filter_shape *find(const struct filter_shapes *s,
-                                 const struct filter_outline *o)
+static struct filter_shape *find_shape(const struct filter_shapes *s,
+                                       const struct filter_outline *o)
 {
     struct filter_shape *shape;
 
@@ -43,13 +43,13 @@ bool filter_shapes_take(const struct filter_shapes *s,
                         const struct filter_outline *o)
 {
     return !o->has_plus || s == NULL || s->count < FILTER_SHAPES_MAX ||
-           find(s, o) != NULL;
+           find_shape(s, o) != NULL;
 }
 
 struct filter_shape *filter_shape_get(struct filter_shapes *s,
                                       const struct filter_outline *o)
 {
-    struct filter_shape *shape = find(s, o);
+    struct filter_shape *shape = find_shape(s, o);
 
     if (shape == NULL) {
         if (s->count == FILTER_SHAPES_MAX)
@@ -66,7 +66,7 @@ struct filter_shape *filter_shape_get(struct filter_shapes *s,
     return shape;
 }
 
-static void forget(struct filter_shape *shape)
+static void forget_shape(struct filter_shape *shape)
 {
     LIST_REMOVE(shape, entry);
     shape->of->count--;
@@ -76,11 +76,11 @@ static void forget(struct filter_shape *shape)
 void filter_shape_put(struct filter_shape *shape)
 {
     if (shape != NULL && --shape->filters == 0)
-        forget(shape);
+        forget_shape(shape);
 }
 
 void filter_shapes_release(struct filter_shapes *s)
 {
     while (!LIST_EMPTY(&s->list))
-        forget(LIST_FIRST(&s->list));
+        forget_shape(LIST_FIRST(&s->list));
 }

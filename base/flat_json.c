@@ -38,7 +38,7 @@ static size_t skip_value(struct slice s, size_t at)
     return at;
 }
 
-static struct slice part(struct slice s, size_t from, size_t to)
+static struct slice subslice(struct slice s, size_t from, size_t to)
 {
     return slice_of((const char *)s.data + from, to - from);
 }
@@ -55,7 +55,7 @@ bool flat_json_next(struct slice array, size_t *at, struct slice *ret_value)
     const size_t to = skip_value(array, from);
     if (to >= array.len || to == from)
         return false;
-    *ret_value = part(array, from, to);
+    *ret_value = subslice(array, from, to);
     *at = p[to] == ',' ? to : array.len;
     return true;
 }
@@ -75,8 +75,8 @@ bool flat_json_member(struct slice object, const char *name,
         const size_t to = skip_value(object, end + 1);
         if (to >= object.len)
             return false;
-        if (slice_eq(part(object, at + 1, end - 1), slice_str(name))) {
-            *ret_value = part(object, end + 1, to);
+        if (slice_eq(subslice(object, at + 1, end - 1), slice_str(name))) {
+            *ret_value = subslice(object, end + 1, to);
             return true;
         }
         at = to + 1;

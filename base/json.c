@@ -8,7 +8,7 @@
 /* A pushdown automaton: `nesting` has one bit per open value, 1 for an object.
  *
  * Each scan_* function takes a pointer to the next byte and returns a pointer
- * to the byte after what it has read, or fail(): NULL, with `error` and the
+ * to the byte after what it has read, or scan_fail(): NULL, with `error` and the
  * offending byte recorded. The pointer is passed along instead of kept in the
  * struct, so that it stays in a register: every message of every device is
  * checked here. */
@@ -20,15 +20,15 @@ struct scan {
     uint64_t nesting[JSON_DEPTH_MAX / 64];
 };
 
-static const unsigned char *fail(struct scan *s, const unsigned char *p,
-                                 const char *text)
+static const unsigned char *scan_fail(struct scan *s, const unsigned char *p,
+                                      const char *text)
 {
     s->stopped = p;
     s->error = text;
     return NULL;
 }
 
-static inline int peek(const struct scan *s, const unsigned char *p)
+static inline int scan_peek(const struct scan *s, const unsigned char *p)
 {
     return p < s->end ? *p : -1;
 }
@@ -106,7 +106,7 @@ static inline const unsigned char *skip_plain(const struct scan *s,
 static const unsigned char *scan_escape(struct scan *s, const unsigned char *p)
 {
     p++;
-    switch (peek(s, p)) {
+    switch (scan_peek(s, p)) {
     case '"':
     case '\\':
     case '/':
@@ -118,11 +118,11 @@ static const unsigned char *scan_escape(struct scan *s, const unsigned char *p)
     case 'u':
         p++;
         for (int i = 0; i < 4; i++, p++)
-            if (!is_hex(peek(s, p)))
-                return fail(s, p,
-                            "expected four hexadecimal digits after \\u");
+            if (!is_hex(scan_peek(s, p)))
+                return scan_fail(s, p,
+                                 "expected four hexadecimal digits after \\u");
         return p;
-    default: return fail(s, p, "unknown escape in a string");
+    default: return scan_fail(s, p, "unknown escape in a string");
     }
 }
 
@@ -133,9 +133,9 @@ static const unsigned char *scan_special(struct scan *s,
     if (*p == '\\')
         return scan_escape(s, p);
     if (*p < 0x20)
-        return fail(s, p, "control character in a string");
+        return scan_fail(s, p, "control character in a string");
     const size_t n = utf8_sequence(p, (size_t)(s->end - p));
-    return n == 0 ? fail(s, p, "invalid UTF-8") : p + n;
+    return n == 0 ? scan_fail(s, p, "invalid UTF-8") : p + n;
 }
 
 /* p: at the opening quote. */
@@ -148,7 +148,7 @@ static const unsigned char *scan_string(struct scan *s, const unsigned char *p)
             return NULL;
         p = skip_plain(s, p);
     }
-    return p < s->end ? p + 1 : fail(s, p, "unterminated string");
+    return p < s->end ? p + 1 : scan_fail(s, p, "unterminated string");
 }
 
 /* ---- other scalars ------------------------------------------------------ */
@@ -169,8 +169,8 @@ static inline const unsigned char *scan_digits(struct scan *s,
 {
     uint64_t eight;
 
-    if (!is_digit(peek(s, p)))
-        return fail(s, p, "expected a digit");
+    if (!is_digit(scan_peek(s, p)))
+        return scan_fail(s, p, "expected a digit");
     while (s->end - p >= (ptrdiff_t)sizeof(eight)) {
         memcpy(&eight, p, sizeof(eight));
         if (!are_digits(eight))
@@ -186,14 +186,14 @@ static inline const unsigned char *scan_digits(struct scan *s,
 static const unsigned char *scan_fraction_and_exponent(struct scan *s,
                                                        const unsigned char *p)
 {
-    if (peek(s, p) == '.') {
+    if (scan_peek(s, p) == '.') {
         p = scan_digits(s, p + 1);
         if (p == NULL)
             return NULL;
     }
-    if (peek(s, p) == 'e' || peek(s, p) == 'E') {
+    if (scan_peek(s, p) == 'e' || scan_peek(s, p) == 'E') {
         p++;
-        if (peek(s, p) == '+' || peek(s, p) == '-')
+        if (scan_peek(s, p) == '+' || scan_peek(s, p) == '-')
             p++;
         return scan_digits(s, p);
     }
@@ -202,9 +202,9 @@ static const unsigned char *scan_fraction_and_exponent(struct scan *s,
 
 static const unsigned char *scan_number(struct scan *s, const unsigned char *p)
 {
-    if (peek(s, p) == '-')
+    if (scan_peek(s, p) == '-')
         p++;
-    if (peek(s, p) == '0')
+    if (scan_peek(s, p) == '0')
         p++; /* no further digit may follow: RFC 8259 §6 */
     else
         p = scan_digits(s, p);
@@ -215,8 +215,8 @@ static const unsigned char *scan_word(struct scan *s, const unsigned char *p,
                                       const char *word)
 {
     for (; *word != '\0'; word++, p++)
-        if (peek(s, p) != (unsigned char)*word)
-            return fail(s, p, "expected a value");
+        if (scan_peek(s, p) != (unsigned char)*word)
+            return scan_fail(s, p, "expected a value");
     return p;
 }
 
@@ -230,11 +230,11 @@ static bool in_object(const struct scan *s)
 }
 
 /* p: at the bracket. */
-static const unsigned char *push(struct scan *s, const unsigned char *p,
-                                 bool object)
+static const unsigned char *scan_push(struct scan *s, const unsigned char *p,
+                                      bool object)
 {
     if (s->depth == JSON_DEPTH_MAX)
-        return fail(s, p, "nested more than 512 deep");
+        return scan_fail(s, p, "nested more than 512 deep");
     const uint64_t bit = UINT64_C(1) << (s->depth % 64);
     uint64_t *word = &s->nesting[s->depth / 64];
     *word = object ? *word | bit : *word & ~bit;
@@ -245,14 +245,14 @@ static const unsigned char *push(struct scan *s, const unsigned char *p,
 /* A name, its colon, and the white space before the value. */
 static const unsigned char *scan_name(struct scan *s, const unsigned char *p)
 {
-    if (peek(s, p) != '"')
-        return fail(s, p, "expected a name in double quotes");
+    if (scan_peek(s, p) != '"')
+        return scan_fail(s, p, "expected a name in double quotes");
     p = scan_string(s, p);
     if (p == NULL)
         return NULL;
     p = skip_space(s, p);
-    if (peek(s, p) != ':')
-        return fail(s, p, "expected ':' after a name");
+    if (scan_peek(s, p) != ':')
+        return scan_fail(s, p, "expected ':' after a name");
     return skip_space(s, p + 1);
 }
 
@@ -263,11 +263,11 @@ static const unsigned char *scan_opening(struct scan *s,
 {
     const bool object = *p == '{';
 
-    p = push(s, p, object);
+    p = scan_push(s, p, object);
     if (p == NULL)
         return NULL;
     p = skip_space(s, p);
-    if (peek(s, p) == (object ? '}' : ']')) {
+    if (scan_peek(s, p) == (object ? '}' : ']')) {
         s->depth--;
         return p + 1;
     }
@@ -279,7 +279,7 @@ static const unsigned char *scan_opening(struct scan *s,
 static const unsigned char *scan_value(struct scan *s, const unsigned char *p,
                                        bool *ret_opened)
 {
-    const int c = peek(s, p);
+    const int c = scan_peek(s, p);
 
     *ret_opened = false;
     switch (c) {
@@ -289,11 +289,11 @@ static const unsigned char *scan_value(struct scan *s, const unsigned char *p,
     case 'n': return scan_word(s, p, "null");
     case '{':
     case '[': return scan_opening(s, p, ret_opened);
-    case -1: return fail(s, p, "unexpected end");
+    case -1: return scan_fail(s, p, "unexpected end");
     default:
         if (c == '-' || is_digit(c))
             return scan_number(s, p);
-        return fail(s, p, "expected a value");
+        return scan_fail(s, p, "expected a value");
     }
 }
 
@@ -307,17 +307,17 @@ static const unsigned char *scan_after_value(struct scan *s,
     while (s->depth > 0) {
         const bool object = in_object(s);
         p = skip_space(s, p);
-        const int c = peek(s, p);
+        const int c = scan_peek(s, p);
         if (c == ',') {
             *ret_more = true;
             p = skip_space(s, p + 1);
             return object ? scan_name(s, p) : p;
         }
         if (c != (object ? '}' : ']'))
-            return fail(s, p,
-                        c == -1  ? "unexpected end"
-                        : object ? "expected ',' or '}'"
-                                 : "expected ',' or ']'");
+            return scan_fail(s, p,
+                             c == -1  ? "unexpected end"
+                             : object ? "expected ',' or '}'"
+                                      : "expected ',' or ']'");
         p++;
         s->depth--;
     }
@@ -350,7 +350,7 @@ static bool scan_document(struct scan *s, const unsigned char *p)
     }
     p = skip_space(s, p);
     return p == s->end ||
-           fail(s, p, "unexpected bytes after the value") != NULL;
+           scan_fail(s, p, "unexpected bytes after the value") != NULL;
 }
 
 bool json_check(const void *data, size_t len, enum json_type *ret_type,
@@ -362,7 +362,7 @@ bool json_check(const void *data, size_t len, enum json_type *ret_type,
     s.end = p + len;
     s.depth = 0;
     p = skip_space(&s, p);
-    const enum json_type type = type_of(peek(&s, p));
+    const enum json_type type = type_of(scan_peek(&s, p));
     if (scan_document(&s, p)) {
         if (ret_type != NULL)
             *ret_type = type;

@@ -89,7 +89,7 @@ static bool go_to_next(struct slice s, char open, size_t *at)
     return true;
 }
 
-static struct slice part(struct slice s, size_t from, size_t to)
+static struct slice subslice(struct slice s, size_t from, size_t to)
 {
     return slice_of((const char *)s.data + from, to - from);
 }
@@ -100,7 +100,7 @@ bool json_next_element(struct slice array, size_t *at, struct slice *ret_value)
         return false;
     const size_t from = *at;
     *at = skip_value(array, from);
-    *ret_value = part(array, from, *at);
+    *ret_value = subslice(array, from, *at);
     return true;
 }
 
@@ -110,13 +110,13 @@ bool json_next_member(struct slice object, size_t *at, struct slice *ret_name,
     if (!go_to_next(object, '{', at) || at_of(object, *at) != '"')
         return false;
     size_t p = skip_string(object, *at);
-    *ret_name = part(object, *at, p);
+    *ret_name = subslice(object, *at, p);
     p = skip_space(object, p);
     if (at_of(object, p) != ':')
         return false;
     p = skip_space(object, p + 1);
     *at = skip_value(object, p);
-    *ret_value = part(object, p, *at);
+    *ret_value = subslice(object, p, *at);
     return true;
 }
 
@@ -207,7 +207,7 @@ bool json_put_unescaped(struct buffer *b, struct slice string)
 {
     if (string.len < 2 || at_of(string, 0) != '"')
         return false;
-    const struct slice s = part(string, 1, string.len - 1);
+    const struct slice s = subslice(string, 1, string.len - 1);
     size_t at = 0;
 
     while (at < s.len) {

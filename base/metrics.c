@@ -46,7 +46,7 @@ static bool is_name(const char *name)
            name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
 }
 
-static bool same(const char *a, const char *b)
+static bool is_same_text(const char *a, const char *b)
 {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
@@ -62,12 +62,12 @@ static void check_row(const struct metric *rows, size_t at)
     for (size_t i = 0; i < METRIC_LABELS; i++)
         assert(r->labels[i].name == NULL || is_name(r->labels[i].name));
     for (size_t i = 0; i < at; i++) {
-        if (r->name != NULL && same(rows[i].name, r->name))
-            assert(same(before->name, r->name) && rows[i].unit == r->unit &&
-                   rows[i].type == r->type);
+        if (r->name != NULL && is_same_text(rows[i].name, r->name))
+            assert(is_same_text(before->name, r->name) &&
+                   rows[i].unit == r->unit && rows[i].type == r->type);
         if (r->member != NULL && r->group != NULL && rows[i].member != NULL &&
-            same(rows[i].group, r->group))
-            assert(same(before->group, r->group));
+            is_same_text(rows[i].group, r->group))
+            assert(is_same_text(before->group, r->group));
     }
 }
 
@@ -229,7 +229,7 @@ void metrics_put_text(struct metrics *m, struct buffer *out)
         const struct metric *r = &m->rows[i];
         if (!is_shown(r, values[i]))
             continue;
-        if (!same(family, r->name))
+        if (!is_same_text(family, r->name))
             put_head(out, r);
         family = r->name;
         put_name(out, r);
@@ -271,7 +271,7 @@ void metrics_put_json(struct metrics *m, struct json_writer *w)
         const struct metric *r = &m->rows[i];
         if (r->member == NULL || values[i] == METRIC_ABSENT)
             continue;
-        if (!same(group, r->group)) {
+        if (!is_same_text(group, r->group)) {
             if (group != NULL)
                 json_object_end(w);
             group = r->group;

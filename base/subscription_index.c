@@ -351,7 +351,8 @@ bool subscription_index_has_plain(const struct subscription_index *ix)
 
 /* ---- matching ----------------------------------------------------------- */
 
-static void matched(struct subscription_index *ix, const struct subscribers *v)
+static void add_match(struct subscription_index *ix,
+                      const struct subscribers *v)
 {
     if (v->count == 0)
         return;
@@ -368,9 +369,9 @@ static void match_below(struct subscription_index *ix,
     for (;;) {
         ix->visited++;
         if (wildcards)
-            matched(ix, &n->below); /* `a/#` matches `a`: MQTT 5 §4.7.1.2 */
+            add_match(ix, &n->below); /* `a/#` matches `a`: MQTT 5 §4.7.1.2 */
         if (p > end) {
-            matched(ix, &n->here);
+            add_match(ix, &n->here);
             return;
         }
         if (n->children == 0)

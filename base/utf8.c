@@ -60,7 +60,8 @@ static size_t plain_run(const unsigned char *p, size_t len, bool nul_allowed)
     return at;
 }
 
-static inline bool valid(const unsigned char *p, size_t len, bool nul_allowed)
+static inline bool utf8_is_valid(const unsigned char *p, size_t len,
+                                 bool nul_allowed)
 {
     size_t at = plain_run(p, len, nul_allowed);
 
@@ -85,12 +86,12 @@ static inline bool valid(const unsigned char *p, size_t len, bool nul_allowed)
 
 bool utf8_valid(const void *data, size_t len)
 {
-    return valid(data, len, true);
+    return utf8_is_valid(data, len, true);
 }
 
 bool utf8_valid_without_nul(const void *data, size_t len)
 {
-    return valid(data, len, false);
+    return utf8_is_valid(data, len, false);
 }
 
 bool utf8_disallowed(uint32_t c)

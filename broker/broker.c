@@ -309,12 +309,12 @@ void broker_dump_state(struct broker *b)
 bool broker_is_alive(struct broker *b)
 {
     struct hub *hub = &b->hub;
-    const uint64_t asked = atomic_load(&hub->roll);
+    const uint64_t asked = atomic_load(&hub->liveness_round);
     bool alive = writer_is_alive(hub->writer) || asked == 0;
 
     for (unsigned i = 0; i <= hub->count; i++)
-        alive &= atomic_load(&hub->workers[i]->roll) == asked;
-    atomic_store(&hub->roll, asked + 1);
+        alive &= atomic_load(&hub->workers[i]->liveness_round) == asked;
+    atomic_store(&hub->liveness_round, asked + 1);
     for (unsigned i = 0; i <= hub->count; i++)
         worker_wake(hub->workers[i]);
     return alive;

@@ -292,7 +292,8 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
 
     (void)events;
     update_clocks(w);
-    atomic_store_explicit(&w->roll, atomic_load(&w->hub->roll),
+    atomic_store_explicit(&w->liveness_round,
+                          atomic_load(&w->hub->liveness_round),
                           memory_order_relaxed);
     state_dump_turn(w);
     ev_idle_stop(loop, &w->again);

@@ -22,7 +22,7 @@ static const char usage_restore[] =
     "data folder must not contain a store, so move an old data.mdb away first, and\n"
     "no server may be running on it.\n";
 
-static void show(void *arg, uint64_t done, uint64_t total)
+static void print_progress(void *arg, uint64_t done, uint64_t total)
 {
     const uint64_t percent = total > 0 ? done * 100 / total : 0;
 
@@ -32,8 +32,8 @@ static void show(void *arg, uint64_t done, uint64_t total)
 }
 
 /* Sets *ret_dir to the operand. -1: continue; otherwise the exit status. */
-static int parse(struct command_line *s, int argc, char **argv,
-                 const char *usage)
+static int parse_arguments(struct command_line *s, int argc, char **argv,
+                           const char *usage)
 {
     const int end =
         command_line_parse(s, argc, argv, "", NULL, NULL, NULL, usage);
@@ -59,7 +59,7 @@ int cli_backup(int argc, char **argv)
     static struct command_line s;
     struct store *store = NULL;
     int detail = 0;
-    const int end = parse(&s, argc, argv, usage_backup);
+    const int end = parse_arguments(&s, argc, argv, usage_backup);
 
     if (end >= 0)
         return end;
@@ -69,7 +69,7 @@ int cli_backup(int argc, char **argv)
     enum store_err err = store_open(s.data_dir, &opts, &store, &detail);
     if (err != STORE_OK)
         return folder_failure(argv[0], s.data_dir, err, detail);
-    err = store_backup(store, dir, show, argv[0], &detail);
+    err = store_backup(store, dir, print_progress, argv[0], &detail);
     store_close(store);
     if (err == STORE_EXISTS)
         return failure(argv[0],
@@ -84,14 +84,14 @@ int cli_restore(int argc, char **argv)
 {
     static struct command_line s;
     int detail = 0;
-    const int end = parse(&s, argc, argv, usage_restore);
+    const int end = parse_arguments(&s, argc, argv, usage_restore);
 
     if (end >= 0)
         return end;
     const char *dir = argv[s.first];
     const struct store_opts opts = {.map_size = s.config.store_map_size};
-    const enum store_err err =
-        store_restore(dir, s.data_dir, &opts, show, argv[0], &detail);
+    const enum store_err err = store_restore(dir, s.data_dir, &opts,
+                                             print_progress, argv[0], &detail);
     switch (err) {
     case STORE_OK: return EXIT_SUCCESS;
     case STORE_NOTFOUND:

@@ -25,7 +25,7 @@ static const struct option own[] = {
     {0},
 };
 
-static bool take(void *arg, int option, const char *value)
+static bool take_option(void *arg, int option, const char *value)
 {
     (void)value;
     if (option != 'd')
@@ -53,7 +53,7 @@ int cli_check(int argc, char **argv)
     bool docs = false;
     const bool walks = names_folder(argc, argv); /* getopt reorders argv */
     const int end =
-        command_line_parse(&s, argc, argv, "", own, take, &docs, usage);
+        command_line_parse(&s, argc, argv, "", own, take_option, &docs, usage);
 
     if (end == EXIT_SUCCESS)
         command_line_print_help();

@@ -13,8 +13,8 @@
 
 #define CURSOR_SIZE 80
 
-static bool ask(struct client *client, const struct client_request *r,
-                const char *from, struct client_answer *ret_answer)
+static bool request_page(struct client *client, const struct client_request *r,
+                         const char *from, struct client_answer *ret_answer)
 {
     struct buffer body = BUFFER_INIT;
     struct map_writer m = map_begin(&body);
@@ -38,7 +38,7 @@ static bool ask(struct client *client, const struct client_request *r,
 
 /* Copies the cursor of the next page to `from`. false: this was the last
  * page. */
-static bool go_on(struct slice answer, char *from)
+static bool next_page(struct slice answer, char *from)
 {
     struct slice next;
 
@@ -50,21 +50,23 @@ static bool go_on(struct slice answer, char *from)
     return true;
 }
 
-static int ask_all(struct client *client, const struct client_request *r,
-                   void (*take)(void *arg, struct slice answer), void *arg)
+static int request_all_pages(struct client *client,
+                             const struct client_request *r,
+                             void (*take)(void *arg, struct slice answer),
+                             void *arg)
 {
     char from[CURSOR_SIZE] = "";
     struct client_answer a;
     bool more = true;
 
     while (more) {
-        if (!ask(client, r, from, &a)) {
+        if (!request_page(client, r, from, &a)) {
             free(a.result);
             return failure(r->command, "%s",
                            a.reason[0] != '\0' ? a.reason : "no answer");
         }
         take(arg, slice_str(a.result));
-        more = go_on(slice_str(a.result), from);
+        more = next_page(slice_str(a.result), from);
         free(a.result);
     }
     return EXIT_SUCCESS;
@@ -86,7 +88,7 @@ int client_request_send(const struct command_line *s,
     struct client *client = folder_client(s, r->command);
     if (client == NULL)
         return EXIT_FAILURE;
-    end = ask_all(client, &whole, take, arg);
+    end = request_all_pages(client, &whole, take, arg);
     client_close(client);
     return end;
 }

@@ -123,7 +123,7 @@ static void put_cell(struct buffer *line, const char *member,
         flat_json_show(line, value);
 }
 
-static void pad(struct buffer *line, size_t from, int width)
+static void pad_column(struct buffer *line, size_t from, int width)
 {
     for (int at = width_of(line, from); at < width; at++)
         buffer_put_char(line, ' ');
@@ -143,7 +143,7 @@ static void print_head(struct client_table *l)
     for (const struct column *k = columns_of(l); k->head != NULL; k++) {
         const size_t from = l->line.len;
         buffer_put_str(&l->line, k->head);
-        pad(&l->line, from, k->width);
+        pad_column(&l->line, from, k->width);
     }
     end_line(&l->line);
     l->has_head = true;
@@ -160,7 +160,7 @@ static void print_row(struct client_table *l, struct slice client)
         if (strcmp(k->member, "client") == 0 &&
             flat_json_member(client, "client_bytes", &value))
             buffer_put_str(&l->line, "\xe2\x80\xa6"); /* the id is longer */
-        pad(&l->line, from, k->width);
+        pad_column(&l->line, from, k->width);
     }
     end_line(&l->line);
 }

@@ -86,8 +86,9 @@ static bool is_of_servers(const char *command)
     return false;
 }
 
-static bool load(struct command_line *s, const char *command,
-                 const struct given *g, struct config_error *ret_error)
+static bool load_configuration(struct command_line *s, const char *command,
+                               const struct given *g,
+                               struct config_error *ret_error)
 {
     config_defaults(&s->config);
     const char *folder =
@@ -122,7 +123,7 @@ bool command_line_reload(struct config *ret, struct config_error *ret_error)
 {
     static struct command_line fresh;
 
-    if (!load(&fresh, last_command, &last_given, ret_error))
+    if (!load_configuration(&fresh, last_command, &last_given, ret_error))
         return false;
     *ret = fresh.config;
     return true;
@@ -168,7 +169,7 @@ int command_line_parse(struct command_line *ret, int argc, char **argv,
                                    optarg == NULL ? "" : optarg);
         }
     }
-    if (!load(ret, argv[0], &g, &error)) {
+    if (!load_configuration(ret, argv[0], &g, &error)) {
         failure(argv[0], "%s", error.text);
         return EXIT_USAGE; /* trying again would not help */
     }

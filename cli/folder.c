@@ -11,7 +11,7 @@
 #define INSTALLED "/var/lib/confab"
 #define LOCAL "data"
 
-static bool exists(const char *path)
+static bool path_exists(const char *path)
 {
     struct stat st;
 
@@ -20,14 +20,14 @@ static bool exists(const char *path)
 
 const char *folder_default(void)
 {
-    if (exists(LOCAL "/data.mdb") || exists(LOCAL "/" SOCKET_NAME))
+    if (path_exists(LOCAL "/data.mdb") || path_exists(LOCAL "/" SOCKET_NAME))
         return LOCAL;
-    return exists(INSTALLED) ? INSTALLED : LOCAL;
+    return path_exists(INSTALLED) ? INSTALLED : LOCAL;
 }
 
 /* The text after `data folder DIR: `, a prefix that some errors already
  * have. */
-static const char *what(enum store_err err)
+static const char *folder_error_text(enum store_err err)
 {
     static const char prefix[] = "data folder ";
     const char *text = store_strerror(err);
@@ -59,7 +59,7 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
         return failure(command,
                        "data folder %s: %s: stop that one, or name another "
                        "folder with --data",
-                       dir, what(err));
+                       dir, folder_error_text(err));
     case STORE_ACCESS:
         if (detail == EACCES || detail == EPERM)
             return failure(
@@ -77,8 +77,8 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
         return failure(command,
                        "data folder %s: its parent folder does not exist",
                        dir);
-    return failure(command, "data folder %s: %s%s%s", dir, what(err),
-                   detail != 0 ? ": " : "",
+    return failure(command, "data folder %s: %s%s%s", dir,
+                   folder_error_text(err), detail != 0 ? ": " : "",
                    detail != 0 ? error_text(detail) : "");
 }
 

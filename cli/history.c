@@ -41,7 +41,7 @@ struct history_options {
     const char *token_file;
 };
 
-static bool take(void *arg, int option, const char *value)
+static bool take_option(void *arg, int option, const char *value)
 {
     struct history_options *w = arg;
     uint64_t number = 0;
@@ -148,8 +148,8 @@ int cli_history(int argc, char **argv)
     char topic[TOPIC_SIZE], shown[SECRET_SHOWN];
     struct store *store = NULL;
     int detail = 0;
-    const int end =
-        command_line_parse(&s, argc, argv, "n:ar", own, take, &w, usage);
+    const int end = command_line_parse(&s, argc, argv, "n:ar", own,
+                                       take_option, &w, usage);
 
     if (end >= 0)
         return end;

@@ -45,7 +45,7 @@ static bool take_option(void *arg, int option, const char *value)
     }
 }
 
-static void count(void *arg, struct slice answer)
+static void count_kicked(void *arg, struct slice answer)
 {
     unsigned long long *kicked = arg;
     struct slice value;
@@ -75,7 +75,7 @@ int cli_kick(int argc, char **argv)
         return usage_error(NAME, "--all needs --token or --token-file");
     if (r.client != NULL && !has_token)
         r.token = "";
-    end = client_request_send(&s, &r, count, &kicked);
+    end = client_request_send(&s, &r, count_kicked, &kicked);
     if (end != EXIT_SUCCESS)
         return end;
     if (kicked == 0)

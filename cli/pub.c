@@ -37,7 +37,7 @@ struct flags {
     const char *token_file;
 };
 
-static bool take(void *arg, int option, const char *value)
+static bool take_option(void *arg, int option, const char *value)
 {
     struct flags *f = arg;
 
@@ -63,8 +63,8 @@ static int unknown_token(const char *topic)
         log_token(token.data, token.len).text);
 }
 
-static int publish(struct client *c, const char *topic, struct slice payload,
-                   bool retain)
+static int publish_message(struct client *c, const char *topic,
+                           struct slice payload, bool retain)
 {
     struct client_answer a;
 
@@ -91,7 +91,7 @@ static int publish_lines(struct client *c, const char *topic, bool retain)
     while (end == EXIT_SUCCESS && (n = getline(&line, &size, stdin)) >= 0) {
         if (n > 0 && line[n - 1] == '\n')
             n--;
-        end = publish(c, topic, slice_of(line, (size_t)n), retain);
+        end = publish_message(c, topic, slice_of(line, (size_t)n), retain);
     }
     free(line);
     return end;
@@ -106,7 +106,7 @@ static int publish_stdin(struct client *c, const char *topic, bool retain)
     while ((n = fread(part, 1, sizeof(part), stdin)) > 0)
         buffer_put(&all, part, n);
     const int end = buffer_ok(&all)
-                        ? publish(c, topic, buffer_slice(&all), retain)
+                        ? publish_message(c, topic, buffer_slice(&all), retain)
                         : failure(NAME, "standard input is too large");
     buffer_release(&all);
     return end;
@@ -119,7 +119,8 @@ int cli_pub(int argc, char **argv)
     char topic[TOPIC_SIZE], shown[SECRET_SHOWN];
     struct secret secret;
     struct slice token, thing;
-    int end = command_line_parse(&s, argc, argv, "lr", own, take, &f, usage);
+    int end =
+        command_line_parse(&s, argc, argv, "lr", own, take_option, &f, usage);
 
     if (end >= 0)
         return end;
@@ -144,7 +145,8 @@ int cli_pub(int argc, char **argv)
     else if (operands == 1)
         end = publish_stdin(c, topic, f.retain);
     else
-        end = publish(c, topic, slice_str(argv[s.first + 1]), f.retain);
+        end =
+            publish_message(c, topic, slice_str(argv[s.first + 1]), f.retain);
     client_close(c);
     return end;
 }

@@ -144,7 +144,7 @@ static bool start_metrics(struct server *s, struct config_error *ret_error)
                                 &s->metrics, ret_error);
 }
 
-static bool start(struct server *s, const char *name)
+static bool start_server(struct server *s, const char *name)
 {
     struct config_error error = {""};
     struct store_damage damage = {""};
@@ -290,7 +290,7 @@ static bool reload_certificates(const struct server *s)
 }
 
 /* All or nothing: an error anywhere leaves all settings unchanged. */
-static void reload(struct server *s)
+static void reload_configuration(struct server *s)
 {
     struct config *c = &s->settings.config;
     struct config *fresh = malloc(sizeof(*fresh));
@@ -369,7 +369,7 @@ static int await_stop(struct server *s, const sigset_t *signals)
             due_us = clock_mono_us() + every_us;
             say_alive(s);
         } else if (received == SIGHUP)
-            reload(s);
+            reload_configuration(s);
         else if (received == SIGUSR1)
             dump_state(s);
         else if (received > 0)
@@ -377,7 +377,7 @@ static int await_stop(struct server *s, const sigset_t *signals)
     }
 }
 
-static void stop(struct server *s)
+static void stop_server(struct server *s)
 {
     metrics_server_stop(s->metrics);
     /* The bridge first, so that its requests in flight still get their
@@ -411,8 +411,8 @@ int cli_run(int argc, char **argv)
     block_signals(&signals);
     raise_descriptor_limit(&s.settings.config);
     connection_budget_init(&s.budget, s.settings.config.limits_connections);
-    if (!start(&s, name)) {
-        stop(&s);
+    if (!start_server(&s, name)) {
+        stop_server(&s);
         return EXIT_FAILURE;
     }
     wait_for_link(&s);
@@ -428,7 +428,7 @@ int cli_run(int argc, char **argv)
     signal(SIGHUP, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-    stop(&s);
+    stop_server(&s);
     log_info(AREA, "stopped");
     return EXIT_SUCCESS;
 }

@@ -30,8 +30,9 @@ static bool begins_with(struct slice token, struct slice beginning)
 }
 
 /* Counts the tokens that begin like that; *ret is one of them. */
-static enum store_err find(struct store_reader *r, struct slice beginning,
-                           unsigned *ret_count, struct secret *ret)
+static enum store_err find_by_prefix(struct store_reader *r,
+                                     struct slice beginning,
+                                     unsigned *ret_count, struct secret *ret)
 {
     struct slice after = {0};
     struct token_row row;
@@ -49,8 +50,8 @@ static enum store_err find(struct store_reader *r, struct slice beginning,
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
-static int expand(const struct command_line *s, const char *command,
-                  struct slice beginning, struct secret *ret)
+static int expand_prefix(const struct command_line *s, const char *command,
+                         struct slice beginning, struct secret *ret)
 {
     const struct store_opts opts = {.map_size = s->config.store_map_size,
                                     .read_only = true};
@@ -61,7 +62,7 @@ static int expand(const struct command_line *s, const char *command,
     struct store_reader *r;
 
     if (err == STORE_OK && (err = store_snapshot(store, &r)) == STORE_OK) {
-        err = find(r, beginning, &count, ret);
+        err = find_by_prefix(r, beginning, &count, ret);
         store_reader_release(r);
     }
     store_close(store);
@@ -110,7 +111,8 @@ int secret_read(const struct command_line *s, const char *command,
     const struct slice text = slice_str(given);
     const int beginning = shortened_len(text);
     if (beginning > 0)
-        return expand(s, command, slice_of(text.data, (size_t)beginning), ret);
+        return expand_prefix(s, command,
+                             slice_of(text.data, (size_t)beginning), ret);
     if (!token_valid(text))
         return failure(command, NOT_A_TOKEN);
     memcpy(ret->text, given, text.len + 1);
@@ -140,8 +142,8 @@ const char *secret_show(const char *topic, char *out, size_t size)
     return out;
 }
 
-static int below(const char *command, const struct secret *token,
-                 const char *given, char *out, size_t size)
+static int topic_below(const char *command, const struct secret *token,
+                       const char *given, char *out, size_t size)
 {
     if (given[0] == '$' || given[0] == '/')
         return usage_error(command,
@@ -156,7 +158,7 @@ int secret_topic(const struct command_line *s, const char *command,
                  char *out, size_t size)
 {
     if (given_token->text[0] != '\0')
-        return below(command, given_token, given, out, size);
+        return topic_below(command, given_token, given, out, size);
     const struct slice level = topic_first_level(slice_str(given));
     const int beginning = shortened_len(level);
     struct secret token;
@@ -165,8 +167,8 @@ int secret_topic(const struct command_line *s, const char *command,
     token.text[0] = '\0';
     if (beginning > 0) {
         const int end =
-            expand(s, command, slice_of(level.data, (size_t)beginning),
-                   &token);
+            expand_prefix(s, command, slice_of(level.data, (size_t)beginning),
+                          &token);
         if (end != EXIT_SUCCESS)
             return end;
         rest += level.len;

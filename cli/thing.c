@@ -36,8 +36,8 @@ static bool take_option(void *arg, int option, const char *value)
     return true;
 }
 
-static void ask(struct client *client, const char *topic,
-                struct client_answer *ret)
+static void request_purge(struct client *client, const char *topic,
+                          struct client_answer *ret)
 {
     struct buffer body = BUFFER_INIT;
     const struct command c = {.kind = COMMAND_THING_PURGE,
@@ -49,7 +49,8 @@ static void ask(struct client *client, const char *topic,
     buffer_release(&body);
 }
 
-static int purge(struct client *client, const char *topic, const char *shown)
+static int purge_thing(struct client *client, const char *topic,
+                       const char *shown)
 {
     const struct timespec pause = {
         0, 20000000}; /* meanwhile the server continues, too */
@@ -58,7 +59,7 @@ static int purge(struct client *client, const char *topic, const char *shown)
     bool more = true, first = true;
 
     while (more) {
-        ask(client, topic, &a);
+        request_purge(client, topic, &a);
         if (a.status == 404 && !first)
             break; /* the server has finished it */
         if (a.status != 200 || a.result == NULL) {
@@ -105,7 +106,7 @@ int cli_thing(int argc, char **argv)
     struct client *client = folder_client(&s, NAME);
     if (client == NULL)
         return EXIT_FAILURE;
-    end = purge(client, topic, secret_show(topic, shown, sizeof(shown)));
+    end = purge_thing(client, topic, secret_show(topic, shown, sizeof(shown)));
     client_close(client);
     return end;
 }

@@ -250,7 +250,7 @@ static int tell_refused(const struct change *ch)
                    ch->reason[0] != '\0' ? ch->reason : "no answer");
 }
 
-static int change(const struct command_line *s, struct change *ch)
+static int apply_change(const struct command_line *s, struct change *ch)
 {
     const char *error;
     struct client *client = client_open(s->data_dir, &error);
@@ -271,8 +271,8 @@ static int change(const struct command_line *s, struct change *ch)
                                                  : tell_refused(ch);
 }
 
-static int create(const struct command_line *s, const char *given,
-                  const struct token_options *w)
+static int create_token(const struct command_line *s, const char *given,
+                        const struct token_options *w)
 {
     char made[TOKEN_MADE + 1];
     struct secret own_token;
@@ -291,7 +291,7 @@ static int create(const struct command_line *s, const char *given,
             return failure(NAME, "cannot read random numbers");
         token_make(made);
     }
-    const int end = change(s, &ch);
+    const int end = apply_change(s, &ch);
     if (end == EXIT_SUCCESS)
         puts(ch.token);
     return end;
@@ -305,19 +305,19 @@ static int change_one(const struct command_line *s, const char *given,
 
     ch->token = token.text;
     ch->plan = w->plan;
-    return end == EXIT_SUCCESS ? change(s, ch) : end;
+    return end == EXIT_SUCCESS ? apply_change(s, ch) : end;
 }
 
-static int set(const struct command_line *s, const char *given,
-               const struct token_options *w)
+static int set_plan(const struct command_line *s, const char *given,
+                    const struct token_options *w)
 {
     struct change ch = {.kind = COMMAND_TOKEN_SET, .command = "token_set"};
 
     return change_one(s, given, w, &ch);
 }
 
-static int revoke(const struct command_line *s, const char *given,
-                  const struct token_options *w)
+static int revoke_token(const struct command_line *s, const char *given,
+                        const struct token_options *w)
 {
     struct change ch = {.kind = COMMAND_TOKEN_REVOKE,
                         .command = "token_revoke"};
@@ -368,7 +368,7 @@ static void print_row(const struct command_line *s, struct store_reader *r,
     fwrite(line->data, 1, line->len, stdout);
 }
 
-static int list(const struct command_line *s)
+static int list_tokens(const struct command_line *s)
 {
     const struct store_opts opts = {.map_size = s->config.store_map_size,
                                     .read_only = true};
@@ -411,15 +411,15 @@ int cli_token(int argc, char **argv)
     const bool one = (token != NULL) + (w.file != NULL) == 1 && operands <= 2;
 
     if (strcmp(verb, "create") == 0 && (one || operands == 1))
-        return create(&s, token, &w);
+        return create_token(&s, token, &w);
     if (strcmp(verb, "set") == 0 && one && w.plan != NULL)
-        return set(&s, token, &w);
+        return set_plan(&s, token, &w);
     if (w.plan != NULL || strcmp(verb, "set") == 0)
         return usage_error(NAME, "--plan is for create and set only");
     if (strcmp(verb, "list") == 0 && operands == 1)
-        return list(&s);
+        return list_tokens(&s);
     if (strcmp(verb, "revoke") == 0 && one)
-        return revoke(&s, token, &w);
+        return revoke_token(&s, token, &w);
     if (strcmp(verb, "delete") == 0 && one)
         return delete_all(&s, token, &w);
     return usage_error(NAME, "expected create, list, set, revoke or delete");

@@ -140,8 +140,8 @@ static bool keep_line(struct trace *t, struct slice object)
     return true;
 }
 
-static bool ask(struct client *c, const char *token,
-                struct client_answer *ret_answer)
+static bool request_lines(struct client *c, const char *token,
+                          struct client_answer *ret_answer)
 {
     struct buffer body = BUFFER_INIT;
     struct map_writer m = map_begin(&body);
@@ -156,14 +156,14 @@ static bool ask(struct client *c, const char *token,
 }
 
 /* All lines there are now. */
-static int gather(struct trace *t, struct client *c, const char *token)
+static int gather_lines(struct trace *t, struct client *c, const char *token)
 {
     struct client_answer a;
     struct slice lines, line, value;
     bool more = true;
 
     while (more) {
-        if (!ask(c, token, &a)) {
+        if (!request_lines(c, token, &a)) {
             free(a.result);
             return failure(NAME, "%s",
                            a.reason[0] != '\0' ? a.reason : "no answer");
@@ -270,7 +270,7 @@ static bool print_older(struct trace *t, int64_t than_us)
     return true;
 }
 
-static int follow(struct trace *t, struct client *c, const char *token)
+static int follow_trace(struct trace *t, struct client *c, const char *token)
 {
     const int64_t end_us =
         t->for_us == 0 ? INT64_MAX : clock_mono_us() + t->for_us;
@@ -279,7 +279,7 @@ static int follow(struct trace *t, struct client *c, const char *token)
 
     for (;;) {
         const int64_t now_us = clock_mono_us();
-        const int end = gather(t, c, token);
+        const int end = gather_lines(t, c, token);
         if (end != EXIT_SUCCESS)
             return end;
         if (is_first && t->lacks_bridge)
@@ -320,7 +320,7 @@ int cli_trace(int argc, char **argv)
     struct client *c = folder_client(&s, NAME);
     if (c == NULL)
         return EXIT_FAILURE;
-    end = follow(&t, c, token.text);
+    end = follow_trace(&t, c, token.text);
     client_close(c);
     free(t.lines);
     return end;

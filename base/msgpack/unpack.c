@@ -4,7 +4,7 @@
 #include <endian.h>
 #include <string.h>
 
-static const unsigned char *take(struct unpack *u, size_t len)
+static const unsigned char *unpack_bytes(struct unpack *u, size_t len)
 {
     const unsigned char *at = u->at;
 
@@ -20,7 +20,7 @@ static const unsigned char *take(struct unpack *u, size_t len)
  * uses. */
 static unsigned char take_type(struct unpack *u)
 {
-    const unsigned char *p = take(u, 1);
+    const unsigned char *p = unpack_bytes(u, 1);
 
     return p == NULL ? 0xc1 : *p;
 }
@@ -28,7 +28,7 @@ static unsigned char take_type(struct unpack *u)
 /* `len` is 1, 2, 4 or 8. */
 static uint64_t take_number(struct unpack *u, size_t len)
 {
-    const unsigned char *p = take(u, len);
+    const unsigned char *p = unpack_bytes(u, len);
     uint16_t two;
     uint32_t four;
     uint64_t eight;
@@ -116,7 +116,7 @@ bool unpack_bool(struct unpack *u)
 
 static struct slice take_slice(struct unpack *u, size_t len)
 {
-    const unsigned char *p = take(u, len);
+    const unsigned char *p = unpack_bytes(u, len);
 
     return slice_of(p, p == NULL ? 0 : len);
 }

@@ -80,8 +80,8 @@ void client_addresses_free(struct client_addresses *t)
     free(t);
 }
 
-static struct address_entry *find(struct client_addresses *t,
-                                  const struct client_address *a)
+static struct address_entry *find_entry(struct client_addresses *t,
+                                        const struct client_address *a)
 {
     struct address_entry *e;
 
@@ -92,7 +92,7 @@ static struct address_entry *find(struct client_addresses *t,
 static struct address_entry *find_or_add(struct client_addresses *t,
                                          const struct client_address *a)
 {
-    struct address_entry *e = find(t, a);
+    struct address_entry *e = find_entry(t, a);
 
     if (e != NULL || (e = calloc(1, sizeof(*e))) == NULL)
         return e;
@@ -117,7 +117,7 @@ void client_addresses_give(struct client_addresses *t,
                            const struct client_address *a)
 {
     pthread_mutex_lock(&t->mutex);
-    struct address_entry *e = find(t, a);
+    struct address_entry *e = find_entry(t, a);
     if (e != NULL && --e->count == 0) {
         HASH_DEL(t->entries, e);
         free(e);

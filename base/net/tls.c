@@ -61,7 +61,7 @@ static ssize_t would_block(void)
 }
 
 /* Translates an error of the library to the conventions of recv(). */
-static ssize_t broken(struct tls *t, ssize_t rc)
+static ssize_t tls_failed(struct tls *t, ssize_t rc)
 {
     t->is_broken = true;
     if (rc == GNUTLS_E_PREMATURE_TERMINATION) {
@@ -123,7 +123,7 @@ static ssize_t shake_hands(struct tls *t)
     if (!gnutls_error_is_fatal(rc))
         return would_block(); /* or a warning alert: read on later */
     const char *why = say_why(t, rc);
-    const ssize_t end = broken(t, rc);
+    const ssize_t end = tls_failed(t, rc);
     if (t->error != NULL)
         t->error = why;
     return end;
@@ -165,7 +165,7 @@ ssize_t tls_read(struct tls *t, char *to, size_t room)
         if (is_only_for_now(n))
             break;
         /* Complete records are delivered before the failure is reported. */
-        const ssize_t rc = broken(t, n);
+        const ssize_t rc = tls_failed(t, n);
         return got > 0 ? (ssize_t)got : rc;
     }
     return got > 0 ? (ssize_t)got : would_block();
@@ -227,7 +227,7 @@ ssize_t tls_write(struct tls *t, const struct iovec *runs, int count)
         if (t->owes_record)
             return done > 0 ? (ssize_t)done : would_block();
         if (n < 0) {
-            (void)broken(t, n);
+            (void)tls_failed(t, n);
             errno = EPIPE;
             return -1;
         }

@@ -21,8 +21,8 @@ struct tls_context {
     gnutls_certificate_request_t request; /* of client certificates */
 };
 
-static bool refuse(struct config_error *ret, const char *key, const char *file,
-                   const char *why)
+static bool tls_refuse(struct config_error *ret, const char *key,
+                       const char *file, const char *why)
 {
     snprintf(ret->text, sizeof(ret->text), "%s %.200s: %.200s", key, file,
              why);
@@ -38,11 +38,11 @@ static bool read_file(const char *key, const char *file,
     errno = 0;
     const int rc = gnutls_load_file(file, ret_bytes);
     return rc == 0 ||
-           refuse(ret_error, key, file,
-                  errno != 0 ? error_text(errno) : gnutls_strerror(rc));
+           tls_refuse(ret_error, key, file,
+                      errno != 0 ? error_text(errno) : gnutls_strerror(rc));
 }
 
-static void wipe(gnutls_datum_t *bytes)
+static void wipe_secret(gnutls_datum_t *bytes)
 {
     if (bytes->data != NULL)
         gnutls_memset(bytes->data, 0, bytes->size);
@@ -71,8 +71,8 @@ static bool check_certificate(const char *file, const gnutls_datum_t *bytes,
                                                 GNUTLS_X509_FMT_PEM, 0);
 
     if (rc < 0 || count == 0)
-        return refuse(ret_error, "mqtt.tls_cert", file,
-                      "no certificate in PEM form in it");
+        return tls_refuse(ret_error, "mqtt.tls_cert", file,
+                          "no certificate in PEM form in it");
     warn_of_dates(file, chain[0]);
     for (unsigned i = 0; i < count; i++)
         gnutls_x509_crt_deinit(chain[i]);
@@ -91,8 +91,9 @@ static bool check_key(const char *file, const gnutls_datum_t *bytes,
                                          0);
     gnutls_x509_privkey_deinit(key);
     return rc == 0 ||
-           refuse(ret_error, "mqtt.tls_key", file,
-                  "no private key in PEM form, without a passphrase, in it");
+           tls_refuse(
+               ret_error, "mqtt.tls_key", file,
+               "no private key in PEM form, without a passphrase, in it");
 }
 
 static bool load_identity(struct tls_context *x, const struct config *config,
@@ -110,13 +111,13 @@ static bool load_identity(struct tls_context *x, const struct config *config,
         const int rc = gnutls_certificate_set_x509_key_mem2(
             x->credentials, &certificate, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
         if (rc < 0)
-            good = refuse(ret_error, "mqtt.tls_key", config->mqtt_tls_key,
-                          rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH
-                              ? "is not the key of mqtt.tls_cert"
-                              : gnutls_strerror(rc));
+            good = tls_refuse(ret_error, "mqtt.tls_key", config->mqtt_tls_key,
+                              rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH
+                                  ? "is not the key of mqtt.tls_cert"
+                                  : gnutls_strerror(rc));
     }
-    wipe(&certificate);
-    wipe(&key);
+    wipe_secret(&certificate);
+    wipe_secret(&key);
     return good;
 }
 
@@ -157,9 +158,9 @@ static bool load_client_ca(struct tls_context *x, const struct config *config,
                                               GNUTLS_X509_FMT_PEM);
     gnutls_free(bytes.data);
     if (count <= 0)
-        return refuse(ret_error, "mqtt.tls_client_ca",
-                      config->mqtt_tls_client_ca,
-                      "no certificate in PEM form in it");
+        return tls_refuse(ret_error, "mqtt.tls_client_ca",
+                          config->mqtt_tls_client_ca,
+                          "no certificate in PEM form in it");
     x->request = config->mqtt_tls_client_cert == CLIENT_CERT_REQUIRED
                      ? GNUTLS_CERT_REQUIRE
                      : GNUTLS_CERT_REQUEST;

@@ -71,7 +71,8 @@ void websocket_free(struct websocket *s)
     free(s);
 }
 
-static bool fail(struct websocket *s, uint16_t code, const char *text)
+static bool websocket_fail(struct websocket *s, uint16_t code,
+                           const char *text)
 {
     s->error = text;
     websocket_close(s, code);
@@ -83,27 +84,30 @@ static bool frame_allowed(struct websocket *s,
                           const struct wslay_frame_iocb *frame)
 {
     if (!frame->mask)
-        return fail(s, WEBSOCKET_PROTOCOL_ERROR, "frame is not masked");
+        return websocket_fail(s, WEBSOCKET_PROTOCOL_ERROR,
+                              "frame is not masked");
     if (frame->rsv != WSLAY_RSV_NONE)
-        return fail(s, WEBSOCKET_PROTOCOL_ERROR, "reserved bits of a frame");
+        return websocket_fail(s, WEBSOCKET_PROTOCOL_ERROR,
+                              "reserved bits of a frame");
     switch (frame->opcode) {
     case WSLAY_BINARY_FRAME:
         if (s->in_message)
-            return fail(s, WEBSOCKET_PROTOCOL_ERROR,
-                        "a message inside another one");
+            return websocket_fail(s, WEBSOCKET_PROTOCOL_ERROR,
+                                  "a message inside another one");
         break;
     case WSLAY_CONTINUATION_FRAME:
         if (!s->in_message)
-            return fail(s, WEBSOCKET_PROTOCOL_ERROR,
-                        "continuation of no message");
+            return websocket_fail(s, WEBSOCKET_PROTOCOL_ERROR,
+                                  "continuation of no message");
         break;
     case WSLAY_TEXT_FRAME:
-        return fail(s, WEBSOCKET_UNSUPPORTED_DATA,
-                    "text frame: MQTT is sent in binary ones");
+        return websocket_fail(s, WEBSOCKET_UNSUPPORTED_DATA,
+                              "text frame: MQTT is sent in binary ones");
     case WSLAY_PING:
     case WSLAY_PONG:
     case WSLAY_CONNECTION_CLOSE: return true;
-    default: return fail(s, WEBSOCKET_PROTOCOL_ERROR, "unknown opcode");
+    default:
+        return websocket_fail(s, WEBSOCKET_PROTOCOL_ERROR, "unknown opcode");
     }
     s->in_message = !frame->fin;
     return true;
@@ -162,7 +166,7 @@ ssize_t websocket_decode(struct websocket *s, char *bytes, size_t len)
         if (n == WSLAY_ERR_WANT_READ)
             break;
         if (n < 0) {
-            fail(s, WEBSOCKET_PROTOCOL_ERROR, "malformed frame");
+            websocket_fail(s, WEBSOCKET_PROTOCOL_ERROR, "malformed frame");
             return -1;
         }
         if (s->in_left == 0) {
@@ -195,7 +199,8 @@ void websocket_close(struct websocket *s, uint16_t code)
         s->close_code = code;
 }
 
-static void put(struct websocket *s, const uint8_t *bytes, size_t len)
+static void append_output(struct websocket *s, const uint8_t *bytes,
+                          size_t len)
 {
     assert(s->head_len + len <= sizeof(s->head));
     memcpy(s->head + s->head_len, bytes, len);
@@ -208,7 +213,7 @@ static void put_close(struct websocket *s)
                              (uint8_t)(s->close_code >> 8),
                              (uint8_t)s->close_code};
 
-    put(s, frame, sizeof(frame));
+    append_output(s, frame, sizeof(frame));
     s->close_queued = true;
 }
 
@@ -226,7 +231,7 @@ static void put_header(struct websocket *s, uint64_t len)
         for (size_t i = 0; i < wide; i++)
             header[size++] = (uint8_t)(len >> (8 * (wide - 1 - i)));
     }
-    put(s, header, size);
+    append_output(s, header, size);
     s->out_left = len;
 }
 
@@ -234,7 +239,7 @@ static void fill_head(struct websocket *s, size_t offered)
 {
     s->head_at = s->head_len = 0;
     if (s->pong_len > 0)
-        put(s, s->pong, s->pong_len);
+        append_output(s, s->pong, s->pong_len);
     s->pong_len = 0;
     if (s->close_code != 0)
         put_close(s);

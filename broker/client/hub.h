@@ -50,10 +50,11 @@ struct hub {
     atomic_uint_fast64_t attached;     /* connection.number given last */
     atomic_uint_fast64_t refused;      /* refusal.number given last */
     atomic_int phase;                  /* enum hub_phase */
-    atomic_uint_fast64_t roll;         /* what workers are to answer with; see
+    atomic_uint_fast64_t
+        liveness_round; /* what workers are to answer with; see
                                          broker_is_alive() */
-    atomic_uint dumps; /* of the state, asked for so far (state_dump.h) */
-    atomic_uint busy;  /* workers that are not done with the phase yet */
+    atomic_uint dumps;  /* of the state, asked for so far (state_dump.h) */
+    atomic_uint busy;   /* workers that are not done with the phase yet */
     /* Appends what `$confab/status` answers; any thread. */
     void (*status)(void *arg, struct buffer *out);
     void *arg;

@@ -70,8 +70,9 @@ struct worker {
     /* Not 0: batches had no room in the mailbox; 1 + the head of the last one.
      * While it is set the writer sends none, so that order is kept. */
     _Atomic uint64_t missed;
-    atomic_uint_fast64_t roll; /* hub.roll, as this worker saw it last */
-    unsigned dumps;            /* likewise hub.dumps */
+    atomic_uint_fast64_t
+        liveness_round; /* hub.liveness_round, as this worker saw it last */
+    unsigned dumps;     /* likewise hub.dumps */
 
     /* of the layers above */
     const struct connection_events *events; /* static, for all connections */
@@ -118,7 +119,7 @@ struct worker {
     TAILQ_HEAD(, session_restore) restores;
     struct pending_will *wills; /* by client */
     TAILQ_HEAD(, pending_will) due_wills;
-    size_t wills_under_way; /* with the writer */
+    size_t wills_submitted; /* with the writer */
     struct credits credits; /* of all its connections towards the writer */
     struct connection_list starving; /* not read: credits of worker or token */
     struct connection_list behind;   /* not read: fan-out of their own */

@@ -66,7 +66,7 @@ void publish_drop_will(struct connection *c)
 
 static void will_finished(struct worker *w, struct publish *q)
 {
-    w->wills_under_way--;
+    w->wills_submitted--;
     if (q->command.result != RESULT_OK)
         counter_add(&w->counters.dropped.will, 1);
     publish_free(w, q);
@@ -100,7 +100,7 @@ static bool will_submit(struct worker *w, struct message *m, bool uncharged,
             .number = number, .identity = slice_of(q->memory, token.len + 1)};
     }
     q->finished = will_finished;
-    w->wills_under_way++;
+    w->wills_submitted++;
     publish_submit(w, q);
     return true;
 }

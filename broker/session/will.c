@@ -91,7 +91,7 @@ void wills_turn(struct worker *w)
     struct pending_will *p;
 
     while ((p = TAILQ_FIRST(&w->due_wills)) != NULL &&
-           w->wills_under_way < WILLS_AT_ONCE && credits_left(&w->credits))
+           w->wills_submitted < WILLS_AT_ONCE && credits_left(&w->credits))
         publish_pending(p);
 }
 
