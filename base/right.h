@@ -1,0 +1,114 @@
+/* Rights of a key (base/caller.h) as text, as JSON and as one block of memory.
+ *
+ *     publish FILTER     subscribe FILTER     manage FILTER     admin
+ *
+ * Filters are those of MQTT §4.7, relative to the tenant: `rooms/+/state`, `#` for
+ * all of it. A whole level %u is the user of the key, %c the client id of the
+ * connection. `$` topics are not granted by filters (caller_may() says who may
+ * what there). `admin` has no filter and includes the others.
+ *
+ * A draft collects and checks them one by one, whatever they come from;
+ * rights_new() makes the block of it that callers borrow. Pure, but for the
+ * memory of rights_new(); any thread. */
+#ifndef CONFAB_BASE_RIGHT_H
+#define CONFAB_BASE_RIGHT_H
+
+#include "base/buffer.h"
+#include "base/caller.h"
+#include "base/json_write.h"
+#include "base/slice.h"
+
+#define RIGHTS_MAX 64
+#define RIGHTS_TEXT_MAX 4096 /* bytes of all filters, each with its NUL */
+
+/* X(name, text). The texts are for whoever asked for the rights. */
+#define RIGHT_ERRORS(X)                                                       \
+    X(OK, "success")                                                          \
+    X(ACTION, "a right is `publish FILTER`, `subscribe FILTER`, "             \
+              "`manage FILTER` or `admin`")                                   \
+    X(FILTER, "a right's filter must be a topic filter below the tenant, "    \
+              "like `rooms/+/state` or `#`, and must not start with `$`")     \
+    X(VARIABLE, "%u and %c in a right's filter must be whole levels, like "   \
+                "`users/%u/#`")                                               \
+    X(MANY, "a key can have at most 64 rights")                               \
+    X(LONG, "the filters of a key's rights can have 4096 bytes in all")       \
+    X(JSON, "`publish`, `subscribe` and `manage` must be arrays of strings, " \
+            "`admin` true or false, each at most once")                       \
+    X(UNKNOWN,                                                                \
+      "rights have the members `publish`, `subscribe`, `manage` and "         \
+      "`admin`, and no others")
+
+enum right_error {
+#define X(name, text) RIGHT_##name,
+    RIGHT_ERRORS(X)
+#undef X
+};
+
+const char *right_error_text(enum right_error error);
+
+/* ---- collecting */
+
+/* The members are private. It contains no pointers and needs no release. */
+struct rights_draft {
+    size_t count;
+    size_t text_len;
+    unsigned seen; /* members of JSON */
+    struct {
+        enum caller_action action;
+        uint16_t at; /* of its filter in text */
+    } rights[RIGHTS_MAX];
+    char text[RIGHTS_TEXT_MAX];
+};
+
+/* Empties it; before its first use, too. */
+void rights_draft_clear(struct rights_draft *d);
+
+/* Adds a right, once if it comes again. The filter is copied; of CALLER_ADMIN it
+ * is "#". On failure the draft is as it was. */
+enum right_error rights_add(struct rights_draft *d, enum caller_action action,
+                            struct slice filter);
+/* Adds one like `publish rooms/#`: a word, one space, a filter. */
+enum right_error rights_add_text(struct rights_draft *d, struct slice text);
+
+/* Adds all of
+ *     {"publish":["a/#"],"subscribe":["#"],"manage":[],"admin":false}
+ * of which every member may be missing. `json` has passed json_check(). On
+ * failure some may have been added. */
+enum right_error rights_add_json(struct rights_draft *d, struct slice json);
+/* The same for one member, name and value as json_next_member() yields them, of
+ * an object that has others as well. RIGHT_UNKNOWN: it is another one. */
+enum right_error rights_add_member(struct rights_draft *d, struct slice name,
+                                   struct slice value);
+
+/* ---- holding */
+
+/* One block: free() ends it. */
+struct rights {
+    size_t count;
+    struct right list[]; /* the filters are behind it */
+};
+
+/* The caller owns it. NULL: out of memory. */
+struct rights *rights_new(const struct rights_draft *d);
+
+/* Whether a caller has everything that it is about to give a key of `tenant`
+ * that speaks for `user` (data NULL: nobody): each right must be covered by one
+ * of the giver's, by the rule of caller_may(). A %u that is given is that user, or
+ * any level where there is none. A %c that is given is any client id, which + and
+ * # cover, and %c: whoever connects with the giver's key chooses its client id,
+ * too. */
+bool rights_covered(const struct caller *giver, struct slice tenant,
+                    struct slice user, const struct right *wanted,
+                    size_t count);
+
+/* ---- showing */
+
+/* "publish", "subscribe", "manage", "admin" */
+const char *right_action_word(enum caller_action action);
+/* `publish rooms/#`; of administrators' rights `admin`. */
+void right_put_text(struct buffer *b, const struct right *right);
+/* The object that rights_add_json() reads, all four members. */
+void rights_write_json(struct json_writer *w, const struct right *rights,
+                       size_t count);
+
+#endif
