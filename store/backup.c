@@ -20,7 +20,7 @@
 #define STORE_FOLDER_MODE 0750
 #define BLOCK (1U << 20)
 
-/* ---- telling how far it is ----------------------------------------------- */
+/* ---- reporting progress -------------------------------------------------- */
 
 struct watch {
     void (*progress)(void *arg, uint64_t done, uint64_t total);
@@ -100,7 +100,7 @@ static int open_folder(const char *dir, mode_t mode)
     return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* A new file beside where `name` will be; -1: errno, EEXIST when it is. */
+/* Creates a file next to where `name` will be. -1: see errno; EEXIST: `name` exists. */
 static int create_beside(int dir_fd, const char *part, const char *name,
                          mode_t mode)
 {
@@ -108,13 +108,13 @@ static int create_beside(int dir_fd, const char *part, const char *name,
         errno = EEXIST;
         return -1;
     }
-    (void)unlinkat(dir_fd, part, 0); /* of an attempt that was killed */
+    (void)unlinkat(dir_fd, part, 0); /* left by an attempt that was killed */
     return openat(dir_fd, part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 }
 
-static bool give_name(int dir_fd, const char *part, const char *name)
+static bool publish_name(int dir_fd, const char *part, const char *name)
 {
-    /* Not renameat(): somebody may have been faster, and is not overwritten. */
+    /* Not renameat(), which would overwrite a file that appeared meanwhile. */
     if (linkat(dir_fd, part, dir_fd, name, 0) != 0)
         return false;
     (void)unlinkat(dir_fd, part, 0);
@@ -137,7 +137,7 @@ static enum store_err copy_out(struct store_env *e, int dir_fd,
     enum store_err err = store_from_mdb(rc);
     *ret_detail = rc > 0 ? rc : 0;
     if (err == STORE_OK &&
-        (fsync(w->fd) != 0 || !give_name(dir_fd, PART_NAME, COPY_NAME)))
+        (fsync(w->fd) != 0 || !publish_name(dir_fd, PART_NAME, COPY_NAME)))
         err = from_errno(ret_detail);
     if (err != STORE_OK)
         (void)unlinkat(dir_fd, PART_NAME, 0);
@@ -202,11 +202,11 @@ static enum store_err copy_in(struct store_env *e, int from_fd,
     close(w->fd);
     if (err == STORE_OK)
         err = environment_renew(e, RESTORED_NAME, opts, ret_detail);
-    /* Of the store that was here before. */
+    /* The lock file of the store that was here before. */
     if (err == STORE_OK && unlinkat(e->dir_fd, "lock.mdb", 0) != 0 &&
         errno != ENOENT)
         err = from_errno(ret_detail);
-    if (err == STORE_OK && !give_name(e->dir_fd, RESTORED_NAME, COPY_NAME))
+    if (err == STORE_OK && !publish_name(e->dir_fd, RESTORED_NAME, COPY_NAME))
         err = from_errno(ret_detail);
     if (err != STORE_OK)
         (void)unlinkat(e->dir_fd, RESTORED_NAME, 0);

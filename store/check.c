@@ -17,14 +17,14 @@
 
 #define SNAPSHOT_ATTEMPTS 100
 
-/* What a things row says, and what was found of it. */
+/* What a things row says, and what was found in the other databases. */
 struct found_thing {
     UT_hash_handle hh;
     struct thing_state state;
     bool trims; /* hidden entries are still to be deleted */
     uint64_t count, bytes;
-    uint64_t in_log, in_chunks; /* sums over (id, seq): the same when both have
-                                   the same ones, in whatever order */
+    uint64_t in_log, in_chunks; /* sums over (id, seq): equal if log and chunks
+                                   have the same messages, in any order */
     size_t key_len;
     unsigned char key[];
 };
@@ -81,8 +81,8 @@ static void page_progress(void *arg, uint64_t pages)
         k->c->progress(k->c->arg, pages, k->walk.page_count);
 }
 
-/* A number for each (id, seq), such that sums of different sets differ. */
-static uint64_t mix(uint64_t id, uint64_t seq)
+/* A number for each (id, seq); different sets have different sums. */
+static uint64_t hash_entry(uint64_t id, uint64_t seq)
 {
     uint64_t x = id * UINT64_C(0x9E3779B97F4A7C15) ^ seq;
 
@@ -102,7 +102,7 @@ static struct found_thing *find_thing(struct check *k, const void *key,
     return t;
 }
 
-/* The token's name as its own row or its things' have it. */
+/* The token of a `tokens` row, or of a topic, which begins with it. */
 static struct found_token *token_of(struct check *k, struct slice name)
 {
     struct found_token *t;
@@ -149,7 +149,8 @@ static void check_thing(void *arg, MDB_val key, MDB_val v)
     t->key_len = key.mv_size;
     memcpy(t->key, key.mv_data, key.mv_size);
     for (unsigned i = 0; i < state.open.count; i++)
-        t->in_chunks += mix(state.open.ids[i], state.open.first_seq + i);
+        t->in_chunks +=
+            hash_entry(state.open.ids[i], state.open.first_seq + i);
     HASH_ADD_KEYPTR(hh, k->things, t->key, t->key_len, t);
     if (t->hh.tbl == NULL) {
         free(t);
@@ -181,7 +182,7 @@ static void check_chunk(void *arg, MDB_val key, MDB_val v)
         problem(k, "chunks: a row is damaged");
         return;
     }
-    /* Its key ends in NUL and the first id. */
+    /* The key ends with NUL and the first id. */
     const size_t suffix = 1 + sizeof(uint64_t);
     struct found_thing *t =
         key.mv_size <= suffix
@@ -196,11 +197,11 @@ static void check_chunk(void *arg, MDB_val key, MDB_val v)
         memcmp((const char *)key.mv_data + key.mv_size - sizeof(uint64_t),
                expected.bytes + expected.len - sizeof(uint64_t),
                sizeof(uint64_t)) != 0)
-        problem(k, "chunks: a row with id %" PRIu64 " has another key",
+        problem(k, "chunks: the key of the row with id %" PRIu64 " differs",
                 c.ids[0]);
     for (unsigned i = 0; i < c.count; i++)
         if (t->state.row.count > 0 && c.ids[i] >= t->state.row.first_id)
-            t->in_chunks += mix(c.ids[i], c.first_seq + i);
+            t->in_chunks += hash_entry(c.ids[i], c.first_seq + i);
 }
 
 /* ---- the log ---------------------------------------------------------------- */
@@ -236,12 +237,15 @@ static void check_entry(void *arg, MDB_val key, MDB_val v)
     }
     if (t->state.row.count == 0 || id < t->state.row.first_id) {
         if (!t->trims && id > t->state.row.trimmed_id)
-            problem(k, "log: entry %" PRIu64 " is not of its thing", id);
+            problem(k,
+                    "log: entry %" PRIu64
+                    " is outside the history of its thing",
+                    id);
         return;
     }
     t->count++;
     t->bytes += record.m.payload.len;
-    t->in_log += mix(id, record.m.seq);
+    t->in_log += hash_entry(id, record.m.seq);
 }
 
 static void compare_things(struct check *k)
@@ -256,8 +260,7 @@ static void compare_things(struct check *k)
         if (t->count != row->count || t->bytes != row->bytes)
             problem(k,
                     "things: …%.*s has %" PRIu64 " messages of %" PRIu64
-                    " bytes in the log, and should have %" PRIu64
-                    " of %" PRIu64,
+                    " bytes in the log instead of %" PRIu64 " of %" PRIu64,
                     shown - skip, (const char *)t->key + skip, t->count,
                     t->bytes, row->count, row->bytes);
         else if (t->in_log != t->in_chunks)
@@ -300,7 +303,8 @@ static void check_usage(void *arg, MDB_val key, MDB_val v)
     if (!schema_get_usage(v, &usage))
         problem(k, "usage: a row is damaged");
     else if (usage.things != (t == NULL ? 0 : t->things))
-        problem(k, "usage: a token counts %" PRIu64 " things and has %" PRIu64,
+        problem(k,
+                "usage: a token counts %" PRIu64 " things instead of %" PRIu64,
                 usage.things, t == NULL ? 0 : t->things);
 }
 
@@ -326,7 +330,7 @@ static void check_session(void *arg, MDB_val key, MDB_val v)
     }
 }
 
-/* Rows that belong to a session begin with its number, big-endian. */
+/* The session of a row whose key begins with the session's number, big-endian. */
 static struct found_session *session_of(struct check *k, MDB_val key)
 {
     const unsigned char *at = key.mv_data;
@@ -383,7 +387,7 @@ static void compare_sessions(struct check *k)
 
     HASH_ITER (hh, k->sessions, s, next)
         if (s->has_will && !s->will_found)
-            problem(k, "wills: the one of session %016" PRIx64 " is missing",
+            problem(k, "wills: the will of session %016" PRIx64 " is missing",
                     s->number);
 }
 
@@ -409,13 +413,14 @@ static void check_number(void *arg, MDB_val key, MDB_val v)
         problem(k, "the store was written by a newer version of Confab");
 }
 
-/* Of operations, idempotency keys and whatever a later version has: the pages. */
+/* For operations, idempotency keys and databases of later versions: the walk checks
+ * their pages. */
 static void check_nothing(void *arg, MDB_val key, MDB_val v)
 {
     (void)arg, (void)key, (void)v;
 }
 
-/* ---- the whole --------------------------------------------------------------- */
+/* ---- the whole store ----------------------------------------------------------- */
 
 static void add_tree(void *arg, MDB_val key, MDB_val v)
 {
@@ -429,7 +434,7 @@ static void add_tree(void *arg, MDB_val key, MDB_val v)
         k->tree_count++;
 }
 
-/* In this order: what others are compared with first. */
+/* In this order, because later databases are compared with earlier ones. */
 static const struct {
     const char *name;
     void (*row)(void *arg, MDB_val key, MDB_val value);
@@ -475,7 +480,7 @@ static void walk_trees(struct check *k)
     compare_sessions(k);
 }
 
-static void release(struct check *k)
+static void free_check(struct check *k)
 {
     struct found_thing *t, *next_thing;
     struct found_session *s, *next_session;
@@ -496,16 +501,16 @@ static void release(struct check *k)
     page_walk_end(&k->walk);
 }
 
-/* Nobody writes here, and nobody begins to while *ret_fd is open; or somebody
- * does (false). A folder without the lock is a copy. */
+/* true: nobody writes here, and nobody can begin to while *ret_fd is open. A folder
+ * without a lock file is a copy. */
 static bool nobody_writes(int dir_fd, int *ret_fd)
 {
     *ret_fd = openat(dir_fd, LOCK_NAME, O_RDONLY | O_CLOEXEC);
     return *ret_fd < 0 || flock(*ret_fd, LOCK_SH | LOCK_NB) == 0;
 }
 
-/* A snapshot keeps its pages from being used again; the meta page that leads to
- * them is written over two commits later. */
+/* For a store in use: the snapshot keeps its pages from being reused, and the meta
+ * page that leads to them is not overwritten before the second next commit. */
 static bool begin_in_use(struct check *k, struct store *st, int fd,
                          struct store_reader **ret_reader)
 {
@@ -543,7 +548,7 @@ static enum store_err check_file(struct check *k, int fd, const char *dir,
     else if (in_use && k->c->problems == 0)
         err = STORE_IO;
     k->c->pages = k->walk.pages_read;
-    release(k);
+    free_check(k);
     if (r != NULL)
         store_reader_release(r);
     store_close(st);

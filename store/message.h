@@ -1,8 +1,8 @@
-/* One message on its way: made by a broker worker from a PUBLISH, numbered by
- * the writer, then read by every worker that fans it out. One allocation.
+/* One message on its way: made by a broker worker from a PUBLISH, numbered by the
+ * writer, then read by every worker that delivers it. One allocation.
  *
- * Threads:  filled by its maker; id, seq and at_us by the writer before the
- *           batch is offered; immutable and shared afterwards.
+ * Threads:  filled by its maker; the writer sets id, seq and at_us before it offers
+ *           the batch; then immutable and shared.
  * Owner:    reference counted, atomically. */
 #ifndef CONFAB_STORE_MESSAGE_H
 #define CONFAB_STORE_MESSAGE_H
@@ -13,16 +13,16 @@
 
 #include "base/slice.h"
 
-/* X(name, value): values are on disk, never renumber. */
+/* X(name, value). The values are on disk: never renumber. */
 enum message_kind {
     MESSAGE_MESSAGE = 0,
     MESSAGE_EDIT = 1,
     MESSAGE_DELETE = 2,
     MESSAGE_PURGE = 3,
-    MESSAGE_EVENT = 100 /* passes through the writer unstored: id is 0 */
+    MESSAGE_EVENT = 100 /* passes through the writer, is not stored: id 0 */
 };
 
-/* What the payload is; on disk. Empty payloads are text. */
+/* What the payload is. The values are on disk. Empty payloads are text. */
 enum payload_class { PAYLOAD_BINARY = 0, PAYLOAD_TEXT = 1, PAYLOAD_JSON = 2 };
 
 #define MESSAGE_SENDER_MAX 256
@@ -44,8 +44,8 @@ struct message {
     /* All in the same allocation; borrowed as long as a reference is held. */
     struct slice topic;
     struct slice payload;
-    /* data == NULL: not sent; data != NULL and len == 0: sent empty. The log
-     * keeps the difference, because MQTT forwards these unaltered. */
+    /* data == NULL: not sent; data != NULL and len == 0: sent empty. The log keeps
+     * the difference, because MQTT forwards these properties unaltered. */
     struct slice content_type;
     struct slice response_topic;
     struct slice correlation;
@@ -55,13 +55,13 @@ struct message {
                                      order, without confab-* */
 };
 
-/* Copies every slice (and the scalar fields; refs, id, seq, at_us are set to
- * 1, 0, 0, 0) of `from`. NULL: out of memory. Caller owns one reference. */
+/* Copies all slices and scalar fields of `from`, but sets refs, id, seq and at_us
+ * to 1, 0, 0, 0. NULL: out of memory. The caller owns the one reference. */
 struct message *message_new(const struct message *from);
-/* The same, keeping id, seq and at_us: what was read from the log, to hand on. */
+/* The same, but keeps id, seq and at_us: for a message read from the log. */
 struct message *message_copy(const struct message *from);
-/* Bytes it takes in memory, all its slices included: what credits and bounds
- * count. */
+/* Bytes it takes in memory, all its slices included. Credits and bounds of queues
+ * count these. */
 size_t message_size(const struct message *m);
 struct message *message_ref(struct message *m);
 void message_unref(struct message *m); /* NULL is fine */

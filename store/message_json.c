@@ -12,7 +12,7 @@ static void put_on_one_line(struct buffer *b, struct slice json)
     buffer_put_slice(b, json);
     if (!buffer_ok(b))
         return;
-    /* Hardly any has one: memchr() looks at many bytes at once. */
+    /* Line breaks are rare, and memchr() looks at many bytes at once. */
     char *const end = b->data + b->len;
     for (size_t i = 0; i < sizeof(breaks); i++)
         for (char *at = b->data + start;

@@ -29,13 +29,13 @@ static enum store_err folder_error(int error)
     }
 }
 
-/* A folder's name is on disk once its parent has been flushed. */
+/* Flushes the parent, which puts the folder's name on disk. */
 static void flush_parent(int dir_fd)
 {
     const int fd = openat(dir_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
-        return; /* not ours to read: then it was not ours to create in */
+        return; /* we may not read it, so we did not create the folder in it */
     fsync(fd);
     close(fd);
 }
@@ -45,7 +45,7 @@ static enum store_err open_folder(struct store_env *e)
     int why = 0;
 
     if (!e->read_only && mkdir(e->dir, FOLDER_MODE) != 0)
-        why = errno; /* EEXIST, most of the time */
+        why = errno; /* usually EEXIST */
     e->dir_fd = open(e->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (e->dir_fd >= 0) {
         if (!e->read_only && why == 0)
@@ -54,12 +54,12 @@ static enum store_err open_folder(struct store_env *e)
     }
     if (errno == ENOENT && e->read_only)
         return STORE_NOTFOUND;
-    if (errno == ENOENT && why != 0) /* because it could not be made */
+    if (errno == ENOENT && why != 0) /* creating it failed: say why */
         errno = why;
     return folder_error(errno);
 }
 
-static enum store_err take_lock(struct store_env *e)
+static enum store_err acquire_lock(struct store_env *e)
 {
     e->lock_fd = openat(e->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC,
                         STORE_FILE_MODE);
@@ -70,7 +70,7 @@ static enum store_err take_lock(struct store_env *e)
     return errno == EWOULDBLOCK ? STORE_LOCKED : folder_error(errno);
 }
 
-/* LMDB would try to initialise an empty file, even one it may only read. */
+/* LMDB would initialise an empty file, even one that it may only read. */
 static bool has_data(const struct store_env *e)
 {
     struct stat st;
@@ -80,7 +80,7 @@ static bool has_data(const struct store_env *e)
 
 /* ---- open and close ---------------------------------------------------- */
 
-static void release(struct store *st)
+static void free_store(struct store *st)
 {
     struct store_env *e = &st->env;
 
@@ -89,7 +89,7 @@ static void release(struct store *st)
         mdb_env_close(e->env);
     if (e->dir_fd >= 0)
         close(e->dir_fd);
-    if (e->lock_fd >= 0) /* last: it keeps other writers out until here */
+    if (e->lock_fd >= 0) /* last, because it keeps other writers out */
         close(e->lock_fd);
     free(e->dir);
     free(st);
@@ -102,16 +102,16 @@ static enum store_err prepare_writer(struct store_env *e)
     if (rc != 0)
         return store_from_mdb(rc);
     mdb_txn_reset(e->space_txn);
-    /* The names of new files. */
+    /* Puts the names of new files on disk. */
     if (fsync(e->dir_fd) != 0)
         return store_from_mdb(errno);
-    /* FULL is no reason not to open: reading and removing go on, and the
-     * writer asks again. */
+    /* A full store opens all the same: reading and deleting go on, and the writer
+     * tries again. */
     const enum store_err err = store_preallocate(e, store_end(e));
     return store_is_full(err) ? STORE_OK : err;
 }
 
-/* *ret_rc: errno or LMDB's code of what failed. */
+/* *ret_rc: errno or LMDB's code of the failure. */
 static enum store_err open_all(struct store *st, const struct store_opts *opts,
                                int *ret_rc)
 {
@@ -119,7 +119,7 @@ static enum store_err open_all(struct store *st, const struct store_opts *opts,
 
     enum store_err err = open_folder(e);
     if (err == STORE_OK && !e->read_only)
-        err = take_lock(e);
+        err = acquire_lock(e);
     *ret_rc = err == STORE_OK ? 0 : errno;
     if (err == STORE_OK && !has_data(e))
         err = e->read_only ? STORE_NOTFOUND
@@ -163,7 +163,7 @@ enum store_err store_open(const char *dir, const struct store_opts *opts,
     if (ret_detail != NULL)
         *ret_detail = err != STORE_OK && rc > 0 ? rc : 0;
     if (err != STORE_OK) {
-        release(st);
+        free_store(st);
         return err;
     }
     *ret_store = st;
@@ -175,10 +175,10 @@ void store_close(struct store *st)
     if (st == NULL)
         return;
     reader_pool_free(st->readers);
-    release(st);
+    free_store(st);
 }
 
-/* ---- figures ----------------------------------------------------------- */
+/* ---- statistics -------------------------------------------------------- */
 
 static enum store_err count_rows(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret_rows)
 {

@@ -6,9 +6,8 @@
  * Process:  one writing process (it holds the flock of LOCK_NAME), any number
  *           of reading ones. A directory is opened once per process.
  * fork():   open after it, never before: LMDB locks do not survive it.
- * Logging:  damaged entries of the log, which readers skip, at most one line in
- *           five seconds. Other failures are returned; the caller knows whom to
- *           tell. */
+ * Logging:  damaged entries of the log, which readers skip: at most one line in
+ *           five seconds. All other failures are returned. */
 #ifndef CONFAB_STORE_STORE_H
 #define CONFAB_STORE_STORE_H
 
@@ -33,7 +32,7 @@
     X(VERSION, 8, "data folder was written by a newer version of Confab")     \
     X(CORRUPT, 9, "data folder is damaged: see 'confab check --data'")        \
     X(UNCERTAIN, 10, "the disk failed in the middle of a commit")             \
-    X(DISK_FULL, 11, "disk full: make room on it")                            \
+    X(DISK_FULL, 11, "disk full: free some space on it")                      \
     X(ADDRESS_SPACE, 12,                                                      \
       "not enough address space: lower store.map_size or raise RLIMIT_AS "    \
       "(ulimit -v, systemd's LimitAS=)")                                      \
@@ -45,7 +44,7 @@ enum store_err {
 #undef X
 };
 const char *store_strerror(enum store_err err); /* static text */
-/* No room in the map or on the disk. */
+/* Whether the map or the disk has no room. */
 static inline bool store_is_full(enum store_err err)
 {
     return err == STORE_FULL || err == STORE_DISK_FULL;
@@ -53,40 +52,43 @@ static inline bool store_is_full(enum store_err err)
 
 struct store;
 
-/* One sentence. */
+/* One sentence that says what is damaged. */
 struct store_damage {
     char text[256];
 };
 
-/* Sizes, all from the soft limit S on the bytes in use in data.mdb:
- *  address space  S + max(64 MiB, S/16): a full LMDB cannot delete, so what
- *                 frees space may go on above S. Addresses cost nothing, and
+/* Sizes, all derived from S, the soft limit on the bytes in use in data.mdb:
+ *  address space  S + max(64 MiB, S/16). A full LMDB cannot delete, so commands
+ *                 that free space may go on above S. Addresses cost nothing, and
  *                 the map is never resized while running.
- *  disk           allocated ahead in steps of S/16 (1…64 MiB), so that always
- *                 S/16 (16…64 MiB) more than is in use is ours even on a disk
- *                 that others have filled. A fresh store takes 128 MiB of disk
- *                 by default, 17 MiB with S = 1 MiB. */
+ *  disk           allocated ahead in steps of S/16 (1…64 MiB), so that S/16
+ *                 (16…64 MiB) more than is in use is always ours, even on a disk
+ *                 that others have filled. A new store takes 128 MiB of disk by
+ *                 default, 17 MiB with S = 1 MiB. */
 struct store_opts {
-    uint64_t
-        map_size; /* soft limit S in bytes; 0: MAP_SIZE_DEFAULT. A file that is
-                          larger already opens all the same */
-    bool read_only; /* a reading process: no lock, nothing created */
+    uint64_t map_size; /* soft limit S in bytes; 0: MAP_SIZE_DEFAULT. A larger
+                          file can be opened all the same */
+    bool read_only;    /* a reading process: no lock, nothing created */
     unsigned
-        max_readers; /* simultaneous readers, all processes; 0: 1024. Set by
-                             who opens first, and it only ever grows */
-    struct store_damage *ret_damage; /* where CORRUPT was found, "" if that is
-                                        not known; may be NULL */
+        max_readers; /* simultaneous readers in all processes; 0: 1024. The
+                             first process to open decides, and it only grows */
+    struct store_damage
+        *ret_damage; /* what CORRUPT is about, "" if unknown; may
+                                        be NULL */
 };
 
-/* Opens (and, unless read_only, creates, mode 0750/0640, takes the data lock,
- * checks for dead readers, pre-allocates) the store in folder `dir`, whose
- * parent must exist. A full disk or map does not keep a store from opening.
- * What the last process wrote and did not flush is flushed before anything is
- * read: it may have been told to nobody, and is relied on from here on. A new
- * data.mdb is made under another name, so a power cut leaves all of it or none.
- * Unless read_only the upper levels of its trees are looked at, and a page that
- * LMDB would fall over is CORRUPT. What LMDB itself finds wrong later ends the
- * process (disk_fault_end(), base/disk_fault.h).
+/* Opens the store in folder `dir`, whose parent must exist. Unless read_only, it
+ * creates what is missing (mode 0750/0640), takes the data lock, frees the slots of
+ * dead readers, and allocates disk space. A full disk or map does not keep a store
+ * from opening.
+ *  - What the last process wrote but did not flush is flushed before anything is
+ *    read: no client may know of it yet, but from now on it is relied on.
+ *  - A new data.mdb is made under another name, so that a power cut leaves all of it
+ *    or none.
+ *  - Unless read_only, the upper levels of all trees are checked. A page that would
+ *    crash LMDB is CORRUPT. What LMDB itself finds later ends the process
+ *    (disk_fault_end(), base/disk_fault.h).
+ * Errors:
  *  LOCKED    another process writes here
  *  ACCESS    no such parent, no folder, no permission
  *  NOTFOUND  read_only, and nothing was ever stored here
@@ -99,25 +101,24 @@ struct store_opts {
 enum store_err store_open(const char *dir, const struct store_opts *opts,
                           struct store **ret_store, int *ret_detail);
 void store_close(
-    struct store *st); /* NULL is fine; every reader closed before */
+    struct store *st); /* NULL is fine; close all readers before */
 
-/* Frees slots of readers whose process died; blocks on the reader table's
- * mutex for microseconds. At open and every minute. */
+/* Frees slots of readers whose process died. Call it every minute. Blocks on the
+ * mutex of the reader table for microseconds. */
 void store_check_readers(struct store *st);
 
-/* The snapshots held now, of all processes. What is behind keeps old pages from
- * being used again. Any thread; does not block. */
+/* The snapshots held now, in all processes. Old snapshots keep old pages from being
+ * reused. Any thread; does not block. */
 struct store_snapshots {
     unsigned held;
-    uint64_t oldest_behind; /* commits since the oldest one began */
+    uint64_t oldest_behind; /* commits since the oldest snapshot began */
 };
 void store_snapshots(struct store *st, struct store_snapshots *ret_snapshots);
 
 struct store_stats {
-    uint64_t store_id,
-        epoch;     /* random; epoch changes with a restored backup */
-    uint64_t head; /* id of the last committed entry, 0: none */
-    uint64_t map_size, map_used; /* soft limit; bytes not free for reuse */
+    uint64_t store_id, epoch; /* random; a restored backup has a new epoch */
+    uint64_t head;            /* id of the last committed entry, 0: none */
+    uint64_t map_size, map_used; /* soft limit; bytes that cannot be reused */
     uint64_t log_entries, things, tokens;
     uint64_t retained; /* messages */
     uint64_t sessions; /* that outlive their connection, connected or not */
@@ -126,9 +127,9 @@ enum store_err store_stats(struct store *st, struct store_stats *ret_stats);
 
 /* ---- Reading -------------------------------------------------------------
  *
- * A reader sees one snapshot between store_reader_begin() and _end(). All
- * slices and rows handed out live until _end(). Never hold a snapshot while
- * waiting for a socket: old pages are not reused meanwhile. */
+ * A reader sees one snapshot between store_reader_begin() and _end(). All slices and
+ * rows it returns are valid until _end(). Never hold a snapshot while waiting for a
+ * socket: it keeps old pages from being reused. */
 
 struct store_reader;
 
@@ -136,38 +137,37 @@ struct store_reader;
 struct store_reader *store_reader_acquire(struct store *st);
 void store_reader_release(struct store_reader *r); /* ends a snapshot too */
 
-/* Never blocks. IO: a read_only store whose writer was restarted with a map
- * more than four times the size; reopen it. */
+/* Never blocks. IO: a read_only store whose writer was restarted with a map more
+ * than four times as large; reopen the store. */
 enum store_err store_reader_begin(struct store_reader *r);
-void store_reader_end(
-    struct store_reader *r); /* without a snapshot: nothing */
+void store_reader_end(struct store_reader *r); /* fine without a snapshot */
 
-/* Both at once, for one look: a reader with its snapshot, which
- * store_reader_release() ends. NOMEM, IO as above, with *ret_reader NULL. */
+/* Acquires a reader and begins its snapshot; store_reader_release() ends both.
+ * NOMEM, IO as above, with *ret_reader NULL. */
 enum store_err store_snapshot(struct store *st,
                               struct store_reader **ret_reader);
 
-/* Id of the last entry ever given as of this snapshot (it may have been removed
- * since); 0: none, or the store cannot be read. */
+/* The last id given as of this snapshot (its entry may have been removed since); 0:
+ * none, or the store cannot be read. */
 uint64_t store_head(struct store_reader *r);
 uint64_t store_epoch(struct store_reader *r);
 
-/* A log entry; like struct message, its slices borrowed from the map. */
+/* A log entry: a message whose slices are borrowed from the map. */
 struct record {
     struct message m; /* refs unused; never pass to message_ref() */
 };
 
-/* One entry by id; STORE_NOTFOUND when trimmed or never given. */
+/* One entry by id. STORE_NOTFOUND: it was trimmed or never given. */
 enum store_err store_get(struct store_reader *r, uint64_t id,
                          struct record *ret_record);
 
 /* The next entry with an id greater than `after`, of any topic.
- * STORE_NOTFOUND: none. Cheap to call in a row with growing ids (a cursor is
- * kept inside the reader). */
+ * STORE_NOTFOUND: none. Calls with growing ids are cheap: the reader keeps a
+ * cursor. */
 enum store_err store_next(struct store_reader *r, uint64_t after,
                           struct record *ret_record);
 
-/* A topic with at least one message, now or once. */
+/* A topic that has messages or has had some. */
 struct thing_row {
     struct slice topic;
     uint64_t first_id, last_id; /* 0: no message left */
@@ -180,11 +180,11 @@ struct thing_row {
 /* ret_row->topic is `topic` itself. */
 enum store_err store_thing(struct store_reader *r, struct slice topic,
                            struct thing_row *ret_row);
-/* Walks the rows whose topic starts with `prefix` (`<token>/`; empty: all),
- * sorted bytewise (topics longer than 400 bytes come after those they share
- * their first 368 bytes with, in no useful order): pass the previous row's
- * topic as `after` (copy it if snapshots change in between), an empty slice to
- * begin. Emptied things (count 0) are given too. */
+/* The next row whose topic starts with `prefix` (`<token>/`; empty: all) and is
+ * greater than `after`. To begin, pass an empty slice as `after`; to go on, the
+ * previous row's topic (a copy, if the snapshot changes in between). Rows are sorted
+ * bytewise; topics longer than 400 bytes come after those with the same first 368
+ * bytes, in no useful order. Emptied things (count 0) are included. */
 enum store_err store_thing_next(struct store_reader *r, struct slice prefix,
                                 struct slice after, struct thing_row *ret_row);
 
@@ -194,10 +194,10 @@ enum store_err store_latest(struct store_reader *r, struct slice topic,
 enum store_err store_by_seq(struct store_reader *r, struct slice topic,
                             uint64_t seq, struct record *ret_record);
 
-/* History of one topic, oldest or newest first. Zero a bound to leave it open.
- * Initialise the bounds, leave the rest zero; then call store_history_next()
- * until STORE_NOTFOUND. The walk may go on in a later snapshot: it keeps only
- * numbers, and continues after the last id it gave. `topic` is borrowed. */
+/* History of one topic, oldest or newest first. Set the bounds (0: open), leave the
+ * rest zero, then call store_history_next() until STORE_NOTFOUND. The walk may
+ * continue in a later snapshot: it keeps only numbers, and continues after the last
+ * id it returned. `topic` is borrowed. */
 struct history {
     struct slice topic;
     bool ascending;
@@ -205,24 +205,24 @@ struct history {
     int64_t since_us, until_us; /* created_at, inclusive / exclusive */
     /* private */
     uint64_t last_given;
-    uint64_t snapshot;    /* what follows was read in; 0: none */
+    uint64_t snapshot;    /* in which the following was read; 0: none */
     uint64_t floor;       /* ids up to this are hidden */
     uint64_t chunk_first; /* first id of the chunk in ids[] */
-    uint64_t ids[16];     /* what is left of it, in the order of the walk */
+    uint64_t ids[16];     /* ids of that chunk, in the order of the walk */
     unsigned id_count, id_next;
 };
 enum store_err store_history_next(struct store_reader *r, struct history *h,
                                   struct record *ret_record);
 
-/* The retained message of a topic, also after retention has removed it from
- * the history. Whether it has expired (has_expiry) is the caller's to see. */
+/* The retained message of a topic, even after retention has removed it from the
+ * history. The caller checks whether it has expired (has_expiry). */
 enum store_err store_retained(struct store_reader *r, struct slice topic,
                               struct record *ret_record);
-/* The next retained message, bytewise by topic, that matches `filter` and
- * whose topic is greater than `after` (empty: from the start). Looks at no more
- * than `budget` rows: *ret_resume gets the topic to continue after (valid until
- * _end()) with STORE_OK and with STORE_INVALID, which means "budget used up,
- * call again". */
+/* The next retained message, bytewise by topic, that matches `filter` and whose
+ * topic is greater than `after` (empty: from the start). Looks at no more than
+ * `budget` rows. STORE_INVALID: the budget is used up, call again. With STORE_OK and
+ * STORE_INVALID *ret_resume is the topic to pass as `after` next; it is valid until
+ * _end(). */
 enum store_err store_retained_next(struct store_reader *r, struct slice filter,
                                    struct slice after, unsigned budget,
                                    struct record *ret_record,
@@ -233,30 +233,29 @@ struct token_row {
     struct slice plan;
     int64_t created_us;
     int64_t revoked_us; /* 0: valid */
-    bool
-        implied; /* came into being by its first write in open mode: unknown in
-                     registered mode until it is created */
+    bool implied; /* made by its first write in open mode: registered mode does
+                     not know it until it is created */
     uint64_t
-        since_id; /* ids up to this one are not its: of a token of this name
-                          that was deleted. 0 in rows of versions before */
+        since_id; /* ids up to this one belong to a deleted token of the same
+                          name. 0 in rows of earlier versions */
 };
-/* Revoked ones are given too. ret_row->token is `token` itself. */
+/* Revoked tokens are included. ret_row->token is `token` itself. */
 enum store_err store_token(struct store_reader *r, struct slice token,
                            struct token_row *ret_row);
 enum store_err store_token_next(struct store_reader *r, struct slice after,
                                 struct token_row *ret_row);
 
-/* What a token has used. Writes are exact; reads lag the bridge by ≤ 1 s. */
+/* What a token has used. Writes are exact; reads may be up to 1 s late. */
 struct usage_row {
     int64_t window_start_us; /* 0: no request counted yet */
     uint64_t writes, reads;  /* in that window */
     uint64_t things, retained;
     uint64_t bytes;    /* of its messages, properties and things included */
     uint64_t sessions; /* stored MQTT sessions */
-    uint64_t session_bytes; /* of these and all that belongs to them */
+    uint64_t session_bytes; /* of these sessions and all their parts */
     uint64_t
-        trimmed_id; /* the greatest of its things': up to there something may
-                            be gone. Of trims since there is this field */
+        trimmed_id; /* the greatest of its things': up to it, messages may be
+                            missing. Earlier versions did not keep it */
 };
 enum store_err store_usage(struct store_reader *r, struct slice token,
                            struct usage_row *ret_row);

@@ -1,5 +1,5 @@
-/* The format is that of LMDB 0.9, as its mdb.c lays it out: numbers in the
- * machine's order and, where LMDB has size_t, of its word size. */
+/* The format is that of LMDB 0.9, as its mdb.c defines it: numbers in the machine's
+ * byte order and, where LMDB has size_t, of its word size. */
 #include "store/env/check_pages.h"
 
 #include <inttypes.h>
@@ -14,7 +14,7 @@ enum { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8 };
 enum { NODE_BIG = 1, NODE_TREE = 2, NODE_DUPLICATES = 4 };
 #define META_MAGIC 0xBEEFC0DE
 #define META_VERSION 1
-#define FIRST_PAGE 2 /* behind the two meta pages */
+#define FIRST_PAGE 2 /* after the two meta pages */
 #define PAGE_SIZE_MAX 65536
 
 struct page_head {
@@ -30,7 +30,7 @@ struct mdb_node {
 #define NODE_BYTES sizeof(struct mdb_node)
 
 struct tree_record {
-    uint32_t page_size; /* of the meta page's first one */
+    uint32_t page_size; /* set in the first record of a meta page only */
     uint16_t flags, depth;
     size_t branches, leaves, overflows, entries, root;
 };
@@ -115,7 +115,7 @@ static bool choose_meta(struct page_walk *w, uint64_t txn, struct meta *ret)
     if (!good[0] || !good[1])
         problem(w, "meta page %d is damaged", good[0] ? 1 : 0);
     if (!good[0] && !good[1]) {
-        problem(w, "both meta pages are damaged: nothing else can be found");
+        problem(w, "both meta pages are damaged: no tree can be found");
         return false;
     }
     int best = !good[0] || (good[1] && metas[1].txn > metas[0].txn);
@@ -148,14 +148,14 @@ bool page_walk_begin(struct page_walk *w, int fd, uint64_t txn)
     const uint64_t in_file =
         ((uint64_t)st.st_size + w->page_size - 1) / w->page_size;
     if (w->page_count > in_file) {
-        problem(w, "the file has %" PRIu64 " pages and should have %" PRIu64,
+        problem(w, "the file has %" PRIu64 " pages instead of %" PRIu64,
                 in_file, w->page_count);
         w->page_count = in_file;
     }
     w->used = calloc(1, (size_t)(w->page_count / 8 + 1));
     w->stack = malloc((size_t)w->page_size * CHECK_DEPTH_MAX);
     if (w->used == NULL || w->stack == NULL) {
-        problem(w, "not enough memory to check it");
+        problem(w, "not enough memory to check the store");
         return false;
     }
     return true;
@@ -170,8 +170,8 @@ void page_walk_end(struct page_walk *w)
 
 /* ---- pages --------------------------------------------------------------- */
 
-/* Each page belongs to one place. */
-static bool mark(struct page_walk *w, uint64_t number)
+/* Each page may be referred to from one place only. */
+static bool mark_page_used(struct page_walk *w, uint64_t number)
 {
     if (number < FIRST_PAGE || number >= w->page_count) {
         problem(w, "%s: refers to page %" PRIu64 ", which does not exist",
@@ -181,7 +181,7 @@ static bool mark(struct page_walk *w, uint64_t number)
     unsigned char *byte = &w->used[number / 8];
     const unsigned char bit = (unsigned char)(1u << number % 8);
     if ((*byte & bit) != 0) {
-        problem(w, "%s: page %" PRIu64 " is used twice, or free",
+        problem(w, "%s: page %" PRIu64 " is used twice, or is free as well",
                 w->tree->name, number);
         return false;
     }
@@ -189,9 +189,9 @@ static bool mark(struct page_walk *w, uint64_t number)
     return true;
 }
 
-static bool claim(struct page_walk *w, uint64_t number)
+static bool claim_page(struct page_walk *w, uint64_t number)
 {
-    if (!mark(w, number))
+    if (!mark_page_used(w, number))
         return false;
     w->tree_pages++;
     w->pages_read++;
@@ -206,7 +206,7 @@ static bool read_page(struct page_walk *w, uint64_t number, void *to,
 {
     if (read_at(w, to, pages * w->page_size, number * w->page_size))
         return true;
-    problem(w, "%s: page %" PRIu64 " cannot be read: the disk refuses it",
+    problem(w, "%s: page %" PRIu64 " cannot be read from the disk",
             w->tree->name, number);
     return false;
 }
@@ -232,7 +232,7 @@ static bool page_is_sane(struct page_walk *w, uint64_t number,
     return false;
 }
 
-/* The node and its key lie in their page. */
+/* Whether node and key lie within their page. */
 static bool node_at(struct page_walk *w, const unsigned char *page, size_t i,
                     struct mdb_node *ret, const unsigned char **ret_key)
 {
@@ -247,7 +247,7 @@ static bool node_at(struct page_walk *w, const unsigned char *page, size_t i,
     *ret_key = page + offset + NODE_BYTES;
     if (w->tree->integer_keys && ret->key_len != sizeof(size_t) &&
         ret->key_len != sizeof(uint64_t) &&
-        !(i == 0 && head.flags == PAGE_BRANCH)) /* that key is never read */
+        !(i == 0 && head.flags == PAGE_BRANCH)) /* this key is never read */
         return false;
     return offset + NODE_BYTES + ret->key_len <= w->page_size;
 }
@@ -263,14 +263,14 @@ static uint64_t child_of(const struct mdb_node *n)
 
 /* ---- rows ---------------------------------------------------------------- */
 
-/* The pages of a value above about half a page, which are its own: the first one
- * has a head. */
+/* Claims the pages of a value above about half a page. Such a value has pages of
+ * its own, and only the first of them has a head. */
 static bool claim_big(struct page_walk *w, size_t number, uint64_t needed)
 {
     struct page_head head;
     uint32_t pages;
 
-    if (!claim(w, number))
+    if (!claim_page(w, number))
         return false;
     if (!read_at(w, &head, sizeof(head), (uint64_t)number * w->page_size)) {
         problem(w, "%s: page %zu cannot be read", w->tree->name, number);
@@ -284,7 +284,7 @@ static bool claim_big(struct page_walk *w, size_t number, uint64_t needed)
         return false;
     }
     for (uint64_t i = 1; i < needed; i++)
-        if (!claim(w, number + i))
+        if (!claim_page(w, number + i))
             return false;
     w->reads_left += (int64_t)needed - 1; /* only the head was read */
     return true;
@@ -304,7 +304,7 @@ static bool read_big(struct page_walk *w, const unsigned char *reference,
         unsigned char *more =
             realloc(w->value, (size_t)(needed * w->page_size));
         if (more == NULL) {
-            problem(w, "not enough memory to check it");
+            problem(w, "not enough memory to check the store");
             return false;
         }
         w->value = more;
@@ -316,7 +316,7 @@ static bool read_big(struct page_walk *w, const unsigned char *reference,
     return true;
 }
 
-/* LMDB's own keys are of its word size, ours of 64 bits. */
+/* Keys in LMDB's own trees have its word size, in ours 64 bits. */
 static uint64_t integer_at(const unsigned char *key, size_t len)
 {
     uint64_t wide = 0;
@@ -330,8 +330,8 @@ static uint64_t integer_at(const unsigned char *key, size_t len)
     return word;
 }
 
-static int compare(const struct page_tree *t, const unsigned char *a,
-                   size_t a_len, const unsigned char *b, size_t b_len)
+static int compare_keys(const struct page_tree *t, const unsigned char *a,
+                        size_t a_len, const unsigned char *b, size_t b_len)
 {
     if (t->integer_keys && b_len == a_len) {
         const uint64_t x = integer_at(a, a_len), y = integer_at(b, b_len);
@@ -373,8 +373,8 @@ static void give_row(struct page_walk *w, uint64_t number,
             (void)read_big(w, data, len, &value);
         return;
     }
-    if (w->has_last_key &&
-        compare(w->tree, w->last_key, w->last_key_len, key, n->key_len) >= 0)
+    if (w->has_last_key && compare_keys(w->tree, w->last_key, w->last_key_len,
+                                        key, n->key_len) >= 0)
         problem(w, "%s: the keys in page %" PRIu64 " are out of order",
                 w->tree->name, number);
     keep_key(w, key, n->key_len);
@@ -383,7 +383,7 @@ static void give_row(struct page_walk *w, uint64_t number,
         row(arg, (MDB_val){n->key_len, (void *)key}, value);
 }
 
-/* Recursion as deep as the tree, which is bounded. */
+/* Recurses as deep as the tree, which is bounded. */
 static void walk(struct page_walk *w, uint64_t number, unsigned depth,
                  void (*row)(void *arg, MDB_val key, MDB_val value), void *arg)
 {
@@ -392,14 +392,14 @@ static void walk(struct page_walk *w, uint64_t number, unsigned depth,
     struct page_head head;
     struct mdb_node n;
 
-    if (!claim(w, number) || !read_page(w, number, page, 1))
+    if (!claim_page(w, number) || !read_page(w, number, page, 1))
         return;
     memcpy(&head, page, sizeof(head));
     if (!page_is_sane(w, number, &head))
         return;
     const bool leaf = head.flags == PAGE_LEAF;
     if (leaf != (depth + 1 == w->tree->depth)) {
-        problem(w, "%s: page %" PRIu64 " is not where the tree has it",
+        problem(w, "%s: page %" PRIu64 " is at the wrong depth of the tree",
                 w->tree->name, number);
         return;
     }
@@ -433,14 +433,14 @@ void page_walk_tree(struct page_walk *w, const struct page_tree *tree,
     if (w->is_quick)
         return;
     if (w->tree_entries != tree->entries)
-        problem(w, "%s: %" PRIu64 " rows, and should have %" PRIu64,
-                tree->name, w->tree_entries, tree->entries);
+        problem(w, "%s: %" PRIu64 " rows instead of %" PRIu64, tree->name,
+                w->tree_entries, tree->entries);
     if (w->tree_pages != tree->pages)
-        problem(w, "%s: %" PRIu64 " pages, and should have %" PRIu64,
-                tree->name, w->tree_pages, tree->pages);
+        problem(w, "%s: %" PRIu64 " pages instead of %" PRIu64, tree->name,
+                w->tree_pages, tree->pages);
 }
 
-/* The page numbers that one transaction freed: their count, then they. */
+/* A row lists the pages that one transaction freed: their count, their numbers. */
 static void free_row(void *arg, MDB_val key, MDB_val value)
 {
     struct page_walk *w = arg;
@@ -459,7 +459,7 @@ static void free_row(void *arg, MDB_val key, MDB_val value)
     for (size_t i = 1; i <= count; i++) {
         memcpy(&number, (const char *)value.mv_data + i * sizeof(number),
                sizeof(number));
-        (void)mark(w, number);
+        (void)mark_page_used(w, number);
     }
 }
 
@@ -482,7 +482,7 @@ bool page_walk_named(MDB_val key, MDB_val value, struct page_tree *ret_tree)
     return true;
 }
 
-/* ---- the quick look ------------------------------------------------------- */
+/* ---- the quick check ------------------------------------------------------ */
 
 #define TREES_MAX 64
 
@@ -507,7 +507,7 @@ static void look_at(struct page_walk *w, const struct page_tree *tree)
     w->is_quick = false;
 }
 
-/* All trees down to w->levels. */
+/* Reads all trees down to w->levels. */
 static void look_down(struct page_walk *w, uint64_t pages_max,
                       bool (*is_ours)(const struct page_tree *tree))
 {

@@ -1,5 +1,5 @@
-/* The databases inside the environment, and the rows of `meta` that say whose
- * they are. */
+/* The databases inside the environment, and the rows of `meta` that identify the
+ * store. */
 #include <errno.h>
 #include <sys/random.h>
 
@@ -98,8 +98,8 @@ enum store_err store_put_format(struct store_env *e, MDB_txn *txn)
                      put_number(e, txn, META_FORMAT, SCHEMA_FORMAT));
 }
 
-/* A store that is complete is opened without writing, so that a full map or
- * disk does not keep anyone from it. NOTFOUND: it is not complete. */
+/* Opens a store that is complete without writing, so that it opens even when map
+ * or disk is full. NOTFOUND: something is missing. */
 static enum store_err open_complete(struct store_env *e)
 {
     MDB_txn *txn;
@@ -116,9 +116,9 @@ static enum store_err open_complete(struct store_env *e)
     return err;
 }
 
-/* Creates what is missing: everything, or the databases a newer version has
+/* Creates what is missing: everything, or the databases that a newer version
  * added. */
-static enum store_err complete(struct store_env *e)
+static enum store_err create_missing(struct store_env *e)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
@@ -135,11 +135,11 @@ static enum store_err complete(struct store_env *e)
     return err;
 }
 
-/* When a writer was killed between LMDB's writing a meta page and telling the
- * lock file of it, and a reading process kept that file in use, new snapshots
- * are one transaction behind until the next write transaction inherits the dead
- * writer's mutex. So one is begun before anybody reads the head: streams would
- * go live below what is stored, and the next append would find its id taken. */
+/* When a writer was killed after LMDB had written a meta page, but before the lock
+ * file said so, and a reading process kept the lock file in use, new snapshots are
+ * one transaction behind until the next write transaction takes over the dead
+ * writer's mutex. So begin one before anybody reads the head: otherwise streams
+ * would go live at too low an id, and the next append would find its id taken. */
 static enum store_err inherit_last_commit(struct store_env *e)
 {
     MDB_txn *txn;
@@ -157,10 +157,11 @@ enum store_err databases_open(struct store_env *e)
         if (inherited != STORE_OK)
             return inherited;
     }
-    atomic_store(&e->has_clock_steps, true); /* until the writer has looked */
+    atomic_store(&e->has_clock_steps,
+                 true); /* until the writer has read them */
     const enum store_err err = open_complete(e);
 
-    return err == STORE_NOTFOUND && !e->read_only ? complete(e) : err;
+    return err == STORE_NOTFOUND && !e->read_only ? create_missing(e) : err;
 }
 
 enum store_err databases_new_epoch(struct store_env *e)

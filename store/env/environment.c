@@ -1,4 +1,4 @@
-/* The LMDB environment: its size, its map, whether its file is whole. */
+/* The LMDB environment: sizes, map, and whether its file is complete. */
 #include "store/env/environment.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 
 static uint64_t whole_pages(uint64_t bytes)
 {
-    const uint64_t page = 64 * 1024; /* a multiple of any machine's */
+    const uint64_t page = 64 * 1024; /* a multiple of every machine's page */
 
     return (bytes + page - 1) / page * page;
 }
@@ -44,12 +44,12 @@ void environment_set_sizes(struct store_env *e, uint64_t map_size)
     e->real_map = whole_pages(e->soft_limit + e->reserve);
 }
 
-/* A map of `size` bytes, also when LMDB made it smaller or larger at open. No
- * transaction is alive yet in this process, which LMDB asks for. */
+/* Makes the map `size` bytes large, even if LMDB chose another size at open. LMDB
+ * requires that this process has no transaction yet. */
 static int resize_map(struct store_env *e, uint64_t size)
 {
     if (size > SIZE_MAX)
-        return ENOMEM; /* 32 bits of addresses */
+        return ENOMEM; /* more than 32-bit addresses allow */
 
     const int rc = mdb_env_set_mapsize(e->env, (size_t)size);
 
@@ -58,7 +58,7 @@ static int resize_map(struct store_env *e, uint64_t size)
     return rc;
 }
 
-/* The writer needs its reserve above what the file holds already, even when
+/* The writer needs its reserve on top of what the file already holds, even when
  * store.map_size has been lowered since. */
 static int size_writers_map(struct store_env *e)
 {
@@ -67,8 +67,8 @@ static int size_writers_map(struct store_env *e)
     return want > e->real_map ? resize_map(e, want) : 0;
 }
 
-/* A reader cannot follow when the writer is restarted with a larger map, but
- * addresses are free: it takes four times as many as there are now. */
+/* A reading process cannot enlarge its map when the writer restarts with a larger
+ * one. Addresses are free, so it maps four times the current size. */
 static int size_readers_map(struct store_env *e)
 {
     MDB_envinfo info;
@@ -79,16 +79,16 @@ static int size_readers_map(struct store_env *e)
     want = whole_pages(clamp(4 * want, 64 * GiB, UINT64_MAX));
     if (resize_map(e, want) == 0)
         return 0;
-    return resize_map(e, now); /* ENOMEM: RLIMIT_AS, or 32 bits */
+    return resize_map(e, now); /* ENOMEM: RLIMIT_AS, or 32-bit addresses */
 }
 
-/* LMDB maps its table of readers and writes to it in place; on a full disk,
- * the first write to a block that the file has not yet is a SIGBUS. So it gets
- * its blocks first. Before mdb_env_open(), because closing a descriptor of this
- * file would drop the locks LMDB has on it. */
+/* LMDB maps its reader table and writes to it in place; on a full disk, the first
+ * write to a block that is not allocated yet raises SIGBUS. So allocate the blocks
+ * before. This must happen before mdb_env_open(), because closing a descriptor of
+ * this file would drop the locks LMDB has on it. */
 static int allocate_lock_file(const struct store_env *e, unsigned max_readers)
 {
-    /* 64 bytes per reader and a head, which LMDB rounds to less than a page. */
+    /* 64 bytes per reader and a header, which LMDB rounds to less than a page. */
     const off_t want = (off_t)whole_pages(64 * ((uint64_t)max_readers + 64));
     struct stat st;
     int rc = 0;
@@ -105,7 +105,7 @@ static int allocate_lock_file(const struct store_env *e, unsigned max_readers)
     return rc;
 }
 
-/* LMDB trusts its meta page: a file cut short would be a SIGBUS later. */
+/* LMDB trusts its meta page: a truncated file would raise SIGBUS later. */
 static enum store_err check_length(struct store_env *e)
 {
     struct stat st;
@@ -117,17 +117,17 @@ static enum store_err check_length(struct store_env *e)
     return (uint64_t)st.st_size < store_end(e) ? STORE_CORRUPT : STORE_OK;
 }
 
-/* LMDB found what it holds to be impossible, in the middle of something, and
- * would abort(). */
+/* LMDB has found an internal contradiction and would call abort(). */
 static void on_contradiction(MDB_env *env, const char *what)
 {
     const struct store_env *e = mdb_env_get_userctx(env);
 
-    log_error("store",
-              "%s/data.mdb is damaged, or confab has a fault: LMDB stopped at "
-              "%s. 'confab check --data %s' says which; restore a back-up of "
-              "a damaged store",
-              e->dir, what, e->dir);
+    log_error(
+        "store",
+        "%s/data.mdb is damaged, or Confab has a bug: LMDB stopped at %s. "
+        "Run 'confab check --data %s' to find out; restore a backup if the "
+        "store is damaged",
+        e->dir, what, e->dir);
     disk_fault_end();
 }
 
@@ -149,25 +149,25 @@ static int create_env(struct store_env *e, const struct store_opts *opts)
         rc = mdb_env_set_maxdbs(e->env, count);
     if (rc == 0)
         rc = mdb_env_set_maxreaders(e->env, max_readers);
-    if (rc == 0 && !e->read_only) /* else what the file says */
+    if (rc == 0 && !e->read_only) /* else the file decides */
         rc = mdb_env_set_mapsize(e->env, (size_t)e->real_map);
     if (rc == 0)
         rc = allocate_lock_file(e, max_readers);
     return rc;
 }
 
-/* What mdb_env_open() says when mmap() finds no room. */
+/* The error for what mdb_env_open() returns when mmap() finds no room. */
 static enum store_err open_error(int rc)
 {
     return rc == ENOMEM ? STORE_ADDRESS_SPACE : store_from_mdb(rc);
 }
 
-/* ---- making it --------------------------------------------------------- */
+/* ---- creating it ------------------------------------------------------- */
 
 #define NEW_NAME "data.mdb.new"
 
-/* A file of that name in e->dir with all databases, flushed and closed;
- * `is_copy`: it is there, and gets a new epoch. */
+/* Makes a file of that name in e->dir with all databases, flushed and closed. With
+ * is_copy the file exists already, and gets a new epoch. */
 static enum store_err make_file(struct store_env *e, const char *name,
                                 bool is_copy, const struct store_opts *opts,
                                 int *ret_rc)
@@ -181,7 +181,7 @@ static enum store_err make_file(struct store_env *e, const char *name,
         return STORE_ACCESS;
     }
     int rc = create_env(e, opts);
-    if (rc == 0) /* nobody else knows of it: no locks */
+    if (rc == 0) /* nobody else knows the file: no locks needed */
         rc = mdb_env_open(e->env, path, MDB_NOTLS | MDB_NOSUBDIR | MDB_NOLOCK,
                           STORE_FILE_MODE);
     err = open_error(rc);
@@ -206,7 +206,7 @@ enum store_err environment_create(const struct store_env *e,
 {
     struct store_env new_one = *e;
 
-    (void)unlinkat(e->dir_fd, NEW_NAME, 0); /* a power cut's */
+    (void)unlinkat(e->dir_fd, NEW_NAME, 0); /* left by a power cut */
     enum store_err err = make_file(&new_one, NEW_NAME, false, opts, ret_rc);
     if (err == STORE_OK &&
         (renameat(e->dir_fd, NEW_NAME, e->dir_fd, "data.mdb") != 0 ||
@@ -238,7 +238,7 @@ void environment_give_to_owner(const struct store_env *e)
         if (fstatat(e->dir_fd, names[i], &file, AT_SYMLINK_NOFOLLOW) != 0 ||
             !S_ISREG(file.st_mode) || file.st_uid != 0 || file.st_nlink != 1)
             continue;
-        /* Failing is what it was before: the server says it may not. */
+        /* If this fails, nothing is lost: the server reports ACCESS. */
         if (fchownat(e->dir_fd, names[i], folder.st_uid, folder.st_gid,
                      AT_SYMLINK_NOFOLLOW) != 0)
             continue;
@@ -251,8 +251,8 @@ enum store_err environment_open(struct store_env *e,
                                 const struct store_opts *opts, int *ret_rc)
 {
     MDB_stat stat;
-    unsigned flags = MDB_NOTLS; /* a reader belongs to its holder, whichever
-                                   thread that is */
+    unsigned flags =
+        MDB_NOTLS; /* a read transaction is not tied to a thread */
 
     if (e->read_only)
         flags |= MDB_RDONLY;

@@ -1,6 +1,6 @@
-/* How much of data.mdb is in use, and making sure that the disk has the blocks
- * before LMDB needs them: on a full disk a write into allocated blocks succeeds,
- * any other one is an EIO in the middle of a commit. */
+/* How much of data.mdb is in use, and allocating disk blocks before LMDB needs
+ * them. On a full disk a write into allocated blocks succeeds; any other write is
+ * an EIO in the middle of a commit. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,9 +18,9 @@ uint64_t store_end(struct store_env *e)
     return (info.me_last_pgno + 1) * e->page_size;
 }
 
-/* One line of mdb_reader_list(): "pid thread txnid", or "-" for no snapshot.
- * That text is the only way LMDB tells what its readers hold. */
-static int see_reader(const char *line, void *arg)
+/* Parses a line of mdb_reader_list(): "pid thread txnid", or "-" for no snapshot.
+ * LMDB offers no other way to learn which snapshots its readers hold. */
+static int note_reader(const char *line, void *arg)
 {
     uint64_t *oldest = arg;
     uint64_t txn;
@@ -30,8 +30,8 @@ static int see_reader(const char *line, void *arg)
     return 0;
 }
 
-/* Pages freed by transaction N are free for reuse once no snapshot is as old
- * as N (LMDB's mdb_find_oldest). */
+/* Pages freed by transaction N can be reused once every snapshot is newer than N
+ * (LMDB's mdb_find_oldest). */
 static enum store_err count_free_pages(struct store_env *e, MDB_txn *txn,
                                        uint64_t *ret_pages,
                                        uint64_t *ret_pinned)
@@ -41,7 +41,7 @@ static enum store_err count_free_pages(struct store_env *e, MDB_txn *txn,
     MDB_cursor *cursor;
     MDB_val key, v;
 
-    mdb_reader_list(e->env, see_reader, &oldest);
+    mdb_reader_list(e->env, note_reader, &oldest);
     int rc = mdb_cursor_open(txn, 0 /* LMDB's free list */, &cursor);
     if (rc != 0)
         return store_from_mdb(rc);
@@ -84,9 +84,8 @@ enum store_err store_used(struct store_env *e, MDB_txn *txn,
     return err;
 }
 
-/* What an earlier process reached: on a disk that is full by now it could not be
- * reached again, and is there all the same. Counted by blocks, in case somebody
- * copied the file and left holes. */
+/* Blocks that an earlier process allocated: they exist even if the disk is full by
+ * now. Counted in blocks, in case somebody copied the file and left holes. */
 static uint64_t allocated_before(int fd)
 {
     struct stat st;
@@ -97,7 +96,7 @@ static uint64_t allocated_before(int fd)
     return (uint64_t)st.st_size < blocks ? (uint64_t)st.st_size : blocks;
 }
 
-/* Without blocks: a write to them may still find the disk full. */
+/* Without allocating blocks: a write there may still find the disk full. */
 static int make_file_as_long_as(int fd, uint64_t length)
 {
     struct stat st;
@@ -123,8 +122,8 @@ enum store_err store_preallocate(struct store_env *e, uint64_t used)
     if (want <= e->allocated)
         return STORE_OK;
 
-    /* Not posix_fallocate(): where the filesystem cannot (copy-on-write ones),
-     * that writes to every block instead, and they would move all the same. */
+    /* Not posix_fallocate(): on filesystems without support (copy-on-write ones)
+     * it writes to every block, and the blocks would move later all the same. */
     do
         rc = fallocate(fd, 0, (off_t)e->allocated,
                        (off_t)(want - e->allocated));
@@ -137,9 +136,9 @@ enum store_err store_preallocate(struct store_env *e, uint64_t used)
     return STORE_OK;
 }
 
-/* A page that was taken and freed in one transaction is counted in the meta page
- * and never written. So the file may end before its last page, which is how a
- * file looks that was cut short. */
+/* A page that was allocated and freed in one transaction is counted in the meta
+ * page and never written. So the file may end before its last page, and would look
+ * like a truncated one. */
 static void keep_length(struct store_env *e)
 {
     const uint64_t end = store_end(e);
@@ -151,12 +150,11 @@ static void keep_length(struct store_env *e)
     (void)make_file_as_long_as(fd, end); /* the next commit tries again */
 }
 
-/* LMDB writes the pages, flushes them, and then writes and flushes, with one
- * O_DSYNC write, the meta page that makes them count. Until that write the
- * pages belong to nobody, and the commit has surely not happened. When that
- * write fails, the new meta page may be on disk, or in the page cache, from where
- * LMDB has tried to take it back; its environment refuses to write from then on,
- * which is the one sign it gives. */
+/* LMDB writes and flushes the pages; then one O_DSYNC write puts the meta page that
+ * makes them count on disk. Until that write the pages belong to nobody, and the
+ * commit has not happened. When that write fails, the new meta page may be on disk,
+ * or in the page cache, where LMDB has tried to undo it; from then on its
+ * environment refuses to write, which is the only sign LMDB gives. */
 enum store_err store_commit(struct store_env *e, MDB_txn *txn)
 {
     MDB_txn *probe;

@@ -1,16 +1,16 @@
 #include "store/env/room.h"
 
-/* Below this much room nothing is accepted: small messages then are as long as
- * "accepting" says so, and not until the last byte. */
+/* With less room than this nothing is accepted: so small messages are accepted as
+ * long as "accepting" says so, not until the last byte is used. */
 #define ROOM_MIN (16u << 10)
-/* How old an answer of the free list may be: walking it takes a read per
+/* How old a result of walking the free list may be: the walk costs a read per
  * transaction that freed something, and a full store is asked all the time. */
 #define USED_AGE_US 20000
-/* Map that one deletion may take until its pages come back: a few, of the log and
- * of chunks. */
+/* How much of the map one deletion may take until its pages come back: a few pages
+ * of `log` and of `chunks`. */
 #define DELETION_BYTES (64u << 10)
 
-/* LMDB puts a value above about half a page into pages of its own. */
+/* LMDB stores a value above about half a page in pages of its own. */
 #define INLINE_MAX 2000u
 #define ROW_SHARE 128u /* key, node, things row, chunk, operation id */
 
@@ -41,56 +41,58 @@ uint64_t space_of(const struct message *m)
     return (record + ROW_SHARE + 4095) / 4096 * 4096 + ROW_SHARE;
 }
 
-static uint64_t used(struct space *s, int64_t mono_us)
+static uint64_t used_bytes(struct space *s, int64_t mono_us)
 {
     uint64_t bytes;
 
     if (s->used_mono_us == 0 || mono_us - s->used_mono_us > USED_AGE_US) {
         if (store_used(s->e, NULL, &bytes, &s->pinned) != STORE_OK) {
-            bytes = store_end(s->e); /* the bound that needs no reading */
+            bytes =
+                store_end(s->e); /* the upper bound, which needs no reads */
             s->pinned = 0;
         }
         s->used = bytes;
         s->used_mono_us = mono_us;
-        s->taken = s->taken_now; /* the last commit's state has not these */
+        s->taken = s->taken_now; /* the last commit does not contain these */
     }
     return s->used + s->taken;
 }
 
-static uint64_t less(uint64_t a, uint64_t b)
+static uint64_t minus_or_zero(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
 }
 
-/* Only what was freed inside the file, and as copy-on-write needs pages as
- * well, not all of that. A message above INLINE_MAX wants adjoining pages: when
- * none are free the file grows all the same, into the reserve. Half of that may
- * go so, then only small messages are taken; the last quarter is for trims. */
+/* Room on a full disk: only what was freed inside the file and, because
+ * copy-on-write needs pages as well, not all of that. A message above INLINE_MAX
+ * needs adjoining pages: when none are free the file grows, into the reserve. After
+ * half of the reserve has been used so, only small messages are accepted; the last
+ * quarter is for trims. */
 static void measure_full_disk(struct space *s, uint64_t end, uint64_t in_use)
 {
-    const uint64_t left = less(s->e->allocated, end);
+    const uint64_t left = minus_or_zero(s->e->allocated, end);
 
-    if (s->room > less(end, in_use) / 2)
-        s->room = less(end, in_use) / 2;
+    if (s->room > minus_or_zero(end, in_use) / 2)
+        s->room = minus_or_zero(end, in_use) / 2;
     s->inline_only = left < s->e->disk_reserve / 2;
     if (left < s->e->disk_reserve / 4)
         s->room = 0;
 }
 
-/* By the bound that costs nothing; by the free list when that does not do. */
-static void measure(struct space *s, uint64_t bytes, int64_t mono_us)
+/* By the upper bound, which costs nothing; by the free list if that is too high. */
+static void measure_room(struct space *s, uint64_t bytes, int64_t mono_us)
 {
     const uint64_t end = store_end(s->e);
     const bool blocks = store_preallocate(s->e, end) == STORE_OK;
 
     s->room_known = true;
     s->disk_full = !blocks;
-    s->room = less(s->e->soft_limit, end + s->taken_now);
+    s->room = minus_or_zero(s->e->soft_limit, end + s->taken_now);
     if (blocks && s->room >= bytes)
         return;
-    const uint64_t in_use = used(s, mono_us);
+    const uint64_t in_use = used_bytes(s, mono_us);
     s->room_exact = true;
-    s->room = less(s->e->soft_limit, in_use);
+    s->room = minus_or_zero(s->e->soft_limit, in_use);
     if (!blocks)
         measure_full_disk(s, end, in_use);
 }
@@ -100,7 +102,7 @@ uint64_t space_room(struct space *s, uint64_t bytes, int64_t mono_us)
     const uint64_t needed = bytes > ROOM_MIN ? bytes : ROOM_MIN;
 
     if (!s->room_known || (!s->room_exact && s->room < needed))
-        measure(s, needed, mono_us);
+        measure_room(s, needed, mono_us);
     if (s->room < ROOM_MIN)
         return 0;
     return s->inline_only ? INLINE_MAX + ROW_SHARE : s->room;
@@ -115,30 +117,32 @@ bool space_admits(struct space *s, uint64_t bytes, int64_t mono_us)
 
 void space_take(struct space *s, uint64_t bytes)
 {
-    s->room = less(s->room, bytes);
+    s->room = minus_or_zero(s->room, bytes);
     s->taken += bytes;
     s->taken_now += bytes;
 }
 
-/* Bytes of the map that are left, in all. */
+/* Bytes of the whole map, reserve included, that are left. */
 static uint64_t left_of_map(struct space *s, uint64_t enough, int64_t mono_us)
 {
     const uint64_t map = s->e->real_map;
-    const uint64_t left = less(map, store_end(s->e) + s->taken_now);
+    const uint64_t left = minus_or_zero(map, store_end(s->e) + s->taken_now);
 
-    return left >= enough ? left : less(map, used(s, mono_us));
+    return left >= enough ? left : minus_or_zero(map, used_bytes(s, mono_us));
 }
 
 uint64_t space_upkeep(struct space *s, uint64_t bytes, int64_t mono_us)
 {
     const uint64_t half = s->e->reserve / 2;
-    const uint64_t room = less(left_of_map(s, half + bytes, mono_us), half);
+    const uint64_t room =
+        minus_or_zero(left_of_map(s, half + bytes, mono_us), half);
 
     if (store_preallocate(s->e, store_end(s->e)) == STORE_OK)
         return room;
-    /* A full disk has no more than what is allocated. */
+    /* On a full disk there is only what has been allocated. */
     const uint64_t blocks =
-        less(less(s->e->allocated, used(s, mono_us)), s->e->disk_reserve / 2);
+        minus_or_zero(minus_or_zero(s->e->allocated, used_bytes(s, mono_us)),
+                      s->e->disk_reserve / 2);
     return blocks < room ? blocks : room;
 }
 
@@ -158,7 +162,7 @@ unsigned space_deletions(struct space *s, unsigned most, int64_t mono_us)
         return most;
     if (left + s->pinned >= half)
         return 0;
-    uint64_t few = less(left, s->e->reserve / 16) / DELETION_BYTES;
+    uint64_t few = minus_or_zero(left, s->e->reserve / 16) / DELETION_BYTES;
     if (few == 0 && left >= DELETION_BYTES)
         few = 1;
     return few < most ? (unsigned)few : most;

@@ -4,7 +4,7 @@
 
 #include "store/env/check_pages.h"
 
-/* The first one is what the others come from, as a rule. */
+/* As a rule the first problem causes the others. */
 static void keep_first(void *arg, const char *text)
 {
     struct store_damage *damage = arg;
@@ -13,8 +13,8 @@ static void keep_first(void *arg, const char *text)
         (void)snprintf(damage->text, sizeof(damage->text), "%s", text);
 }
 
-/* LMDB takes the flags from the file: others than ours change how it reads
- * keys. A database of a later version is that version's business. */
+/* LMDB takes the flags from the file, and other flags change how it reads keys. A
+ * database that we do not know belongs to a later version and is left alone. */
 static bool has_our_flags(const struct page_tree *tree)
 {
     static const struct {

@@ -15,7 +15,7 @@ void clock_steps_add(struct clock_steps *s, uint64_t through, int64_t at_us)
         memmove(s->step, s->step + 1, sizeof(s->step) - sizeof(s->step[0]));
         s->count--;
     }
-    /* An earlier step that showed a later time was wrong as well. */
+    /* Earlier steps that showed a later time were wrong as well. */
     for (unsigned i = 0; i < s->count; i++)
         if (s->step[i].at_us > at_us)
             s->step[i].at_us = at_us;
@@ -43,7 +43,7 @@ int64_t clock_steps_past(const struct clock_steps *s, int64_t at_us,
 
 /* ---- looking ----------------------------------------------------------- */
 
-static int64_t seconds(uint64_t s)
+static int64_t seconds_to_us(uint64_t s)
 {
     return s > INT64_MAX / 2 / SECOND_US ? INT64_MAX / 2
                                          : (int64_t)s * SECOND_US;
@@ -54,8 +54,8 @@ void wall_clock_init(struct wall_clock *c, uint64_t jump_max_s,
                      int64_t last_us, int64_t mono_us)
 {
     *c = (struct wall_clock){
-        .jump_max_us = seconds(jump_max_s),
-        .grace_us = seconds(grace_s),
+        .jump_max_us = seconds_to_us(jump_max_s),
+        .grace_us = seconds_to_us(grace_s),
         .real_us = last_us,
         .mono_us = mono_us,
         .latest_us = last_us,

@@ -2,12 +2,12 @@
 
 #include "store/format/schema.h"
 
-/* Of a node in a tree: header and place in its page. */
+/* A node in a tree: its header and its offset in the page. */
 #define NODE 32u
-/* LMDB puts what is above about half a page into pages of its own. */
+/* LMDB stores a value above about half a page in pages of its own. */
 #define PAGE 4096u
 #define INLINE_MAX 2000u
-/* Of a record beyond topic, payload and properties; its share of a chunk row. */
+/* A record without topic, payload and properties; and its share of a chunk row. */
 #define MESSAGE 96u
 #define THING 192u
 #define SESSION 96u
@@ -32,7 +32,7 @@ uint64_t account_message_cost(const struct message *m)
                     m->user_properties.len);
 }
 
-/* A name that is too long for a key is in the row as well as its hash. */
+/* A name too long for a key is stored in the row, besides its hash in the key. */
 static uint64_t name_cost(struct slice name)
 {
     return name.len <= SCHEMA_KEY_MAX ? name.len

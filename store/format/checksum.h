@@ -1,7 +1,7 @@
-/* The checksum at the end of a row: four bytes, little-endian, of XXH3 over all
- * that is before them. It finds what a disk, a cable or a stray write changed; it
- * is no protection from people. Stable since xxHash 0.8.0 (Debian 12 and 13 have
- * later ones). Pure; any thread. */
+/* The checksum at the end of a row: four bytes, little-endian, made of XXH3 over
+ * everything before them. It detects changes by a disk, a cable or a stray write;
+ * it does not protect against people. Stable since xxHash 0.8.0 (Debian 12 and 13
+ * have later versions). Pure; any thread. */
 #ifndef CONFAB_STORE_FORMAT_CHECKSUM_H
 #define CONFAB_STORE_FORMAT_CHECKSUM_H
 
@@ -23,7 +23,7 @@ static inline uint32_t checksum_of(const void *data, size_t len)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-/* Of what the buffer has from `begin` on. */
+/* Appends the checksum of everything in the buffer from `begin` on. */
 static inline void checksum_put(struct buffer *b, size_t begin)
 {
     if (!buffer_ok(b))
@@ -37,7 +37,7 @@ static inline void checksum_put(struct buffer *b, size_t begin)
     buffer_put(b, bytes, sizeof(bytes));
 }
 
-/* The last CHECKSUM_BYTES of `len` are that of those before them. */
+/* Whether the last CHECKSUM_BYTES of the row are the checksum of the rest. */
 static inline bool checksum_holds(const void *row, size_t len)
 {
     if (len < CHECKSUM_BYTES)

@@ -2,9 +2,9 @@
  *   [version, kind, topic, seq, at_us, payload class, flags, publisher, payload,
  *    sender, expiry, payload format, content type, response topic, correlation,
  *    user properties]
- * From `sender` on elements may be nil, and nils at the end are left out: most
- * records have nine. flags: bits 0-1 QoS, bit 2 retain. Version 2: the array is
- * followed by its checksum (checksum.h). Version 1 had none. */
+ * From `sender` on elements may be nil, and trailing nils are left out: most
+ * records have nine elements. flags: bits 0-1 QoS, bit 2 retain. In version 2 a
+ * checksum follows the array (checksum.h); version 1 had none. */
 #include "base/msgpack/pack.h"
 #include "base/msgpack/unpack.h"
 #include "store/format/checksum.h"
@@ -127,8 +127,8 @@ static void get_optional(struct unpack *u, uint32_t elements, struct record *r)
         m->user_properties = bin_or_nil(u);
 }
 
-/* What is left behind the elements is looked at before anything is added up: a
- * length that LMDB has from a damaged page may reach far beyond the row. */
+/* First compares what is left behind the elements, then computes the checksum: in
+ * a damaged page the length that LMDB reports may reach far beyond the row. */
 static bool is_intact(const struct unpack *u, uint64_t version,
                       uint32_t elements, MDB_val v)
 {

@@ -1,6 +1,6 @@
-/* What every row but those of `log` has: a msgpack array with a leading version;
- * and names, which are in the row only where the key is their hash. For the
- * files that encode and decode rows. */
+/* What all rows except those of `log` have in common: they are msgpack arrays
+ * that begin with a version, and they contain their name only where the key is a
+ * hash of it. For the files that encode and decode rows. */
 #ifndef CONFAB_STORE_FORMAT_ROW_H
 #define CONFAB_STORE_FORMAT_ROW_H
 
@@ -23,7 +23,7 @@ static inline struct slice unpack_name(struct unpack *u, MDB_val key,
     if (!unpack_nil(u))
         return unpack_str(u);
     if (key.mv_size <= skip || key.mv_size > skip + SCHEMA_KEY_MAX) {
-        u->failed = true; /* a hash says nothing */
+        u->failed = true; /* a hash cannot be turned back into the name */
         return slice_of(NULL, 0);
     }
     return slice_of((const char *)key.mv_data + skip, key.mv_size - skip);
@@ -35,7 +35,7 @@ static inline void pack_row(msgpack_packer *p, size_t elements)
     msgpack_pack_uint8(p, SCHEMA_VERSION);
 }
 
-/* *ret_elements: how many there are, the version included. */
+/* *ret_elements: length of the array, the version included. */
 static inline struct unpack unpack_long_row(MDB_val v, uint32_t least,
                                             uint32_t *ret_elements)
 {

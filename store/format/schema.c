@@ -10,8 +10,8 @@
  *   usage     [version, window_start_us, writes, reads, things, bytes, retained,
  *              sessions, session_bytes]
  *   meta      [version, number]
- * ids: an array, the first as it is, each further one as its distance from the
- * one before, which keeps 16 of them around 40 bytes. name: nil when the key is
+ * ids: an array; the first id as it is, each later one as the difference from the
+ * one before, so that 16 of them take around 40 bytes. name: nil when the key is
  * the name. */
 #include "store/format/schema.h"
 
@@ -127,7 +127,7 @@ bool schema_get_chunk(MDB_val v, struct chunk_row *ret_chunk)
     c.first_seq = unpack_uint(&u);
     c.first_at_us = unpack_int(&u);
     c.bytes = unpack_uint(&u);
-    c.stored = elements > 5 ? unpack_uint(&u) : 0; /* came later */
+    c.stored = elements > 5 ? unpack_uint(&u) : 0; /* added later */
     if (u.failed || c.count == 0)
         return false;
     *ret_chunk = c;
@@ -159,7 +159,7 @@ void schema_put_thing(struct buffer *b, const struct thing_state *t)
     msgpack_pack_uint64(&p, t->open.stored);
 }
 
-/* What readers compute with, so that a damaged row cannot mislead them. */
+/* Checks what readers compute with, so that a damaged row cannot mislead them. */
 static bool thing_consistent(const struct thing_state *t)
 {
     const struct thing_row *row = &t->row;
@@ -194,7 +194,7 @@ bool schema_get_thing(MDB_val key, MDB_val v, struct thing_state *ret_thing)
     if (elements > 14) {
         t.stored = unpack_uint(&u);
         t.open.stored = unpack_uint(&u);
-    } else { /* came later */
+    } else { /* these elements were added later */
         t.stored = account_plain_cost(t.row.topic, t.row.count, t.row.bytes);
         t.open.stored =
             account_plain_cost(t.row.topic, t.open.count, t.open.bytes);
@@ -206,7 +206,7 @@ bool schema_get_thing(MDB_val key, MDB_val v, struct thing_state *ret_thing)
     return true;
 }
 
-/* ---- the small ones ---------------------------------------------------- */
+/* ---- small rows -------------------------------------------------------- */
 
 void schema_put_trim(struct buffer *b, struct slice topic)
 {
@@ -332,7 +332,7 @@ bool schema_get_usage(MDB_val v, struct usage_row *ret_usage)
     usage.things = unpack_uint(&u);
     usage.bytes = unpack_uint(&u);
     usage.retained = unpack_uint(&u);
-    usage.sessions = elements > 7 ? unpack_uint(&u) : 0; /* came later */
+    usage.sessions = elements > 7 ? unpack_uint(&u) : 0; /* added later */
     usage.session_bytes = elements > 8 ? unpack_uint(&u) : 0;
     usage.trimmed_id = elements > 9 ? unpack_uint(&u) : 0;
     if (u.failed)

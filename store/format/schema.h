@@ -10,26 +10,26 @@
  *           given is the last key of `log` or, when that entry has been
  *           deleted, the meta row `head`: whoever deletes the last entry of
  *           the log writes its id there in the same transaction.
- *  seq      Without gaps from 1 within a topic, kind MESSAGE only. Other kinds
- *           are log entries with the seq of the message they are about; they
- *           are in no chunk and change no field of the things row.
- *  open     The newest ids of a topic are in its things row. With the append
- *           that makes them CHUNK_IDS they all move to one row of `chunks`,
- *           keyed by the first of them, and the open chunk is empty: a things
- *           row holds 0 to CHUNK_IDS-1 ids. Rows of `chunks` never change.
- *  chunk    ids[i] has seq first_seq+i. `first_at_us` never decreases from
- *           chunk to chunk, nor at_us within one, once corrected
- *           (store/env/wall_clock.h); readers hand out corrected times only.
+ *  seq      Without gaps from 1 within a topic, for kind MESSAGE only. Entries of
+ *           other kinds have the seq of the message they are about; they are in
+ *           no chunk and change no field of the things row.
+ *  open     The newest ids of a topic are in its things row. When an append makes
+ *           them CHUNK_IDS, they all move to one row of `chunks`, whose key is
+ *           the first of them, and the open chunk is empty: a things row holds
+ *           0 to CHUNK_IDS-1 ids. Rows of `chunks` never change.
+ *  chunk    ids[i] has seq first_seq+i. After correction (store/env/wall_clock.h),
+ *           first_at_us never decreases from chunk to chunk, nor at_us within a
+ *           chunk. Readers return corrected times only.
  *  visible  A topic's messages are the ids ≥ row.first_id of its chunks and
  *           its open chunk, and each of them is in `log`.
  *           count = last_seq - first_seq + 1; bytes: their payload bytes;
- *           stored: what they count for their token.
- *  trim     Oldest first. Raising row.first_id hides what is below at once;
- *           trimmed_id = the greatest id so hidden (first_id > trimmed_id). It
- *           may stop at any id: the oldest row of `chunks` may be half hidden,
- *           and is deleted once all its ids are. From the open chunk hidden ids
- *           are taken out at once (count, first_seq, first_at_us, bytes
- *           follow), so it never holds one.
+ *           stored: what they are charged to their token.
+ *  trim     Oldest first. Raising row.first_id hides everything below it at once;
+ *           trimmed_id = the greatest hidden id (first_id > trimmed_id). It may be
+ *           any id: the oldest row of `chunks` may be half hidden, and is deleted
+ *           once all its ids are hidden. Hidden ids leave the open chunk at once
+ *           (count, first_seq, first_at_us and bytes follow), so it never holds
+ *           one.
  *           Log entries and chunk rows that are hidden may be deleted later,
  *           in small steps; as long as there are any (a half-hidden chunk row
  *           does not count, its hidden log entries do) the topic has a row in
@@ -41,8 +41,8 @@
  *  usage    bytes and session_bytes are what the token's rows count, exactly
  *           (store/write/account.h).
  *  retained The transaction that deletes the log entry a retained row points
- *           to copies the record into that row. (Hidden is not deleted: the
- *           retained message of a topic is given even when hidden.) */
+ *           to copies the record into that row. (Hidden entries are not deleted:
+ *           the retained message of a topic can be read even when hidden.) */
 #ifndef CONFAB_STORE_FORMAT_SCHEMA_H
 #define CONFAB_STORE_FORMAT_SCHEMA_H
 
@@ -52,11 +52,11 @@
 #include "store/session.h"
 #include "store/store.h"
 
-/* Of rows; those of `log` have their own (record.c). */
+/* Version of a row; rows of `log` have a version of their own (record.c). */
 #define SCHEMA_VERSION 1
-/* Of the whole, in the meta row `format`: 2 has checksums in rows of `log`. A
- * store of an earlier format is read as it is, and gets this one with the first
- * transaction that writes. */
+/* Version of the whole store, in the meta row `format`. In format 2 the rows of
+ * `log` have checksums. A store of an earlier format can be read; the first
+ * transaction that writes to it raises its format to this one. */
 #define SCHEMA_FORMAT 2
 
 /* X(field, name, flags) */
@@ -86,10 +86,11 @@ struct schema {
 #undef X
 };
 
-/* A name as a key: itself up to 400 bytes, else its first 368 bytes, 0xFF
- * (never in UTF-8, so no name is another one's key) and a 32-byte BLAKE2b hash
- * of all of it: 401 bytes; rows carry the full name then. Names that share 368
- * bytes are therefore sorted by hash; `<token>/<thing>` has at most 321. */
+/* A name as a key. Up to 400 bytes: the name itself. Longer: its first 368 bytes,
+ * 0xFF (never in UTF-8, so it cannot equal another name) and a 32-byte BLAKE2b
+ * hash of the whole name, 401 bytes in all; the row then contains the full name.
+ * Among names that share their first 368 bytes the hash decides the order;
+ * `<token>/<thing>` has at most 321 bytes. */
 #define SCHEMA_KEY_MAX 400
 #define SCHEMA_KEY_PREFIX 368
 struct schema_key {
@@ -105,17 +106,16 @@ static inline MDB_val schema_val(const struct schema_key *k)
     return (MDB_val){k->len, (void *)k->bytes};
 }
 
-/* 16 ids of one topic; the last, open one lives in its `things` row. */
+/* 16 ids of one topic; the open chunk, the last one, is in the `things` row. */
 #define CHUNK_IDS 16
 struct chunk_row {
     uint64_t ids[CHUNK_IDS]; /* ascending */
     unsigned count;
     uint64_t first_seq;
     int64_t first_at_us;
-    uint64_t bytes; /* payload bytes of these messages */
-    uint64_t
-        stored; /* what they count (store/write/account.h); 0 in rows of versions
-                        that counted payloads only */
+    uint64_t bytes;  /* payload bytes of these messages */
+    uint64_t stored; /* bytes charged (store/write/account.h); 0 in rows of
+                        versions that charged payloads only */
 };
 
 /* struct thing_row plus what only the store needs. The row keeps no
@@ -123,20 +123,21 @@ struct chunk_row {
 struct thing_state {
     struct thing_row row;
     struct chunk_row open; /* ids not yet in `chunks` (count < CHUNK_IDS) */
-    uint64_t stored; /* what its messages count (store/write/account.h) */
+    uint64_t
+        stored; /* bytes its messages are charged (store/write/account.h) */
 };
 
-/* Encoders append to `b` (cleared by the caller); decoders borrow from `v`
- * and return false when it is not such a row (STORE_CORRUPT to the caller). */
+/* Encoders append to `b` (the caller clears it); decoders borrow from `v` and
+ * return false when it is not such a row, which callers report as STORE_CORRUPT. */
 void schema_put_record(struct buffer *b, const struct message *m);
 bool schema_get_record(MDB_val v, uint64_t id, struct record *ret_record);
-/* Of one that was read: whether it has a checksum. */
+/* Whether a row that was decoded has a checksum. */
 bool schema_record_is_checked(MDB_val v);
 void schema_put_thing(struct buffer *b, const struct thing_state *t);
 bool schema_get_thing(MDB_val key, MDB_val v, struct thing_state *ret_thing);
 void schema_put_chunk(struct buffer *b, const struct chunk_row *c);
 bool schema_get_chunk(MDB_val v, struct chunk_row *ret_chunk);
-/* retained: the id of the message, or, once trimming reached it, the record. */
+/* retained: the id of the message or, once its log entry is deleted, a copy. */
 void schema_put_retained(struct buffer *b, struct slice topic, uint64_t id,
                          const struct message *copy /* may be NULL */);
 bool schema_get_retained(MDB_val key, MDB_val v, struct slice *ret_topic,
@@ -146,13 +147,13 @@ void schema_put_token(struct buffer *b, const struct token_row *t);
 bool schema_get_token(MDB_val key, MDB_val v, struct token_row *ret_token);
 void schema_put_usage(struct buffer *b, const struct usage_row *u);
 bool schema_get_usage(MDB_val v, struct usage_row *ret_usage);
-/* trims: key = name key of a topic some of whose hidden entries are still in
- * `log` or `chunks`; the row is its full name. */
+/* trims: the key is the name key of a topic that has hidden entries left in `log`
+ * or `chunks`; the row is its full name. */
 void schema_put_trim(struct buffer *b, struct slice topic);
 bool schema_get_trim(MDB_val v, struct slice *ret_topic);
-/* sessions and their parts (store/session.h): the key of sessions is the name key
- * of the identity; those of the parts begin with the session's number,
- * big-endian, so that one walk finds, and deletes, all of it. */
+/* sessions and their parts (store/session.h). The key of a session is the name
+ * key of its identity. The keys of its parts begin with the session's number,
+ * big-endian, so that one walk finds or deletes all of them. */
 void schema_part_key(uint64_t number, struct schema_key *ret_key);
 void schema_subscription_key(uint64_t number, struct slice filter,
                              struct schema_key *ret_key);
@@ -170,35 +171,37 @@ bool schema_get_inflight(MDB_val key, MDB_val v,
 void schema_put_group(struct buffer *b, const struct group_row *g,
                       const uint64_t *ids);
 bool schema_get_group(MDB_val key, MDB_val v, struct group_row *ret_row);
-/* given: 16 bytes of a hash of the group's name, id big-endian; the row says
- * nothing. The prefix alone for all of a group. */
+/* given: 16 bytes of a hash of the group's name, then the id big-endian; the row
+ * has no content. The prefix alone finds all rows of a group. */
 void schema_given_prefix(struct slice group, struct schema_key *ret_key);
 void schema_given_key(struct slice group, uint64_t id,
                       struct schema_key *ret_key);
 bool schema_given_id(const struct schema_key *prefix, MDB_val key,
                      uint64_t *ret_id);
 /* meta: one number per row; keys are the texts below, without NUL. */
-/* X(name): those that tell of this copy of the store and differ from one to
- * another; everything else, in every database, follows from the commands alone. */
+/* X(name): rows that describe this copy of the store and differ between copies.
+ * Everything else, in every database, follows from the commands alone. */
 #define META_NODE_LOCAL(X)                                                    \
     X(META_FORMAT)                                                            \
     X(META_STORE_ID) X(META_EPOCH) X(META_CREATED) X(META_PING) X(META_COUNTED)
-#define META_FORMAT "format" /* SCHEMA_FORMAT of whoever wrote last */
+#define META_FORMAT "format" /* SCHEMA_FORMAT of the last program that wrote */
 #define META_STORE_ID "store_id"
 #define META_EPOCH "epoch"
 #define META_CREATED "created" /* µs since 1970 */
-#define META_PING "ping"       /* µs since 1970: last seen by the writer */
-#define META_CLOCK_STEPS "clock_steps" /* struct clock_step, several */
+#define META_PING "ping"       /* µs since 1970: the writer was last alive */
+#define META_CLOCK_STEPS "clock_steps" /* an array of struct clock_step */
 #define META_HEAD "head"               /* see `log` above; may be missing */
-#define META_SETTINGS "settings"       /* store/write/settings.h; longer */
-/* Messages up to this id count without their properties (store/write/account.h); missing:
- * the usage rows are of a version that counted payloads only. */
+#define META_SETTINGS "settings" /* not a number: store/write/settings.h */
+/* Messages up to this id are charged without their properties
+ * (store/write/account.h). Missing: a version that charged payloads only wrote the
+ * usage rows. */
 #define META_COUNTED "counted"
-/* and `erase:<name>` for a thing or token that is being removed: store/write/erase.h */
+/* Further rows are `erase:<name>`, one for each thing or token that is being
+ * removed: store/write/erase.h */
 void schema_put_number(struct buffer *b, uint64_t number);
 bool schema_get_number(MDB_val v, uint64_t *ret_number);
 
-/* LMDB's return code as one of ours. */
+/* The store_err for a return code of LMDB. */
 enum store_err store_from_mdb(int rc);
 
 #endif

@@ -2,14 +2,14 @@
  *   sessions       [version, identity, number, expiry, ended_us, position,
  *                   created_us, will delay or nil, will_due_us, 1]
  *   subscriptions  [version, filter, options, identifier, since_id,
- *                   retained_as_of], and of one that was replaced by one with
- *                   other options behind that: changed_at, options before
+ *                   retained_as_of]; after it was replaced with other options
+ *                   also: changed_at, the options before
  *   inflight       outbound: [version, log id, order, qos, state, retain,
  *                   identifiers]; inbound: [version]
  *   wills          a row of `log`
  *   groups         [version, name, members, position, ids]
- * identity and filter: nil when the key has them. options: QoS, 4 No Local, 8
- * Retain As Published, as MQTT 5 §3.8.3.1 has them. */
+ * identity and filter: nil when the key contains them. options: the bits of MQTT 5
+ * §3.8.3.1: QoS, 4 No Local, 8 Retain As Published. */
 #include "store/format/row.h"
 
 #define NUMBER_BYTES 8
@@ -79,7 +79,7 @@ void schema_put_session(struct buffer *b, const struct session_row *s)
     else
         msgpack_pack_nil(&p);
     msgpack_pack_int64(&p, s->will_due_us);
-    msgpack_pack_uint8(&p, 1); /* once: counted for its token; all are */
+    msgpack_pack_uint8(&p, 1); /* is charged to its token; all are now */
 }
 
 bool schema_get_session(MDB_val key, MDB_val v, struct session_row *ret_row)
@@ -212,7 +212,7 @@ bool schema_get_inflight(MDB_val key, MDB_val v,
         i.state = (uint8_t)unpack_uint_max(&u, 1);
         i.retain = unpack_uint_max(&u, 1) != 0;
         i.identifier_count = unpack_array(&u);
-        /* As many bytes as elements at least: nobody allocates for a lie. */
+        /* Each element has a byte at least: a false count allocates nothing. */
         if (!u.failed && i.identifier_count <= (size_t)(u.end - u.at))
             i.encoded = slice_of(u.at, (size_t)(u.end - u.at));
         else

@@ -10,7 +10,7 @@
 #define COST_ROW 2
 #define COST_SOURCE 8
 #define COST_MESSAGE 4
-/* Fewer entries than this are looked at without further thought. */
+/* Up to this many entries are scanned without comparing costs. */
 #define SCAN_AT_ONCE 256
 
 enum mode { MODE_PLAN, MODE_FOLLOW, MODE_SCAN, MODE_MERGE };
@@ -25,11 +25,11 @@ struct catchup {
 
     /* PLAN */
     bool planning;
-    uint64_t cost, span;     /* of the merge so far; of the scan */
-    uint64_t rows, messages; /* looked at; to be merged, estimated */
-    size_t at_filter;        /* whose things are being looked at */
-    struct buffer
-        resume; /* topic looked at last; empty: none of this filter */
+    uint64_t cost, span; /* of the merge so far; of the scan */
+    uint64_t rows,
+        messages;         /* things looked at; messages to merge, estimated */
+    size_t at_filter;     /* the filter whose things are being looked at */
+    struct buffer resume; /* last topic looked at; empty: filter not begun */
 
     size_t count;
     struct slice filters[];
@@ -79,7 +79,7 @@ uint64_t catchup_position(const struct catchup *c)
 
 /* ---- looking at things ------------------------------------------------- */
 
-/* The next thing of a filter, exact or not. */
+/* The next thing that a filter matches, whether the filter is exact or a pattern. */
 static enum store_err next_thing(struct store_reader *r, struct slice filter,
                                  struct slice after, struct thing_row *ret_row)
 {
@@ -88,7 +88,7 @@ static enum store_err next_thing(struct store_reader *r, struct slice filter,
     return after.len > 0 ? STORE_NOTFOUND : store_thing(r, filter, ret_row);
 }
 
-/* Is this the first of the filters that matches the topic? */
+/* Whether no earlier filter matches the topic, so that it counts once. */
 static bool first_match(const struct slice *filters, size_t at,
                         struct slice topic)
 {
@@ -98,7 +98,7 @@ static bool first_match(const struct slice *filters, size_t at,
     return filter_matches(filters[at], topic);
 }
 
-/* One thing, or the end of a filter. false: there is no more of it to be had. */
+/* Looks at one thing, or finds the end of a filter. false: the filter is done. */
 static bool gap_look(struct gap_walk *g, struct store_reader *r,
                      struct slice filter)
 {
@@ -108,7 +108,7 @@ static bool gap_look(struct gap_walk *g, struct store_reader *r,
         return false;
     if (row.trimmed_id > g->trimmed_id && filter_matches(filter, row.topic))
         g->trimmed_id = row.trimmed_id;
-    /* Kept over snapshots, so not the row's own bytes. */
+    /* A copy, because the row's bytes do not outlive the snapshot. */
     buffer_clear(&g->resume);
     buffer_put_slice(&g->resume, row.topic);
     return buffer_ok(&g->resume);
@@ -186,8 +186,9 @@ static void plan_begin(struct catchup *c, uint64_t head)
     buffer_clear(&c->resume);
 }
 
-/* Messages after the position, as if they came evenly over the ids. */
-static uint64_t estimate(const struct thing_row *row, uint64_t position)
+/* How many messages are after the position, if spread evenly over the ids. */
+static uint64_t estimate_messages(const struct thing_row *row,
+                                  uint64_t position)
 {
     if (position < row->first_id)
         return row->count;
@@ -196,7 +197,7 @@ static uint64_t estimate(const struct thing_row *row, uint64_t position)
     return 1 + (uint64_t)(share * (double)row->count);
 }
 
-/* Looks at one thing. false: the merge has become dearer than a scan. */
+/* Adds one thing to the plan. false: the merge now costs more than a scan. */
 static bool plan_thing(struct catchup *c, struct store_reader *r,
                        const struct thing_row *row, enum store_err *ret_err)
 {
@@ -205,7 +206,7 @@ static bool plan_thing(struct catchup *c, struct store_reader *r,
     c->cost += COST_ROW;
     if (row->last_id > c->position &&
         first_match(c->filters, c->at_filter, row->topic)) {
-        const uint64_t messages = estimate(row, c->position);
+        const uint64_t messages = estimate_messages(row, c->position);
         c->messages += messages;
         c->cost += COST_SOURCE + COST_MESSAGE * messages;
         if (c->cost <= c->span)
@@ -214,7 +215,7 @@ static bool plan_thing(struct catchup *c, struct store_reader *r,
     return c->cost <= c->span;
 }
 
-/* Those left out are looked for once more per round. */
+/* Things left out of a round are looked at again in every later round. */
 static bool rounds_pay(const struct catchup *c)
 {
     const uint64_t rounds =
@@ -223,8 +224,8 @@ static bool rounds_pay(const struct catchup *c)
     return c->cost + rounds * c->rows * COST_ROW <= c->span;
 }
 
-static enum catchup_step plan(struct catchup *c, struct store_reader *r,
-                              uint64_t head, unsigned *budget)
+static enum catchup_step plan_step(struct catchup *c, struct store_reader *r,
+                                   uint64_t head, unsigned *budget)
 {
     struct thing_row row;
     enum store_err err;
@@ -247,7 +248,7 @@ static enum catchup_step plan(struct catchup *c, struct store_reader *r,
             buffer_clear(&c->resume);
             continue;
         }
-        if (err == STORE_CORRUPT) { /* its row, or a chunk of it */
+        if (err == STORE_CORRUPT) { /* the thing's row, or one of its chunks */
             choose_scan(c, c->position + c->span);
             break;
         }
@@ -259,7 +260,7 @@ static enum catchup_step plan(struct catchup *c, struct store_reader *r,
             choose_scan(c, c->position + c->span);
         else if (err != STORE_OK)
             return CATCHUP_FAILED;
-        /* Kept over snapshots, so not the row's own bytes. */
+        /* A copy, because the row's bytes do not outlive the snapshot. */
         buffer_clear(&c->resume);
         buffer_put_slice(&c->resume, row.topic);
         if (!buffer_ok(&c->resume))
@@ -268,12 +269,12 @@ static enum catchup_step plan(struct catchup *c, struct store_reader *r,
     return CATCHUP_MORE;
 }
 
-/* Where a thing's own rows are damaged, the log itself is read. */
+/* Where a thing's own rows are damaged, the log is scanned instead. */
 
-/* ---- the three ways ---------------------------------------------------- */
+/* ---- the three modes --------------------------------------------------- */
 
-/* Everything up to `id` has been looked at. */
-static enum catchup_step reach(struct catchup *c, uint64_t id)
+/* Notes that everything up to `id` has been looked at. */
+static enum catchup_step advance_to(struct catchup *c, uint64_t id)
 {
     c->position = id;
     if (c->mode != MODE_FOLLOW && id >= c->horizon)
@@ -281,20 +282,20 @@ static enum catchup_step reach(struct catchup *c, uint64_t id)
     return CATCHUP_MORE;
 }
 
-static enum catchup_step follow(struct catchup *c, struct store_reader *r,
-                                uint64_t upto, struct record *ret_record)
+static enum catchup_step follow_step(struct catchup *c, struct store_reader *r,
+                                     uint64_t upto, struct record *ret_record)
 {
     c->follow.after = c->position;
     c->follow.before = upto + 1;
     switch (store_history_next(r, &c->follow, ret_record)) {
     case STORE_OK: c->position = ret_record->m.id; return CATCHUP_RECORD;
-    case STORE_NOTFOUND: return reach(c, upto);
+    case STORE_NOTFOUND: return advance_to(c, upto);
     case STORE_CORRUPT: choose_scan(c, upto); return CATCHUP_MORE;
     default: return CATCHUP_FAILED;
     }
 }
 
-static bool wanted(const struct catchup *c, const struct message *m)
+static bool is_wanted(const struct catchup *c, const struct message *m)
 {
     if (m->kind != MESSAGE_MESSAGE && !c->all_kinds)
         return false;
@@ -304,32 +305,33 @@ static bool wanted(const struct catchup *c, const struct message *m)
     return false;
 }
 
-static enum catchup_step scan(struct catchup *c, struct store_reader *r,
-                              uint64_t upto, unsigned *budget,
-                              struct record *ret_record)
+static enum catchup_step scan_step(struct catchup *c, struct store_reader *r,
+                                   uint64_t upto, unsigned *budget,
+                                   struct record *ret_record)
 {
     while (*budget > 0) {
         enum store_err err = reader_entry_after(r, c->position, ret_record);
         --*budget;
         if (err == STORE_CORRUPT && r->log_at > c->position) {
             if (r->log_at > upto)
-                return reach(c, upto);
-            reach(c, r->log_at); /* a damaged one */
+                return advance_to(c, upto);
+            advance_to(c, r->log_at); /* skips a damaged entry */
             if (c->mode != MODE_SCAN)
                 return CATCHUP_MORE;
             continue;
         }
         if (err == STORE_NOTFOUND ||
             (err == STORE_OK && ret_record->m.id > upto))
-            return reach(c, upto);
-        if (err == STORE_OK && wanted(c, &ret_record->m)) {
+            return advance_to(c, upto);
+        if (err == STORE_OK && is_wanted(c, &ret_record->m)) {
             err = reader_visible(r, ret_record);
             if (err == STORE_OK || err == STORE_CORRUPT) {
-                reach(c, ret_record->m.id);
+                advance_to(c, ret_record->m.id);
                 return CATCHUP_RECORD;
             }
         } else if (err == STORE_OK) {
-            err = STORE_NOTFOUND; /* not one of ours, like a hidden one */
+            err =
+                STORE_NOTFOUND; /* no filter matches: skip it, like hidden ones */
         }
         if (err != STORE_NOTFOUND)
             return CATCHUP_FAILED;
@@ -338,15 +340,15 @@ static enum catchup_step scan(struct catchup *c, struct store_reader *r,
     return CATCHUP_MORE;
 }
 
-static enum catchup_step merge(struct catchup *c, struct store_reader *r,
-                               uint64_t upto, unsigned *budget,
-                               struct record *ret_record)
+static enum catchup_step merge_step(struct catchup *c, struct store_reader *r,
+                                    uint64_t upto, unsigned *budget,
+                                    struct record *ret_record)
 {
     --*budget;
     switch (merge_next(c->merge, r, upto, ret_record)) {
-    case STORE_OK: reach(c, ret_record->m.id); return CATCHUP_RECORD;
+    case STORE_OK: advance_to(c, ret_record->m.id); return CATCHUP_RECORD;
     case STORE_INVALID: /* removed meanwhile */ return CATCHUP_MORE;
-    case STORE_NOTFOUND: return reach(c, upto);
+    case STORE_NOTFOUND: return advance_to(c, upto);
     case STORE_CORRUPT: choose_scan(c, upto); return CATCHUP_MORE;
     default: return CATCHUP_FAILED;
     }
@@ -364,10 +366,14 @@ enum catchup_step catchup_next(struct catchup *c, struct store_reader *r,
     while (step == CATCHUP_MORE && c->position < upto && budget > 0) {
         const uint64_t limit = c->horizon < upto ? c->horizon : upto;
         switch (c->mode) {
-        case MODE_PLAN: step = plan(c, r, head, &budget); break;
-        case MODE_FOLLOW: step = follow(c, r, upto, ret_record); break;
-        case MODE_SCAN: step = scan(c, r, limit, &budget, ret_record); break;
-        case MODE_MERGE: step = merge(c, r, limit, &budget, ret_record); break;
+        case MODE_PLAN: step = plan_step(c, r, head, &budget); break;
+        case MODE_FOLLOW: step = follow_step(c, r, upto, ret_record); break;
+        case MODE_SCAN:
+            step = scan_step(c, r, limit, &budget, ret_record);
+            break;
+        case MODE_MERGE:
+            step = merge_step(c, r, limit, &budget, ret_record);
+            break;
         }
     }
     if (step == CATCHUP_MORE && c->position >= upto)

@@ -1,6 +1,6 @@
 #include "store/read/chunk.h"
 
-/* Is this the key of a chunk with the same name as `like`? */
+/* Whether this is the key of a chunk with the same name as `like`. */
 static bool same_topic(MDB_val key, const struct schema_key *like)
 {
     return key.mv_size == like->len &&
@@ -17,10 +17,10 @@ static uint64_t first_id_of(MDB_val key)
     return id;
 }
 
-/* A row under another id than its own would send the bisection astray. */
-static enum store_err decode(int rc, MDB_val key, MDB_val row,
-                             const struct schema_key *like,
-                             struct chunk_row *ret_chunk)
+/* A row stored under another id than its own would mislead the bisection. */
+static enum store_err decode_chunk(int rc, MDB_val key, MDB_val row,
+                                   const struct schema_key *like,
+                                   struct chunk_row *ret_chunk)
 {
     if (rc == 0 && !same_topic(key, like))
         rc = MDB_NOTFOUND;
@@ -45,7 +45,7 @@ enum store_err chunk_from(struct store_reader *r, struct slice topic,
     schema_chunk_key(topic, id, &like);
     MDB_val key = schema_val(&like);
     const int rc = mdb_cursor_get(cursor, &key, &row, MDB_SET_RANGE);
-    return decode(rc, key, row, &like, ret_chunk);
+    return decode_chunk(rc, key, row, &like, ret_chunk);
 }
 
 enum store_err chunk_below(struct store_reader *r, struct slice topic,
@@ -65,7 +65,7 @@ enum store_err chunk_below(struct store_reader *r, struct slice topic,
         rc = mdb_cursor_get(cursor, &key, &row, MDB_PREV);
     else if (rc == MDB_NOTFOUND)
         rc = mdb_cursor_get(cursor, &key, &row, MDB_LAST);
-    return decode(rc, key, row, &like, ret_chunk);
+    return decode_chunk(rc, key, row, &like, ret_chunk);
 }
 
 static bool begins_before(struct store_reader *r, const struct chunk_row *c,
@@ -81,12 +81,14 @@ enum store_err chunk_before(struct store_reader *r, struct slice topic,
                             struct chunk_row *ret_chunk)
 {
     struct chunk_row best, c;
-    uint64_t low, high; /* first ids: of one before, and of none before */
+    uint64_t low,
+        high; /* first ids: `low` begins before the bound, `high` not */
 
     enum store_err err = chunk_below(r, topic, UINT64_MAX, &c);
     if (err != STORE_OK)
         return err;
-    if (begins_before(r, &c, bound)) { /* recent things are asked for most */
+    if (begins_before(r, &c,
+                      bound)) { /* most requests are for recent messages */
         *ret_chunk = c;
         return STORE_OK;
     }
@@ -100,7 +102,7 @@ enum store_err chunk_before(struct store_reader *r, struct slice topic,
     while (high - low > 1) {
         const uint64_t middle = low + (high - low) / 2;
         err = chunk_from(r, topic, middle, &c);
-        if (err != STORE_OK) /* there is one: the chunk at `high` or before */
+        if (err != STORE_OK) /* not NOTFOUND: there is a chunk up to `high` */
             return err;
         if (c.ids[0] < high && begins_before(r, &c, bound)) {
             best = c;

@@ -1,4 +1,4 @@
-/* Finding rows of `chunks`: all of one topic, in the order of their first ids.
+/* Finding rows of `chunks` of one topic, which are in the order of their first ids.
  * Rows below the thing's first_id may be among them (store/format/schema.h, trim).
  * STORE_NOTFOUND: no such row. */
 #ifndef CONFAB_STORE_READ_CHUNK_H
@@ -13,9 +13,9 @@ enum store_err chunk_from(struct store_reader *r, struct slice topic,
 enum store_err chunk_below(struct store_reader *r, struct slice topic,
                            uint64_t id, struct chunk_row *ret_chunk);
 
-/* The last chunk that begins before a sequence number or a time (seqs and times
- * grow with ids, so a bisection of the ids finds it in about as many look-ups
- * as the head has bits). */
+/* The last chunk that begins before a sequence number or a time. Both grow with
+ * ids, so bisecting the ids finds it in about as many look-ups as the head has
+ * bits. */
 struct chunk_bound {
     bool by_time;
     uint64_t seq;  /* first_seq < seq */

@@ -1,15 +1,15 @@
-/* A walk loads one chunk at a time into ids[], in the order of the walk. In a
- * new snapshot it starts over behind last_given: the chunk in memory may have
- * been trimmed, and open ids may have moved to `chunks`. */
+/* A walk loads one chunk at a time into ids[], in the order of the walk. In a new
+ * snapshot it starts over after last_given: the chunk in memory may have been
+ * trimmed, and ids of the open chunk may have moved to `chunks`. */
 #include "store/read/history.h"
 
 #include <assert.h>
 
 #include "store/read/chunk.h"
 
-/* chunk_first of a walk */
+/* values of chunk_first */
 #define AT_START 0
-#define AT_OPEN UINT64_MAX /* the open chunk, the newest */
+#define AT_OPEN UINT64_MAX /* in the open chunk, the newest */
 
 struct id_range {
     uint64_t low, high; /* both exclusive */
@@ -30,10 +30,10 @@ static struct id_range range_of(const struct history *h)
     return g;
 }
 
-/* Ascending, ids above range.high are kept: `before` may be raised between two
- * steps (catch-up does), history_peek() looks at it. */
-static void load(struct history *h, const struct chunk_row *c, uint64_t first,
-                 struct id_range range)
+/* Ascending walks keep ids above range.high: `before` may be raised between two
+ * steps (catch-up does that); history_peek() compares with it. */
+static void load_chunk(struct history *h, const struct chunk_row *c,
+                       uint64_t first, struct id_range range)
 {
     h->chunk_first = first;
     h->id_count = 0;
@@ -53,16 +53,16 @@ static enum store_err load_open(struct store_reader *r, struct history *h)
     const enum store_err err = reader_thing(r, h->topic, &t);
 
     if (err == STORE_OK)
-        load(h, &t.open, AT_OPEN, range_of(h));
+        load_chunk(h, &t.open, AT_OPEN, range_of(h));
     return err;
 }
 
-/* The chunk that holds the first id to give, or the one before it (then nothing
- * of it is loaded, and the walk goes on). */
+/* The chunk that holds the first id to return, or the chunk before it (then none of
+ * its ids is loaded, and the walk moves on). */
 static enum store_err first_chunk(struct store_reader *r, struct history *h,
                                   struct chunk_row *ret_chunk)
 {
-    const uint64_t low = range_of(h).low; /* start() has seen a later id */
+    const uint64_t low = range_of(h).low; /* start_walk() saw a later id */
     enum store_err err = STORE_NOTFOUND;
 
     if (h->since_us != 0 && h->last_given == 0) {
@@ -90,7 +90,7 @@ static enum store_err load_ascending(struct store_reader *r, struct history *h)
     if (err == STORE_NOTFOUND)
         return load_open(r, h);
     if (err == STORE_OK)
-        load(h, &c, c.ids[0], range_of(h));
+        load_chunk(h, &c, c.ids[0], range_of(h));
     return err;
 }
 
@@ -115,15 +115,15 @@ static enum store_err load_descending(struct store_reader *r,
     if (err == STORE_OK && chunk_last(&c) <= range.low)
         return STORE_NOTFOUND;
     if (err == STORE_OK)
-        load(h, &c, c.ids[0], range);
+        load_chunk(h, &c, c.ids[0], range);
     return err;
 }
 
 /* ---- both -------------------------------------------------------------- */
 
-/* First look at the thing in this snapshot. The open chunk is in the row
- * already read, so walks that begin in it look nothing else up. */
-static enum store_err start(struct store_reader *r, struct history *h)
+/* Looks at the thing in this snapshot for the first time. The open chunk comes with
+ * its row, so a walk that begins in the open chunk needs no other look-up. */
+static enum store_err start_walk(struct store_reader *r, struct history *h)
 {
     struct thing_state t;
     const enum store_err err = reader_thing(r, h->topic, &t);
@@ -140,10 +140,10 @@ static enum store_err start(struct store_reader *r, struct history *h)
     if (!h->ascending) {
         h->chunk_first = AT_OPEN;
         if (h->until_us == 0 || t.open.first_at_us < h->until_us)
-            load(h, &t.open, AT_OPEN, range);
+            load_chunk(h, &t.open, AT_OPEN, range);
     } else if (range.low >= t.row.last_id ||
                (t.open.count > 0 && range.low >= t.open.ids[0] - 1)) {
-        load(h, &t.open, AT_OPEN, range);
+        load_chunk(h, &t.open, AT_OPEN, range);
     }
     return STORE_OK;
 }
@@ -155,7 +155,7 @@ enum store_err history_peek(struct store_reader *r, struct history *h,
 
     assert(r->active);
     if (h->snapshot != mdb_txn_id(r->txn))
-        err = start(r, h);
+        err = start_walk(r, h);
     while (err == STORE_OK && h->id_next == h->id_count)
         err = h->ascending ? load_ascending(r, h) : load_descending(r, h);
     if (err != STORE_OK)
@@ -172,8 +172,8 @@ void history_take(struct history *h)
     h->last_given = h->ids[h->id_next++];
 }
 
-/* Outside of the times asked for: on the side the walk comes from, or on the
- * one it goes to? */
+/* A time outside of since_us and until_us: "soon" is the side where the walk
+ * starts, "far" the side where it ends. */
 static bool too_soon(const struct history *h, int64_t at_us)
 {
     return h->ascending ? h->since_us != 0 && at_us < h->since_us
@@ -198,10 +198,10 @@ enum store_err store_history_next(struct store_reader *r, struct history *h,
         if (err != STORE_OK)
             return err;
         err = reader_entry(r, id, &record);
-        if (err == STORE_NOTFOUND) /* what is visible is in the log */
+        if (err == STORE_NOTFOUND) /* visible ids must be in the log */
             return STORE_CORRUPT;
         if (err ==
-            STORE_CORRUPT) { /* one that nobody can read: the next one */
+            STORE_CORRUPT) { /* nobody can read it: go on with the next */
             history_take(h);
             continue;
         }

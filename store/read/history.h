@@ -1,14 +1,14 @@
-/* A history walk id by id, for catch-up, which merges several of them. */
+/* Walking a history id by id, for catch-up, which merges several of them. */
 #ifndef CONFAB_STORE_READ_HISTORY_H
 #define CONFAB_STORE_READ_HISTORY_H
 
 #include "store/store.h"
 
-/* The id the walk gives next, without reading its record: since_us and until_us
- * say where it starts, but do not leave out single ids. Asking again gives the
- * same id, until it is taken. STORE_NOTFOUND: no more. */
+/* The next id of the walk, without reading its record. since_us and until_us decide
+ * where the walk starts, but single ids outside of them are not skipped. Returns the
+ * same id again until history_take(). STORE_NOTFOUND: no more. */
 enum store_err history_peek(struct store_reader *r, struct history *h,
                             uint64_t *ret_id);
-void history_take(struct history *h); /* the id peeked at */
+void history_take(struct history *h); /* consumes the id of history_peek() */
 
 #endif

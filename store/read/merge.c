@@ -15,8 +15,8 @@ struct merge {
     uint64_t after, end;
     bool full;
     size_t count;
-    size_t latest; /* planning, when all places are taken: the source with the
-                      greatest id */
+    size_t latest; /* while planning with all places taken: the source with
+                      the greatest id */
     struct source
         *sources[MERGE_SOURCES]; /* running: a heap, least id first */
 };
@@ -26,7 +26,7 @@ struct merge *merge_new(void)
     return calloc(1, sizeof(struct merge));
 }
 
-static void clear(struct merge *m)
+static void free_sources(struct merge *m)
 {
     for (size_t i = 0; i < m->count; i++)
         free(m->sources[i]);
@@ -37,13 +37,13 @@ void merge_free(struct merge *m)
 {
     if (m == NULL)
         return;
-    clear(m);
+    free_sources(m);
     free(m);
 }
 
 void merge_start(struct merge *m, uint64_t after, uint64_t upto)
 {
-    clear(m);
+    free_sources(m);
     m->after = after;
     m->end = upto;
     m->full = false;
@@ -84,9 +84,9 @@ static void find_latest(struct merge *m)
             m->latest = i;
 }
 
-/* Keeps the MERGE_SOURCES sources that come in first. Looking for the latest of
- * them anew each time is 0.5 µs, less than finding the thing was. */
-static void add(struct merge *m, struct source *s)
+/* Keeps the MERGE_SOURCES sources with the least ids. Searching for the latest again
+ * each time takes 0.5 µs, less than it took to find the thing. */
+static void add_source(struct merge *m, struct source *s)
 {
     if (m->count < MERGE_SOURCES) {
         m->sources[m->count++] = s;
@@ -115,7 +115,7 @@ enum store_err merge_offer(struct merge *m, struct store_reader *r,
         return STORE_NOMEM;
     const enum store_err err = history_peek(r, &s->history, &s->id);
     if (err == STORE_OK && s->id <= m->end) {
-        add(m, s);
+        add_source(m, s);
         return STORE_OK;
     }
     free(s);
@@ -153,15 +153,15 @@ static void drop_first(struct merge *m)
     m->sources[0] = m->sources[--m->count];
 }
 
-/* The first source goes on from the message it stands at; a source that has
- * none left in this round leaves. */
+/* Moves the first source past its current message; a source without further messages
+ * in this round is removed. */
 static enum store_err advance_first(struct merge *m, struct store_reader *r)
 {
     struct source *s = m->sources[0];
     uint64_t id;
 
-    /* In a new snapshot the walk may stand before s->id again, or, when that has
-     * been trimmed since, behind it. */
+    /* In a new snapshot the walk may be before s->id again or, when that id has
+     * been trimmed since, after it. */
     enum store_err err = history_peek(r, &s->history, &id);
     while (err == STORE_OK && id <= s->id) {
         history_take(&s->history);

@@ -12,7 +12,7 @@ size_t message_size(const struct message *m)
            m->user_properties.len;
 }
 
-/* Moves *at past what it wrote. NULL stays NULL, empty stays empty. */
+/* Copies to *at and moves *at past the copy. NULL stays NULL, empty stays empty. */
 static struct slice copy_slice(char **at, struct slice from)
 {
     if (from.data == NULL)
@@ -67,7 +67,7 @@ struct message *message_copy(const struct message *from)
 
 struct message *message_ref(struct message *m)
 {
-    /* Relaxed: whoever takes a reference holds one already. */
+    /* Relaxed: the caller already holds a reference. */
     atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
     return m;
 }

@@ -56,8 +56,8 @@ struct snapshot_list {
     uint64_t oldest; /* transaction id */
 };
 
-/* A line for each slot of the table: process, thread, and the id of the
- * transaction, or a hyphen. The line above them has no numbers. */
+/* A line describes a slot of the table: process, thread, and the transaction's id or
+ * a hyphen. The heading, which comes first, has no numbers. */
 static int on_reader_line(const char *line, void *arg)
 {
     struct snapshot_list *list = arg;
@@ -87,7 +87,7 @@ static int begin_first(struct store_env *e, MDB_txn **ret_txn)
 {
     int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, ret_txn);
 
-    if (rc == MDB_READERS_FULL) { /* perhaps of slots of dead processes */
+    if (rc == MDB_READERS_FULL) { /* dead processes may hold slots */
         mdb_reader_check(e->env, NULL);
         rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, ret_txn);
     }
@@ -227,7 +227,7 @@ uint64_t store_epoch(struct store_reader *r)
 
 /* ---- log entries ------------------------------------------------------- */
 
-/* Whoever reads goes on behind it; whoever looks after the disk is told. */
+/* The reader skips the entry and goes on; the log line tells the administrator. */
 static void tell_damage(struct store_env *e, uint64_t id)
 {
     const int64_t now_us = clock_mono_us();
@@ -239,17 +239,17 @@ static void tell_damage(struct store_env *e, uint64_t id)
         return;
     log_error("store",
               "%s/data.mdb: entry %" PRIu64 " of the log is damaged and left "
-              "out (%" PRIu64 " times since the start that one was met): see "
+              "out (%" PRIu64 " such reads since the start): run "
               "'confab check --data %s'",
               e->dir, id, (uint64_t)atomic_load(&e->damaged), e->dir);
 }
 
-/* Nearly no clock is ever set back, and then this costs nothing. */
+/* Costs nothing unless a clock has ever been set back. */
 int64_t reader_corrected(struct store_reader *r, uint64_t id, int64_t at_us)
 {
     if (!r->steps_known) {
         r->steps.count = 0;
-        /* A row that cannot be read corrects nothing. */
+        /* If the row cannot be read, no time is corrected. */
         if (atomic_load(&r->env->has_clock_steps))
             store_clock_steps_in(r->env, r->txn, &r->steps);
         r->steps_known = true;
@@ -269,7 +269,7 @@ static enum store_err decode_entry(struct store_reader *r, uint64_t id,
     return STORE_OK;
 }
 
-/* By cursor: LMDB looks in the leaf it stands on first, where neighbours are. */
+/* By cursor: LMDB first searches the leaf it stands on, where neighbours are. */
 enum store_err reader_entry(struct store_reader *r, uint64_t id,
                             struct record *ret_record)
 {

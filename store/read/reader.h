@@ -1,5 +1,5 @@
-/* Inside of struct store_reader, for the files of store/ that read. Every
- * function here wants a snapshot: between store_reader_begin() and _end(). */
+/* Inside of struct store_reader, for the files of store/ that read. All functions
+ * here need a snapshot: call them between store_reader_begin() and _end(). */
 #ifndef CONFAB_STORE_READ_READER_H
 #define CONFAB_STORE_READ_READER_H
 
@@ -7,7 +7,7 @@
 
 #include "store/env/env.h"
 
-/* LMDB's handles are small numbers in order of opening; its own two databases
+/* LMDB's handles are small numbers in the order of opening; LMDB's own two databases
  * have 0 and 1. */
 enum {
     READER_DATABASES = 2
@@ -21,13 +21,13 @@ struct store_reader {
     struct reader_pool *pool;
     MDB_txn *txn;   /* lives as long as the reader; reset between snapshots */
     bool active;    /* has a snapshot */
-    uint64_t begun; /* counts snapshots */
+    uint64_t begun; /* number of snapshots so far */
     struct {
         MDB_cursor *cursor; /* opened at first use, then renewed */
-        uint64_t begun;     /* snapshot it was renewed for */
+        uint64_t begun;     /* the snapshot it was last renewed for */
     } cursors[READER_DATABASES];
 
-    /* Known of this snapshot so far */
+    /* What is known about this snapshot so far: */
     uint64_t log_at; /* id the cursor of `log` stands at; 0: nowhere */
     bool head_known;
     uint64_t head;
@@ -39,19 +39,19 @@ struct store_reader {
     struct store_reader *next; /* in the pool */
 };
 
-/* Readers not in use. A mutex, held for a few instructions per acquire. */
+/* Idle readers. Its mutex is held for a few instructions per acquire. */
 struct reader_pool {
     struct store_env *env;
     pthread_mutex_t mutex;
     struct store_reader *idle;
     unsigned in_use;
 };
-/* NULL: out of memory. Free it when all of them are idle. */
+/* NULL: out of memory. Free it only while all readers are idle. */
 struct reader_pool *reader_pool_new(struct store_env *e);
 void reader_pool_free(struct reader_pool *p);
 
-/* This database's cursor, valid in this snapshot. Its position is whoever used
- * it last; only that of `log` is kept track of, in log_at. */
+/* This database's cursor, valid in this snapshot. Its position is where the last
+ * user left it; only that of `log` is tracked, in log_at. */
 enum store_err reader_cursor(struct store_reader *r, MDB_dbi dbi,
                              MDB_cursor **ret_cursor);
 /* One row by its key. */
@@ -61,7 +61,7 @@ enum store_err reader_row(struct store_reader *r, MDB_dbi dbi, MDB_val key,
 /* The time of log entry `id`, corrected (store/env/wall_clock.h). */
 int64_t reader_corrected(struct store_reader *r, uint64_t id, int64_t at_us);
 
-/* store_get() and store_next() that also give hidden entries. */
+/* Like store_get() and store_next(), but including hidden entries. */
 enum store_err reader_entry(struct store_reader *r, uint64_t id,
                             struct record *ret_record);
 enum store_err reader_entry_after(struct store_reader *r, uint64_t after,
@@ -73,16 +73,16 @@ enum store_err reader_visible(struct store_reader *r,
 enum store_err reader_thing(struct store_reader *r, struct slice topic,
                             struct thing_state *ret_thing);
 
-/* Every topic that `filter` matches starts with this; it has no wildcard. */
+/* The part of `filter` before its first wildcard: all topics it matches begin so. */
 struct slice filter_prefix(struct slice filter);
-/* Puts `cursor` on the first row whose name is not below `prefix` and greater
- * than `after` (empty: the first with that prefix), and tells whether its key
- * may still have the prefix. Rows may follow whose name has not: names beyond
- * SCHEMA_KEY_PREFIX are compared by the caller. */
+/* Puts `cursor` on the first row whose name is at least `prefix` and greater than
+ * `after` (empty: the first with that prefix). STORE_NOTFOUND: its key cannot have
+ * the prefix. A row found need not have the prefix either: keys do not show names
+ * beyond SCHEMA_KEY_PREFIX, so the caller compares the name. */
 enum store_err reader_seek_name(MDB_cursor *cursor, struct slice prefix,
                                 struct slice after, MDB_val *ret_key,
                                 MDB_val *ret_row);
-/* The same for the row after the cursor's. */
+/* The same for the row after the cursor's row. */
 enum store_err reader_next_name(MDB_cursor *cursor, struct slice prefix,
                                 MDB_val *ret_key, MDB_val *ret_row);
 

@@ -7,13 +7,13 @@ struct retained {
     struct record copy;
 };
 
-static bool decode(MDB_val key, MDB_val row, struct retained *ret)
+static bool decode_retained(MDB_val key, MDB_val row, struct retained *ret)
 {
     return schema_get_retained(key, row, &ret->topic, &ret->id, &ret->has_copy,
                                &ret->copy);
 }
 
-/* A row whose record is neither copied nor in the log is a damaged one. */
+/* A row is damaged when its record is neither copied nor in the log. */
 static enum store_err record_of(struct store_reader *r,
                                 const struct retained *row,
                                 struct record *ret_record)
@@ -40,8 +40,9 @@ enum store_err store_retained(struct store_reader *r, struct slice topic,
     const enum store_err err = reader_row(r, r->env->db.retained, key, &row);
     if (err != STORE_OK)
         return err;
-    return decode(key, row, &retained) ? record_of(r, &retained, ret_record)
-                                       : STORE_CORRUPT;
+    return decode_retained(key, row, &retained)
+               ? record_of(r, &retained, ret_record)
+               : STORE_CORRUPT;
 }
 
 enum store_err store_retained_next(struct store_reader *r, struct slice filter,
@@ -63,7 +64,7 @@ enum store_err store_retained_next(struct store_reader *r, struct slice filter,
             *ret_resume = resume;
             return STORE_INVALID;
         }
-        if (!decode(key, row, &retained))
+        if (!decode_retained(key, row, &retained))
             return STORE_CORRUPT;
         resume = retained.topic;
         if (filter_matches(filter, retained.topic)) {

@@ -1,4 +1,4 @@
-/* Reading stored sessions (store/session.h); their rows: session_schema.c. */
+/* Reading stored sessions (store/session.h). session_schema.c has their rows. */
 #include "store/read/reader.h"
 
 enum store_err store_session(struct store_reader *r, struct slice identity,
@@ -49,8 +49,8 @@ enum store_err store_session_will(struct store_reader *r, uint64_t number,
     return schema_get_record(row, 0, ret_will) ? STORE_OK : STORE_CORRUPT;
 }
 
-/* The next row after the walk's, or at it when the walk has just begun at the
- * `first` bytes that all its keys share. */
+/* The next row of the walk. A new walk starts at the first row whose key begins with
+ * `first`, the bytes that all its keys share. */
 static enum store_err walk_next(struct store_reader *r, MDB_dbi dbi,
                                 const struct schema_key *first,
                                 struct session_walk *walk, MDB_val *ret_key,
@@ -87,7 +87,7 @@ enum store_err store_session_next(struct store_reader *r,
     MDB_val key, row;
     enum store_err err;
 
-    do /* one that nobody can read must not hide the rest */
+    do /* a row that cannot be read must not hide the others */
         err = walk_next(r, r->env->db.sessions, &all, walk, &key, &row);
     while (err == STORE_OK && !schema_get_session(key, row, ret_row));
     return err;

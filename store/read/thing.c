@@ -1,4 +1,4 @@
-/* Things: one row per topic, and walking rows by their name. */
+/* Reading things: one row per topic, and walking rows by name. */
 #include "store/read/reader.h"
 
 enum store_err store_thing_in(struct store_env *e, MDB_txn *txn,
@@ -15,7 +15,7 @@ enum store_err store_thing_in(struct store_env *e, MDB_txn *txn,
         return store_from_mdb(rc);
     if (!schema_get_thing(key, row, ret_thing))
         return STORE_CORRUPT;
-    ret_thing->row.topic = topic; /* the key may be the one on this stack */
+    ret_thing->row.topic = topic; /* decoded, it may point to the key above */
     return STORE_OK;
 }
 
@@ -77,7 +77,7 @@ struct slice filter_prefix(struct slice filter)
     return slice_of(filter.data, len);
 }
 
-/* As much of a prefix as keys show. */
+/* The part of a prefix that keys contain. */
 static struct slice visible_prefix(struct slice prefix)
 {
     return prefix.len > SCHEMA_KEY_PREFIX
@@ -85,7 +85,7 @@ static struct slice visible_prefix(struct slice prefix)
                : prefix;
 }
 
-static enum store_err within(int rc, struct slice prefix, MDB_val key)
+static enum store_err check_prefix(int rc, struct slice prefix, MDB_val key)
 {
     const struct slice p = visible_prefix(prefix);
 
@@ -102,7 +102,7 @@ enum store_err reader_next_name(MDB_cursor *cursor, struct slice prefix,
 {
     const int rc = mdb_cursor_get(cursor, ret_key, ret_row, MDB_NEXT);
 
-    return within(rc, prefix, *ret_key);
+    return check_prefix(rc, prefix, *ret_key);
 }
 
 enum store_err reader_seek_name(MDB_cursor *cursor, struct slice prefix,
@@ -127,7 +127,7 @@ enum store_err reader_seek_name(MDB_cursor *cursor, struct slice prefix,
     if (rc == 0 && skip && ret_key->mv_size == past.len && past.len > 0 &&
         memcmp(ret_key->mv_data, past.bytes, past.len) == 0)
         rc = mdb_cursor_get(cursor, ret_key, ret_row, MDB_NEXT);
-    return within(rc, prefix, *ret_key);
+    return check_prefix(rc, prefix, *ret_key);
 }
 
 static bool starts_with(struct slice s, struct slice prefix)

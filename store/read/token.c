@@ -14,7 +14,7 @@ enum store_err store_token(struct store_reader *r, struct slice token,
         return err;
     if (!schema_get_token(key, row, ret_row))
         return STORE_CORRUPT;
-    ret_row->token = token; /* the key is the one on this stack */
+    ret_row->token = token; /* decoded, it may point to the key above */
     return STORE_OK;
 }
 

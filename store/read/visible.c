@@ -1,7 +1,7 @@
-/* Entries of the log that are not hidden (store/format/schema.h, trim). */
+/* Reading entries of the log that are not hidden (store/format/schema.h, trim). */
 #include "store/read/reader.h"
 
-/* Nearly always there is nothing hidden to look for, and this costs nothing. */
+/* As a rule nothing is hidden, and then this costs nothing. */
 static enum store_err know_trims(struct store_reader *r)
 {
     MDB_stat stat;
@@ -25,7 +25,8 @@ enum store_err reader_visible(struct store_reader *r,
     if (err != STORE_OK || !r->trims)
         return err;
     err = reader_thing(r, record->m.topic, &t);
-    if (err == STORE_NOTFOUND) /* only entries of other kinds: never trimmed */
+    if (err ==
+        STORE_NOTFOUND) /* the topic has only other kinds: never trimmed */
         return STORE_OK;
     if (err == STORE_OK && record->m.id <= t.row.trimmed_id)
         return STORE_NOTFOUND;
@@ -63,7 +64,8 @@ enum store_err store_next(struct store_reader *r, uint64_t after,
         err = reader_visible(r, &record);
         if (err == STORE_NOTFOUND)
             continue;
-        if (err != STORE_OK && err != STORE_CORRUPT) /* its thing's row */
+        if (err != STORE_OK &&
+            err != STORE_CORRUPT) /* CORRUPT: the thing's row */
             return err;
         *ret_record = record;
         return STORE_OK;

@@ -171,7 +171,7 @@ describe('a damaged page', { timeout: scaled(60000) }, () => {
       pages.set16(root, AT.lower, HEAD + 2) // a branch with one child
     })
     assert.deepEqual(end, { code: EXIT_DISK, signal: null }, server.stderr)
-    assert.match(server.stderr, /data\.mdb is damaged, or confab has a fault: LMDB stopped at .+confab check --data .+restore a back-up/)
+    assert.match(server.stderr, /data\.mdb is damaged, or Confab has a bug: LMDB stopped at .+confab check --data .+restore a backup/)
   })
 })
 
