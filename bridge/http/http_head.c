@@ -70,12 +70,6 @@ static struct slice trimmed(const char *p, size_t len)
     return slice_of(p, len);
 }
 
-bool http_name_is(struct slice name, const char *wanted)
-{
-    return name.len == strlen(wanted) &&
-           strncasecmp(name.data, wanted, name.len) == 0;
-}
-
 /* The next element of a comma-separated list, without blanks. */
 static bool next_element(struct slice *list, struct slice *ret)
 {

@@ -75,23 +75,29 @@ static bool decode_segments(struct http_request *q)
  * are one (RFC 9110 §5.3). Of any other the first line counts. */
 static bool is_list(struct slice name)
 {
-    static const char *const lists[] = {
-        "Accept",
-        "Accept-Encoding",
-        "Connection",
-        "Forwarded",
-        "If-Match",
-        "If-None-Match",
-        "Upgrade",
-        "Via",
-        "Sec-WebSocket-Protocol",
-        "X-Forwarded-For",
-        "Content-Encoding",
-        "Cache-Control",
+#define NAME(text)                                                            \
+    {                                                                         \
+        text, sizeof(text) - 1                                                \
+    }
+    static const struct slice lists[] = {
+        NAME("Accept"),
+        NAME("Accept-Encoding"),
+        NAME("Connection"),
+        NAME("Forwarded"),
+        NAME("If-Match"),
+        NAME("If-None-Match"),
+        NAME("Upgrade"),
+        NAME("Via"),
+        NAME("Sec-WebSocket-Protocol"),
+        NAME("X-Forwarded-For"),
+        NAME("Content-Encoding"),
+        NAME("Cache-Control"),
     };
+#undef NAME
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        if (http_name_is(name, lists[i]))
+        if (name.len == lists[i].len &&
+            strncasecmp(name.data, lists[i].data, name.len) == 0)
             return true;
     return false;
 }
