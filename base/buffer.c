@@ -44,21 +44,6 @@ bool buffer_reserve(struct buffer *b, size_t more)
     return true;
 }
 
-void buffer_put_slice(struct buffer *b, struct slice s)
-{
-    buffer_put(b, s.data, s.len);
-}
-
-void buffer_put_str(struct buffer *b, const char *s)
-{
-    buffer_put(b, s, strlen(s));
-}
-
-void buffer_put_char(struct buffer *b, char c)
-{
-    buffer_put(b, &c, 1);
-}
-
 void buffer_put_u64(struct buffer *b, uint64_t v)
 {
     char digits[20]; /* UINT64_MAX has 20 */

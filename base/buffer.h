@@ -39,9 +39,22 @@ static inline void buffer_put(struct buffer *b, const void *data, size_t len)
     b->len += len;
 }
 
-void buffer_put_slice(struct buffer *b, struct slice s);
-void buffer_put_str(struct buffer *b, const char *s);
-void buffer_put_char(struct buffer *b, char c);
+static inline void buffer_put_slice(struct buffer *b, struct slice s)
+{
+    buffer_put(b, s.data, s.len);
+}
+
+static inline void buffer_put_str(struct buffer *b, const char *s)
+{
+    buffer_put(b, s, strlen(s));
+}
+
+static inline void buffer_put_char(struct buffer *b, char c)
+{
+    if (!b->failed && (b->len < b->cap || buffer_reserve(b, 1)))
+        b->data[b->len++] = c;
+}
+
 void buffer_put_u64(struct buffer *b, uint64_t v); /* decimal */
 void buffer_put_i64(struct buffer *b, int64_t v);
 void buffer_printf(struct buffer *b, const char *fmt, ...)
