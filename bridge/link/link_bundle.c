@@ -1,10 +1,7 @@
 #include "bridge/link/link_bundle.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/flat_json.h"
 #include "base/msgpack/pack.h"
 #include "base/topic.h"
 #include "bridge/link/link_properties.h"
@@ -50,64 +47,87 @@ bool link_bundle_write(struct buffer *b, const char *boot,
     return buffer_ok(b);
 }
 
-/* A number, without sign; false also above 2^64 - 1. */
-static bool read_number(struct slice array, size_t *at, uint64_t *ret)
-{
-    struct slice value;
-    char text[24];
+/* What is left of the broker's list. Only that writes it, so each element is read
+ * where it stands, in one pass: a PUBACK has up to 64. */
+struct answers {
+    const char *at, *end;
+};
 
-    if (!flat_json_next(array, at, &value) || value.len >= sizeof(text))
+static bool skip(struct answers *a, const char *text)
+{
+    const size_t len = strlen(text);
+
+    if ((size_t)(a->end - a->at) < len || memcmp(a->at, text, len) != 0)
         return false;
-    memcpy(text, value.data, value.len);
-    text[value.len] = 0;
-    return link_read_u64(text, ret);
+    a->at += len;
+    return true;
+}
+
+/* A number, without sign, and the comma; false also above 2^64 - 1. */
+static bool read_number(struct answers *a, uint64_t *ret)
+{
+    const char *from = a->at;
+    uint64_t v = 0;
+
+    for (; a->at < a->end && *a->at >= '0' && *a->at <= '9'; a->at++)
+        if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*a->at - '0'), &v))
+            return false;
+    *ret = v;
+    return a->at > from && skip(a, ",");
 }
 
 /* `null` is no limit. */
-static bool read_remaining(struct slice array, size_t *at, uint64_t *ret)
+static bool read_remaining(struct answers *a, uint64_t *ret)
 {
-    struct slice value;
-    size_t after = *at;
-
-    if (!flat_json_next(array, &after, &value) ||
-        !slice_eq(value, slice_str("null")))
-        return read_number(array, at, ret);
-    *at = after;
     *ret = UINT64_MAX;
-    return true;
+    return skip(a, "null,") || read_number(a, ret);
 }
 
 /* Reasons are the broker's own words: nothing in them is escaped. */
-static bool read_reason(struct slice array, size_t *at, char *ret, size_t size)
+static bool read_reason(struct answers *a, struct slice *ret)
 {
-    struct slice value;
+    const char *from = a->at + 1;
 
-    if (!flat_json_next(array, at, &value) || value.len < 2)
+    if (!skip(a, "\""))
         return false;
-    snprintf(ret, size, "%.*s", (int)value.len - 2,
-             (const char *)value.data + 1);
+    const char *quote = memchr(from, '"', (size_t)(a->end - from));
+    if (quote == NULL)
+        return false;
+    *ret = slice_of(from, (size_t)(quote - from));
+    a->at = quote + 1;
     return true;
 }
 
-static bool read_answer(struct slice array, struct link_request *q)
+/* The next one; `q` NULL: its request has ended. */
+static bool read_answer(struct answers *a, struct link_request *q)
 {
-    uint64_t status, at_us, retry_after_s, repeated;
-    size_t at = 0;
+    uint64_t status, id, seq, at_us, remaining, retry_after_s, repeated;
+    struct slice reason;
 
-    link_clear_answer(q);
-    if (!read_number(array, &at, &status) || status < 100 || status > 599 ||
-        !read_number(array, &at, &q->id) ||
-        !read_number(array, &at, &q->seq) ||
-        !read_number(array, &at, &at_us) || at_us > INT64_MAX ||
-        !read_remaining(array, &at, &q->remaining) ||
-        !read_number(array, &at, &retry_after_s) ||
-        retry_after_s > UINT32_MAX || !read_number(array, &at, &repeated) ||
-        !read_reason(array, &at, q->reason, sizeof(q->reason)))
+    /* A bracket begins the list, a comma goes before each other answer. */
+    if (!(skip(a, "[[") || skip(a, ",[")) || !read_number(a, &status) ||
+        status < 100 || status > 599 || !read_number(a, &id) ||
+        !read_number(a, &seq) || !read_number(a, &at_us) ||
+        at_us > INT64_MAX || !read_remaining(a, &remaining) ||
+        !read_number(a, &retry_after_s) || retry_after_s > UINT32_MAX ||
+        !read_number(a, &repeated) || !read_reason(a, &reason) ||
+        !skip(a, "]"))
         return false;
+    if (q == NULL)
+        return true;
+    link_clear_answer(q);
     q->status = (int)status;
+    q->id = id;
+    q->seq = seq;
     q->at_us = (int64_t)at_us;
+    q->remaining = remaining;
     q->retry_after_s = (uint32_t)retry_after_s;
     q->repeated = repeated == 1;
+    if (reason.len >= sizeof(q->reason))
+        reason.len = sizeof(q->reason) - 1;
+    memcpy(q->reason, reason.data, reason.len);
+    q->reason[reason.len] = 0;
     return true;
 }
 
@@ -122,15 +142,15 @@ static void read_refusal(const struct link_request *whole,
 void link_bundle_read(const struct link_request *whole,
                       struct link_request *const *requests)
 {
-    const struct slice list = slice_of(whole->result, whole->result_len);
-    struct slice answer = {0};
-    size_t at = 0;
+    struct answers a = {.at = whole->result};
+    bool is_there = whole->status == 200 && whole->result != NULL;
 
+    if (is_there)
+        a.end = a.at + whole->result_len;
     for (size_t i = 0; i < LINK_BUNDLE_MAX; i++) {
-        const bool is_there =
-            whole->status == 200 && flat_json_next(list, &at, &answer);
         struct link_request *q = requests[i];
-        if (q != NULL && !(is_there && read_answer(answer, q)))
+        is_there = is_there && read_answer(&a, q);
+        if (q != NULL && !is_there)
             read_refusal(whole, q);
     }
 }
