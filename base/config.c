@@ -724,6 +724,8 @@ static void show_value(const struct key *k, const struct config *c, char *out,
 static bool holds_at_once(const struct key *k)
 {
     return k->offset == offsetof(struct config, limits_connections) ||
+           k->offset ==
+               offsetof(struct config, limits_connections_per_address) ||
            k->offset == offsetof(struct config, limits_token_share) ||
            k->offset == offsetof(struct config, tokens_default_plan) ||
            k->offset == offsetof(struct config, tokens_operator_plan) ||

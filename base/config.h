@@ -127,8 +127,8 @@ bool config_set(struct config *c, const char *key_equals_value,
  * its files) and resolves ACCESS_AUTO. */
 bool config_finish(struct config *c, struct config_error *ret_error);
 
-/* The settings whose plans, tokens.default_plan, tokens.operator_plan and
- * tokens.public_creation apply now. Any thread. */
+/* The settings whose plans, tokens.default_plan, tokens.operator_plan,
+ * tokens.public_creation and limits.connections_per_address apply now. Any thread. */
 const struct config *config_newest(const struct config *c);
 /* Makes `fresh` the newest settings of `c`. It is finished and malloc()ed, and
  * is never freed. Existing plans do not change, so that pointers to them stay

@@ -73,7 +73,7 @@ struct http_server;
 struct http_server *http_bind(const char *key, const char *listen,
                               unsigned threads,
                               struct config_error *ret_error);
-/* Serves. Handler copied; budget borrowed. false: *ret_error; end with
+/* Serves. Handler copied; config and budget borrowed. false: *ret_error; end with
  * http_stop() all the same. */
 bool http_start(struct http_server *s, const struct config *config,
                 const struct http_handler *handler,

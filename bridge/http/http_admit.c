@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/config.h"
 #include "bridge/counters/bridge_counters.h"
 #include "bridge/http/http_private.h"
 
@@ -19,10 +20,12 @@ static const struct http_refusal too_many = {
 static const struct http_refusal *let_in(struct http_connection *c)
 {
     struct http_server *s = c->thread->server;
+    const uint64_t most =
+        config_newest(s->config)->limits_connections_per_address;
 
     c->has_address =
         client_addresses_take(s->addresses, &c->address,
-                              client_address_most(&c->address, s->per_address,
+                              client_address_most(&c->address, most,
                                                   s->budget->limit));
     if (!c->has_address) {
         bridge_count(COUNT_HTTP_REFUSED_ADDRESS, 1);

@@ -289,7 +289,7 @@ struct http_server {
     struct http_handler handler;
     struct connection_budget *budget;
     struct client_addresses *addresses;
-    uint64_t per_address; /* limits.connections_per_address */
+    const struct config *config; /* borrowed: what SIGHUP changes */
     int64_t idle_ms, head_ms, body_ms, write_ms;
     char keep_alive[32]; /* value of the header of that name */
     uint16_t port;

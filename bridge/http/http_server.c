@@ -323,7 +323,7 @@ static void set_limits(struct http_server *s, const struct config *c)
     s->head_ms = (int64_t)c->http_header_timeout * 1000;
     s->body_ms = (int64_t)c->http_body_timeout * 1000;
     s->write_ms = (int64_t)c->http_write_timeout * 1000;
-    s->per_address = c->limits_connections_per_address;
+    s->config = c;
     snprintf(s->keep_alive, sizeof(s->keep_alive), "timeout=%llu",
              (unsigned long long)c->http_idle_timeout);
 }

@@ -102,11 +102,12 @@ static struct connection *welcome_make(struct worker *w, int fd,
 static bool welcome_admit(struct worker *w, const struct client_address *a)
 {
     struct hub *hub = w->hub;
+    const uint64_t most =
+        config_newest(hub->config)->limits_connections_per_address;
 
-    if (!client_addresses_take(
-            hub->strangers, a,
-            client_address_most(a, hub->config->limits_connections_per_address,
-                                hub->budget->limit))) {
+    if (!client_addresses_take(hub->strangers, a,
+                               client_address_most(a, most,
+                                                   hub->budget->limit))) {
         counter_add(&w->counters.address_limit, 1);
         welcome_complain(w, &w->listeners->over_address,
                          "limits.connections_per_address reached: connection "
