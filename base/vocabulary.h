@@ -46,7 +46,8 @@
 #define PROP_REPEAT "confab-repeat"
 
 /* Commands: PUBLISH, QoS 1, administrators only; body a msgpack map, but for
- * `append`. The PUBACK has PROP_STATUS and PROP_RESULT.
+ * `append`. The PUBACK has PROP_STATUS and PROP_RESULT; of a refusal by the writer
+ * that is {"refused":"EXISTS"}, a name of COMMAND_RESULTS (store/command.h).
  *
  *  token_create  {token: str (chosen by the caller from a CSPRNG), plan: str}
  *                → {"token":…,"plan":…}; 409 when it exists

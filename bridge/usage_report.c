@@ -8,6 +8,7 @@
 #include "bridge/http/reads.h"
 #include "bridge/link/link.h"
 #include "store/command.h"
+#include "store/command/token.h"
 
 #define REPORTS_PER_TURN 256
 #define REPORT_DEADLINE_US INT64_C(5000000)
@@ -32,12 +33,12 @@ static struct usage_report *report_new(const struct reads_change *change)
 
     if (r == NULL)
         return NULL;
-    const struct command c = {
-        .kind = COMMAND_USAGE,
+    struct token_reads reads = {
         .token = slice_of(change->token, change->token_len),
         .window_start_us = change->start_us,
         .reads = change->reads,
     };
+    const struct command c = {.kind = COMMAND_USAGE, .args = &reads};
     command_encode(&r->body, &c);
     r->request = (struct link_request){
         .topic = slice_str(COMMAND_PREFIX "usage"),

@@ -12,6 +12,7 @@
 #include "cli/folder.h"
 #include "cli/secret.h"
 #include "store/command.h"
+#include "store/command/thing.h"
 
 #define NAME "thing"
 #define TOPIC_SIZE 1024
@@ -40,8 +41,8 @@ static void request_purge(struct client *client, const char *topic,
                           struct client_answer *ret)
 {
     struct buffer body = BUFFER_INIT;
-    const struct command c = {.kind = COMMAND_THING_PURGE,
-                              .topic = slice_str(topic)};
+    struct thing_purge args = {slice_str(topic)};
+    const struct command c = {.kind = COMMAND_THING_PURGE, .args = &args};
 
     command_encode(&body, &c);
     client_publish(client, slice_str(COMMAND_PREFIX "thing_purge"),

@@ -20,6 +20,7 @@
 #include "cli/client.h"
 #include "cli/folder.h"
 #include "cli/secret.h"
+#include "store/command/token.h"
 #include "store/write/writer.h"
 
 #define NAME "token"
@@ -82,6 +83,31 @@ struct change {
     char reason[200];
 };
 
+union arguments {
+    struct token_create create;
+    struct token_set set;
+    struct token_revoke revoke;
+    struct token_delete delete;
+};
+
+static void *make_arguments(const struct change *ch, union arguments *ret)
+{
+    const struct slice token = slice_str(ch->token);
+    const struct slice plan = slice_str(ch->plan != NULL ? ch->plan : "");
+
+    switch (ch->kind) {
+    case COMMAND_TOKEN_CREATE:
+        ret->create = (struct token_create){token, plan};
+        break;
+    case COMMAND_TOKEN_SET: ret->set = (struct token_set){token, plan}; break;
+    case COMMAND_TOKEN_REVOKE:
+        ret->revoke = (struct token_revoke){token};
+        break;
+    default: ret->delete = (struct token_delete){token};
+    }
+    return ret;
+}
+
 static void read_result(struct change *ch, const char *json)
 {
     struct slice value;
@@ -95,11 +121,9 @@ static void read_result(struct change *ch, const char *json)
 static void change_by_server(struct client *client, struct change *ch)
 {
     struct buffer body = BUFFER_INIT;
-    const struct command c = {
-        .kind = ch->kind,
-        .token = slice_str(ch->token),
-        .plan = slice_str(ch->plan != NULL ? ch->plan : ""),
-    };
+    union arguments args;
+    const struct command c = {.kind = ch->kind,
+                              .args = make_arguments(ch, &args)};
     struct client_answer answer;
     char topic[64];
 
@@ -141,10 +165,10 @@ static void submit_and_wait(struct writer *writer, struct change *ch)
 {
     struct wait w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
                      false};
+    union arguments args;
     struct command c = {
         .kind = ch->kind,
-        .token = slice_str(ch->token),
-        .plan = slice_str(ch->plan != NULL ? ch->plan : ""),
+        .args = make_arguments(ch, &args),
         .now_us = clock_real_us(),
         .done = on_done,
         .owner = &w,

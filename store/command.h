@@ -6,15 +6,15 @@
 
 #include <sys/queue.h>
 
-#include "store/session.h"
-
-struct clock_steps;   /* store/env/wall_clock.h */
-struct repeat_bounds; /* store/write/repeat.h */
+#include "base/slice.h"
+#include "store/message.h"
 
 #define OPERATION_MAX 64    /* bytes of an operation id */
 #define IDEMPOTENCY_MAX 256 /* of an Idempotency-Key */
 
-/* X(name, status, text): status is what HTTP would say. */
+/* X(name, status, text): status is what HTTP would say; MQTT's reason code follows
+ * from it (broker/publish/publish.c). New ones go to the end: entries of the log hold
+ * their numbers. Administrators get the name, too: {"refused":"EXISTS"}. */
 #define COMMAND_RESULTS(X)                                                    \
     X(OK, 200, "done")                                                        \
     X(INVALID, 400, "malformed command")                                      \
@@ -45,34 +45,41 @@ enum command_result {
 };
 int command_status(enum command_result r);
 const char *command_text(enum command_result r);
+const char *command_result_name(enum command_result r); /* "EXISTS" */
+
+/* X(kind, name): a command is a `struct command_type NAME_command` in
+ * store/commands/ and a row here. What it takes is a struct of its own in
+ * store/command/, in the header of what it is about; there is also what it does. */
+#define COMMAND_KINDS(X)                                                      \
+    X(APPEND, message_append)                                                 \
+    X(EVENT, event)                                                           \
+    X(TOKEN_CREATE, token_create)                                             \
+    X(TOKEN_REVOKE, token_revoke)                                             \
+    X(USAGE, usage)                                                           \
+    X(PING,                                                                   \
+      ping) /* a real write: a row in meta; OK: it was committed and    \
+                     appends are accepted, FULL or IO: they are not */     \
+    X(TRIM, trim)                                                             \
+    X(SESSION_OPEN, session_open)                                             \
+    X(SESSION_SAVE, session_save)                                             \
+    X(GROUP_SAVE, group_save)                                                 \
+    X(TOKEN_SET, token_set)                                                   \
+    X(TOKEN_DELETE, token_delete)                                             \
+    X(THING_PURGE, thing_purge)                                               \
+    /* What the writer proposes by itself (store/command/upkeep.h): */        \
+    X(SETTINGS, settings)                                                     \
+    X(CLOCK_STEPS, clock_steps)       /* the clock was set back */            \
+    X(SESSION_LOST, session_lost)     /* its process was killed */            \
+    X(SESSION_EXPIRE, session_expire) /* it is over: removes some rows */     \
+    X(HIDDEN_DELETE, hidden_delete)   /* some of what trims have hidden */    \
+    X(ERASE_STEP, erase_step)                                                 \
+    X(ANSWERS_FORGET, answers_forget) /* operation ids, Idempotency-Keys */
 
 enum command_kind {
-    COMMAND_APPEND,       /* message: store, number, fan out */
-    COMMAND_EVENT,        /* message: fan out only, in order with the stored */
-    COMMAND_TOKEN_CREATE, /* token, plan, now_us */
-    COMMAND_TOKEN_REVOKE, /* token, now_us; offers a `revoked` event */
-    COMMAND_USAGE,        /* token, window_start_us, reads */
-    COMMAND_PING, /* a real write: a row in meta; OK: it was committed and
-                             appends are accepted, FULL or IO: they are not */
-    COMMAND_TRIM, /* topic, through: retention on demand */
-    COMMAND_SESSION_OPEN, /* open, token; see store/session.h */
-    COMMAND_SESSION_SAVE, /* save */
-    COMMAND_GROUP_SAVE,   /* group */
-    COMMAND_TOKEN_SET,    /* token, plan: changes the plan */
-    COMMAND_TOKEN_DELETE, /* token, now_us; revokes it, then removes a part of
-                             what is stored under it, at last itself; see
-                             store/write/erase.h */
-    COMMAND_THING_PURGE,  /* topic: removes a part of the messages it has now,
-                             at last, when none came since, the thing */
-    /* What the writer proposes by itself, with explicit bounds: */
-    COMMAND_SETTINGS,       /* settings: the plans and access that hold now */
-    COMMAND_CLOCK_STEPS,    /* steps: the clock was set back */
-    COMMAND_SESSION_LOST,   /* mark: its connection ended with the process */
-    COMMAND_SESSION_EXPIRE, /* mark: it is over; removes some of its rows */
-    COMMAND_HIDDEN_DELETE,  /* deletes some of what trims have hidden */
-    COMMAND_ERASE_STEP,     /* topic: goes on removing that thing or token */
-    COMMAND_ANSWERS_FORGET, /* forget: operation ids, Idempotency-Keys */
-    COMMAND_KIND_COUNT
+#define X(kind, name) COMMAND_##kind,
+    COMMAND_KINDS(X)
+#undef X
+        COMMAND_KIND_COUNT
 };
 
 /* What the writer is given to run (struct writer_opts): by kind. */
@@ -90,32 +97,17 @@ extern const struct command_type *const command_types[COMMAND_KIND_COUNT];
  * uses no number. */
 struct command {
     enum command_kind kind;
+    void *args; /* the kind's struct; it may have results of its own, too. The
+                   submitter's, untouched by the writer but for those; borrowed
+                   until done. NULL: the kind takes none */
     struct message *message; /* APPEND (kind MESSAGE), EVENT (kind EVENT): a
                                 reference the submitter keeps; nobody else
                                 reads it before done() */
-    struct slice token;      /* TOKEN_*, USAGE; borrowed until done */
-    struct slice plan;
-    struct slice topic; /* TRIM */
-    uint64_t through;
-    uint64_t reads;
-    int64_t window_start_us; /* USAGE, and APPEND from the bridge: the token's
-                                window as it knows it; 0: none */
     int64_t now_us;          /* the submitter's clock */
-    struct slice
-        operation; /* operation id, ≤ 64 bytes; empty: none. Of APPEND,
-                                TOKEN_CREATE and TRIM; the others may be done
-                                twice */
+    struct slice operation; /* operation id, ≤ 64 bytes; empty: none. For kinds
+                                that say so; the others may be done twice */
     struct slice
         idempotency; /* ≤ 256 bytes; scoped to the topic; empty: none */
-    bool uncharged;  /* nameless client in open mode: no limit of the
-                                plan holds; things and bytes are counted */
-    struct session_open *open;          /* SESSION_OPEN */
-    const struct session_save *save;    /* SESSION_SAVE */
-    const struct group_save *group;     /* GROUP_SAVE */
-    struct session_mark mark;           /* APPEND, SESSION_LOST, _EXPIRE */
-    struct slice settings;              /* SETTINGS: the row of `meta` */
-    const struct clock_steps *steps;    /* CLOCK_STEPS */
-    const struct repeat_bounds *forget; /* ANSWERS_FORGET */
     /* Commands of one commit that follow each other and share this function
      * come together, n of them (≥ 1) in order; c[] is borrowed. */
     void (*done)(struct command **c, size_t n);
@@ -123,17 +115,15 @@ struct command {
 
     /* results, valid from done() on */
     enum command_result result;
-    bool repeated;    /* answered from an earlier result; TOKEN_REVOKE:
-                                was revoked already */
+    bool repeated;    /* answered from an earlier result */
     uint64_t id, seq; /* APPEND; of the first time when repeated */
     int64_t at_us;
     uint64_t remaining; /* APPEND, USAGE: writes left; UINT64_MAX: no limit;
                                 0 for a token that is unknown or revoked */
     uint32_t retry_after_s; /* RATE: until the window ends, ≥ 1 */
-    uint64_t removed; /* TRIM; of the first time when repeated. TOKEN_DELETE
-                               and THING_PURGE: messages this command removed */
-    bool more; /* TOKEN_DELETE, THING_PURGE: not all of it yet; the writer goes
-                  on by itself, and with the next such command */
+    uint64_t removed;       /* messages; of the first time when repeated */
+    bool more; /* not all of it yet; the writer goes on by itself, and with
+                         the next such command */
 
     STAILQ_ENTRY(command) entry; /* the writer's; before, in a command_list */
 };

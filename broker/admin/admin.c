@@ -143,81 +143,32 @@ static bool answer_trace(struct publish *q, struct slice body)
 
 /* ---- commands of the store ------------------------------------------------- */
 
-static bool check_plan(struct publish *q, const struct hub *hub)
+/* COMMAND_KIND_COUNT: there is none that administrators may send. */
+static enum command_kind find_command(struct slice name)
 {
-    return config_plan(hub->config, q->command.plan) != NULL ||
-           bad(q, "plan: there is no such plan");
+    unsigned kind = 0;
+
+    while (kind < COMMAND_KIND_COUNT &&
+           !(command_types[kind]->for_administrators &&
+             slice_eq(name, slice_str(command_types[kind]->name))))
+        kind++;
+    return (enum command_kind)kind;
 }
 
-static bool check_token_create(struct publish *q, const struct hub *hub)
+static bool order_command(struct publish *q, const struct hub *hub,
+                          enum command_kind kind, struct slice body,
+                          int64_t now_us)
 {
-    if (q->command.plan.len == 0)
-        q->command.plan =
-            slice_str(config_newest(hub->config)->tokens_operator_plan);
-    return check_plan(q, hub);
-}
-
-static bool check_thing(struct publish *q, const struct hub *hub)
-{
-    struct slice token, thing;
-
-    (void)hub;
-    return topic_split(q->command.topic, &token, &thing) ||
-           bad(q, "topic: <token>/<thing> expected");
-}
-
-static bool check_topic(struct publish *q, const struct hub *hub)
-{
-    (void)hub;
-    return topic_valid(q->command.topic) ||
-           bad(q, "trim needs topic and through");
-}
-
-/* Those that administrators may send, and what is to be said of them beyond their
- * fields; NULL: nothing. */
-static const struct {
-    enum command_kind kind;
-    bool (*check)(struct publish *q, const struct hub *hub);
-} commands[] = {
-    {COMMAND_TOKEN_CREATE, check_token_create},
-    {COMMAND_TOKEN_REVOKE, NULL},
-    {COMMAND_TOKEN_SET, check_plan},
-    {COMMAND_TOKEN_DELETE, NULL},
-    {COMMAND_THING_PURGE, check_thing},
-    {COMMAND_USAGE, NULL},
-    {COMMAND_PING, NULL},
-    {COMMAND_TRIM, check_topic},
-};
-#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
-
-/* Its place in `commands`; COMMAND_COUNT: none. */
-static size_t find_command(struct slice name)
-{
-    size_t i = 0;
-
-    while (i < COMMAND_COUNT &&
-           !slice_eq(name, slice_str(command_types[commands[i].kind]->name)))
-        i++;
-    return i;
-}
-
-static bool order_command(struct publish *q, const struct hub *hub, size_t i,
-                          struct slice body)
-{
-    struct command_box box;
-    const char *wrong = command_decode(commands[i].kind, body, &box);
+    const struct command_type *type = command_types[kind];
+    const char *wrong = command_decode(kind, body, &q->command, &q->decoded);
 
     if (wrong != NULL)
         return bad(q, wrong);
-    q->command.kind = box.command.kind;
-    q->command.token = box.command.token;
-    q->command.plan = box.command.plan;
-    q->command.topic = box.command.topic;
-    q->command.through = box.command.through;
-    q->command.window_start_us = box.command.window_start_us;
-    q->command.reads = box.command.reads;
-    command_box_release(&box); /* the slices point into `body` */
-    return commands[i].check == NULL || commands[i].check(q, hub);
+    q->memory_size = command_memory_size(q->decoded);
+    q->command.now_us = now_us;
+    if (type->check != NULL)
+        wrong = type->check(&q->command, hub->config);
+    return wrong == NULL || bad(q, wrong);
 }
 
 /* ---- questions about clients ----------------------------------------------- */
@@ -297,8 +248,11 @@ static bool admin_order(struct publish *q, const struct hub *hub,
         return answer_status(q, hub);
     if (slice_eq(name, slice_str("trace")))
         return answer_trace(q, body);
-    const size_t command = find_command(name), question = find_question(name);
-    if (command == COMMAND_COUNT && question == QUESTION_COUNT)
+    const enum command_kind command = find_command(name);
+    const size_t question = find_question(name);
+    if (command != COMMAND_KIND_COUNT)
+        return order_command(q, hub, command, body, now_us);
+    if (question == QUESTION_COUNT)
         return refused(q, command_status(RESULT_NOT_FOUND),
                        REASON_IMPLEMENTATION_SPECIFIC,
                        "there is no such command");
@@ -311,9 +265,6 @@ static bool admin_order(struct publish *q, const struct hub *hub,
     if (body.len > 0)
         memcpy(q->memory, body.data, body.len);
     body.data = q->memory;
-    q->command.now_us = now_us;
-    if (command < COMMAND_COUNT)
-        return order_command(q, hub, command, body);
     if (!read_order(body, &o))
         return bad(q, "body: a msgpack map of the command's keys expected");
     return questions[question].make(q, hub, &o);
@@ -325,27 +276,13 @@ static void admin_answer(struct publish *q)
     struct buffer b = BUFFER_INIT;
     struct json_writer w = json_writer_of(&b);
 
-    if (c->result != RESULT_OK || q->result != NULL)
+    if (q->result != NULL)
         return;
     json_object(&w);
-    switch (c->kind) {
-    case COMMAND_TOKEN_SET:
-    case COMMAND_TOKEN_CREATE:
-        json_member_string(&w, "token", c->token);
-        json_member_string(&w, "plan", c->plan);
-        break;
-    case COMMAND_TOKEN_REVOKE:
-        json_member_string(&w, "token", c->token);
-        json_member_bool(&w, "revoked", true);
-        break;
-    case COMMAND_TOKEN_DELETE:
-    case COMMAND_THING_PURGE:
-        json_member_u64(&w, "removed", c->removed);
-        json_member_bool(&w, "more", c->more);
-        break;
-    case COMMAND_TRIM: json_member_u64(&w, "removed", c->removed); break;
-    default: break;
-    }
+    if (c->result != RESULT_OK)
+        json_member_text(&w, "refused", command_result_name(c->result));
+    else if (command_types[c->kind]->answer != NULL)
+        command_types[c->kind]->answer(c, &w);
     json_object_end(&w);
     if (buffer_ok(&b))
         q->result = buffer_take(&b, &q->result_len);

@@ -161,7 +161,7 @@ static bool bundle_add(struct connection *c, struct bundle *bundle,
     bundle->left++;
     q->command.kind = COMMAND_APPEND;
     q->command.now_us = w->real_us;
-    q->command.uncharged = c->role == ROLE_NAMELESS;
+    q->append.uncharged = c->role == ROLE_NAMELESS;
     publish_submit(w, q);
     return true;
 }

@@ -11,6 +11,7 @@
 #include "broker/publish/publish_command.h"
 #include "broker/publish/receipt.h"
 #include "broker/wire/reason.h"
+#include "store/commands/codec.h"
 
 #define IDLE_KEPT 4096
 #define HOLD_MAX_S 30
@@ -51,6 +52,7 @@ struct publish *publish_new(struct worker *w, struct connection *c)
     memset(q, 0, offsetof(struct publish, operation));
     q->connection = c;
     q->command.owner = q;
+    q->command.args = &q->append;
     return q;
 }
 
@@ -62,6 +64,8 @@ void publish_free(struct worker *w, struct publish *q)
     free(q->result);
     free(q->question);
     free(q->memory);
+    if (q->decoded != NULL)
+        command_memory_free(q->decoded);
     if (pool->idle_count >= IDLE_KEPT) {
         free(q);
         return;
@@ -202,27 +206,18 @@ void publish_flush(struct worker *w)
         worker_again(w);
 }
 
-static uint8_t publish_reason(enum command_result r)
+/* What MQTT calls it: who asked must not, or there is too much of something. */
+static uint8_t publish_reason(int status)
 {
-    switch (r) {
-    case RESULT_OK: return REASON_SUCCESS;
-    case RESULT_UNKNOWN_TOKEN:
-    case RESULT_REVOKED: return REASON_NOT_AUTHORIZED;
-    case RESULT_TOO_LARGE:
-    case RESULT_RATE:
-    case RESULT_THINGS:
-    case RESULT_BYTES:
-    case RESULT_SESSIONS:
-    case RESULT_SESSION_BYTES:
-    case RESULT_SHARE:
-    case RESULT_FULL:
-    case RESULT_IO: return REASON_QUOTA_EXCEEDED;
-    case RESULT_INVALID:
-    case RESULT_NOT_FOUND:
-    case RESULT_EXISTS:
-    case RESULT_STOPPED: break;
+    switch (status) {
+    case 200: return REASON_SUCCESS;
+    case 401:
+    case 403: return REASON_NOT_AUTHORIZED;
+    case 413:
+    case 429:
+    case 507: return REASON_QUOTA_EXCEEDED;
+    default: return REASON_IMPLEMENTATION_SPECIFIC;
     }
-    return REASON_IMPLEMENTATION_SPECIFIC;
 }
 
 void publish_take_answer(struct publish *q)
@@ -231,7 +226,7 @@ void publish_take_answer(struct publish *q)
 
     q->answered = true;
     q->status = command_status(command->result);
-    q->reason = publish_reason(command->result);
+    q->reason = publish_reason(q->status);
     if (q->reason >= 0x80)
         q->text = command_text(command->result);
     if (q->is_command)

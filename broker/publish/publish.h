@@ -11,10 +11,12 @@
 #include "broker/client/auth.h"
 #include "broker/client/credits.h"
 #include "broker/wire/packet.h"
+#include "store/command/message.h"
 #include "store/write/writer.h"
 
 struct connection;
 struct client_query;
+struct command_memory; /* store/commands/codec.h */
 struct worker;
 
 #define PUBLISH_OPERATION_MAX 64
@@ -24,7 +26,9 @@ struct worker;
 
 /* One PUBLISH between its arrival and its acknowledgement. */
 struct publish {
-    struct command command; /* command.owner is this */
+    struct command command; /* command.owner is this; args are `append` until
+                               it is a command of another kind */
+    struct message_append append;
     struct worker *worker;
     struct connection *connection; /* NULL: a will */
     STAILQ_ENTRY(publish) entry;   /* connection.unacked */
@@ -45,7 +49,8 @@ struct publish {
     void (*finished)(struct worker *w, struct publish *q);
     void *waiting_for; /* finished's */
     void *memory; /* what slices of `command` point into; freed with this */
-    size_t memory_size;
+    size_t memory_size;             /* of both, counted as credit */
+    struct command_memory *decoded; /* the same of a command as bytes */
     struct client_query *question; /* to the worker `asked`; freed with this */
     struct worker *asked;          /* NULL: it is the writer's command */
     char operation[PUBLISH_OPERATION_MAX]; /* last: publish_new() leaves it */

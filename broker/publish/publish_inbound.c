@@ -99,11 +99,11 @@ static void publish_message(struct connection *c,
     }
     q->command.kind = is_event ? COMMAND_EVENT : COMMAND_APPEND;
     q->command.now_us = w->real_us;
-    q->command.uncharged = c->role == ROLE_NAMELESS;
+    q->append.uncharged = c->role == ROLE_NAMELESS;
     if (p->qos > 0)
         publish_await_answer(c, q, p);
     if (p->qos == 2 && c->stored != NULL)
-        q->command.mark =
+        q->append.mark =
             (struct session_mark){.number = c->stored->number,
                                   .identity =
                                       slice_of(c->identity, c->identity_len),

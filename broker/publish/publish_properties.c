@@ -83,7 +83,7 @@ bool publish_follow(struct publish *q, const struct publish_instructions *in)
     struct command *command = &q->command;
 
     if (in->window_start_us != 0)
-        command->window_start_us = in->window_start_us;
+        q->append.window_start_us = in->window_start_us;
     if (in->operation.len > PUBLISH_OPERATION_MAX ||
         in->idempotency.len > PUBLISH_IDEMPOTENCY_MAX ||
         in->sender.len > MESSAGE_SENDER_MAX)

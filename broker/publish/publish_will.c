@@ -84,7 +84,7 @@ static bool will_submit(struct worker *w, struct message *m, bool uncharged,
     q->command.kind =
         m->kind == MESSAGE_EVENT ? COMMAND_EVENT : COMMAND_APPEND;
     q->command.now_us = w->real_us;
-    q->command.uncharged = uncharged;
+    q->append.uncharged = uncharged;
     if (number != 0) { /* the session must not publish it again */
         q->memory = malloc(token.len + 1);
         q->memory_size = token.len + 1;
@@ -96,7 +96,7 @@ static bool will_submit(struct worker *w, struct message *m, bool uncharged,
         if (token.len > 0)
             memcpy(q->memory, token.data, token.len);
         ((char *)q->memory)[token.len] = '\0';
-        q->command.mark = (struct session_mark){
+        q->append.mark = (struct session_mark){
             .number = number, .identity = slice_of(q->memory, token.len + 1)};
     }
     q->finished = will_finished;

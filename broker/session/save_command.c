@@ -35,7 +35,7 @@ static struct snapshot *save_command_new(struct publish *q,
     to->save.identity = slice_of(copy, identity.len);
     q->memory = to;
     q->command.kind = COMMAND_SESSION_SAVE;
-    q->command.save = &to->save;
+    q->command.args = &to->save;
     q->memory_size = size;
     return to;
 }

@@ -149,7 +149,7 @@ static struct opening *opening_of(struct connection *c, struct publish *q,
     q->memory = o;
     q->memory_size = sizeof(*o) + c->identity_len;
     q->command.kind = COMMAND_SESSION_OPEN;
-    q->command.open = &o->open;
+    q->command.args = &o->open;
     if (c->will != NULL) /* the connection may drop it meanwhile */
         q->command.message = message_ref(c->will);
     return o;

@@ -305,7 +305,7 @@ static void save_finished(struct worker *w, struct publish *q)
     const enum command_result result = q->command.result;
 
     if (c->stored != NULL && result == RESULT_OK)
-        save_command_stored(c, q->command.save);
+        save_command_stored(c, q->command.args);
     publish_free(w, q);
     if (c->state != CONNECTION_OPEN || c->stored == NULL)
         return;

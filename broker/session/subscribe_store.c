@@ -129,7 +129,7 @@ static void store_finished(struct worker *w, struct publish *q)
         not_storing(c, wait);
         c->behind_store = false; /* it is looked at again */
         if (q->command.result == RESULT_OK)
-            save_command_stored(c, q->command.save);
+            save_command_stored(c, q->command.args);
         else
             take_back(c, wait, q->command.result);
         if (wait->type == PACKET_SUBACK)

@@ -112,7 +112,7 @@ static void group_save_submit(struct worker *w, struct share_group *g,
     s->save.name = slice_of(copy, name.len);
     q->memory = s;
     q->command.kind = COMMAND_GROUP_SAVE;
-    q->command.group = &s->save;
+    q->command.args = &s->save;
     q->memory_size = sizeof(*s) + name.len + save->id_count * sizeof(uint64_t);
     q->finished = group_save_finished;
     q->waiting_for = g;

@@ -4,10 +4,10 @@
 static enum store_err answers_forget_apply(struct transaction *t,
                                            struct command *c)
 {
-    return repeat_forget(t, c->forget, &c->removed);
+    return repeat_forget(t, c->args, &c->removed);
 }
 
-static const struct command_field part_fields[] = {
+static const struct command_field fields[] = {
     {"kind", FIELD_U32, FIELD_REQUIRED, offsetof(struct repeat_bounds, kind),
      0, REPEAT_KIND_COUNT - 1, "kind: 0 or 1"},
     {"before", FIELD_TIME, FIELD_OPTIONAL,
@@ -25,9 +25,8 @@ static const struct command_field part_fields[] = {
 
 const struct command_type answers_forget_command = {
     .name = "answers_forget",
-    .part = {.at = offsetof(struct command, forget),
-             .size = sizeof(struct repeat_bounds),
-             .fields = part_fields,
-             .count = sizeof(part_fields) / sizeof(part_fields[0])},
+    .args_size = sizeof(struct repeat_bounds),
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .apply = answers_forget_apply,
 };

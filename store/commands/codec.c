@@ -151,46 +151,32 @@ static void put_field(msgpack_packer *p, const void *base,
     }
 }
 
-static bool is_written(const void *base, const struct command_field *f,
+/* Where the kind's arguments are, or what all commands have. */
+static const void *base_of(const struct command *c,
+                           const struct command_field *f)
+{
+    return (f->flags & FIELD_COMMON) != 0 ? c : c->args;
+}
+
+static bool is_written(const struct command *c, const struct command_field *f,
                        bool entry)
 {
     if ((f->flags & FIELD_ENTRY) != 0 && !entry)
         return false;
-    return (f->flags & FIELD_REQUIRED) != 0 || !is_nothing(base, f);
-}
-
-static size_t count_written(const void *base,
-                            const struct command_field *fields, size_t count,
-                            bool entry)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < count; i++)
-        n += is_written(base, &fields[i], entry);
-    return n;
-}
-
-static void put_fields(msgpack_packer *p, const void *base,
-                       const struct command_field *fields, size_t count,
-                       bool entry)
-{
-    for (size_t i = 0; i < count; i++)
-        if (is_written(base, &fields[i], entry))
-            put_field(p, base, &fields[i]);
+    return (f->flags & FIELD_REQUIRED) != 0 || !is_nothing(base_of(c, f), f);
 }
 
 static void put_body(msgpack_packer *p, const struct command *c, bool entry)
 {
     const struct command_type *type = command_types[c->kind];
-    const struct command_part *part = &type->part;
-    const void *base =
-        part->size == 0 ? NULL : *(const void *const *)at(c, part->at);
+    size_t n = 0;
 
-    msgpack_pack_map(
-        p, count_written(c, type->fields, type->field_count, entry) +
-               count_written(base, part->fields, part->count, entry));
-    put_fields(p, c, type->fields, type->field_count, entry);
-    put_fields(p, base, part->fields, part->count, entry);
+    for (size_t i = 0; i < type->field_count; i++)
+        n += is_written(c, &type->fields[i], entry);
+    msgpack_pack_map(p, n);
+    for (size_t i = 0; i < type->field_count; i++)
+        if (is_written(c, &type->fields[i], entry))
+            put_field(p, base_of(c, &type->fields[i]), &type->fields[i]);
 }
 
 void command_encode(struct buffer *b, const struct command *c)
@@ -222,39 +208,82 @@ void entry_encode(struct buffer *b, const struct admission *in,
 
 /* ---- memory of what was decoded ------------------------------------------ */
 
-struct command_memory {
-    struct command_memory *next;
+#define DECODED_MESSAGES 2
+
+/* A list that was decoded. */
+struct decoded_list {
+    struct decoded_list *next;
     _Alignas(max_align_t) unsigned char bytes[];
 };
 
-/* Zeroed. NULL: out of memory. */
-static void *box_take(struct command_box *box, size_t size)
+struct command_memory {
+    struct decoded_list *parts;
+    size_t size;
+    struct message *messages[DECODED_MESSAGES];
+    size_t message_count;
+    _Alignas(
+        max_align_t) unsigned char bytes[]; /* arguments, copy of the body */
+};
+
+static size_t aligned(size_t size)
 {
-    struct command_memory *m = calloc(1, sizeof(*m) + size);
+    const size_t to = _Alignof(max_align_t);
+
+    return (size + to - 1) / to * to;
+}
+
+/* With zeroed arguments and a copy of `bytes`. NULL: out of memory. */
+static struct command_memory *memory_new(size_t args_size, struct slice bytes)
+{
+    const size_t before = aligned(args_size);
+    const size_t size = sizeof(struct command_memory) + before + bytes.len;
+    struct command_memory *m = calloc(1, size);
 
     if (m == NULL)
         return NULL;
-    m->next = box->memory;
-    box->memory = m;
-    return m->bytes;
+    m->size = size;
+    if (bytes.len > 0)
+        memcpy(m->bytes + before, bytes.data, bytes.len);
+    return m;
 }
 
-void command_box_release(struct command_box *box)
+/* Zeroed. NULL: out of memory. */
+static void *memory_add(struct command_memory *m, size_t size)
 {
-    while (box->memory != NULL) {
-        struct command_memory *m = box->memory;
-        box->memory = m->next;
-        free(m);
+    struct decoded_list *part = calloc(1, sizeof(*part) + size);
+
+    if (part == NULL)
+        return NULL;
+    part->next = m->parts;
+    m->parts = part;
+    m->size += sizeof(*part) + size;
+    return part->bytes;
+}
+
+size_t command_memory_size(const struct command_memory *m)
+{
+    return m->size;
+}
+
+void command_memory_free(struct command_memory *m)
+{
+    if (m == NULL)
+        return;
+    while (m->parts != NULL) {
+        struct decoded_list *part = m->parts;
+        m->parts = part->next;
+        free(part);
     }
-    while (box->message_count > 0)
-        message_unref(box->messages[--box->message_count]);
+    while (m->message_count > 0)
+        message_unref(m->messages[--m->message_count]);
+    free(m);
 }
 
 /* ---- decoding ------------------------------------------------------------ */
 
 struct command_decoder {
-    struct unpack u;
-    struct command_box *box;
+    struct unpack u; /* of the copy */
+    struct command_memory *memory;
     bool entry;
 };
 
@@ -263,13 +292,14 @@ static bool get_message(struct command_decoder *r, struct message **ret)
     const struct slice row = unpack_bin(&r->u);
     struct record record;
 
-    if (r->u.failed || r->box->message_count == 2 ||
+    if (r->u.failed || r->memory->message_count == DECODED_MESSAGES ||
         !schema_get_record((MDB_val){row.len, (void *)row.data}, 0, &record))
         return false;
     struct message *m = message_new(&record.m);
     if (m == NULL)
         return false;
-    r->box->messages[r->box->message_count++] = m;
+    r->memory->messages[r->memory->message_count++] = m;
+    r->memory->size += message_size(m);
     *ret = m;
     return true;
 }
@@ -322,7 +352,7 @@ static bool get_inflight(struct command_decoder *r, struct session_inflight *s)
                              (MDB_val){row.len, (void *)row.data}, s))
         return false;
     uint32_t *identifiers =
-        box_take(r->box, s->identifier_count * sizeof(*identifiers));
+        memory_add(r->memory, s->identifier_count * sizeof(*identifiers));
     if (identifiers == NULL || !session_inflight_identifiers(s, identifiers))
         return false;
     s->identifiers = identifiers;
@@ -375,7 +405,7 @@ static bool get_list(struct command_decoder *r, const struct command_field *f,
     /* As many bytes as elements at least: nobody allocates for a lie. */
     if (r->u.failed || count > (size_t)(r->u.end - r->u.at) || count > f->max)
         return false;
-    char *list = box_take(r->box, count * size);
+    char *list = memory_add(r->memory, count * size);
     if (list == NULL)
         return false;
     for (uint32_t i = 0; i < count; i++)
@@ -443,13 +473,12 @@ static size_t find_field(const struct command_field *fields, size_t count,
     return i;
 }
 
-static const char *missing(const struct command_field *fields, size_t count,
-                           uint32_t seen)
+static const char *missing(const struct command_type *type, uint64_t seen)
 {
-    for (size_t i = 0; i < count; i++)
-        if ((fields[i].flags & FIELD_REQUIRED) != 0 &&
-            (seen & UINT32_C(1) << i) == 0)
-            return fields[i].text;
+    for (size_t i = 0; i < type->field_count; i++)
+        if ((type->fields[i].flags & FIELD_REQUIRED) != 0 &&
+            (seen & UINT64_C(1) << i) == 0)
+            return type->fields[i].text;
     return NULL;
 }
 
@@ -466,43 +495,33 @@ static bool skip_value(struct unpack *u)
 }
 
 static const char *get_one(struct command_decoder *r,
-                           const struct command_field *f, void *base,
-                           uint32_t bit, uint32_t *seen)
+                           const struct command_type *type, size_t i,
+                           struct command *c, uint64_t *seen)
 {
-    if ((*seen & bit) != 0)
+    const struct command_field *f = &type->fields[i];
+    void *base = (f->flags & FIELD_COMMON) != 0 ? (void *)c : c->args;
+
+    if ((*seen & UINT64_C(1) << i) != 0)
         return "a key of the body is there twice";
-    *seen |= bit;
+    *seen |= UINT64_C(1) << i;
     return get_field(r, f, base) ? NULL : f->text;
 }
 
-static const char *get_body(struct command_decoder *r)
+static const char *get_body(struct command_decoder *r, struct command *c)
 {
-    struct command *c = &r->box->command;
     const struct command_type *type = command_types[c->kind];
-    const struct command_part *part = &type->part;
-    uint32_t seen = 0, seen_part = 0;
-    void *base = NULL;
+    uint64_t seen = 0;
 
-    if (part->size > 0) {
-        base = box_take(r->box, part->size);
-        if (base == NULL)
-            return "out of memory";
-        memcpy((char *)c + part->at, &base, sizeof(base));
-    }
     const uint32_t count = unpack_map(&r->u);
     for (uint32_t n = 0; n < count && !r->u.failed; n++) {
         const struct slice name = unpack_str(&r->u);
         const size_t i =
             find_field(type->fields, type->field_count, name, r->entry);
-        const size_t k = find_field(part->fields, part->count, name, r->entry);
         const char *wrong = NULL;
         if (r->u.failed)
             break;
         if (i < type->field_count)
-            wrong = get_one(r, &type->fields[i], c, UINT32_C(1) << i, &seen);
-        else if (k < part->count)
-            wrong = get_one(r, &part->fields[k], base, UINT32_C(1) << k,
-                            &seen_part);
+            wrong = get_one(r, type, i, c, &seen);
         else if (r->entry || !skip_value(&r->u))
             wrong = NOT_A_MAP;
         if (wrong != NULL)
@@ -510,26 +529,39 @@ static const char *get_body(struct command_decoder *r)
     }
     if (r->u.failed || r->u.at != r->u.end)
         return NOT_A_MAP;
-    const char *wrong = missing(type->fields, type->field_count, seen);
-    return wrong != NULL ? wrong
-                         : missing(part->fields, part->count, seen_part);
+    return missing(type, seen);
 }
 
-static const char *finish(struct command_box *box, const char *wrong)
+/* The body at `at` of a copy of `bytes`. */
+static const char *decode(struct slice bytes, size_t at, bool entry,
+                          struct command *c,
+                          struct command_memory **ret_memory)
 {
-    if (wrong != NULL)
-        command_box_release(box);
-    return wrong;
+    const size_t args_size = command_types[c->kind]->args_size;
+    struct command_memory *m = memory_new(args_size, bytes);
+
+    if (m == NULL)
+        return "out of memory";
+    struct command_decoder r = {unpack_of(m->bytes + aligned(args_size) + at,
+                                          bytes.len - at),
+                                m, entry};
+    c->args = args_size == 0 ? NULL : m->bytes;
+    const char *wrong = get_body(&r, c);
+    if (wrong != NULL) {
+        command_memory_free(m);
+        c->args = NULL;
+        return wrong;
+    }
+    *ret_memory = m;
+    return NULL;
 }
 
 const char *command_decode(enum command_kind kind, struct slice body,
-                           struct command_box *ret_box)
+                           struct command *c,
+                           struct command_memory **ret_memory)
 {
-    struct command_decoder r = {unpack_of(body.data, body.len), ret_box,
-                                false};
-
-    *ret_box = (struct command_box){.command = {.kind = kind}};
-    return finish(ret_box, get_body(&r));
+    c->kind = kind;
+    return decode(body, 0, false, c, ret_memory);
 }
 
 static bool get_admission(struct unpack *u, struct admission *in)
@@ -557,18 +589,20 @@ static bool get_kind(struct slice name, enum command_kind *ret)
     return false;
 }
 
-const char *entry_decode(struct slice bytes, struct command_box *ret_box)
+const char *entry_decode(struct slice bytes, struct command *c,
+                         struct admission *ret_in,
+                         struct command_memory **ret_memory)
 {
-    struct command_decoder r = {unpack_of(bytes.data, bytes.len), ret_box,
-                                true};
+    struct unpack u = unpack_of(bytes.data, bytes.len);
 
-    *ret_box = (struct command_box){0};
-    if (unpack_array(&r.u) != 4 || unpack_uint(&r.u) != ENTRY_VERSION)
+    *c = (struct command){0};
+    if (unpack_array(&u) != 4 || unpack_uint(&u) != ENTRY_VERSION)
         return "entry: of another version";
-    const struct slice name = unpack_str(&r.u);
-    if (r.u.failed || !get_kind(name, &ret_box->command.kind))
+    const struct slice name = unpack_str(&u);
+    if (u.failed || !get_kind(name, &c->kind))
         return "entry: there is no such command";
-    if (!get_admission(&r.u, &ret_box->in))
+    if (!get_admission(&u, ret_in))
         return "entry: its admission is damaged";
-    return finish(ret_box, get_body(&r));
+    return decode(bytes, (size_t)(u.at - (const unsigned char *)bytes.data),
+                  true, c, ret_memory);
 }

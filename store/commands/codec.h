@@ -19,25 +19,25 @@
 
 #define ENTRY_VERSION 1
 
-/* A command that was decoded, and its memory. Slices of it point into the bytes
- * it came from, which must outlive it. */
-struct command_box {
-    struct command command;
-    struct admission in; /* of an entry */
-    struct command_memory *memory;
-    struct message *messages[2];
-    size_t message_count;
-};
-void command_box_release(struct command_box *box);
+/* All that a decoded command points to: its arguments, and a copy of the bytes it
+ * came from. Has an owner, who frees it once the command is done. */
+struct command_memory;
+void command_memory_free(struct command_memory *m);         /* NULL: nothing */
+size_t command_memory_size(const struct command_memory *m); /* in bytes */
 
 /* Of what a client asks for: body only; fields of entries alone are left out.
- * NULL: fine. Else what is wrong, and nothing is to be released. */
+ * Sets kind, arguments and those common fields that the body has; whatever else is
+ * in `c` stays. NULL: fine. Else what is wrong, there is no memory to free, and `c`
+ * must not be submitted. */
 const char *command_decode(enum command_kind kind, struct slice body,
-                           struct command_box *ret_box);
+                           struct command *c,
+                           struct command_memory **ret_memory);
 
 void entry_encode(struct buffer *b, const struct admission *in,
                   const struct command *c);
 /* The same for an entry. */
-const char *entry_decode(struct slice bytes, struct command_box *ret_box);
+const char *entry_decode(struct slice bytes, struct command *c,
+                         struct admission *ret_in,
+                         struct command_memory **ret_memory);
 
 #endif

@@ -1,4 +1,5 @@
 /* Goes on removing a thing or a token (store/write/erase.h). */
+#include "store/command/upkeep.h"
 #include "store/commands/commands.h"
 #include "store/write/erase.h"
 
@@ -11,16 +12,19 @@ static void erase_step_decide(struct transaction *t, const struct command *c)
 static enum store_err erase_step_apply(struct transaction *t,
                                        struct command *c)
 {
-    return erase_go_on(t, c->topic);
+    const struct erase_step *a = c->args;
+
+    return erase_go_on(t, a->name);
 }
 
 static const struct command_field fields[] = {
-    {"name", FIELD_TEXT, FIELD_REQUIRED, offsetof(struct command, topic), 0,
+    {"name", FIELD_TEXT, FIELD_REQUIRED, offsetof(struct erase_step, name), 0,
      65535, "name: of a token or thing"},
 };
 
 const struct command_type erase_step_command = {
     .name = "erase_step",
+    .args_size = sizeof(struct erase_step),
     .fields = fields,
     .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = erase_step_decide,

@@ -13,9 +13,7 @@ static enum store_err event_apply(struct transaction *t, struct command *c)
 }
 
 static const struct command_field fields[] = {
-    {"message", FIELD_MESSAGE, FIELD_REQUIRED,
-     offsetof(struct command, message), 0, UINT64_MAX,
-     "message: a record expected"},
+    COMMON_MESSAGE,
 };
 
 const struct command_type event_command = {

@@ -66,7 +66,7 @@ static enum store_err forget_given(struct transaction *t,
  * store, but not for ever. */
 static void room_for(struct transaction *t, struct command *c, size_t stored)
 {
-    const struct group_save *s = c->group;
+    const struct group_save *s = c->args;
     const size_t before = s->adds ? 0 : stored;
 
     if (s->id_count > before)
@@ -78,7 +78,7 @@ static void room_for(struct transaction *t, struct command *c, size_t stored)
 static enum store_err group_save_apply(struct transaction *t,
                                        struct command *c)
 {
-    const struct group_save *s = c->group;
+    const struct group_save *s = c->args;
     struct group_row row;
     size_t count = 0;
 
@@ -109,11 +109,13 @@ static enum store_err group_save_apply(struct transaction *t,
 
 static void group_save_decide(struct transaction *t, const struct command *c)
 {
-    if (c->group->id_count > 0)
-        admission_measure_upkeep(t, ID_COST * (uint64_t)c->group->id_count);
+    const struct group_save *s = c->args;
+
+    if (s->id_count > 0)
+        admission_measure_upkeep(t, ID_COST * (uint64_t)s->id_count);
 }
 
-static const struct command_field part_fields[] = {
+static const struct command_field fields[] = {
     {"name", FIELD_TEXT, FIELD_REQUIRED, offsetof(struct group_save, name), 0,
      UINT64_MAX, "name: of the group"},
     {"adds", FIELD_YES, FIELD_OPTIONAL, offsetof(struct group_save, adds), 0,
@@ -126,10 +128,9 @@ static const struct command_field part_fields[] = {
 
 const struct command_type group_save_command = {
     .name = "group_save",
-    .part = {.at = offsetof(struct command, group),
-             .size = sizeof(struct group_save),
-             .fields = part_fields,
-             .count = sizeof(part_fields) / sizeof(part_fields[0])},
+    .args_size = sizeof(struct group_save),
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = group_save_decide,
     .apply = group_save_apply,
 };

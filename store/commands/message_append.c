@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "store/command/message.h"
 #include "store/commands/commands.h"
 #include "store/write/account.h"
 #include "store/write/limits.h"
@@ -41,8 +42,10 @@ static enum store_err look_up(struct transaction *t, struct slice topic,
 static void tell_remaining(const struct transaction *t, struct command *c,
                            const struct token *token)
 {
+    const struct message_append *a = c->args;
+
     c->remaining = UINT64_MAX;
-    if (token != NULL && !c->uncharged)
+    if (token != NULL && !a->uncharged)
         c->remaining = writes_left(token->plan, &token->usage, t->in.now_us);
 }
 
@@ -75,6 +78,7 @@ static enum command_result limits_verdict(struct transaction *t,
                                           const struct command *c,
                                           const struct target *to)
 {
+    const struct message_append *a = c->args;
     const struct message_weight weight = {
         .payload = c->message->payload.len,
         .cost = cost_of(c, to),
@@ -83,7 +87,7 @@ static enum command_result limits_verdict(struct transaction *t,
 
     if (weight.payload > PAYLOAD_MAX)
         return RESULT_TOO_LARGE;
-    if (to->token != NULL && !c->uncharged) {
+    if (to->token != NULL && !a->uncharged) {
         const enum command_result r =
             plan_verdict(to->token->plan, &to->token->usage, t->in.now_us,
                          &weight);
@@ -192,6 +196,7 @@ static enum store_err imply_token(struct transaction *t, struct token *token)
 static enum store_err charge(struct transaction *t, const struct command *c,
                              const struct target *to)
 {
+    const struct message_append *a = c->args;
     struct token *token = to->token;
 
     if (token != NULL && !token->exists) {
@@ -207,8 +212,8 @@ static enum store_err charge(struct transaction *t, const struct command *c,
         if (to->payer != NULL)
             to->payer->usage.things++;
     }
-    if (token != NULL && !c->uncharged)
-        count_write(&token->usage, t->in.now_us, c->window_start_us);
+    if (token != NULL && !a->uncharged)
+        count_write(&token->usage, t->in.now_us, a->window_start_us);
     return STORE_OK;
 }
 
@@ -252,6 +257,7 @@ static enum store_err remember(struct transaction *t, const struct command *c,
 static enum store_err store(struct transaction *t, struct command *c,
                             const struct target *to, const unsigned char *hash)
 {
+    const struct message_append *a = c->args;
     struct thing *thing = to->thing;
     struct message *m = c->message;
 
@@ -268,7 +274,7 @@ static enum store_err store(struct transaction *t, struct command *c,
     if (err == STORE_OK)
         err = operation_remember(t, c);
     if (err == STORE_OK)
-        err = session_mark_apply(t, c);
+        err = session_mark_apply(t, &a->mark);
     if (err != STORE_OK)
         return err;
     thing->keep = to->token != NULL ? to->token->plan->retention_count : 0;
@@ -283,6 +289,7 @@ static enum store_err store(struct transaction *t, struct command *c,
 static enum store_err decide(struct transaction *t, struct command *c,
                              struct target *ret, unsigned char *ret_hash)
 {
+    const struct message_append *a = c->args;
     bool known = false;
 
     enum store_err err = look_up(t, c->message->topic, ret);
@@ -300,7 +307,7 @@ static enum store_err decide(struct transaction *t, struct command *c,
         return err;
     c->result = limits_verdict(t, c, ret);
     if (c->result == RESULT_OK)
-        c->result = session_mark_verdict(t, c);
+        c->result = session_mark_verdict(t, &a->mark);
     return STORE_OK;
 }
 
@@ -340,31 +347,28 @@ static void append_decide(struct transaction *t, const struct command *c)
 }
 
 static const struct command_field fields[] = {
-    {"message", FIELD_MESSAGE, FIELD_REQUIRED,
-     offsetof(struct command, message), 0, UINT64_MAX,
-     "message: a record expected"},
-    {"operation", FIELD_TEXT, FIELD_ENTRY, offsetof(struct command, operation),
-     0, OPERATION_MAX, "operation: up to 64 bytes"},
-    {"idempotency", FIELD_TEXT, FIELD_ENTRY,
-     offsetof(struct command, idempotency), 0, IDEMPOTENCY_MAX,
-     "idempotency: up to 256 bytes"},
+    COMMON_MESSAGE,
+    COMMON_OPERATION,
+    COMMON_IDEMPOTENCY,
     {"window", FIELD_TIME, FIELD_ENTRY,
-     offsetof(struct command, window_start_us), 0, INT64_MAX,
+     offsetof(struct message_append, window_start_us), 0, INT64_MAX,
      "window: microseconds since 1970"},
-    {"uncharged", FIELD_YES, FIELD_ENTRY, offsetof(struct command, uncharged),
-     0, 1, "uncharged: 1"},
-    {"session", FIELD_U64, FIELD_ENTRY, offsetof(struct command, mark.number),
-     0, UINT64_MAX, "session: its number"},
+    {"uncharged", FIELD_YES, FIELD_ENTRY,
+     offsetof(struct message_append, uncharged), 0, 1, "uncharged: 1"},
+    {"session", FIELD_U64, FIELD_ENTRY,
+     offsetof(struct message_append, mark.number), 0, UINT64_MAX,
+     "session: its number"},
     {"identity", FIELD_TEXT, FIELD_ENTRY,
-     offsetof(struct command, mark.identity), 0, UINT64_MAX,
+     offsetof(struct message_append, mark.identity), 0, UINT64_MAX,
      "identity: token, NUL, client id"},
     {"packet", FIELD_U16, FIELD_ENTRY,
-     offsetof(struct command, mark.packet_id), 0, UINT16_MAX,
+     offsetof(struct message_append, mark.packet_id), 0, UINT16_MAX,
      "packet: its id"},
 };
 
 const struct command_type message_append_command = {
     .name = "append",
+    .args_size = sizeof(struct message_append),
     .fields = fields,
     .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = append_decide,

@@ -16,6 +16,7 @@ static void ping_decide(struct transaction *t, const struct command *c)
 
 const struct command_type ping_command = {
     .name = "ping",
+    .for_administrators = true,
     .decide = ping_decide,
     .apply = ping_apply,
 };

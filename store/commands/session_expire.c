@@ -13,13 +13,14 @@ static void session_expire_decide(struct transaction *t,
 static enum store_err session_expire_apply(struct transaction *t,
                                            struct command *c)
 {
+    const struct session_mark *mark = c->args;
     unsigned left = t->in.rows;
     struct session_row row;
 
-    enum store_err err = session_find(t, c->mark.identity, &row);
+    enum store_err err = session_find(t, mark->identity, &row);
     if (err == STORE_NOTFOUND || err == STORE_CORRUPT ||
         (err == STORE_OK &&
-         (row.number != c->mark.number || row.ended_us == 0))) {
+         (row.number != mark->number || row.ended_us == 0))) {
         c->result = RESULT_NOT_FOUND;
         return STORE_OK;
     }
@@ -33,15 +34,16 @@ static enum store_err session_expire_apply(struct transaction *t,
 
 static const struct command_field fields[] = {
     {"session", FIELD_U64, FIELD_REQUIRED,
-     offsetof(struct command, mark.number), 0, UINT64_MAX,
+     offsetof(struct session_mark, number), 0, UINT64_MAX,
      "session: its number"},
     {"identity", FIELD_TEXT, FIELD_REQUIRED,
-     offsetof(struct command, mark.identity), 0, UINT64_MAX,
+     offsetof(struct session_mark, identity), 0, UINT64_MAX,
      "identity: token, NUL, client id"},
 };
 
 const struct command_type session_expire_command = {
     .name = "session_expire",
+    .args_size = sizeof(struct session_mark),
     .fields = fields,
     .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = session_expire_decide,

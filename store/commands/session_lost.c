@@ -18,35 +18,36 @@ static void end_now(struct session_row *row, int64_t now_us)
 static enum store_err session_lost_apply(struct transaction *t,
                                          struct command *c)
 {
-    const struct slice identity = c->mark.identity;
+    const struct session_mark *mark = c->args;
     struct session_row row;
     struct token *who;
 
-    enum store_err err = session_find(t, identity, &row);
+    enum store_err err = session_find(t, mark->identity, &row);
     if (err == STORE_NOTFOUND || err == STORE_CORRUPT ||
         (err == STORE_OK &&
-         (row.number != c->mark.number || row.ended_us != 0))) {
+         (row.number != mark->number || row.ended_us != 0))) {
         c->result = RESULT_NOT_FOUND;
         return STORE_OK;
     }
     if (err != STORE_OK)
         return err;
     end_now(&row, t->in.now_us);
-    err = account_of(t, session_token(identity), &who);
+    err = account_of(t, session_token(mark->identity), &who);
     return err == STORE_OK ? session_put(t, who, &row) : err;
 }
 
 static const struct command_field fields[] = {
     {"session", FIELD_U64, FIELD_REQUIRED,
-     offsetof(struct command, mark.number), 0, UINT64_MAX,
+     offsetof(struct session_mark, number), 0, UINT64_MAX,
      "session: its number"},
     {"identity", FIELD_TEXT, FIELD_REQUIRED,
-     offsetof(struct command, mark.identity), 0, UINT64_MAX,
+     offsetof(struct session_mark, identity), 0, UINT64_MAX,
      "identity: token, NUL, client id"},
 };
 
 const struct command_type session_lost_command = {
     .name = "session_lost",
+    .args_size = sizeof(struct session_mark),
     .fields = fields,
     .field_count = sizeof(fields) / sizeof(fields[0]),
     .apply = session_lost_apply,

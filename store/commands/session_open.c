@@ -40,7 +40,7 @@ static enum store_err put_opened(struct transaction *t, struct token *who,
 static enum store_err create(struct transaction *t, struct token *who,
                              struct command *c)
 {
-    struct session_open *o = c->open;
+    struct session_open *o = c->args;
     struct session_row row = {
         .identity = o->identity,
         .number = o->fresh_number,
@@ -62,7 +62,7 @@ static enum store_err create(struct transaction *t, struct token *who,
 static enum store_err resume(struct transaction *t, struct token *who,
                              struct command *c, struct session_row *row)
 {
-    struct session_open *o = c->open;
+    struct session_open *o = c->args;
     const uint64_t more = more_will(o, session_will_cost(t, row->number));
 
     if (more > 0)
@@ -78,7 +78,7 @@ static enum store_err resume(struct transaction *t, struct token *who,
 static enum store_err session_open_apply(struct transaction *t,
                                          struct command *c)
 {
-    struct session_open *o = c->open;
+    struct session_open *o = c->args;
     struct session_row row;
     struct token *who;
 
@@ -110,13 +110,13 @@ static enum store_err session_open_apply(struct transaction *t,
 /* At most: what a will takes the place of is the rows' to know. */
 static void session_open_decide(struct transaction *t, const struct command *c)
 {
-    const uint64_t more =
-        account_session_cost(c->open->identity) + more_will(c->open, 0);
+    const struct session_open *o = c->args;
+    const uint64_t more = account_session_cost(o->identity) + more_will(o, 0);
 
     admission_measure_room(t, more + more / 2);
 }
 
-static const struct command_field part_fields[] = {
+static const struct command_field fields[] = {
     {"identity", FIELD_TEXT, FIELD_REQUIRED,
      offsetof(struct session_open, identity), 0, UINT64_MAX,
      "identity: token, NUL, client id"},
@@ -137,10 +137,9 @@ static const struct command_field part_fields[] = {
 
 const struct command_type session_open_command = {
     .name = "session_open",
-    .part = {.at = offsetof(struct command, open),
-             .size = sizeof(struct session_open),
-             .fields = part_fields,
-             .count = sizeof(part_fields) / sizeof(part_fields[0])},
+    .args_size = sizeof(struct session_open),
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = session_open_decide,
     .apply = session_open_apply,
 };

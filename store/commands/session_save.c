@@ -202,7 +202,7 @@ static enum store_err save_row(struct transaction *t, struct token *who,
 static enum store_err save(struct transaction *t, struct command *c,
                            struct session_row *row)
 {
-    const struct session_save *s = c->save;
+    const struct session_save *s = c->args;
     struct token *who;
 
     enum store_err err = account_of(t, session_token(s->identity), &who);
@@ -226,7 +226,7 @@ static enum store_err save(struct transaction *t, struct command *c,
 static enum store_err session_save_apply(struct transaction *t,
                                          struct command *c)
 {
-    const struct session_save *s = c->save;
+    const struct session_save *s = c->args;
     struct session_row row;
 
     enum store_err err = session_find(t, s->identity, &row);
@@ -249,7 +249,7 @@ static enum store_err session_save_apply(struct transaction *t,
 /* At most: which subscriptions there are already is the rows' to know. */
 static void session_save_decide(struct transaction *t, const struct command *c)
 {
-    const struct session_save *s = c->save;
+    const struct session_save *s = c->args;
     uint64_t more = cost_of_entries(s);
 
     for (size_t i = 0; i < s->subscription_count; i++)
@@ -258,7 +258,7 @@ static void session_save_decide(struct transaction *t, const struct command *c)
         admission_measure_upkeep(t, more + more / 2);
 }
 
-static const struct command_field part_fields[] = {
+static const struct command_field fields[] = {
     {"identity", FIELD_TEXT, FIELD_REQUIRED,
      offsetof(struct session_save, identity), 0, UINT64_MAX,
      "identity: token, NUL, client id"},
@@ -312,10 +312,9 @@ static const struct command_field part_fields[] = {
 
 const struct command_type session_save_command = {
     .name = "session_save",
-    .part = {.at = offsetof(struct command, save),
-             .size = sizeof(struct session_save),
-             .fields = part_fields,
-             .count = sizeof(part_fields) / sizeof(part_fields[0])},
+    .args_size = sizeof(struct session_save),
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .decide = session_save_decide,
     .apply = session_save_apply,
 };

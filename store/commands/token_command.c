@@ -1,14 +1,15 @@
 #include "store/commands/token_command.h"
 
 enum store_err token_command_look_up(struct transaction *t, struct command *c,
+                                     struct slice name,
                                      struct token **ret_token)
 {
     *ret_token = NULL;
-    if (!token_valid(c->token) || c->operation.len > OPERATION_MAX) {
+    if (!token_valid(name) || c->operation.len > OPERATION_MAX) {
         c->result = RESULT_INVALID;
         return STORE_OK;
     }
-    const enum store_err err = transaction_token(t, c->token, ret_token);
+    const enum store_err err = transaction_token(t, name, ret_token);
     if (err != STORE_CORRUPT)
         return err;
     *ret_token = NULL;
@@ -40,4 +41,11 @@ enum store_err token_command_rewrite(struct transaction *t,
     if (new_plan.len > 0)
         row.plan = new_plan;
     return token_put(&t->tokens, t->e, t->txn, &t->row, token, &row);
+}
+
+const char *token_command_check_plan(struct slice plan,
+                                     const struct config *config)
+{
+    return config_plan(config, plan) != NULL ? NULL
+                                             : "plan: there is no such plan";
 }

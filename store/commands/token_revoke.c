@@ -1,4 +1,5 @@
 #include "base/vocabulary.h"
+#include "store/command/token.h"
 #include "store/commands/commands.h"
 #include "store/commands/token_command.h"
 
@@ -25,11 +26,12 @@ static enum store_err offer_revoked(struct transaction *t, struct slice token)
     return STORE_OK;
 }
 
-enum store_err token_command_revoke(struct transaction *t, struct command *c)
+enum store_err token_command_revoke(struct transaction *t, struct command *c,
+                                    struct slice name)
 {
     struct token *token;
 
-    enum store_err err = token_command_look_up(t, c, &token);
+    enum store_err err = token_command_look_up(t, c, name, &token);
     if (err != STORE_OK || token == NULL)
         return err;
     if (!token->exists) {
@@ -48,25 +50,38 @@ enum store_err token_command_revoke(struct transaction *t, struct command *c)
         c->result = RESULT_IO;
         return STORE_OK;
     }
-    return err == STORE_OK ? offer_revoked(t, c->token) : err;
+    return err == STORE_OK ? offer_revoked(t, name) : err;
 }
 
 static enum store_err token_revoke_apply(struct transaction *t,
                                          struct command *c)
 {
-    return token_command_revoke(t, c);
+    const struct token_revoke *a = c->args;
+
+    return token_command_revoke(t, c, a->token);
+}
+
+static void token_revoke_answer(const struct command *c, struct json_writer *w)
+{
+    const struct token_revoke *a = c->args;
+
+    json_member_string(w, "token", a->token);
+    json_member_bool(w, "revoked", true);
 }
 
 static const struct command_field fields[] = {
-    {"token", FIELD_TOKEN, FIELD_REQUIRED, offsetof(struct command, token), 0,
-     TOKEN_MAX, "token: 1 to 64 of A-Z a-z 0-9 _ - expected"},
-    {"now", FIELD_TIME, FIELD_ENTRY, offsetof(struct command, now_us), 0,
-     INT64_MAX, "now: microseconds since 1970"},
+    {"token", FIELD_TOKEN, FIELD_REQUIRED,
+     offsetof(struct token_revoke, token), 0, TOKEN_MAX,
+     "token: 1 to 64 of A-Z a-z 0-9 _ - expected"},
+    COMMON_NOW,
 };
 
 const struct command_type token_revoke_command = {
     .name = "token_revoke",
+    .args_size = sizeof(struct token_revoke),
     .fields = fields,
     .field_count = sizeof(fields) / sizeof(fields[0]),
+    .for_administrators = true,
     .apply = token_revoke_apply,
+    .answer = token_revoke_answer,
 };

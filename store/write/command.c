@@ -21,3 +21,14 @@ const char *command_text(enum command_result r)
     }
     return "unknown result";
 }
+
+const char *command_result_name(enum command_result r)
+{
+    switch (r) {
+#define X(name, status, text)                                                 \
+    case RESULT_##name: return #name;
+        COMMAND_RESULTS(X)
+#undef X
+    }
+    return "UNKNOWN";
+}

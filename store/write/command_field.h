@@ -29,25 +29,44 @@ enum field_type {
 enum {
     FIELD_OPTIONAL = 0,
     FIELD_REQUIRED = 1,
-    FIELD_ENTRY = 2 /* not for clients to say: only in entries of the log */
+    FIELD_ENTRY = 2, /* not for clients to say: only in entries of the log */
+    FIELD_COMMON = 4 /* in struct command, not in the kind's arguments */
 };
 
 struct command_field {
     const char *name;
     enum field_type type;
     unsigned flags;
-    size_t at;        /* in struct command, or in its part */
+    size_t at;        /* in the kind's arguments, or FIELD_COMMON */
     size_t count_at;  /* lists: how many there are */
     uint64_t max;     /* bytes, value or number of elements */
     const char *text; /* what it is, for documents and for who got it wrong */
 };
 
-/* A struct that the command points to, with fields of its own. */
-struct command_part {
-    size_t at;   /* of the pointer, in struct command */
-    size_t size; /* of the struct */
-    const struct command_field *fields;
-    size_t count;
-};
+/* What many commands have, for their lists of fields; with store/command.h. */
+#define COMMON_MESSAGE                                                        \
+    {                                                                         \
+        "message", FIELD_MESSAGE, FIELD_COMMON | FIELD_REQUIRED,              \
+            offsetof(struct command, message), 0, UINT64_MAX,                 \
+            "message: a record expected"                                      \
+    }
+#define COMMON_NOW                                                            \
+    {                                                                         \
+        "now", FIELD_TIME, FIELD_COMMON | FIELD_ENTRY,                        \
+            offsetof(struct command, now_us), 0, INT64_MAX,                   \
+            "now: microseconds since 1970"                                    \
+    }
+#define COMMON_OPERATION                                                      \
+    {                                                                         \
+        "operation", FIELD_TEXT, FIELD_COMMON | FIELD_ENTRY,                  \
+            offsetof(struct command, operation), 0, OPERATION_MAX,            \
+            "operation: up to 64 bytes"                                       \
+    }
+#define COMMON_IDEMPOTENCY                                                    \
+    {                                                                         \
+        "idempotency", FIELD_TEXT, FIELD_COMMON | FIELD_ENTRY,                \
+            offsetof(struct command, idempotency), 0, IDEMPOTENCY_MAX,        \
+            "idempotency: up to 256 bytes"                                    \
+    }
 
 #endif

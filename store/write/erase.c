@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "store/command/upkeep.h"
 #include "store/write/account.h"
 #include "store/write/session_write.h"
 #include "store/write/trim.h"
@@ -447,7 +448,8 @@ enum store_err erase_propose(struct transaction *t)
     }
     if (err != STORE_OK)
         return err;
-    struct command c = {.kind = COMMAND_ERASE_STEP, .topic = name_of(&x)};
+    struct erase_step a = {name_of(&x)};
+    struct command c = {.kind = COMMAND_ERASE_STEP, .args = &a};
     return transaction_propose(t, &c);
 }
 

@@ -8,6 +8,7 @@
 #include "base/error_text.h"
 #include "base/hops.h"
 #include "base/log.h"
+#include "store/command/upkeep.h"
 #include "store/write/account.h"
 #include "store/write/erase.h"
 #include "store/write/trim.h"
@@ -117,8 +118,8 @@ static enum store_err propose_settings(struct group_commit *g)
     if (!buffer_ok(&row))
         err = STORE_NOMEM;
     else if (!slice_eq(buffer_slice(&row), buffer_slice(&t->settings_row))) {
-        struct command c = {.kind = COMMAND_SETTINGS,
-                            .settings = buffer_slice(&row)};
+        struct settings_change a = {buffer_slice(&row)};
+        struct command c = {.kind = COMMAND_SETTINGS, .args = &a};
         const bool put = t->put;
         err = enter(g, &c);
         t->put = put; /* no reason for a commit of its own */
@@ -132,7 +133,7 @@ static enum store_err propose_settings(struct group_commit *g)
 static enum store_err propose_clock_steps(struct group_commit *g)
 {
     struct wall_clock *clock = &g->t.here.clock;
-    struct command c = {.kind = COMMAND_CLOCK_STEPS, .steps = &clock->steps};
+    struct command c = {.kind = COMMAND_CLOCK_STEPS, .args = &clock->steps};
 
     return clock->unsaved ? enter(g, &c) : STORE_OK;
 }
@@ -170,7 +171,7 @@ static enum store_err propose_forgetting(struct transaction *t,
     *ret_forgotten = 0;
     if (err != STORE_OK || !due)
         return err;
-    struct command c = {.kind = COMMAND_ANSWERS_FORGET, .forget = &bounds};
+    struct command c = {.kind = COMMAND_ANSWERS_FORGET, .args = &bounds};
     const enum store_err applied = transaction_propose(t, &c);
     *ret_forgotten = c.removed;
     return applied;

@@ -11,6 +11,7 @@
 
 #include "base/config.h"
 #include "store/command.h"
+#include "store/store.h"
 
 #define WINDOW_US INT64_C(3600000000)
 

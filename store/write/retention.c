@@ -1,5 +1,6 @@
 #include "store/write/retention.h"
 
+#include "store/command/thing.h"
 #include "store/write/trim.h"
 
 /* Per step. Things are looked at for a microsecond each while their pages are
@@ -110,9 +111,8 @@ static enum store_err bound_by_age(struct transaction *t,
 static enum store_err propose_trim(struct transaction *t,
                                    const struct thing *thing, uint64_t through)
 {
-    struct command c = {.kind = COMMAND_TRIM,
-                        .topic = thing_topic(thing),
-                        .through = through};
+    struct thing_trim a = {.topic = thing_topic(thing), .through = through};
+    struct command c = {.kind = COMMAND_TRIM, .args = &a};
 
     return through == 0 ? STORE_OK : transaction_propose(t, &c);
 }

@@ -6,9 +6,8 @@
 #define MARK_COST account_row_cost(INFLIGHT_KEY, 2)
 
 enum command_result session_mark_verdict(struct transaction *t,
-                                         const struct command *c)
+                                         const struct session_mark *m)
 {
-    const struct session_mark *m = &c->mark;
     struct token *who;
 
     if (m->number == 0 || m->packet_id == 0)
@@ -32,9 +31,8 @@ static enum store_err mark_inbound(struct transaction *t, struct token *who,
 }
 
 enum store_err session_mark_apply(struct transaction *t,
-                                  const struct command *c)
+                                  const struct session_mark *m)
 {
-    const struct session_mark *m = &c->mark;
     struct session_row row;
     struct token *who;
 

@@ -41,11 +41,11 @@ static enum store_err propose(struct transaction *t, enum command_kind kind,
     if (identity == NULL)
         return STORE_NOMEM;
     memcpy(identity, row->identity.data, row->identity.len);
-    struct command c = {
-        .kind = kind,
-        .mark = {.number = row->number,
-                 .identity = slice_of(identity, row->identity.len)},
+    struct session_mark which = {
+        .number = row->number,
+        .identity = slice_of(identity, row->identity.len),
     };
+    struct command c = {.kind = kind, .args = &which};
     const enum store_err err = transaction_propose(t, &c);
     free(identity);
     *ret_more = c.more;

@@ -38,9 +38,9 @@ enum store_err session_delete(struct transaction *t,
 
 /* With a message (session_mark.c): whether there is room for it, and doing it. */
 enum command_result session_mark_verdict(struct transaction *t,
-                                         const struct command *c);
+                                         const struct session_mark *m);
 enum store_err session_mark_apply(struct transaction *t,
-                                  const struct command *c);
+                                  const struct session_mark *m);
 
 /* Groups (group_write.c). The row of that name: NOTFOUND, CORRUPT. */
 enum store_err group_find(struct transaction *t, struct slice name,

@@ -10,6 +10,7 @@
 #include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/http/creations.h"
 #include "store/command.h"
+#include "store/command/token.h"
 
 #define DEADLINE_US INT64_C(10000000)
 
@@ -32,10 +33,11 @@ static void creation_release(void *own)
 
 static void make_body(struct creation *n, const char *plan)
 {
-    struct command c = {.kind = COMMAND_TOKEN_CREATE, .plan = slice_str(plan)};
+    struct token_create args = {.plan = slice_str(plan)};
+    const struct command c = {.kind = COMMAND_TOKEN_CREATE, .args = &args};
 
     token_make(n->token);
-    c.token = slice_str(n->token);
+    args.token = slice_str(n->token);
     command_encode(&n->body, &c);
 }
 

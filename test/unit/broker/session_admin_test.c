@@ -50,7 +50,9 @@ static void tokens_are_created_once_and_revoked(void **state)
     answer = order(&a, CREATE("tok-1"), 0);
     assert_says(answer, "confab-status..200");
     assert_says(answer, "{\"token\":\"tok-1\",\"plan\":\"free\"}");
-    assert_says(order(&a, CREATE("tok-1"), 0x83), "confab-status..409");
+    answer = order(&a, CREATE("tok-1"), 0x83);
+    assert_says(answer, "confab-status..409");
+    assert_says(answer, "{\"refused\":\"EXISTS\"}");
     answer = order(&a, REVOKE("tok-1"), 0);
     assert_says(answer, "{\"token\":\"tok-1\",\"revoked\":true}");
     assert_says(order(&a, REVOKE("tok-9"), 0x83), "confab-status..404");
@@ -92,6 +94,10 @@ static void bad_orders_are_explained(void **state)
         const char *says, *part;
     } rows[] = {
         {"32[ ('$confab/nonsense') 0001 [] 80 ]", "confab-status..404"},
+        /* the writer's own, and a session's */
+        {"32[ ('$confab/settings') 0001 [] 81 a3 'row' c4 01 00 ]",
+         "confab-status..404"},
+        {"32[ ('$confab/session_open') 0001 [] 80 ]", "confab-status..404"},
         {"32[ ('$confab/token_create') 0001 [] ]", "confab-status..400"},
         {"32[ ('$confab/token_create') 0001 [] 80 ]", "confab-status..400"},
         {"32[ ('$confab/token_create') 0001 [] 81 a5 'token' 07 ]",

@@ -14,7 +14,7 @@ enum command_result open_session(struct writing *w, struct slice identity,
     };
     struct sent *s = new_command(COMMAND_SESSION_OPEN);
 
-    s->c.open = &open;
+    s->c.args = &open;
     const enum command_result result = run(w, s).result;
     if (result == RESULT_OK)
         *ret_number = open.number;
@@ -26,7 +26,7 @@ enum command_result save_session(struct writing *w,
 {
     struct sent *s = new_command(COMMAND_SESSION_SAVE);
 
-    s->c.save = save;
+    *ARGS(s, session_save) = *save;
     return run(w, s).result;
 }
 
@@ -47,6 +47,6 @@ enum command_result save_group(struct writing *w,
 {
     struct sent *s = new_command(COMMAND_GROUP_SAVE);
 
-    s->c.group = save;
+    *ARGS(s, group_save) = *save;
     return run(w, s).result;
 }

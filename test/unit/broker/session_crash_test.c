@@ -75,7 +75,7 @@ static uint64_t session_number(struct by_hand *h, struct slice identity)
  * moment at which the server was down. */
 static void fell_due_meanwhile(struct by_hand *h, struct slice identity)
 {
-    const struct session_save save = {
+    struct session_save save = {
         .identity = identity,
         .number = session_number(h, identity),
         .ends = true,
@@ -83,7 +83,7 @@ static void fell_due_meanwhile(struct by_hand *h, struct slice identity)
         .ended_us = clock_real_us() - 2000000,
         .will_due_us = clock_real_us() - 1000000,
     };
-    struct command c = {.kind = COMMAND_SESSION_SAVE, .save = &save};
+    struct command c = {.kind = COMMAND_SESSION_SAVE, .args = &save};
 
     by_hand_run(h, &c);
 }

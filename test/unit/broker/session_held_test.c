@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "store/command/token.h"
 #include "test/unit/store/by_hand.h"
 
 #define MiB (1U << 20)
@@ -265,9 +266,8 @@ static void a_token_has_a_share_of_wills(void **state)
 
 static void and_no_more_than_its_plan_says(void **state)
 {
-    struct command make = {.kind = COMMAND_TOKEN_CREATE,
-                           .token = slice_str("free"),
-                           .plan = slice_str("free")};
+    struct token_create free_token = {slice_str("free"), slice_str("free")};
+    struct command make = {.kind = COMMAND_TOKEN_CREATE, .args = &free_token};
     uint8_t reason = 0;
     int count = 0;
     char id[16];
@@ -425,9 +425,8 @@ static void some_tokens_do_not_use_up_filters(void **state)
 /* Of clean sessions, too. */
 static void filters_of_a_token_follow_its_plan(void **state)
 {
-    struct command make = {.kind = COMMAND_TOKEN_CREATE,
-                           .token = slice_str("gratis"),
-                           .plan = slice_str("free")};
+    struct token_create gratis = {slice_str("gratis"), slice_str("free")};
+    struct command make = {.kind = COMMAND_TOKEN_CREATE, .args = &gratis};
     (void)state;
 
     by_hand_run(&h, &make);

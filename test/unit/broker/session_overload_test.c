@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "store/command/token.h"
 #include "test/unit/broker/broker_fixture.h"
 #include "test/unit/store/by_hand.h"
 
@@ -247,15 +248,14 @@ static void a_revocation_in_a_lost_batch_is_made_up_for(void **state)
 {
     struct peer p = by_hand_guest(&h, "revoked", "r"),
                 q = by_hand_guest(&h, "other", "t");
-    struct command c = {.kind = COMMAND_TOKEN_CREATE,
-                        .token = slice_str("r"),
-                        .plan = slice_str("local")};
+    struct token_create create = {slice_str("r"), slice_str("local")};
+    struct command c = {.kind = COMMAND_TOKEN_CREATE, .args = &create};
     (void)state;
 
     by_hand_run(&h, &c);
     fill_mailbox();
-    c = (struct command){.kind = COMMAND_TOKEN_REVOKE,
-                         .token = slice_str("r")};
+    struct token_revoke revoke = {slice_str("r")};
+    c = (struct command){.kind = COMMAND_TOKEN_REVOKE, .args = &revoke};
     by_hand_run(&h, &c);
     hears_end(&p);
     says(&q, "c000");

@@ -551,7 +551,10 @@ static void append_expiring(struct by_hand *h, const char *topic,
                                  .has_expiry = true,
                                  .expiry_s = expiry_s,
                                  .payload = slice_str("m")};
-    struct command c = {.kind = COMMAND_APPEND, .message = message_new(&from)};
+    struct message_append args = {0};
+    struct command c = {.kind = COMMAND_APPEND,
+                        .args = &args,
+                        .message = message_new(&from)};
 
     by_hand_writer_behind(ago_s * 1000000);
     by_hand_run(h, &c);

@@ -188,7 +188,10 @@ static void retain(const char *topic, struct slice payload)
     const struct message m = {.topic = slice_str(topic),
                               .retain = true,
                               .payload = payload};
-    struct command c = {.kind = COMMAND_APPEND, .message = message_new(&m)};
+    struct message_append args = {0};
+    struct command c = {.kind = COMMAND_APPEND,
+                        .args = &args,
+                        .message = message_new(&m)};
 
     by_hand_run(&h, &c);
     message_unref(c.message);

@@ -115,11 +115,11 @@ static void random_append(struct writing *w)
         s->c.idempotency = slice_str(key);
     }
     if (chance(5) == 0)
-        s->c.mark =
+        ARGS(s, message_append)->mark =
             (struct session_mark){.number = chance(4) == 0 ? 99 : c->number,
                                   .identity = identity_of(c),
                                   .packet_id = (uint16_t)chance(SESSION_IDS)};
-    s->c.uncharged = chance(4) == 0;
+    ARGS(s, message_append)->uncharged = chance(4) == 0;
     run(w, s);
 }
 
@@ -151,7 +151,7 @@ static void random_open(struct writing *w)
     };
     struct sent *s = new_command(COMMAND_SESSION_OPEN);
 
-    s->c.open = &open;
+    s->c.args = &open;
     if (run(w, s).result == RESULT_OK)
         c->number = open.number;
 }
@@ -216,7 +216,7 @@ static void random_save(struct writing *w)
             .retained_as_of = chance(2)};
     }
     save.adds = chance(2) == 0;
-    s->c.save = &save;
+    s->c.args = &save;
     run(w, s);
 }
 
@@ -233,7 +233,7 @@ static void random_group_save(struct writing *w)
     };
     struct sent *s = new_command(COMMAND_GROUP_SAVE);
 
-    s->c.group = &save;
+    s->c.args = &save;
     run(w, s);
 }
 

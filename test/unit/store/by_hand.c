@@ -206,7 +206,10 @@ void by_hand_append(struct by_hand *h, const char *topic, uint8_t qos,
     const struct message from = {.topic = slice_str(topic),
                                  .qos = qos,
                                  .payload = payload};
-    struct command c = {.kind = COMMAND_APPEND, .message = message_new(&from)};
+    struct message_append args = {0};
+    struct command c = {.kind = COMMAND_APPEND,
+                        .args = &args,
+                        .message = message_new(&from)};
 
     by_hand_run(h, &c);
     message_unref(c.message);

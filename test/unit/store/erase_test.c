@@ -14,7 +14,7 @@ static struct command delete_token(struct writing *w, const char *token)
 {
     struct sent *s = new_command(COMMAND_TOKEN_DELETE);
 
-    s->c.token = slice_str(token);
+    ARGS(s, token_delete)->token = slice_str(token);
     return run(w, s);
 }
 
@@ -22,7 +22,7 @@ static struct command purge(struct writing *w, const char *topic)
 {
     struct sent *s = new_command(COMMAND_THING_PURGE);
 
-    s->c.topic = slice_str(topic);
+    ARGS(s, thing_purge)->topic = slice_str(topic);
     return run(w, s);
 }
 
@@ -31,8 +31,8 @@ static struct command set_plan(struct writing *w, const char *token,
 {
     struct sent *s = new_command(COMMAND_TOKEN_SET);
 
-    s->c.token = slice_str(token);
-    s->c.plan = slice_str(plan);
+    ARGS(s, token_set)->token = slice_str(token);
+    ARGS(s, token_set)->plan = slice_str(plan);
     return run(w, s);
 }
 
@@ -64,11 +64,10 @@ static void open_session(struct writing *w, const char *token, unsigned number,
     };
 
     struct sent *s = new_command(COMMAND_SESSION_OPEN);
-    s->c.token = slice_str(token);
-    s->c.open = &o;
+    s->c.args = &o;
     assert_result(run(w, s), OK);
     s = new_command(COMMAND_SESSION_SAVE);
-    s->c.save = &save;
+    s->c.args = &save;
     assert_result(run(w, s), OK);
 }
 
@@ -181,14 +180,14 @@ static void groups_of_damaged_sessions_leave_nothing(void **state)
     writing_open(&w, 0);
     fill(&w, "t", 1, 1);
     open_session(&w, "t", 7, NULL);
-    const struct session_save save = {
+    struct session_save save = {
         .identity = slice_of("t\0c7", 4),
         .number = 7,
         .given = &given,
         .given_count = 1,
     };
     struct sent *s = new_command(COMMAND_SESSION_SAVE);
-    s->c.save = &save;
+    s->c.args = &save;
     assert_result(run(&w, s), OK);
     assert_int_equal(ROWS_IN(&w, given), 1);
     writing_stop(&w);
@@ -269,7 +268,7 @@ static void what_comes_after_the_order_stays(void **state)
     writing_open(&w, 0);
     fill(&w, "t", 1, 2000);
     all[0] = new_command(COMMAND_THING_PURGE);
-    all[0]->c.topic = slice_str("t/thing0");
+    ARGS(all[0], thing_purge)->topic = slice_str("t/thing0");
     all[1] = new_append_bytes("t/thing0", "kept", 4, true);
     all[2] = new_append("t/thing0", "kept too");
     run_together(&w, all, 3);
@@ -302,7 +301,7 @@ static void a_purged_thing_may_be_written_in_the_same_transaction(void **state)
     writing_open(&w, 0);
     fill(&w, "t", 1, 3);
     all[0] = new_command(COMMAND_THING_PURGE);
-    all[0]->c.topic = slice_str("t/thing0");
+    ARGS(all[0], thing_purge)->topic = slice_str("t/thing0");
     all[1] = new_append("t/thing0", "new");
     run_together(&w, all, 2);
     assert_result(all[0]->c, OK);

@@ -190,7 +190,7 @@ static enum command_result add_inbound(struct writing *w)
     if (s == NULL)
         return RESULT_FULL;
     struct sent *append = new_append("t/in", "v");
-    append->c.mark =
+    ARGS(append, message_append)->mark =
         (struct session_mark){.number = s->number,
                               .identity = identity_of(s),
                               .packet_id = (uint16_t)(1 + chance(60000))};
@@ -504,7 +504,7 @@ static void a_token_that_took_the_reserve_can_be_deleted(void **state)
     assert_result(revoke_token(&w, "hog"), OK);
     clock_advance(2 * SECOND);
     struct sent *s = new_command(COMMAND_TOKEN_DELETE);
-    s->c.token = slice_str("hog");
+    ARGS(s, token_delete)->token = slice_str("hog");
     assert_result(run(&w, s), OK);
     writing_comes_back(&w);
     const int64_t until_us = clock_mono_us() + 20 * SECOND;

@@ -204,9 +204,9 @@ static struct sent *usage_of_token(int i, int round)
     struct sent *s = new_command(COMMAND_USAGE);
 
     snprintf(names[i], sizeof(names[i]), "token-%04d", i);
-    s->c.token = slice_str(names[i]);
-    s->c.window_start_us = TEST_EPOCH;
-    s->c.reads = (uint64_t)round;
+    ARGS(s, token_reads)->token = slice_str(names[i]);
+    ARGS(s, token_reads)->window_start_us = TEST_EPOCH;
+    ARGS(s, token_reads)->reads = (uint64_t)round;
     return s;
 }
 

@@ -229,7 +229,8 @@ static void the_bridges_window_is_the_tokens_window(void **state)
     writing_open(&w, 0);
     create_token(&w, "t", "free");
     s = new_append("t/x", "v");
-    s->c.window_start_us = TEST_EPOCH - 1800 * SECOND; /* its first read */
+    ARGS(s, message_append)->window_start_us =
+        TEST_EPOCH - 1800 * SECOND; /* its first read */
     assert_result(run(&w, s), OK);
     assert_int_equal(usage_of(&w, "t").window_start_us,
                      TEST_EPOCH - 1800 * SECOND);
@@ -347,7 +348,7 @@ static void a_token_has_its_share_of_the_store_and_no_more(void **state)
     assert_int_equal(command_status(c.result), 507);
     assert_in_range(usage_of(&w, "hog").bytes, size / 4 - 2000, size / 4);
     struct sent *s = new_append_bytes("hog/a", large, sizeof(large), false);
-    s->c.uncharged = true; /* not even so */
+    ARGS(s, message_append)->uncharged = true; /* not even so */
     assert_result(run(&w, s), SHARE);
     assert_result(append(&w, "quiet/a", "v"), OK);
     assert_true(stats_of(&w).accepting);
@@ -389,7 +390,7 @@ static void nameless_writers_are_counted_but_not_limited(void **state)
     writing_plan(&w, "local")->payload_max = 3;
     for (int i = 0; i < 5; i++) {
         s = new_append("t/x", "12345");
-        s->c.uncharged = true;
+        ARGS(s, message_append)->uncharged = true;
         const struct command c = run(&w, s);
         assert_result(c, OK);
         assert_int_equal(c.remaining, UINT64_MAX);
@@ -404,7 +405,7 @@ static void nameless_writers_are_counted_but_not_limited(void **state)
     assert_result(append(&w, "t/x", "123"), RATE);
     revoke_token(&w, "t");
     s = new_append("t/x", "v");
-    s->c.uncharged = true;
+    ARGS(s, message_append)->uncharged = true;
     assert_result(run(&w, s), REVOKED);
     writing_close(&w);
 }

@@ -47,6 +47,8 @@ static struct buffer recorded;
 static size_t *ends, entry_room;
 static atomic_size_t entry_count; /* the writer adds, also when it begins */
 static unsigned kinds_seen[COMMAND_KIND_COUNT];
+static unsigned
+    kinds_done[COMMAND_KIND_COUNT]; /* not refused; submitted ones */
 
 static void record(void *arg, const struct admission *in,
                    const struct command *c)
@@ -136,13 +138,14 @@ static struct sent *any_append(struct scene *s, size_t i)
         sprintf(s->texts[i][2], "key-%d", (int)random_below(60));
         a->c.idempotency = slice_str(s->texts[i][2]);
     }
-    a->c.uncharged = one_in(20);
+    struct message_append *args = a->c.args;
+    args->uncharged = one_in(20);
     if (one_in(10))
-        a->c.window_start_us =
+        args->window_start_us =
             clock_now() - (int64_t)random_below(1000) * SECOND;
     const unsigned client = (unsigned)random_below(CLIENTS);
     if (one_in(6) && s->numbers[client] != 0)
-        a->c.mark =
+        args->mark =
             (struct session_mark){.number = s->numbers[client],
                                   .identity =
                                       identity_of(s->texts[i][3], client),
@@ -169,7 +172,7 @@ static struct sent *any_open(struct scene *s, size_t i)
         o->c.message = message_new(&will); /* sent_free() drops it */
         s->opens[i].will = o->c.message;
     }
-    o->c.open = &s->opens[i];
+    o->c.args = &s->opens[i];
     return o;
 }
 
@@ -227,7 +230,7 @@ static struct sent *any_save(struct scene *s, size_t i)
         .ended_us = clock_now(),
     };
     some_rows(s, i, save);
-    o->c.save = save;
+    o->c.args = save;
     return o;
 }
 
@@ -245,73 +248,144 @@ static struct sent *any_group_save(struct scene *s, size_t i)
                                        .position = s->head / 2,
                                        .ids = s->ids[i],
                                        .id_count = random_below(4)};
-    o->c.group = &s->groups[i];
+    o->c.args = &s->groups[i];
     return o;
 }
 
-static struct sent *about_token(struct scene *s, size_t i,
-                                enum command_kind kind)
+static struct slice any_plan(void)
 {
     static const char *const plans[] = {"free", "home", "paid", "nowhere"};
-    struct sent *o = new_command(kind);
 
-    o->c.token = slice_str(token_name(s->texts[i][0]));
-    o->c.plan = slice_str(plans[random_below(COUNT(plans))]);
-    o->c.window_start_us = clock_now() - (int64_t)random_below(100) * SECOND;
-    o->c.reads = random_below(50);
-    return o;
+    return slice_str(plans[random_below(COUNT(plans))]);
 }
 
-static struct sent *about_thing(struct scene *s, size_t i,
-                                enum command_kind kind)
+static struct sent *any_token_create(struct scene *s, size_t i)
 {
-    struct sent *o = new_command(kind);
+    struct sent *o = new_command(COMMAND_TOKEN_CREATE);
 
-    o->c.topic = slice_str(topic_name(s->texts[i][0]));
-    o->c.through = random_below(s->head + 1);
+    *ARGS(o, token_create) =
+        (struct token_create){slice_str(token_name(s->texts[i][0])),
+                              any_plan()};
     return o;
 }
+
+static struct sent *any_token_set(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_TOKEN_SET);
+
+    *ARGS(o, token_set) =
+        (struct token_set){slice_str(token_name(s->texts[i][0])), any_plan()};
+    return o;
+}
+
+static struct sent *any_token_revoke(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_TOKEN_REVOKE);
+
+    ARGS(o, token_revoke)->token = slice_str(token_name(s->texts[i][0]));
+    return o;
+}
+
+static struct sent *any_token_delete(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_TOKEN_DELETE);
+
+    ARGS(o, token_delete)->token = slice_str(token_name(s->texts[i][0]));
+    return o;
+}
+
+static struct sent *any_usage(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_USAGE);
+
+    *ARGS(o, token_reads) =
+        (struct token_reads){slice_str(token_name(s->texts[i][0])),
+                             clock_now() - (int64_t)random_below(100) * SECOND,
+                             random_below(50)};
+    return o;
+}
+
+static struct sent *any_trim(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_TRIM);
+
+    *ARGS(o, thing_trim) =
+        (struct thing_trim){slice_str(topic_name(s->texts[i][0])),
+                            random_below(s->head + 1)};
+    return o;
+}
+
+static struct sent *any_thing_purge(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_THING_PURGE);
+
+    ARGS(o, thing_purge)->topic = slice_str(topic_name(s->texts[i][0]));
+    return o;
+}
+
+static struct sent *any_event(struct scene *s, size_t i)
+{
+    (void)s, (void)i;
+    return new_event("$events/t0/typing/x");
+}
+
+static struct sent *any_ping(struct scene *s, size_t i)
+{
+    (void)s, (void)i;
+    return new_command(COMMAND_PING);
+}
+
+/* How each kind is made, and how often: a kind that is new needs a row. */
+static const struct {
+    unsigned weight;
+    struct sent *(*make)(struct scene *s, size_t i);
+    bool is_proposed; /* by the writer; nobody submits it */
+} kinds[COMMAND_KIND_COUNT] = {
+    [COMMAND_APPEND] = {46, any_append},
+    [COMMAND_EVENT] = {2, any_event},
+    [COMMAND_TOKEN_CREATE] = {4, any_token_create},
+    [COMMAND_TOKEN_REVOKE] = {1, any_token_revoke},
+    [COMMAND_USAGE] = {2, any_usage},
+    [COMMAND_PING] = {2, any_ping},
+    [COMMAND_TRIM] = {3, any_trim},
+    [COMMAND_SESSION_OPEN] = {6, any_open},
+    [COMMAND_SESSION_SAVE] = {8, any_save},
+    [COMMAND_GROUP_SAVE] = {2, any_group_save},
+    [COMMAND_TOKEN_SET] = {2, any_token_set},
+    [COMMAND_TOKEN_DELETE] = {1, any_token_delete},
+    [COMMAND_THING_PURGE] = {1, any_thing_purge},
+    [COMMAND_SETTINGS] = {.is_proposed = true},
+    [COMMAND_CLOCK_STEPS] = {.is_proposed = true},
+    [COMMAND_SESSION_LOST] = {.is_proposed = true},
+    [COMMAND_SESSION_EXPIRE] = {.is_proposed = true},
+    [COMMAND_HIDDEN_DELETE] = {.is_proposed = true},
+    [COMMAND_ERASE_STEP] = {.is_proposed = true},
+    [COMMAND_ANSWERS_FORGET] = {.is_proposed = true},
+};
 
 static struct sent *any_command(struct scene *s, size_t i)
 {
-    switch (random_below(40)) {
-    case 0: return about_token(s, i, COMMAND_TOKEN_CREATE);
-    case 1: return about_token(s, i, COMMAND_TOKEN_SET);
-    case 2: return about_token(s, i, COMMAND_USAGE);
-    case 3:
-        return about_token(s, i,
-                           one_in(3) ? COMMAND_TOKEN_REVOKE
-                                     : COMMAND_TOKEN_CREATE);
-    case 4:
-        return about_token(s, i,
-                           one_in(2) ? COMMAND_TOKEN_DELETE
-                                     : COMMAND_TOKEN_CREATE);
-    case 5: return about_thing(s, i, COMMAND_TRIM);
-    case 6:
-        return about_thing(s, i,
-                           one_in(2) ? COMMAND_THING_PURGE : COMMAND_TRIM);
-    case 7: return new_command(COMMAND_PING);
-    case 8: return new_event("$events/t0/typing/x");
-    case 9:
-    case 10:
-    case 11: return any_open(s, i);
-    case 12:
-    case 13:
-    case 14:
-    case 15: return any_save(s, i);
-    case 16: return any_group_save(s, i);
-    default: return any_append(s, i);
-    }
+    uint64_t all = 0;
+    unsigned kind = 0;
+
+    for (unsigned k = 0; k < COMMAND_KIND_COUNT; k++)
+        all += kinds[k].weight;
+    uint64_t at = random_below(all);
+    for (; at >= kinds[kind].weight; kind++)
+        at -= kinds[kind].weight;
+    return kinds[kind].make(s, i);
 }
 
 static void learn(struct scene *s, const struct sent *o)
 {
+    kinds_done[o->c.kind] += o->c.result == RESULT_OK && !o->c.repeated;
     if (o->c.kind == COMMAND_APPEND && o->c.id > s->head)
         s->head = o->c.id;
     if (o->c.kind != COMMAND_SESSION_OPEN)
         return;
-    const char *id = o->c.open->identity.data;
-    s->numbers[id[o->c.open->identity.len - 1] - '0'] = o->c.open->number;
+    const struct session_open *open = o->c.args;
+    const char *id = open->identity.data;
+    s->numbers[id[open->identity.len - 1] - '0'] = open->number;
 }
 
 static void run_group(struct scene *s)
@@ -435,15 +509,14 @@ static void replica_close(struct replica *r)
 /* One entry of the open transaction. */
 static void replay_one(struct transaction *t, struct slice bytes)
 {
-    struct command_box box;
-    const char *wrong = entry_decode(bytes, &box);
+    struct command_memory *memory;
+    struct command c;
+    const char *wrong = entry_decode(bytes, &c, &t->in, &memory);
 
     if (wrong != NULL)
         fail_msg("%s", wrong);
-    t->in = box.in;
-    const struct command_type *type = command_types[box.command.kind];
-    assert_int_equal(type->apply(t, &box.command), STORE_OK);
-    command_box_release(&box);
+    assert_int_equal(command_types[c.kind]->apply(t, &c), STORE_OK);
+    command_memory_free(memory);
 }
 
 /* All entries, in groups of a random number up to `most`. */
@@ -541,9 +614,16 @@ static void compare(struct store *a, struct store *b)
 
 static void every_kind_was_recorded(void)
 {
-    for (unsigned i = 0; i < COMMAND_KIND_COUNT; i++)
+    for (unsigned i = 0; i < COMMAND_KIND_COUNT; i++) {
+        const char *name = command_types[i]->name;
+
+        if (kinds[i].make == NULL && !kinds[i].is_proposed)
+            fail_msg("%s: no row in kinds[] says how it is made", name);
         if (kinds_seen[i] == 0)
-            fail_msg("the recording has no %s", command_types[i]->name);
+            fail_msg("%s: the recording has none", name);
+        if (kinds[i].make != NULL && kinds_done[i] == 0)
+            fail_msg("%s: all of them were refused", name);
+    }
 }
 
 /* Containers often give it 64 MiB only. */
@@ -590,24 +670,26 @@ static void the_log_of_commands_alone_makes_the_rows(void **state)
 /* What is cut off or longer is refused; what is decoded is encoded the same. */
 static void an_entry_is_read_whole_or_not_at_all(void **state)
 {
-    struct command_box box;
+    struct command c;
+    struct admission in;
+    struct command_memory *memory;
     struct buffer again = BUFFER_INIT;
     (void)state;
 
     assert_true(entry_count > 0);
     for (size_t i = 0; i < entry_count; i++) {
         const struct slice bytes = entry_bytes(i);
-        assert_null(entry_decode(bytes, &box));
+        assert_null(entry_decode(bytes, &c, &in, &memory));
         buffer_clear(&again);
-        entry_encode(&again, &box.in, &box.command);
+        entry_encode(&again, &in, &c);
         assert_true(slice_eq(buffer_slice(&again), bytes));
-        command_box_release(&box);
-        assert_non_null(
-            entry_decode(slice_of(bytes.data, bytes.len - 1), &box));
-        assert_non_null(
-            entry_decode(slice_of(bytes.data, random_below(bytes.len)), &box));
+        command_memory_free(memory);
+        const size_t shorter[] = {bytes.len - 1, random_below(bytes.len)};
+        for (size_t k = 0; k < COUNT(shorter); k++)
+            assert_non_null(entry_decode(slice_of(bytes.data, shorter[k]), &c,
+                                         &in, &memory));
         buffer_put_char(&again, '\0');
-        assert_non_null(entry_decode(buffer_slice(&again), &box));
+        assert_non_null(entry_decode(buffer_slice(&again), &c, &in, &memory));
     }
     buffer_release(&again);
     buffer_release(&recorded);

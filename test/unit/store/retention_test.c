@@ -140,13 +140,14 @@ static void a_second_trim_leaves_nothing_of_the_first_behind(void **state)
     f.w = &w;
     sem_init(&f.done, 0, 0);
     struct sent *first = new_command(COMMAND_TRIM);
-    first->c.topic = slice_str("t/x");
-    first->c.through = 4007; /* in the middle of a chunk, behind the budget */
+    ARGS(first, thing_trim)->topic = slice_str("t/x");
+    ARGS(first, thing_trim)->through =
+        4007; /* in the middle of a chunk, behind the budget */
     first->c.done = submit_next;
     first->c.owner = &f;
     f.next = new_command(COMMAND_TRIM);
-    f.next->c.topic = slice_str("t/x");
-    f.next->c.through = 4100;
+    ARGS(f.next, thing_trim)->topic = slice_str("t/x");
+    ARGS(f.next, thing_trim)->through = 4100;
     submit(&w, first);
     while (sem_wait(&f.done) != 0)
         ;
@@ -172,8 +173,8 @@ static void leftovers_of_a_stopped_server_are_deleted_after_the_next_start(
     append_many(&w, "t/y", 8000);
     for (int i = 0; i < 2; i++) {
         all[i] = new_command(COMMAND_TRIM);
-        all[i]->c.topic = slice_str(i == 0 ? "t/x" : "t/y");
-        all[i]->c.through = i == 0 ? 8000 : 15990;
+        ARGS(all[i], thing_trim)->topic = slice_str(i == 0 ? "t/x" : "t/y");
+        ARGS(all[i], thing_trim)->through = i == 0 ? 8000 : 15990;
         submit(&w, all[i]);
     }
     writing_stop(&w);

@@ -230,7 +230,7 @@ static void appends_go_on_after_a_trim_in_the_same_transaction(void **state)
     for (int i = 0; i < 40; i++) /* two chunks and an open one */
         assert_int_equal(apply(&t, "t/x"), RESULT_OK);
     commit(&t);
-    cut->c.topic = slice_str("t/x");
+    ARGS(cut, thing_trim)->topic = slice_str("t/x");
     for (int round = 0; round < 2; round++) {
         begin(&t);
         for (int i = 0; i < 20; i++) {
@@ -238,7 +238,8 @@ static void appends_go_on_after_a_trim_in_the_same_transaction(void **state)
             assert_int_equal(apply(&t, "t/y"), RESULT_OK);
         }
         assert_non_null(t.log_end);
-        cut->c.through = UINT64_MAX; /* the last row of `log` but one, too */
+        ARGS(cut, thing_trim)->through =
+            UINT64_MAX; /* the last row of `log` but one, too */
         enter(&t, &trim_command, &cut->c);
         assert_int_equal(cut->c.removed, round == 0 ? 60 : 23);
         assert_null(t.log_end);

@@ -31,6 +31,8 @@ struct crash_publisher {
     uint64_t *next_number; /* the writer's thread's */
     unsigned thing;
     char topic[16], payload[24];
+    struct message_append append;
+    struct thing_trim trim;
     struct command c;
 };
 
@@ -42,13 +44,15 @@ static void publish(struct crash_publisher *p, uint64_t number)
     snprintf(p->topic, sizeof(p->topic), "t/%u", p->thing);
     if (number % 97 == 96) {
         p->c.kind = COMMAND_TRIM;
-        p->c.topic = slice_str(p->topic);
-        p->c.through = p->c.id; /* the last of some other thing: any will do */
+        /* through the last of some other thing: any will do */
+        p->trim = (struct thing_trim){slice_str(p->topic), p->c.id};
+        p->c.args = &p->trim;
     } else {
         snprintf(p->payload, sizeof(p->payload), "%ju", (uintmax_t)number);
         const struct message m = {.topic = slice_str(p->topic),
                                   .payload = slice_str(p->payload)};
         p->c.kind = COMMAND_APPEND;
+        p->c.args = &p->append;
         p->c.message = message_new(&m);
         if (p->c.message == NULL)
             _exit(1);
@@ -67,7 +71,7 @@ static void one_done(struct command *c)
         if (c->result != RESULT_OK && c->result != RESULT_NOT_FOUND)
             _exit(1);
         a.trimmed = 1;
-        a.id = c->through;
+        a.id = p->trim.through;
     } else {
         if (c->result != RESULT_OK)
             _exit(1);

@@ -194,8 +194,8 @@ static void a_repeated_trim_says_what_the_first_removed(void **state)
         append(&w, "t/x", "v");
     for (int i = 0; i < 2; i++) {
         struct sent *s = new_command(COMMAND_TRIM);
-        s->c.topic = slice_str("t/x");
-        s->c.through = 4;
+        ARGS(s, thing_trim)->topic = slice_str("t/x");
+        ARGS(s, thing_trim)->through = 4;
         const struct command c = run(&w, with_operation(s, "boot.1"));
         assert_result(c, OK);
         assert_int_equal(c.removed, 4);
@@ -235,7 +235,7 @@ static void a_key_of_a_deleted_token_is_unknown_to_the_next_of_that_name(
         struct command gone;
         do {
             struct sent *s = new_command(COMMAND_TOKEN_DELETE);
-            s->c.token = slice_str("t");
+            ARGS(s, token_delete)->token = slice_str("t");
             clock_advance(SECOND);
             gone = run(&w, s);
         } while (gone.result != RESULT_NOT_FOUND);

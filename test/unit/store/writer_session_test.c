@@ -28,7 +28,7 @@ static struct session_open opens(struct writing *w, struct slice who,
     };
     struct sent *s = new_command(COMMAND_SESSION_OPEN);
 
-    s->c.open = &open;
+    s->c.args = &open;
     *ret_result = run(w, s).result;
     return open;
 }
@@ -49,7 +49,7 @@ static enum command_result saves(struct writing *w,
 {
     struct sent *s = new_command(COMMAND_SESSION_SAVE);
 
-    s->c.save = save;
+    *ARGS(s, session_save) = *save;
     return run(w, s).result;
 }
 
@@ -253,7 +253,7 @@ static void a_killed_servers_sessions_end_when_it_starts_again(void **state)
         .will_delay_s = 30,
     };
     struct sent *s = new_command(COMMAND_SESSION_OPEN);
-    s->c.open = &open;
+    s->c.args = &open;
     assert_result(run(&w, s), OK);
     clock_advance(5 * SECOND);
     writing_restart(&w);
@@ -270,7 +270,8 @@ static void a_killed_servers_sessions_end_when_it_starts_again(void **state)
 
     /* the will and that it is gone are one transaction */
     s = new_append("t/w", "gone");
-    s->c.mark = (struct session_mark){.number = 5, .identity = identity()};
+    ARGS(s, message_append)->mark =
+        (struct session_mark){.number = 5, .identity = identity()};
     assert_result(run(&w, s), OK);
     assert_int_equal(ROWS_IN(&w, wills), 0);
     writing_close(&w);
@@ -285,15 +286,13 @@ static void a_qos_2_id_is_remembered_with_its_message_only(void **state)
     const uint64_t number = open_ok(&w, false, 60).number;
     writing_plan(&w, "local")->payload_max = 3;
     struct sent *s = new_append("t/x", "too long");
-    s->c.mark = (struct session_mark){.number = number,
-                                      .identity = identity(),
-                                      .packet_id = 7};
+    ARGS(s, message_append)->mark = (struct session_mark){
+        .number = number, .identity = identity(), .packet_id = 7};
     assert_result(run(&w, s), TOO_LARGE);
     assert_int_equal(ROWS_IN(&w, inflight), 0);
     s = new_append("t/x", "ok");
-    s->c.mark = (struct session_mark){.number = number,
-                                      .identity = identity(),
-                                      .packet_id = 7};
+    ARGS(s, message_append)->mark = (struct session_mark){
+        .number = number, .identity = identity(), .packet_id = 7};
     assert_result(run(&w, s), OK);
     assert_int_equal(ROWS_IN(&w, inflight), 1);
     const uint16_t released[] = {7};
@@ -409,7 +408,7 @@ static void what_was_given_is_forgotten_when_the_position_has_passed(
     const struct group_save position = {
         .name = name, .position = 8, .ids = again, .id_count = 2};
     struct sent *s = new_command(COMMAND_GROUP_SAVE);
-    s->c.group = &position;
+    *ARGS(s, group_save) = position;
     assert_result(run(&w, s), OK);
     struct store_reader *r = store_reader_acquire(w.store);
     assert_int_equal(store_reader_begin(r), STORE_OK);

@@ -117,7 +117,7 @@ static void two_creations_of_one_name_in_a_group_give_one_token(void **state)
     writing_open(&w, 0);
     for (int i = 0; i < 3; i++) {
         all[i] = new_command(COMMAND_TOKEN_CREATE);
-        all[i]->c.token = slice_str("t");
+        ARGS(all[i], token_create)->token = slice_str("t");
         all[i]->c.operation = slice_str(i < 2 ? "boot.1" : "boot.2");
     }
     run_together(&w, all, 3);
@@ -163,7 +163,7 @@ static void revoking_offers_an_event_in_its_place(void **state)
     append(&w, "t/x", "v");
     all[0] = new_append("t/x", "before");
     all[1] = new_command(COMMAND_TOKEN_REVOKE);
-    all[1]->c.token = slice_str("t");
+    ARGS(all[1], token_revoke)->token = slice_str("t");
     all[2] = new_append("t/x", "after");
     run_together(&w, all, 3);
     assert_result(all[0]->c, OK);

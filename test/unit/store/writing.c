@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "store/read/reader.h"
+#include "store/write/command_type.h"
 #include "test/unit/store/recount.h"
 
 /* ---- clock ------------------------------------------------------------ */
@@ -152,6 +153,11 @@ struct sent *new_command(enum command_kind kind)
     assert_non_null(s);
     sem_init(&s->done, 0, 0);
     s->c.kind = kind;
+    if (command_types[kind]->args_size > 0) {
+        s->args = calloc(1, command_types[kind]->args_size);
+        assert_non_null(s->args);
+        s->c.args = s->args;
+    }
     s->c.done = on_done;
     s->c.owner = s;
     s->c.now_us = clock_now();
@@ -195,6 +201,7 @@ void sent_free(struct sent *s)
 {
     message_unref(s->c.message);
     sem_destroy(&s->done);
+    free(s->args);
     free(s);
 }
 
@@ -235,8 +242,8 @@ struct command create_token(struct writing *w, const char *token,
 {
     struct sent *s = new_command(COMMAND_TOKEN_CREATE);
 
-    s->c.token = slice_str(token);
-    s->c.plan = slice_str(plan);
+    *ARGS(s, token_create) =
+        (struct token_create){slice_str(token), slice_str(plan)};
     return run(w, s);
 }
 
@@ -244,7 +251,7 @@ struct command revoke_token(struct writing *w, const char *token)
 {
     struct sent *s = new_command(COMMAND_TOKEN_REVOKE);
 
-    s->c.token = slice_str(token);
+    ARGS(s, token_revoke)->token = slice_str(token);
     return run(w, s);
 }
 
@@ -252,8 +259,7 @@ struct command trim(struct writing *w, const char *topic, uint64_t through)
 {
     struct sent *s = new_command(COMMAND_TRIM);
 
-    s->c.topic = slice_str(topic);
-    s->c.through = through;
+    *ARGS(s, thing_trim) = (struct thing_trim){slice_str(topic), through};
     return run(w, s);
 }
 
@@ -267,9 +273,8 @@ struct command tell_usage(struct writing *w, const char *token,
 {
     struct sent *s = new_command(COMMAND_USAGE);
 
-    s->c.token = slice_str(token);
-    s->c.window_start_us = start_us;
-    s->c.reads = reads;
+    *ARGS(s, token_reads) =
+        (struct token_reads){slice_str(token), start_us, reads};
     return run(w, s);
 }
 

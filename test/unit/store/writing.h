@@ -8,6 +8,9 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+#include "store/command/message.h"
+#include "store/command/thing.h"
+#include "store/command/token.h"
 #include "store/env/env.h"
 #include "store/write/writer.h"
 
@@ -60,9 +63,13 @@ struct plan *writing_plan(struct writing *w, const char *name);
 
 /* A command, its message and the waiting for it. */
 struct sent {
-    struct command c;
+    struct command
+        c; /* with zeroed arguments of its own, unless they are set to
+                         somebody else's */
+    void *args;
     sem_t done;
 };
+#define ARGS(s, type) ((struct type *)(s)->c.args)
 
 /* Each is the whole of a command, ready to be submitted; sent_free() it. */
 struct sent *new_append(const char *topic, const char *payload);
@@ -74,7 +81,7 @@ void sent_free(struct sent *s);
 
 void submit(struct writing *w, struct sent *s);
 void wait_for(struct sent *s);
-/* Both, and frees it: the results are in the copy. */
+/* Both, and frees it: the common results are in the copy. */
 struct command run(struct writing *w, struct sent *s);
 struct command append(struct writing *w, const char *topic,
                       const char *payload);

@@ -1,0 +1,20 @@
+/* What commands about messages take besides the message itself (store/command.h). */
+#ifndef CONFAB_STORE_COMMAND_MESSAGE_H
+#define CONFAB_STORE_COMMAND_MESSAGE_H
+
+#include "store/session.h"
+
+/* COMMAND_APPEND: command.message (kind MESSAGE) is stored, numbered and fanned
+ * out. COMMAND_EVENT (kind EVENT) is only fanned out, in order with what is stored,
+ * and takes no arguments. */
+struct message_append {
+    int64_t
+        window_start_us; /* from the bridge: the token's window of an hour as
+                                it knows it; 0: none */
+    bool
+        uncharged; /* nameless client in open mode: no limit of the plan holds;
+                       things and bytes are counted */
+    struct session_mark mark; /* what it does to a session */
+};
+
+#endif
