@@ -25,10 +25,10 @@
 #define DRAIN_US INT64_C(2000000)
 #define LINK_GRACE_MS 1000
 
-/* Every front door, and the settings that say whether and where it is. The first
- * answers for paths that no door has. */
+/* All front doors, and the settings that say whether each is on and where. The first
+ * one answers for paths that no door has. */
 #define SETTINGS(name) offsetof(struct config, door_##name)
-#define ALWAYS SIZE_MAX /* at the root, whatever the settings */
+#define ALWAYS SIZE_MAX /* always on, at the root */
 static const struct {
     const struct door *door;
     size_t settings; /* of struct config */
@@ -52,9 +52,9 @@ struct bridge {
     bool stopping;
 };
 
-/* Tells the broker once a second what was read; housekeeping of a store that
- * only reads is the same thread's. */
-static void *report(void *arg)
+/* Once a second tells the broker how many reads were counted. Where the store is
+ * only read, this thread also frees the slots of dead readers. */
+static void *reporter_main(void *arg)
 {
     struct bridge *b = arg;
     struct timespec next;
@@ -83,7 +83,7 @@ static bool start_reporter(struct bridge *b)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&b->stop_asked, &attr);
     pthread_condattr_destroy(&attr);
-    b->has_reporter = thread_start(&b->reporter, "reporter", report, b);
+    b->has_reporter = thread_start(&b->reporter, "reporter", reporter_main, b);
     return b->has_reporter;
 }
 
@@ -170,7 +170,7 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
     }
     trace_declare_bridge();
     struct front *f = &b->front;
-    /* First, so that a taken port is told before anything else happens. */
+    /* First, so that a port in use is reported before anything else happens. */
     b->http = http_bind("http.listen", opts->config->http_listen,
                         (unsigned)opts->config->http_workers, ret_error);
     if (b->http == NULL) {
@@ -237,10 +237,10 @@ void bridge_stop(struct bridge *b)
     }
     if (f->streams != NULL)
         streams_stop(f->streams);
-    stop_reporter(b); /* its last turn reports what was read */
+    stop_reporter(b); /* reports the last reads */
     if (f->link != NULL)
-        link_stop(f->link, LINK_GRACE_MS); /* answers what is suspended */
-    http_stop(b->http); /* its threads were the last that could call in */
+        link_stop(f->link, LINK_GRACE_MS); /* answers suspended requests */
+    http_stop(b->http); /* no thread can call the others after this */
     streams_free(f->streams);
     link_free(f->link);
     reads_free(f->reads);

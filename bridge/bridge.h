@@ -1,6 +1,6 @@
-/* The front doors: HTTP server, link to the broker, streams. An ordinary MQTT 5
- * client of the broker that reads the store directly; it owns no state that
- * matters. */
+/* The front doors: HTTP server, link to the broker, streams. The bridge is an
+ * ordinary MQTT 5 client of the broker that also reads the store directly; it holds
+ * no state that must survive. */
 #ifndef CONFAB_BRIDGE_BRIDGE_H
 #define CONFAB_BRIDGE_BRIDGE_H
 
@@ -18,29 +18,29 @@ struct bridge_opts {
     struct store *store;              /* read only is enough; borrowed */
     const char *data_dir;             /* where SOCKET_NAME is; copied */
     struct connection_budget *budget; /* limits.connections; borrowed */
-    uint16_t mqtt_port; /* really bound, for the home page's lines;
-                                    0: as mqtt.listen says */
+    uint16_t mqtt_port; /* the port in use, shown on the home page; 0: the one
+                           in mqtt.listen */
 };
 
-/* Binds the HTTP port and starts every thread; does not wait for the broker.
- * false: *ret_error says what to do ("http.listen 127.0.0.1:80: port in use"),
- * nothing stays open. Main thread. */
+/* Binds the HTTP port and starts all threads; does not wait for the broker. false:
+ * *ret_error says what to do ("http.listen 127.0.0.1:80: port in use"), nothing
+ * stays open. Main thread. */
 bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
                   struct config_error *ret_error);
 
-/* The port really bound (http.listen may say 0). */
+/* The port in use (http.listen may say 0). */
 uint16_t bridge_http_port(const struct bridge *b);
 
 /* true once the link to the broker is up. Any thread. */
 bool bridge_link_up(const struct bridge *b);
 
-/* Logs what every thread holds: lines of area "state", a moment later. Any thread,
- * before bridge_stop(). */
+/* Asks every thread to log what it holds: lines of area "state", a moment later. Any
+ * thread, before bridge_stop(). */
 void bridge_dump_state(struct bridge *b);
 
-/* Stops accepting, lets requests finish, ends streams cleanly (never inside an
- * event), joins all threads; at most about 4 s. NULL is fine. Call before
- * broker_stop(), so that what is in flight still gets its answer. */
+/* Stops accepting, lets requests finish, ends streams between two events, and joins
+ * all threads; takes about 4 s at most. NULL is fine. Call it before broker_stop(),
+ * so that requests in flight still get their answers. */
 void bridge_stop(struct bridge *b);
 
 #endif

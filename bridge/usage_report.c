@@ -57,7 +57,7 @@ void usage_report(struct reads *rs, struct link *link, int64_t now_us)
 
     for (size_t i = 0; i < count; i++) {
         struct usage_report *r = report_new(&changes[i]);
-        /* what is lost here the next change tells again */
+        /* what is lost here is part of the next report */
         if (r != NULL && !link_publish(link, &r->request))
             report_done(&r->request);
     }

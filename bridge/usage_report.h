@@ -1,5 +1,5 @@
-/* Tells the broker what was read (reads.h), as `$confab/usage`, so that the
- * counts survive a restart and share a window with the writes. */
+/* Reports the counted reads (reads.h) to the broker, as `$confab/usage`, so that the
+ * counts survive a restart and share their hourly window with the writes. */
 #ifndef CONFAB_BRIDGE_USAGE_REPORT_H
 #define CONFAB_BRIDGE_USAGE_REPORT_H
 
@@ -8,8 +8,8 @@
 struct link;
 struct reads;
 
-/* One report for each window that changed; called once a second by the bridge's
- * reporter thread. */
+/* Sends one report for each window that changed. The bridge's reporter thread calls it
+ * once a second. */
 void usage_report(struct reads *rs, struct link *link, int64_t now_us);
 
 #endif

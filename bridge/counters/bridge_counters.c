@@ -15,7 +15,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the rest */
 static struct metrics *registry;                          /* NULL: not yet */
 static const char *doors[BRIDGE_DOORS_MAX];
 static unsigned door_count;
-/* For threads that no block could be allocated for: what they count at the same
+/* Shared by threads for which no block could be allocated: counts made at the same
  * time may be lost. */
 static _Atomic uint64_t spare_slots[BRIDGE_SLOTS];
 static bool spare_is_used, has_formats;
@@ -38,7 +38,7 @@ static const char *const statuses[STATUS_COUNT] = {
 #undef X
 };
 
-/* ---- under the mutex ----------------------------------------------------- */
+/* ---- with the mutex held ------------------------------------------------- */
 
 static bool add_door(const char *name)
 {
@@ -77,8 +77,8 @@ static bool add_formats(const char *name, unsigned slot, enum metric_type type,
     return metrics_add_rows(registry, all, count, NULL);
 }
 
-/* rows[] are the first rows, so a slot of theirs is a row, too. */
-static void sample(void *arg, uint64_t *values)
+/* rows[] were added first, so a slot number is also the number of its row. */
+static void sample_oldest_request(void *arg, uint64_t *values)
 {
     const int64_t since_us = atomic_load(&oldest_request_us);
     const int64_t now_us = clock_mono_us();
@@ -88,11 +88,11 @@ static void sample(void *arg, uint64_t *values)
         since_us == 0 || since_us > now_us ? 0 : (uint64_t)(now_us - since_us);
 }
 
-static bool begin(void)
+static bool ensure_registry(void)
 {
     if (registry != NULL)
         return true;
-    registry = metrics_new(sample, NULL);
+    registry = metrics_new(sample_oldest_request, NULL);
     if (registry != NULL &&
         metrics_add_rows(registry, rows, sizeof(rows) / sizeof(rows[0]), NULL))
         return true;
@@ -120,7 +120,8 @@ _Atomic uint64_t *bridge_slots_make(void)
     if (slots != NULL)
         memset((void *)slots, 0, size);
     pthread_mutex_lock(&mutex);
-    if (!begin() || slots == NULL || !metrics_add_block(registry, slots)) {
+    if (!ensure_registry() || slots == NULL ||
+        !metrics_add_block(registry, slots)) {
         free((void *)slots);
         slots = use_spare();
     }
@@ -133,7 +134,7 @@ void bridge_count_formats(const char *const *names, size_t count)
 {
     assert(count <= BRIDGE_FORMATS_MAX);
     pthread_mutex_lock(&mutex);
-    if (!has_formats && begin())
+    if (!has_formats && ensure_registry())
         has_formats =
             add_formats("streams", COUNT_STREAMS, METRIC_GAUGE,
                         "Open live streams, by format.", names, count) &&
@@ -152,7 +153,7 @@ unsigned bridge_count_door(const char *name)
     unsigned door = 0;
 
     pthread_mutex_lock(&mutex);
-    if (begin() && (door_count > 0 || add_door("none"))) {
+    if (ensure_registry() && (door_count > 0 || add_door("none"))) {
         while (door < door_count && strcmp(doors[door], name) != 0)
             door++;
         if (door == door_count &&
@@ -184,7 +185,7 @@ void bridge_count_response(unsigned door, unsigned status)
 struct metrics *bridge_metrics(void)
 {
     pthread_mutex_lock(&mutex);
-    begin();
+    ensure_registry();
     pthread_mutex_unlock(&mutex);
     return registry;
 }

@@ -1,18 +1,18 @@
-/* What the bridge counts, for GET /metrics. A row here and one bridge_count() is
- * all that a new figure needs.
+/* What the bridge counts, for GET /metrics. A new figure needs a row here and a
+ * bridge_count() where it happens.
  *
- * Threads:  every thread counts in a block of its own, made when it first counts
- *           and kept when it has ended. The figures are of the process, as logs
- *           are. Any thread may call everything.
- * Bounds:   labels are names of ours. Tokens, things and what else clients send
- *           are never one. */
+ * Threads:  each thread counts in a block of its own, made at its first count and
+ *           kept when the thread ends. The figures are those of the process. Any
+ *           thread may call everything, unless said otherwise.
+ * Bounds:   labels are names of ours, never tokens, things or anything else that
+ *           clients send. */
 #ifndef CONFAB_BRIDGE_COUNTERS_BRIDGE_COUNTERS_H
 #define CONFAB_BRIDGE_COUNTERS_BRIDGE_COUNTERS_H
 
 #include "base/metrics.h"
 
-/* X(slot, type, unit, name, label, value, help): columns of struct metric; rows
- * of one name stand together, the first has the help. Names are public: add,
+/* X(slot, type, unit, name, label, value, help): columns of struct metric. Rows with
+ * the same name stand together; the first has the help. Names are public: add rows,
  * never rename. */
 #define BRIDGE_METRICS(X)                                                     \
     X(HTTP_ACCEPTED, COUNTER, NUMBER, "http_connections_accepted", NULL,      \
@@ -46,8 +46,8 @@
     X(STREAM_GAPS, COUNTER, NUMBER, "streams_gaps", NULL, NULL,               \
       "Gap events sent to live streams: retention was faster.")
 
-/* Of responses, as far as this server sends them; others count as 500.
- * By hand: clang-format 14 indents it anew each time. */
+/* Statuses that this server sends; any other is counted as 500. Laid out by hand:
+ * clang-format 14 would indent it differently each time. */
 /* clang-format off */
 #define BRIDGE_STATUSES(X)                                                    \
     X(101)                                                                    \
@@ -58,7 +58,7 @@
     X(500) X(501) X(502) X(503) X(504) X(505) X(507)
 /* clang-format on */
 
-#define BRIDGE_FORMATS_MAX 8 /* of streams */
+#define BRIDGE_FORMATS_MAX 8 /* formats of streams */
 
 enum bridge_slot {
 #define X(slot, ...) COUNT_##slot,
@@ -80,7 +80,7 @@ enum bridge_status {
 #define BRIDGE_DOORS_MAX 16
 #define BRIDGE_SLOTS (COUNT_FIRST_DOOR + BRIDGE_DOORS_MAX * STATUS_COUNT)
 
-/* This thread's block; NULL: it has not counted yet. */
+/* This thread's block; NULL: the thread has not counted yet. */
 extern _Thread_local _Atomic uint64_t *bridge_slots;
 _Atomic uint64_t *bridge_slots_make(void);
 
@@ -97,28 +97,28 @@ static inline void bridge_count(unsigned slot, uint64_t n)
     counter_add(bridge_slot(slot), n);
 }
 
-/* Of a gauge, by whichever thread: only the sum counts. */
+/* Lowers a gauge. Any thread may do it: only the sum over all threads counts. */
 static inline void bridge_uncount(unsigned slot, uint64_t n)
 {
     counter_sub(bridge_slot(slot), n);
 }
 
-/* What streams' formats are called, by their numbers; static. Main thread, before
- * the first stream; the first call counts. */
+/* The names of the streams' formats, by number; static. Main thread, before the first
+ * stream. Only the first call has an effect. */
 void bridge_count_formats(const char *const *names, size_t count);
-/* A number for the door `name` (static), the same for the same name. Door 0 is
- * "none": requests that no door got. At most BRIDGE_DOORS_MAX doors; those beyond
- * are 0. Main thread, behind bridge_count_formats(), before the door's first
- * request. */
+/* A number for the door `name` (static); the same name gets the same number. Door 0
+ * is "none": requests that no door got. Of more than BRIDGE_DOORS_MAX doors the later
+ * ones are counted as 0. Main thread, after bridge_count_formats(), before the door's
+ * first request. */
 unsigned bridge_count_door(const char *name);
-/* One more response of it. */
+/* Counts one response of a door. */
 void bridge_count_response(unsigned door, unsigned status);
 
-/* Monotonic time since when the request to the broker that waits longest does; 0:
+/* Notes since when (monotonic time) the oldest request to the broker has waited; 0:
  * none waits. The link's thread. */
 void bridge_note_oldest_request(int64_t since_us);
 
-/* The registry, for the process's life. NULL: out of memory. */
+/* The registry, which lives as long as the process. NULL: out of memory. */
 struct metrics *bridge_metrics(void);
 
 #endif

@@ -10,7 +10,7 @@ static bool is_open(const struct call *c)
     return c->front->config->tokens_access == ACCESS_OPEN;
 }
 
-/* A name that nobody created. */
+/* A name in open mode that nobody has created as a token. */
 static void look_up_open_name(const struct call *c, struct access *a)
 {
     if (!is_open(c))
@@ -27,7 +27,7 @@ const struct plan *access_plan(const struct config *config,
 
     if (plan != NULL)
         return plan;
-    /* its section has gone: as the writer does */
+    /* the plan's section was removed: the writer does the same */
     return config_plan(config,
                        slice_str(config_newest(config)->tokens_default_plan));
 }
@@ -61,7 +61,7 @@ void access_look_up(const struct call *c, struct store_reader *r,
     }
     if (a->state == ACCESS_GRANTED &&
         (a->plan->writes_per_hour != 0 || a->plan->reads_per_hour != 0))
-        store_usage(r, token, &a->usage); /* absent: zeros */
+        store_usage(r, token, &a->usage); /* without a row it stays zero */
 }
 
 void access_look_up_now(const struct call *c, struct access *ret_access)

@@ -1,5 +1,4 @@
-/* What the bridge gives every door: the parts that all of them share. Which doors
- * there are says bridge/bridge.c. */
+/* The parts of the bridge that all doors share. bridge/bridge.c lists the doors. */
 #ifndef CONFAB_BRIDGE_DOORS_FRONT_H
 #define CONFAB_BRIDGE_DOORS_FRONT_H
 
@@ -17,9 +16,11 @@ struct front {
     struct store *store;
     struct link *link;
     struct streams *streams;
-    struct reads *reads;      /* read limits (reads.h) */
-    struct callers *callers;  /* of streams that outlive their request */
-    const char *clients_path; /* where sockets are handed to the broker */
+    struct reads *reads; /* read limits (reads.h) */
+    struct callers
+        *callers; /* shared callers of streams, which outlive requests */
+    const char
+        *clients_path; /* socket on which the broker takes over clients */
     uint16_t mqtt_port;
     int64_t started_us; /* clock_mono_us() */
 };

@@ -14,8 +14,8 @@ static const char *const headers[] = {
     NULL,
 };
 
-/* What browsers ask for beyond the four is granted where we know it: a page
- * that compresses its bodies. */
+/* Of further headers only one that we know is allowed: Content-Encoding, for pages
+ * that compress their bodies. */
 static void allow_headers(struct call *c)
 {
     static const char name[] = "content-encoding";

@@ -1,5 +1,5 @@
-/* CORS rules of doors that any page may use: their tokens travel in paths and
- * headers, never in cookies, so a page can do no more than its user could. */
+/* CORS rules of doors that any page may use. Their tokens travel in paths and headers,
+ * never in cookies, so a page can do no more than its user could. */
 #ifndef CONFAB_BRIDGE_DOORS_PUBLIC_CORS_H
 #define CONFAB_BRIDGE_DOORS_PUBLIC_CORS_H
 

@@ -14,8 +14,8 @@ static struct slice trim(struct slice s)
     return slice_of(p, s.len);
 }
 
-/* What stands before the first `c`; *rest is what follows it. */
-static struct slice cut(struct slice *rest, char c)
+/* Returns what precedes the first `c`, trimmed; *rest becomes what follows it. */
+static struct slice cut_at(struct slice *rest, char c)
 {
     const char *p = rest->data;
     const char *at = rest->len == 0 ? NULL : memchr(p, c, rest->len);
@@ -27,11 +27,12 @@ static struct slice cut(struct slice *rest, char c)
     return trim(head);
 }
 
-/* Thousandths of `q=0.5`; 1000 when there is none or it is nonsense. */
-static unsigned quality(struct slice parameters)
+/* The quality in thousandths, from `q=0.5`; 1000 when there is none or it is not a
+ * number. */
+static unsigned read_quality(struct slice parameters)
 {
     while (parameters.len > 0) {
-        const struct slice one = cut(&parameters, ';');
+        const struct slice one = cut_at(&parameters, ';');
         const char *p = one.data;
         unsigned q = 0, unit = 1000;
         if (one.len < 3 || (p[0] != 'q' && p[0] != 'Q') || p[1] != '=')
@@ -51,15 +52,15 @@ static unsigned quality(struct slice parameters)
     return 1000;
 }
 
-/* How closely a range names the type: 3 exactly, 2 type/ *, 1 all, 0 not. */
-static int closeness(struct slice range, const char *type)
+/* How closely a range matches the type: 3 exactly, 2 type/ *, 1 all, 0 not. */
+static int match_range(struct slice range, const char *type)
 {
     const char *p = range.data;
     const size_t len = strlen(type);
 
     if (range.len == len && strncasecmp(p, type, len) == 0)
         return 3;
-    if (range.len == 1 && p[0] == '*') /* Java, again */
+    if (range.len == 1 && p[0] == '*') /* Java sends that, too */
         return 1;
     if (range.len >= 3 && memcmp(p + range.len - 2, "/*", 2) == 0) {
         if (range.len == 3 && p[0] == '*')
@@ -76,12 +77,12 @@ static unsigned quality_of(struct slice accept, const char *type)
     int closest = 0;
 
     while (accept.len > 0) {
-        struct slice parameters = cut(&accept, ',');
-        const struct slice range = cut(&parameters, ';');
-        const int c = closeness(range, type);
+        struct slice parameters = cut_at(&accept, ',');
+        const struct slice range = cut_at(&parameters, ';');
+        const int c = match_range(range, type);
         if (c > closest) {
             closest = c;
-            q = quality(parameters);
+            q = read_quality(parameters);
         }
     }
     return q;

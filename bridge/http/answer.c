@@ -1,4 +1,4 @@
-/* Answers as all doors give them: headers, errors in the door's shape, CORS. */
+/* Answers, as all doors give them: headers, errors in the door's shape, CORS. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -7,8 +7,8 @@
 #include "base/name_hash.h"
 
 #define HOUR_US INT64_C(3600000000)
-/* When so many addresses are remembered, the oldest is forgotten: a flood of
- * addresses may then create more, but cannot take more memory. */
+/* Above this number of addresses the oldest is forgotten. A flood of addresses may
+ * then create more tokens, but cannot use more memory. */
 #define ADDRESSES_MAX 65536
 
 struct address {
@@ -49,8 +49,8 @@ void creations_free(struct creations *cs)
     free(cs);
 }
 
-/* IPv4 in four bytes, the /64 of IPv6 in eight. IPv4 clients of an IPv6
- * listener (::ffff:a.b.c.d) count by their IPv4 address. */
+/* IPv4: four bytes. IPv6: the /64, eight bytes. IPv4 clients of an IPv6 listener
+ * (::ffff:a.b.c.d) are counted by their IPv4 address. */
 static void key_of(struct slice address, unsigned char ret_key[8])
 {
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0,    0,

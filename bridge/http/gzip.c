@@ -4,16 +4,16 @@
 
 #define STEP (16U * 1024)
 #define GZIP_ONLY (16 + MAX_WBITS) /* zlib.h, inflateInit2() */
-#define TOO_LONG 100               /* none of zlib's own codes */
+#define TOO_LONG 100               /* not one of zlib's own codes */
 
-/* Z_STREAM_END at the end of a member, Z_BUF_ERROR at that of the input,
- * TOO_LONG, or zlib's error. `room` counts what may still come out. */
+/* Returns Z_STREAM_END at the end of a member, Z_BUF_ERROR at the end of the input,
+ * TOO_LONG, or zlib's error. Subtracts what it wrote from *room. */
 static int inflate_member(z_stream *z, size_t *room, struct buffer *out)
 {
     unsigned char step[STEP];
 
     for (;;) {
-        /* one byte more than allowed is enough to know */
+        /* one byte more than allowed shows that it is too long */
         const size_t most = *room < STEP ? *room + 1 : STEP;
         z->next_out = step;
         z->avail_out = (uInt)most;
@@ -30,7 +30,7 @@ static int inflate_member(z_stream *z, size_t *room, struct buffer *out)
 
 enum gunzip_result gunzip(struct slice in, size_t most, struct buffer *out)
 {
-    /* zlib does not write to its input, its older headers only say so */
+    /* zlib does not write to its input; its older headers lack the const */
     z_stream z = {.next_in = (unsigned char *)(uintptr_t)in.data,
                   .avail_in = (uInt)in.len};
     size_t room = most;

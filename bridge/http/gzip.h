@@ -1,4 +1,4 @@
-/* Bodies that come compressed: `Content-Encoding: gzip` (RFC 1952). Pure. */
+/* Compressed bodies: `Content-Encoding: gzip` (RFC 1952). Pure. */
 #ifndef CONFAB_BRIDGE_HTTP_GZIP_H
 #define CONFAB_BRIDGE_HTTP_GZIP_H
 
@@ -6,18 +6,18 @@
 
 enum gunzip_result {
     GUNZIP_OK,
-    GUNZIP_TOO_LONG, /* more than `most` bytes come out */
-    GUNZIP_DAMAGED,  /* no gzip, cut off, a wrong checksum, bytes behind it */
+    GUNZIP_TOO_LONG, /* it inflates to more than `most` bytes */
+    GUNZIP_DAMAGED,  /* not gzip, cut off, wrong checksum, bytes after it */
     GUNZIP_NOMEM
 };
 
-/* Appends to `out` what `in` holds, one member or several after each other
- * (RFC 1952 §2.2). Never makes more than `most` bytes, whatever `in` announces:
- * a few KB can stand for gigabytes. */
+/* Inflates `in`, which has one or several members (RFC 1952 §2.2), and appends the
+ * result to `out`. Never writes more than `most` bytes, whatever `in` announces: a few
+ * KB can stand for gigabytes. */
 enum gunzip_result gunzip(struct slice in, size_t most, struct buffer *out);
 
-/* Room for a body that is at most `most` bytes when inflated: what cannot be
- * compressed grows by 5 bytes in 16 KiB, a header and a file name. */
+/* The greatest size of a body that inflates to at most `most` bytes: incompressible
+ * data grows by 5 bytes in 16 KiB, plus a header and a file name. */
 static inline size_t gzip_size_max(size_t most)
 {
     return most + most / 1024 + 1024;

@@ -1,24 +1,25 @@
-/* HTTP/1.1 as the front doors see it: requests in, answers out (RFC 9110, RFC
- * 9112). How it is done: http_private.h.
+/* HTTP/1.1 for the front doors: requests in, answers out (RFC 9110, RFC 9112). The
+ * implementation is explained in http_private.h.
  *
- * A request is handled in three ways:
+ * A handler deals with a request in one of three ways:
  *   at once      the handler calls http_respond*() and returns HTTP_ANSWERED;
  *   later        it calls http_suspend() first, starts the work, and returns
- *                HTTP_SUSPENDED; whoever finishes calls http_respond*() and
- *                http_resume(), from any thread;
- *   never        it takes the socket with http_detach(), hands it on, and
- *                returns HTTP_DETACHED: the connection left HTTP.
+ *                HTTP_SUSPENDED; when the work is done, any thread calls
+ *                http_respond*() and http_resume();
+ *   elsewhere    it takes the socket with http_detach(), passes it on, and
+ *                returns HTTP_DETACHED: the connection has left HTTP.
  *
  * Threads:  handlers run in an HTTP thread and must not block on anything but
- *           short reads of the store. A request belongs to its handler, then
- *           to whoever it was suspended for.
- * Bodies:   kept up to body_max bytes; of a longer one 8 MiB or 2 s are read and
- *           thrown away, so that the client sees the answer and not a reset.
- * Limits:   a connection holds a place of limits.connections (base/
- *           connection_budget.h). When there is none left, the one that waited
- *           longest for a request is closed; a few beyond the limit get 503, but
- *           vital requests are answered. What is too large, too slow or no HTTP
- *           is answered here, in JSON and with the handler's common headers. */
+ *           short reads of the store. A request belongs to its handler, then, while
+ *           it is suspended, to whoever will answer it.
+ * Bodies:   kept up to body_max bytes; of a longer one up to 8 MiB, for up to 2 s, are
+ *           read and dropped, so that the client sees the answer instead of a reset.
+ * Limits:   a connection takes a place of limits.connections
+ *           (base/connection_budget.h). If none is left, the connection that has
+ *           waited longest for a request is closed. A few connections beyond the
+ *           limit get 503, and vital requests on them are answered. Requests that are
+ *           too large, too slow or malformed are answered here, in JSON and with the
+ *           handler's common headers. */
 #ifndef CONFAB_BRIDGE_HTTP_HTTP_H
 #define CONFAB_BRIDGE_HTTP_HTTP_H
 
@@ -52,96 +53,97 @@ struct http_request;
 /* What the server calls. */
 struct http_handler {
     void *arg;
-    /* Name/value pairs ending in NULL: headers of answers that come from here
-     * and not from the handler. May be NULL. */
+    /* Name/value pairs ending in NULL: headers for answers that are made here, not
+     * by the handler. May be NULL. */
     const char *const *common_headers;
-    /* Is this to be answered even when there are too many connections? Headers
-     * are in. NULL: nothing is. */
+    /* Whether to answer this request even when there are too many connections. The
+     * headers have been read. NULL: never. */
     bool (*is_vital)(void *arg, const struct http_request *q);
-    /* Headers are in; returns how many bytes of a body to keep. */
+    /* Called when the headers have been read; returns how many bytes of body to keep. */
     size_t (*begin)(void *arg, struct http_request *q);
-    /* The whole body is in (see http_body()). */
+    /* Called when the whole body has been read (see http_body()). */
     enum http_next (*handle)(void *arg, struct http_request *q);
-    /* The request is over, answered or not: free http_state(). May be NULL. */
+    /* The request is over, answered or not: free http_state() here. May be NULL. */
     void (*end)(void *arg, struct http_request *q);
 };
 
 struct http_server;
 
-/* Binds `listen`, the value of the setting `key`; nobody is answered yet. threads
- * 0: one per core. NULL: *ret_error. */
+/* Binds `listen`, the value of the setting `key`; requests are not answered yet.
+ * threads 0: one per core. NULL: *ret_error says why. */
 struct http_server *http_bind(const char *key, const char *listen,
                               unsigned threads,
                               struct config_error *ret_error);
-/* Serves. Handler copied; config and budget borrowed. false: *ret_error; end with
- * http_stop() all the same. */
+/* Starts serving. The handler is copied; config and budget are borrowed. false:
+ * *ret_error says why; call http_stop() all the same. */
 bool http_start(struct http_server *s, const struct config *config,
                 const struct http_handler *handler,
                 struct connection_budget *budget,
                 struct config_error *ret_error);
 uint16_t http_port(const struct http_server *s);
-/* Refuses new connections from now on, and keeps none after its answer. */
+/* From now on refuses new connections and closes each after its current answer. */
 void http_quiesce(struct http_server *s);
-/* Requests that have not been answered yet. Any thread. */
+/* Number of requests that have not been answered yet. Any thread. */
 unsigned http_pending(const struct http_server *s);
-/* Logs what each thread holds, in a line a moment later. Any thread, before
- * http_stop(). */
+/* Asks each thread to log one line about what it holds, a moment later. Any thread,
+ * before http_stop(). */
 void http_dump(struct http_server *s);
-/* When every suspended request has been resumed. NULL is fine. */
+/* Call it when all suspended requests have been resumed. NULL is fine. */
 void http_stop(struct http_server *s);
 
-/* ---- the request: all borrowed until it ends ---------------------------- */
+/* ---- the request: everything is borrowed until it ends ------------------ */
 
 enum http_method http_method(const struct http_request *q);
-/* HTTP/1.1 and later ones of its kind: an answer may be chunked. */
+/* Whether an answer may be chunked: HTTP/1.1 or a later 1.x. */
 bool http_takes_chunks(const struct http_request *q);
-/* The path without the query, as sent; of a target like http://host/path the
+/* The path without the query, as sent; of a target like http://host/path only the
  * path. */
 struct slice http_path(const struct http_request *q);
-/* The path's decoded segments, each with a NUL behind it, for
- * http_next_segment(); false: bad percent-encoding (any of them). */
+/* The path's decoded segments, each followed by a NUL, for http_next_segment().
+ * false: some percent-encoding in it is invalid. */
 bool http_segments(const struct http_request *q, struct slice *ret_segments);
 /* false: no more. "/" has one, which is empty. */
 bool http_next_segment(struct slice *segments, struct slice *ret_segment);
-/* The query as sent, without '?'. */
+/* The query as sent, without the '?'. */
 struct slice http_query(const struct http_request *q);
-/* One header's value without blanks around it, name case-insensitive; false:
- * absent. Several lines of a list (Accept, If-None-Match) are joined by commas,
- * of others the first counts. Host is there once, and that of the target where
- * that has one (RFC 9112 §3.2.2). */
+/* The value of a header, trimmed; name case-insensitive. false: absent. Lines of a
+ * list (Accept, If-None-Match) are joined by commas; of any other header the first
+ * line counts. There is exactly one Host, replaced by the target's host if the target
+ * has one (RFC 9112 §3.2.2). */
 bool http_header(const struct http_request *q, const char *name,
                  struct slice *ret_value);
-/* Is there a header whose name `matches`? */
+/* Whether there is a header for whose name matches() is true. */
 bool http_has_header(const struct http_request *q,
                      bool (*matches)(const char *name));
-/* false: longer than the handler wanted to keep. */
+/* false: the body was longer than the handler wanted to keep. */
 bool http_body(const struct http_request *q, struct slice *ret_body);
-/* Client's address: 4 or 16 bytes. */
+/* The client's address: 4 or 16 bytes. */
 struct slice http_client(const struct http_request *q);
-/* Of its answer; 0: it has none (yet). */
+/* The status of the answer; 0: no answer (yet). */
 unsigned http_status(const struct http_request *q);
 /* A slot for the handler's own state. */
 void **http_state(struct http_request *q);
 
 /* ---- the answer ---------------------------------------------------------- */
 
-/* Adds a header to the answer; copied. Date, Connection and what says how long
- * the body is are added by themselves. A header that cannot be sent (CR or LF in
- * its value, or more of them than fit the head) makes a 500 of the answer, and a
- * line in the log: it is never left out in silence. */
+/* Adds a header to the answer; copied. Date, Connection and the headers for the body's
+ * length are added automatically. If a header cannot be sent (CR or LF in its value, or
+ * more headers than fit), the answer becomes a 500, and the log says so: a header is
+ * never left out silently. */
 void http_add_header(struct http_request *q, const char *name,
                      const char *value);
 void http_add_header_u64(struct http_request *q, const char *name, uint64_t v);
-/* Ends the connection after this answer. */
+/* Closes the connection after this answer. */
 void http_close_after(struct http_request *q);
-/* Takes the memory of `body` (left empty; NULL: no body). `content_type` is
- * static or NULL. A body that failed to grow becomes 500. It is not sent after
- * HEAD, 204 and 304; HEAD says its length, and nothing of one that is NULL. */
+/* Answers with `body`, whose memory is taken (it is left empty; NULL: no body).
+ * `content_type` is static or NULL. A body that failed to grow makes the answer a 500.
+ * The body is not sent after HEAD, 204 and 304; the answer to HEAD states its length,
+ * or no length if it is NULL. */
 void http_respond(struct http_request *q, unsigned status,
                   const char *content_type, struct buffer *body);
-/* A body of unknown length: `read` fills up to `max` bytes, returns their
- * number, 0 at the end, -1 on failure (the connection is cut, so the client
- * does not take a part for the whole). HTTP thread; `release` frees arg. */
+/* Answers with a body of unknown length. `read` writes up to `max` bytes and returns
+ * their number, 0 at the end, -1 on failure: then the connection is cut, so that the
+ * client does not take a part for the whole. HTTP thread; `release` frees arg. */
 void http_respond_stream(struct http_request *q, unsigned status,
                          const char *content_type,
                          ssize_t (*read)(void *arg, char *out, size_t max),
@@ -150,9 +152,9 @@ void http_respond_stream(struct http_request *q, unsigned status,
 void http_suspend(struct http_request *q);
 void http_resume(struct http_request *q);
 
-/* A duplicate of the socket, non-blocking and with TCP_NODELAY, the caller's;
- * -1: none to be had. Its place in limits.connections is given back: whoever
- * takes the connection counts it. */
+/* Returns a duplicate of the socket, non-blocking and with TCP_NODELAY, which the
+ * caller owns; -1: out of descriptors. Its place in limits.connections is freed:
+ * whoever takes over the connection counts it. */
 int http_detach(struct http_request *q);
 
 /* "OK" for 200, … */

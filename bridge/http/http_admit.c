@@ -1,5 +1,5 @@
-/* Who is let in: a place of limits.connections, not too many of one address, or
- * one of the few places kept for vital requests. */
+/* Admitting connections: each gets a place of limits.connections, unless its address
+ * has too many; or else one of the few places kept for vital requests. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -16,8 +16,8 @@ static const struct http_refusal too_many_of_address = {
 static const struct http_refusal too_many = {
     503, "too many connections (limits.connections): retry later"};
 
-/* NULL: it is let in. */
-static const struct http_refusal *let_in(struct http_connection *c)
+/* NULL: the connection is admitted. */
+static const struct http_refusal *admit(struct http_connection *c)
 {
     struct http_server *s = c->thread->server;
     const uint64_t most =
@@ -37,10 +37,10 @@ static const struct http_refusal *let_in(struct http_connection *c)
     return c->has_place ? NULL : &too_many;
 }
 
-/* ---- the reserve --------------------------------------------------------- */
+/* ---- the reserve of places ----------------------------------------------- */
 
-/* It has its answer, and may take a little longer to read it where there is
- * room. */
+/* A connection in the reserve that has been answered: if there is a place now, it may
+ * take longer to read its answer. */
 static struct http_connection *answered_in_reserve(struct http_thread *t)
 {
     struct http_connection *c;
@@ -51,7 +51,7 @@ static struct http_connection *answered_in_reserve(struct http_thread *t)
     return NULL;
 }
 
-/* Ends the one that waited longest. false: none waits. */
+/* Closes the connection that has waited longest. false: none is waiting. */
 static bool clear_reserve(struct http_thread *t)
 {
     struct http_connection *c = answered_in_reserve(t);
@@ -64,7 +64,7 @@ static bool clear_reserve(struct http_thread *t)
     return true;
 }
 
-/* false: the reserve is full of requests under way. */
+/* false: the reserve is full of requests that are being handled. */
 static bool enter_reserve(struct http_thread *t)
 {
     if (t->reserve_used >= HTTP_RESERVE && !clear_reserve(t))
@@ -73,11 +73,11 @@ static bool enter_reserve(struct http_thread *t)
     return true;
 }
 
-/* ---- the beginning ------------------------------------------------------- */
+/* ---- admitting ----------------------------------------------------------- */
 
-static bool let_in_or_reserve(struct http_connection *c)
+static bool admit_or_reserve(struct http_connection *c)
 {
-    c->refusal = let_in(c);
+    c->refusal = admit(c);
     if (c->refusal == NULL || enter_reserve(c->thread))
         return true;
     if (c->has_address)
@@ -100,7 +100,7 @@ void http_admit(struct http_thread *t, int fd,
     c->fd = fd;
     c->peer = *peer;
     c->address = client_address_of((const struct sockaddr *)peer);
-    if (let_in_or_reserve(c)) {
+    if (admit_or_reserve(c)) {
         http_connection_begin(c);
         return;
     }

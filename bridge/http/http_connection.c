@@ -1,5 +1,5 @@
-/* One socket: in which phase it is, what the library may do next, and how it
- * ends. What a client sends ahead waits until the answer before is sent. */
+/* One socket: its phase, what the library may do next, and how it ends. What a client
+ * sends ahead stays unread until the answer before it has been sent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -13,9 +13,9 @@
 #include "bridge/counters/bridge_counters.h"
 #include "bridge/http/http_private.h"
 
-/* After these, or one answer, it is the others' turn. An answer may cost a walk
- * over history: 30 connections that had each sent 20 of these ahead kept
- * everybody else of the thread waiting for eight seconds. */
+/* After this many runs of the library, or one answer, other connections get their
+ * turn. An answer may walk over history: 30 connections that had each sent 20 such
+ * requests ahead once kept all others of the thread waiting for eight seconds. */
 #define RUNS_PER_TURN 8
 #define SNIFF_SIZE 64
 
@@ -39,7 +39,7 @@ void http_connection_set_phase(struct http_connection *c,
 
     TAILQ_REMOVE(&t->lists[c->list], c, in_list);
     t->waiting -= is_waiting(c->list);
-    /* The reserve counts from the beginning. */
+    /* In the reserve the time counts from the beginning of the connection. */
     if (c->list != LIST_RESERVE || !is_waiting(phase))
         c->since_ms = t->now_ms;
     c->phase = phase;
@@ -50,7 +50,7 @@ void http_connection_set_phase(struct http_connection *c,
                           memory_order_relaxed);
 }
 
-static void watch(struct http_connection *c, int events)
+static void watch_socket(struct http_connection *c, int events)
 {
     const int now =
         ev_is_active(&c->io) ? c->io.events & (EV_READ | EV_WRITE) : 0;
@@ -66,7 +66,7 @@ static void watch(struct http_connection *c, int events)
 
 /* ---- the end ------------------------------------------------------------- */
 
-/* Whoever has been promised a place gets this one. */
+/* Frees the connection's place, or passes it to whoever was promised one. */
 void http_connection_give_place(struct http_connection *c)
 {
     struct http_thread *t = c->thread;
@@ -87,7 +87,7 @@ static void drop_request(struct http_connection *c)
     c->request = NULL;
 }
 
-/* At once, whatever duplicates there are. */
+/* Resets the connection at once, even if its socket has duplicates. */
 static void reset_socket(int fd)
 {
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
@@ -103,7 +103,7 @@ void http_connection_close(struct http_connection *c, bool reset)
         return;
     if (reset)
         reset_socket(c->fd);
-    watch(c, 0);
+    watch_socket(c, 0);
     http_engine_stop(c);
     close(c->fd);
     drop_request(c);
@@ -115,10 +115,10 @@ void http_connection_close(struct http_connection *c, bool reset)
     http_connection_set_phase(c, PHASE_CLOSED);
 }
 
-/* The client gets to see the answer before the socket goes: closing at once,
- * with bytes of the client's unread, would reset the connection and take away
- * what it has not read yet. What the library knows of it is left as it is. */
-static void linger(struct http_connection *c)
+/* Half-closes the socket, so that the client can read the answer. Closing it while
+ * bytes of the client are unread would reset the connection and discard what the
+ * client has not read yet. The library's daemon is left as it is. */
+static void start_lingering(struct http_connection *c)
 {
     if (shutdown(c->fd, SHUT_WR) != 0) {
         http_connection_close(c, false);
@@ -128,10 +128,10 @@ static void linger(struct http_connection *c)
         buffer_release(&c->request->body);
     http_connection_set_phase(c, PHASE_LINGERING);
     c->linger_until_ms = c->since_ms + HTTP_LINGER_MS;
-    watch(c, EV_READ);
+    watch_socket(c, EV_READ);
 }
 
-/* Nothing of an earlier answer is waiting: it fits. */
+/* No earlier answer is waiting to be sent, so this one fits the socket's buffer. */
 static bool send_by_hand(struct http_connection *c)
 {
     const struct buffer *out = &c->thread->out;
@@ -144,7 +144,7 @@ static bool send_by_hand(struct http_connection *c)
 static bool send_refusal(struct http_connection *c,
                          const struct http_refusal *refusal)
 {
-    bridge_count_response(0, refusal->status); /* its door has none to count */
+    bridge_count_response(0, refusal->status); /* no call counts it */
     buffer_clear(&c->thread->out);
     http_refusal_put(c->thread, refusal, &c->thread->out);
     return send_by_hand(c);
@@ -154,7 +154,7 @@ void http_connection_refuse(struct http_connection *c,
                             const struct http_refusal *refusal)
 {
     if (send_refusal(c, refusal))
-        linger(c);
+        start_lingering(c);
     else
         http_connection_close(c, false);
 }
@@ -169,13 +169,13 @@ static void send_own_answer(struct http_connection *c)
     else {
         http_refusal_put_answer(c->thread, c->request, &c->thread->out);
         if (send_by_hand(c))
-            linger(c);
+            start_lingering(c);
         else
             http_connection_close(c, false);
     }
 }
 
-/* Has the client sent more than was read? */
+/* Whether the client has sent more than was read. */
 static bool has_unread(const struct http_connection *c)
 {
     int bytes = 0;
@@ -199,7 +199,7 @@ int http_detach(struct http_request *q)
     const int on = 1;
     const int fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
 
-    /* Who takes it counts it. */
+    /* Whoever takes the socket over counts the connection. */
     if (fd < 0)
         return -1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -207,7 +207,7 @@ int http_detach(struct http_request *q)
     return fd;
 }
 
-/* It stayed after all. */
+/* Takes a place again for a connection that was not detached after all. */
 static void take_place_again(struct http_connection *c)
 {
     if (c->has_place || c->refusal != NULL)
@@ -216,7 +216,7 @@ static void take_place_again(struct http_connection *c)
     c->has_place = true;
 }
 
-static enum http_next handle(struct http_connection *c)
+static enum http_next handle_request(struct http_connection *c)
 {
     const struct http_handler *h = &c->thread->server->handler;
 
@@ -228,29 +228,30 @@ static enum http_next handle(struct http_connection *c)
     return next;
 }
 
-/* The library answers no more: it is in the middle of a body. */
+/* For the case that the library is in the middle of a body and cannot answer. */
 void http_connection_cut_body(struct http_connection *c)
 {
     c->outcome = OUTCOME_CUT;
     c->request->too_long = true;
     c->request->close_after = true;
-    switch (handle(c)) {
+    switch (handle_request(c)) {
     case HTTP_ANSWERED: send_own_answer(c); break;
     case HTTP_SUSPENDED: break;
     case HTTP_DETACHED: http_connection_close(c, false); break;
     }
 }
 
-/* ---- what the library tells ---------------------------------------------- */
+/* ---- the library's events ------------------------------------------------ */
 
-static enum http_step leave(struct http_connection *c, struct http_refusal why)
+static enum http_step refuse_and_leave(struct http_connection *c,
+                                       struct http_refusal why)
 {
     c->outcome = OUTCOME_REFUSE;
     c->why = why;
     return STEP_LEAVE;
 }
 
-static enum http_step cut(struct http_connection *c)
+static enum http_step cut_and_leave(struct http_connection *c)
 {
     c->outcome = OUTCOME_CUT;
     return STEP_LEAVE;
@@ -263,10 +264,10 @@ static enum http_step on_head(struct http_connection *c,
     struct http_request *q = c->request;
     const bool has_body = head->is_chunked || head->length > 0;
 
-    /* Nobody keeps a place of the reserve by sending a body slowly. */
+    /* A slow body must not keep a place of the reserve. */
     if (c->refusal != NULL &&
         (has_body || h->is_vital == NULL || !h->is_vital(h->arg, q)))
-        return leave(c, *c->refusal);
+        return refuse_and_leave(c, *c->refusal);
     q->begun = true;
     q->body_max = h->begin(h->arg, q);
     if (!has_body)
@@ -276,8 +277,9 @@ static enum http_step on_head(struct http_connection *c,
     const uint64_t most =
         q->body_max +
         (head->expects_continue ? 0 : (uint64_t)HTTP_DISCARD_MAX);
-    return head->length > most ? cut(c) /* there is no point in reading it */
-                               : STEP_ON;
+    return head->length > most
+               ? cut_and_leave(c) /* too long even to read and drop */
+               : STEP_ON;
 }
 
 static enum http_step on_body(struct http_connection *c, struct slice data)
@@ -297,7 +299,7 @@ static enum http_step on_body(struct http_connection *c, struct slice data)
     }
     return q->body_seen > q->body_max + HTTP_DISCARD_MAX ||
                    c->thread->now_ms > q->discard_until_ms
-               ? cut(c)
+               ? cut_and_leave(c)
                : STEP_ON;
 }
 
@@ -306,7 +308,7 @@ static enum http_step on_end(struct http_connection *c)
     if (c->request->waits)
         return STEP_ON;
     if (c->phase != PHASE_HANDLING) {
-        switch (handle(c)) {
+        switch (handle_request(c)) {
         case HTTP_ANSWERED: break;
         case HTTP_SUSPENDED: return STEP_ON;
         case HTTP_DETACHED: c->outcome = OUTCOME_DETACHED; return STEP_LEAVE;
@@ -319,7 +321,7 @@ static enum http_step on_end(struct http_connection *c)
 static void on_done(struct http_connection *c, bool is_whole)
 {
     if (c->outcome == OUTCOME_CUT)
-        return; /* it goes on without the library */
+        return; /* the answer is sent without the library */
     if (is_whole)
         c->answered++;
     else if (c->phase == PHASE_ANSWERING && c->request->read != NULL &&
@@ -333,10 +335,10 @@ static void on_done(struct http_connection *c, bool is_whole)
 static const char *reason_of(unsigned status)
 {
     switch (status) {
-    case 413: return "body: longer than can be taken";
+    case 413: return "body: longer than the server accepts";
     case 414: return "request target: longer than 8192 bytes";
     case 431:
-        return "header: longer than 16384 bytes, where cookies count twice and "
+        return "header: longer than 16384 bytes, counting cookies twice and "
                "each query parameter as 64";
     case 505: return "HTTP version: must be 1.1 or 1.0";
     case 500: return HTTP_UNSENDABLE;
@@ -350,8 +352,8 @@ static const char *reason_of(unsigned status)
 
 static void on_refused(struct http_connection *c, unsigned status)
 {
-    /* Of an answer that the library gives up while its head is made nothing was
-     * sent. */
+    /* 500 while the head is made: the library gives the answer up, and nothing of it
+     * has been sent. */
     if ((c->phase == PHASE_ANSWERING && status != 500) ||
         c->outcome == OUTCOME_REFUSED)
         return;
@@ -367,12 +369,12 @@ static void on_refused(struct http_connection *c, unsigned status)
 static const struct http_refusal malformed = {
     400, "not HTTP: a request must begin like GET /health HTTP/1.1"};
 
-/* The library has closed its side without saying why: the request line was none,
- * the client has gone, or the answer was the last. */
+/* The library has closed its side without saying why: it read no request line, the
+ * client has gone, or that was the last answer. */
 static void settle_closed(struct http_connection *c)
 {
     if (c->answered > 0 && has_unread(c))
-        linger(c);
+        start_lingering(c);
     else if (c->answered == 0 &&
              (c->phase == PHASE_IDLE || c->phase == PHASE_HEAD) &&
              !has_ended(c))
@@ -386,7 +388,7 @@ static void settle_outcome(struct http_connection *c)
     switch (c->outcome) {
     case OUTCOME_NONE: settle_closed(c); break;
     case OUTCOME_REFUSE: http_connection_refuse(c, &c->why); break;
-    case OUTCOME_REFUSED: linger(c); break;
+    case OUTCOME_REFUSED: start_lingering(c); break;
     case OUTCOME_CUT: http_connection_cut_body(c); break;
     case OUTCOME_DETACHED:
         if (!http_engine_is_done(
@@ -404,14 +406,14 @@ static void watch_phase(struct http_connection *c)
     switch (c->phase) {
     case PHASE_IDLE:
     case PHASE_HEAD:
-    case PHASE_BODY: watch(c, EV_READ); break;
-    case PHASE_ANSWERING: watch(c, EV_WRITE); break;
-    default: break; /* what comes while it is handled stops the watch then */
+    case PHASE_BODY: watch_socket(c, EV_READ); break;
+    case PHASE_ANSWERING: watch_socket(c, EV_WRITE); break;
+    default: break; /* while it is handled, the first event stops the watch */
     }
 }
 
-/* Lets the library work, for one answer or what a turn has room for. */
-static void run(struct http_connection *c)
+/* Lets the library work until it has given an answer, or for RUNS_PER_TURN runs. */
+static void run_engine(struct http_connection *c)
 {
     bool has_more = true;
 
@@ -434,13 +436,13 @@ void http_connection_resumed(struct http_connection *c)
     if (c->outcome == OUTCOME_CUT)
         send_own_answer(c);
     else
-        run(c);
+        run_engine(c);
 }
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* Before the library is there: false when there is nothing for it. Some clients
- * end a body with an empty line that belongs to nothing. */
+/* Before a daemon is started: whether there is anything for it to read. Some clients
+ * send an empty line after a body, which belongs to nothing. */
 static bool is_worth_reading(struct http_connection *c)
 {
     static const char empty[] = "\r\n";
@@ -460,7 +462,7 @@ static bool is_worth_reading(struct http_connection *c)
     if (blank > 0) {
         recv(c->fd, bytes, blank, MSG_DONTWAIT);
         c->engine.bytes_known += blank;
-        return false; /* the rest is there in the next turn */
+        return false; /* what follows is read in the next turn */
     }
     if (http_head_may_begin(slice_of(bytes, (size_t)n)))
         return true;
@@ -481,13 +483,13 @@ static void read_on(struct http_connection *c)
             return;
         }
     }
-    run(c);
-    /* Something came, and no whole head is there. */
+    run_engine(c);
+    /* Some bytes have come, but no complete head. */
     if (c->phase == PHASE_IDLE && c->answered == 0)
         http_connection_set_phase(c, PHASE_HEAD);
 }
 
-static void discard(struct http_connection *c)
+static void discard_input(struct http_connection *c)
 {
     const ssize_t n =
         recv(c->fd, c->thread->scratch, HTTP_READ_SIZE, MSG_DONTWAIT);
@@ -499,10 +501,10 @@ static void discard(struct http_connection *c)
         return;
     }
     c->discarded += (uint64_t)n;
-    /* What is left of its time is for reading the answer, which closing now
-     * would take away. */
+    /* The remaining time is for reading the answer, which closing now would
+     * discard. */
     if (c->discarded > HTTP_DISCARD_MAX)
-        watch(c, 0);
+        watch_socket(c, 0);
     else if (c->thread->now_ms < c->linger_until_ms)
         http_connection_set_phase(c, PHASE_LINGERING); /* not silent */
 }
@@ -519,15 +521,15 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
     case PHASE_BODY: read_on(c); break;
     case PHASE_ANSWERING:
         http_connection_set_phase(c, PHASE_ANSWERING); /* progress */
-        run(c);
+        run_engine(c);
         break;
-    case PHASE_LINGERING: discard(c); break;
-    default: watch(c, 0); break;
+    case PHASE_LINGERING: discard_input(c); break;
+    default: watch_socket(c, 0); break;
     }
     http_reap(c->thread);
 }
 
-/* ---- the beginning ------------------------------------------------------- */
+/* ---- start ------------------------------------------------------------------ */
 
 static const struct http_engine_events engine_events = {
     .head = on_head,
@@ -535,7 +537,7 @@ static const struct http_engine_events engine_events = {
     .end = on_end,
     .done = on_done,
     .refused = on_refused,
-    .leave = leave,
+    .leave = refuse_and_leave,
 };
 
 void http_connection_begin(struct http_connection *c)

@@ -1,16 +1,18 @@
-/* Who waited too long, and who gives up a place for others.
+/* Deadlines: which connections have waited too long, and which give up their place for
+ * others.
  *
- * A head has http.header_timeout from its first byte to its last, and a body
- * http.body_timeout and a second more for each MIN_RATE bytes that came, so that
- * a byte now and then keeps nothing open while a slow modem that goes on sending
- * is served (Apache's mod_reqtimeout counts like this); but it may not stop for
- * http.body_timeout, however much came before. Who reads slowly may take as long
- * as it likes, but not stop for http.write_timeout. */
+ * A head must be complete http.header_timeout after its first byte. A body has
+ * http.body_timeout, and a second more for each MIN_RATE bytes that have come: so a byte
+ * now and then keeps no connection open, while a slow modem that keeps sending is
+ * served (Apache's mod_reqtimeout counts like this). But no pause in a body may last
+ * http.body_timeout, however much came before. A client may read its answer as slowly
+ * as it likes, but must not pause for http.write_timeout. */
 #include "bridge/http/http_private.h"
 
 #define MIN_RATE 256 /* bytes per second; GPRS has four times as much */
-/* Where places are short: a body that has not kept to MIN_RATE for so long, and
- * a body of which nothing came, and a reader that has not taken a byte. */
+/* When places are short, these give up theirs: a body that has been slower than
+ * MIN_RATE for so long, a body of which nothing has come, and a client that has read
+ * nothing. */
 #define STALLED_BODY_MS 5000
 #define SILENT_BODY_MS 30000
 #define STALLED_READER_MS 30000
@@ -23,7 +25,7 @@ static const struct http_refusal given_up = {
     503, "too many connections (limits.connections), and this one waited "
          "longest: retry later"};
 
-static struct http_connection *oldest(struct http_thread *t, unsigned list)
+static struct http_connection *oldest_in(struct http_thread *t, unsigned list)
 {
     return TAILQ_FIRST(&t->lists[list]);
 }
@@ -35,17 +37,17 @@ static int64_t waited_ms(const struct http_connection *c)
 
 /* ---- deadlines ----------------------------------------------------------- */
 
-/* Nobody who has asked nothing is told anything: an answer to a request that is
- * just on its way would be taken for that request's. */
+/* Idle connections are closed without an answer: a client whose request is just on its
+ * way would take an answer for the answer to that request. */
 static void end_idle(struct http_thread *t, unsigned list, int64_t most_ms)
 {
     struct http_connection *c;
 
-    while ((c = oldest(t, list)) != NULL && waited_ms(c) > most_ms)
+    while ((c = oldest_in(t, list)) != NULL && waited_ms(c) > most_ms)
         http_connection_close(c, false);
 }
 
-/* What came after a request was an empty line that belongs to nothing. */
+/* After a request came only an empty line, which belongs to nothing. */
 static bool is_blank_line(struct http_connection *c)
 {
     const int64_t unread = http_engine_unread(c);
@@ -60,7 +62,7 @@ static void end_heads(struct http_thread *t)
 {
     struct http_connection *c;
 
-    while ((c = oldest(t, PHASE_HEAD)) != NULL &&
+    while ((c = oldest_in(t, PHASE_HEAD)) != NULL &&
            waited_ms(c) > t->server->head_ms) {
         if (is_blank_line(c))
             http_connection_set_phase(c, PHASE_IDLE);
@@ -69,14 +71,15 @@ static void end_heads(struct http_thread *t)
     }
 }
 
-/* The library keeps 32 KiB and two descriptors of each connection. */
-static void rest_idle(struct http_thread *t)
+/* Stops the library's daemons of idle connections: each has 32 KiB and two
+ * descriptors. */
+static void stop_idle_engines(struct http_thread *t)
 {
     struct http_connection *c;
 
     TAILQ_FOREACH (c, &t->lists[PHASE_IDLE], in_list) {
         if (waited_ms(c) < HTTP_REST_MS)
-            break; /* the rest have been waiting for less */
+            break; /* all others have waited for less */
         if (c->engine.daemon != NULL)
             http_engine_rest(c);
     }
@@ -96,7 +99,7 @@ static void end_bodies(struct http_thread *t)
 {
     struct http_connection *c, *next;
 
-    for (c = oldest(t, PHASE_BODY); c != NULL; c = next) {
+    for (c = oldest_in(t, PHASE_BODY); c != NULL; c = next) {
         struct http_request *q = c->request;
         next = TAILQ_NEXT(c, in_list);
         if (q->too_long && t->now_ms > q->discard_until_ms)
@@ -111,7 +114,7 @@ static void end_answers(struct http_thread *t)
 {
     struct http_connection *c;
 
-    while ((c = oldest(t, PHASE_ANSWERING)) != NULL &&
+    while ((c = oldest_in(t, PHASE_ANSWERING)) != NULL &&
            waited_ms(c) > t->server->write_ms)
         http_connection_close(c, true);
 }
@@ -137,7 +140,7 @@ static struct http_connection *stalled_body(struct http_thread *t)
 
 static struct http_connection *stalled_reader(struct http_thread *t)
 {
-    struct http_connection *c = oldest(t, PHASE_ANSWERING);
+    struct http_connection *c = oldest_in(t, PHASE_ANSWERING);
 
     return c != NULL && waited_ms(c) > STALLED_READER_MS ? c : NULL;
 }
@@ -151,19 +154,19 @@ static void count_stalled(struct http_thread *t)
         t->stalled += is_stalled_body(c);
     TAILQ_FOREACH (c, &t->lists[PHASE_ANSWERING], in_list) {
         if (waited_ms(c) <= STALLED_READER_MS)
-            break; /* the rest have been waiting for less */
+            break; /* all others have waited for less */
         t->stalled++;
     }
     atomic_store_explicit(&t->spare, t->waiting + t->stalled,
                           memory_order_relaxed);
 }
 
-/* Half a request before a connection that is only kept, the longer one first;
- * NULL: nobody could be spared. */
+/* The connection that can be spared best: one with an incomplete request before one that
+ * is only kept open, and among these the one that has waited longest. NULL: none. */
 static struct http_connection *longest_waiting(struct http_thread *t)
 {
-    struct http_connection *idle = oldest(t, PHASE_IDLE);
-    struct http_connection *head = oldest(t, PHASE_HEAD);
+    struct http_connection *idle = oldest_in(t, PHASE_IDLE);
+    struct http_connection *head = oldest_in(t, PHASE_HEAD);
 
     if (head != NULL && (idle == NULL || head->since_ms <= idle->since_ms ||
                          waited_ms(head) > STALLED_BODY_MS))
@@ -176,7 +179,7 @@ static struct http_connection *longest_waiting(struct http_thread *t)
 
 static void give_up(struct http_connection *c)
 {
-    http_connection_give_place(c); /* to whom it was promised */
+    http_connection_give_place(c); /* to the one it was promised to */
     if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
         http_connection_refuse(c, &given_up);
     else
@@ -218,7 +221,7 @@ void http_deadlines_check(struct http_thread *t)
     end_idle(t, PHASE_IDLE, t->server->idle_ms);
     end_idle(t, LIST_RESERVE, HTTP_RESERVE_MS);
     end_idle(t, PHASE_LINGERING, HTTP_LINGER_SILENT_MS);
-    rest_idle(t);
+    stop_idle_engines(t);
     end_heads(t);
     end_bodies(t);
     end_answers(t);

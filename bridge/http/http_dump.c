@@ -1,10 +1,10 @@
-/* A thread's line for SIGUSR1. */
+/* The line that a thread logs on SIGUSR1. */
 #include "base/log.h"
 #include "bridge/http/http_private.h"
 
-#define LOOKS 20000 /* connections of a phase that are counted */
+#define LOOKS 20000 /* connections to count in each list, at most */
 
-static size_t count(const struct http_connections *list)
+static size_t count_list(const struct http_connections *list)
 {
     const struct http_connection *c;
     size_t n = 0;
@@ -29,7 +29,7 @@ void http_log_state(const struct http_thread *t)
     size_t n[LIST_COUNT];
 
     for (unsigned i = 0; i < LIST_COUNT; i++)
-        n[i] = count(&t->lists[i]);
+        n[i] = count_list(&t->lists[i]);
     log_info(
         "state",
         "http %u: connections: %zu idle, %zu sending a head, %zu sending a "

@@ -1,15 +1,13 @@
-/* libmicrohttpd 0.9.75 and 1.0.1: the only file that knows it. It reads heads
- * and bodies and sends answers; what it leaves to others is in
- * http_connection.c.
+/* libmicrohttpd 0.9.75 and 1.0.1; no other file knows it. It reads heads and bodies and
+ * sends answers; http_connection.c does the rest.
  *
- * One daemon per connection, without threads and without a listening socket;
- * MHD_run() does what can be done and returns. Two of its habits are worked
- * around here:
- *   - what it refuses it answers with a page of its own, HTML without our
- *     headers. It says so to its logger first, and there our answer is sent and
- *     the sending side closed: its page finds no way out (events->refused);
- *   - MHD_stop_daemon() shuts the socket down, ours with it. So a daemon that is
- *     no longer needed is stopped after it has closed its connection by itself,
+ * There is one daemon per connection, without threads and without a listening socket;
+ * MHD_run() does what it can and returns. Two habits of the library need a workaround:
+ *   - it answers requests that it refuses with an HTML page of its own, without our
+ *     headers. But first it tells its logger: at that moment we send our answer and
+ *     close the sending side, so that the page cannot be sent (events->refused);
+ *   - MHD_stop_daemon() shuts the socket down, for our descriptor, too. So a daemon
+ *     that is no longer needed is stopped only after it has closed its connection by
  *     by its own time-out (http_engine_rest()). */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,14 +26,14 @@
 #include "bridge/http/http_private.h"
 
 #define AREA "http"
-/* A head of HTTP_HEAD_MAX in HTTP_FIELDS_MAX lines, and the head of the answer.
- * All of it is cleared after each request (MHD_pool_reset()): 8 KiB less are
- * worth a microsecond. */
+/* Holds a head of HTTP_HEAD_MAX bytes in HTTP_FIELDS_MAX lines, and the head of the
+ * answer. The library clears all of it after each request (MHD_pool_reset()); 8 KiB
+ * less would save a microsecond. */
 #define POOL_SIZE ((size_t)24 * 1024)
 #define BLOCK_SIZE ((size_t)16 * 1024) /* of a long answer */
 #define REST_SECONDS 1U
 
-/* MHD_RF_HEAD_ONLY_RESPONSE: an answer without a body says nothing of it. */
+/* MHD_RF_HEAD_ONLY_RESPONSE: an answer without a body need not state a length. */
 #define CAN_LEAVE_LENGTH_OUT (MHD_VERSION >= 0x00097701)
 #if MHD_VERSION >= 0x00097707
 #define WITHOUT_LOCKS MHD_USE_NO_THREAD_SAFETY
@@ -45,7 +43,7 @@
 
 /* ---- heads --------------------------------------------------------------- */
 
-/* The first word of a request, with the target as it was sent: before the
+/* The library's first call for a request, with the target as it was sent, before the
  * library decodes or cuts it. What is returned becomes *state. */
 static void *on_target(void *arg, const char *target,
                        struct MHD_Connection *connection)
@@ -61,7 +59,7 @@ static void *on_target(void *arg, const char *target,
     return c->request;
 }
 
-/* We decode ourselves, segment by segment: see url.h. */
+/* No decoding by the library: we decode segment by segment, see url.h. */
 static size_t leave_escaped(void *arg, struct MHD_Connection *connection,
                             char *text)
 {
@@ -83,16 +81,16 @@ struct adding {
     struct http_refusal why;
 };
 
-/* RFC 9112 §5.2. 0.9.75 takes the next line for more of the name, and moves the
- * name behind everything else to make room (process_broken_line()); so
- * "Transfer-: chunked" could become a field of its own. 1.0.1 refuses it. */
+/* RFC 9112 §5.2. Version 0.9.75 takes a folded line for a part of the name, and moves
+ * the name after everything else to make room (process_broken_line()); so "Transfer-:
+ * chunked" could become a field of its own. Version 1.0.1 refuses it. */
 static bool is_continued(const char *name, const char *value)
 {
     return value != NULL && (uintptr_t)name > (uintptr_t)value;
 }
 
-/* 0.9.75 does not cut blanks off a value: "chunked " is another coding to it,
- * with a body that has no end (parse_connection_headers()). */
+/* 0.9.75 does not trim values: "chunked " is an unknown coding to it, with a body that
+ * never ends (parse_connection_headers()). */
 static bool is_unread_coding(const struct http_field *f, size_t sent_len)
 {
     return f->value.len != sent_len &&
@@ -108,7 +106,7 @@ static enum MHD_Result add_field(void *arg, enum MHD_ValueKind kind,
     (void)kind;
     if (is_continued(name, value)) {
         a->why = (struct http_refusal){
-            400, "header: a line must not go on in the next one"};
+            400, "header: a line must not continue on the next line"};
         return MHD_NO;
     }
     if (!http_head_add(a->head, slice_of(name, name_len),
@@ -118,7 +116,8 @@ static enum MHD_Result add_field(void *arg, enum MHD_ValueKind kind,
     if (is_unread_coding(&a->head->fields[a->head->field_count - 1],
                          value_len)) {
         a->why = (struct http_refusal){
-            400, "Transfer-Encoding: must be chunked, and no blank behind it"};
+            400,
+            "Transfer-Encoding: must be chunked, without a blank after it"};
         return MHD_NO;
     }
     return MHD_YES;
@@ -182,9 +181,9 @@ static struct MHD_Response *whole_response(struct http_request *q)
     return r;
 }
 
-/* HEAD of what has no body here or one of unknown length. 0.9.75 would say
- * "Content-Length: 0" of the one and send the last chunk of the other; only to
- * who is answered as an HTTP/1.0 client it says nothing, and then it closes. */
+/* The answer to HEAD for a body that is missing or of unknown length. 0.9.75 would
+ * send "Content-Length: 0" for the one and the last chunk for the other. To HTTP/1.0
+ * clients it states no length, but then it closes the connection. */
 static struct MHD_Response *response_without_length(struct http_request *q,
                                                     enum MHD_ResponseFlags *f)
 {
@@ -215,7 +214,7 @@ static struct MHD_Response *response_of(struct http_request *q,
     return whole_response(q);
 }
 
-/* NULL: all were taken; else the name of one that was not. */
+/* NULL: all were accepted; else the name of a header that was not. */
 static const char *add_headers(struct http_request *q, struct MHD_Response *r,
                                bool keeps)
 {
@@ -249,8 +248,8 @@ static struct MHD_Response *try_response(struct http_request *q, bool keeps,
     return r;
 }
 
-/* A header that the library does not take makes another answer of it, which has
- * none of the handler's. */
+/* If the library does not accept a header, the answer becomes a 500 without the
+ * handler's headers. */
 static struct MHD_Response *make_response(struct http_request *q)
 {
     const bool keeps = http_request_keeps(q) &&
@@ -265,7 +264,7 @@ static struct MHD_Response *make_response(struct http_request *q)
     return try_response(q, keeps, &refused);
 }
 
-/* MHD_NO: out of memory, nothing better to say than to close. */
+/* MHD_NO: out of memory, all that is left is to close. */
 static enum MHD_Result send_answer(struct http_request *q)
 {
     if (q->status == 0 || !buffer_ok(&q->headers))
@@ -281,7 +280,7 @@ static enum MHD_Result send_answer(struct http_request *q)
     return queued;
 }
 
-/* ---- what the library calls ---------------------------------------------- */
+/* ---- callbacks of the library -------------------------------------------- */
 
 static enum MHD_Result do_step(struct http_request *q, enum http_step step)
 {
@@ -290,10 +289,10 @@ static enum MHD_Result do_step(struct http_request *q, enum http_step step)
     case STEP_ANSWER: return send_answer(q);
     case STEP_LEAVE: break;
     }
-    return MHD_NO; /* under MHD_USE_TURBO closes, and does not shut down */
+    return MHD_NO; /* under MHD_USE_TURBO: closes, without shutting down */
 }
 
-/* With the head, with each part of the body, and at the end, until there is an
+/* Called with the head, with each part of the body, and at the end, until there is an
  * answer. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
                                   const char *url, const char *method,
@@ -339,8 +338,8 @@ static void on_connection(void *arg, struct MHD_Connection *connection,
     c->engine.connection = c->engine.is_closed ? NULL : connection;
 }
 
-/* Some texts hold targets, which hold tokens: only for debugging, and only the
- * format. */
+/* Some texts contain targets, which contain tokens: so log the format only, and only
+ * when debugging. */
 static void on_log(void *arg, const char *format, va_list args)
 {
     struct http_connection *c = arg;
@@ -355,8 +354,8 @@ static void on_log(void *arg, const char *format, va_list args)
         return;
     if (strstr(va_arg(args, const char *),
                "failed to create response header") != NULL) {
-        log_error(AREA, "an answer had more bytes of headers than fit its "
-                        "head, so it became a 500");
+        log_error(AREA, "the headers of an answer did not fit its head, so it "
+                        "became a 500");
         c->engine.events->refused(c, 500);
     }
 }
@@ -368,8 +367,8 @@ bool http_engine_is_done(const struct http_connection *c)
     return c->engine.is_closed;
 }
 
-/* 1: strict "within the limits set by RFCs", as the library wants public servers
- * to be. In 0.9.75 it is about Host and blanks in targets. */
+/* 1: strict "within the limits set by RFCs", as the library recommends for public
+ * servers. In 0.9.75 it affects Host and blanks in targets. */
 bool http_engine_start(struct http_connection *c)
 {
     const socklen_t len = c->peer.ss_family == AF_INET6
@@ -425,7 +424,7 @@ void http_engine_stop(struct http_connection *c)
     c->engine.daemon = NULL;
 }
 
-/* ---- rest ---------------------------------------------------------------- */
+/* ---- stopping an idle daemon --------------------------------------------- */
 
 int64_t http_engine_unread(const struct http_connection *c)
 {
@@ -451,9 +450,8 @@ bool http_engine_rest(struct http_connection *c)
         set_time_out(c, REST_SECONDS);
         return false;
     }
-    MHD_run(c->engine.daemon); /* looks at its times before it reads … */
-    MHD_run(
-        c->engine.daemon); /* … and closes what it found in the next turn */
+    MHD_run(c->engine.daemon); /* checks its time-outs before it reads … */
+    MHD_run(c->engine.daemon); /* … and closes in the next run */
     if (!http_engine_is_done(c))
         return false;
     http_engine_stop(c);

@@ -24,8 +24,8 @@ static size_t token_length(const char *p, size_t len)
     return n;
 }
 
-/* No blanks and no controls. Bytes above 0x7f are let through: people write
- * names as they are. */
+/* No blanks, no control characters. Bytes above 0x7f are allowed: people write names as
+ * they are. */
 static bool is_target(struct slice s)
 {
     const unsigned char *p = s.data;
@@ -36,8 +36,8 @@ static bool is_target(struct slice s)
     return true;
 }
 
-/* RFC 9110 §5.5: NUL, CR and LF must not pass; other controls are nothing a
- * field of ours has. */
+/* RFC 9110 §5.5: NUL, CR and LF must not pass; no field that we use has other control
+ * characters. */
 static bool is_value(struct slice s)
 {
     const unsigned char *p = s.data;
@@ -48,8 +48,8 @@ static bool is_value(struct slice s)
     return true;
 }
 
-/* host [":" port] of RFC 3986 §3.2, without user information. Empty is what a
- * client says that has no name for us. */
+/* host [":" port] of RFC 3986 §3.2, without user information. It may be empty: a client
+ * without a name for us sends that. */
 static bool is_authority(struct slice s)
 {
     const char *p = s.data;
@@ -61,7 +61,7 @@ static bool is_authority(struct slice s)
     return true;
 }
 
-static struct slice trimmed(const char *p, size_t len)
+static struct slice trim(const char *p, size_t len)
 {
     while (len > 0 && (*p == ' ' || *p == '\t'))
         p++, len--;
@@ -70,14 +70,14 @@ static struct slice trimmed(const char *p, size_t len)
     return slice_of(p, len);
 }
 
-/* The next element of a comma-separated list, without blanks. */
+/* The next element of a comma-separated list, trimmed. */
 static bool next_element(struct slice *list, struct slice *ret)
 {
     if (list->len == 0)
         return false;
     const char *p = list->data, *comma = memchr(p, ',', list->len);
     const size_t n = comma == NULL ? list->len : (size_t)(comma - p);
-    *ret = trimmed(p, n);
+    *ret = trim(p, n);
     *list = comma == NULL ? slice_of(NULL, 0)
                           : slice_of(comma + 1, list->len - n - 1);
     return true;
@@ -95,14 +95,15 @@ bool http_list_has(struct slice list, const char *word)
 
 /* ---- the request line ---------------------------------------------------- */
 
-static bool refuse(struct http_refusal *ret, unsigned status, const char *text)
+static bool refuse_head(struct http_refusal *ret, unsigned status,
+                        const char *text)
 {
     *ret = (struct http_refusal){status, text};
     return false;
 }
 
-/* "http://host:port/path" as proxies get it; a server must take it, too (RFC
- * 9112 §3.2.2). Leaves "/path". */
+/* Reduces "http://host:port/path", as proxies get it, to "/path". A server must accept
+ * it, too (RFC 9112 §3.2.2). */
 static bool cut_authority(struct slice *target, struct slice *ret_authority)
 {
     const char *p = target->data;
@@ -139,23 +140,24 @@ bool http_head_begin(struct http_head *h, struct slice method,
     h->is_1_0 = is_1_0;
     if (method.len == 0 || method.len > METHOD_MAX ||
         token_length(method.data, method.len) != method.len || target.len == 0)
-        return refuse(ret, 400,
-                      "request line: must be like GET /health HTTP/1.1");
+        return refuse_head(ret, 400,
+                           "request line: must be like GET /health HTTP/1.1");
     if (target.len > HTTP_TARGET_MAX)
-        return refuse(ret, 414, "request target: longer than 8192 bytes");
+        return refuse_head(ret, 414, "request target: longer than 8192 bytes");
     if (!is_target(target))
-        return refuse(ret, 400,
-                      "request target: must be without blanks and control "
-                      "characters");
+        return refuse_head(
+            ret, 400,
+            "request target: must be without blanks and control "
+            "characters");
     if (*(const char *)target.data == '/' || http_name_is(method, "CONNECT") ||
         (slice_eq(target, slice_str("*")) &&
          http_name_is(method, "OPTIONS")) ||
         cut_authority(&h->target, &h->authority))
         return true;
-    return refuse(ret, 400, "request target: must begin with /");
+    return refuse_head(ret, 400, "request target: must begin with /");
 }
 
-/* ---- what the fields say ------------------------------------------------- */
+/* ---- meaning of the fields ----------------------------------------------- */
 
 static bool length_of(struct slice text, uint64_t *ret)
 {
@@ -167,7 +169,7 @@ static bool length_of(struct slice text, uint64_t *ret)
     for (size_t i = 0; i < text.len; i++) {
         if (p[i] < '0' || p[i] > '9')
             return false;
-        /* more than anybody can send; later 413 */
+        /* more than anybody can send; answered with 413 later */
         v = v > UINT64_MAX / 20 ? UINT64_MAX / 2
                                 : v * 10 + (uint64_t)(p[i] - '0');
     }
@@ -175,42 +177,44 @@ static bool length_of(struct slice text, uint64_t *ret)
     return true;
 }
 
-/* Transfer codings: chunked once, and nothing else. */
-static bool take_codings(struct http_head *h, struct slice list,
+/* Reads transfer codings: chunked once, and nothing else. */
+static bool read_codings(struct http_head *h, struct slice list,
                          struct http_refusal *ret)
 {
     struct slice one;
 
     h->encodings++;
     if (list.len == 0)
-        return refuse(ret, 400, "Transfer-Encoding: must be chunked");
+        return refuse_head(ret, 400, "Transfer-Encoding: must be chunked");
     while (next_element(&list, &one)) {
         if (!http_name_is(one, "chunked"))
-            return refuse(ret, 501,
-                          "Transfer-Encoding: only chunked is understood");
+            return refuse_head(
+                ret, 501, "Transfer-Encoding: only chunked is understood");
         if (h->is_chunked)
-            return refuse(ret, 400, "Transfer-Encoding: must be chunked once");
+            return refuse_head(ret, 400,
+                               "Transfer-Encoding: must be chunked once");
         h->is_chunked = true;
     }
     return true;
 }
 
-static bool take_meaning(struct http_head *h, struct http_field *f,
-                         struct http_refusal *ret)
+static bool read_field(struct http_head *h, struct http_field *f,
+                       struct http_refusal *ret)
 {
     if (http_name_is(f->name, "Host")) {
         h->hosts++;
         if (!is_authority(f->value))
-            return refuse(ret, 400,
-                          "Host: must be a name with or without a port");
+            return refuse_head(ret, 400,
+                               "Host: must be a name with or without a port");
         if (h->authority.len > 0)
             f->value = h->authority;
     } else if (http_name_is(f->name, "Content-Length")) {
         h->lengths++;
         if (!length_of(f->value, &h->length))
-            return refuse(ret, 400, "Content-Length: must be a whole number");
+            return refuse_head(ret, 400,
+                               "Content-Length: must be a whole number");
     } else if (http_name_is(f->name, "Transfer-Encoding")) {
-        return take_codings(h, f->value, ret);
+        return read_codings(h, f->value, ret);
     } else if (http_name_is(f->name, "Connection")) {
         h->says_close |= http_list_has(f->value, "close");
         h->says_keep |= http_list_has(f->value, "keep-alive");
@@ -225,36 +229,38 @@ bool http_head_add(struct http_head *h, struct slice name, struct slice value,
                    struct http_refusal *ret)
 {
     if (h->field_count == HTTP_FIELDS_MAX)
-        return refuse(ret, 431, "header: more than 100 lines");
-    /* A blank before the colon is read in different ways by different servers
-     * (RFC 9112 §5.1). */
+        return refuse_head(ret, 431, "header: more than 100 lines");
+    /* Servers differ in how they read a blank before the colon (RFC 9112 §5.1). */
     if (name.len == 0 || token_length(name.data, name.len) != name.len)
-        return refuse(ret, 400,
-                      "header: each line must be like Name: value, without "
-                      "blanks in or after the name");
+        return refuse_head(
+            ret, 400,
+            "header: each line must be like Name: value, without "
+            "blanks in or after the name");
     if (!is_value(value))
-        return refuse(ret, 400,
-                      "header: values must be without control characters");
+        return refuse_head(
+            ret, 400, "header: values must be without control characters");
     struct http_field *f = &h->fields[h->field_count++];
-    *f = (struct http_field){name, trimmed(value.data, value.len)};
-    return take_meaning(h, f, ret);
+    *f = (struct http_field){name, trim(value.data, value.len)};
+    return read_field(h, f, ret);
 }
 
-/* Two lengths, or a length and chunks: what lies behind could be taken for a
- * request of its own by one of two readers (RFC 9112 §6.3, request smuggling). */
+/* With two lengths, or a length and chunks, two readers could disagree on where the next
+ * request begins (RFC 9112 §6.3, request smuggling). */
 bool http_head_end(const struct http_head *h, struct http_refusal *ret)
 {
     if (h->hosts > 1 || (h->hosts == 0 && !h->is_1_0))
-        return refuse(ret, 400,
-                      "Host: there must be exactly one (RFC 9112 §3.2)");
+        return refuse_head(ret, 400,
+                           "Host: there must be exactly one (RFC 9112 §3.2)");
     if (h->lengths > 1)
-        return refuse(ret, 400, "Content-Length: must stand once");
+        return refuse_head(ret, 400,
+                           "Content-Length: must be there only once");
     if (h->lengths > 0 && h->encodings > 0)
-        return refuse(
+        return refuse_head(
             ret, 400,
             "Content-Length and Transfer-Encoding: send one of them");
     if (h->encodings > 0 && h->is_1_0)
-        return refuse(ret, 400, "Transfer-Encoding: not known in HTTP/1.0");
+        return refuse_head(ret, 400,
+                           "Transfer-Encoding: does not exist in HTTP/1.0");
     return true;
 }
 

@@ -1,6 +1,6 @@
-/* Answers that libmicrohttpd cannot be made to send: to what is no request, in
- * the middle of one, and to connections that are one too many (RFC 9112 §4, RFC
- * 9110 §6.6.1 for Date). */
+/* Answers that libmicrohttpd cannot send: to malformed requests, in the middle of a
+ * request, and to connections beyond the limit (RFC 9112 §4; RFC 9110 §6.6.1 for
+ * Date). */
 #include <stdio.h>
 #include <time.h>
 
@@ -62,7 +62,7 @@ static bool has_no_content(unsigned status)
     return status == 204 || status == 304;
 }
 
-/* Anew once a second. */
+/* The text is made once a second. */
 static void put_date(struct http_thread *t, struct buffer *out)
 {
     const int64_t now_s = clock_real_us() / 1000000;

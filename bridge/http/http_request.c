@@ -1,4 +1,4 @@
-/* A request and its answer, as handlers see them. */
+/* A request and its answer, as handlers see them (http.h). */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,16 +11,16 @@
 
 #define AREA "http"
 
-/* One value of several lines. */
+/* The joined value of several header lines. */
 struct joined {
     struct joined *next;
     size_t len;
     char text[];
 };
 
-/* ---- the beginning ------------------------------------------------------- */
+/* ---- reading the head ---------------------------------------------------- */
 
-/* In the order of their bits. */
+/* In the order of the bits in enum http_method. */
 static const char *const method_names[] = {"GET",   "HEAD",   "POST",   "PUT",
                                            "PATCH", "DELETE", "OPTIONS"};
 #define METHOD_COUNT (sizeof(method_names) / sizeof(method_names[0]))
@@ -52,14 +52,15 @@ static void set_target(struct http_request *q, struct slice target)
         q->query = slice_of(mark + 1, target.len - len - 1);
 }
 
-/* As many segments as there are in no more bytes than the path has: the NUL
- * behind each stands for the slash before it. None of them has a NUL inside. */
+/* The decoded segments take no more bytes than the path: each slash becomes the NUL
+ * after a segment. No segment has a NUL inside. */
 static bool decode_segments(struct http_request *q)
 {
     struct slice path = q->path, segment;
     char *out = q->decoded;
 
-    url_next_segment(&path, &segment); /* what is before the first slash */
+    url_next_segment(&path,
+                     &segment); /* the empty one before the first slash */
     while (url_next_segment(&path, &segment)) {
         size_t len;
         if (!url_decode(segment, false, out, &len))
@@ -71,8 +72,8 @@ static bool decode_segments(struct http_request *q)
     return true;
 }
 
-/* Of the fields this server reads, those that are lists: several lines of them
- * are one (RFC 9110 §5.3). Of any other the first line counts. */
+/* Which fields of those that this server reads are lists: several lines of a list are
+ * joined (RFC 9110 §5.3). Of all other fields the first line counts. */
 static bool is_list(struct slice name)
 {
 #define NAME(text)                                                            \
@@ -110,7 +111,7 @@ static bool stood_before(const struct http_request *q, size_t at)
     return false;
 }
 
-/* NULL: no other line has that name, or out of memory. */
+/* NULL: no other line has this name, or memory ran out. */
 static struct joined *join_lines(const struct http_request *q, size_t first)
 {
     const struct slice name = q->fields[first].name;
@@ -140,7 +141,7 @@ static struct joined *join_lines(const struct http_request *q, size_t first)
     return j;
 }
 
-/* The first line of a list gets the values of all. */
+/* The first line of a list gets the values of all its lines. */
 static void join_lists(struct http_request *q)
 {
     for (size_t i = 0; i < q->field_count; i++) {
@@ -229,7 +230,7 @@ void http_request_free(struct http_request *q)
     free(q);
 }
 
-/* ---- what was sent ------------------------------------------------------- */
+/* ---- reading the request ------------------------------------------------- */
 
 enum http_method http_method(const struct http_request *q)
 {
@@ -384,7 +385,7 @@ void http_respond_stream(struct http_request *q, unsigned status,
     q->arg = arg;
 }
 
-/* The name of the first header whose value has a line end. */
+/* The name of the first header whose value has a line break. */
 static const char *unsendable_header(const struct http_request *q)
 {
     const char *name, *value;
@@ -405,7 +406,7 @@ void http_request_fail(struct http_request *q, const char *header)
     if (header == NULL)
         header = unsendable_header(q);
     log_error(AREA,
-              "the answer %u to a request had a header %s that cannot be "
+              "the answer %u to a request had the header %s, which cannot be "
               "sent, so it became a 500",
               q->status, header);
     q->unsendable = false;
@@ -421,7 +422,7 @@ void http_request_fail(struct http_request *q, const char *header)
 
 void http_suspend(struct http_request *q)
 {
-    (void)q; /* its thread waits for http_resume() anyway */
+    (void)q; /* nothing to do: its thread waits for http_resume() anyway */
 }
 
 void http_resume(struct http_request *q)

@@ -1,4 +1,4 @@
-/* The HTTP server's threads: each accepts, and serves what it has accepted. */
+/* The HTTP server's threads: each accepts connections and serves them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
@@ -56,7 +56,7 @@ static uint16_t port_of(int fd)
     return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
-/* `address:port` as config_finish() has checked it. */
+/* `address:port`, checked by config_finish() before. */
 static int listen_on(const char *key, const char *where,
                      struct config_error *ret_error)
 {
@@ -121,8 +121,8 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
             break;
         if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS &&
             errno != ENOMEM)
-            continue; /* that client has gone again */
-        /* The socket stays readable: without a pause this would spin. */
+            continue; /* the client has gone */
+        /* The socket stays readable, so without a pause this would spin. */
         warn_no_descriptors(t);
         ev_io_stop(loop, io);
         ev_timer_set(&t->accept_pause, ACCEPT_PAUSE_S, 0.);
@@ -141,7 +141,7 @@ static void on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
         ev_io_start(loop, &t->accept);
 }
 
-/* Once: the number could be another's by the second time. */
+/* Closes it once: after that the number may be another file's. */
 static void close_listener(struct http_server *s)
 {
     const int fd = atomic_exchange(&s->fd, -1);
@@ -150,7 +150,7 @@ static void close_listener(struct http_server *s)
         close(fd);
 }
 
-/* The last one closes it: then clients are refused by the kernel. */
+/* The last thread closes the socket; from then on the kernel refuses clients. */
 static void stop_accepting(struct http_thread *t)
 {
     struct http_server *s = t->server;
@@ -224,7 +224,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* ---- threads ------------------------------------------------------------- */
 
-static void *run(void *arg)
+static void *http_thread_main(void *arg)
 {
     struct http_thread *t = arg;
 
@@ -232,7 +232,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Often enough for the shortest of the times, once a second at least. */
+/* Often enough for the shortest time-out, and at least once a second. */
 static double tick_s(const struct http_server *s)
 {
     int64_t ms = 4000;
@@ -305,7 +305,7 @@ static bool start_threads(struct http_server *s, unsigned count)
         snprintf(name, sizeof(name), "http-%u", i);
         t->accepting = true;
         atomic_fetch_add(&s->accepting, 1);
-        t->started = thread_start(&t->thread, name, run, t);
+        t->started = thread_start(&t->thread, name, http_thread_main, t);
         if (!t->started) {
             stop_accepting(t);
             return false;
@@ -314,11 +314,11 @@ static bool start_threads(struct http_server *s, unsigned count)
     return true;
 }
 
-/* ---- start and end ------------------------------------------------------- */
+/* ---- start and stop ------------------------------------------------------ */
 
 static void set_limits(struct http_server *s, const struct config *c)
 {
-    /* A second more than clients are told, so that theirs is over first. */
+    /* A second more than clients are told, so that they close first. */
     s->idle_ms = (int64_t)c->http_idle_timeout * 1000 + 1000;
     s->head_ms = (int64_t)c->http_header_timeout * 1000;
     s->body_ms = (int64_t)c->http_body_timeout * 1000;
@@ -343,7 +343,7 @@ struct http_server *http_bind(const char *key, const char *listen,
         return NULL;
     }
     s->port = port_of(s->fd);
-    /* One per core: a GET waits for nobody, and is answered here. */
+    /* One per core: a GET never waits for others, and is answered in the thread. */
     s->wanted = threads != 0 ? threads : thread_cores();
     return s;
 }
@@ -389,7 +389,7 @@ void http_dump(struct http_server *s)
     wake_all(s);
 }
 
-static bool runs(const struct http_server *s)
+static bool is_running(const struct http_server *s)
 {
     return s->count > 0 && s->threads[0] != NULL && s->threads[0]->started;
 }
@@ -398,7 +398,7 @@ void http_quiesce(struct http_server *s)
 {
     if (atomic_exchange(&s->quiesced, true))
         return;
-    if (runs(s))
+    if (is_running(s))
         wake_all(s);
     else
         close_listener(s);

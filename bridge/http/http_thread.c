@@ -1,5 +1,5 @@
-/* What any part of a thread may ask of it: to be woken, to hand over a request
- * that has its answer, to forget a socket, to free what was closed. */
+/* What all parts of the HTTP front may ask of a thread: to wake up, to accept a request
+ * that has been answered, to forget a socket, to free closed connections. */
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -20,10 +20,10 @@ void http_wake(struct http_thread *t)
     ev_async_send(t->loop, &t->wake);
 }
 
-/* libev leaves forgetting to close(). Here that would not do: at the next event
- * it would find a closed descriptor, or another thread's, and make its epoll
- * instance anew, with a system call for each connection of the thread. It tells
- * the number of the instance only to who embeds the loop in another. */
+/* libev relies on close() to make epoll forget a descriptor. Here a duplicate lives on,
+ * so at its next event libev would find a closed descriptor, or one of another thread,
+ * and would rebuild its epoll instance, with a system call for each connection of the
+ * thread. libev reveals the instance's descriptor only to loops that embed it. */
 void http_forget(struct http_thread *t, int fd)
 {
     struct ev_embed embed;

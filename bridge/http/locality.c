@@ -17,7 +17,7 @@ static bool is_port(struct slice s)
 }
 
 /* Copies the host without port and brackets. */
-static bool split(struct slice s, char *ret_host, bool *ret_is_v6)
+static bool split_host(struct slice s, char *ret_host, bool *ret_is_v6)
 {
     const char *p = s.data;
     const char *end = p + s.len;
@@ -55,7 +55,7 @@ bool host_is_loopback(struct slice host)
     struct in_addr v4;
     struct in6_addr v6;
 
-    if (!split(host, text, &is_v6))
+    if (!split_host(host, text, &is_v6))
         return false;
     if (is_v6)
         return inet_pton(AF_INET6, text, &v6) == 1 &&
@@ -63,7 +63,7 @@ bool host_is_loopback(struct slice host)
     if (inet_pton(AF_INET, text, &v4) == 1)
         return ntohl(v4.s_addr) >> 24 == 127;
     size_t len = strlen(text);
-    if (text[len - 1] == '.') /* the root */
+    if (text[len - 1] == '.') /* the root of DNS */
         text[--len] = '\0';
     const size_t tail = sizeof(name) - 1;
     if (len < tail || strcasecmp(text + len - tail, name) != 0)
@@ -77,7 +77,7 @@ bool origin_is_loopback(struct slice origin)
     const char *mark = origin.len > 0 ? memmem(p, origin.len, "://", 3) : NULL;
 
     if (mark == NULL || mark == p)
-        return false; /* null, or nothing a browser sends */
+        return false; /* "null", or something no browser sends */
     mark += 3;
     return host_is_loopback(slice_of(mark, origin.len - (size_t)(mark - p)));
 }
@@ -99,7 +99,7 @@ bool is_proxy_header(const char *name)
     }
 }
 
-/* Counts lines by name; one request at a time in a thread. */
+/* Counts lines by name; a thread handles one request at a time. */
 static _Thread_local struct {
     const char *name;
     unsigned lines;
@@ -112,8 +112,8 @@ static bool is_second_line(const char *name)
     return counted.lines > 1;
 }
 
-/* http_header() gives one of them. A browser sends one, so with a second one
- * nobody can say whose page it was (RFC 6454 §7.3). */
+/* http_header() returns only one of them. A browser sends one, so if there are two,
+ * nobody can tell whose page sent the request (RFC 6454 §7.3). */
 static bool has_twice(const struct http_request *q, const char *name)
 {
     counted.name = name;

@@ -7,8 +7,8 @@
 #define NAME_MAX_SHOWN 40
 #define SPELLINGS_MAX 32
 
-/* One spelling after the other; *ret_first: it is a name, no other spelling of
- * the one before. */
+/* The next spelling of the next known name. *ret_first: it is the first spelling of its
+ * name. */
 static bool next_spelling(const char **known, struct slice *ret,
                           bool *ret_first)
 {
@@ -22,10 +22,10 @@ static bool next_spelling(const char **known, struct slice *ret,
     return len > 0;
 }
 
-/* ---- what was meant ------------------------------------------------------ */
+/* ---- suggesting a name --------------------------------------------------- */
 
-/* Lower case, without hyphens and underscores; what is too long is cut. */
-static size_t fold(struct slice name, char *out, size_t size)
+/* Lower case, without hyphens and underscores; a name that is too long is cut. */
+static size_t fold_name(struct slice name, char *out, size_t size)
 {
     const char *p = name.data;
     size_t n = 0;
@@ -36,14 +36,14 @@ static size_t fold(struct slice name, char *out, size_t size)
     return n;
 }
 
-static unsigned least(unsigned a, unsigned b)
+static unsigned min_of(unsigned a, unsigned b)
 {
     return a < b ? a : b;
 }
 
-/* Letters to insert, drop or change (Levenshtein), by rows. */
-static unsigned distance(const char *a, size_t a_len, const char *b,
-                         size_t b_len)
+/* The number of letters to insert, drop or change (Levenshtein), row by row. */
+static unsigned edit_distance(const char *a, size_t a_len, const char *b,
+                              size_t b_len)
 {
     unsigned row[NAME_MAX_SHOWN + 1];
 
@@ -55,14 +55,14 @@ static unsigned distance(const char *a, size_t a_len, const char *b,
         for (size_t j = 0; j < b_len; j++) {
             const unsigned above = row[j + 1];
             row[j + 1] =
-                least(diagonal + (a[i] != b[j]), least(above, row[j]) + 1);
+                min_of(diagonal + (a[i] != b[j]), min_of(above, row[j]) + 1);
             diagonal = above;
         }
     }
     return row[b_len];
 }
 
-static bool begins(const char *a, size_t a_len, const char *b, size_t b_len)
+static bool is_prefix(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     return a_len >= 3 && a_len <= b_len && memcmp(a, b, a_len) == 0;
 }
@@ -70,18 +70,18 @@ static bool begins(const char *a, size_t a_len, const char *b, size_t b_len)
 struct slice query_nearest(struct slice name, const char *known)
 {
     char a[NAME_MAX_SHOWN], b[NAME_MAX_SHOWN];
-    const size_t a_len = fold(name, a, sizeof(a));
+    const size_t a_len = fold_name(name, a, sizeof(a));
     struct slice spelling, of = {0}, best = {0};
-    unsigned best_distance = a_len < 4 ? 2 : 3; /* less than that is near */
+    unsigned best_distance = a_len < 4 ? 2 : 3; /* must be less than that */
     bool first;
 
     while (next_spelling(&known, &spelling, &first)) {
         if (first)
             of = spelling;
-        const size_t b_len = fold(spelling, b, sizeof(b));
-        unsigned d = distance(a, a_len, b, b_len);
+        const size_t b_len = fold_name(spelling, b, sizeof(b));
+        unsigned d = edit_distance(a, a_len, b, b_len);
         if (d > 1 &&
-            (begins(a, a_len, b, b_len) || begins(b, b_len, a, a_len)))
+            (is_prefix(a, a_len, b, b_len) || is_prefix(b, b_len, a, a_len)))
             d = 1;
         if (d < best_distance) {
             best_distance = d;
@@ -93,8 +93,8 @@ struct slice query_nearest(struct slice name, const char *known)
 
 /* ---- the check ----------------------------------------------------------- */
 
-/* Decoded where that is possible, and no longer than what fits an answer. */
-static struct slice shown(struct slice name, char *out)
+/* The name decoded, if possible, and cut to what fits an answer. */
+static struct slice shown_name(struct slice name, char *out)
 {
     size_t len;
 
@@ -127,7 +127,7 @@ static bool refuse_unknown(struct slice name, const char *known,
                            struct buffer *out)
 {
     char text[NAME_MAX_SHOWN];
-    const struct slice seen = shown(name, text);
+    const struct slice seen = shown_name(name, text);
     const struct slice meant = query_nearest(seen, known);
 
     buffer_put_slice(out, seen);
@@ -145,7 +145,7 @@ static bool refuse_twice(struct slice name, struct buffer *out)
 {
     char text[NAME_MAX_SHOWN];
 
-    buffer_put_slice(out, shown(name, text));
+    buffer_put_slice(out, shown_name(name, text));
     buffer_put_str(out, ": given twice; send it once");
     if (slice_eq(name, slice_str("things")))
         buffer_put_str(out, ", with commas between the filters: things=a,b");
@@ -155,7 +155,7 @@ static bool refuse_twice(struct slice name, struct buffer *out)
 bool query_check(struct slice query, const char *known, struct buffer *out)
 {
     struct url_parameter p;
-    uint32_t seen = 0; /* a bit for each spelling */
+    uint32_t seen = 0; /* one bit for each spelling */
 
     while (known != NULL && url_next_parameter(&query, &p)) {
         const char *rest = known;

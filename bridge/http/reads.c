@@ -46,7 +46,7 @@ void reads_free(struct reads *rs)
     free(rs);
 }
 
-static struct window *find(struct reads *rs, struct slice token)
+static struct window *find_window(struct reads *rs, struct slice token)
 {
     struct window *w;
 
@@ -54,12 +54,12 @@ static struct window *find(struct reads *rs, struct slice token)
     return w;
 }
 
-/* The token's open window: ours, the store's, or one that begins now. */
+/* The token's open window: ours, or the store's, or one that begins now. */
 static struct window *open_window(struct reads *rs, struct slice token,
                                   const struct usage_row *usage,
                                   int64_t now_us)
 {
-    struct window *w = find(rs, token);
+    struct window *w = find_window(rs, token);
 
     if (w == NULL) {
         w = calloc(1, sizeof(*w));
@@ -82,7 +82,7 @@ static struct window *open_window(struct reads *rs, struct slice token,
         }
     } else if (window_open(usage->window_start_us, now_us) &&
                usage->window_start_us < w->start_us) {
-        /* A device's write opened it before our report arrived. */
+        /* A write opened the window before our report arrived. */
         w->start_us = usage->window_start_us;
     }
     return w;
@@ -98,14 +98,15 @@ struct reads_answer reads_charge(struct reads *rs, struct slice token,
     if (plan->reads_per_hour == 0)
         return a;
     pthread_mutex_lock(&rs->mutex);
-    struct window *w =
-        cost > 0 ? open_window(rs, token, usage, now_us) : find(rs, token);
+    struct window *w = cost > 0 ? open_window(rs, token, usage, now_us)
+                                : find_window(rs, token);
     uint64_t used = 0;
     if (w != NULL && window_open(w->start_us, now_us))
         used = w->reads;
     else if (window_open(usage->window_start_us, now_us))
         used = usage->reads;
-    if (w == NULL && cost > 0) { /* out of memory: let it pass, but say so */
+    if (w == NULL &&
+        cost > 0) { /* out of memory: grant it, show nothing spent */
         a.remaining = plan->reads_per_hour;
     } else if (used + cost > plan->reads_per_hour) {
         const int64_t left =
@@ -128,7 +129,7 @@ struct reads_answer reads_charge(struct reads *rs, struct slice token,
 void reads_refund(struct reads *rs, struct slice token, unsigned cost)
 {
     pthread_mutex_lock(&rs->mutex);
-    struct window *w = find(rs, token);
+    struct window *w = find_window(rs, token);
     if (w != NULL) {
         w->reads = w->reads > cost ? w->reads - cost : 0;
         w->changed = true;
@@ -141,7 +142,7 @@ int64_t reads_window(struct reads *rs, struct slice token, int64_t now_us)
     int64_t start = 0;
 
     pthread_mutex_lock(&rs->mutex);
-    const struct window *w = find(rs, token);
+    const struct window *w = find_window(rs, token);
     if (w != NULL && window_open(w->start_us, now_us))
         start = w->start_us;
     pthread_mutex_unlock(&rs->mutex);

@@ -1,9 +1,9 @@
-/* Read limits. The hourly window of a token is shared with its writes, which
- * the broker counts: its start and the writes stand in the store's usage row.
- * Reads are decided here, at once, and reported to the broker at most once a
- * second, so that they survive a restart but for the last second.
+/* Read limits. A token's hourly window is shared with its writes, which the broker
+ * counts: the window's start and the writes are in the store's usage row. Reads are
+ * granted here, at once, and reported to the broker once a second at most, so that a
+ * restart loses no more than the last second's.
  *
- * Tokens without a read limit cost nothing and are never kept here.
+ * Tokens without a read limit are not kept here.
  * Threads: any. */
 #ifndef CONFAB_BRIDGE_HTTP_READS_H
 #define CONFAB_BRIDGE_HTTP_READS_H
@@ -25,28 +25,28 @@ struct reads_answer {
     uint32_t retry_after_s; /* when not granted; ≥ 1 */
 };
 
-/* Charges `cost` reads (0: only asks what is left) to the token if that many
- * are left. usage: the store's row, read just now. */
+/* Charges `cost` reads (0: only asks what is left) to the token, if it has that many
+ * left. usage: the store's row, just read. */
 struct reads_answer reads_charge(struct reads *rs, struct slice token,
                                  const struct plan *plan,
                                  const struct usage_row *usage, unsigned cost,
                                  int64_t now_us);
-/* Takes back what a request was charged that came to nothing (5xx). */
+/* Refunds the reads of a request that failed (5xx). */
 void reads_refund(struct reads *rs, struct slice token, unsigned cost);
 
-/* Start of the token's window if one is active here, else 0: goes with a POST
- * so that reads and writes share one window. */
+/* Start of the token's window, 0: none is open. A POST carries it, so that reads and
+ * writes share one window. */
 int64_t reads_window(struct reads *rs, struct slice token, int64_t now_us);
 
-/* A window with reads that the broker has not been told of. */
+/* A window with reads that have not been reported to the broker. */
 struct reads_change {
     char token[TOKEN_MAX];
     size_t token_len;
     int64_t start_us;
     uint64_t reads;
 };
-/* Takes up to `max` of them; what is not told the next change tells again.
- * Forgets windows that are over. */
+/* Returns up to `max` of them. If a report is lost, the next one for that window
+ * includes it. Forgets windows that are over. */
 size_t reads_changed(struct reads *rs, struct reads_change *ret_changes,
                      size_t max, int64_t now_us);
 

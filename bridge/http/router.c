@@ -1,7 +1,6 @@
-/* The tree has a node for each segment that some route has in that place. A
- * request walks it from the first segment on: text first, then the argument, then
- * the rest, and back again where a branch ends; each node is visited once at
- * most. */
+/* The tree has a node for each segment that some route has in that place. A request walks
+ * it from the first segment on, trying text before the argument and the argument before
+ * *, and backtracks where a branch ends. Each node is visited at most once. */
 #include "bridge/http/router.h"
 #include "bridge/counters/bridge_counters.h"
 
@@ -17,7 +16,7 @@ struct leaf {
     struct leaf *next;
 };
 
-/* A door that has a node's path. In the order of mounting. */
+/* A door that has a node's path. Listed in the order of mounting. */
 struct path_owner {
     const struct mount *mount;
     struct leaf *leaves; /* in the order of the door's table */
@@ -36,15 +35,15 @@ struct router {
     struct front *front;
     const struct mount *mounts;
     size_t mount_count;
-    unsigned *counted_as; /* of each mount: bridge_count_door() */
+    unsigned *counted_as; /* for each mount: its bridge_count_door() */
     struct route_node *root;
-    size_t arguments_max; /* of any route */
-    bool has_claims;      /* some door says which requests are its own */
+    size_t arguments_max; /* the most that a route has */
+    bool has_claims;      /* some door has claims() */
 };
 
 /* ---- compiling ----------------------------------------------------------- */
 
-static bool refuse(struct config_error *ret, const char *text)
+static bool set_error(struct config_error *ret, const char *text)
 {
     snprintf(ret->text, sizeof(ret->text), "%s", text);
     return false;
@@ -52,10 +51,10 @@ static bool refuse(struct config_error *ret, const char *text)
 
 static bool no_memory(struct config_error *ret)
 {
-    return refuse(ret, "routes: out of memory");
+    return set_error(ret, "routes: out of memory");
 }
 
-/* What *place holds; a new node where there is none. NULL: out of memory. */
+/* The node at *place, made if there is none. NULL: out of memory. */
 static struct route_node *node_at(struct route_node **place)
 {
     if (*place == NULL)
@@ -82,13 +81,14 @@ static bool is_argument(struct slice segment)
     return segment.len >= 2 && p[0] == '{' && p[segment.len - 1] == '}';
 }
 
-/* Follows a prefix or pattern. NULL: out of memory. */
-static struct route_node *grow(struct route_node *n, const char *pattern,
-                               size_t *arguments)
+/* Finds or makes the nodes of a prefix or pattern. NULL: out of memory. */
+static struct route_node *insert_path(struct route_node *n,
+                                      const char *pattern, size_t *arguments)
 {
     struct slice path = slice_str(pattern), segment;
 
-    url_next_segment(&path, &segment); /* what is before the first slash */
+    url_next_segment(&path,
+                     &segment); /* the empty one before the first slash */
     while (n != NULL && url_next_segment(&path, &segment)) {
         const bool is_rest =
             path.data == NULL && slice_eq(segment, slice_str("*"));
@@ -114,10 +114,10 @@ static bool refuse_shared(const struct mount *a, const struct mount *b,
     return false;
 }
 
-/* The mount's place at the node. NULL: *ret_error. */
-static struct path_owner *own(struct route_node *n, const struct mount *m,
-                              const char *pattern,
-                              struct config_error *ret_error)
+/* Adds the mount to the node's owners, once. NULL: *ret_error says why not. */
+static struct path_owner *add_owner(struct route_node *n,
+                                    const struct mount *m, const char *pattern,
+                                    struct config_error *ret_error)
 {
     struct path_owner **place = &n->owners;
 
@@ -165,21 +165,21 @@ static bool add_route(struct router *r, const struct mount *m,
                       struct config_error *ret_error)
 {
     size_t arguments = 0;
-    struct route_node *n = grow(r->root, m->prefix, &arguments);
+    struct route_node *n = insert_path(r->root, m->prefix, &arguments);
 
     if (n != NULL)
-        n = grow(n, route->pattern, &arguments);
+        n = insert_path(n, route->pattern, &arguments);
     if (n == NULL)
         return no_memory(ret_error);
     if (arguments > r->arguments_max)
         r->arguments_max = arguments;
-    struct path_owner *o = own(n, m, route->pattern, ret_error);
+    struct path_owner *o = add_owner(n, m, route->pattern, ret_error);
     return o != NULL && add_leaf(o, route, ret_error);
 }
 
 /* ---- first segments ------------------------------------------------------ */
 
-static bool reserves(const struct mount *m, struct slice segment)
+static bool reserves_segment(const struct mount *m, struct slice segment)
 {
     for (const char *const *name = m->door->reserved;
          name != NULL && *name != NULL; name++)
@@ -203,11 +203,11 @@ static bool check_reserved(const struct mount *m,
         const char *pattern = m->door->routes[i].pattern;
         const struct slice first = first_segment(pattern);
         if (first.len == 0 || is_argument(first) ||
-            slice_eq(first, slice_str("*")) || reserves(m, first))
+            slice_eq(first, slice_str("*")) || reserves_segment(m, first))
             continue;
         snprintf(ret_error->text, sizeof(ret_error->text),
-                 "door %s: %s begins with text that is missing in its table "
-                 "of reserved segments",
+                 "door %s: its table of reserved segments lacks the first "
+                 "segment of %s",
                  m->door->name, pattern);
         return false;
     }
@@ -223,7 +223,7 @@ static bool check_shared_segments(const struct mount *a, const struct mount *b,
         strcmp(a->prefix, b->prefix) != 0)
         return true;
     for (; *name != NULL; name++)
-        if (reserves(b, slice_str(*name))) {
+        if (reserves_segment(b, slice_str(*name))) {
             snprintf(ret_error->text, sizeof(ret_error->text),
                      "doors %s and %s both reserve paths below %s/%s: set "
                      "door:%s.prefix or door:%s.enabled = no",
@@ -234,7 +234,7 @@ static bool check_shared_segments(const struct mount *a, const struct mount *b,
     return true;
 }
 
-static bool compile(struct router *r, struct config_error *ret_error)
+static bool compile_routes(struct router *r, struct config_error *ret_error)
 {
     for (size_t i = 0; i < r->mount_count; i++) {
         const struct mount *m = &r->mounts[i];
@@ -269,7 +269,7 @@ struct router *router_new(struct front *front, const struct mount *mounts,
         r->counted_as[i] = bridge_count_door(mounts[i].door->name);
     if (r->counted_as == NULL)
         no_memory(ret_error);
-    else if (compile(r, ret_error))
+    else if (compile_routes(r, ret_error))
         return r;
     router_free(r);
     return NULL;
@@ -307,19 +307,19 @@ void router_free(struct router *r)
 
 /* ---- matching ------------------------------------------------------------ */
 
-/* How good an owner is; the first of equals is taken. */
+/* How well an owner fits the request; the first of equals is taken. */
 enum fit {
     FIT_NONE,
-    FIT_UNCLAIMED, /* it has the path, and says that the request is not its own;
-                      nobody else wants it */
-    FIT_OPEN,      /* it takes what nobody claims */
+    FIT_UNCLAIMED, /* it has the path but does not claim the request, and no
+                      other door wants it */
+    FIT_OPEN,      /* it takes what no other door claims */
     FIT_CLAIMED
 };
 
 struct search {
     const struct router *router;
     const struct http_request *q;
-    struct slice *arguments; /* of the branch that is walked */
+    struct slice *arguments; /* of the branch being walked */
     size_t argument_count;
     enum fit fit;
     const struct path_owner *found;
@@ -327,7 +327,7 @@ struct search {
     size_t found_count;
 };
 
-static void consider(struct search *s, const struct path_owner *o)
+static void consider_owners(struct search *s, const struct path_owner *o)
 {
     for (; o != NULL; o = o->next) {
         bool (*claims)(const struct http_request *q) = o->mount->door->claims;
@@ -345,44 +345,44 @@ static void consider(struct search *s, const struct path_owner *o)
     }
 }
 
-/* Nothing better can follow. */
+/* Whether no better owner can follow. */
 static bool is_settled(const struct search *s)
 {
     return s->fit == FIT_CLAIMED ||
            (s->fit == FIT_OPEN && !s->router->has_claims);
 }
 
-/* `segments` are what is left of the path, decoded; `path` the same as sent. */
-static void walk(struct search *s, const struct route_node *n,
-                 struct slice segments, struct slice path)
+/* `segments`: the rest of the path, decoded; `path`: the same as it was sent. */
+static void walk_tree(struct search *s, const struct route_node *n,
+                      struct slice segments, struct slice path)
 {
     const struct slice left = path;
     struct slice segment, sent;
 
     if (!http_next_segment(&segments, &segment)) {
-        consider(s, n->owners);
+        consider_owners(s, n->owners);
         return;
     }
     url_next_segment(&path, &sent);
     for (const struct route_node *t = n->texts; t != NULL; t = t->next)
         if (slice_eq(t->text, segment)) {
-            walk(s, t, segments, path);
+            walk_tree(s, t, segments, path);
             break;
         }
     if (n->argument != NULL && !is_settled(s)) {
         s->arguments[s->argument_count++] = segment;
-        walk(s, n->argument, segments, path);
+        walk_tree(s, n->argument, segments, path);
         s->argument_count--;
     }
     if (n->rest != NULL && !is_settled(s)) {
         s->arguments[s->argument_count++] = left;
-        consider(s, n->rest->owners);
+        consider_owners(s, n->rest->owners);
         s->argument_count--;
     }
 }
 
-/* `arguments` has room for the router's most, twice. NULL: no door has the
- * path. */
+/* `arguments` must have room for twice the router's arguments_max. NULL: no door has
+ * the path. */
 static const struct path_owner *find_owner(const struct router *r,
                                            const struct http_request *q,
                                            struct slice *arguments,
@@ -396,8 +396,9 @@ static const struct path_owner *find_owner(const struct router *r,
 
     if (!http_segments(q, &segments) || segments.len == 0)
         return NULL;
-    url_next_segment(&path, &before); /* nothing, before the first slash */
-    walk(&s, r->root, segments, path);
+    url_next_segment(&path,
+                     &before); /* the empty one before the first slash */
+    walk_tree(&s, r->root, segments, path);
     *ret_count = s.found_count;
     return s.found;
 }
@@ -416,7 +417,7 @@ static const struct route *route_for(const struct path_owner *o,
     return get;
 }
 
-/* Does the path begin with the door's prefix? Behind it *segments go on. */
+/* Whether the path begins with the door's prefix; *segments move past it. */
 static bool is_below(const struct mount *m, struct slice *segments)
 {
     struct slice prefix = slice_str(m->prefix), wanted, segment;
@@ -429,8 +430,8 @@ static bool is_below(const struct mount *m, struct slice *segments)
     return true;
 }
 
-/* Who answers for a path that no door has: whose prefix or reserved first segment
- * it begins with, else the first. */
+/* The door that answers for a path that no door has: the one with the path's prefix or
+ * its first segment, or else the first door. */
 static const struct mount *mount_of_stray(const struct router *r,
                                           const struct http_request *q)
 {
@@ -439,8 +440,8 @@ static const struct mount *mount_of_stray(const struct router *r,
         struct slice segments, first;
         if (!http_segments(q, &segments) || !is_below(m, &segments))
             continue;
-        if (m->prefix[0] != '\0' ||
-            (http_next_segment(&segments, &first) && reserves(m, first)))
+        if (m->prefix[0] != '\0' || (http_next_segment(&segments, &first) &&
+                                     reserves_segment(m, first)))
             return m;
     }
     return &r->mounts[0];
@@ -458,7 +459,7 @@ static void settle_route(struct call *c, const struct path_owner *o)
 
 /* ---- the server's handler ------------------------------------------------ */
 
-static size_t begin(void *arg, struct http_request *q)
+static size_t begin_call(void *arg, struct http_request *q)
 {
     const struct router *r = arg;
     struct call *c =
@@ -495,14 +496,14 @@ static enum http_next no_route(struct call *c)
     return HTTP_ANSWERED;
 }
 
-static enum http_next handle(void *arg, struct http_request *q)
+static enum http_next handle_call(void *arg, struct http_request *q)
 {
     struct call *c = *http_state(q);
     struct slice segments;
 
     (void)arg;
     if (c == NULL)
-        return HTTP_ANSWERED; /* out of memory: nothing set, closed */
+        return HTTP_ANSWERED; /* out of memory: without an answer it is closed */
     if (!http_segments(q, &segments))
         return answer_error(c, 400,
                             "path: each %% needs two hexadecimal "
@@ -513,15 +514,15 @@ static enum http_next handle(void *arg, struct http_request *q)
     return c->route == NULL ? no_route(c) : c->route->handle(c);
 }
 
-static void end(void *arg, struct http_request *q)
+static void end_call(void *arg, struct http_request *q)
 {
     const struct router *r = arg;
     struct call *c = *http_state(q);
 
     if (c == NULL)
         return;
-    /* A stream, or another protocol, has the socket of who has no status, or the
-     * client went before its answer. */
+    /* Without a status the socket went to a stream or another protocol, or the client
+     * went away before the answer. */
     if (http_status(q) != 0)
         bridge_count_response(r->counted_as[c->mount - r->mounts],
                               http_status(q));
@@ -532,7 +533,7 @@ static void end(void *arg, struct http_request *q)
     free(c);
 }
 
-/* Asked only where places are short. */
+/* Called only when connections are short. */
 static bool is_vital(void *arg, const struct http_request *q)
 {
     const struct router *r = arg;
@@ -555,8 +556,8 @@ struct http_handler router_handler(struct router *r)
         .arg = r,
         .common_headers = cors != NULL ? cors->headers : NULL,
         .is_vital = is_vital,
-        .begin = begin,
-        .handle = handle,
-        .end = end,
+        .begin = begin_call,
+        .handle = handle_call,
+        .end = end_call,
     };
 }

@@ -8,7 +8,7 @@
 #include "base/net/connection_budget.h"
 #include "bridge/http/http.h"
 
-#define CONNECTIONS_MAX 64 /* one per scraper, and who tries it by hand */
+#define CONNECTIONS_MAX 64 /* a few scrapers, and people who try it by hand */
 #define THREADS 1
 
 struct metrics_server {
@@ -42,7 +42,7 @@ static enum http_next answer_metrics(void *arg, struct http_request *q)
     struct buffer page = BUFFER_INIT;
 
     if (!slice_eq(http_path(q), slice_str("/metrics")))
-        return answer_text(q, 404, "only /metrics is here\n");
+        return answer_text(q, 404, "this port serves /metrics only\n");
     if (method != HTTP_GET && method != HTTP_HEAD) {
         http_add_header(q, "Allow", "GET, HEAD");
         return answer_text(q, 405, "method not allowed: use GET\n");

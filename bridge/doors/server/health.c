@@ -1,7 +1,6 @@
-/* GET /health. `db_writable` comes from a real write: a `$confab/ping` puts a
- * row into `meta` and commits. However often it is asked, one ping is under way
- * at a time and its result serves for a second; whoever asks meanwhile waits
- * for that one. */
+/* GET /health. `db_writable` comes from a real write: `$confab/ping` puts a row into
+ * `meta` and commits. However often /health is asked, one ping is in flight at a time
+ * and its result is used for a second; requests that come meanwhile wait for it. */
 #include "bridge/doors/server/health.h"
 
 #include <pthread.h>
@@ -26,7 +25,7 @@ struct waiter {
 struct health {
     struct front *front;
     pthread_mutex_t mutex;
-    int64_t known_at_us; /* mono; 0: never */
+    int64_t known_at_us; /* monotonic time of the result; 0: none yet */
     bool writable;
     bool asking;
     struct waiter *waiting;
@@ -88,7 +87,7 @@ static void answer_health(struct call *c, bool writable)
     answer_json(c, ok ? 200 : 503, &b);
 }
 
-/* Link's thread, or the asker's where nothing could be sent. */
+/* In the link's thread; in the requester's if nothing could be sent. */
 static void on_pong(struct link_request *q)
 {
     struct health *h = q->owner;
@@ -104,7 +103,7 @@ static void on_pong(struct link_request *q)
     h->known_at_us = clock_mono_us();
     pthread_mutex_unlock(&h->mutex);
     while (w != NULL) {
-        struct waiter *next = w->next; /* w goes with its call */
+        struct waiter *next = w->next; /* answering frees w */
         struct call *c = w->call;
         answer_health(c, writable);
         http_resume(c->q);
@@ -112,7 +111,7 @@ static void on_pong(struct link_request *q)
     }
 }
 
-static void ask(struct health *h)
+static void send_ping(struct health *h)
 {
     h->request = (struct link_request){
         .topic = slice_str(COMMAND_PREFIX "ping"),
@@ -148,9 +147,9 @@ enum http_next health_get(struct call *c)
     h->asking = true;
     w->next = h->waiting;
     h->waiting = w;
-    http_suspend(c->q); /* before anybody can find it on the list */
+    http_suspend(c->q); /* before another thread can find it in the list */
     pthread_mutex_unlock(&h->mutex);
     if (first)
-        ask(h);
+        send_ping(h);
     return HTTP_SUSPENDED;
 }

@@ -1,11 +1,10 @@
-/* GET /mqtt: MQTT over WebSocket. The handshake is answered here, everything
- * after it is the broker's: the socket is handed over (base/net/handover.h) and
- * leaves HTTP.
+/* GET /mqtt: MQTT over WebSocket. The bridge answers the handshake; then it hands the
+ * socket over to the broker (base/net/handover.h), which does the rest.
  *
- * Any Origin may come, unless the server is open (locality.h): what a page may
- * do here it may do with the token alone, and no browser sends that by itself. A
- * client that sends before it was
- * answered, which RFC 6455 §4.1 forbids, loses what it sent. */
+ * Any Origin is accepted, unless the server is in open mode (locality.h): what a page
+ * can do here needs a token, and browsers do not send one by themselves. If a client
+ * sends before the handshake is answered, which RFC 6455 §4.1 forbids, what it sent is
+ * lost. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,10 +16,10 @@
 #include "bridge/doors/server/server.h"
 #include "bridge/http/handshake.h"
 
-/* The second is what Paho's older clients ask for. */
+/* Older versions of Paho ask for the second. */
 static const char *const protocols[] = {"mqtt", "mqttv3.1"};
 
-/* The first one we know. NULL: none. */
+/* The first protocol that the client offers and we know. NULL: none. */
 static const char *choose_protocol(const struct call *c)
 {
     for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
@@ -29,9 +28,9 @@ static const char *choose_protocol(const struct call *c)
     return NULL;
 }
 
-/* After the hand-over, so that it can still be refused; the broker says nothing
- * before the client does. A client that has not even taken earlier answers is
- * not waited for. */
+/* Sent after the hand-over, since until then the client may have to be refused; the
+ * broker sends nothing before the client does. A client that has not even read
+ * earlier responses is not waited for: the response is dropped. */
 static void send_response(const struct call *c, int fd, const char *accept,
                           const char *protocol)
 {
@@ -56,7 +55,7 @@ static enum http_next hand_over(struct call *c, const char *accept,
         close(fd);
         return HTTP_DETACHED;
     }
-    log_debug("bridge", "a client could not be handed over: %s",
+    log_debug("bridge", "a client could not be handed to the broker: %s",
               error_text(errno));
     if (fd >= 0)
         close(fd);

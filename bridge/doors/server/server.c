@@ -4,7 +4,7 @@
 #include "bridge/doors/public_cors.h"
 #include "bridge/doors/server/health.h"
 
-/* Monitors must see a server that is full, and why. */
+/* Vital: monitors must be able to see that a server is full, and why. */
 static const struct route routes[] = {
     {"/health", HTTP_GET, ROUTE_VITAL, NULL, health_get, NULL},
     {"/mqtt", HTTP_GET, ROUTE_LOCAL_ONLY, NULL, mqtt_websocket, NULL},
@@ -12,18 +12,18 @@ static const struct route routes[] = {
 
 static const char *const reserved[] = {"health", "mqtt", NULL};
 
-static bool start(struct front *front, void **ret_state)
+static bool server_start(struct front *front, void **ret_state)
 {
     *ret_state = health_new(front);
     return *ret_state != NULL;
 }
 
-static void stop(void *state)
+static void server_stop(void *state)
 {
     health_free(state);
 }
 
-static bool authenticate(struct call *c)
+static bool server_authenticate(struct call *c)
 {
     return (c->flags & ROUTE_LOCAL_ONLY) == 0 || !foreign_refused(c);
 }
@@ -34,7 +34,7 @@ const struct door server_door = {
     .route_count = sizeof(routes) / sizeof(routes[0]),
     .reserved = reserved,
     .cors = &public_cors,
-    .start = start,
-    .stop = stop,
-    .authenticate = authenticate,
+    .start = server_start,
+    .stop = server_stop,
+    .authenticate = server_authenticate,
 };

@@ -1,5 +1,5 @@
-/* What the server says of itself, whichever APIs are on: its health, and the way
- * in for MQTT clients of browsers. */
+/* The paths of the server itself, whichever APIs are on: its health, and MQTT over
+ * WebSocket. */
 #ifndef CONFAB_BRIDGE_DOORS_SERVER_SERVER_H
 #define CONFAB_BRIDGE_DOORS_SERVER_SERVER_H
 

@@ -11,7 +11,7 @@
 
 #define SHOWN_MAX 40 /* bytes of a value that an error repeats */
 
-static bool refuse(struct call *c, unsigned status, const char *text)
+static bool refuse_body(struct call *c, unsigned status, const char *text)
 {
     answer_error(c, status, "%s", text);
     return false;
@@ -30,7 +30,7 @@ static bool is_word(struct slice s, const char *word)
     return s.len == strlen(word) && strncasecmp(s.data, word, s.len) == 0;
 }
 
-/* RFC 9110 §8.4.1: x-gzip is gzip, identity is none. */
+/* RFC 9110 §8.4.1: x-gzip means gzip, identity means no coding. */
 static enum coding {
     CODING_NONE,
     CODING_GZIP,
@@ -65,18 +65,19 @@ static bool refuse_too_long(struct call *c, size_t most)
     return false;
 }
 
-static bool decode(struct call *c, size_t most, struct body *b,
-                   struct slice *payload)
+static bool decode_gzip(struct call *c, size_t most, struct body *b,
+                        struct slice *payload)
 {
     switch (gunzip(*payload, most, &b->inflated)) {
     case GUNZIP_OK: *payload = buffer_slice(&b->inflated); return true;
     case GUNZIP_TOO_LONG: return refuse_too_long(c, most);
-    case GUNZIP_NOMEM: return refuse(c, 500, "out of memory");
+    case GUNZIP_NOMEM: return refuse_body(c, 500, "out of memory");
     case GUNZIP_DAMAGED: break;
     }
-    return refuse(c, 400,
-                  "body is not gzip, as Content-Encoding says: cut off or "
-                  "damaged");
+    return refuse_body(
+        c, 400,
+        "body is not gzip as Content-Encoding says, or is cut off or "
+        "damaged");
 }
 
 /* ---- the value ----------------------------------------------------------- */
@@ -91,7 +92,7 @@ static bool is_msgpack(const struct call *c)
     if (!http_header(c->q, "Content-Type", &type))
         return false;
     const char *p = type.data;
-    size_t len = 0; /* without parameters */
+    size_t len = 0; /* of the type without parameters */
     while (len < type.len && strchr("; \t", p[len]) == NULL)
         len++;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -100,7 +101,8 @@ static bool is_msgpack(const struct call *c)
     return false;
 }
 
-static bool convert(struct call *c, struct body *b, struct slice *payload)
+static bool convert_msgpack(struct call *c, struct body *b,
+                            struct slice *payload)
 {
     const char *text;
 
@@ -109,7 +111,7 @@ static bool convert(struct call *c, struct body *b, struct slice *payload)
         return false;
     }
     if (!buffer_ok(&b->converted))
-        return refuse(c, 500, "out of memory");
+        return refuse_body(c, 500, "out of memory");
     *payload = buffer_slice(&b->converted);
     return true;
 }
@@ -125,25 +127,25 @@ static struct slice without_space(struct slice s)
     return slice_of(p, s.len);
 }
 
-/* What is JSON, but no object: what to send in its place, with the value itself
- * where it is short. */
+/* Refuses JSON that is not an object, and says what to send instead, with the value
+ * itself if it is short. */
 static bool refuse_value(struct call *c, struct slice payload)
 {
     const struct slice value = without_space(payload);
     const bool is_shown = value.len <= SHOWN_MAX;
 
-    answer_error(c, 400,
-                 "body must be a JSON object, byte %zu begins another value: "
-                 "send {\"value\":%.*s}, or publish it by MQTT, which takes "
-                 "any payload",
-                 (size_t)((const char *)value.data -
-                          (const char *)payload.data),
-                 is_shown ? (int)value.len : 3,
-                 is_shown ? (const char *)value.data : "…");
+    answer_error(
+        c, 400,
+        "body must be a JSON object, but byte %zu begins another "
+        "value: send {\"value\":%.*s}, or publish it over MQTT, which "
+        "accepts any payload",
+        (size_t)((const char *)value.data - (const char *)payload.data),
+        is_shown ? (int)value.len : 3,
+        is_shown ? (const char *)value.data : "…");
     return false;
 }
 
-/* What is no JSON at all. */
+/* Refuses what is not JSON. */
 static bool refuse_text(struct call *c, struct slice payload,
                         const struct json_error *error)
 {
@@ -173,7 +175,7 @@ static bool refuse_text(struct call *c, struct slice payload,
     return false;
 }
 
-/* RFC 8259 §8.1 lets readers pass over it; PowerShell and .NET write it. */
+/* RFC 8259 §8.1 lets parsers ignore it; PowerShell and .NET send it. */
 static struct slice without_byte_order_mark(struct slice s)
 {
     static const char mark[] = "\xef\xbb\xbf";
@@ -196,15 +198,15 @@ bool body_read(struct call *c, size_t most, struct body *b,
         http_close_after(c->q);
     if (coding == CODING_UNKNOWN) {
         http_add_header(c->q, "Accept-Encoding", "gzip");
-        return refuse(c, 415,
-                      "Content-Encoding: only gzip is understood, or none");
+        return refuse_body(
+            c, 415, "Content-Encoding: only gzip is understood, or none");
     }
     if (!is_whole)
         return refuse_too_long(c, most);
-    if (coding == CODING_GZIP && !decode(c, most, b, &payload))
+    if (coding == CODING_GZIP && !decode_gzip(c, most, b, &payload))
         return false;
     if (is_msgpack(c)) {
-        if (!convert(c, b, &payload))
+        if (!convert_msgpack(c, b, &payload))
             return false;
         *ret_payload = payload;
         return true;

@@ -1,6 +1,6 @@
 #include "bridge/doors/thingschat/csv.h"
 
-/* RFC 8259 §6: no formula has this form, and -3.5 must stay a number. */
+/* Numbers as in RFC 8259 §6: no formula looks like that, and -3.5 must stay one. */
 static bool is_number(struct slice text)
 {
     const char *p = text.data, *end = p + text.len;
@@ -37,7 +37,7 @@ static bool begins_with(struct slice text, const char *bytes)
 static bool would_run(struct slice text)
 {
     /* ＝ ＋ － ＠ (U+FF1D, U+FF0B, U+FF0D, U+FF20): East Asian spreadsheets
-     * take them for the narrow ones. */
+     * treat them like the narrow characters. */
     static const char *const starts[] = {"=",
                                          "+",
                                          "-",
@@ -51,7 +51,7 @@ static bool would_run(struct slice text)
                                          "\xef\xbc\x8d",
                                          "\xef\xbc\xa0"};
 
-    /* some trim blanks before they look */
+    /* some spreadsheets trim blanks first */
     while (text.len > 0 && *(const char *)text.data == ' ')
         text = slice_of((const char *)text.data + 1, text.len - 1);
     for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)

@@ -1,5 +1,5 @@
-/* GET /{token}/chat/{thing}/history: what is asked for, in which format. The
- * rows are rows.c's. */
+/* GET /{token}/chat/{thing}/history: parses the query and chooses the format; rows.c
+ * writes the rows. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +11,8 @@
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 1000
 
-/* X(type, format, type of the answer). Types are answered with the name they
- * were asked for by; of equals the first is taken. */
+/* X(type asked for, format, type of the answer). If several types are equally good,
+ * the first one is chosen. */
 #define TYPES(X)                                                              \
     X("application/json", ROWS_JSON, "application/json")                      \
     X("application/x-ndjson", ROWS_NDJSON, "application/x-ndjson")            \
@@ -37,7 +37,7 @@ static const struct {
 #undef X
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
 
-/* ?format= */
+/* values of ?format= */
 static const char *const words[] = {"json", "ndjson", "csv", "msgpack",
                                     "jsonl"};
 static const char *const type_of_word[] = {"application/json",
@@ -45,7 +45,7 @@ static const char *const type_of_word[] = {"application/json",
                                            "application/msgpack",
                                            "application/jsonl"};
 
-/* The query's word wins: links and spreadsheets can set no header. */
+/* The query wins over Accept: links and spreadsheets cannot set headers. */
 static bool choose_format(struct call *c, struct rows *r,
                           const char **ret_content_type)
 {
@@ -67,7 +67,7 @@ static bool choose_format(struct call *c, struct rows *r,
     return true;
 }
 
-/* Arrays are read by programs that hold them whole, rows are not. */
+/* Programs hold an array in memory as a whole, but read rows one by one. */
 static bool is_array(const struct rows *r)
 {
     return r->format == ROWS_JSON || r->format == ROWS_MSGPACK;
@@ -78,7 +78,7 @@ static bool read_limit(struct call *c, struct rows *r)
     char text[64];
     const int there = query_text(c, "limit", text, sizeof(text));
     const size_t len = there == 1 ? strlen(text) : 0;
-    /* beyond 64 bits: ULLONG_MAX, which is clamped like any large number */
+    /* above 64 bits strtoull() returns ULLONG_MAX, which is clamped, too */
     const uint64_t limit = there == 1 ? strtoull(text, NULL, 10) : 0;
 
     if (there < 0)
@@ -107,7 +107,7 @@ static bool read_order(struct call *c, struct rows *r)
     return true;
 }
 
-/* In our bounds 0 means open; asked for, it means what it says. */
+/* In struct history 0 means open; in the query it means zero. */
 static bool read_bounds(struct call *c, struct rows *r)
 {
     struct history *h = &r->history;
@@ -131,7 +131,7 @@ enum http_next chat_history(struct call *c)
 
     if (r == NULL)
         return answer_error(c, 500, "out of memory");
-    /* who, then what, then the charge */
+    /* check the token, then the query, then charge */
     if (!reading_begin(c, &g, true)) {
         free(r);
         return HTTP_ANSWERED;
@@ -148,7 +148,7 @@ enum http_next chat_history(struct call *c)
     r->token_len = c->arguments[0].len;
     reading_end(&g);
 
-    /* another answer with the next message, and nothing to revalidate by */
+    /* it changes with the next message, and has no validator */
     http_add_header(c->q, "Cache-Control", "no-store");
     return answer_pages(c, content_type, rows_pages(r));
 }

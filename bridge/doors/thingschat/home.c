@@ -1,6 +1,6 @@
-/* The home page: bridge/web/home.html, with what it must know of this server
- * filled in, and the documents that it links. One file, nothing from elsewhere,
- * so a strict policy fits. */
+/* The home page: bridge/web/home.html, with what it must know about this server filled
+ * in, and the documents that it links to. It is one file that loads nothing else, so
+ * its policy can be strict. */
 #include <string.h>
 
 #include "bridge/doors/thingschat/thingschat.h"
@@ -16,8 +16,8 @@ static void put_mqtt_port(struct buffer *b, const struct call *c)
     buffer_put_u64(b, c->front->mqtt_port);
 }
 
-/* From the page's folder to that of the server's own paths. A proxy may have put
- * it anywhere, so the way there is relative. */
+/* Writes the relative path from the page to the root of the server's own paths:
+ * relative, because a proxy may serve it anywhere. */
 static void put_root(struct buffer *b, const struct call *c)
 {
     for (const char *p = c->mount->prefix; *p != '\0'; p++)
@@ -30,8 +30,8 @@ static const struct {
     void (*put)(struct buffer *b, const struct call *c);
 } marks[] = {{"{{mqtt_port}}", put_mqtt_port}, {"{{root}}", put_root}};
 
-/* Replaces the mark at the beginning of a text; 0: there is none, else its
- * length. */
+/* If the text begins with a mark, writes its replacement and returns the mark's
+ * length; otherwise returns 0. */
 static size_t put_mark(struct buffer *b, const struct call *c,
                        struct slice text)
 {

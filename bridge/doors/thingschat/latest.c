@@ -8,8 +8,8 @@
 #include "bridge/http/accept.h"
 #include "store/message_json.h"
 
-/* If-None-Match against `"<tag>"` (RFC 9110 §13.1.2): a list, weak or not, with
- * or without quotes, or `*`. */
+/* Compares If-None-Match with `"<tag>"` (RFC 9110 §13.1.2). It may be `*` or a list,
+ * of weak or strong tags, with or without quotes. */
 static bool is_known(struct call *c, const char *tag)
 {
     struct slice header;
@@ -38,15 +38,15 @@ static bool is_known(struct call *c, const char *tag)
     return false;
 }
 
-/* JSON is called by its id alone; every representation has a validator of its
- * own (RFC 9110 §8.8.3.3). */
+/* Each representation has a validator of its own (RFC 9110 §8.8.3.3); the ETag of JSON
+ * is the id alone. */
 static const char *const types[] = {"application/json", "application/msgpack",
                                     "application/vnd.msgpack",
                                     "application/x-msgpack"};
 static const char *const etag_suffixes[] = {"", "-msgpack", "-vnd.msgpack",
                                             "-x-msgpack"};
 
-/* Index into types[]; -1: answered 400. */
+/* Index into types[]; -1: answered with 400. */
 static int choose_type(struct call *c)
 {
     static const char *const words[] = {"json", "msgpack"};
@@ -91,10 +91,10 @@ enum http_next chat_latest(struct call *c)
     reading_end(&g);
 
     http_add_header(c->q, "ETag", etag);
-    /* kept, but never used without asking: RFC 9111 §5.2.2.4 */
+    /* caches may keep it, but must revalidate it: RFC 9111 §5.2.2.4 */
     http_add_header(c->q, "Cache-Control", "no-cache");
-    /* 304 may say the length of what it does not send, and no other (RFC 9110
-     * §8.6). */
+    /* A 304 may state the length of the body that it leaves out, and no other length
+     * (RFC 9110 §8.6). */
     const unsigned status = is_known(c, tag) ? 304 : 200;
     if (type == 0)
         return answer(c, status, status == 200 ? types[0] : NULL, &body);

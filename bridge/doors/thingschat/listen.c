@@ -1,5 +1,5 @@
-/* GET /{token}/chat/{thing}/listen and /{token}/listen?things=…: settles who
- * listens to what from where, then hands the socket to the streams. */
+/* GET /{token}/chat/{thing}/listen and /{token}/listen?things=…: checks who follows
+ * which filters from which id, then hands the socket to the streams. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,17 +14,17 @@
 #include "bridge/http/url.h"
 
 #define THINGS_MAX 64
-#define NAMES_MAX 8192 /* bytes of all filters together */
+#define NAMES_MAX 8192 /* bytes of all filters together, decoded */
 
 struct listen_params {
     struct slice things[THINGS_MAX];
     size_t count;
     bool has_cursor;
     uint64_t cursor;
-    char names[NAMES_MAX]; /* what things[] points into */
+    char names[NAMES_MAX]; /* things[] points into this */
 };
 
-/* Decimal digits that fit 64 bits; anything else is no cursor. */
+/* An id: decimal digits that fit 64 bits. */
 static bool parse_id(struct slice text, uint64_t *ret)
 {
     char digits[20];
@@ -39,10 +39,10 @@ static bool parse_id(struct slice text, uint64_t *ret)
     return true;
 }
 
-/* The header wins: the query is stale by the time EventSource reconnects. A
- * header that is no id of ours is ignored, since no browser could mend it. Of
- * several spellings in the query the last wins: libraries append theirs. An
- * empty one is none (WHATWG HTML §9.2.6). */
+/* The header wins over the query, which is stale by the time EventSource reconnects. A
+ * header that is not an id is ignored, because no browser could correct it. If the
+ * query has the parameter several times, the last one counts: libraries append
+ * theirs. An empty value means none (WHATWG HTML §9.2.6). */
 static bool read_cursor(struct call *c, struct listen_params *w)
 {
     struct slice header, query = http_query(c->q);
@@ -54,7 +54,7 @@ static bool read_cursor(struct call *c, struct listen_params *w)
         return true;
     }
     while (url_next_parameter(&query, &p)) {
-        /* query_check() has let nothing else pass */
+        /* query_check() has refused all other names */
         if (p.value.len == 0 || *(const char *)p.name.data == '_' ||
             url_is_named(&p, slice_str("things")))
             continue;
@@ -69,7 +69,7 @@ static bool read_cursor(struct call *c, struct listen_params *w)
     return true;
 }
 
-/* A client that can read no event stream would wait for ever (RFC 9110
+/* A client that does not accept event streams would wait for ever (RFC 9110
  * §15.5.7). */
 static bool accepts_events(struct call *c)
 {
@@ -119,14 +119,14 @@ static void put_response_head(struct buffer *b, const struct call *c)
     buffer_put_str(b, "\r\n");
     if (format_of(c) == &sse_chunked)
         put_header(b, "Transfer-Encoding", "chunked");
-    /* The connection ends with a chunked stream, too, but to say so here would
-     * make undici (fetch() of Node.js) take a cut off stream for a whole one. */
+    /* The connection ends after a chunked stream as well. But with this header undici
+     * (fetch() of Node.js) would take a stream that was cut off for a complete one. */
     if (format_of(c) == &sse_until_close || http_method(c->q) == HTTP_HEAD)
         put_header(b, "Connection", "close");
     buffer_put_str(b, "\r\n");
 }
 
-/* HEAD: the very head that GET has, which is made here. */
+/* HEAD gets exactly the head that GET gets; for HEAD it is written here. */
 static enum http_next answer_head(struct call *c)
 {
     struct buffer head = BUFFER_INIT;
@@ -182,15 +182,15 @@ static enum http_next hand_over(struct call *c, const struct listen_params *w,
     return answer_error(c, 503, "too many open streams: retry later");
 }
 
-/* Ends `g`. */
+/* Ends the reading `g`. */
 static enum http_next start_listening(struct call *c, struct listen_params *w,
                                       struct reading *g)
 {
     const bool head_only = http_method(c->q) == HTTP_HEAD;
     const bool granted = accepts_events(c) && read_cursor(c, w) &&
                          reading_charge(c, g, head_only ? 1 : LISTEN_COST);
-    /* From here on the reader misses nothing: what is stored later has a
-     * greater id. */
+    /* The reader misses nothing from here on: what is stored later gets a greater
+     * id. */
     const uint64_t head = granted ? store_head(g->reader) : 0;
     const struct plan *plan = g->access.plan;
 
@@ -205,10 +205,10 @@ enum http_next chat_listen(struct call *c)
     struct listen_params w = {.count = 1};
     struct reading g;
 
-    /* who, before what is wrong with the question */
+    /* check the token before the query */
     if (!reading_begin(c, &g, true))
         return HTTP_ANSWERED;
-    /* One of an earlier version can be read, but nothing comes any more. */
+    /* Earlier versions stored such names: they can be read, but not published to. */
     if (!name_publishable(c->arguments[1])) {
         reading_end(&g);
         return answer_error(c, 400,
@@ -219,8 +219,8 @@ enum http_next chat_listen(struct call *c)
     return start_listening(c, &w, &g);
 }
 
-/* A level that is a bare `+`: a query means a blank by it, and whoever sent it
- * the wildcard. `living+room` is a blank of some form encoder's. */
+/* Whether a level is a bare `+`. In a query it means a blank, but the sender meant the
+ * wildcard. In `living+room` it is a blank that a form encoded. */
 static bool has_bare_plus(struct slice filter)
 {
     struct slice level;
@@ -231,7 +231,7 @@ static bool has_bare_plus(struct slice filter)
     return false;
 }
 
-/* `a,b/%2B/c,%23`: split first, decoded then, so that %2C stays a comma. */
+/* `a,b/%2B/c,%23`: split at commas before decoding, so that %2C stays a comma. */
 static bool read_things(struct call *c, struct listen_params *w)
 {
     struct slice list;
@@ -265,11 +265,12 @@ static bool read_things(struct call *c, struct listen_params *w)
             !filter_valid(slice_of(w->names + used, len)) ||
             !name_publishable(slice_of(w->names + used, len)) ||
             w->names[used] == '$' || len > THING_MAX) {
-            answer_error(c, 400,
-                         "things: filter %zu is none: like kitchen, "
-                         "kitchen/+ or # (percent-encoded: %%2B, %%23), "
-                         "without control characters and non-characters",
-                         w->count + 1);
+            answer_error(
+                c, 400,
+                "things: filter %zu is not valid: write filters like "
+                "kitchen, kitchen/+ or # (percent-encoded: %%2B, "
+                "%%23), without control characters and non-characters",
+                w->count + 1);
             return false;
         }
         if (caller_refused(c, CALLER_SUBSCRIBE,
@@ -291,7 +292,7 @@ enum http_next chat_listen_many(struct call *c)
 
     w.count = 0;
     w.has_cursor = false;
-    /* who, before what is wrong with the question */
+    /* check the token before the query */
     if (!reading_begin(c, &g, false))
         return HTTP_ANSWERED;
     if (read_things(c, &w))

@@ -14,36 +14,36 @@
 
 /* ---- msgpack → JSON ------------------------------------------------------
  *
- * Not msgpack_unpack(): it allocates what a length field announces (five bytes
- * of a body would ask for 256 GiB) and gives up below 32 levels. A cursor over
- * the bytes needs neither. */
+ * Not msgpack_unpack(): it allocates what a length field announces (five bytes could
+ * make it ask for 256 GiB) and gives up at 32 levels. Walking the bytes with a cursor
+ * avoids both. */
 
 struct cursor {
     const unsigned char *p, *end;
     const char *error;
 };
 
-static bool refuse(struct cursor *c, const char *text)
+static bool fail(struct cursor *c, const char *text)
 {
     c->error = text;
     return false;
 }
 
-/* `size` bytes, big-endian. */
-static bool take_number(struct cursor *c, size_t size, uint64_t *ret)
+/* Reads a number of `size` bytes, big-endian. */
+static bool read_be_number(struct cursor *c, size_t size, uint64_t *ret)
 {
     if ((size_t)(c->end - c->p) < size)
-        return refuse(c, "cut off");
+        return fail(c, "cut off");
     *ret = 0;
     for (size_t i = 0; i < size; i++)
         *ret = *ret << 8 | *c->p++;
     return true;
 }
 
-static bool take_bytes(struct cursor *c, uint64_t len, struct slice *ret)
+static bool read_bytes(struct cursor *c, uint64_t len, struct slice *ret)
 {
     if (len > (uint64_t)(c->end - c->p))
-        return refuse(c, "cut off");
+        return fail(c, "cut off");
     *ret = slice_of(c->p, (size_t)len);
     c->p += len;
     return true;
@@ -62,8 +62,8 @@ static bool put_float(double v, struct buffer *out, struct cursor *c)
     char text[32];
 
     if (!isfinite(v))
-        return refuse(c, "NaN and infinity are no JSON");
-    /* the shortest that reads back the same */
+        return fail(c, "JSON has no NaN and no infinity");
+    /* the shortest text that reads back as the same number */
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, v);
         if (strtod(text, NULL) == v)
@@ -73,13 +73,13 @@ static bool put_float(double v, struct buffer *out, struct cursor *c)
     return true;
 }
 
-static bool take_float(struct cursor *c, size_t size, struct buffer *out)
+static bool convert_float(struct cursor *c, size_t size, struct buffer *out)
 {
     uint64_t bits;
     double wide;
     float narrow;
 
-    if (!take_number(c, size, &bits))
+    if (!read_be_number(c, size, &bits))
         return false;
     if (size == 8) {
         memcpy(&wide, &bits, sizeof(wide));
@@ -91,49 +91,49 @@ static bool take_float(struct cursor *c, size_t size, struct buffer *out)
     return put_float(wide, out, c);
 }
 
-static bool take_signed(struct cursor *c, size_t size, struct buffer *out)
+static bool convert_signed(struct cursor *c, size_t size, struct buffer *out)
 {
     uint64_t bits;
 
-    if (!take_number(c, size, &bits))
+    if (!read_be_number(c, size, &bits))
         return false;
     const unsigned shift = (unsigned)(64 - 8 * size);
     buffer_put_i64(out, (int64_t)(bits << shift) >> shift);
     return true;
 }
 
-static bool take_unsigned(struct cursor *c, size_t size, struct buffer *out)
+static bool convert_unsigned(struct cursor *c, size_t size, struct buffer *out)
 {
     uint64_t v;
 
-    if (!take_number(c, size, &v))
+    if (!read_be_number(c, size, &v))
         return false;
     buffer_put_u64(out, v);
     return true;
 }
 
-/* A length of `size` bytes and what it announces. */
-static bool take_long(struct cursor *c, struct msgpack_item *t,
-                      enum item_type type, size_t size)
+/* Reads a length of `size` bytes, and the string or binary that has this length. */
+static bool read_sized(struct cursor *c, struct msgpack_item *t,
+                       enum item_type type, size_t size)
 {
     uint64_t n;
 
     t->type = type;
-    if (!take_number(c, size, &n))
+    if (!read_be_number(c, size, &n))
         return false;
     t->count = n;
     return type == ITEM_ARRAY || type == ITEM_MAP ||
-           take_bytes(c, n, &t->bytes);
+           read_bytes(c, n, &t->bytes);
 }
 
-/* One token; scalars are written to `out` at once. */
-static bool take_token(struct cursor *c, struct msgpack_item *t,
+/* Reads one token; scalars are written to `out` at once. */
+static bool read_token(struct cursor *c, struct msgpack_item *t,
                        struct buffer *out)
 {
     uint64_t first;
 
     t->type = ITEM_SCALAR;
-    if (!take_number(c, 1, &first))
+    if (!read_be_number(c, 1, &first))
         return false;
     if (first <= 0x7f) {
         buffer_put_u64(out, first);
@@ -153,7 +153,7 @@ static bool take_token(struct cursor *c, struct msgpack_item *t,
     }
     if (first <= 0xbf) {
         t->type = ITEM_STRING;
-        return take_bytes(c, first & 31, &t->bytes);
+        return read_bytes(c, first & 31, &t->bytes);
     }
     switch (first) {
     case 0xc0: buffer_put_str(out, "null"); return true;
@@ -162,45 +162,46 @@ static bool take_token(struct cursor *c, struct msgpack_item *t,
     case 0xc4:
     case 0xc5:
     case 0xc6:
-        return take_long(c, t, ITEM_BINARY, (size_t)1 << (first - 0xc4));
-    case 0xca: return take_float(c, 4, out);
-    case 0xcb: return take_float(c, 8, out);
+        return read_sized(c, t, ITEM_BINARY, (size_t)1 << (first - 0xc4));
+    case 0xca: return convert_float(c, 4, out);
+    case 0xcb: return convert_float(c, 8, out);
     case 0xcc:
     case 0xcd:
     case 0xce:
-    case 0xcf: return take_unsigned(c, (size_t)1 << (first - 0xcc), out);
+    case 0xcf: return convert_unsigned(c, (size_t)1 << (first - 0xcc), out);
     case 0xd0:
     case 0xd1:
     case 0xd2:
-    case 0xd3: return take_signed(c, (size_t)1 << (first - 0xd0), out);
+    case 0xd3: return convert_signed(c, (size_t)1 << (first - 0xd0), out);
     case 0xd9:
     case 0xda:
     case 0xdb:
-        return take_long(c, t, ITEM_STRING, (size_t)1 << (first - 0xd9));
+        return read_sized(c, t, ITEM_STRING, (size_t)1 << (first - 0xd9));
     case 0xdc:
-    case 0xdd: return take_long(c, t, ITEM_ARRAY, (size_t)2 << (first - 0xdc));
+    case 0xdd:
+        return read_sized(c, t, ITEM_ARRAY, (size_t)2 << (first - 0xdc));
     case 0xde:
-    case 0xdf: return take_long(c, t, ITEM_MAP, (size_t)2 << (first - 0xde));
-    case 0xc1: return refuse(c, "malformed");
-    default: return refuse(c, "extension types are no JSON");
+    case 0xdf: return read_sized(c, t, ITEM_MAP, (size_t)2 << (first - 0xde));
+    case 0xc1: return fail(c, "malformed");
+    default: return fail(c, "JSON has no extension types");
     }
 }
 
 static bool put_string(struct slice s, struct buffer *out, struct cursor *c)
 {
     if (!utf8_valid(s.data, s.len))
-        return refuse(c, "a string is not UTF-8");
+        return fail(c, "a string is not UTF-8");
     buffer_put_json_string(out, s);
     return true;
 }
 
-/* Containers not yet closed: how many values are still to come. */
+/* A container that is not closed yet. */
 struct unfinished {
-    uint64_t left; /* MAP: keys and values together */
+    uint64_t left; /* values still to come; MAP: keys and values together */
     bool map;
 };
 
-/* What stands before the next value: a comma, or the colon behind a key. */
+/* Writes what precedes the next value: a comma, or the colon after a key. */
 static void put_separator(const struct unfinished *u, bool first,
                           struct buffer *out)
 {
@@ -213,10 +214,10 @@ static void put_separator(const struct unfinished *u, bool first,
 static bool put_value(struct cursor *c, struct buffer *out, bool as_key,
                       struct msgpack_item *t)
 {
-    if (!take_token(c, t, out))
+    if (!read_token(c, t, out))
         return false;
     if (as_key && t->type != ITEM_STRING)
-        return refuse(c, "a map's key is not a string");
+        return fail(c, "a map's key is not a string");
     if (t->type == ITEM_STRING)
         return put_string(t->bytes, out, c);
     if (t->type == ITEM_BINARY) {
@@ -227,7 +228,7 @@ static bool put_value(struct cursor *c, struct buffer *out, bool as_key,
     return true;
 }
 
-static bool convert(struct cursor *c, struct buffer *out)
+static bool convert_value(struct cursor *c, struct buffer *out)
 {
     struct unfinished open[JSON_DEPTH_MAX];
     unsigned depth = 0;
@@ -253,11 +254,11 @@ static bool convert(struct cursor *c, struct buffer *out)
             return false;
         first = false;
         if (depth == 0 && t.type != ITEM_MAP)
-            return refuse(c, "the body must be a map");
+            return fail(c, "the body must be a map");
         if (t.type != ITEM_MAP && t.type != ITEM_ARRAY)
             continue;
         if (depth == JSON_DEPTH_MAX)
-            return refuse(c, "nested more than 512 deep");
+            return fail(c, "nested more than 512 deep");
         open[depth].map = t.type == ITEM_MAP;
         open[depth++].left = t.type == ITEM_MAP ? 2 * t.count : t.count;
         buffer_put_char(out, t.type == ITEM_MAP ? '{' : '[');
@@ -272,10 +273,10 @@ bool msgpack_to_json(struct slice in, struct buffer *out,
                        .end = in.len == 0
                                   ? in.data
                                   : (const unsigned char *)in.data + in.len};
-    bool ok = convert(&c, out);
+    bool ok = convert_value(&c, out);
 
     if (ok && c.p != c.end)
-        ok = refuse(&c, "unexpected bytes after the value");
+        ok = fail(&c, "unexpected bytes after the value");
     if (!ok)
         *ret_error = c.error;
     return ok;
@@ -283,13 +284,13 @@ bool msgpack_to_json(struct slice in, struct buffer *out,
 
 /* ---- JSON → msgpack ------------------------------------------------------
  *
- * Lengths stand in front in msgpack and are known behind in JSON: a container
- * is begun with a 32-bit count of zero, which is set when it ends. */
+ * In msgpack a length precedes the elements, in JSON it is known at the end. So a
+ * container begins with a 32-bit count of zero, which is set when it ends. */
 
 struct json_reader {
     const char *p, *end;
     struct buffer *out;
-    struct buffer text; /* a string without its escapes */
+    struct buffer text; /* the current string without escapes */
 };
 
 struct open_container {
@@ -340,7 +341,7 @@ static void put_utf8(struct buffer *b, unsigned c)
     buffer_put_char(b, (char)(0x80 | (c & 0x3f)));
 }
 
-/* At the four digits of a \u escape; takes a second one for a pair. */
+/* Reads the four digits of a \u escape, and a second escape if they are a pair. */
 static void read_unicode_escape(struct json_reader *r)
 {
     unsigned c = read_hex4(r->p);

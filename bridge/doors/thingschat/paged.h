@@ -1,6 +1,6 @@
-/* Answers of any length in little memory: short ones as one body with its
- * length, long ones as a stream that reads the store page by page, with no
- * snapshot held while the client takes its time. */
+/* Answers of any length in little memory: short ones as one body with its length, long
+ * ones as a stream that reads the store page by page and holds no snapshot while it
+ * waits for the client. */
 #ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_PAGED_H
 #define CONFAB_BRIDGE_DOORS_THINGSCHAT_PAGED_H
 
@@ -17,7 +17,7 @@ struct pages {
     void *arg;
 };
 
-/* Takes `p`. */
+/* Takes `p`: calls its release() in any case. */
 enum http_next answer_pages(struct call *c, const char *content_type,
                             struct pages p);
 

@@ -1,5 +1,5 @@
-/* POST /{token}/chat/{thing}: a message enters as a QoS 1 PUBLISH of the link;
- * the answer is made from its PUBACK, so 200 means on disk. */
+/* POST /{token}/chat/{thing}: the message becomes a QoS 1 PUBLISH on the link. The
+ * answer is made from its PUBACK, so 200 means on disk. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +13,8 @@
 
 #define DEADLINE_US INT64_C(10000000)
 #define IDEMPOTENCY_KEY_MAX 256
-/* A plan without a limit of its own is still held to what one MQTT packet and
- * one commit may reasonably carry (docs/configuration.md, payload_max). */
+/* A plan without a limit of its own is still limited to what one MQTT packet and one
+ * commit can reasonably carry (docs/configuration.md, payload_max). */
 #define BODY_MAX (16U * 1024 * 1024)
 
 struct post {
@@ -79,7 +79,7 @@ static void answer_refused(struct call *c, const struct link_request *a)
     answer_error(c, (unsigned)a->status, "%s", reason);
 }
 
-/* Link's thread. */
+/* Called in the link's thread. */
 static void on_answer(struct link_request *a)
 {
     struct post *p = a->owner;
@@ -153,7 +153,7 @@ enum http_next chat_post(struct call *c)
     q->deadline_us = clock_mono_us() + DEADLINE_US;
     q->done = on_answer;
     q->owner = p;
-    /* First suspended, then sent: the answer may come before this returns. */
+    /* Suspend before sending: the answer may come before link_publish() returns. */
     http_suspend(c->q);
     hop_suspend(q, q->topic, payload.len);
     if (!link_publish(c->front->link, q)) {

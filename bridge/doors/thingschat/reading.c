@@ -55,7 +55,7 @@ bool reading_begin(struct call *c, struct reading *ret, bool has_thing)
     }
     access_look_up(c, g->reader, &g->access);
     bool ok = g->access.state == ACCESS_GRANTED;
-    if (ok) /* refusals say what is left, too */
+    if (ok) /* so that refusals, too, say how many reads are left */
         c->remaining =
             reads_charge(c->front->reads, c->arguments[0], g->access.plan,
                          &g->access.usage, 0, clock_real_us())
@@ -96,8 +96,8 @@ int query_text(struct call *c, const char *name, char *out, size_t size)
         return 0;
     if (value.len >= size || !url_decode(value, true, out, &len)) {
         answer_error(c, 400,
-                     "%s: too long, or a %% without two hexadecimal "
-                     "digits behind it, or %%00",
+                     "%s: too long, or it has a %% without two hexadecimal "
+                     "digits after it, or %%00",
                      name);
         return -1;
     }
@@ -113,7 +113,7 @@ int query_u64(struct call *c, const char *name, uint64_t *ret)
 
     if (there != 1)
         return there;
-    /* 19 digits always fit 64 bits */
+    /* 19 digits always fit into 64 bits */
     if (len == 0 || len > 19 || strspn(text, "0123456789") != len) {
         answer_error(c, 400, "%s: must be a whole number", name);
         return -1;
@@ -122,8 +122,9 @@ int query_u64(struct call *c, const char *name, uint64_t *ret)
     return 1;
 }
 
-/* `2026-11-21+02:00`: a + that was meant as one makes it a zone, the blank that
- * it stands for a clock. Elsewhere it can only be the one or the other. */
+/* `2026-11-21+02:00`: after a date alone a + is ambiguous. As a + it begins a time
+ * zone; as the blank that it means in a query, a time of day. Anywhere else it can
+ * only be one of the two. */
 static bool is_zone_or_clock(struct call *c, const char *name)
 {
     struct slice raw;
@@ -136,7 +137,7 @@ static bool is_zone_or_clock(struct call *c, const char *name)
     const size_t before = (size_t)(plus - (const char *)raw.data);
     for (size_t i = 0; i < before; i++)
         if (strchr("Tt:%", ((const char *)raw.data)[i]) != NULL)
-            return false; /* behind a clock it is a zone's */
+            return false; /* after a time of day it begins a time zone */
     return raw.len - before - 1 <= strlen("02:00");
 }
 
@@ -149,8 +150,8 @@ int query_time(struct call *c, const char *name, int64_t *ret_us)
         return there;
     if (is_zone_or_clock(c, name)) {
         answer_error(c, 400,
-                     "%s: a + in a query means a blank; write T before a "
-                     "clock, or %%2B before a zone",
+                     "%s: a + in a query means a blank; write T before a time "
+                     "of day, or %%2B before a time zone",
                      name);
         return -1;
     }

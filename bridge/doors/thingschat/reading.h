@@ -1,37 +1,37 @@
-/* What every GET of a token's endpoints begins with: token, thing, limit. */
+/* The beginning of every GET of a token's endpoints: token, thing, read limit. */
 #ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_READING_H
 #define CONFAB_BRIDGE_DOORS_THINGSCHAT_READING_H
 
 #include "bridge/doors/access.h"
 
-/* Reads that beginning to follow costs, on a stream or on a WebSocket. */
+/* Reads that a stream, or a follow on a WebSocket, costs. */
 #define LISTEN_COST 5
 
 struct reading {
-    struct store_reader *reader; /* inside a snapshot */
+    struct store_reader *reader; /* has a snapshot */
     struct access access;
     char topic[TOKEN_MAX + 1 + THING_MAX]; /* `<token>/<thing>` */
     size_t topic_len;
 };
 
-/* Opens a snapshot, looks up the token, and checks the thing (has_thing: it is
- * the call's second argument) and the names in the query.
- * false: answered (400, 401, 403, 503) and nothing is held. Otherwise end with
- * reading_end(). */
+/* Takes a snapshot, looks up the token, and checks the thing (has_thing: it is the
+ * call's second argument) and the names in the query.
+ * false: answered (400, 401, 403, 503), and nothing is held. true: the caller ends it
+ * with reading_end(). */
 bool reading_begin(struct call *c, struct reading *ret, bool has_thing);
-/* Charges `cost` reads, once all else is known to be right: a refusal costs
- * nothing. false: answered 429; the snapshot is still to be ended. */
+/* Charges `cost` reads. Call it after all checks: a refused request costs nothing.
+ * false: answered with 429; the caller still calls reading_end(). */
 bool reading_charge(struct call *c, const struct reading *g, unsigned cost);
 void reading_end(struct reading *g); /* may be called twice */
 
-/* After a failure of the store: takes the charge back and answers 503. */
+/* After the store failed: refunds `cost` reads and answers 503. */
 enum http_next reading_failed(struct call *c, enum store_err err,
                               unsigned cost);
 
-/* What a parameter of the query says: 0 it is not there, 1 it is, -1 answered
- * 400 with what would be right. */
+/* Parameters of the query. All return 0: not there; 1: there; -1: answered with 400,
+ * which says what would be right. */
 
-/* Percent-decoded into `out`, NUL-terminated; longer than size - 1: 400. */
+/* Percent-decoded into `out`, NUL-terminated; longer than size - 1 is a 400. */
 int query_text(struct call *c, const char *name, char *out, size_t size);
 /* A decimal number below 10^19. */
 int query_u64(struct call *c, const char *name, uint64_t *ret);

@@ -16,7 +16,7 @@ static struct slice thing_of(const struct rows *r)
                     r->topic_len - r->token_len - 1);
 }
 
-/* White space before a value means nothing in JSON, but a tab something to a
+/* White space before a value has no meaning in JSON, but a leading tab has one in a
  * spreadsheet. */
 static struct slice without_leading_space(struct slice json)
 {
@@ -71,8 +71,8 @@ static void put_row(struct rows *r, struct buffer *out,
         out->failed = true;
 }
 
-/* How many rows there are to give, and no more from here on: what is stored
- * later would push the last ones out of the count. */
+/* Counts the rows to send, and fixes the range to them: messages stored later would
+ * otherwise push the last rows out of the count. */
 static enum store_err count_rows(struct rows *r, struct store_reader *reader)
 {
     struct history walk = r->history;
@@ -149,7 +149,7 @@ static enum store_err put_page(struct rows *r, struct store_reader *reader,
     return err;
 }
 
-static enum pages_next fill(void *arg, struct buffer *out)
+static enum pages_next fill_rows(void *arg, struct buffer *out)
 {
     struct rows *r = arg;
     struct store_reader *reader = store_reader_acquire(r->store);
@@ -178,5 +178,5 @@ struct rows *rows_new(void)
 struct pages rows_pages(struct rows *r)
 {
     r->history.topic = slice_of(r->topic, r->topic_len);
-    return (struct pages){fill, free, r};
+    return (struct pages){fill_rows, free, r};
 }

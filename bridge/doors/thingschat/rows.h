@@ -1,5 +1,5 @@
-/* The rows of a history in one of its formats, as pages of any number
- * (paged.h). Each page is read in a snapshot of its own. */
+/* The rows of a history in one of its formats, as any number of pages (paged.h). Each
+ * page is read in a snapshot of its own. */
 #ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_ROWS_H
 #define CONFAB_BRIDGE_DOORS_THINGSCHAT_ROWS_H
 
@@ -9,18 +9,18 @@
 
 enum rows_format {
     ROWS_JSON,   /* an array */
-    ROWS_NDJSON, /* an object a line */
+    ROWS_NDJSON, /* one object per line */
     ROWS_CSV,    /* id,thing,createdAt,chat */
-    ROWS_MSGPACK /* an array. Its length stands in front, so the rows are
-                    counted before the first is sent; what retention deletes
-                    in between is nil at the end */
+    ROWS_MSGPACK /* an array. Its length comes first, so the rows are counted
+                    before the first is sent; for each that retention deletes
+                    in between there is a nil at the end */
 };
 
 struct rows {
     struct store *store;
     enum rows_format format;
     struct history history; /* topic: `topic` */
-    uint64_t left;          /* rows still to give */
+    uint64_t left;          /* rows still to send */
     size_t token_len, topic_len;
     char topic[TOKEN_MAX + 1 + THING_MAX];
     /* private */
@@ -28,7 +28,7 @@ struct rows {
     struct json_writer array; /* ROWS_JSON */
 };
 
-/* malloc()ed, zeroed; the caller fills in what is not private. */
+/* malloc()ed and zeroed; the caller sets the fields that are not private. */
 struct rows *rows_new(void);
 /* Takes `r`. */
 struct pages rows_pages(struct rows *r);

@@ -15,7 +15,7 @@ struct thing_list {
     struct store *store;
     const struct caller *caller;
     bool detail, begun;
-    struct json_writer array; /* of all pages */
+    struct json_writer array; /* one array over all pages */
     size_t prefix_len;
     size_t after_len; /* 0: from the start */
     char prefix[TOKEN_MAX + 1];
@@ -75,7 +75,7 @@ static enum store_err put_page(struct thing_list *l, struct store_reader *r)
     return err;
 }
 
-static enum pages_next fill(void *arg, struct buffer *out)
+static enum pages_next fill_things(void *arg, struct buffer *out)
 {
     struct thing_list *l = arg;
     struct store_reader *r = store_reader_acquire(l->store);
@@ -130,5 +130,5 @@ enum http_next chat_things(struct call *c)
     l->prefix_len = c->arguments[0].len + 1;
     http_add_header(c->q, "Cache-Control", "no-store");
     return answer_pages(c, "application/json",
-                        (struct pages){fill, release, l});
+                        (struct pages){fill_things, release, l});
 }

@@ -1,5 +1,5 @@
-/* The door's table: all there is to say about its paths, and what every answer
- * has in common. */
+/* The door's table, which says everything about its paths, and what all answers have
+ * in common. */
 #include "bridge/doors/thingschat/thingschat.h"
 
 #include <stdlib.h>
@@ -9,12 +9,12 @@
 #include "bridge/http/creations.h"
 #include "bridge/http/url.h"
 
-/* The first argument is a token whose limits apply: answers say what is left. */
+/* The first argument is a token with limits: answers state what is left of them. */
 #define COUNTED ROUTE_OWN
 
-/* EventSource cannot send headers of its own, so libraries in its place put the
- * last event's id into the query, each under a name of its own (Yaffle's and
- * other polyfills, Mercure). */
+/* EventSource cannot send headers of its own, so libraries append the last event's id
+ * to the query instead, under different names (Yaffle's and other polyfills,
+ * Mercure). */
 #define CURSOR                                                                \
     "last_event_id|lastEventId|lastEventID|Last-Event-ID|Last-Event-Id"
 
@@ -49,8 +49,8 @@ static void put_remaining(struct call *c)
                             shown_remaining(c->remaining));
 }
 
-/* Who has a route is looked up by its handler, in the snapshot that it reads. */
-static bool authenticate(struct call *c)
+/* If the path has a route, its handler looks the token up, in its own snapshot. */
+static bool thingschat_authenticate(struct call *c)
 {
     struct access access;
 
@@ -60,15 +60,15 @@ static bool authenticate(struct call *c)
         return false;
     if (c->route != NULL || (c->flags & COUNTED) == 0)
         return true;
-    /* What a token has left is on refusals too; which count depends on what
-     * the path's methods do. */
+    /* Refusals state what is left, too: of reads or writes, depending on the
+     * methods of the path. */
     access_look_up_now(c, &access);
     if (access.state == ACCESS_GRANTED)
         access_writes_left(c, &access);
     return access.state != ACCESS_FOREIGN || !foreign_refused(c);
 }
 
-/* Why there is no such path, where people come across it every day. */
+/* A hint for mistakes that people make every day. */
 static const char *path_hint(const struct call *c)
 {
     struct slice segments, segment = {0};
@@ -83,7 +83,7 @@ static const char *path_hint(const struct call *c)
                "/{token}/chat/kitchen%2Ftemp/latest";
     if (count > 1 && segment.len == 0)
         return "leave out the / at the end";
-    return "see / for what there is";
+    return "see / for the paths there are";
 }
 
 static void no_path(struct call *c)
@@ -93,7 +93,7 @@ static void no_path(struct call *c)
 
 /* ---- the door ------------------------------------------------------------ */
 
-static bool start(struct front *front, void **ret_state)
+static bool thingschat_start(struct front *front, void **ret_state)
 {
     struct thingschat_state *s = calloc(1, sizeof(*s));
 
@@ -104,7 +104,7 @@ static bool start(struct front *front, void **ret_state)
     return s->creations != NULL;
 }
 
-static void stop(void *state)
+static void thingschat_stop(void *state)
 {
     struct thingschat_state *s = state;
 
@@ -120,9 +120,9 @@ const struct door thingschat = {
     .route_count = sizeof(routes) / sizeof(routes[0]),
     .reserved = reserved,
     .cors = &public_cors,
-    .start = start,
-    .stop = stop,
-    .authenticate = authenticate,
+    .start = thingschat_start,
+    .stop = thingschat_stop,
+    .authenticate = thingschat_authenticate,
     .headers = put_remaining,
     .error = answer_plain_error,
     .no_path = no_path,

@@ -1,5 +1,5 @@
-/* ThingsChat: messages of things under a token, and the home page. The door's
- * table is thingschat.c; its handlers are in the files named here. */
+/* ThingsChat: messages of things under a token, and the home page. thingschat.c has
+ * the door's table; its handlers are in the files named here. */
 #ifndef CONFAB_BRIDGE_DOORS_THINGSCHAT_THINGSCHAT_H
 #define CONFAB_BRIDGE_DOORS_THINGSCHAT_THINGSCHAT_H
 

@@ -11,7 +11,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Exactly `digits` decimal digits at *p, which moves behind them. */
+/* Reads exactly `digits` decimal digits at *p and moves *p past them. */
 static bool read_number(const char **p, int digits, int min, int max, int *ret)
 {
     int v = 0;
@@ -71,7 +71,7 @@ static bool day_of_year(int year, int day, int64_t *ret_days)
     return true;
 }
 
-/* The Monday of week 1, which has the year's first Thursday in it. */
+/* The Monday of week 1, the week that has the year's first Thursday. */
 static int64_t first_monday(int year)
 {
     const int64_t fourth = days_before_year(year) + 3; /* always in week 1 */
@@ -117,7 +117,7 @@ static bool read_date(const char **p, int64_t *ret_days)
 
 /* ---- clock and zone ------------------------------------------------------ */
 
-/* `.5` of a unit of unit_us. */
+/* Adds a fraction such as `.5` of a unit of unit_us. */
 static bool read_fraction(const char **p, int64_t unit_us, int64_t *ret_us)
 {
     int64_t scale = 1, value = 0;
@@ -199,7 +199,7 @@ static bool parse_iso(const char *p, int64_t *ret_us)
     if (!read_zone(&p, &offset_s) || *p != '\0')
         return false;
     const int64_t us = clock.us - offset_s * 1000000;
-    /* they are inserted at the end of a day of UTC, nowhere else */
+    /* leap seconds are inserted at the end of a UTC day, nowhere else */
     if (clock.is_leap_second && us / 1000000 % DAY_S != 0)
         return false;
     *ret_us = days * DAY_S * 1000000 + us;

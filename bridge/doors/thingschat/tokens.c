@@ -1,4 +1,4 @@
-/* POST /tokens: what the button of the home page does. */
+/* POST /tokens: creates a token, as the button of the home page does. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,8 +80,8 @@ enum http_next tokens_post(struct call *c)
         return HTTP_ANSWERED;
     if (config_newest(c->front->config)->tokens_public_creation == SWITCH_OFF)
         return answer_error(c, 403,
-                            "this server gives no tokens over HTTP: ask who "
-                            "runs it (confab token create)");
+                            "this server creates no tokens over HTTP: ask its "
+                            "administrator for one (confab token create)");
     if (!creations_take(state->creations, http_client(c->q), clock_mono_us(),
                         &retry_s)) {
         http_add_header_u64(c->q, "Retry-After", retry_s);

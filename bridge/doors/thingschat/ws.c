@@ -1,9 +1,9 @@
-/* GET /{token}/ws: a token's messages, both ways, as JSON over a WebSocket. The
- * handshake is answered here; then the socket is a stream's (stream_client.h),
- * and ws_client.c does what is asked for on it.
+/* GET /{token}/ws: a token's messages in both directions, as JSON over a WebSocket. The
+ * handshake is answered here; then the socket belongs to a stream (stream_client.h),
+ * and ws_client.c carries out the client's commands.
  *
- * Any Origin may come, unless the server is open (locality.h): as with listen, the
- * token is the secret, and no browser sends that by itself. */
+ * Any Origin is accepted, unless the server is in open mode (locality.h): as with
+ * listen, the token is the secret, and browsers do not send one by themselves. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 
 #define CONNECT_COST 1 /* reads */
 
-static bool takes_deflate(const struct call *c)
+static bool accepts_deflate(const struct call *c)
 {
     struct slice extensions;
 
@@ -33,14 +33,14 @@ static enum http_next too_many(struct call *c)
     return answer_error(c, 503, "too many open streams: retry later");
 }
 
-static bool adopt(struct call *c, int fd, struct ws_client *client,
-                  const struct plan *plan, uint64_t head,
-                  struct slice response_head)
+static bool adopt_socket(struct call *c, int fd, struct ws_client *client,
+                         const struct plan *plan, uint64_t head,
+                         struct slice response_head)
 {
     const struct stream_opts opts = {
         .token = c->arguments[0],
         .plan = plan,
-        .format = takes_deflate(c) ? &websocket_deflate : &websocket,
+        .format = accepts_deflate(c) ? &websocket_deflate : &websocket,
         .is_local_plan = strcmp(plan->name, "local") == 0,
         .head = head,
         .door = &ws_door,
@@ -63,12 +63,12 @@ static enum http_next hand_over(struct call *c, const char *accept,
              "X-RateLimit-Remaining: %" PRIu64 "\r\n",
              shown_remaining(c->remaining));
     handshake_put_response(&response, c, accept, NULL,
-                           takes_deflate(c) ? DEFLATE_EXTENSION : NULL,
+                           accepts_deflate(c) ? DEFLATE_EXTENSION : NULL,
                            remaining);
     const int fd = client == NULL ? -1 : http_detach(c->q);
     const bool adopted =
         fd >= 0 && buffer_ok(&response) &&
-        adopt(c, fd, client, plan, head, buffer_slice(&response));
+        adopt_socket(c, fd, client, plan, head, buffer_slice(&response));
     buffer_release(&response);
     if (adopted)
         return HTTP_DETACHED;
@@ -83,7 +83,7 @@ enum http_next chat_websocket(struct call *c)
     char accept[UPGRADE_ACCEPT_SIZE];
     struct reading g;
 
-    /* who, before what is wrong with the question */
+    /* check the token before the handshake */
     if (!reading_begin(c, &g, false))
         return HTTP_ANSWERED;
     const bool granted =

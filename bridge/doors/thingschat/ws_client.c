@@ -13,29 +13,29 @@
 #include "bridge/http/reads.h"
 
 #define DEADLINE_US INT64_C(10000000)
-/* A plan without a limit of its own is held to the same as a body of POST. */
+/* A plan without a limit of its own is limited like the body of a POST. */
 #define PAYLOAD_MAX (16U * 1024 * 1024)
-#define COMMAND_ROOM 16384 /* of a message, beside a payload */
+#define COMMAND_ROOM 16384 /* bytes of a message in addition to a payload */
 
 struct ws_client {
     struct front *front;
-    const struct plan *plan; /* as of the last follow, or the handshake */
+    const struct plan *plan; /* at the last follow, or at the handshake */
     const struct caller *caller;
 };
 
-/* A message on its way to the log. */
+/* A message that is being stored, until its answer comes. */
 struct ws_publish {
     struct stream_reply reply;
     struct link_request request;
     struct slice ref;
-    char text[]; /* what the request points into */
+    char text[]; /* the request points into this */
 };
 
-/* An answer that is no success. */
+/* A refusal. */
 struct ws_error {
-    unsigned status; /* as HTTP would say it */
+    unsigned status; /* the HTTP status */
     const char *reason;
-    uint32_t retry_after_s; /* 0: not said */
+    uint32_t retry_after_s; /* 0: left out */
 };
 
 struct ws_client *ws_client_new(struct front *front,
@@ -103,12 +103,13 @@ static void send_answer(struct stream *s, struct json_writer *w)
     if (buffer_ok(w->out))
         stream_send(s, buffer_slice(w->out));
     else
-        stream_end(s, STREAM_END_BUSY); /* it must not wait for ever */
+        stream_end(s,
+                   STREAM_END_BUSY); /* else the client would wait for ever */
     buffer_release(w->out);
 }
 
-static void refuse(struct stream *s, struct slice ref,
-                   const struct ws_error *refusal)
+static void send_error(struct stream *s, struct slice ref,
+                       const struct ws_error *refusal)
 {
     struct buffer b = BUFFER_INIT;
     struct json_writer w = json_writer_of(&b);
@@ -121,18 +122,18 @@ static void refuse(struct stream *s, struct slice ref,
     send_answer(s, &w);
 }
 
-static void refuse_text(struct stream *s, struct slice ref, unsigned status,
-                        const char *reason)
+static void send_error_text(struct stream *s, struct slice ref,
+                            unsigned status, const char *reason)
 {
     const struct ws_error refusal = {status, reason, status == 503 ? 1 : 0};
 
-    refuse(s, ref, &refusal);
+    send_error(s, ref, &refusal);
 }
 
 /* ---- follow and unfollow ---------------------------------------------------- */
 
-/* The plan that the token has now: it may have got another one since (`confab
- * token set --plan`), or that one other limits (SIGHUP). */
+/* Looks up the plan that the token has now: since the handshake the token may have been
+ * given another (`confab token set --plan`), or the plan other limits (SIGHUP). */
 static bool look_up_plan(struct ws_client *client, struct usage_row *ret_usage)
 {
     const struct config *config = client->front->config;
@@ -155,14 +156,14 @@ static bool look_up_plan(struct ws_client *client, struct usage_row *ret_usage)
     return err == STORE_OK || err == STORE_NOTFOUND;
 }
 
-/* Following costs as much as a request to listen. false: refused. */
-static bool charge(struct ws_client *client, struct stream *s,
-                   struct slice ref)
+/* Charges a follow, which costs as much as a request to listen. false: refused. */
+static bool charge_follow(struct ws_client *client, struct stream *s,
+                          struct slice ref)
 {
     struct usage_row usage;
 
     if (!look_up_plan(client, &usage)) {
-        refuse_text(s, ref, 503, "the store cannot be read: retry later");
+        send_error_text(s, ref, 503, "the store cannot be read: retry later");
         return false;
     }
     if (client->plan->reads_per_hour == 0)
@@ -175,7 +176,7 @@ static bool charge(struct ws_client *client, struct stream *s,
     const struct ws_error refusal = {
         429, "hourly read limit of the token's plan reached: retry later",
         answered.retry_after_s};
-    refuse(s, ref, &refusal);
+    send_error(s, ref, &refusal);
     return false;
 }
 
@@ -184,23 +185,23 @@ static void refuse_follow(struct stream *s, struct slice ref,
 {
     switch (result) {
     case STREAM_FOLLOW_TOO_MANY:
-        refuse_text(s, ref, 400, "at most 64 filters on a connection");
+        send_error_text(s, ref, 400, "at most 64 filters on a connection");
         break;
     case STREAM_FOLLOW_TOO_VARIED:
-        refuse_text(s, ref, 429,
-                    "the open streams of this token have + at too many "
-                    "different combinations of levels: end some, or use # or "
-                    "the same combinations");
+        send_error_text(
+            s, ref, 429,
+            "the open streams of this token have + at too many "
+            "different combinations of levels: end some, or use # or "
+            "the same combinations");
         break;
     default:
-        refuse_text(s, ref, 503,
-                    "out of memory, or the store cannot be read: retry "
-                    "later");
+        send_error_text(s, ref, 503,
+                        "out of memory, or the store cannot be read: retry "
+                        "later");
     }
 }
 
-static void acknowledge(struct stream *s, struct slice ref,
-                        const uint64_t *from)
+static void send_ack(struct stream *s, struct slice ref, const uint64_t *from)
 {
     struct buffer b = BUFFER_INIT;
     struct json_writer w = json_writer_of(&b);
@@ -211,37 +212,37 @@ static void acknowledge(struct stream *s, struct slice ref,
     send_answer(s, &w);
 }
 
-static void follow(struct ws_client *client, struct stream *s,
-                   const struct ws_command *c)
+static void carry_out_follow(struct ws_client *client, struct stream *s,
+                             const struct ws_command *c)
 {
     uint64_t from = 0;
 
     for (size_t i = 0; i < c->thing_count; i++)
         if (!caller_may_below(client->caller, CALLER_SUBSCRIBE,
                               c->things[i])) {
-            refuse_text(s, c->ref, 403, NO_RIGHT);
+            send_error_text(s, c->ref, 403, NO_RIGHT);
             return;
         }
-    if (!charge(client, s, c->ref))
+    if (!charge_follow(client, s, c->ref))
         return;
     const enum stream_follow_result result =
         stream_follow(s, c->things, c->thing_count, c->has_cursor, c->cursor,
                       &from);
     if (result == STREAM_FOLLOWS) {
-        acknowledge(s, c->ref, &from);
+        send_ack(s, c->ref, &from);
         return;
     }
     reads_refund(client->front->reads, token_of(client), LISTEN_COST);
     refuse_follow(s, c->ref, result);
 }
 
-static void unfollow(struct stream *s, const struct ws_command *c)
+static void carry_out_unfollow(struct stream *s, const struct ws_command *c)
 {
     const enum stream_follow_result result =
         stream_unfollow(s, c->things, c->thing_count);
 
     if (result == STREAM_FOLLOWS)
-        acknowledge(s, c->ref, NULL);
+        send_ack(s, c->ref, NULL);
     else
         refuse_follow(s, c->ref, result);
 }
@@ -274,25 +275,27 @@ static void answer_refused(struct stream *s, const struct ws_publish *p)
         refusal.retry_after_s = a->retry_after_s > 0 ? a->retry_after_s : 1;
     else if (refusal.status == 503 || refusal.status == 507)
         refusal.retry_after_s = 5;
-    refuse(s, p->ref, &refusal);
+    send_error(s, p->ref, &refusal);
 }
 
-/* The streamer's thread. */
-static void deliver(struct stream_reply *r, bool is_open)
+/* Called in the streamer's thread. */
+static void deliver_answer(struct stream_reply *r, bool is_open)
 {
     struct ws_publish *p = (struct ws_publish *)r; /* its first member */
     const struct link_request *a = &p->request;
     struct stream *s = r->stream;
 
     if (!is_open)
-        ; /* nobody waits for it any more */
+        ; /* the client has gone */
     else if (a->outcome == LINK_AWAY)
-        refuse_text(s, p->ref, 503, "broker away, nothing was stored: retry");
+        send_error_text(s, p->ref, 503,
+                        "broker away, nothing was stored: retry");
     else if (a->outcome == LINK_TIMEOUT)
-        refuse_text(s, p->ref, 504,
-                    "no answer from the broker in time: the message may or "
-                    "may not be stored (send an idempotency_key to retry "
-                    "safely)");
+        send_error_text(
+            s, p->ref, 504,
+            "no answer from the broker in time: the message may or "
+            "may not be stored (send an idempotency_key to retry "
+            "safely)");
     else if (a->status == 200)
         answer_published(s, p);
     else
@@ -301,7 +304,7 @@ static void deliver(struct stream_reply *r, bool is_open)
     free(p);
 }
 
-/* The link's thread. */
+/* Called in the link's thread. */
 static void on_answer(struct link_request *a)
 {
     struct ws_publish *p = a->owner;
@@ -309,7 +312,7 @@ static void on_answer(struct link_request *a)
     stream_reply_ready(&p->reply);
 }
 
-static struct slice copy(char **at, struct slice s)
+static struct slice copy_slice(char **at, struct slice s)
 {
     const char *start = *at;
 
@@ -332,39 +335,39 @@ static struct ws_publish *make_publish(const struct ws_client *client,
     if (p == NULL)
         return NULL;
     char *at = p->text;
-    copy(&at, token_of(client));
-    copy(&at, slice_str("/"));
-    copy(&at, c->thing);
+    copy_slice(&at, token_of(client));
+    copy_slice(&at, slice_str("/"));
+    copy_slice(&at, c->thing);
     p->request.topic = slice_of(p->text, (size_t)(at - p->text));
-    p->request.payload = copy(&at, c->payload);
-    p->request.idempotency = copy(&at, c->idempotency);
-    p->ref = copy(&at, c->ref);
+    p->request.payload = copy_slice(&at, c->payload);
+    p->request.idempotency = copy_slice(&at, c->idempotency);
+    p->ref = copy_slice(&at, c->ref);
     p->request.retain = c->retain;
     p->request.sender = client->caller->user;
     p->request.is_json = true;
     p->request.done = on_answer;
     p->request.owner = p;
-    p->reply.deliver = deliver;
+    p->reply.deliver = deliver_answer;
     return p;
 }
 
-static void publish(const struct ws_client *client, struct stream *s,
-                    const struct ws_command *c)
+static void carry_out_publish(const struct ws_client *client, struct stream *s,
+                              const struct ws_command *c)
 {
     size_t size;
 
     if (!caller_may_below(client->caller, CALLER_PUBLISH, c->thing)) {
-        refuse_text(s, c->ref, 403, NO_RIGHT);
+        send_error_text(s, c->ref, 403, NO_RIGHT);
         return;
     }
     if (c->payload.len > payload_max(client)) {
-        refuse_text(s, c->ref, 413,
-                    "payload is larger than the token's plan allows");
+        send_error_text(s, c->ref, 413,
+                        "payload is larger than the token's plan allows");
         return;
     }
     struct ws_publish *p = make_publish(client, c, &size);
     if (p == NULL) {
-        refuse_text(s, c->ref, 503, "out of memory: retry later");
+        send_error_text(s, c->ref, 503, "out of memory: retry later");
         return;
     }
     struct link_request *q = &p->request;
@@ -388,17 +391,17 @@ static void carry_out(struct ws_client *client, struct stream *s,
 
     ws_command_read(&c, command);
     if (c.error != NULL)
-        refuse_text(s, c.ref, 400, c.error);
+        send_error_text(s, c.ref, 400, c.error);
     else if (c.kind == WS_FOLLOW)
-        follow(client, s, &c);
+        carry_out_follow(client, s, &c);
     else if (c.kind == WS_UNFOLLOW)
-        unfollow(s, &c);
+        carry_out_unfollow(s, &c);
     else
-        publish(client, s, &c);
+        carry_out_publish(client, s, &c);
     ws_command_release(&c);
 }
 
-static void received(void *arg, struct stream *s, struct slice message)
+static void on_message(void *arg, struct stream *s, struct slice message)
 {
     struct ws_client *client = arg;
     struct slice command;
@@ -410,21 +413,22 @@ static void received(void *arg, struct stream *s, struct slice message)
     }
     while (stream_is_open(s) && ws_next_command(message, &at, &command)) {
         if (++count > WS_COMMANDS_MAX) {
-            refuse_text(s, slice_of(NULL, 0), 400,
-                        "at most 64 commands in a message: the rest was not "
-                        "carried out");
+            send_error_text(
+                s, slice_of(NULL, 0), 400,
+                "at most 64 commands in a message: the rest was not "
+                "carried out");
             return;
         }
         carry_out(client, s, command);
     }
 }
 
-static void ended(void *arg)
+static void on_end(void *arg)
 {
     ws_client_free(arg);
 }
 
 const struct stream_door ws_door = {
-    .received = received,
-    .ended = ended,
+    .received = on_message,
+    .ended = on_end,
 };

@@ -40,7 +40,7 @@ static bool fail(struct ws_command *c, const char *error)
     return false;
 }
 
-/* c->text has room for all of the command, so nothing in it moves. */
+/* c->text has room for the whole command, so it never moves while slices point to it. */
 static bool read_text(struct ws_command *c, struct slice value,
                       struct slice *ret, const char *error)
 {
@@ -90,10 +90,11 @@ static bool read_filters(struct ws_command *c, enum ws_command_kind kind,
     while (json_next_element(list, &at, &value))
         if (!read_filter(c, value))
             return false;
-    return c->thing_count > 0 || fail(c, "at least one filter");
+    return c->thing_count > 0 ||
+           fail(c, "follow and unfollow: at least one filter");
 }
 
-/* EventSource hands out ids as strings. */
+/* It may be a string, because EventSource hands out ids as strings. */
 static bool read_cursor(struct ws_command *c, struct slice value)
 {
     struct slice digits = value;
@@ -134,8 +135,8 @@ static bool read_publish_member(struct ws_command *c, struct slice name,
     if (json_string_is(name, "idempotency_key"))
         return read_text(c, value, &c->idempotency,
                          "idempotency_key: a string");
-    return fail(c, "publish knows thing, payload, ref, retain and "
-                   "idempotency_key");
+    return fail(c, "publish may have thing, payload, ref, retain and "
+                   "idempotency_key only");
 }
 
 static bool read_publish(struct ws_command *c, struct slice object)
@@ -146,7 +147,7 @@ static bool read_publish(struct ws_command *c, struct slice object)
     c->kind = WS_PUBLISH;
     if (first_of(object) != '{')
         return fail(c, "publish: an object with thing and payload");
-    /* To its end, so that an error is told with its ref. */
+    /* Read to the end even after an error, which is then sent with its ref. */
     while (json_next_member(object, &at, &name, &value))
         read_publish_member(c, name, value);
     if (c->error != NULL)
@@ -160,7 +161,7 @@ static bool read_publish(struct ws_command *c, struct slice object)
     return true;
 }
 
-/* What the command is; the first member that says so is read. */
+/* Reads the member that says what the command is; there must be exactly one. */
 static bool read_verb(struct ws_command *c, struct slice name,
                       struct slice value, bool *has_verb)
 {
@@ -171,7 +172,8 @@ static bool read_verb(struct ws_command *c, struct slice name,
         return fail(c, "a command has follow, unfollow or publish, and may "
                        "have last_event_id and ref");
     if (*has_verb)
-        return fail(c, "one of follow, unfollow and publish in a command");
+        return fail(
+            c, "a command may have only one of follow, unfollow and publish");
     *has_verb = true;
     return publishes
                ? read_publish(c, value)
@@ -193,16 +195,18 @@ static void read_members(struct ws_command *c, struct slice command)
             read_verb(c, name, value, &has_verb);
     }
     if (!has_verb)
-        fail(c, "a command has one of follow, unfollow and publish");
+        fail(c, "a command needs one of follow, unfollow and publish");
     else if (c->has_cursor && c->kind != WS_FOLLOW)
-        fail(c, "last_event_id goes with follow");
+        fail(c, "last_event_id can only be used with follow");
 }
 
 void ws_command_read(struct ws_command *c, struct slice command)
 {
     *c = (struct ws_command){0};
     if (first_of(command) != '{')
-        fail(c, "a command is an object, or several are in an array");
+        fail(c,
+             "a message must be a command, which is an object, or an array of "
+             "commands");
     else if (!buffer_reserve(&c->text, command.len))
         fail(c, "out of memory");
     else

@@ -503,8 +503,8 @@ static void what_conflicts_is_named_at_start(void **state)
             "door double has two routes for GET "
             "/rooms/{room}");
     refused(&careless, NULL,
-            "door careless: /rooms/{id} begins with text that is missing in "
-            "its table of reserved segments");
+            "door careless: its table of reserved segments lacks the first "
+            "segment of /rooms/{id}");
     refused(&rooms, &grabbing,
             "doors rooms and grabbing both reserve paths below /rooms: set "
             "door:grabbing.prefix or door:grabbing.enabled = no");
