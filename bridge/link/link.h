@@ -34,6 +34,7 @@ struct link_request {
     int64_t window_start_us;  /* PROP_CHARGE; 0: none */
     bool retain;
     bool is_json;        /* PROP_CLASS json: payload was checked here */
+    bool topic_checked;  /* so was the topic: a token, a slash and a thing */
     int64_t deadline_us; /* clock_mono_us(); past it: LINK_TIMEOUT */
     /* link's thread, exactly once; must not block */
     void (*done)(struct link_request *q);

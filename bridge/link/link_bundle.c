@@ -11,7 +11,8 @@
 bool link_bundle_takes(const struct link_request *q)
 {
     return q->payload.len <= LINK_BUNDLE_PAYLOAD_MAX &&
-           topic_split(q->topic, &(struct slice){0}, &(struct slice){0}) &&
+           (q->topic_checked ||
+            topic_split(q->topic, &(struct slice){0}, &(struct slice){0})) &&
            link_idempotency_valid(q->idempotency) &&
            link_idempotency_valid(q->sender);
 }

@@ -4,7 +4,6 @@
 
 #include "base/json_write.h"
 #include "base/msgpack/unpack.h"
-#include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/client/shard.h"
 #include "broker/publish/publish.h"
@@ -140,8 +139,7 @@ static bool bundle_add(struct connection *c, struct bundle *bundle,
 
     if (q == NULL)
         return false;
-    if (!topic_valid(e->topic) ||
-        auth_publish(c->role, &caller, e->topic) != PUBLISH_STORE) {
+    if (auth_publish(c->role, &caller, e->topic) != PUBLISH_STORE) {
         bundle_refuse(q, "topic is not <token>/<thing> with a valid thing");
     } else if (!publish_follow(q, &e->instructions)) {
         bundle_refuse(q,

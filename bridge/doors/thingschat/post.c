@@ -149,7 +149,7 @@ enum http_next chat_post(struct call *c)
         q->window_start_us =
             reads_window(c->front->reads, token, clock_real_us());
     q->retain = retain;
-    q->is_json = true;
+    q->is_json = q->topic_checked = true;
     q->deadline_us = clock_mono_us() + DEADLINE_US;
     q->done = on_answer;
     q->owner = p;

@@ -344,7 +344,7 @@ static struct ws_publish *make_publish(const struct ws_client *client,
     p->ref = copy_slice(&at, c->ref);
     p->request.retain = c->retain;
     p->request.sender = client->caller->user;
-    p->request.is_json = true;
+    p->request.is_json = p->request.topic_checked = true;
     p->request.done = on_answer;
     p->request.owner = p;
     p->reply.deliver = deliver_answer;
