@@ -102,6 +102,8 @@ void connection_flush_touched(struct worker *w)
         connection_flush(c);
         c = next;
     }
+    if (w->encoded == 0)
+        return; /* so nothing is in the arenas that was not before */
     w->encoded = 0;
     for (unsigned i = 0; i < IMAGE_SHAPES; i++)
         arena_rewind(&w->arenas[i]);
