@@ -1,5 +1,7 @@
 #include "base/envelope.h"
 
+#include <endian.h>
+
 #include "base/vocabulary.h"
 
 #define LENGTH_SIZE 2
@@ -14,19 +16,65 @@ bool envelope_needed(struct slice topic)
     return false;
 }
 
-bool envelope_open(struct slice *topic, struct slice *payload)
+/* A topic with its length before it, and the payload. */
+static bool open_body(struct slice body, struct slice *ret_topic,
+                      struct slice *ret_payload)
 {
-    const unsigned char *p = payload->data;
+    const unsigned char *p = body.data;
 
-    if (!slice_eq(*topic, slice_str(ENVELOPE_TOPIC)))
-        return true;
-    if (payload->len < LENGTH_SIZE)
+    if (body.len < LENGTH_SIZE)
         return false;
     const size_t len = (size_t)p[0] << 8 | p[1];
-    if (len > payload->len - LENGTH_SIZE)
+    if (len > body.len - LENGTH_SIZE)
         return false;
-    *topic = slice_of(p + LENGTH_SIZE, len);
-    *payload =
-        slice_of(p + LENGTH_SIZE + len, payload->len - LENGTH_SIZE - len);
+    *ret_topic = slice_of(p + LENGTH_SIZE, len);
+    *ret_payload =
+        slice_of(p + LENGTH_SIZE + len, body.len - LENGTH_SIZE - len);
     return true;
+}
+
+bool envelope_open(struct slice *topic, struct slice *payload)
+{
+    return !slice_eq(*topic, slice_str(ENVELOPE_TOPIC)) ||
+           open_body(*payload, topic, payload);
+}
+
+static uint8_t *put_number(uint8_t *to, uint64_t v)
+{
+    v = htobe64(v);
+    memcpy(to, &v, sizeof(v));
+    return to + sizeof(v);
+}
+
+static uint64_t number_at(const uint8_t *from)
+{
+    uint64_t v;
+
+    memcpy(&v, from, sizeof(v));
+    return be64toh(v);
+}
+
+void stamp_write(const struct stamped *s, uint8_t ret_bytes[STAMP_SIZE])
+{
+    uint8_t *to = ret_bytes;
+
+    *to++ = s->payload_class;
+    to = put_number(to, s->id);
+    to = put_number(to, s->seq);
+    put_number(to, (uint64_t)s->at_us);
+}
+
+bool stamped_open(struct slice body, struct stamped *ret)
+{
+    const uint8_t *p = body.data;
+
+    if (body.len < STAMP_SIZE)
+        return false;
+    ret->payload_class = p[0];
+    ret->id = number_at(p + 1);
+    ret->seq = number_at(p + 9);
+    ret->at_us = (int64_t)number_at(p + 17);
+    return ret->at_us >= 0 &&
+           open_body(slice_of(p + STAMP_SIZE, body.len - STAMP_SIZE),
+                     &ret->topic, &ret->payload);
 }

@@ -19,6 +19,10 @@
  * connection for a control character in any string. The link and the command
  * line request it. */
 #define ASK_BARE "bare"
+/* Each delivered PUBLISH is a stamped envelope (base/envelope.h): one topic, no
+ * property, and in the payload all that a reader of the log would know. It goes
+ * before the other two, which are for servers that do not know it. */
+#define ASK_ENVELOPES "envelopes"
 
 /* On a delivered PUBLISH (stamp) and on a PUBACK (receipts), decimal. */
 #define PROP_ID "confab-id"
@@ -101,8 +105,9 @@
 #define APPEND_RETAIN 1U /* flags */
 #define APPEND_JSON 2U   /* PROP_CLASS json */
 
-/* Topic of an envelope. */
+/* Topics of an envelope, and of a stamped one. */
 #define ENVELOPE_TOPIC COMMAND_PREFIX "message"
+#define STAMPED_TOPIC COMMAND_PREFIX "stamped"
 
 /* Events, which are not stored: `$events/<token>/<kind>/<thing>`. The server
  * publishes kind `revoked` (with an empty thing) when a token has been

@@ -73,6 +73,8 @@ struct link_message {
     struct slice payload;
     uint64_t id, seq; /* 0 for what is not stored ($events/…) */
     int64_t at_us;
+    bool is_classified;    /* payload_class is known: … */
+    uint8_t payload_class; /* enum payload_class (store/message.h) */
 };
 
 struct link_opts {

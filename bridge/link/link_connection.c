@@ -10,10 +10,12 @@
 #include "base/clock.h"
 #include "base/envelope.h"
 #include "base/log.h"
+#include "base/vocabulary.h"
 #include "bridge/counters/bridge_counters.h"
 #include "bridge/link/link_bundle.h"
 #include "bridge/link/link_private.h"
 #include "bridge/link/link_properties.h"
+#include "store/message.h"
 
 #define KEEPALIVE_S 10 /* a hung broker is noticed after twice that */
 #define CONNACK_S 5.0
@@ -100,6 +102,34 @@ static void on_puback(struct mosquitto *m, void *arg, int packet_id,
     link_queue_answer(&l->queue, q);
 }
 
+/* false: it is malformed. */
+static bool open_stamped(struct slice body, struct link_message *ret)
+{
+    struct stamped s;
+
+    if (!stamped_open(body, &s))
+        return false;
+    *ret = (struct link_message){
+        .topic = s.topic,
+        .payload = s.payload,
+        .id = s.id,
+        .seq = s.seq,
+        .at_us = s.at_us,
+        .is_classified = s.payload_class <= PAYLOAD_JSON,
+        .payload_class = s.payload_class,
+    };
+    return true;
+}
+
+/* From a broker that knows no stamped envelopes. */
+static bool open_bare(const mosquitto_property *list, struct link_message *m)
+{
+    if (!envelope_open(&m->topic, &m->payload))
+        return false;
+    link_read_stamp(list, m);
+    return true;
+}
+
 static void on_publish(struct mosquitto *m, void *arg,
                        const struct mosquitto_message *message,
                        const mosquitto_property *list)
@@ -111,10 +141,10 @@ static void on_publish(struct mosquitto *m, void *arg,
     };
 
     (void)m;
-    if (!envelope_open(&given.topic, &given.payload))
-        return;
-    link_read_stamp(list, &given);
-    if (l->opts.on_message != NULL)
+    const bool ok = slice_eq(given.topic, slice_str(STAMPED_TOPIC))
+                        ? open_stamped(given.payload, &given)
+                        : open_bare(list, &given);
+    if (ok && l->opts.on_message != NULL)
         l->opts.on_message(l->opts.arg, &given);
 }
 

@@ -24,6 +24,7 @@ bool link_connect_properties(mosquitto_property **ret_list)
     *ret_list = NULL;
     return add_property(ret_list, PROP_ASK, ASK_STAMP) &&
            add_property(ret_list, PROP_ASK, ASK_BARE) &&
+           add_property(ret_list, PROP_ASK, ASK_ENVELOPES) &&
            add_property(ret_list, PROP_ASK, ASK_RECEIPTS);
 }
 

@@ -7,7 +7,9 @@
 
 #include "bridge/link/link.h"
 
-/* CONNECT: asks for bare messages, stamps and receipts. false: out of memory. The caller frees
+/* CONNECT: asks for stamped envelopes and receipts, and, of a broker that does not
+ * know those envelopes, for bare messages and stamps. false: out of memory. The
+ * caller frees
  * *ret_list with mosquitto_property_free_all(), after a failure too. */
 bool link_connect_properties(mosquitto_property **ret_list);
 

@@ -45,9 +45,9 @@ struct frame *frame_of_message(const struct link_message *m,
         return NULL;
     f->m.token = part_of(f, m->topic, token);
     f->m.thing = part_of(f, m->topic, thing);
-    /* The link carries the payload only; its class follows from its bytes, as
-     * it did in the writer. */
-    f->m.payload_class = payload_classify(m->payload);
+    f->m.payload_class = m->is_classified
+                             ? (enum payload_class)m->payload_class
+                             : payload_classify(m->payload);
     f->m.id = m->id;
     f->m.at_us = m->at_us;
     f->event_len = EVENT_ROOM + m->topic.len + m->payload.len;

@@ -271,6 +271,8 @@ static void connect_read_options(struct connection *c,
             c->receipts = true;
         else if (slice_eq(property.value, slice_str(ASK_BARE)))
             c->bare = true;
+        else if (slice_eq(property.value, slice_str(ASK_ENVELOPES)))
+            c->enveloped = true;
     }
 }
 
@@ -309,7 +311,8 @@ static void settle_limits(struct connection *c, const struct packet_connect *p)
     c->alias_maximum = p->topic_alias_maximum < TOPIC_ALIAS_MAX
                            ? p->topic_alias_maximum
                            : TOPIC_ALIAS_MAX;
-    if (c->bare) /* an alias would stand for a topic that is not sent */
+    if (c->bare ||
+        c->enveloped) /* an alias would stand for a topic that is not sent */
         c->alias_maximum = 0;
     settle_keep_alive(c, p->keep_alive_s);
     c->asked_expiry = p->session_expiry_s != 0;

@@ -104,6 +104,7 @@ struct connection {
     bool hit_identifiers;    /* several have one */
     bool stamped;            /* wants confab-id, -seq, -at */
     bool bare;               /* and nothing else but topic and payload */
+    bool enveloped;          /* wants stamped envelopes */
     bool receipts;           /* and in PUBACKs */
     bool touched;            /* has something to flush this turn */
     struct connection *next_touched;

@@ -61,7 +61,7 @@ static void live_collect(struct worker *w, const struct message *m)
 static const struct image *live_image(struct worker *w, struct images *set,
                                       unsigned shape)
 {
-    const bool made = set->shapes[shape].tried;
+    const bool made = image_is_tried(set, shape);
     const struct image *image =
         images_get(set, shape, &w->arenas[shape], &w->pool);
 

@@ -16,7 +16,8 @@ static inline unsigned delivery_shape(const struct connection *c,
     unsigned shape = IMAGE_V3;
 
     if (c->terms.version == PACKET_V5)
-        shape = c->bare                    ? IMAGE_BARE
+        shape = c->enveloped               ? IMAGE_ENVELOPED
+                : c->bare                  ? IMAGE_BARE
                 : c->stamped && m->id != 0 ? IMAGE_STAMPED
                                            : IMAGE_V5;
     if (retain)

@@ -8,10 +8,12 @@
 
 #define SECOND_US 1000000
 
-/* The three user properties of a stamped message. */
+/* What an image says of a message beside what the publisher said: three user
+ * properties, or the first bytes of a stamped envelope. */
 struct stamp {
     struct packet_pair pairs[3];
     char digits[3][20]; /* 2^64 has 20 */
+    uint8_t bytes[STAMP_SIZE];
 };
 
 bool image_expiry_left(const struct message *m, int64_t now_us,
@@ -54,6 +56,19 @@ static void fill_stamp(struct stamp *s, const struct message *m)
     }
 }
 
+static void image_enclose(const struct message *m, struct stamp *s,
+                          struct publish_image *image)
+{
+    stamp_write(&(struct stamped){.payload_class = m->payload_class,
+                                  .id = m->id,
+                                  .seq = m->seq,
+                                  .at_us = m->at_us},
+                s->bytes);
+    image->stamp = slice_of(s->bytes, STAMP_SIZE);
+    image->topic = slice_str(STAMPED_TOPIC);
+    image->enclosed = m->topic;
+}
+
 static void image_describe(const struct message *m, unsigned shape,
                            uint32_t expiry_left_s, const struct image_own *own,
                            struct stamp *stamp,
@@ -76,6 +91,10 @@ static void image_describe(const struct message *m, unsigned shape,
         return;
     ret_image->subscription_ids = own->identifiers;
     ret_image->subscription_id_count = own->identifier_count;
+    if (carries == IMAGE_ENVELOPED) {
+        image_enclose(m, stamp, ret_image);
+        return;
+    }
     if (carries != IMAGE_V5 && m->id != 0) {
         fill_stamp(stamp, m);
         ret_image->extra = stamp->pairs;
@@ -108,15 +127,13 @@ void images_begin(struct images *set, const struct message *m,
 {
     set->message = m;
     set->expiry_left_s = expiry_left_s;
-    for (unsigned i = 0; i < IMAGE_SHAPES; i++)
-        set->shapes[i].tried = false;
+    set->tried = 0;
 }
 
 void images_end(struct images *set, struct block_pool *pool)
 {
-    for (unsigned i = 0; i < IMAGE_SHAPES; i++)
-        if (set->shapes[i].tried)
-            block_unref(pool, set->shapes[i].range.block);
+    for (uint64_t left = set->tried; left != 0; left &= left - 1)
+        block_unref(pool, set->shapes[__builtin_ctzll(left)].range.block);
 }
 
 static const struct image_own pattern = {.packet_id = 1};
@@ -129,7 +146,7 @@ static void image_make(struct images *set, unsigned shape, struct arena *arena,
     struct stamp stamp;
     size_t id_at;
 
-    image->tried = true;
+    set->tried |= UINT64_C(1) << shape;
     image->range.block = NULL;
     image_describe(set->message, shape, set->expiry_left_s, &pattern, &stamp,
                    &as);
@@ -151,7 +168,7 @@ const struct image *images_get(struct images *set, unsigned shape,
 {
     struct image *image = &set->shapes[shape];
 
-    if (!image->tried)
+    if (!image_is_tried(set, shape))
         image_make(set, shape, arena, pool);
     return image->range.block == NULL ? NULL : image;
 }

@@ -10,23 +10,23 @@
 #include "broker/io/block.h"
 #include "store/message.h"
 
-/* A shape is one of the first four and a sum of the others. */
+/* A shape is one of the first five and a sum of the others. */
 enum {
     IMAGE_V3 = 0, /* 3.1.1 and 3.1, which look the same */
     IMAGE_V5 = 1,
     IMAGE_STAMPED = 2, /* v5; confab-id, confab-seq, confab-at appended */
     IMAGE_BARE = 3, /* v5; the stamp, but no property of the publisher's, and
                           a topic that cannot be refused (ASK_BARE) */
-    IMAGE_CARRIES = 3, /* mask of these */
-    IMAGE_RETAIN = 4,
-    IMAGE_QOS1 = 8, /* a pattern: each receiver puts its packet id in */
-    IMAGE_QOS2 = 16,
+    IMAGE_ENVELOPED = 4, /* v5; a stamped envelope (ASK_ENVELOPES) */
+    IMAGE_CARRIES = 7,   /* mask of these */
+    IMAGE_RETAIN = 8,
+    IMAGE_QOS1 = 16, /* a pattern: each receiver puts its packet id in */
+    IMAGE_QOS2 = 32,
     IMAGE_WITH_ID = IMAGE_QOS1 | IMAGE_QOS2,
-    IMAGE_SHAPES = 32
+    IMAGE_SHAPES = 64
 };
 
 struct image {
-    bool tried;
     struct block_range range; /* block NULL: cannot be expressed, no memory */
     uint32_t packet_id_at;    /* IMAGE_QOS1: offset in the range */
     uint32_t payload_at;
@@ -36,6 +36,7 @@ struct image {
 struct images {
     const struct message *message;
     uint32_t expiry_left_s; /* MQTT-3.3.2-6: less by the time it waited */
+    uint64_t tried;         /* a bit for each shape that was asked for */
     struct image shapes[IMAGE_SHAPES];
 };
 
@@ -43,6 +44,11 @@ struct images {
  * must not be sent any more (MQTT-3.3.2-5). true, untouched without one. */
 bool image_expiry_left(const struct message *m, int64_t now_us,
                        uint32_t *ret_left_s);
+
+static inline bool image_is_tried(const struct images *set, unsigned shape)
+{
+    return (set->tried >> shape & 1) != 0;
+}
 
 /* `m` borrowed until images_end(). */
 void images_begin(struct images *set, const struct message *m,

@@ -26,8 +26,9 @@ struct publish_image {
     bool retain;
     uint16_t packet_id;
     struct slice topic;
-    struct slice enclosed; /* a string before the payload (base/envelope.h);
-                              data NULL: none */
+    struct slice stamp; /* bytes before all else of the payload… */
+    struct slice
+        enclosed; /* …and a string (base/envelope.h); data NULL: none */
     struct slice payload;
     /* In the image they stand in this order; user properties keep theirs
      * (MQTT-3.3.2-18), `user` first, then `extra`. */

@@ -47,7 +47,8 @@ static uint8_t *put_properties(uint8_t *to, const struct publish_image *image)
 static size_t body_size(const struct publish_image *image,
                         size_t *ret_properties)
 {
-    size_t size = wire_string_size(image->topic) + image->payload.len;
+    size_t size =
+        wire_string_size(image->topic) + image->stamp.len + image->payload.len;
 
     if (image->enclosed.data)
         size += wire_string_size(image->enclosed);
@@ -89,6 +90,7 @@ size_t publish_image_write(const struct publish_image *image, uint8_t *to,
         to = wire_put_varint(to, properties);
         to = put_properties(to, image);
     }
+    to = wire_put_bytes(to, image->stamp);
     if (image->enclosed.data)
         to = wire_put_string(to, image->enclosed);
     to = wire_put_bytes(to, image->payload);

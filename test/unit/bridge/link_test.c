@@ -15,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/envelope.h"
 #include "base/log.h"
 #include "base/vocabulary.h"
 #include "bridge/link/link_bundle.h"
@@ -55,6 +56,8 @@ static void on_message(void *arg, const struct link_message *m)
          (const char *)m->topic.data, (int)m->payload.len,
          (const char *)m->payload.data, (unsigned)m->id, (unsigned)m->seq,
          (long long)m->at_us);
+    if (m->is_classified)
+        SEEN("class %u\n", m->payload_class);
 }
 
 static void on_subscribed(void *arg, struct slice filter, bool ok)
@@ -679,6 +682,33 @@ static void messages_come_out_of_their_envelopes(void **state)
     scripted_broker_stop(b);
 }
 
+/* All there is to say is in the payload; a class nobody knows is none. */
+static void stamped_envelopes_say_what_the_payload_is(void **state)
+{
+    struct scripted_broker *b = scripted_broker_start(path, 0);
+    struct stamped s = {
+        .payload_class = 2, .id = 42, .seq = 7, .at_us = 1795242737123456};
+    uint8_t body[STAMP_SIZE + 10];
+    struct link *l = start(0);
+
+    (void)state;
+    wait_up(l);
+    stamp_write(&s, body);
+    memcpy(body + STAMP_SIZE, "\0\3t/\1hello", 10);
+    scripted_broker_send_bytes(b, STAMPED_TOPIC, slice_of(body, sizeof(body)),
+                               1);
+    scripted_broker_send_bytes(b, STAMPED_TOPIC,
+                               slice_of(body, STAMP_SIZE + 4), 1);
+    s.payload_class = 3;
+    stamp_write(&s, body);
+    scripted_broker_send_bytes(b, STAMPED_TOPIC, slice_of(body, sizeof(body)),
+                               1);
+    expect_seen("up 1\nmessage t/\1 hello 42 7 1795242737123456\nclass 2\n"
+                "message t/\1 hello 42 7 1795242737123456\n");
+    stop(l);
+    scripted_broker_stop(b);
+}
+
 /* libmosquitto would not send them, nobody can publish what they match. */
 static void filters_with_disallowed_characters_are_granted_here(void **state)
 {
@@ -813,6 +843,7 @@ int main(void)
         TEST(messages_arrive_stamped_after_the_suback),
         TEST(many_refusals_are_one_line_of_the_log),
         TEST(messages_come_out_of_their_envelopes),
+        TEST(stamped_envelopes_say_what_the_payload_is),
         TEST(filters_with_disallowed_characters_are_granted_here),
         TEST(stopping_answers_everything_once),
         TEST(stopping_waits_for_answers_under_way),

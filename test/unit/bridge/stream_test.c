@@ -133,6 +133,26 @@ static void what_was_replayed_is_not_given_again_by_the_link(void **state)
     hang_up(&r);
 }
 
+/* Not looked at again: it is JSON for nobody if the log says so. */
+static void a_payload_is_what_the_link_says_it_is(void **state)
+{
+    struct link_message m = {.topic = slice_str("tok/a"),
+                             .payload = slice_str("[1]"),
+                             .is_classified = true,
+                             .payload_class = PAYLOAD_TEXT};
+    struct reader r;
+
+    (void)state;
+    listen_to(&r, "a");
+    expect_nothing(&r, SECOND / 20); /* it is live now */
+    const struct command c = store("tok/a", "[1]");
+    m.id = c.id;
+    m.at_us = c.at_us;
+    link_opts.on_message(link_opts.arg, &m);
+    expect_message(&r, &c, "a", "\"[1]\"");
+    hang_up(&r);
+}
+
 static void a_lost_link_costs_nothing_and_doubles_nothing(void **state)
 {
     struct reader r;
@@ -620,6 +640,7 @@ int main(void)
         TEST(a_cursor_gives_all_after_it_then_live),
         TEST(without_a_suback_the_log_is_read),
         TEST(what_was_replayed_is_not_given_again_by_the_link),
+        TEST(a_payload_is_what_the_link_says_it_is),
         TEST(a_lost_link_costs_nothing_and_doubles_nothing),
         TEST(removed_messages_are_announced_as_a_gap),
         TEST(what_is_removed_while_gaps_are_looked_for_is_announced),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/envelope.h"
 #include "base/vocabulary.h"
 #include "broker/wire/packet.h"
 #include "test/unit/broker/broker_fixture.h"
@@ -153,6 +154,65 @@ static void a_bare_message_has_nothing_a_library_could_refuse(void **state)
     hears(&s, "90[ 0002 [] 00 ]");
     hears_bare(&s, 0x31, topic, wrapped);
     says(&q, "31[ ('t/b') [] ] 33[ ('t/b' c3a9) 0001 [] ]");
+    hears(&q, "40 02 0001");
+    peer_close(&s);
+    peer_close(&own);
+    peer_close(&q);
+}
+
+#define ENVELOPES BARE "26 ('confab') ('envelopes') "
+
+/* The next PUBLISH is a stamped envelope of that message, and has no property
+ * at all. */
+static void hears_enveloped(struct peer *p, uint8_t first, const char *topic,
+                            const char *payload, enum payload_class cls)
+{
+    uint8_t body[512];
+    struct packet_frame f = {.type = PACKET_PUBLISH, .flags = first & 0xf};
+    struct packet_publish got;
+    struct packet_error error;
+    struct stamped s;
+
+    assert_int_equal(hears_packet(p, body, sizeof(body), &f.size), first);
+    assert_true(f.size <= sizeof(body));
+    f.body = slice_of(body, f.size);
+    assert_true(packet_decode_publish(&f, &terms_5, &got, &error));
+    assert_true(slice_eq(got.topic, slice_str(STAMPED_TOPIC)));
+    assert_int_equal(got.user.size, 0);
+    assert_null(got.properties.content_type.data);
+    assert_false(got.properties.has_payload_format);
+    assert_int_equal(got.topic_alias, 0);
+    assert_true(stamped_open(got.payload, &s));
+    assert_true(slice_eq(s.topic, slice_str(topic)));
+    assert_true(slice_eq(s.payload, slice_str(payload)));
+    assert_int_equal(s.payload_class, cls);
+    assert_true(s.id > 0 && s.seq > 0 && s.at_us > 0);
+}
+
+/* On every way, as above; the class is the one of the log. */
+static void a_stamped_envelope_says_what_the_log_knows(void **state)
+{
+    struct peer s = with(ENVELOPES, "s"), own = with(ENVELOPES "22 0004", "o");
+    struct peer q = with("", "q");
+    (void)state;
+
+    says(&s, "82[ 0001 [] ('t/#') 00 ]");
+    hears(&s, "90[ 0001 [] 00 ]");
+    says(&own, "82[ 0001 [] ('t/#') 01 ]");
+    hears(&own, "90[ 0001 [] 01 ]");
+    says(&q, "33[ ('t/b') 0001 [ " ALL USER " ] '[1]' ]"
+             "33[ ('t/b' c3a9) 0002 [] 'x' ] 33[ ('t/c') 0003 [] ff ]");
+    hears(&q, "40 02 0001 40 02 0002 40 02 0003");
+    hears_enveloped(&s, 0x30, "t/b", "[1]", PAYLOAD_JSON);
+    hears_enveloped(&s, 0x30, "t/b\xc3\xa9", "x", PAYLOAD_TEXT);
+    hears_enveloped(&s, 0x30, "t/c", "\xff", PAYLOAD_BINARY);
+    hears_enveloped(&own, 0x32, "t/b", "[1]", PAYLOAD_JSON);
+    hears_enveloped(&own, 0x32, "t/b\xc3\xa9", "x", PAYLOAD_TEXT);
+    hears_enveloped(&own, 0x32, "t/c", "\xff", PAYLOAD_BINARY);
+    says(&s, "82[ 0002 [] ('t/b' c3a9) 00 ]");
+    hears(&s, "90[ 0002 [] 00 ]");
+    hears_enveloped(&s, 0x31, "t/b\xc3\xa9", "x", PAYLOAD_TEXT);
+    says(&q, "31[ ('t/b') [] ] 31[ ('t/c') [] ] 33[ ('t/b' c3a9) 0001 [] ]");
     hears(&q, "40 02 0001");
     peer_close(&s);
     peer_close(&own);
@@ -656,6 +716,7 @@ int main(void)
         cmocka_unit_test(
             empty_properties_are_forwarded_and_absent_ones_are_not),
         cmocka_unit_test(a_bare_message_has_nothing_a_library_could_refuse),
+        cmocka_unit_test(a_stamped_envelope_says_what_the_log_knows),
         cmocka_unit_test(
             a_client_that_takes_less_does_not_spoil_it_for_others),
         cmocka_unit_test(catching_up_gives_one_message_with_all_identifiers),
