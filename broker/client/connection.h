@@ -135,9 +135,9 @@ struct connection {
     double keep_alive_s;   /* 1.5 times what the client said; 0: off */
     int64_t heard_us;      /* worker.mono_us when it last sent something */
     uint32_t packet_max;   /* largest packet taken from it */
+    bool is_client;        /* it is held for a token, no longer an address */
     uint64_t address;      /* held.h; 0: none that has a share */
     struct holder *holder; /* likewise: whom it is held for; NULL: nobody */
-    bool is_client;        /* … a token, no longer an address */
     struct {
         char *data; /* NULL: none */
         size_t len, cap;
@@ -156,8 +156,8 @@ struct connection {
     uint32_t session_expiry_s; /* 0: the session ends with the connection */
     uint32_t will_delay_s;
     uint16_t server_keep_alive_s; /* told in CONNACK; 0: the client's holds */
-    uint64_t resume_at;           /* position of the stored session */
     bool plan_counted;            /* in hub.token_connections */
+    uint64_t resume_at;           /* position of the stored session */
     /* Of CONNECT, shared with who is equal to it (caller_share()); NULL before. */
     const struct caller *caller;
     char *identity; /* token, NUL, client id: the key of the session */
@@ -197,10 +197,10 @@ struct connection {
     LIST_HEAD(, session_filter) filters;
     uint32_t filter_count; /* those that have ended, too */
     uint32_t ended_filters;
-    bool in_index; /* it has ended, and counts in worker.dead_count */
     uint64_t filter_cost;
     TAILQ_HEAD(, retained_scan) scans;
     bool in_backlog;  /* in turn_share.owed */
+    bool in_index;    /* it has ended, and counts in worker.dead_count */
     uint32_t shares;  /* groups it is in, or joins */
     uint32_t joining; /* groups that have not answered: its SUBSCRIBE waits */
     LIST_HEAD(, share_member) shares_paused; /* for it to have room */
