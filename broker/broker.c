@@ -13,6 +13,7 @@
 #include "base/net/client_addresses.h"
 #include "base/net/connection_budget.h"
 #include "base/net/handover.h"
+#include "base/net/listen.h"
 #include "base/thread.h"
 #include "base/vocabulary.h"
 #include "broker/accept/listener.h"
@@ -118,8 +119,8 @@ static bool make_workers(struct broker *b, struct config_error *ret_error)
 static bool open_addresses(struct addresses *a, const char *key,
                            const char *listen, struct config_error *ret_error)
 {
-    return listener_open_tcp(key, listen, a->fds, LISTENERS_MAX, &a->count,
-                             &a->port, ret_error);
+    return listen_open(key, listen, a->fds, LISTENERS_MAX, &a->count, &a->port,
+                       ret_error);
 }
 
 static bool open_tls(struct broker *b, struct config_error *ret_error)

@@ -1,7 +1,6 @@
 /* The HTTP server's threads: each accepts connections and serves them. */
 #include <errno.h>
 #include <inttypes.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,81 +12,13 @@
 #include "base/complaint.h"
 #include "base/error_text.h"
 #include "base/log.h"
+#include "base/net/listen.h"
 #include "base/thread.h"
 #include "bridge/http/http_private.h"
 
 #define AREA "http"
 #define ACCEPTS_PER_TURN 16
 #define ACCEPT_PAUSE_S 0.1
-#define BACKLOG 4096
-
-/* ---- listening ----------------------------------------------------------- */
-
-static int bind_first(const struct addrinfo *list, int *ret_errno)
-{
-    *ret_errno = EADDRNOTAVAIL;
-    for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
-        const int one = 1;
-        const int fd = socket(a->ai_family,
-                              SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd >= 0 &&
-            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-            bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
-            listen(fd, BACKLOG) == 0)
-            return fd;
-        *ret_errno = errno;
-        if (fd >= 0)
-            close(fd);
-    }
-    return -1;
-}
-
-static uint16_t port_of(int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } a;
-    socklen_t len = sizeof(a);
-
-    if (getsockname(fd, &a.any, &len) != 0)
-        return 0;
-    return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
-}
-
-/* `address:port`, checked by config_finish() before. */
-static int listen_on(const char *key, const char *where,
-                     struct config_error *ret_error)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    char host[CONFIG_VALUE_MAX];
-    struct addrinfo *list = NULL;
-    int code = 0;
-    const char *colon = strrchr(where, ':');
-    size_t len = (size_t)(colon - where);
-
-    memcpy(host, where, len);
-    host[len] = '\0';
-    char *name = host;
-    if (host[0] == '[') {
-        host[len - 1] = '\0';
-        name++;
-    }
-    const int rc = getaddrinfo(name, colon + 1, &hints, &list);
-    if (rc != 0) {
-        snprintf(ret_error->text, sizeof(ret_error->text), "%s %.200s: %s",
-                 key, where, gai_strerror(rc));
-        return -1;
-    }
-    const int fd = bind_first(list, &code);
-    freeaddrinfo(list);
-    if (fd < 0)
-        snprintf(ret_error->text, sizeof(ret_error->text), "%s %.200s: %s",
-                 key, where, error_text(code));
-    return fd;
-}
 
 /* ---- accepting ----------------------------------------------------------- */
 
@@ -337,12 +268,14 @@ struct http_server *http_bind(const char *key, const char *listen,
         snprintf(ret_error->text, sizeof(ret_error->text), "out of memory");
         return NULL;
     }
-    s->fd = listen_on(key, listen, ret_error);
-    if (s->fd < 0) {
+    /* Of a name's addresses the first one. */
+    int fd;
+    size_t count;
+    if (!listen_open(key, listen, &fd, 1, &count, &s->port, ret_error)) {
         free(s);
         return NULL;
     }
-    s->port = port_of(s->fd);
+    s->fd = fd;
     /* One per core: a GET never waits for others, and is answered in the thread. */
     s->wanted = threads != 0 ? threads : thread_cores();
     return s;

@@ -1,6 +1,6 @@
-/* Where clients come in: TCP addresses, with or without TLS, and the UNIX
- * sockets in the data folder. The sockets are opened in main; any number of
- * workers accept from them. */
+/* Where clients come in: TCP addresses (base/net/listen.h), with or without TLS,
+ * and the UNIX sockets in the data folder. The sockets are opened in main; any
+ * number of workers accept from them. */
 #ifndef CONFAB_BROKER_ACCEPT_LISTENER_H
 #define CONFAB_BROKER_ACCEPT_LISTENER_H
 
@@ -25,13 +25,6 @@ enum listener_kind {
     LISTEN_HANDOVER, /* CLIENTS_NAME: handover_listener.h */
     LISTEN_WEBSOCKET /* by a hand-over only */
 };
-
-/* Opens every address `listen` ("localhost:1883", "[::]:0") stands for, at most
- * `max`; with port 0 all get the one the first was given. false: *ret_error,
- * which names `key`. */
-bool listener_open_tcp(const char *key, const char *listen, int *fds,
-                       size_t max, size_t *ret_count, uint16_t *ret_port,
-                       struct config_error *ret_error);
 
 /* Opens `<dir>/<name>` with a socket of that type, replacing one nobody listens
  * on any more. */
