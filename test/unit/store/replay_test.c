@@ -1,7 +1,9 @@
 /* The log of commands alone makes the rows: what a writer recorded is applied to
  * two other stores, on other days, other file systems, with other settings, and in
  * other groups per commit, and every database comes out byte for byte the same.
- * Longer: REPLAY_ROUNDS=1000, REPLAY_SEED=7, REPLAY_STEPS=20000. */
+ * Longer: REPLAY_ROUNDS=1000, REPLAY_SEED=7, REPLAY_STEPS=20000.
+ * ENTRY_CORPUS=test/fuzz/corpus/entry writes the longest entry below 1 KiB of each
+ * kind there, for test/fuzz/entry_fuzz.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -635,6 +637,30 @@ static bool roomy(const char *dir)
            (uint64_t)fs.f_bavail * fs.f_frsize > UINT64_C(512) << 20;
 }
 
+static void write_corpus(const char *dir)
+{
+    size_t longest[COMMAND_KIND_COUNT] = {0};
+    struct command_memory *memory;
+    struct admission in;
+    struct command c;
+    char path[512];
+
+    for (size_t i = 0; i < entry_count; i++) {
+        const struct slice bytes = entry_bytes(i);
+        assert_null(entry_decode(bytes, &c, &in, &memory));
+        command_memory_free(memory);
+        if (bytes.len >= 1024 || bytes.len <= longest[c.kind])
+            continue;
+        longest[c.kind] = bytes.len;
+        snprintf(path, sizeof(path), "%s/%s", dir,
+                 command_types[c.kind]->name);
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        assert_int_equal(fwrite(bytes.data, 1, bytes.len, f), bytes.len);
+        assert_int_equal(fclose(f), 0);
+    }
+}
+
 static void the_log_of_commands_alone_makes_the_rows(void **state)
 {
     const uint64_t rounds = setting("REPLAY_ROUNDS", 100);
@@ -649,6 +675,8 @@ static void the_log_of_commands_alone_makes_the_rows(void **state)
     writing_open(&w, 0);
     make_recording(&w, setting("REPLAY_STEPS", 2500));
     every_kind_was_recorded();
+    if (getenv("ENTRY_CORPUS") != NULL)
+        write_corpus(getenv("ENTRY_CORPUS"));
     assert_int_equal(
         store_open(w.dir, &(struct store_opts){0}, &original, NULL), STORE_OK);
     for (uint64_t i = 0; i < rounds; i++) {
