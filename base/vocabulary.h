@@ -92,18 +92,9 @@
  *                since the last time (base/trace.h), which are kept for 3 s more
  *                (not through the writer); 409: another connection follows one
  *  append        1 to APPEND_MAX messages, each as if published by itself with
- *                QoS 1. Body: an array of arrays of APPEND_FIELDS: operation id
- *                (str, PROP_OP), topic (str), payload (bin), flags (uint,
- *                APPEND_*), window (int, PROP_CHARGE; 0: none), idempotency key
- *                (str, empty: none). → an array in the same order of
- *                [status, id, seq, at, remaining (null: unlimited), retry_after,
- *                repeat, reason] */
+ *                QoS 1; body and answer: base/msgpack/append_bundle.h */
 #define COMMAND_PREFIX "$confab/"
 #define COMMAND_APPEND_NAME "append"
-#define APPEND_MAX 64    /* so that their answers stay below 16 KiB */
-#define APPEND_FIELDS 6  /* and, of a user, the sender (str, PROP_SENDER) */
-#define APPEND_RETAIN 1U /* flags */
-#define APPEND_JSON 2U   /* PROP_CLASS json */
 
 /* Topics of an envelope, and of a stamped one. */
 #define ENVELOPE_TOPIC COMMAND_PREFIX "message"

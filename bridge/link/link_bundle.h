@@ -1,9 +1,10 @@
-/* Several requests in one PUBLISH, `$confab/append` (base/vocabulary.h), and
+/* Several requests in one PUBLISH, `$confab/append` (base/msgpack/append_bundle.h), and
  * their answers in its PUBACK. Pure; the link's thread. */
 #ifndef CONFAB_BRIDGE_LINK_LINK_BUNDLE_H
 #define CONFAB_BRIDGE_LINK_LINK_BUNDLE_H
 
 #include "base/buffer.h"
+#include "base/msgpack/append_bundle.h"
 #include "base/vocabulary.h"
 #include "bridge/link/link.h"
 

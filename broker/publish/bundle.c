@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/json_write.h"
-#include "base/msgpack/unpack.h"
+#include "base/msgpack/append_bundle.h"
 #include "base/vocabulary.h"
 #include "broker/client/shard.h"
 #include "broker/publish/publish.h"
@@ -19,63 +18,21 @@ struct bundle {
     struct publish *messages[APPEND_MAX]; /* kept until all are back */
 };
 
-/* An element of the body; slices point there. */
-struct element {
-    struct publish_instructions instructions;
-    struct slice topic, payload;
-    bool retain;
-};
-
-static bool read_element(struct unpack *u, struct element *ret)
-{
-    const uint32_t fields = unpack_array(u);
-    const bool right = fields == APPEND_FIELDS || fields == APPEND_FIELDS + 1;
-
-    ret->instructions.operation = unpack_str(u);
-    ret->topic = unpack_str(u);
-    ret->payload = unpack_bin(u);
-    const uint64_t flags = unpack_uint(u);
-    ret->retain = (flags & APPEND_RETAIN) != 0;
-    ret->instructions.is_json = (flags & APPEND_JSON) != 0;
-    ret->instructions.window_start_us = (int64_t)unpack_uint_max(u, INT64_MAX);
-    ret->instructions.idempotency = unpack_str(u);
-    ret->instructions.sender =
-        fields > APPEND_FIELDS ? unpack_str(u) : slice_of(NULL, 0);
-    return right && !u->failed;
-}
-
-/* Number of elements; 0: it is not a bundle. */
-static unsigned bundle_read(struct slice body, struct element *elements)
-{
-    struct unpack u = unpack_of(body.data, body.len);
-    const uint32_t count = unpack_array(&u);
-
-    if (u.failed || count > APPEND_MAX)
-        return 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (!read_element(&u, &elements[i]))
-            return 0;
-    return u.at == u.end ? count : 0;
-}
-
-/* [status, id, seq, at, remaining, retry_after, repeat, "reason"] */
-static void put_answer(struct json_writer *w, const struct publish *q)
+static void bundle_put_answer(struct json_writer *w, const struct publish *q)
 {
     const struct command *command = &q->command;
+    const struct append_answer answer = {
+        .status = q->status,
+        .id = command->id,
+        .seq = command->seq,
+        .at_us = command->at_us,
+        .remaining = command->remaining,
+        .retry_after_s = command->retry_after_s,
+        .repeated = command->repeated,
+        .reason = slice_str(q->text == NULL ? "" : q->text),
+    };
 
-    json_array(w);
-    json_u64(w, (uint64_t)q->status);
-    json_u64(w, command->id);
-    json_u64(w, command->seq);
-    json_i64(w, command->at_us);
-    if (command->remaining == UINT64_MAX)
-        json_null(w);
-    else
-        json_u64(w, command->remaining);
-    json_u64(w, command->retry_after_s);
-    json_u64(w, command->repeated);
-    json_text(w, q->text == NULL ? "" : q->text);
-    json_array_end(w);
+    append_answer_put(w, &answer);
 }
 
 static void bundle_finish(struct worker *w, struct bundle *bundle)
@@ -87,7 +44,7 @@ static void bundle_finish(struct worker *w, struct bundle *bundle)
     buffer_reserve(&b, (size_t)bundle->count * ANSWER_SIZE);
     json_array(&answers);
     for (unsigned i = 0; i < bundle->count; i++) {
-        put_answer(&answers, bundle->messages[i]);
+        bundle_put_answer(&answers, bundle->messages[i]);
         publish_free(w, bundle->messages[i]);
     }
     json_array_end(&answers);
@@ -119,29 +76,36 @@ static void bundle_refuse(struct publish *q, const char *text)
 
 /* false: out of memory. */
 static bool bundle_add(struct connection *c, struct bundle *bundle,
-                       const struct element *e)
+                       const struct append_message *e)
 {
     struct worker *w = c->worker;
     struct publish *q = publish_new(w, c);
     const struct caller caller = connection_caller(c);
+    const bool is_json = (e->flags & APPEND_JSON) != 0;
+    const struct publish_instructions instructions = {
+        .operation = e->operation,
+        .idempotency = e->idempotency,
+        .sender = e->sender,
+        .window_start_us = e->window_start_us,
+        .is_json = is_json,
+    };
     const struct message m = {
         .kind = MESSAGE_MESSAGE,
         .qos = 1,
-        .retain = e->retain,
+        .retain = (e->flags & APPEND_RETAIN) != 0,
         .publisher = c->publisher,
         .topic = e->topic,
         .payload = e->payload,
-        .sender = e->instructions.sender,
-        .payload_class = e->instructions.is_json
-                             ? PAYLOAD_JSON
-                             : (uint8_t)payload_classify(e->payload),
+        .sender = e->sender,
+        .payload_class =
+            is_json ? PAYLOAD_JSON : (uint8_t)payload_classify(e->payload),
     };
 
     if (q == NULL)
         return false;
     if (auth_publish(c->role, &caller, e->topic) != PUBLISH_STORE) {
         bundle_refuse(q, "topic is not <token>/<thing> with a valid thing");
-    } else if (!publish_follow(q, &e->instructions)) {
+    } else if (!publish_follow(q, &instructions)) {
         bundle_refuse(q,
                       "operation id, Idempotency-Key or sender is too long");
     } else {
@@ -168,8 +132,8 @@ void bundle_received(struct connection *c, struct publish *answer,
                      struct slice body)
 {
     struct worker *w = c->worker;
-    struct element elements[APPEND_MAX];
-    const unsigned count = bundle_read(body, elements);
+    struct append_message messages[APPEND_MAX];
+    const unsigned count = append_bundle_read(body, messages);
     struct bundle *bundle = count == 0 ? NULL : malloc(sizeof(*bundle));
 
     answer->is_command = true;
@@ -187,7 +151,7 @@ void bundle_received(struct connection *c, struct publish *answer,
     bundle->left = 1;
     counter_add(&w->counters.received, count - 1); /* one was counted */
     for (unsigned i = 0; i < count; i++) {
-        if (!bundle_add(c, bundle, &elements[i])) {
+        if (!bundle_add(c, bundle, &messages[i])) {
             connection_close(c, CLOSE_NO_MEMORY, NULL); /* no answer will go */
             break;
         }

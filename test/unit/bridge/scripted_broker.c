@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/msgpack/append_bundle.h"
 #include "base/msgpack/unpack.h"
 #include "base/vocabulary.h"
 
