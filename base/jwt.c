@@ -1,8 +1,8 @@
 #include "base/jwt.h"
 
-#include <sodium.h>
-
+#include "base/base64.h"
 #include "base/json_walk.h"
+#include "base/secret.h"
 
 #define DECODED_MAX (JWT_MAX / 4 * 3)
 
@@ -31,40 +31,28 @@ struct jwt_parts {
     struct slice message; /* header, dot, claims: what is signed */
 };
 
-/* What is before the next dot, which is skipped. false: there is no dot. */
-static bool next_part(struct slice *rest, struct slice *ret)
-{
-    const char *dot =
-        rest->len == 0 ? NULL : memchr(rest->data, '.', rest->len);
-
-    if (dot == NULL)
-        return false;
-    *ret = slice_of(rest->data, (size_t)(dot - (const char *)rest->data));
-    *rest = slice_of(dot + 1, rest->len - ret->len - 1);
-    return true;
-}
-
+/* Whether it is a token's form (RFC 7515 §7.1), then its parts. */
 static bool split_token(struct slice token, struct jwt_parts *ret)
 {
-    struct slice rest = token;
-
-    if (!next_part(&rest, &ret->header) || !next_part(&rest, &ret->claims))
+    if (!secret_is_like_jwt(token))
         return false;
-    ret->signature = rest;
-    ret->message = slice_of(token.data, ret->header.len + 1 + ret->claims.len);
+    const char *text = token.data, *end = text + token.len;
+    const char *first = memchr(text, '.', token.len);
+    const char *second = memchr(first + 1, '.', (size_t)(end - first - 1));
+
+    ret->header = slice_of(text, (size_t)(first - text));
+    ret->claims = slice_of(first + 1, (size_t)(second - first - 1));
+    ret->signature = slice_of(second + 1, (size_t)(end - second - 1));
+    ret->message = slice_of(text, (size_t)(second - text));
     return true;
 }
 
-/* RFC 7515 §2: without padding, and no bits that mean nothing, so that a token has
- * one spelling. */
 static bool decode_part(struct slice part, unsigned char *room, size_t size,
                         struct slice *ret)
 {
     size_t len;
 
-    if (part.len == 0 ||
-        sodium_base642bin(room, size, part.data, part.len, NULL, &len, NULL,
-                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+    if (!base64_decode(part, BASE64URL, room, size, &len))
         return false;
     *ret = slice_of(room, len);
     return true;

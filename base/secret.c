@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "base/base64.h"
+
 #define RANDOM_BYTES (SECRET_RANDOM / 4 * 3)
 #define BASE64_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
@@ -126,10 +128,9 @@ bool key_id_parse(struct slice id, unsigned char ret_hash[KEY_ID_HASH_BYTES])
     size_t len;
 
     if (id.len != KEY_ID_SIZE - 1 || !has_prefix(id, KEY_ID_PREFIX) ||
-        sodium_base642bin(hash, sizeof(hash),
-                          (const char *)id.data + prefix_len,
-                          id.len - prefix_len, NULL, &len, NULL,
-                          BASE64_VARIANT) != 0 ||
+        !base64_decode(slice_of((const char *)id.data + prefix_len,
+                                id.len - prefix_len),
+                       BASE64URL, hash, sizeof(hash), &len) ||
         len != sizeof(hash))
         return false;
     memcpy(ret_hash, hash, sizeof(hash));

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
+
 #define KEY_BYTES 16
 #define KEY_LEN 24
 #define SHA1_BYTES 20
@@ -50,9 +52,7 @@ bool upgrade_key_valid(struct slice key)
     size_t len;
 
     return key.len == KEY_LEN &&
-           sodium_base642bin(bytes, sizeof(bytes), key.data, key.len, NULL,
-                             &len, NULL,
-                             sodium_base64_VARIANT_ORIGINAL) == 0 &&
+           base64_decode(key, BASE64, bytes, sizeof(bytes), &len) &&
            len == KEY_BYTES;
 }
 

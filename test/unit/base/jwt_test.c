@@ -207,8 +207,8 @@ static void headers_that_could_mean_two_things_are_refused(void **state)
         const char *token;
         enum jwt_error error;
     } rows[] = {
-        {"array", HEADER_ARRAY, JWT_ERROR_HEADER},
-        {"text", HEADER_TEXT, JWT_ERROR_HEADER},
+        {"array", HEADER_ARRAY, JWT_ERROR_FORM},
+        {"text", HEADER_TEXT, JWT_ERROR_FORM},
         {"no JSON", HEADER_NO_JSON, JWT_ERROR_HEADER},
         {"empty", HEADER_EMPTY_OBJECT, JWT_ERROR_HEADER},
         {"no alg", HEADER_NO_ALG, JWT_ERROR_HEADER},
@@ -264,17 +264,17 @@ static void a_token_has_one_spelling(void **state)
     }
     assert_false(jwt_verify(slice_of(NULL, 0), keys, COUNT(keys), &rules,
                             &claims, &refusal));
-    /* Each other character at each place, and each shorter text. */
+    /* Each other byte at each place, and each shorter text. */
     for (size_t i = 0; i < sizeof(token) - 1; i++) {
         memcpy(token, HS256_GOOD, sizeof(token));
-        token[i] = token[i] == 'A' ? 'B' : 'A';
-        if (verify(token) == JWT_ERROR_OK)
-            fail_msg("A at %zu", i);
-        token[i] = '+';
-        assert_int_not_equal(verify(token), JWT_ERROR_OK);
-        token[i] = '\0';
-        assert_false(jwt_verify(slice_of(token, sizeof(token) - 1), keys,
-                                COUNT(keys), &rules, &claims, &refusal));
+        for (unsigned byte = 0; byte < 256; byte++) {
+            token[i] = (char)byte;
+            if (token[i] == HS256_GOOD[i])
+                continue;
+            if (jwt_verify(slice_of(token, sizeof(token) - 1), keys,
+                           COUNT(keys), &rules, &claims, &refusal))
+                fail_msg("%u at %zu", byte, i);
+        }
         memcpy(token, HS256_GOOD, sizeof(token));
         assert_false(jwt_verify(slice_of(token, i), keys, COUNT(keys), &rules,
                                 &claims, &refusal));

@@ -25,6 +25,7 @@ static void a_key_is_sixteen_bytes_in_base64(void **state)
     assert_false(upgrade_key_valid(slice_str("dGhlIHNhbXBsZSBub25jZQ=")));
     assert_false(upgrade_key_valid(slice_str("dGhlIHNhbXBsZSBub25jZSE=")));
     assert_false(upgrade_key_valid(slice_str("dGhlIHNhbXBsZSBub25j!Q==")));
+    assert_false(upgrade_key_valid(slice_str("dGhlIHNhbXBsZSBub25j\xafQ==")));
     assert_false(
         upgrade_key_valid(slice_str("dGhlIHNhbXBsZSBub25jZSEhISEhISEh")));
 }
