@@ -44,15 +44,23 @@ bool buffer_reserve(struct buffer *b, size_t more)
     return true;
 }
 
+/* Two digits for one division. */
 void buffer_put_u64(struct buffer *b, uint64_t v)
 {
+    static const char pairs[] = "0001020304050607080910111213141516171819"
+                                "2021222324252627282930313233343536373839"
+                                "4041424344454647484950515253545556575859"
+                                "6061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
     char digits[20]; /* UINT64_MAX has 20 */
     size_t at = sizeof(digits);
 
-    do {
-        digits[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v != 0);
+    for (; v >= 10; v /= 100) {
+        digits[--at] = pairs[v % 100 * 2 + 1];
+        digits[--at] = pairs[v % 100 * 2];
+    }
+    if (v > 0 || at == sizeof(digits))
+        digits[--at] = (char)('0' + v);
     buffer_put(b, digits + at, sizeof(digits) - at);
 }
 

@@ -1,6 +1,5 @@
 /* A request and its answer, as handlers see them (http.h). */
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -341,10 +340,9 @@ bool http_request_next_header(const struct http_request *q, size_t *at,
 
 void http_add_header_u64(struct http_request *q, const char *name, uint64_t v)
 {
-    char text[24];
-
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
-    http_add_header(q, name, text);
+    buffer_put(&q->headers, name, strlen(name) + 1);
+    buffer_put_u64(&q->headers, v);
+    buffer_put_char(&q->headers, '\0');
 }
 
 void http_close_after(struct http_request *q)

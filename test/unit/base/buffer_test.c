@@ -33,6 +33,27 @@ static void numbers_are_written_in_full(void **state)
     buffer_release(&b);
 }
 
+/* Of each length, and with zeros in all places. */
+static void numbers_of_all_lengths_are_those_of_printf(void **state)
+{
+    struct buffer b = BUFFER_INIT, expected = BUFFER_INIT;
+    uint64_t power = 1;
+
+    (void)state;
+    for (int digits = 1; digits <= 20; digits++, power *= 10) {
+        const uint64_t values[] = {power - 1, power, power + 1, 5 * power / 3};
+        for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+            buffer_put_u64(&b, values[i]);
+            buffer_printf(&expected, "%llu", (unsigned long long)values[i]);
+            assert_true(slice_eq(buffer_slice(&b), buffer_slice(&expected)));
+            buffer_clear(&b);
+            buffer_clear(&expected);
+        }
+    }
+    buffer_release(&b);
+    buffer_release(&expected);
+}
+
 static void json_strings_escape_what_must_not_stand_raw(void **state)
 {
     struct buffer b = BUFFER_INIT;
@@ -122,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_written_in_full),
+        cmocka_unit_test(numbers_of_all_lengths_are_those_of_printf),
         cmocka_unit_test(json_strings_escape_what_must_not_stand_raw),
         cmocka_unit_test(base64_pads),
         cmocka_unit_test(times_are_iso_8601_in_utc),
