@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cidr.h"
 #include "base/config_keys.h"
 #include "base/error_text.h"
 #include "base/log.h"
@@ -209,6 +210,13 @@ static bool is_listen_key(const struct key *k)
     return len >= end && strcmp(k->name + len - end, "listen") == 0;
 }
 
+static bool is_cidr_list(const char *value)
+{
+    struct cidr_list list;
+
+    return cidr_list_parse(value, &list);
+}
+
 /* Segments of unreserved characters (RFC 3986 §2.3), which no client encodes. */
 static bool is_path_prefix(const char *value)
 {
@@ -252,6 +260,12 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
                 ret_error, source, name, value,
                 "must be a path like /iot, of letters, digits and "
                 "-._~, without a / at the end");
+        if (k->offset == offsetof(struct config, outgoing_allow) &&
+            !is_cidr_list(value))
+            return config_refuse(
+                ret_error, source, name, value,
+                "must be up to 64 addresses or ranges separated by blanks, "
+                "like 127.0.0.1 10.1.0.0/16 fd12::/16");
         memcpy(field, value, strlen(value) + 1);
         if (k->offset == offsetof(struct config, tokens_default_plan))
             snprintf(c->default_plan_source, sizeof(c->default_plan_source),

@@ -97,7 +97,11 @@ struct config {
     uint64_t limits_connections;     /* 0: RLIMIT_NOFILE less 128 */
     uint64_t limits_token_share;     /* percent of store.map_size */
     uint64_t limits_connections_per_address; /* 0: see config_keys.h */
-    uint64_t log_level;                      /* enum log_level */
+    char outgoing_allow[CONFIG_VALUE_MAX];   /* a list of base/cidr.h */
+    char outgoing_ca_file[CONFIG_VALUE_MAX];
+    uint64_t outgoing_concurrent, outgoing_per_host, outgoing_per_tenant;
+    uint64_t outgoing_queue;
+    uint64_t log_level;                  /* enum log_level */
     struct plan plans[CONFIG_PLANS_MAX]; /* free, home, paid, local first */
     size_t plan_count;
     /* Where the two plans were set, for errors: whether such a plan exists is

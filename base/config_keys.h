@@ -115,6 +115,20 @@
     NUMBER(limits, token_share, limits_token_share, 50, 1, 100, "percent",    \
            "largest part of store.map_size that one token's data may "        \
            "occupy, whatever its plan")                                       \
+    TEXT(outgoing, allow, outgoing_allow, "", "addresses",                    \
+         "addresses and ranges, like 10.1.0.0/16 fd12::/16, that webhooks "   \
+         "may be sent to although they are not public; empty: none")          \
+    TEXT(outgoing, ca_file, outgoing_ca_file, "", "file",                     \
+         "PEM file with CAs that are trusted for https besides the "          \
+         "system's")                                                          \
+    NUMBER(outgoing, concurrent, outgoing_concurrent, 256, 1, 65536,          \
+           "requests", "most outgoing requests in flight")                    \
+    NUMBER(outgoing, per_host, outgoing_per_host, 8, 1, 65536, "requests",    \
+           "most of them to one host and port")                               \
+    NUMBER(outgoing, per_tenant, outgoing_per_tenant, 32, 1, 65536,           \
+           "requests", "most of them for one tenant")                         \
+    NUMBER(outgoing, queue, outgoing_queue, 4096, 1, 1048576, "requests",     \
+           "most outgoing requests in flight or waiting for their turn")      \
     CHOICE(log, level, log_level, "info", "error warn info debug",            \
            "least severe level that is logged")
 

@@ -19,6 +19,7 @@
 #include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/http/reads.h"
 #include "bridge/http/router.h"
+#include "bridge/outgoing/fetcher.h"
 #include "bridge/usage_report.h"
 
 #define REPORT_US INT64_C(1000000)
@@ -115,6 +116,28 @@ static bool start_link(struct bridge *b, const char *data_dir)
     return true;
 }
 
+static bool start_fetcher(struct bridge *b, struct config_error *ret_error)
+{
+    const struct config *config = b->front.config;
+    struct address_policy policy;
+    char text[FETCH_TEXT_MAX];
+
+    cidr_list_parse(config->outgoing_allow, &policy.allow);
+    const struct fetcher_opts opts = {
+        .policy = &policy,
+        .ca_file = config->outgoing_ca_file,
+        .queue = config->outgoing_queue,
+        .concurrent = (unsigned)config->outgoing_concurrent,
+        .per_host = (unsigned)config->outgoing_per_host,
+        .per_owner = (unsigned)config->outgoing_per_tenant,
+    };
+    b->front.fetcher = fetcher_start(&opts, text);
+    if (b->front.fetcher != NULL)
+        return true;
+    snprintf(ret_error->text, sizeof(ret_error->text), "%s", text);
+    return false;
+}
+
 static uint16_t configured_port(const char *listen)
 {
     return (uint16_t)strtoul(strrchr(listen, ':') + 1, NULL, 10);
@@ -192,8 +215,8 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
     f->streams = streams_start(opts->config, opts->store, opts->budget,
                                (unsigned)opts->config->http_streamers);
     if (f->reads == NULL || f->callers == NULL || f->streams == NULL ||
-        !mount_doors(b, ret_error) || !start_link(b, opts->data_dir) ||
-        !start_reporter(b)) {
+        !start_fetcher(b, ret_error) || !mount_doors(b, ret_error) ||
+        !start_link(b, opts->data_dir) || !start_reporter(b)) {
         bridge_stop(b);
         return false;
     }
@@ -222,6 +245,7 @@ void bridge_dump_state(struct bridge *b)
     link_dump(b->front.link);
     streams_dump(b->front.streams);
     http_dump(b->http);
+    fetcher_dump(b->front.fetcher);
 }
 
 void bridge_stop(struct bridge *b)
@@ -237,12 +261,14 @@ void bridge_stop(struct bridge *b)
     }
     if (f->streams != NULL)
         streams_stop(f->streams);
-    stop_reporter(b); /* reports the last reads */
+    fetcher_stop(f->fetcher); /* its callbacks may use the link */
+    stop_reporter(b);         /* reports the last reads */
     if (f->link != NULL)
         link_stop(f->link, LINK_GRACE_MS); /* answers suspended requests */
     http_stop(b->http); /* no thread can call the others after this */
     streams_free(f->streams);
     link_free(f->link);
+    fetcher_free(f->fetcher);
     reads_free(f->reads);
     callers_free(f->callers);
     stop_doors(b);

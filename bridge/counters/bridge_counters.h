@@ -44,7 +44,19 @@
     X(STREAM_CATCHUP_MESSAGES, COUNTER, NUMBER, "streams_catchup_messages",   \
       NULL, NULL, "Messages sent from the log to live streams.")              \
     X(STREAM_GAPS, COUNTER, NUMBER, "streams_gaps", NULL, NULL,               \
-      "Gap events sent to live streams: retention was faster.")
+      "Gap events sent to live streams: retention was faster.")               \
+    X(OUTGOING_ANSWERED, COUNTER, NUMBER, "outgoing_requests", "outcome",     \
+      "answered", "Outgoing HTTP requests, by how they ended.")               \
+    X(OUTGOING_FAILED, COUNTER, NUMBER, "outgoing_requests", "outcome",       \
+      "failed", NULL)                                                         \
+    X(OUTGOING_TIMEOUT, COUNTER, NUMBER, "outgoing_requests", "outcome",      \
+      "timeout", NULL)                                                        \
+    X(OUTGOING_REFUSED, COUNTER, NUMBER, "outgoing_requests", "outcome",      \
+      "address_refused", NULL)                                                \
+    X(OUTGOING_CANCELLED, COUNTER, NUMBER, "outgoing_requests", "outcome",    \
+      "cancelled", NULL)                                                      \
+    X(OUTGOING_FULL, COUNTER, NUMBER, "outgoing_requests", "outcome",         \
+      "queue_full", NULL)
 
 /* Statuses that this server sends; any other is counted as 500. Laid out by hand:
  * clang-format 14 would indent it differently each time. */

@@ -9,6 +9,7 @@
 #include "store/store.h"
 
 struct callers;
+struct fetcher;
 struct reads;
 
 struct front {
@@ -19,6 +20,7 @@ struct front {
     struct reads *reads; /* read limits (reads.h) */
     struct callers
         *callers; /* shared callers of streams, which outlive requests */
+    struct fetcher *fetcher; /* outgoing HTTP */
     const char
         *clients_path; /* socket on which the broker takes over clients */
     uint16_t mqtt_port;

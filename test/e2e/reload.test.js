@@ -121,6 +121,7 @@ group('SIGHUP and every setting', () => {
     if (key in others) return others[key]
     if (/^\d+$/.test(initial)) return Number(initial) + 1
     if (unit === 'address:port') return '127.0.0.1:1'
+    if (unit === 'addresses') return '10.0.0.0/8'
     if (unit === 'file') return '/some.pem'
     if (unit === 'folder') return 'elsewhere'
     if (unit === 'plan') return 'paid'

@@ -95,6 +95,9 @@ static void a_default_plan_that_was_set_is_for_all_tokens(void **state)
 static void sizes_and_times_may_have_a_unit(void **state)
 {
     static const char *const bad[] = {
+        "outgoing.allow=localhost",
+        "outgoing.allow=10.0.0.0/33",
+        "outgoing.concurrent=0",
         "door:thingschat.prefix=iot",
         "door:thingschat.prefix=/",
         "door:thingschat.prefix=/iot/",
