@@ -16,7 +16,7 @@
 #include "bridge/link/link_bundle.h"
 #include "bridge/link/link_properties.h"
 
-#define DEADLINES_S 0.1 /* how exact a deadline is */
+#define DEADLINES_S 0.1 /* how often deadlines are checked */
 #define BATCH 64
 
 /* ---- the link's thread --------------------------------------------------- */
@@ -48,8 +48,8 @@ static void answer_expired(struct link *l, int64_t now_us)
     }
 }
 
-/* Stopping: until everything is answered, or grace is over (the deadlines'
- * timer runs as long as something is not answered). */
+/* While stopping: goes on until everything is answered, or the grace period is over.
+ * (The timer of the deadlines runs as long as a request is unanswered.) */
 static void stop_when_done(struct link *l)
 {
     const int64_t now_us = clock_mono_us();
@@ -71,14 +71,14 @@ static void log_state(struct link *l)
              "PUBLISHes in flight; %u subscriptions in flight; mailboxes: %zu "
              "requests, %zu filters",
              atomic_load(&l->generation) != 0 ? "up" : "down", l->queue.count,
-             l->queue.waiting_count, l->under_way, l->window,
-             l->filters_under_way_count, mailbox_count(l->requests),
+             l->queue.waiting_count, l->in_flight, l->window,
+             l->filters_in_flight_count, mailbox_count(l->requests),
              mailbox_count(l->filters));
 }
 
-/* Before the loop waits again: whatever was called back may have freed room or
- * brought work. Publishes what waits, asks for what is to be subscribed, watches
- * the socket as needed. */
+/* Called before the loop waits again, since a callback may have freed room or brought
+ * work: publishes requests that wait, subscribes to filters that wait, and watches the
+ * socket for what is needed. */
 static void on_go_on(struct ev_loop *loop, ev_prepare *w, int events)
 {
     struct link *l = w->data;
@@ -98,7 +98,7 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int events)
 {
     (void)loop;
     (void)w;
-    (void)events; /* on_go_on() is next */
+    (void)events; /* on_go_on() runs next and does the work */
 }
 
 static void on_deadlines(struct ev_loop *loop, ev_timer *w, int events)
@@ -141,7 +141,8 @@ static void on_reconnect(struct ev_loop *loop, ev_timer *w, int events)
     link_connect(w->data);
 }
 
-/* What grace did not suffice for: no outcome is invented. */
+/* Requests still unanswered when the grace period ends: report "unknown" or "never
+ * sent", not a guess. */
 static void answer_rest(struct link *l)
 {
     struct link_request_queue rest = TAILQ_HEAD_INITIALIZER(rest);
@@ -176,8 +177,8 @@ static void wake_link(void *arg)
     ev_async_send(l->loop, &l->wake);
 }
 
-/* connect(2) takes 107 bytes; a folder that is deeper is reached through the
- * descriptor of it. */
+/* connect(2) accepts paths of up to 107 bytes; a longer one is reached through a
+ * descriptor of its folder. */
 static bool make_address(struct link *l)
 {
     char *slash = strrchr(l->path, '/');
@@ -234,7 +235,7 @@ static bool make_link(struct link *l, const struct link_opts *opts)
         l->opts.gather_s = LINK_GATHER_S;
     link_queue_init(&l->queue);
     for (size_t i = 0; i < LINK_FILTER_SLOTS; i++)
-        LIST_INIT(&l->filters_under_way[i]);
+        LIST_INIT(&l->filters_in_flight[i]);
     l->backoff_s = LINK_BACKOFF_S;
     atomic_store(&l->down_since_us, clock_mono_us());
     l->requests = mailbox_new(l->queue_bound, wake_link, l);
@@ -270,7 +271,7 @@ struct link *link_start(const struct link_opts *opts)
     if (l == NULL)
         return NULL;
     mosquitto_lib_init();
-    /* It gets no signals, SIGPIPE neither: libmosquitto write()s. */
+    /* The thread gets no signals, not even SIGPIPE: libmosquitto uses write(). */
     if (make_link(l, opts) && thread_start(&l->thread, "link", run_link, l))
         return l;
     release_link(l);
@@ -283,7 +284,7 @@ void link_stop(struct link *l, unsigned grace_ms)
         return;
     l->grace_ms = grace_ms;
     atomic_store(&l->stopping, true);
-    /* Whoever came in before has sent by then: nothing is sent unseen. */
+    /* Calls that began before have sent by then, so nothing is sent unnoticed. */
     while (atomic_load(&l->callers) != 0)
         sched_yield();
     wake_link(l);
@@ -336,7 +337,7 @@ static bool send_request(struct link *l, struct link_request *q)
         return false;
     q->asked_us = clock_mono_us();
     bridge_count(COUNT_LINK_WAITING, 1);
-    if (mailbox_send(l->requests, q)) /* q may be answered by now */
+    if (mailbox_send(l->requests, q)) /* q may be answered and gone by now */
         return true;
     bridge_uncount(COUNT_LINK_WAITING, 1);
     link_queue_dismiss(&l->queue);

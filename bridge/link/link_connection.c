@@ -1,6 +1,6 @@
-/* The mosquitto instance of the moment, driven by the loop. It is made for one
- * connection and destroyed with it: libmosquitto would otherwise send again,
- * by itself and after a reconnect, what the queue sends again too. */
+/* The current mosquitto instance, driven by the loop. It is made for one connection and
+ * destroyed with it: otherwise libmosquitto would, after a reconnect, send again what
+ * the queue sends again, too. */
 #include <errno.h>
 #include <mqtt_protocol.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "bridge/link/link_properties.h"
 #include "store/message.h"
 
-#define KEEPALIVE_S 10 /* a hung broker is noticed after twice that */
+#define KEEPALIVE_S 10 /* a broker that hangs is noticed after twice that */
 #define CONNACK_S 5.0
 #define BACKOFF_MOST_S 1.0
 #define READS_PER_TURN 128
@@ -52,7 +52,7 @@ static void on_disconnect(struct mosquitto *m, void *arg, int reason,
         l->reason = reason;
 }
 
-/* The others of q's bundle, which are still in the queue, and q. */
+/* Collects q and the other requests of q's bundle, which are still in the queue. */
 static void take_bundle(struct link *l, struct link_request *q,
                         struct link_request **ret_requests)
 {
@@ -61,7 +61,7 @@ static void take_bundle(struct link *l, struct link_request *q,
     for (; q != NULL; q = link_queue_answered(&l->queue, packet_id)) {
         if (q->place != LINK_ALONE) {
             ret_requests[q->place] = q;
-        } else { /* the library has gone once round all packet ids */
+        } else { /* the library has used all packet ids once since then */
             q->outcome = LINK_TIMEOUT;
             link_queue_answer(&l->queue, q);
         }
@@ -90,8 +90,8 @@ static void on_puback(struct mosquitto *m, void *arg, int packet_id,
     struct link_request *q = link_queue_answered(&l->queue, packet_id);
 
     (void)m;
-    if (l->under_way > 0)
-        l->under_way--;
+    if (l->in_flight > 0)
+        l->in_flight--;
     if (q == NULL)
         return; /* its deadline passed */
     if (q->place != LINK_ALONE) {
@@ -157,9 +157,9 @@ static void schedule_attempt(struct link *l, double after_s)
 
 static const char *why_lost(const struct link *l, int rc)
 {
-    if (l->reason >= 0x80) /* the broker said so, MQTT 5 §2.4 */
+    if (l->reason >= 0x80) /* the broker's own reason, MQTT 5 §2.4 */
         return mosquitto_reason_string(l->reason);
-    if (rc == MOSQ_ERR_KEEPALIVE) /* which libmosquitto has no text for */
+    if (rc == MOSQ_ERR_KEEPALIVE) /* libmosquitto has no text for this one */
         return "it does not answer";
     return mosquitto_strerror(rc);
 }
@@ -176,7 +176,7 @@ static void take_down(struct link *l, int rc)
     mosquitto_destroy(l->mosq);
     l->mosq = NULL;
     l->accepted_by_broker = false;
-    l->under_way = 0;
+    l->in_flight = 0;
     link_queue_lost(&l->queue);
     link_filters_lost(l);
     if (was_up) {
@@ -193,9 +193,9 @@ static void take_down(struct link *l, int rc)
 
 bool link_check(struct link *l, int rc)
 {
-    if (l->mosq == NULL) /* taken down already */
+    if (l->mosq == NULL) /* closed already */
         return false;
-    /* A DISCONNECT of the broker's closes the socket and is no error. */
+    /* A DISCONNECT from the broker closes the socket without an error code. */
     if (!link_is_broken(rc) && mosquitto_socket(l->mosq) >= 0)
         return true;
     take_down(l, rc);
@@ -223,8 +223,8 @@ static void read_packets(struct link *l)
         const bool empty = errno == EAGAIN;
         if (!link_check(l, rc))
             return;
-        /* Not in on_connack(): the library takes no PUBLISH before it has
-         * come back from there. */
+        /* Not in on_connack(): the library accepts no PUBLISH before that callback
+         * has returned. */
         if (l->accepted_by_broker && atomic_load(&l->generation) == 0)
             come_up(l);
         if (empty)
@@ -316,7 +316,7 @@ void link_disconnect(struct link *l)
     mosquitto_disconnect_v5(l->mosq, 0, NULL);
     mosquitto_destroy(l->mosq);
     l->mosq = NULL;
-    l->under_way = 0;
+    l->in_flight = 0;
     link_queue_lost(&l->queue);
     link_filters_lost(l);
 }
@@ -341,7 +341,7 @@ static int send_alone(struct link *l, struct link_request *q,
     q->place = LINK_ALONE;
     if (topic == NULL || q->payload.len > INT32_MAX)
         return MOSQ_ERR_PAYLOAD_SIZE;
-    /* A NUL would publish to another topic than the one that was meant. */
+    /* A NUL would cut the name and publish to another topic. */
     if (strlen(topic) == q->topic.len &&
         link_publish_properties(q, operation, &list))
         rc = mosquitto_publish_v5(l->mosq, ret_packet_id, topic,
@@ -375,8 +375,8 @@ static void refuse_request(struct link *l, struct link_request *q, int rc)
     link_queue_answer(&l->queue, q);
 }
 
-/* The requests that go next, together: as many as may share a PUBLISH, or one.
- * *ret_open: another one could have joined them. */
+/* The requests to publish next, together: as many as may share a PUBLISH, or one.
+ * *ret_open: another request could still join them. */
 static size_t gather_requests(const struct link *l,
                               struct link_request **ret_requests,
                               bool *ret_open)
@@ -395,10 +395,10 @@ static size_t gather_requests(const struct link *l,
     return count;
 }
 
-/* They should wait for others to join them. */
+/* Whether they should wait for others to join them. */
 static bool should_wait(struct link *l)
 {
-    if (l->under_way == 0 || l->gathered)
+    if (l->in_flight == 0 || l->gathered)
         return false;
     if (!ev_is_active(&l->gather)) {
         ev_timer_set(&l->gather, l->opts.gather_s, 0.);
@@ -420,16 +420,17 @@ static bool publish_requests(struct link *l, struct link_request **requests,
                               : send_bundle(l, requests, count, &packet_id);
     if (link_is_broken(rc)) {
         for (size_t i = 0; i < count; i++)
-            requests[i]->sent = true; /* some of it may have got through */
+            requests[i]->sent = true; /* the broker may have got it */
         take_down(l, rc);
         return false;
     }
-    l->under_way += rc == MOSQ_ERR_SUCCESS;
+    l->in_flight += rc == MOSQ_ERR_SUCCESS;
     for (size_t i = 0; i < count; i++) {
         if (rc == MOSQ_ERR_SUCCESS)
             link_queue_sent(&l->queue, requests[i], packet_id);
         else if (count > 1)
-            requests[i]->may_share = false; /* alone, each gets its answer */
+            requests[i]->may_share =
+                false; /* sent alone, each gets its answer */
         else
             refuse_request(l, requests[i], rc);
     }
@@ -438,7 +439,7 @@ static bool publish_requests(struct link *l, struct link_request **requests,
 
 static bool has_room(const struct link *l)
 {
-    return atomic_load(&l->generation) != 0 && l->under_way < l->window &&
+    return atomic_load(&l->generation) != 0 && l->in_flight < l->window &&
            l->queue.count - l->queue.waiting_count < LINK_MESSAGES;
 }
 

@@ -1,4 +1,4 @@
-/* Filters on their way: SUBSCRIBE, SUBACK, UNSUBSCRIBE. */
+/* Subscribing and unsubscribing filters: SUBSCRIBE, SUBACK, UNSUBSCRIBE. */
 #include <mqtt_protocol.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +8,12 @@
 #include "base/topic.h"
 #include "bridge/link/link_private.h"
 
-#define REFUSED_SAY_US 60000000 /* between two lines about refusals */
+#define REFUSED_SAY_US                                                        \
+    60000000 /* at least, between two log lines on refusals */
 
 struct link_filter {
     LIST_ENTRY(link_filter) by_packet;
-    uint64_t generation; /* of the connection it was asked for */
+    uint64_t generation; /* the connection it is meant for */
     int packet_id;
     bool subscribe;
     size_t len;
@@ -42,7 +43,7 @@ bool link_filter_send(struct link *l, struct slice filter, bool subscribe)
 
 static struct link_filter_slot *slot_of(struct link *l, int packet_id)
 {
-    return &l->filters_under_way[(unsigned)packet_id % LINK_FILTER_SLOTS];
+    return &l->filters_in_flight[(unsigned)packet_id % LINK_FILTER_SLOTS];
 }
 
 static void tell_subscribed(struct link *l, const struct link_filter *f,
@@ -52,18 +53,18 @@ static void tell_subscribed(struct link *l, const struct link_filter *f,
         l->opts.on_subscribed(l->opts.arg, slice_of(f->text, f->len), ok);
 }
 
-/* Asks the broker; takes f. The library's result. */
+/* Sends it to the broker; takes f. Returns the library's result. */
 static int ask_filter(struct link *l, struct link_filter *f)
 {
     int rc;
 
-    if (!f->subscribe) { /* refused in here where it was never asked for */
+    if (!f->subscribe) { /* the library itself refuses one never subscribed */
         rc = mosquitto_unsubscribe(l->mosq, NULL, f->text);
         free(f);
         return rc;
     }
-    /* The library refuses it, and no message can come: no door takes such a
-     * topic any more (topic.h). What is in the log from earlier is read there. */
+    /* The library would refuse it, and no message can come: no door accepts such a
+     * topic any more (topic.h). Messages stored earlier are read from the log. */
     if (!name_publishable(slice_of(f->text, f->len))) {
         tell_subscribed(l, f, true);
         free(f);
@@ -73,10 +74,10 @@ static int ask_filter(struct link *l, struct link_filter *f)
                                 MQTT_SUB_OPT_SEND_RETAIN_NEVER, NULL);
     if (rc == MOSQ_ERR_SUCCESS) {
         LIST_INSERT_HEAD(slot_of(l, f->packet_id), f, by_packet);
-        l->filters_under_way_count++;
+        l->filters_in_flight_count++;
         return rc;
     }
-    if (!link_is_broken(rc)) /* the library does not like the filter */
+    if (!link_is_broken(rc)) /* the library refused the filter */
         tell_subscribed(l, f, false);
     free(f);
     return rc;
@@ -89,18 +90,18 @@ int link_filters_ask(struct link *l)
 
     while (!link_is_broken(rc) && l->mosq != NULL &&
            atomic_load(&l->generation) != 0 &&
-           l->filters_under_way_count < LINK_FILTER_WINDOW &&
+           l->filters_in_flight_count < LINK_FILTER_WINDOW &&
            mailbox_receive(l->filters, &item, 1) == 1) {
         struct link_filter *f = item;
         if (f->generation == atomic_load(&l->generation))
             rc = ask_filter(l, f);
         else
-            free(f); /* on_up() has asked for it again */
+            free(f); /* on_up() has subscribed it again */
     }
     return rc;
 }
 
-/* One tenant can have thousands refused, each again and again: not a line each. */
+/* Thousands of one tenant can be refused again and again: so not one line for each. */
 void link_filters_say_refused(struct link *l)
 {
     const int64_t now_us = clock_mono_us();
@@ -142,7 +143,7 @@ void link_on_suback(struct mosquitto *m, void *arg, int packet_id, int count,
     if (f == NULL)
         return;
     LIST_REMOVE(f, by_packet);
-    l->filters_under_way_count--;
+    l->filters_in_flight_count--;
     const bool ok = count == 1 && granted[0] < 0x80;
     if (!ok)
         note_refused(l, f, count == 1 ? (unsigned)granted[0] : 0);
@@ -154,12 +155,12 @@ void link_filters_lost(struct link *l)
 {
     for (size_t i = 0; i < LINK_FILTER_SLOTS; i++) {
         struct link_filter *f;
-        while ((f = LIST_FIRST(&l->filters_under_way[i])) != NULL) {
+        while ((f = LIST_FIRST(&l->filters_in_flight[i])) != NULL) {
             LIST_REMOVE(f, by_packet);
             free(f);
         }
     }
-    l->filters_under_way_count = 0;
+    l->filters_in_flight_count = 0;
 }
 
 void link_filters_drop(struct link *l)

@@ -11,7 +11,7 @@ static struct link_request_slot *slot_of(struct link_queue *b, int packet_id)
 void link_queue_init(struct link_queue *b)
 {
     TAILQ_INIT(&b->waiting);
-    TAILQ_INIT(&b->under_way);
+    TAILQ_INIT(&b->in_flight);
     for (size_t i = 0; i < LINK_PACKET_SLOTS; i++)
         LIST_INIT(&b->by_packet[i]);
     b->count = b->waiting_count = 0;
@@ -45,7 +45,7 @@ static void count_answer(const struct link_request *q)
 int64_t link_queue_oldest_us(const struct link_queue *b)
 {
     const struct link_request *waiting = TAILQ_FIRST(&b->waiting);
-    const struct link_request *sent = TAILQ_FIRST(&b->under_way);
+    const struct link_request *sent = TAILQ_FIRST(&b->in_flight);
 
     if (waiting == NULL || sent == NULL)
         return waiting != NULL ? waiting->asked_us
@@ -83,7 +83,7 @@ void link_queue_sent(struct link_queue *b, struct link_request *q,
     b->waiting_count--;
     q->sent = true;
     q->packet_id = packet_id;
-    TAILQ_INSERT_TAIL(&b->under_way, q, entry);
+    TAILQ_INSERT_TAIL(&b->in_flight, q, entry);
     LIST_INSERT_HEAD(slot_of(b, packet_id), q, by_packet);
 }
 
@@ -91,7 +91,7 @@ void link_queue_remove(struct link_queue *b, struct link_request *q)
 {
     if (q->packet_id != 0) {
         LIST_REMOVE(q, by_packet);
-        TAILQ_REMOVE(&b->under_way, q, entry);
+        TAILQ_REMOVE(&b->in_flight, q, entry);
     } else {
         TAILQ_REMOVE(&b->waiting, q, entry);
         b->waiting_count--;
@@ -116,12 +116,12 @@ void link_queue_lost(struct link_queue *b)
 {
     struct link_request *q;
 
-    TAILQ_FOREACH (q, &b->under_way, entry) {
+    TAILQ_FOREACH (q, &b->in_flight, entry) {
         LIST_REMOVE(q, by_packet);
         q->packet_id = 0;
     }
-    TAILQ_CONCAT(&b->under_way, &b->waiting, entry);
-    TAILQ_CONCAT(&b->waiting, &b->under_way, entry);
+    TAILQ_CONCAT(&b->in_flight, &b->waiting, entry);
+    TAILQ_CONCAT(&b->waiting, &b->in_flight, entry);
     b->waiting_count = b->count;
 }
 
@@ -144,6 +144,6 @@ static void expire_in(struct link_queue *b, struct link_request_queue *queue,
 void link_queue_expire(struct link_queue *b, int64_t now_us, bool away,
                        struct link_request_queue *ret_expired)
 {
-    expire_in(b, &b->under_way, now_us, away, ret_expired);
+    expire_in(b, &b->in_flight, now_us, away, ret_expired);
     expire_in(b, &b->waiting, now_us, away, ret_expired);
 }

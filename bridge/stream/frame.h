@@ -1,5 +1,5 @@
-/* What the link's thread tells streamers: mostly a message, which the first
- * streamer that has a reader for it encodes for all of them, once for each format.
+/* What the link's thread sends to streamers: mostly messages. The first streamer that has
+ * a reader for a message encodes it for all streamers, once for each format.
  *
  * Threads: shared by all; reference counted, atomically. */
 #ifndef CONFAB_BRIDGE_STREAM_FRAME_H
@@ -14,7 +14,7 @@
 
 enum frame_kind {
     FRAME_MESSAGE, /* topic and message */
-    FRAME_GRANTED, /* name: a filter whose subscription stands from now on */
+    FRAME_GRANTED, /* name: a filter whose subscription is now in force */
     FRAME_REVOKED  /* name: a token */
 };
 
@@ -23,14 +23,14 @@ struct frame {
     enum frame_kind kind;
     struct slice name;        /* topic, filter or token */
     struct stream_message m;  /* FRAME_MESSAGE */
-    size_t event_len;         /* of m in a format, about */
-    pthread_mutex_t encoding; /* held by the one who encodes m */
+    size_t event_len;         /* about the length of m in one format */
+    pthread_mutex_t encoding; /* held while m is being encoded */
     _Atomic(struct frame_event *) events[STREAM_FORMAT_COUNT];
     char data[];
 };
 
-/* With one reference. m is a stored message, its topic that of `token` and
- * `thing`; copied. NULL: out of memory. */
+/* Returns a frame with one reference. m is a stored message whose topic consists of
+ * `token` and `thing`; copied. NULL: out of memory. */
 struct frame *frame_of_message(const struct link_message *m,
                                struct slice token, struct slice thing);
 struct frame *frame_of_name(enum frame_kind kind, struct slice name);
@@ -38,13 +38,12 @@ struct frame *frame_of_name(enum frame_kind kind, struct slice name);
 void frame_ref(struct frame *f);
 void frame_unref(struct frame *f);
 
-/* The message as streams of that format are sent it; encoded by the first who
- * asks, for whom others wait. `scratch` is the caller's, to work in. false: out
- * of memory. */
+/* The message in that format. The first caller encodes it, and others wait for that.
+ * `scratch` is a buffer of the caller to work in. false: out of memory. */
 bool frame_event(struct frame *f, const struct stream_format *format,
                  struct buffer *scratch, struct slice *ret_event);
 
-/* What it costs to keep it, encoded in one format. */
+/* Bytes of memory it takes, encoded in one format. */
 static inline size_t frame_size(const struct frame *f)
 {
     return sizeof(*f) + f->name.len + f->m.payload.len + f->event_len;

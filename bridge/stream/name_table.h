@@ -1,8 +1,8 @@
-/* A hash table of things that carry their own name (bytes). Intrusive: the
- * caller's structures hold the nodes, so insertion allocates nothing and cannot
- * fail; where growing fails for want of memory, chains get longer. Names come
- * from clients, hence a keyed hash (SipHash), so that nobody can choose names
- * that collide. Not thread safe. */
+/* A hash table of structures that contain their own name (bytes). Intrusive: the
+ * caller's structures contain the nodes, so insertion allocates nothing and cannot fail;
+ * if the table cannot grow for lack of memory, its chains get longer. Names come from
+ * clients, so the hash is keyed (SipHash): nobody can choose names that collide. Not
+ * thread safe. */
 #ifndef CONFAB_BRIDGE_STREAM_NAME_TABLE_H
 #define CONFAB_BRIDGE_STREAM_NAME_TABLE_H
 
@@ -27,23 +27,23 @@ struct name_table {
     struct name_node *first_buckets[NAME_TABLE_FIRST];
 };
 
-/* The table must not move afterwards. */
+/* The table must not be moved afterwards. */
 void name_table_init(struct name_table *t);
 void name_table_release(struct name_table *t); /* the nodes stay the owners' */
 
-/* The node of that name or NULL. */
+/* The node with that name, or NULL. */
 struct name_node *name_table_find(const struct name_table *t,
                                   struct slice name);
-/* n->name is set; no node of that name is in the table. */
+/* Adds n, whose name is set and not in the table. */
 void name_table_add(struct name_table *t, struct name_node *n);
 void name_table_remove(struct name_table *t, struct name_node *n);
 
-/* Calls `each` for every node; it may remove (and free) that node, no other. */
+/* Calls `each` for every node; it may remove (and free) that node, but no other. */
 void name_table_each(struct name_table *t,
                      void (*each)(void *arg, struct name_node *n), void *arg);
-/* That for about one node in `parts`, other ones with every call: *at, zero at
- * first, remembers where it was. A node there all the time is met within
- * 2 × `parts` calls unless the table grows. */
+/* Calls `each` for about one in `parts` of the nodes, others with every call; *at, zero
+ * at first, keeps the place. A node that stays in the table is met within 2 × `parts`
+ * calls, unless the table grows. */
 void name_table_some(struct name_table *t, size_t *at, size_t parts,
                      void (*each)(void *arg, struct name_node *n), void *arg);
 

@@ -1,12 +1,12 @@
-/* Live streams: sockets taken away from the HTTP library, fed by streamer
- * threads (one libev loop each). A stream is a slab entry of a few hundred
- * bytes: a socket, a filter, a position in the log.
+/* Live streams: sockets taken over from the HTTP server and served by streamer threads,
+ * one libev loop each. A stream takes a few hundred bytes: a socket, filters, a position
+ * in the log.
  *
- * Every stream starts as a catch-up reader (store/read/catchup.h) and goes live when
- * what it has been given reaches the snapshot's head and the link's
- * subscription stands; a stream that cannot keep up (> 256 KiB pending) or whose
- * link was lost becomes a catch-up reader again and keeps its position. So
- * there is no gap and no double, whatever SUBACK or broker do. */
+ * Every stream starts as a catch-up reader (store/read/catchup.h). It goes live when it
+ * has been sent everything up to a snapshot's head and the link's subscriptions are in
+ * force. If it cannot keep up (> 256 KiB pending), or the link was lost, it becomes a
+ * catch-up reader again and keeps its position. So nothing is missing or doubled,
+ * whatever happens to a SUBACK or the broker. */
 #ifndef CONFAB_BRIDGE_STREAM_STREAM_H
 #define CONFAB_BRIDGE_STREAM_STREAM_H
 
@@ -23,37 +23,37 @@ struct streams;
 struct connection_budget;
 struct stream_door;
 
-/* Starts the streamer threads (0: one per core, but for one). Each stream holds a place in
- * `budget` (borrowed; NULL: not counted). Owns the link's callbacks through
- * streams_link_opts(). NULL: out of memory or threads. */
+/* Starts the streamer threads (0: one per core, but for one). Each stream takes a place in
+ * `budget` (borrowed; NULL: streams are not counted). Pass streams_link_opts() to the
+ * link, whose callbacks belong to the streams. NULL: out of memory or threads. */
 struct streams *streams_start(const struct config *config, struct store *store,
                               struct connection_budget *budget,
                               unsigned threads);
-/* Callbacks to start the link with (arg = the streams). */
+/* The callbacks to start the link with (arg = the streams). */
 void streams_link_opts(struct streams *s, struct link_opts *ret_opts);
 /* Tells the streams which link to subscribe on, once it is started. */
 void streams_set_link(struct streams *s, struct link *l);
-/* Cuts every stream off at an event boundary within about 1.5 s, joins the threads.
- * Before link_stop(). Other threads may still call in: streams_adopt() says
- * false then, the link's callbacks do nothing. Once. NULL is fine. */
+/* Cuts all streams off between two events, within about 1.5 s, and joins the threads.
+ * Call it before link_stop(). Other threads may still call in: streams_adopt() returns
+ * STREAMS_TOO_MANY then, and the link's callbacks do nothing. Once. NULL is fine. */
 void streams_stop(struct streams *s);
 /* After streams_stop() and link_stop(), when no thread can call in any more. */
 void streams_free(struct streams *s);
 
-/* One reader, as the HTTP side has settled it. */
+/* One reader, as checked by the HTTP side. */
 struct stream_opts {
     struct slice token;
     const struct slice *things; /* things or MQTT filters below the token */
-    size_t thing_count;      /* 1…64; with a door 0, and it follows later */
+    size_t thing_count;      /* 1…64; 0 with a door, which follows later */
     const struct plan *plan; /* idle_timeout, retry_ms, keepalive */
-    const struct stream_format *format; /* as the response head says */
+    const struct stream_format *format; /* the one in the response head */
     bool is_local_plan; /* `local`: status without retry, jitter ±20 % */
     bool has_cursor;    /* Last-Event-ID or ?last_event_id= was given */
-    uint64_t cursor;    /* that id; else ignored */
-    uint64_t head;      /* store_head() read by the HTTP side before
-                                   anything was sent */
-    /* Of a format with `received` (stream_client.h): who is given what, up to
-     * how long; told of the end once the stream is adopted. Else NULL. */
+    uint64_t cursor;    /* that id, if has_cursor */
+    uint64_t head;      /* store_head(), read by the HTTP side before anything
+                                   was sent */
+    /* For a format with `received` (stream_client.h): the door that gets messages of
+     * up to message_max bytes, and the end once the stream is adopted. Else NULL. */
     const struct stream_door *door;
     void *door_arg;
     size_t message_max;
@@ -63,20 +63,20 @@ struct stream_opts {
 
 enum streams_answer {
     STREAMS_ADOPTED,
-    STREAMS_TOO_MANY, /* plan's or server's number of connections reached, or out
-                         of memory */
-    STREAMS_TOO_VARIED /* the token's streams have `+` at too many different
-                          levels: stream_shapes.h */
+    STREAMS_TOO_MANY,  /* the plan's or the server's number of connections is
+                         reached, or memory ran out */
+    STREAMS_TOO_VARIED /* the token's streams have `+` in too many different
+                          combinations of levels: stream_shapes.h */
 };
 
-/* Takes `fd` (non-blocking, a dup of the HTTP library's), closes it in the end,
- * errors included. Any thread, never blocks; everything in *opts is copied. But
- * for STREAMS_ADOPTED fd stays the caller's. */
+/* On STREAMS_ADOPTED takes `fd` (non-blocking, a duplicate of the HTTP server's) and will
+ * close it; otherwise fd stays the caller's. Everything in *opts is copied. Any thread,
+ * never blocks. */
 enum streams_answer streams_adopt(struct streams *s, int fd,
                                   const struct stream_opts *opts);
 
-/* Logs what the streamers hold, a line each, a moment later. Any thread, while
- * streams_stop() was not called. */
+/* Asks each streamer to log one line about what it holds, a moment later. Any thread,
+ * before streams_stop(). */
 void streams_dump(struct streams *s);
 
 /* Number of open streams, all or of one token. Any thread. */

@@ -1,12 +1,12 @@
-/* Streams that read the log: every one at its beginning, slow ones, and all of
- * them while the link is down. How they go live, without gap or double:
+/* Streams that read the log: all at their beginning, slow ones, and all of them while the
+ * link is down. How they go live without a gap or a duplicate:
  *
- * A snapshot with head H is taken after the SUBACKs of all the stream's filters
- * were seen (a "moment", subscriptions.h). Whatever is committed after H comes
- * over the link; whatever is not after H is in the snapshot. So once the stream
- * has been given everything up to H, its position is H and it is live: messages
- * that still come with an id up to H are doubles. No message may be looked at
- * between the snapshot and this decision; both are made in one callback. */
+ * A snapshot with head H is taken after the SUBACKs of all the stream's filters had come
+ * (a "moment", subscriptions.h). Whatever is committed after H comes over the link;
+ * everything else is in the snapshot. So once the stream has been sent everything up to
+ * H, its position is H and it is live; messages that still come with an id up to H are
+ * duplicates. No message may be looked at between taking the snapshot and this decision;
+ * both happen in one callback. */
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -16,14 +16,14 @@
 #include "bridge/stream/stream_private.h"
 
 #define STEP_BYTES 65536
-#define STEP_US 1000 /* one stream */
-#define TURN_US 2000 /* all of them, then live messages have their turn */
-#define BUDGET 256   /* log entries looked at between two looks at the clock */
+#define STEP_US 1000 /* for one stream */
+#define TURN_US 2000 /* for all; then live messages have their turn */
+#define BUDGET 256   /* log entries to look at before reading the clock */
 #define GAP_BUDGET                                                            \
-    2048 /* things looked at by one stream in a turn, for gaps */
+    2048 /* things one stream may look at in a turn, to find gaps */
 #define SCRATCH_KEEP 1048576
 
-/* One turn's view of the log. */
+/* The view of the log that one turn has. */
 struct view {
     struct streamer *st;
     uint64_t moment; /* before the snapshot */
@@ -37,8 +37,8 @@ static uint64_t jittered_retry(uint64_t retry_ms)
     return retry_ms * (800 + randombytes_uniform(401)) / 1000;
 }
 
-/* Head, retry, status, and the gap of a cursor from the future: that id came
- * from another log (a backup was restored), so what it missed is unknown. */
+/* Response head, retry, status; and a gap if the cursor is from the future: that id came
+ * from another log (a backup was restored), so what was missed is unknown. */
 static void put_start(struct stream *s, const struct stream_start *start)
 {
     struct streamer *st = s->streamer;
@@ -94,7 +94,7 @@ static uint64_t trimmed_of_token(const struct view *v, struct audience *a)
     return a->trimmed_id;
 }
 
-/* Goes on with the walk that is under way, or begins one. */
+/* Continues the audience's walk, or begins one. */
 static void walk_on(const struct view *v, struct audience *a)
 {
     struct slice filters[STREAM_FILTERS_MAX];
@@ -124,17 +124,16 @@ static bool has_walked(const struct view *v, struct stream *s)
         return false;
     if (a->walk_mark == trimmed_of_token(v, a) || a->walk_is_long)
         return true;
-    /* A short one of an earlier snapshot: once more, in this one. */
+    /* A short walk of an earlier snapshot is repeated in this one. */
     stream_check_gap(s);
     walk_on(v, a);
     return a->walks_done >= s->gap_walk;
 }
 
-/* The same under patterns. While things are walked and afterwards, while the log
- * is read, more may be removed: the token's mark tells, in each step's snapshot.
- * Where a walk is short, it is made again; where it is long, which must not be
- * repeated for each trim, the mark itself is what is told, although what is gone
- * may not be this stream's. */
+/* The same for patterns. While things are walked and, later, the log is read, more may be
+ * removed; in each step's snapshot the token's mark shows it. A short walk is then
+ * repeated. A long one must not be repeated for each trim: instead the mark itself is
+ * sent as the end of the gap, although what was removed may not be this stream's. */
 static bool find_trimmed_of_pattern(const struct view *v, struct stream *s,
                                     uint64_t *ret_to)
 {
@@ -142,7 +141,7 @@ static bool find_trimmed_of_pattern(const struct view *v, struct stream *s,
     const uint64_t mark = trimmed_of_token(v, a);
 
     *ret_to = 0;
-    if (s->position >= v->head) { /* nothing is gone that was never there */
+    if (s->position >= v->head) { /* it has been sent everything there was */
         s->gap_walk = 0;
         s->gap_mark = mark;
         return true;
@@ -162,8 +161,7 @@ static bool find_trimmed_of_pattern(const struct view *v, struct stream *s,
     return true;
 }
 
-/* Up to which id things of s are gone, as far as it needs to know. false: this
- * takes another step. */
+/* Finds up to which id things of s were removed. false: it takes another step. */
 static bool find_trimmed(const struct view *v, struct stream *s,
                          uint64_t *ret_to)
 {
@@ -173,14 +171,13 @@ static bool find_trimmed(const struct view *v, struct stream *s,
     return true;
 }
 
-/* Has retention removed what this reader has not seen? For exact topics that
- * is a look-up per step, in the step's own snapshot, so nothing slips through.
- * For patterns it is a walk over the token's things: at the start of each time
- * the stream reads the log, whenever it had to wait for its socket, and when
- * something was removed meanwhile. There may be very many of them, so they are
- * walked in slices, between which everybody else has a turn, and the streams of
- * an audience share the walk.
- * false: it must go on before the stream reads. */
+/* Sends a gap if retention has removed what this reader has not been sent. For exact
+ * topics this is a look-up per step, in the step's own snapshot, so nothing is missed. For
+ * patterns it is a walk over the token's things: each time the stream begins to read the
+ * log, whenever it had to wait for its socket, and when something was removed in the
+ * meantime. There may be very many things, so they are walked in slices, between which
+ * all others have their turn, and the streams of an audience share the walk.
+ * false: the walk must go on before the stream reads. */
 static bool put_gap(const struct view *v, struct stream *s)
 {
     uint64_t to;
@@ -208,7 +205,7 @@ static bool make_catchup(struct stream *s)
     return s->catchup != NULL;
 }
 
-/* A pattern may match what is no thing (`<token>` itself, an empty level). */
+/* A pattern may match topics that are not things (`<token>` itself, an empty level). */
 static void put_record(struct stream *s, const struct record *record)
 {
     const struct message *m = &record->m;
@@ -226,7 +223,7 @@ static void put_record(struct stream *s, const struct record *record)
     stream_mark(s->streamer, m->id);
 }
 
-/* Puts events together until the step is over. DONE: all up to the head. */
+/* Collects events until the step is over. DONE: all up to the head. */
 static enum catchup_step put_records(const struct view *v, struct stream *s)
 {
     const int64_t until_us = clock_mono_us() + STEP_US;
@@ -272,11 +269,12 @@ static bool is_revoked(const struct view *v, struct slice token)
     case STORE_OK: return row.revoked_us != 0;
     case STORE_NOTFOUND:
         return v->st->env.config->tokens_access == ACCESS_REGISTERED;
-    default: return false; /* unreadable: nothing is known against it */
+    default:
+        return false; /* it cannot be read, so we cannot say it is revoked */
     }
 }
 
-/* What comes before messages. false: the stream is gone. */
+/* Sends what comes before messages. false: the stream is gone. */
 static bool step_start(const struct view *v, struct stream *s)
 {
     struct streamer *st = v->st;
@@ -284,8 +282,8 @@ static bool step_start(const struct view *v, struct stream *s)
     stream_clear_scratch(st);
     if (s->start == NULL)
         return true;
-    /* The HTTP side has looked, but this stream was not listed then: a
-     * revocation in between would have found nothing to close. */
+    /* The HTTP side has checked the token, but a revocation since then would not
+     * have found this stream, which was not listed yet. */
     if (is_revoked(v, s->audience->token->node.name)) {
         stream_drop(s);
         return false;
@@ -293,17 +291,17 @@ static bool step_start(const struct view *v, struct stream *s)
     put_start(s, s->start);
     free(s->start);
     s->start = NULL;
-    stream_watch(s); /* it may speak now */
+    stream_watch(s); /* from now on its client may speak */
     return true;
 }
 
-/* Where the stream goes from here; its bytes are sent. */
+/* Decides how the stream goes on; its bytes are sent. */
 static void step_end(const struct view *v, struct stream *s,
                      enum catchup_step result)
 {
     if (!output_empty(&s->output)) {
         stream_check_gap(s);
-        stream_enqueue(s, QUEUE_NONE); /* until the socket has taken it */
+        stream_enqueue(s, QUEUE_NONE); /* until the socket is writable */
     } else if (result == CATCHUP_MORE) {
         stream_enqueue(s, QUEUE_RUNNABLE);
     } else if (result == CATCHUP_DONE && v->head >= v->st->last_id &&
@@ -322,7 +320,7 @@ static void step_stream(const struct view *v, struct stream *s)
 
     if (!step_start(v, s))
         return;
-    if (s->audience->filter_count == 0) { /* until its reader follows */
+    if (s->audience->filter_count == 0) { /* it does not follow anything yet */
         s->position = v->head;
         result = CATCHUP_DONE;
     } else if (!put_gap(v, s)) {
@@ -359,7 +357,7 @@ static void end_view(struct streamer *st)
         buffer_release(&st->scratch);
 }
 
-/* The store cannot be read: all wait, and try again with the next poll. */
+/* The store cannot be read: all streams wait and try again with the next poll. */
 static void wait_all(struct streamer *st)
 {
     struct stream *s;
@@ -438,7 +436,7 @@ void streamer_check_tokens(struct streamer *st)
     struct view v;
 
     if (!begin_view(st, &v)) {
-        /* Not to be forgotten: the next sweep wakes us again. */
+        /* Keep the flag: the next sweep wakes us again. */
         atomic_fetch_or(&st->flags, STREAMER_REVALIDATE);
         return;
     }

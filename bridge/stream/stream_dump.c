@@ -1,8 +1,8 @@
-/* A streamer's line for SIGUSR1. */
+/* The line that a streamer logs on SIGUSR1. */
 #include "base/log.h"
 #include "bridge/stream/stream_private.h"
 
-#define LOOKS 20000 /* streams looked at */
+#define LOOKS 20000 /* streams to count, at most */
 
 void streamer_log_state(struct streamer *st)
 {

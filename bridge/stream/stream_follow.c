@@ -1,10 +1,10 @@
-/* A client changes what its stream follows: from where each filter is followed,
- * and what of it was sent already, so that no message comes twice, and none is
- * missing, whatever overlaps.
+/* A client changes what its stream follows. For each filter the stream remembers from
+ * which id it is followed and what was sent of it already, so that with overlapping
+ * filters no message comes twice, and none is missing.
  *
- * A filter's messages with ids in (from, done] were sent. The stream reads the log
- * anew from the least id that some filter still wants, and skips what another
- * filter has brought already; beyond all those ids it is a stream like any. */
+ * Of a filter, messages with ids in (from, done] were sent. After a change the stream
+ * reads the log again, from the least id that a filter still wants, and skips what another
+ * filter has brought already. After all those ids it is an ordinary stream. */
 #include <stdlib.h>
 
 #include "bridge/stream/stream_private.h"
@@ -14,11 +14,11 @@ struct stream_span {
 };
 
 struct stream_spans {
-    uint64_t until;          /* beyond it nothing is skipped */
+    uint64_t until;          /* after this id nothing is skipped */
     struct stream_span of[]; /* the audience's filters, in their order */
 };
 
-/* The filters to be: those of now, and what changes. */
+/* The new set of filters: the current ones with the changes. */
 struct next_filters {
     size_t count;
     struct slice filters[STREAM_FILTERS_MAX];
@@ -43,7 +43,7 @@ bool stream_skips(const struct stream *s, struct slice topic, uint64_t id)
     return !wanted;
 }
 
-/* Everything up to it was given. */
+/* The id up to which everything was sent. */
 static uint64_t position_of(const struct stream *s)
 {
     return s->state == STREAM_LIVE && s->position < s->streamer->last_id
@@ -51,7 +51,7 @@ static uint64_t position_of(const struct stream *s)
                : s->position;
 }
 
-static void want_what_is(const struct stream *s, struct next_filters *ret)
+static void copy_current(const struct stream *s, struct next_filters *ret)
 {
     const struct audience *a = s->audience;
     const uint64_t position = position_of(s);
@@ -74,7 +74,7 @@ static size_t index_of(const struct next_filters *w, struct slice filter)
     return i;
 }
 
-/* In the order an audience has them. */
+/* In the order that an audience has. */
 static struct stream_spans *sorted_spans(struct next_filters *w,
                                          uint64_t position)
 {
@@ -143,7 +143,7 @@ static bool read_head(struct streamer *st, uint64_t *ret_head)
     return true;
 }
 
-/* false: there is no room for one more. */
+/* Adds or changes a filter. false: there is no room for one more. */
 static bool want_filter(struct next_filters *w, struct slice filter,
                         bool again, uint64_t from)
 {
@@ -168,7 +168,7 @@ static enum stream_follow_result follow_from(struct stream *s,
     const uint64_t position = position_of(s);
     struct next_filters w;
 
-    want_what_is(s, &w);
+    copy_current(s, &w);
     const size_t before = w.count;
     for (size_t i = 0; i < count; i++)
         if (!want_filter(&w, filters[i], has_cursor, from))
@@ -178,7 +178,7 @@ static enum stream_follow_result follow_from(struct stream *s,
     return change_to(s, &w, before == 0 || from < position ? from : position);
 }
 
-/* That id came from another log: what was missed is unknown. */
+/* The cursor came from another log: what was missed is unknown. */
 static void tell_gap(struct stream *s, uint64_t from, uint64_t to)
 {
     struct streamer *st = s->streamer;
@@ -225,7 +225,7 @@ enum stream_follow_result stream_unfollow(struct stream *s,
     char *text = put_filters(s, things, count, filters);
     if (text == NULL)
         return STREAM_FOLLOW_FAILED;
-    want_what_is(s, &w);
+    copy_current(s, &w);
     const size_t before = w.count;
     for (size_t i = 0; i < count; i++) {
         const size_t at = index_of(&w, filters[i]);

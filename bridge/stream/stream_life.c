@@ -5,9 +5,9 @@
 #include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
-#define CLOSING_MS 1000 /* for the reader to take what it is owed */
+#define CLOSING_MS 1000 /* for the reader to take what is still to be sent */
 
-/* Out of everything that gives it messages or counts it. */
+/* Removes the stream from everything that sends it messages or counts it. */
 static void leave_streamer(struct stream *s)
 {
     struct streamer *st = s->streamer;
@@ -22,7 +22,7 @@ static void leave_streamer(struct stream *s)
     stream_quota_give(st->env.quota, a->token->node.name);
     atomic_fetch_sub(&st->load, 1);
     stream_leave_audience(s);
-    /* Last, so that no index ever has more shapes than are counted. */
+    /* Last, so that no index ever has more shapes than were counted. */
     stream_shapes_give(st->env.shapes, s->shapes);
     s->shapes = NULL;
 }
@@ -87,7 +87,7 @@ void stream_close(struct stream *s, enum stream_end why)
 {
     if (s->state != STREAM_CATCHUP && s->state != STREAM_LIVE)
         return;
-    if (s->start != NULL) { /* nothing was sent, not even a status line */
+    if (s->start != NULL) { /* not even a status line was sent */
         stream_drop(s);
         return;
     }
@@ -105,7 +105,7 @@ static void close_audience(struct audience *a)
     struct stream *s, *next;
     uint64_t position;
 
-    a->refs++; /* its last stream may leave */
+    a->refs++; /* so that it survives its last stream */
     for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
         next = LIST_NEXT(s, in_audience);
         output_cut(&s->output, &position);
@@ -115,7 +115,7 @@ static void close_audience(struct audience *a)
 
 void stream_close_token(struct streamer *st, struct slice token)
 {
-    char text[TOKEN_MAX]; /* `token` may be the entry's own */
+    char text[TOKEN_MAX]; /* a copy: `token` may be the entry's own name */
     struct index_token *k;
     struct audience *a;
 
@@ -123,7 +123,7 @@ void stream_close_token(struct streamer *st, struct slice token)
         return;
     memcpy(text, token.data, token.len);
     token.data = text;
-    /* The last audience takes the token's entry with it: look it up anew. */
+    /* The last audience frees the token's entry: so look it up each time. */
     while ((k = stream_index_token(&st->index, token)) != NULL) {
         a = LIST_FIRST(&k->audiences);
         close_audience(a);

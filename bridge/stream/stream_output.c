@@ -40,7 +40,7 @@ void run_unref(struct run *r)
 
 static bool reserve_bytes(struct run *r, size_t more)
 {
-    /* The first event exactly: most runs have one. */
+    /* For the first event exactly what it needs: most runs have only one. */
     size_t cap = r->cap == 0 ? more : r->cap * 2;
 
     if (more <= r->cap - r->len)
@@ -85,7 +85,7 @@ size_t run_offset_after(const struct run *r, uint64_t id)
 {
     size_t i = r->count;
 
-    /* From the end: who asks is new here or lacks the last few. */
+    /* From the end: most callers lack only the last few events. */
     while (i > 0 && r->marks[i - 1].id > id)
         i--;
     return i == 0 ? 0 : r->marks[i - 1].end;
@@ -192,7 +192,7 @@ enum output_result output_flush(struct output *o, int fd, size_t *ret_sent)
         output_advance(o, (size_t)n);
         *ret_sent += (size_t)n;
         if (*ret_sent >= FLUSH_MOST && o->count > 0)
-            return OUTPUT_BLOCKED; /* others' turn */
+            return OUTPUT_BLOCKED; /* now others have their turn */
     }
     output_release(o);
     return OUTPUT_EMPTY;
@@ -218,7 +218,7 @@ static bool first_droppable(const struct output_segment *s, size_t *ret_start,
     return false;
 }
 
-/* Nothing but what must not be cut off. */
+/* Whether a segment has only what must not be dropped. */
 static bool is_kept(const struct output_segment *s)
 {
     for (size_t i = 0; i < s->run->count; i++)

@@ -1,5 +1,5 @@
-/* How many streams are open, all and per token. Any thread; never blocks for
- * longer than a look-up. */
+/* How many streams are open, in all and per token. Any thread; blocks for a look-up at
+ * most. */
 #ifndef CONFAB_BRIDGE_STREAM_STREAM_QUOTA_H
 #define CONFAB_BRIDGE_STREAM_STREAM_QUOTA_H
 
@@ -12,13 +12,13 @@ struct stream_quota;
 
 struct connection_budget;
 
-/* Each stream holds a place in `budget` (borrowed; NULL: nobody counts), which
- * its connection had before: it is not asked for. NULL: out of memory. */
+/* Each stream takes a place in `budget` (borrowed; NULL: places are not counted), which its
+ * HTTP connection had before, so it cannot be refused. NULL: out of memory. */
 struct stream_quota *stream_quota_new(struct connection_budget *budget);
 void stream_quota_free(struct stream_quota *q); /* NULL is fine */
 
-/* Counts one more. false: over the token's own limit (0: none), or out of
- * memory; nothing is counted then. */
+/* Counts one more. false: the token's own limit is reached (0: none), or memory ran out;
+ * then nothing is counted. */
 bool stream_quota_take(struct stream_quota *q, struct slice token,
                        uint64_t most_of_token);
 void stream_quota_give(struct stream_quota *q, struct slice token);

@@ -1,7 +1,7 @@
-/* Shapes (base/filter_shape.h) of the filters of a token's streams, over all
- * streamers: what a message costs to match grows with them, so there are at most
- * FILTER_SHAPES_MAX, as with MQTT. They are counted before a stream is taken in,
- * so that its client can be told.
+/* Shapes (base/filter_shape.h) of the filters of a token's streams, over all streamers. The
+ * cost of matching a message grows with them, so there are at most FILTER_SHAPES_MAX, as
+ * with MQTT. They are counted before a stream is adopted, while its client can still be
+ * told.
  *
  * Threads: any; one mutex, held for the filters of one stream. */
 #ifndef CONFAB_BRIDGE_STREAM_STREAM_SHAPES_H
@@ -18,9 +18,9 @@ struct stream_shapes_hold; /* what one stream has counted */
 struct stream_shapes *stream_shapes_new(void);     /* NULL: out of memory */
 void stream_shapes_free(struct stream_shapes *ss); /* NULL is fine */
 
-/* Counts the filters of one stream, all of them below `token`, until *ret_hold is
- * given back; NULL there: none of them has a shape. false: too many shapes, or
- * out of memory; nothing is counted then. */
+/* Counts the filters of one stream, all of them below `token`, until *ret_hold is passed to
+ * stream_shapes_give(). *ret_hold is NULL if no filter has a shape. false: too many shapes,
+ * or out of memory; then nothing is counted. */
 bool stream_shapes_take(struct stream_shapes *ss, struct slice token,
                         const struct slice *filters, size_t count,
                         struct stream_shapes_hold **ret_hold);

@@ -1,13 +1,13 @@
-/* Whose messages a streamer handles, and when. Handling what the readers of one
- * token send takes at most a quarter of a streamer's time, and SHARE_BURST_US at
- * once: else one token with many connections, or with small messages that inflate
- * to large ones, would hold up every other stream. Who has used its share up rests:
- * it is not read from until the share has recovered. */
+/* Sharing a streamer's time. Handling the messages that readers of one token send takes at
+ * most a quarter of it, and SHARE_BURST_US at once. Otherwise one token with many
+ * connections, or with small messages that inflate to large ones, would hold up all other
+ * streams. A stream whose token has used its share up rests: it is not read from until the
+ * share has recovered. */
 #include "bridge/stream/stream_private.h"
 
 #define SHARE_BURST_US                                                        \
     20000            /* ahead of what the share has recovered: 5 ms of work */
-#define SHARE_PART 4 /* 1 us of work uses up so many of recovery */
+#define SHARE_PART 4 /* 1 us of work needs this many us to recover */
 #define REST_S 0.002
 
 static int64_t *share_of(struct stream *s)
@@ -52,7 +52,7 @@ void streamer_on_rest(struct ev_loop *loop, ev_timer *w, int events)
         next = TAILQ_NEXT(s, in_resting);
         if (*share_of(s) > now_us && stream_is_open(s))
             continue;
-        /* One of a share at a time: the others would only rest again. */
+        /* One stream of a share at a time: the others would rest again at once. */
         *share_of(s) = now_us + 1;
         stream_end_rest(s);
         stream_watch(s);

@@ -1,19 +1,18 @@
-/* What happens because time passes: idle streams end, quiet ones get a comment,
- * patience with leaving readers runs out. One timer walks all streams; what it
- * does is exact to half a second, and nothing here needs more. Also the end of
- * all streams when the server stops. */
+/* What happens because time passes: idle streams end, quiet ones get a comment, and closing
+ * streams run out of time. One timer walks all streams; it is exact to half a second, which
+ * suffices here. Also the end of all streams when the server stops. */
 #include <poll.h>
 
 #include "base/log.h"
 #include "bridge/stream/stream_private.h"
 
-#define TEND_SWEEPS 2      /* of half a second: the once-a-second work */
-#define TOKEN_PARTS 10     /* so that all were looked at after 10 s */
+#define TEND_SWEEPS 2      /* sweeps of half a second per second */
+#define TOKEN_PARTS 10     /* so that all were checked after 10 s */
 #define PROBE_MS 15000     /* between two probes of a half-closed reader */
-#define STOP_MS 1400       /* for all streams together */
-#define REPLIES_MS 400     /* …who waits for replies gets them until then */
-#define STOP_WAVES 16      /* they end one wave per timer turn… */
-#define STOP_WAVE_LEAST 64 /* …or sooner when they are few */
+#define STOP_MS 1400       /* for all streams together … */
+#define REPLIES_MS 400     /* … of which replies may take this long */
+#define STOP_WAVES 16      /* one wave ends per timer turn … */
+#define STOP_WAVE_LEAST 64 /* … and has at least so many streams */
 
 static void expire_stream(struct stream *s)
 {
@@ -30,8 +29,8 @@ static void expire_stream(struct stream *s)
         stream_close(s, STREAM_END_IDLE);
 }
 
-/* A reader that has sent FIN and is really gone has answered the last byte with
- * a reset by now. */
+/* If a reader that sent FIN is really gone, it has answered the last byte with a reset by
+ * now. */
 static bool is_gone(const struct stream *s)
 {
     struct pollfd p = {.fd = s->fd};
@@ -73,7 +72,7 @@ static void sweep_stream(struct stream *s)
     }
 }
 
-/* Not a line each: a crowd of slow readers would fill the disk. */
+/* One line for all: a line per slow reader would fill the disk. */
 static void log_dropped(struct streamer *st)
 {
     if (st->dropped > 0)
@@ -100,8 +99,8 @@ void streamer_on_sweep(struct ev_loop *loop, ev_timer *w, int events)
     if (atomic_load(&st->flags) != 0)
         ev_async_send(loop, &st->wake); /* what could not be done then */
     streamer_poll_head(st);
-    /* Revocations are told on the link and looked for after it was down; but
-     * what is not stored can get lost in a broker that is overrun. */
+    /* Revocations come over the link, and are checked after it was down. But events
+     * are not stored, so an overloaded broker may lose one. */
     streamer_check_some_tokens(st, TOKEN_PARTS);
     log_dropped(st);
     if (st->number == 0)
@@ -110,9 +109,9 @@ void streamer_on_sweep(struct ev_loop *loop, ev_timer *w, int events)
 
 /* ---- the end of all ------------------------------------------------------ */
 
-/* Readers come back at once when they are cut off: not all in one moment. And
- * cut off they are, at an event's end but without the last chunk: after that
- * r3labs/sse and @microsoft/fetch-event-source would not come back at all. */
+/* Ends streams in waves, because readers that are cut off come back at once. They are cut
+ * off between two events, but without the last chunk: after that, r3labs/sse and
+ * @microsoft/fetch-event-source would not come back at all. */
 static void end_wave(struct streamer *st)
 {
     size_t most = st->count / STOP_WAVES;

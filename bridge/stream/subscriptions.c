@@ -14,13 +14,13 @@
 #include "bridge/link/link.h"
 #include "bridge/stream/name_table.h"
 
-#define TEND_SLICE 128 /* filters looked at before others get the mutex */
+#define TEND_SLICE 128 /* filters to look at before releasing the mutex */
 
 enum subscription_state {
-    TO_ASK,  /* on the list of that name; somebody holds it */
-    ASKED,   /* SUBACK outstanding */
+    TO_ASK,  /* in the list to_ask; somebody holds it */
+    ASKED,   /* SUBSCRIBE sent, no SUBACK yet */
     GRANTED, /* lingers while nobody holds it */
-    REFUSED  /* on the list of that name; somebody holds it */
+    REFUSED  /* in the list refused; somebody holds it */
 };
 
 TAILQ_HEAD(subscription_queue, link_subscription);
@@ -40,7 +40,7 @@ struct link_subscription {
     unsigned holders;
     uint64_t streamers;          /* those with a reader */
     _Atomic uint64_t granted_at; /* moment; 0: not */
-    int64_t since_us; /* nobody reads it, or the broker refused it, since */
+    int64_t since_us; /* of the last reader's leaving, or of the refusal */
     int64_t retry_us; /* from a refusal to the next attempt */
     TAILQ_ENTRY(link_subscription) entry;
     TAILQ_ENTRY(link_subscription) of_tenant; /* while it lingers */
@@ -60,7 +60,7 @@ struct subscriptions {
     struct subscription_queue to_ask, refused;
     struct subscription_queue lingering[2]; /* [has_plus], oldest first */
     size_t refused_count, lingering_count;
-    /* A clock that SUBACKs and losses move. */
+    /* A counter that SUBACKs and losses advance. */
     _Atomic uint64_t moment, lost_at;
 };
 
@@ -161,7 +161,7 @@ static struct link_subscription *add_subscription(struct subscriptions *ss,
     return sub;
 }
 
-/* sub is on no list. */
+/* sub is in no list. */
 static void forget_subscription(struct subscriptions *ss,
                                 struct link_subscription *sub)
 {
@@ -181,7 +181,8 @@ static void stop_lingering(struct subscriptions *ss,
 }
 
 /* sub lingers. false: the link has no room. */
-static bool give_up(struct subscriptions *ss, struct link_subscription *sub)
+static bool unsubscribe(struct subscriptions *ss,
+                        struct link_subscription *sub)
 {
     if (!link_unsubscribe(ss->link, sub->node.name))
         return false;
@@ -201,13 +202,13 @@ static struct link_subscription *oldest_lingering(struct subscriptions *ss)
 static bool bound_lingering(struct subscriptions *ss)
 {
     while (ss->lingering_count > SUBSCRIPTIONS_LINGERING_MAX)
-        if (!give_up(ss, oldest_lingering(ss)))
+        if (!unsubscribe(ss, oldest_lingering(ss)))
             return false;
     return true;
 }
 
-static void linger(struct subscriptions *ss, struct link_subscription *sub,
-                   int64_t now_us)
+static void begin_lingering(struct subscriptions *ss,
+                            struct link_subscription *sub, int64_t now_us)
 {
     struct tenant *t = sub->tenant;
 
@@ -216,15 +217,15 @@ static void linger(struct subscriptions *ss, struct link_subscription *sub,
     TAILQ_INSERT_TAIL(&t->lingering, sub, of_tenant);
     ss->lingering_count++;
     t->lingering_count++;
-    /* The bound is above 0, so the tenant outlives each of its filters here. */
+    /* The bound is positive, so the tenant still has filters in this loop. */
     while (t->lingering_count > SUBSCRIPTIONS_LINGERING_OF_TOKEN &&
-           give_up(ss, TAILQ_FIRST(&t->lingering)))
+           unsubscribe(ss, TAILQ_FIRST(&t->lingering)))
         ;
     bound_lingering(ss);
 }
 
-/* What nobody reads any more goes first: so no more can be with the broker than
- * the bound and what the link has under way. */
+/* Unsubscribes what nobody reads before it subscribes more: so the broker never has more
+ * filters than the bound and what the link has in flight. */
 static void ask_waiting(struct subscriptions *ss)
 {
     struct link_subscription *sub;
@@ -265,7 +266,7 @@ static void remove_reader(struct subscriptions *ss,
         subscription_index_remove(ss->patterns, &sub->pattern);
 }
 
-/* Nobody holds it and the broker does not have it: it goes without a word. */
+/* For a filter that nobody holds and the broker does not have: nothing to unsubscribe. */
 static void forget_unasked(struct subscriptions *ss,
                            struct link_subscription *sub)
 {
@@ -312,7 +313,7 @@ void subscriptions_release(struct subscriptions *ss,
     remove_reader(ss, sub, streamer);
     sub->holders--;
     if (sub->holders == 0 && sub->state == GRANTED)
-        linger(ss, sub, now_us);
+        begin_lingering(ss, sub, now_us);
     else
         forget_unasked(ss, sub);
     pthread_mutex_unlock(&ss->mutex);
@@ -376,7 +377,7 @@ void subscriptions_up(struct subscriptions *ss)
     pthread_mutex_unlock(&ss->mutex);
 }
 
-/* Used ones are to be asked for again; the others are gone with the
+/* Filters with readers are to be subscribed again; the others are gone with the
  * connection. */
 static void lose_subscription(void *arg, struct name_node *n)
 {
@@ -410,8 +411,8 @@ void subscriptions_down(struct subscriptions *ss)
     pthread_mutex_unlock(&ss->mutex);
 }
 
-static void grant(struct subscriptions *ss, struct link_subscription *sub,
-                  int64_t now_us)
+static void mark_granted(struct subscriptions *ss,
+                         struct link_subscription *sub, int64_t now_us)
 {
     const uint64_t moment = atomic_load(&ss->moment) + 1;
 
@@ -420,7 +421,7 @@ static void grant(struct subscriptions *ss, struct link_subscription *sub,
     sub->retry_us = SUBSCRIPTION_RETRY_US;
     sub->state = GRANTED;
     if (sub->holders == 0)
-        linger(ss, sub, now_us);
+        begin_lingering(ss, sub, now_us);
 }
 
 static void note_refusal(struct subscriptions *ss,
@@ -444,7 +445,7 @@ uint64_t subscriptions_answered(struct subscriptions *ss, struct slice filter,
     if (sub != NULL && sub->state == ASKED) {
         streamers = sub->streamers;
         if (ok)
-            grant(ss, sub, now_us);
+            mark_granted(ss, sub, now_us);
         else
             note_refusal(ss, sub, now_us);
     }
@@ -453,17 +454,17 @@ uint64_t subscriptions_answered(struct subscriptions *ss, struct slice filter,
     return streamers;
 }
 
-/* ---- as time passes ------------------------------------------------------ */
+/* ---- once a second ------------------------------------------------------- */
 
-/* Readers that come back find their filter still there. Not one with `+`: the
- * broker counts its shape for the token, and shapes nobody reads must not keep
+/* Filters linger, so that readers who come back find them subscribed. Those with `+` do not:
+ * the broker counts their shapes for the token, and shapes that nobody reads must not keep
  * out those that somebody wants. */
 static int64_t linger_us(bool has_plus)
 {
     return has_plus ? 0 : SUBSCRIPTION_LINGER_US;
 }
 
-/* Gives up to TEND_SLICE of those up that have lingered. true: there are more. */
+/* Unsubscribes up to TEND_SLICE of those that have lingered. true: there are more. */
 static bool tend_lingering(struct subscriptions *ss, bool has_plus,
                            int64_t now_us)
 {
@@ -472,7 +473,7 @@ static bool tend_lingering(struct subscriptions *ss, bool has_plus,
     for (unsigned i = 0; i < TEND_SLICE; i++) {
         sub = TAILQ_FIRST(&ss->lingering[has_plus]);
         if (sub == NULL || now_us - sub->since_us < linger_us(has_plus) ||
-            !give_up(ss, sub))
+            !unsubscribe(ss, sub))
             return false;
     }
     return true;
@@ -494,8 +495,8 @@ static void tend_refused(struct subscriptions *ss,
     TAILQ_INSERT_TAIL(&ss->to_ask, sub, entry);
 }
 
-/* Lets whoever waits for the mutex have it: the link's thread among them. */
-static void let_others(struct subscriptions *ss)
+/* Lets threads that wait for the mutex have it, the link's among them. */
+static void yield_mutex(struct subscriptions *ss)
 {
     pthread_mutex_unlock(&ss->mutex);
     sched_yield();
@@ -506,15 +507,15 @@ void subscriptions_tend(struct subscriptions *ss, int64_t now_us)
 {
     pthread_mutex_lock(&ss->mutex);
     while (tend_lingering(ss, true, now_us))
-        let_others(ss);
+        yield_mutex(ss);
     while (tend_lingering(ss, false, now_us))
-        let_others(ss);
-    /* Each goes or comes last, so this many turns meet all of them. */
+        yield_mutex(ss);
+    /* Each is removed or appended, so this many rounds meet all of them. */
     for (size_t left = ss->refused_count;
          left > 0 && !TAILQ_EMPTY(&ss->refused); left--) {
         tend_refused(ss, TAILQ_FIRST(&ss->refused), now_us);
         if (left % TEND_SLICE == 0)
-            let_others(ss);
+            yield_mutex(ss);
     }
     ask_waiting(ss);
     pthread_mutex_unlock(&ss->mutex);

@@ -1,12 +1,13 @@
-/* Which filters the bridge holds subscribed on its link, for all streamers
- * together: a filter is asked for when the first reader of it arrives and given
- * up SUBSCRIPTION_LINGER_US after the last one left, one with `+` soon after it,
- * and the oldest at once where more of a token, or of all, would linger than
- * SUBSCRIPTIONS_LINGERING_…. What was not asked for yet when its last reader left
- * never is. After a new connection everything that is read is asked for again.
+/* Which filters the bridge keeps subscribed on its link, for all streamers together.
  *
- * Threads: any; one mutex, held for look-ups. The link may be called under it
- * (it only queues). */
+ * A filter is subscribed when its first reader comes. It is unsubscribed
+ * SUBSCRIPTION_LINGER_US after the last reader has left; if it has `+`, soon after that;
+ * and the oldest at once if more of a token, or of all, would linger than
+ * SUBSCRIPTIONS_LINGERING_…. A filter whose last reader leaves before it was subscribed
+ * never is. After a reconnect all filters with readers are subscribed again.
+ *
+ * Threads: any; one mutex, held for look-ups. The link may be called with it held (the
+ * link only queues). */
 #ifndef CONFAB_BRIDGE_STREAM_SUBSCRIPTIONS_H
 #define CONFAB_BRIDGE_STREAM_SUBSCRIPTIONS_H
 
@@ -19,8 +20,9 @@
 #define SUBSCRIPTION_LINGER_US 30000000
 #define SUBSCRIPTIONS_LINGERING_OF_TOKEN 256
 #define SUBSCRIPTIONS_LINGERING_MAX 4096
-#define SUBSCRIPTION_RETRY_US 5000000        /* after the broker refused… */
-#define SUBSCRIPTION_RETRY_MOST_US 300000000 /* …again and again: doubled */
+#define SUBSCRIPTION_RETRY_US 5000000 /* after a refusal of the broker … */
+#define SUBSCRIPTION_RETRY_MOST_US                                            \
+    300000000 /* … doubled with each, up to this */
 
 struct link;
 struct subscriptions;
@@ -29,9 +31,9 @@ struct link_subscription;
 struct subscriptions *subscriptions_new(unsigned streamers); /* NULL: memory */
 void subscriptions_free(struct subscriptions *ss);           /* NULL is fine */
 
-/* One more reader of `filter` on that streamer; asks for it if need be.
- * NULL: out of memory. streamer == SUBSCRIPTIONS_NOBODY: held for its own sake,
- * subscriptions_streamers() does not name it. */
+/* Adds a reader of `filter` on that streamer, and subscribes the filter if necessary. NULL:
+ * out of memory. streamer == SUBSCRIPTIONS_NOBODY: the filter is kept for its own sake,
+ * and subscriptions_streamers() does not name it. */
 #define SUBSCRIPTIONS_NOBODY SUBSCRIPTIONS_STREAMERS_MAX
 struct link_subscription *subscriptions_hold(struct subscriptions *ss,
                                              struct slice filter,
@@ -40,19 +42,19 @@ void subscriptions_release(struct subscriptions *ss,
                            struct link_subscription *sub, unsigned streamer,
                            int64_t now_us);
 
-/* Does a store snapshot taken after subscriptions_moment() returned `moment`
- * hold everything that this subscription does not bring? True when its SUBACK
- * had come by then and the connection has not been lost since. */
+/* Whether a store snapshot taken after subscriptions_moment() returned `moment` contains
+ * everything that this subscription does not bring. True if its SUBACK had come by then
+ * and the connection has not been lost since. */
 uint64_t subscriptions_moment(struct subscriptions *ss);
 bool subscription_stands(struct subscriptions *ss,
                          const struct link_subscription *sub, uint64_t moment);
 
-/* Bit n: streamer n has a reader whose filter matches. What it costs:
- * base/subscription_index.h. */
+/* Bit n: streamer n has a reader whose filter matches. base/subscription_index.h says what
+ * it costs. */
 uint64_t subscriptions_streamers(struct subscriptions *ss, struct slice topic);
 
-/* Every second or so: gives up what lingered, asks again for what could not be
- * asked for. */
+/* Call it about every second: unsubscribes filters that have lingered, subscribes again
+ * those that could not be. */
 void subscriptions_tend(struct subscriptions *ss, int64_t now_us);
 
 /* ---- the link's side ----------------------------------------------------- */
@@ -60,7 +62,7 @@ void subscriptions_tend(struct subscriptions *ss, int64_t now_us);
 void subscriptions_set_link(struct subscriptions *ss, struct link *l);
 void subscriptions_up(struct subscriptions *ss);
 void subscriptions_down(struct subscriptions *ss);
-/* SUBACK. The streamers with a reader of that filter, to be told. */
+/* A SUBACK came. Returns the streamers with a reader of that filter, which must be told. */
 uint64_t subscriptions_answered(struct subscriptions *ss, struct slice filter,
                                 bool ok, int64_t now_us);
 

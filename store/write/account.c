@@ -1,8 +1,8 @@
 #include "store/write/account.h"
 
-/* LMDB's page: a row above this frees pages when it goes. */
+/* LMDB's page: deleting a row above this size frees pages. */
 #define PAGE 4096u
-/* What a row of fixed parts may grow by when they change. */
+/* How much a row may grow when parts of fixed size change. */
 #define GROWTH_ALWAYS 64u
 
 uint64_t account_stored_cost(const struct transaction *t,
@@ -19,7 +19,7 @@ uint64_t account_chunk_cost(const struct chunk_row *c, struct slice topic)
                           : account_plain_cost(topic, c->count, c->bytes);
 }
 
-/* ---- whose --------------------------------------------------------------- */
+/* ---- who pays ------------------------------------------------------------ */
 
 bool account_is_nobody(const struct token *who)
 {
@@ -115,14 +115,15 @@ void account_subtract(struct transaction *t, struct token *who,
     *field -= bytes < *field ? bytes : *field;
 }
 
-/* Rows of sessions have random keys: their pages are two thirds full. */
+/* Rows of sessions have random keys, so their pages are about two thirds full. */
 static uint64_t space_for(uint64_t bytes)
 {
     return bytes + bytes / 2;
 }
 
-static void change(struct transaction *t, struct token *who,
-                   enum account_part part, uint64_t before, uint64_t after)
+static void change_cost(struct transaction *t, struct token *who,
+                        enum account_part part, uint64_t before,
+                        uint64_t after)
 {
     if (after >= before) {
         account_add(t, who, part, after - before);
@@ -132,10 +133,10 @@ static void change(struct transaction *t, struct token *who,
     }
 }
 
-/* Whatever a verdict overlooked: only what frees space gets into the lower half of
- * the reserve, and what a row that is there may grow by (a position, the time of an
- * end), since ends are written in any store. Rows of messages are not asked about:
- * trims copy retained ones. */
+/* The last guard of the reserve, whatever a verdict overlooked. In its lower half only
+ * writes that free space are allowed, and growth of an existing row by fixed parts (a
+ * position, the time of an end), since ends are written in any store. Rows of messages are
+ * not checked: trims copy retained ones. */
 static bool may_put(struct transaction *t, MDB_dbi dbi, MDB_val key,
                     uint64_t cost)
 {
@@ -160,7 +161,7 @@ enum store_err account_put(struct transaction *t, struct token *who,
     if (part == ACCOUNT_SESSIONS && !may_put(t, dbi, key, after))
         return STORE_FULL;
     t->put = true;
-    /* Most are new; of one that is there this tells how long it is. */
+    /* Most rows are new; if not, this returns the old row's length. */
     int rc = mdb_put(t->txn, dbi, &key, &v, MDB_NOOVERWRITE);
     if (rc == MDB_KEYEXIST) {
         before = account_row_cost(key.mv_size, v.mv_size);
@@ -168,7 +169,7 @@ enum store_err account_put(struct transaction *t, struct token *who,
         rc = mdb_put(t->txn, dbi, &key, &v, 0);
     }
     if (rc == 0)
-        change(t, who, part, before, after);
+        change_cost(t, who, part, before, after);
     return store_from_mdb(rc);
 }
 
@@ -187,10 +188,10 @@ enum store_err account_delete(struct transaction *t, struct token *who,
         return store_from_mdb(rc);
     const uint64_t before = account_row_cost(key.mv_size, v.mv_size);
     t->put = true;
-    t->deleted |= before > PAGE; /* small ones are many, and free no page */
+    t->deleted |= before > PAGE; /* small rows are many, and free no page */
     rc = mdb_del(t->txn, dbi, &key, NULL);
     if (rc == 0)
-        change(t, who, part, before, 0);
+        change_cost(t, who, part, before, 0);
     return store_from_mdb(rc);
 }
 
@@ -215,6 +216,6 @@ enum store_err account_delete_all(struct transaction *t, struct token *who,
     if (cursor != NULL) /* opening it may have failed */
         mdb_cursor_close(cursor);
     if (before > 0)
-        change(t, who, part, before, 0);
+        change_cost(t, who, part, before, 0);
     return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
 }

@@ -1,25 +1,25 @@
-/* What each token holds in the store, in bytes: two numbers of its usage row, kept
- * in the transaction that writes the rows they count. Whoever writes or deletes a
- * row that a client has caused does it through here.
+/* What each token holds in the store, in bytes: two numbers in its usage row, updated in
+ * the transaction that writes the rows they count. Every row that a client causes must be
+ * written and deleted through these functions.
  *
- *  ACCOUNT_MESSAGES  usage.bytes: its messages as records, properties included;
- *                    its things; its retained messages; Idempotency-Keys. Given
- *                    back when trimming hides a message.
- *  ACCOUNT_SESSIONS  usage.session_bytes: sessions, their subscriptions, what is
- *                    in flight, wills, positions of shared subscriptions.
+ *  ACCOUNT_MESSAGES  usage.bytes: its messages as records, properties included; its
+ *                    things; its retained messages; Idempotency-Keys. A message is
+ *                    subtracted when trimming hides it.
+ *  ACCOUNT_SESSIONS  usage.session_bytes: sessions, their subscriptions, what is in
+ *                    flight, wills, positions of shared subscriptions.
  *
- * A row counts its key, its value and what the tree keeps of it; one that needs
- * pages of its own counts whole pages. Messages count by a formula on their parts,
- * so that what is to be stored can be compared with a limit before it is.
+ * A row costs its key, its value and what the tree keeps for it; a row that needs pages
+ * of its own costs whole pages. The cost of a message is a formula on its parts, so that
+ * it can be compared with a limit before the message is stored.
  *
- * Who has no token (nameless clients of open mode, topics that are no
- * `<token>/<thing>`) is counted together, under ACCOUNT_NOBODY.
+ * Clients without a token (nameless clients in open mode) and topics that are not
+ * `<token>/<thing>` share one account, ACCOUNT_NOBODY.
  *
- * Messages stored by versions that counted payloads only (id up to the meta row
- * `counted`) keep counting without their properties: so their sum is known from
- * the rows of `things`, and upgrading needs not to read the log.
+ * Messages stored by versions that charged payloads only (ids up to the meta row
+ * `counted`) stay charged without their properties: so the rows of `things` have their
+ * sum, and upgrading need not read the log.
  *
- * What a row counts is in store/format/account_cost.h. Writer's thread only. */
+ * store/format/account_cost.h has the cost of each row. Writer's thread only. */
 #ifndef CONFAB_STORE_WRITE_ACCOUNT_H
 #define CONFAB_STORE_WRITE_ACCOUNT_H
 
@@ -28,63 +28,63 @@
 
 enum account_part { ACCOUNT_MESSAGES, ACCOUNT_SESSIONS };
 
-/* A key of `usage` that no token can be. */
+/* A key of `usage` that no token can have. */
 #define ACCOUNT_NOBODY slice_of("", 1)
 
-/* A message that is stored: one or the other. */
+/* What a stored message is charged: with or without its properties, see above. */
 uint64_t account_stored_cost(const struct transaction *t,
                              const struct message *m);
 uint64_t account_chunk_cost(const struct chunk_row *c, struct slice topic);
 
-/* ---- whose --------------------------------------------------------------- */
+/* ---- who pays ------------------------------------------------------------ */
 
-/* The entry that pays: `name` is a token, or nothing (ACCOUNT_NOBODY). NULL in
- * *ret_who: its rows are damaged; nothing is counted then. */
+/* The entry that pays for rows of `name`: a token, or empty (ACCOUNT_NOBODY). *ret_who is
+ * NULL if its rows are damaged; then nothing is counted. */
 enum store_err account_of(struct transaction *t, struct slice name,
                           struct token **ret_who);
 enum store_err account_of_thing(struct transaction *t, struct thing *thing,
                                 struct token **ret_who);
 bool account_is_nobody(const struct token *who);
 
-/* OK, SESSION_BYTES (the plan's), SHARE (of the store) or FULL for `more` bytes of
- * sessions on top of what `who` (NULL is fine) holds. */
+/* Whether `who` (NULL is fine) may store `more` bytes of sessions in addition to what it
+ * holds: OK, SESSION_BYTES (of the plan), SHARE (of the store) or FULL. */
 enum command_result account_verdict(struct transaction *t,
                                     const struct token *who, uint64_t more);
-/* Of a message that counts `cost` and takes `space` of the map: SHARE, FULL; the
- * plan's word is plan_verdict() (store/write/limits.h). */
+/* Whether it may store a message that costs `cost` and takes `space` of the map: OK,
+ * SHARE or FULL. plan_verdict() (store/write/limits.h) checks the plan. */
 enum command_result account_message_verdict(struct transaction *t,
                                             const struct token *who,
                                             uint64_t cost, uint64_t space);
-/* OK or FULL for what a client that is let in cannot help to cause (in flight):
- * delivering what is stored goes on whatever its token holds, and above the soft
- * limit, in the upper half of the reserve. */
+/* OK or FULL, for what an admitted client causes without asking (messages in flight):
+ * stored messages are delivered whatever the token holds, and above the soft limit, in
+ * the upper half of the reserve. */
 enum command_result account_upkeep_verdict(struct transaction *t,
                                            uint64_t more);
 
 /* ---- counting ------------------------------------------------------------ */
 
-/* `who` NULL: nothing. */
+/* With `who` NULL they do nothing. */
 void account_add(struct transaction *t, struct token *who,
                  enum account_part part, uint64_t bytes);
 void account_subtract(struct transaction *t, struct token *who,
                       enum account_part part, uint64_t bytes);
 
-/* Puts t->row, or replaces what is there. FULL: it would add to a store in which
- * only what frees space may still be written (store/env/room.h). */
+/* Writes t->row under `key`, replacing a row that is there. FULL: it would add to a store
+ * in which only what frees space may still be written (store/env/room.h). */
 enum store_err account_put(struct transaction *t, struct token *who,
                            enum account_part part, MDB_dbi dbi, MDB_val key);
-/* Missing ones are fine. *ret_was (may be NULL): there was one. */
+/* A missing row is fine. *ret_was (may be NULL): there was one. */
 enum store_err account_delete(struct transaction *t, struct token *who,
                               enum account_part part, MDB_dbi dbi, MDB_val key,
                               bool *ret_was);
-/* Every row whose key begins so. */
+/* Deletes all rows whose keys begin with `prefix`. */
 enum store_err account_delete_all(struct transaction *t, struct token *who,
                                   enum account_part part, MDB_dbi dbi,
                                   MDB_val prefix);
 
-/* At start, before the writer's thread: a store whose usage rows are of versions
- * that counted less gets them counted anew, from the rows that are there; own
- * transactions, in steps. Done once: the meta row `counted` says so. */
+/* At start, before the writer's thread: recounts a store whose usage rows come from
+ * versions that charged less, in steps with transactions of their own. Done once: then
+ * the meta row `counted` exists. */
 enum store_err account_upgrade(struct transaction *t);
 
 #endif

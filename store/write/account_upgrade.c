@@ -1,7 +1,7 @@
-/* Counting anew what tokens hold, for stores of versions that counted payloads and
- * nothing of sessions. Four passes over the rows, each sorted by token: the first
- * of messages and of sessions sets the numbers, the second adds, so that a start
- * that was interrupted begins again from nothing. */
+/* Recounting what tokens hold, for stores of versions that charged payloads only, and
+ * nothing for sessions. Four passes over rows sorted by token: for messages and for
+ * sessions, the first pass sets the numbers and the second adds to them. So a start that
+ * was interrupted begins again from zero. */
 #include "base/log.h"
 #include "store/write/account.h"
 
@@ -15,8 +15,8 @@ struct pass {
     enum account_part part;
     MDB_dbi dbi;
     bool sets; /* else adds */
-    /* What a row counts, and whose it is (empty: nobody's); false: nobody can read
-     * it, or it is of no account. */
+    /* The cost of a row, and the token that pays (empty: nobody's); false: the row
+     * cannot be read, or is not charged. */
     bool (*read)(struct transaction *t, MDB_val k, MDB_val v,
                  struct slice *ret_token, uint64_t *ret_bytes);
 };
@@ -109,7 +109,7 @@ static bool read_group(struct transaction *t, MDB_val k, MDB_val v,
 
 /* ---- a pass -------------------------------------------------------------- */
 
-/* The pass in its place: cursors do not outlive a transaction. */
+/* How far a pass is: cursors do not outlive a transaction. */
 struct place {
     struct schema_key at;
     char name[TOKEN_MAX];
@@ -118,8 +118,9 @@ struct place {
     unsigned told; /* tokens written in the open transaction */
 };
 
-static enum store_err tell(struct transaction *t, const struct pass *pass,
-                           struct slice name, const struct tally *tally)
+static enum store_err save_tally(struct transaction *t,
+                                 const struct pass *pass, struct slice name,
+                                 const struct tally *tally)
 {
     struct token *who;
     const enum store_err err = account_of(t, name, &who);
@@ -138,17 +139,19 @@ static enum store_err tell(struct transaction *t, const struct pass *pass,
     return STORE_OK;
 }
 
-static enum store_err tell_token(struct transaction *t,
-                                 const struct pass *pass, struct place *place)
+static enum store_err save_token_tally(struct transaction *t,
+                                       const struct pass *pass,
+                                       struct place *place)
 {
     if (place->len == 0)
         return STORE_OK;
     place->told++;
-    return tell(t, pass, slice_of(place->name, place->len), &place->token);
+    return save_tally(t, pass, slice_of(place->name, place->len),
+                      &place->token);
 }
 
-static enum store_err take_row(struct transaction *t, const struct pass *pass,
-                               struct place *place, MDB_val k, MDB_val v)
+static enum store_err tally_row(struct transaction *t, const struct pass *pass,
+                                struct place *place, MDB_val k, MDB_val v)
 {
     enum store_err err = STORE_OK;
     struct slice name;
@@ -162,7 +165,7 @@ static enum store_err take_row(struct transaction *t, const struct pass *pass,
         return STORE_OK;
     }
     if (!slice_eq(name, slice_of(place->name, place->len))) {
-        err = tell_token(t, pass, place);
+        err = save_token_tally(t, pass, place);
         memcpy(place->name, name.data, name.len);
         place->len = name.len;
         place->token = (struct tally){0};
@@ -172,8 +175,8 @@ static enum store_err take_row(struct transaction *t, const struct pass *pass,
     return err;
 }
 
-static enum store_err step(struct transaction *t, const struct pass *pass,
-                           struct place *place, bool *ret_done)
+static enum store_err run_step(struct transaction *t, const struct pass *pass,
+                               struct place *place, bool *ret_done)
 {
     enum store_err err = STORE_OK;
     MDB_cursor *cursor;
@@ -186,7 +189,7 @@ static enum store_err step(struct transaction *t, const struct pass *pass,
                         place->at.len == 0 ? MDB_FIRST : MDB_SET_RANGE);
     place->told = 0;
     while (rc == 0 && err == STORE_OK && place->told < STEP_TOKENS) {
-        err = take_row(t, pass, place, k, v);
+        err = tally_row(t, pass, place, k, v);
         memcpy(place->at.bytes, k.mv_data, k.mv_size);
         place->at.bytes[k.mv_size] = '\0'; /* the least key above it */
         place->at.len = k.mv_size + 1;
@@ -195,15 +198,15 @@ static enum store_err step(struct transaction *t, const struct pass *pass,
     mdb_cursor_close(cursor);
     *ret_done = rc == MDB_NOTFOUND;
     if (err == STORE_OK && *ret_done)
-        err = tell_token(t, pass, place);
+        err = save_token_tally(t, pass, place);
     if (err == STORE_OK && *ret_done && place->nobody.rows > 0)
-        err = tell(t, pass, slice_of("", 0), &place->nobody);
+        err = save_tally(t, pass, slice_of("", 0), &place->nobody);
     return rc == 0 || *ret_done ? err : store_from_mdb(rc);
 }
 
-/* ---- all of it ----------------------------------------------------------- */
+/* ---- all passes ---------------------------------------------------------- */
 
-static enum store_err run(struct transaction *t, const struct pass *pass)
+static enum store_err run_pass(struct transaction *t, const struct pass *pass)
 {
     struct place place = {.len = 0};
     enum store_err err = STORE_OK;
@@ -212,7 +215,7 @@ static enum store_err run(struct transaction *t, const struct pass *pass)
     while (err == STORE_OK && !done) {
         err = transaction_open(t);
         if (err == STORE_OK)
-            err = transaction_end_step(t, step(t, pass, &place, &done));
+            err = transaction_end_step(t, run_step(t, pass, &place, &done));
     }
     return err;
 }
@@ -260,10 +263,10 @@ enum store_err account_upgrade(struct transaction *t)
     if (err != STORE_NOTFOUND)
         return err;
     log_info("store", "counting what tokens hold: once, after an upgrade");
-    /* So far nothing counts with its properties. */
+    /* No message is charged with its properties so far. */
     t->plain_through = t->committed_head;
     err = STORE_OK;
     for (size_t i = 0; err == STORE_OK && i < 4; i++)
-        err = run(t, &passes[i]);
+        err = run_pass(t, &passes[i]);
     return err == STORE_OK ? note_done(t) : err;
 }

@@ -30,7 +30,7 @@ void batch_unref(struct batch *b)
 {
     if (b == NULL)
         return;
-    /* Release: what this thread read is read before another one frees it. */
+    /* Acquire and release: nobody frees it before others have finished reading. */
     if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
     for (size_t i = 0; i < b->count; i++)

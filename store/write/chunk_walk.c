@@ -1,7 +1,8 @@
 #include "store/write/chunk_walk.h"
 
-/* What the cursor came to, if it is a chunk of this topic. */
-static enum store_err here(struct chunk_walk *w, int rc, MDB_val k, MDB_val v)
+/* The chunk at the cursor, if it is one of this topic. */
+static enum store_err chunk_at_cursor(struct chunk_walk *w, int rc, MDB_val k,
+                                      MDB_val v)
 {
     if (rc != 0)
         return store_from_mdb(rc);
@@ -17,7 +18,7 @@ static enum store_err first_at_or_after(struct chunk_walk *w,
     MDB_val k = schema_val(key), v;
     const int rc = mdb_cursor_get(w->cursor, &k, &v, MDB_SET_RANGE);
 
-    return here(w, rc, k, v);
+    return chunk_at_cursor(w, rc, k, v);
 }
 
 /* The last chunk that begins before `key`. */
@@ -28,7 +29,7 @@ static enum store_err last_before(struct chunk_walk *w,
 
     int rc = mdb_cursor_get(w->cursor, &k, &v, MDB_SET_RANGE);
     rc = mdb_cursor_get(w->cursor, &k, &v, rc == 0 ? MDB_PREV : MDB_LAST);
-    return here(w, rc, k, v);
+    return chunk_at_cursor(w, rc, k, v);
 }
 
 enum store_err chunk_walk_open(struct transaction *t, struct chunk_walk *w,
@@ -55,7 +56,7 @@ enum store_err chunk_walk_next(struct chunk_walk *w)
     MDB_val k, v;
     const int rc = mdb_cursor_get(w->cursor, &k, &v, MDB_NEXT);
 
-    return here(w, rc, k, v);
+    return chunk_at_cursor(w, rc, k, v);
 }
 
 void chunk_walk_close(struct chunk_walk *w)

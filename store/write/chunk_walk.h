@@ -4,14 +4,14 @@
 
 #include "store/write/transaction.h"
 
-/* Walks the chunks of a topic that are in `chunks`, from the one that holds
- * id `from` or, when none does, the first after it. */
+/* Walks the rows of `chunks` of one topic, from the chunk that contains id `from` or, if
+ * none does, from the next one. */
 struct chunk_walk {
     MDB_cursor *cursor;
     struct schema_key prefix; /* name key and NUL */
     struct chunk_row chunk;
 };
-/* STORE_NOTFOUND: none (left). Close it before the transaction ends. */
+/* STORE_NOTFOUND: no (more) chunk. Close it before the transaction ends. */
 enum store_err chunk_walk_open(struct transaction *t, struct chunk_walk *w,
                                struct slice topic, uint64_t from);
 enum store_err chunk_walk_next(struct chunk_walk *w);

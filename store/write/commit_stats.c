@@ -33,7 +33,7 @@ void commit_stats_add(struct commit_stats *s, const struct writer_stats *more,
     pthread_mutex_unlock(&s->mutex);
 }
 
-static int ascending(const void *a, const void *b)
+static int compare_u32(const void *a, const void *b)
 {
     const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
@@ -54,7 +54,7 @@ void commit_stats_read(struct commit_stats *s, struct writer_stats *ret_stats)
                          : COMMIT_LATENCIES;
     if (n == 0)
         return;
-    qsort(sorted, n, sizeof(sorted[0]), ascending);
+    qsort(sorted, n, sizeof(sorted[0]), compare_u32);
     ret_stats->commit_p50_us = sorted[n / 2];
     ret_stats->commit_p99_us = sorted[n * 99 / 100];
 }

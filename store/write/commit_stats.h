@@ -1,5 +1,5 @@
-/* What the writer did, for /health and status: counted by its thread, read by
- * any; a mutex held for a few instructions, or for copying 8 KiB. */
+/* What the writer did, for /health and status. Its thread counts, any thread reads; the
+ * mutex is held for a few instructions, or while 8 KiB are copied. */
 #ifndef CONFAB_STORE_WRITE_COMMIT_STATS_H
 #define CONFAB_STORE_WRITE_COMMIT_STATS_H
 
@@ -11,7 +11,7 @@
 
 struct commit_stats {
     pthread_mutex_t mutex;
-    struct writer_stats sums; /* the percentiles are worked out when asked */
+    struct writer_stats sums; /* percentiles are computed when asked for */
     uint32_t
         latency_us[COMMIT_LATENCIES]; /* a ring, sums.commits % its size */
 };
@@ -19,8 +19,8 @@ struct commit_stats {
 bool commit_stats_init(struct commit_stats *s); /* false: no resources */
 void commit_stats_release(struct commit_stats *s);
 
-/* Adds the counters of `more`; of a transaction that wrote, last_commit_us is
- * set and `latency_us` is how long its commit took. */
+/* Adds the counters of `more`. If the transaction wrote something, last_commit_us is set
+ * and `latency_us` is the duration of its commit. */
 void commit_stats_add(struct commit_stats *s, const struct writer_stats *more,
                       int64_t latency_us);
 void commit_stats_read(struct commit_stats *s, struct writer_stats *ret_stats);

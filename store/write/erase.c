@@ -7,16 +7,16 @@
 #include "store/write/session_write.h"
 #include "store/write/trim.h"
 
-/* Rows that one transaction deletes besides log entries and those of sessions. */
+/* How many rows of these a transaction deletes, besides log entries and sessions. */
 #define STEP_GROUPS 128
 #define STEP_THINGS 128
 
-/* Connections of a revoked token are gone by then. */
+/* After this time the connections of a revoked token are closed. */
 #define CLOSED_US INT64_C(1000000)
 
 #define NAME_MAX_LEN (TOKEN_MAX + 1 + THING_MAX)
 
-/* ---- what waits ---------------------------------------------------------- */
+/* ---- rows in `meta` ------------------------------------------------------ */
 
 struct erasure {
     size_t len;
@@ -134,7 +134,7 @@ static enum store_err forget_waiting(struct transaction *t,
 
 /* ---- a thing ------------------------------------------------------------- */
 
-/* The greatest id up to which the budget allows to delete. */
+/* The greatest id up to which the budget allows deleting. */
 static enum store_err within_budget(struct transaction *t,
                                     const struct thing *thing,
                                     uint64_t *through)
@@ -143,7 +143,7 @@ static enum store_err within_budget(struct transaction *t,
     uint64_t last = 0;
     struct chunk_walk w;
 
-    /* One chunk's worth for the open chunk, which is always deleted. */
+    /* Reserves one chunk's worth for the open chunk, which is always deleted. */
     enum store_err err =
         chunk_walk_open(t, &w, thing_topic(thing), thing->state.row.first_id);
     while (err == STORE_OK && left > 1) {
@@ -172,7 +172,7 @@ static enum store_err drop_retained(struct transaction *t, struct thing *thing,
         return err;
     if (who != NULL)
         token_changed(&t->tokens, who);
-    thing_changed(&t->things, thing); /* an abort must forget what it knows */
+    thing_changed(&t->things, thing); /* so that an abort forgets the entry */
     return retained_set(t, thing, who, &nothing);
 }
 
@@ -193,7 +193,7 @@ static enum store_err drop_row(struct transaction *t, struct thing *thing)
     return STORE_OK;
 }
 
-/* *ret_done: nothing up to `through` is left of it. */
+/* *ret_done: nothing of it up to `through` is left. */
 static enum store_err erase_thing(struct transaction *t, struct thing *thing,
                                   uint64_t through, uint64_t *removed,
                                   bool *ret_done)
@@ -206,7 +206,8 @@ static enum store_err erase_thing(struct transaction *t, struct thing *thing,
     enum store_err err = drop_retained(t, thing, through);
     if (err == STORE_OK)
         err = trim_pending(t, thing, &pending);
-    if (err != STORE_OK || pending) /* leftovers first: housekeeping's */
+    if (err != STORE_OK ||
+        pending) /* housekeeping must delete leftovers first */
         return err;
     if (row->count > 0 && row->first_id <= through) {
         if (t->in.deletions < 2 * CHUNK_IDS)
@@ -228,14 +229,14 @@ static enum store_err erase_thing(struct transaction *t, struct thing *thing,
 
 /* ---- a token ------------------------------------------------------------- */
 
-/* Fewer where the reserve is used: each needs pages until its own come back. */
-static unsigned deletions(const struct transaction *t, unsigned most)
+/* Fewer while the reserve is in use: each deletion needs pages until its own are free. */
+static unsigned limit_rows(const struct transaction *t, unsigned most)
 {
     return t->in.rows < most ? t->in.rows : most;
 }
 
-/* All steps below: *left, the rows the transaction may still delete; it is 0
- * when there are more. */
+/* All steps below subtract from *left, the rows that the transaction may still delete; they
+ * set it to 0 if more rows are left. */
 
 static enum store_err erase_sessions(struct transaction *t, MDB_val prefix,
                                      unsigned *left)
@@ -249,7 +250,8 @@ static enum store_err erase_sessions(struct transaction *t, MDB_val prefix,
             return STORE_OK;
         if (rc != 0)
             return store_from_mdb(rc);
-        if (!schema_get_session(k, v, &row)) { /* nobody can read it */
+        if (!schema_get_session(k, v,
+                                &row)) { /* damaged: delete the row alone */
             t->put = true;
             const int gone = mdb_del(t->txn, t->e->db.sessions, &k, NULL);
             if (gone != 0)
@@ -257,7 +259,7 @@ static enum store_err erase_sessions(struct transaction *t, MDB_val prefix,
             --*left;
             continue;
         }
-        /* Copied: deleting moves what the row borrows from. */
+        /* A copy, because deleting moves the bytes of the row. */
         char *identity = malloc(row.identity.len + 1);
         if (identity == NULL)
             return STORE_NOMEM;
@@ -271,16 +273,16 @@ static enum store_err erase_sessions(struct transaction *t, MDB_val prefix,
     return STORE_OK;
 }
 
-/* One that its sessions have left behind: some of them could not be read. */
+/* Deletes a group that its sessions left behind because some of them were damaged. */
 static enum store_err erase_group(struct transaction *t, struct token *who,
                                   MDB_val key, MDB_val row)
 {
     struct group_row group;
 
-    if (!schema_get_group(key, row, &group)) /* nobody knows its name */
+    if (!schema_get_group(key, row, &group)) /* damaged: its name is unknown */
         return account_delete(t, who, ACCOUNT_SESSIONS, t->e->db.groups, key,
                               NULL);
-    /* Copied: deleting moves what the row borrows from. */
+    /* A copy, because deleting moves the bytes of the row. */
     char *name = malloc(group.name.len + 1);
     if (name == NULL)
         return STORE_NOMEM;
@@ -306,8 +308,8 @@ static enum store_err erase_groups(struct transaction *t, struct slice token,
     return err;
 }
 
-/* The names of things stand in their keys, for a topic has 321 bytes at most. A
- * thing that is done is only gone from the table with the commit: step over. */
+/* Keys contain the names of things in full, since a topic has 321 bytes at most. A thing that
+ * is done disappears from the table only with the commit: skip it. */
 static enum store_err erase_things(struct transaction *t, MDB_val prefix,
                                    uint64_t through, uint64_t *removed,
                                    unsigned *left)
@@ -342,7 +344,7 @@ static enum store_err erase_things(struct transaction *t, MDB_val prefix,
         if (err != STORE_OK)
             return err;
         if (!done)
-            *left = 1; /* the budget is used up, or leftovers are in the way */
+            *left = 1; /* the budget is used up, or leftovers must go first */
     }
     return STORE_OK;
 }
@@ -363,7 +365,7 @@ static enum store_err drop_token(struct transaction *t, struct slice name)
     return STORE_OK;
 }
 
-/* `token` and one byte behind it, which all keys of its rows begin with. */
+/* `token` and one more byte: the beginning of all keys of its rows. */
 static MDB_val prefix_of(struct slice token, char end, char *out)
 {
     memcpy(out, token.data, token.len);
@@ -374,14 +376,14 @@ static MDB_val prefix_of(struct slice token, char end, char *out)
 static enum store_err erase_token(struct transaction *t, struct slice token,
                                   uint64_t *removed, bool *ret_done)
 {
-    unsigned sessions = deletions(t, SESSION_ROWS_DELETED),
-             groups = deletions(t, STEP_GROUPS),
-             things = deletions(t, STEP_THINGS);
+    unsigned sessions = limit_rows(t, SESSION_ROWS_DELETED),
+             groups = limit_rows(t, STEP_GROUPS),
+             things = limit_rows(t, STEP_THINGS);
     char own[TOKEN_MAX + 1], topics[TOKEN_MAX + 1];
 
     *ret_done = false;
-    /* Things are looked for in their table: those that are new, or gone, in this
-     * transaction must be so there, too. */
+    /* Things are found in their table, so those that this transaction has added or
+     * removed must be written to it first. */
     enum store_err err = thing_cache_flush(&t->things, t->e, t->txn, &t->row);
     if (err == STORE_OK)
         err = erase_sessions(t, prefix_of(token, '\0', own), &sessions);
@@ -398,7 +400,7 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
 
 /* ---- steps --------------------------------------------------------------- */
 
-/* A clock that was set back must not keep it waiting. */
+/* Also true when the clock was set back, which must not delay it. */
 static bool is_closed(const struct transaction *t, const struct erasure *x)
 {
     const int64_t since_us = t->in.now_us - (int64_t)x->number;

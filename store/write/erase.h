@@ -1,15 +1,15 @@
-/* Removing a thing, or a token with all that is stored under it, in steps.
+/* Removing a thing, or a token with everything stored under it, in steps.
  *
- * One step rides in the transaction of its command; what is left has a row in
- * `meta` (ERASE_PREFIX and the name), so that housekeeping goes on with it and
- * a crash does not lose it.
+ * The first step is part of its command's transaction. What is left has a row in `meta`
+ * (ERASE_PREFIX and the name), so that housekeeping continues and a crash does not lose
+ * it.
  *
- * Of a thing, the row's number is the head when it was ordered: messages up to
- * that id go, later ones stay, and with them the thing. A token is revoked
- * first, so nothing comes in any more, and the number is when that was: a second
- * later its connections are gone, and nobody brings an open mode's name to life
- * again while it is removed. Its row goes last; until then its name is taken.
- * Writer's thread only. */
+ * For a thing, the row's number is the head at the time of the command: messages up to that
+ * id are removed; if later ones exist, they and the thing stay. A token is revoked first,
+ * so that nothing new comes, and the number is the time of that. A second later its
+ * connections are closed, and nobody can create a token of this name again by writing in
+ * open mode while it is being removed. The token's row is removed last; until then its
+ * name is taken. Writer's thread only. */
 #ifndef CONFAB_STORE_WRITE_ERASE_H
 #define CONFAB_STORE_WRITE_ERASE_H
 
@@ -17,16 +17,16 @@
 
 #define ERASE_PREFIX "erase:"
 
-/* At start: sets t->erasures_waiting when something is left from an earlier run. */
+/* At start: sets t->erasures_waiting if an earlier run has left something. */
 enum store_err erase_look(struct transaction *t);
-/* Proposes to go on with the first name that waits. */
+/* Proposes a command that continues with the first name that waits. */
 enum store_err erase_propose(struct transaction *t);
-/* Does, with `name`, as far as the command's admission says; nothing when it does
+/* Continues with `name` as far as the command's admission allows; does nothing if it does
  * not wait (any more). */
 enum store_err erase_go_on(struct transaction *t, struct slice name);
 
-/* A step of removing `name` (a token, or <token>/<thing>) by a command: its first,
- * with `number` as above, or the next. c->removed and c->more say how it went. */
+/* Does the first step of removing `name` (a token, or <token>/<thing>) for a command, with
+ * `number` as above, or the next step. Sets c->removed and c->more. */
 enum store_err erase_begin_or_go_on(struct transaction *t, struct command *c,
                                     struct slice name, uint64_t number);
 

@@ -12,8 +12,8 @@ struct kind {
     uint64_t most;
 };
 
-/* Two rows each: of a small store they must not take a large part. But no fewer
- * than the link may have under way and waiting. */
+/* Each answer takes two rows. In a small store they must not take a large part, but there
+ * must be at least as many as the link may have in flight and waiting. */
 #define PAIR_BYTES 256
 #define LEAST_ROWS 20000
 
@@ -47,7 +47,7 @@ void idempotency_hash(struct slice topic, struct slice key,
     const uint64_t topic_len = topic.len;
 
     crypto_generichash_init(&state, NULL, 0, IDEMPOTENCY_HASH);
-    /* The length first: topic "a", key "bc" is not topic "ab", key "c". */
+    /* The length first, so that topic "a", key "bc" differs from topic "ab", key "c". */
     crypto_generichash_update(&state, (const void *)&topic_len,
                               sizeof(topic_len));
     crypto_generichash_update(&state, topic.data, topic.len);
@@ -70,12 +70,12 @@ static uint64_t get_u64(const unsigned char *p)
     return v;
 }
 
-/* A msgpack array like every row: version, then the fields, always as
- * `uint 64`, so that they need no parser; of idempotency keys then the payer. */
+/* A msgpack array like every row: version, then the fields, always as `uint 64`, so that
+ * no parser is needed; for idempotency keys then the payer. */
 #define ROW_SIZE (2 + 9 * ANSWER_FIELDS)
 #define ROW_MAX (ROW_SIZE + 2 + TOKEN_MAX)
 
-static size_t encode(unsigned char row[ROW_MAX], const struct answer *a)
+static size_t encode_answer(unsigned char row[ROW_MAX], const struct answer *a)
 {
     const uint64_t fields[ANSWER_FIELDS] = {(uint64_t)a->when_us, a->id,
                                             a->seq, (uint64_t)a->at_us,
@@ -95,7 +95,7 @@ static size_t encode(unsigned char row[ROW_MAX], const struct answer *a)
     return ROW_SIZE + 2 + a->payer.len;
 }
 
-static bool decode(MDB_val v, struct answer *ret_answer)
+static bool decode_answer(MDB_val v, struct answer *ret_answer)
 {
     const unsigned char *row = v.mv_data;
     uint64_t fields[ANSWER_FIELDS];
@@ -129,7 +129,7 @@ enum store_err repeat_find(struct transaction *t, enum repeat_kind kind,
 
     if (rc != 0)
         return store_from_mdb(rc);
-    if (!decode(v, &answer))
+    if (!decode_answer(v, &answer))
         return STORE_CORRUPT;
     if (kind == REPEAT_IDEMPOTENCY &&
         admission_age_us(t, answer.when_us) >= of.keep_us)
@@ -157,7 +157,7 @@ enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
     const struct kind of = kind_of(e, kind);
     unsigned char row[ROW_MAX];
     struct time_key time;
-    const size_t len = encode(row, answer);
+    const size_t len = encode_answer(row, answer);
     MDB_val k = {key.len, (void *)key.data}, v = {len, row};
     MDB_val none = {0, NULL};
 
@@ -175,9 +175,9 @@ enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
     return store_from_mdb(rc);
 }
 
-/* The row, unless it was remembered again later, and what it counts. */
-static enum store_err forget(struct transaction *t, MDB_dbi rows,
-                             MDB_val by_time)
+/* Deletes the row, unless it was remembered again later, and what it costs. */
+static enum store_err forget_row(struct transaction *t, MDB_dbi rows,
+                                 MDB_val by_time)
 {
     const unsigned char *p = by_time.mv_data;
     enum store_err err = STORE_OK;
@@ -188,7 +188,7 @@ static enum store_err forget(struct transaction *t, MDB_dbi rows,
 
     if (rc != 0)
         return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
-    if (decode(v, &answer) && answer.when_us != (int64_t)get_u64(p))
+    if (decode_answer(v, &answer) && answer.when_us != (int64_t)get_u64(p))
         return STORE_OK;
     if (answer.payer.data != NULL) {
         const uint64_t cost = account_key_cost(answer.payer);
@@ -200,9 +200,9 @@ static enum store_err forget(struct transaction *t, MDB_dbi rows,
                            : err;
 }
 
-/* ---- what is over -------------------------------------------------------- */
+/* ---- forgetting ---------------------------------------------------------- */
 
-/* The oldest (MDB_FIRST) or newest (MDB_LAST) one's time. NOTFOUND: none. */
+/* Time of the oldest (MDB_FIRST) or newest (MDB_LAST) answer. NOTFOUND: none. */
 static enum store_err time_at(MDB_cursor *cursor, MDB_cursor_op end,
                               MDB_val *ret_key, int64_t *ret_when_us)
 {
@@ -215,8 +215,8 @@ static enum store_err time_at(MDB_cursor *cursor, MDB_cursor_op end,
     return STORE_OK;
 }
 
-/* By the machine's clock, which may have been wrong: what was remembered while it
- * was ahead stands behind all the rest, and is as old as its last step back. */
+/* The age by the machine's clock, which may have been wrong: an answer remembered while the
+ * clock was ahead sorts after all others, and is as old as the last step back. */
 static int64_t age_us(const struct transaction *t, int64_t when_us)
 {
     return t->here.decay_us -
@@ -263,7 +263,7 @@ static enum store_err forget_at(struct transaction *t, MDB_dbi rows,
                                 MDB_cursor *cursor, MDB_val k)
 {
     t->put = true;
-    const enum store_err err = forget(t, rows, k);
+    const enum store_err err = forget_row(t, rows, k);
     return err == STORE_OK ? store_from_mdb(mdb_cursor_del(cursor, 0)) : err;
 }
 

@@ -1,8 +1,8 @@
-/* Answers to requests that may come again, so that a repeat is answered
- * without storing twice: by operation id (the link re-sends what it has no
- * PUBACK for) and by Idempotency-Key (an HTTP client retries). Remembered in
- * the transaction that stores the message, so both survive a crash together,
- * and a twin in the same transaction already finds it. Writer's thread only. */
+/* Answers to requests that may be repeated, so that a repeat is answered without storing
+ * twice: by operation id (the link re-sends what it has no PUBACK for) and by
+ * Idempotency-Key (an HTTP client retries). An answer is remembered in the transaction that
+ * stores the message, so a crash keeps or loses both, and a repeat in the same transaction
+ * already finds it. Writer's thread only. */
 #ifndef CONFAB_STORE_WRITE_REPEAT_H
 #define CONFAB_STORE_WRITE_REPEAT_H
 
@@ -12,9 +12,9 @@
 
 struct transaction;
 
-/* X(name, database, remembered at least for seconds, most rows; 0: no bound).
- * Operation ids are many and soon over, and take a sixteenth of the store at most;
- * idempotency keys count for their token (store/write/account.h). */
+/* X(name, database, seconds to remember at least, most rows; 0: no bound). Operation ids
+ * are many and soon obsolete, and take a sixteenth of the store at most; idempotency keys
+ * are charged to their token (store/write/account.h). */
 #define REPEAT_KINDS(X)                                                       \
     X(OPERATION, operations, 600, 1000000)                                    \
     X(IDEMPOTENCY, idempotency, 86400, 0)
@@ -27,7 +27,7 @@ enum repeat_kind {
 };
 
 struct answer {
-    int64_t when_us; /* remembered at */
+    int64_t when_us; /* time of remembering */
     uint64_t id, seq;
     int64_t at_us;
     uint64_t removed;
@@ -36,12 +36,12 @@ struct answer {
                            it counts for nobody, not even ACCOUNT_NOBODY */
 };
 
-/* Key of an Idempotency-Key: BLAKE2b of topic and key, which are told apart. */
+/* The key for an Idempotency-Key: BLAKE2b of topic and key, separated. */
 void idempotency_hash(struct slice topic, struct slice key,
                       unsigned char ret_hash[IDEMPOTENCY_HASH]);
 
-/* NOTFOUND: not seen before, or an idempotency key of more than 24 h ago. An
- * operation id is found until a command has forgotten it. */
+/* NOTFOUND: not seen before, or an idempotency key older than 24 h. An operation id is
+ * found until a command has forgotten it. */
 enum store_err repeat_find(struct transaction *t, enum repeat_kind kind,
                            struct slice key, struct answer *ret_answer);
 /* *ret_new (may be NULL): it was not remembered before. */
@@ -49,19 +49,20 @@ enum store_err repeat_remember(struct store_env *e, MDB_txn *txn,
                                enum repeat_kind kind, struct slice key,
                                const struct answer *answer, bool *ret_new);
 
-/* What may be forgotten now, as a command's explicit bounds. */
+/* What may be forgotten now, as explicit bounds for a command. */
 struct repeat_bounds {
     enum repeat_kind kind;
-    int64_t before_us; /* all that was remembered before this … */
-    uint64_t oldest;   /* … and so many of the oldest in any case … */
-    int64_t after_us;  /* … and after this: the clock was ahead; 0: none */
-    uint64_t most;     /* no more than these, the oldest first */
+    int64_t before_us; /* answers remembered before this … */
+    uint64_t oldest;   /* … and this many of the oldest in any case … */
+    int64_t
+        after_us; /* … and answers after this: the clock was ahead; 0: none */
+    uint64_t most; /* but no more than these, the oldest first */
 };
-/* Finds them; on this machine, by its clock. *ret_due: there is something. */
+/* Finds the bounds, by this machine's clock. *ret_due: there is something to forget. */
 enum store_err repeat_due(struct transaction *t, enum repeat_kind kind,
                           unsigned most, struct repeat_bounds *ret_bounds,
                           bool *ret_due);
-/* *ret_forgotten of them. */
+/* Forgets within the bounds; *ret_forgotten: how many. */
 enum store_err repeat_forget(struct transaction *t,
                              const struct repeat_bounds *bounds,
                              uint64_t *ret_forgotten);

@@ -1,7 +1,7 @@
-/* Retained messages, the writer's side; store/read/retained.c reads them. */
+/* Retained messages: writing them. store/read/retained.c reads them. */
 #include "store/write/account.h"
 
-/* There is a row, but damaged: no record to keep, may be replaced. */
+/* There is a row, but it is damaged: no record to keep; it may be replaced. */
 #define UNREADABLE UINT64_MAX
 
 enum store_err retained_load(struct transaction *t, struct thing *thing)
@@ -28,9 +28,10 @@ enum store_err retained_load(struct transaction *t, struct thing *thing)
     return STORE_OK;
 }
 
-static enum store_err put(struct transaction *t, const struct thing *thing,
-                          struct token *who, uint64_t id,
-                          const struct message *copy)
+static enum store_err put_retained(struct transaction *t,
+                                   const struct thing *thing,
+                                   struct token *who, uint64_t id,
+                                   const struct message *copy)
 {
     struct schema_key key;
 
@@ -41,8 +42,8 @@ static enum store_err put(struct transaction *t, const struct thing *thing,
                        schema_val(&key));
 }
 
-static enum store_err clear(struct transaction *t, struct thing *thing,
-                            struct token *who)
+static enum store_err delete_retained(struct transaction *t,
+                                      struct thing *thing, struct token *who)
 {
     struct schema_key key;
 
@@ -67,8 +68,8 @@ enum store_err retained_set(struct transaction *t, struct thing *thing,
     if (err != STORE_OK)
         return err;
     if (m->payload.len == 0)
-        return clear(t, thing, who);
-    err = put(t, thing, who, m->id, NULL);
+        return delete_retained(t, thing, who);
+    err = put_retained(t, thing, who, m->id, NULL);
     if (err != STORE_OK)
         return err;
     if (thing->retained_id == 0 && who != NULL)
@@ -83,5 +84,5 @@ enum store_err retained_copy(struct transaction *t, struct thing *thing,
     struct token *who;
     const enum store_err err = account_of_thing(t, thing, &who);
 
-    return err == STORE_OK ? put(t, thing, who, m->id, m) : err;
+    return err == STORE_OK ? put_retained(t, thing, who, m->id, m) : err;
 }

@@ -3,18 +3,18 @@
 #include "store/command/thing.h"
 #include "store/write/trim.h"
 
-/* Per step. Things are looked at for a microsecond each while their pages are
- * in memory; what is trimmed is bounded by walking so many chunks. */
+/* Limits of one step. Looking at a thing takes a microsecond while its pages are in memory;
+ * how much is trimmed is bounded by the number of chunks walked. */
 #define STEP_THINGS 64
 #define STEP_CHUNKS 64
-/* After appends: more than one transaction can add, so that the count is
- * exact, unless the plan came to keep less. */
+/* After appends: more chunks than one transaction can add, so that the count is exact,
+ * unless the plan was changed to keep less. */
 #define APPENDED_CHUNKS 512
 
 /* ---- bounds ----------------------------------------------------------- */
 
-/* Greatest id with seq ≤ `seq`; of those in the first chunks, so that a bound
- * far away is reached in several steps. 0: nothing to trim. */
+/* Greatest id with seq ≤ `seq` among those in the first chunks, so that a distant bound is
+ * reached in several steps. 0: nothing to trim. */
 static enum store_err bound_by_seq(struct transaction *t,
                                    const struct thing *thing, uint64_t seq,
                                    unsigned chunks, uint64_t *ret_through)
@@ -51,15 +51,15 @@ static enum store_err is_older(struct transaction *t, uint64_t id,
     struct record record;
     const enum store_err err = log_get(t, id, &record);
 
-    /* A missing entry is nothing to keep; one nobody can read stays, as its
-     * age is not known. */
+    /* A missing entry counts as older; one that cannot be read stays, as its age is
+     * unknown. */
     *ret_older =
         (err == STORE_OK && record.m.at_us < than_us) || err == STORE_NOTFOUND;
     return err == STORE_NOTFOUND || err == STORE_CORRUPT ? STORE_OK : err;
 }
 
-/* The ids of one chunk that are older, oldest first; all of them when the last
- * one is, which is looked at first: most chunks of a long past are. */
+/* The ids of one chunk that are older, oldest first. The last one is looked at first: if it
+ * is older, all are, as in most chunks of a long history. */
 static enum store_err bound_in_chunk(struct transaction *t,
                                      const struct chunk_row *chunk,
                                      uint64_t from, int64_t than_us,
@@ -162,7 +162,7 @@ bool sweep_needed(const struct sweep *s)
 
 bool sweep_due(const struct sweep *s, int64_t now_us)
 {
-    /* A clock set back must not stop the walks for good. */
+    /* A clock that was set back must not stop the walks for good. */
     return sweep_needed(s) && (s->walking || now_us >= s->next_us ||
                                now_us < s->next_us - SWEEP_EVERY_US);
 }
@@ -187,7 +187,7 @@ static enum store_err plan_of(struct transaction *t, struct slice topic,
 static int64_t oldest_kept(const struct transaction *t,
                            const struct plan *plan)
 {
-    /* The configuration's bound is more than the clock has. */
+    /* The configuration allows larger ages than times can be. */
     const uint64_t age_s = plan->retention_age;
 
     return t->here.decay_us - (age_s > INT64_MAX / 2000000
@@ -195,8 +195,8 @@ static int64_t oldest_kept(const struct transaction *t,
                                    : (int64_t)age_s * 1000000);
 }
 
-/* Whether a look at the row as committed finds something to trim: nearly all
- * have nothing, and should not push others out of the cache. */
+/* Whether the committed row shows something to trim. Nearly all things have nothing, and
+ * looking at them must not push others out of the cache. */
 static enum store_err is_due(struct transaction *t, const struct plan *plan,
                              const struct thing_row *row, bool *ret_due)
 {
@@ -223,7 +223,7 @@ static enum store_err apply_plan(struct transaction *t, struct slice topic,
     return err == STORE_OK ? propose_trim(t, thing, through) : err;
 }
 
-/* The key after all those of the token that `topic` is under. */
+/* The key after all things of the token that `topic` is under. */
 static void skip_token(struct schema_key *key, struct slice topic)
 {
     const size_t len = topic_first_level(topic).len;
@@ -240,9 +240,9 @@ static void skip_thing(struct schema_key *key, MDB_val k)
     key->len = k.mv_size + 1;
 }
 
-/* Looks at the thing the walk has come to. */
-static enum store_err look(struct sweep *s, struct transaction *t, MDB_val k,
-                           MDB_val v)
+/* Looks at the thing that the walk has reached. */
+static enum store_err visit_thing(struct sweep *s, struct transaction *t,
+                                  MDB_val k, MDB_val v)
 {
     struct thing_state state;
     const struct plan *plan;
@@ -251,7 +251,7 @@ static enum store_err look(struct sweep *s, struct transaction *t, MDB_val k,
         return STORE_CORRUPT;
     if (!schema_get_thing(k, v, &state)) {
         skip_thing(&s->at, k);
-        return STORE_OK; /* whoever uses it will be told */
+        return STORE_OK; /* damaged: readers report it */
     }
     const uint64_t trimmed = t->trimmed;
     bool due = false;
@@ -262,7 +262,7 @@ static enum store_err look(struct sweep *s, struct transaction *t, MDB_val k,
         err = apply_plan(t, state.row.topic, plan);
     if (err != STORE_OK && err != STORE_CORRUPT)
         return err;
-    /* Having trimmed, again: there may be more than a step's worth. */
+    /* If something was trimmed, look again: there may be more than one step's worth. */
     if (err == STORE_OK && t->trimmed > trimmed)
         return STORE_OK;
     struct slice name, rest;
@@ -292,7 +292,7 @@ enum store_err sweep_step(struct sweep *s, struct transaction *t)
         MDB_val k = schema_val(&s->at), v;
         rc = mdb_cursor_get(cursor, &k, &v,
                             s->at.len == 0 ? MDB_FIRST : MDB_SET_RANGE);
-        err = rc == 0 ? look(s, t, k, v) : store_from_mdb(rc);
+        err = rc == 0 ? visit_thing(s, t, k, v) : store_from_mdb(rc);
     }
     mdb_cursor_close(cursor);
     if (err == STORE_NOTFOUND) {

@@ -1,9 +1,9 @@
-/* What a plan keeps: retention_count messages per thing, for retention_age
- * seconds. Both become trims with an explicit bound (store/write/trim.h): the count
- * in the transaction of the append that exceeds it, the age by a walk over all
- * things that begins every minute and goes on in small steps. The walk looks
- * at the count as well, for plans that came to keep less. Topics that are no
- * `<token>/<thing>` have no plan and are kept. Writer's thread only. */
+/* What a plan keeps: retention_count messages per thing, for retention_age seconds. Both
+ * become trims with an explicit bound (store/write/trim.h): the count in the transaction of
+ * the append that exceeds it, the age by a walk over all things, which begins every minute
+ * and proceeds in small steps. The walk also checks the count, for plans that were changed
+ * to keep less. Topics that are not `<token>/<thing>` have no plan and are kept. Writer's
+ * thread only. */
 #ifndef CONFAB_STORE_WRITE_RETENTION_H
 #define CONFAB_STORE_WRITE_RETENTION_H
 
@@ -13,23 +13,24 @@
 
 struct sweep {
     const struct config *config;
-    bool walking;         /* begun and not at the end */
-    int64_t next_us;      /* when the next walk begins */
-    struct schema_key at; /* go on with the first `things` key not below */
+    bool walking;    /* begun and not at the end */
+    int64_t next_us; /* when the next walk begins */
+    struct schema_key
+        at; /* the walk continues at the first `things` key ≥ this */
 };
 
 void sweep_init(struct sweep *s, const struct config *config);
-/* Whether some plan keeps less than everything. */
+/* Whether some plan does not keep everything. */
 bool sweep_needed(const struct sweep *s);
 
 /* Whether a step would do something. */
 bool sweep_due(const struct sweep *s, int64_t now_us);
-/* A step: looks at some things, trims what is due. When its transaction is
- * aborted, set *s back to what it was; but not after STORE_CORRUPT, so that the
- * walk goes on behind the damaged thing. */
+/* Does a step: looks at some things and trims what is due. If its transaction is aborted,
+ * set *s back to what it was; but not after STORE_CORRUPT, so that the walk continues after
+ * the damaged thing. */
 enum store_err sweep_step(struct sweep *s, struct transaction *t);
 
-/* Trims the things that got more than they keep in this transaction. */
+/* Trims the things that this transaction has given more messages than they keep. */
 enum store_err retention_after_appends(struct transaction *t);
 
 #endif

@@ -8,7 +8,7 @@
 #define RECOVER_STEP 512
 #define SECOND_US INT64_C(1000000)
 
-/* Key of the row the walk goes on with. */
+/* Sets `at` to the next key after k. */
 static void step_over(struct schema_key *at, MDB_val k)
 {
     memcpy(at->bytes, k.mv_data, k.mv_size);
@@ -31,10 +31,11 @@ static int row_from(struct transaction *t, const struct schema_key *at,
     return rc;
 }
 
-/* The identity is copied: what the command changes moves what the row borrows
- * from. */
-static enum store_err propose(struct transaction *t, enum command_kind kind,
-                              const struct session_row *row, bool *ret_more)
+/* The identity is copied, because the command's changes move the bytes of the row. */
+static enum store_err propose_for_session(struct transaction *t,
+                                          enum command_kind kind,
+                                          const struct session_row *row,
+                                          bool *ret_more)
 {
     char *identity = malloc(row->identity.len + 1);
 
@@ -86,7 +87,7 @@ enum store_err session_sweep_step(struct session_sweep *s,
     struct here *h = &t->here;
 
     if (space_deletions(&h->space, SESSION_ROWS_DELETED, h->mono_us) == 0) {
-        s->walking = false; /* a reader pins what would come back */
+        s->walking = false; /* a reader pins the pages that would be freed */
         s->next_us = h->now_us + SECOND_US;
         return STORE_OK;
     }
@@ -112,11 +113,11 @@ enum store_err session_sweep_step(struct session_sweep *s,
         if (!good || !is_garbage(t, &row))
             continue;
         const enum store_err err =
-            propose(t, COMMAND_SESSION_EXPIRE, &row, &more);
+            propose_for_session(t, COMMAND_SESSION_EXPIRE, &row, &more);
         if (err != STORE_OK)
             return err;
         if (more)
-            s->at = before; /* some of it may be left */
+            s->at = before; /* rows of it are left */
     }
     return STORE_OK;
 }
@@ -139,7 +140,7 @@ enum store_err session_recover_step(struct transaction *t,
             return *ret_done ? STORE_OK : store_from_mdb(rc);
         step_over(at, k);
         if (schema_get_session(k, v, &row) && row.ended_us == 0)
-            err = propose(t, COMMAND_SESSION_LOST, &row, &more);
+            err = propose_for_session(t, COMMAND_SESSION_LOST, &row, &more);
     }
     return err;
 }

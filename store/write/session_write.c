@@ -60,7 +60,7 @@ static int first_part(struct transaction *t, MDB_dbi dbi, uint64_t number,
     return rc;
 }
 
-/* Leaves the group of a subscription whose row is about to be deleted. */
+/* Removes the session from the group of a subscription whose row is about to go. */
 static enum store_err leave_group(struct transaction *t, struct slice identity,
                                   MDB_val k, MDB_val v)
 {
@@ -71,7 +71,7 @@ static enum store_err leave_group(struct transaction *t, struct slice identity,
                : STORE_OK;
 }
 
-/* At most *left rows of `dbi`, which it counts down. */
+/* Deletes at most *left rows of `dbi`, and subtracts them from *left. */
 static enum store_err delete_parts(struct transaction *t, struct token *who,
                                    MDB_dbi dbi, const struct session_row *s,
                                    unsigned *left)
@@ -84,7 +84,7 @@ static enum store_err delete_parts(struct transaction *t, struct token *who,
         const int rc = first_part(t, dbi, s->number, &k, &v);
         if (rc != 0)
             return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
-        /* Copied: writes move what the key points to. */
+        /* A copy, because writes move what the key points to. */
         memcpy(at.bytes, k.mv_data, k.mv_size);
         at.len = k.mv_size;
         if (dbi == t->e->db.subscriptions)
@@ -109,7 +109,7 @@ enum store_err session_put_will(struct transaction *t, struct token *who,
                        schema_val(&key));
 }
 
-/* What the will that is stored counts. */
+/* The cost of the stored will. */
 uint64_t session_will_cost(struct transaction *t, uint64_t number)
 {
     struct schema_key key;
@@ -133,7 +133,7 @@ void session_count(struct transaction *t, struct token *who, bool more)
         who->usage.sessions--;
 }
 
-/* Some rows are left: nobody is to go on with what is left of it. */
+/* Some rows are left: marks the session as over, so that no client resumes it. */
 static enum store_err note_over(struct transaction *t, struct token *who,
                                 const struct session_row *s)
 {

@@ -14,7 +14,7 @@ void thing_cache_init(struct thing_cache *c)
 static struct thing **recent_place(struct thing_cache *c, struct slice topic)
 {
     const char *p = topic.data;
-    uint64_t end = 0; /* the last bytes are what differs most */
+    uint64_t end = 0; /* names differ most in their last bytes */
     const size_t n = topic.len < sizeof(end) ? topic.len : sizeof(end);
 
     memcpy(&end, p + topic.len - n, n);
@@ -22,7 +22,7 @@ static struct thing **recent_place(struct thing_cache *c, struct slice topic)
     return &c->recent[(end >> 32) % THING_CACHE_RECENT];
 }
 
-static void forget(struct thing_cache *c, struct thing *t)
+static void forget_thing(struct thing_cache *c, struct thing *t)
 {
     struct thing **recent = recent_place(c, thing_topic(t));
 
@@ -41,7 +41,7 @@ void thing_cache_release(struct thing_cache *c)
 
     STAILQ_INIT(&c->changed);
     while ((t = TAILQ_FIRST(&c->by_age)) != NULL)
-        forget(c, t);
+        forget_thing(c, t);
 }
 
 static struct thing *thing_new(struct slice topic)
@@ -58,7 +58,8 @@ static struct thing *thing_new(struct slice topic)
     return t;
 }
 
-static enum store_err load(struct thing *t, struct store_env *e, MDB_txn *txn)
+static enum store_err load_thing(struct thing *t, struct store_env *e,
+                                 MDB_txn *txn)
 {
     enum store_err err = store_thing_in(e, txn, thing_topic(t), &t->state);
 
@@ -93,7 +94,7 @@ enum store_err thing_cache_get(struct thing_cache *c, struct store_env *e,
     t = thing_new(topic);
     if (t == NULL)
         return STORE_NOMEM;
-    const enum store_err err = load(t, e, txn);
+    const enum store_err err = load_thing(t, e, txn);
     if (err != STORE_OK) {
         free(t);
         return err;
@@ -161,7 +162,7 @@ void thing_cache_committed(struct thing_cache *c)
         t->dirty = false;
     STAILQ_INIT(&c->changed);
     while (c->entries > THING_CACHE_ENTRIES || c->bytes > THING_CACHE_BYTES)
-        forget(c, TAILQ_LAST(&c->by_age, thing_ages));
+        forget_thing(c, TAILQ_LAST(&c->by_age, thing_ages));
 }
 
 void thing_cache_aborted(struct thing_cache *c)
@@ -169,7 +170,7 @@ void thing_cache_aborted(struct thing_cache *c)
     while (!STAILQ_EMPTY(&c->changed)) {
         struct thing *t = STAILQ_FIRST(&c->changed);
         STAILQ_REMOVE_HEAD(&c->changed, change);
-        forget(c, t);
+        forget_thing(c, t);
     }
     thing_cache_committed(c); /* the bounds */
 }

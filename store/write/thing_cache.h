@@ -1,8 +1,8 @@
-/* The writer's memory of things: their rows as the open transaction would
- * leave them, written back once per commit however many messages came.
+/* The writer's cache of things: their rows as the open transaction will leave them. A row is
+ * written once per commit, however many messages came.
  *
- * Least recently used entries go first; those changed since the last commit
- * stay until thing_cache_committed() or _aborted(). Writer's thread only. */
+ * Least recently used entries are dropped first; entries changed since the last commit stay
+ * until thing_cache_committed() or _aborted(). Writer's thread only. */
 #ifndef CONFAB_STORE_WRITE_THING_CACHE_H
 #define CONFAB_STORE_WRITE_THING_CACHE_H
 
@@ -25,7 +25,7 @@ struct thing {
     bool pending_known;       /* pending was looked up */
     bool dirty;
     uint16_t token_len;  /* bytes of the token; 0: no <token>/<thing> */
-    struct token *token; /* its token's entry, as long as the token cache is of
+    struct token *token; /* its token's entry, valid while the token cache has
                             `token_generation`; see transaction_token_of() */
     uint64_t token_generation;
     UT_hash_handle hh;
@@ -37,9 +37,9 @@ struct thing {
 
 STAILQ_HEAD(thing_changes, thing);
 
-/* Found last, by a cheap hash of their names: most topics are published to again
- * soon, and SipHash would be a tenth of what their message costs here. Whoever
- * picks names that collide in it only gets SipHash back. */
+/* The entries found last, by a cheap hash of their names. Most topics are published to again
+ * soon, and SipHash would be a tenth of what their message costs here. A client that picks
+ * names which collide only gets SipHash back. */
 #define THING_CACHE_RECENT 1024
 
 struct thing_cache {
@@ -53,22 +53,20 @@ struct thing_cache {
 void thing_cache_init(struct thing_cache *c);
 void thing_cache_release(struct thing_cache *c);
 
-/* The entry of `topic`, read inside `txn` when it is not in memory. A topic
- * never written to gets one with state.row.last_seq = 0. The pointer is valid
- * until thing_cache_committed() or _aborted().
- * STORE_CORRUPT: its row cannot be read. */
+/* The entry of `topic`, read inside `txn` if it is not in memory. A topic that was never
+ * written to gets one with state.row.last_seq = 0. The pointer is valid until
+ * thing_cache_committed() or _aborted(). STORE_CORRUPT: its row cannot be read. */
 enum store_err thing_cache_get(struct thing_cache *c, struct store_env *e,
                                MDB_txn *txn, struct slice topic,
                                struct thing **ret_thing);
 
-/* Its row, or what is known of it, changed in the open transaction. */
+/* Call it when the row, or what is known about it, changed in the open transaction. */
 void thing_changed(struct thing_cache *c, struct thing *thing);
 
-/* Its row is to go: as if it had never been written to. */
+/* The row shall be deleted: as if it had never been written to. */
 void thing_removed(struct thing_cache *c, struct thing *thing);
 
-/* Writes the changed rows, deletes those of things that were removed; `row` is
- * scratch. */
+/* Writes the changed rows and deletes those of removed things; `row` is scratch. */
 enum store_err thing_cache_flush(struct thing_cache *c, struct store_env *e,
                                  MDB_txn *txn, struct buffer *row);
 void thing_cache_committed(struct thing_cache *c);

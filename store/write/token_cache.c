@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 
-/* Plan of tokens that come into being by their first write in open mode. */
+/* The plan of tokens that open mode creates at their first write. */
 #define PLAN_IMPLIED "local"
 
 void token_cache_init(struct token_cache *c, const struct settings *settings)
@@ -15,7 +15,7 @@ void token_cache_init(struct token_cache *c, const struct settings *settings)
     STAILQ_INIT(&c->changed);
 }
 
-static void forget(struct token_cache *c, struct token *t)
+static void forget_token(struct token_cache *c, struct token *t)
 {
     HASH_DEL(c->by_name, t);
     TAILQ_REMOVE(&c->by_age, t, age);
@@ -30,7 +30,7 @@ void token_cache_release(struct token_cache *c)
 
     STAILQ_INIT(&c->changed);
     while ((t = TAILQ_FIRST(&c->by_age)) != NULL)
-        forget(c, t);
+        forget_token(c, t);
 }
 
 static void tell_missing(struct token_cache *c, struct slice plan)
@@ -40,7 +40,7 @@ static void tell_missing(struct token_cache *c, struct slice plan)
     for (unsigned i = 0; i < c->told; i++)
         if (slice_eq(plan, slice_str(c->told_names[i])))
             return;
-    /* Too many different ones, or too long to remember: silence, not a flood. */
+    /* Too many, or too long to remember: do not log, rather than flood the log. */
     if (c->told == max || plan.len >= CONFIG_NAME_MAX)
         return;
     memcpy(c->told_names[c->told], plan.data, plan.len);
@@ -88,8 +88,8 @@ static enum store_err load_usage(struct token *t, struct store_env *e,
     return schema_get_usage(v, &t->usage) ? STORE_OK : STORE_CORRUPT;
 }
 
-static enum store_err load(struct token_cache *c, struct token *t,
-                           struct store_env *e, MDB_txn *txn)
+static enum store_err load_token(struct token_cache *c, struct token *t,
+                                 struct store_env *e, MDB_txn *txn)
 {
     MDB_val k = {t->name_len, t->name}, v;
     struct token_row row;
@@ -137,7 +137,7 @@ enum store_err token_cache_get(struct token_cache *c, struct store_env *e,
         return STORE_NOMEM;
     memcpy(t->name, name.data, name.len);
     t->name_len = name.len;
-    const enum store_err err = load(c, t, e, txn);
+    const enum store_err err = load_token(c, t, e, txn);
     if (err != STORE_OK) {
         free(t);
         return err;
@@ -170,7 +170,7 @@ enum store_err token_put(struct token_cache *c, struct store_env *e,
     if (!buffer_ok(row))
         return STORE_NOMEM;
     MDB_val k = {t->name_len, t->name}, v = {row->len, row->data};
-    /* Before the put: when it fails the entry must be forgotten. */
+    /* Before the write: if that fails, the entry must be forgotten. */
     token_changed(c, t);
     t->exists = true;
     t->implied = value->implied;
@@ -187,11 +187,11 @@ void token_removed(struct token_cache *c, struct token *t)
     t->revoked_us = 0;
     t->since_id = 0;
     set_plan(c, t, slice_str(PLAN_IMPLIED));
-    /* Idempotency-Keys outlive it, and are given back when they expire. */
+    /* Its Idempotency-Keys outlive it, and are subtracted when they expire. */
     t->usage = (struct usage_row){.bytes = t->usage.bytes};
 }
 
-/* No row says the same. */
+/* Whether a missing row would say the same. */
 static bool is_nothing(const struct token *t)
 {
     static const struct usage_row nothing;
@@ -232,7 +232,7 @@ void token_cache_committed(struct token_cache *c)
         t->dirty = false;
     STAILQ_INIT(&c->changed);
     while (c->entries > TOKEN_CACHE_ENTRIES)
-        forget(c, TAILQ_LAST(&c->by_age, token_ages));
+        forget_token(c, TAILQ_LAST(&c->by_age, token_ages));
 }
 
 void token_cache_aborted(struct token_cache *c)
@@ -240,7 +240,7 @@ void token_cache_aborted(struct token_cache *c)
     while (!STAILQ_EMPTY(&c->changed)) {
         struct token *t = STAILQ_FIRST(&c->changed);
         STAILQ_REMOVE_HEAD(&c->changed, change);
-        forget(c, t);
+        forget_token(c, t);
     }
     token_cache_committed(c);
 }

@@ -1,6 +1,6 @@
-/* The writer's memory of tokens: token row, plan and usage row. Like
- * store/write/thing_cache.h; a token that does not exist has an entry too, so that
- * hammering an unknown one costs no read. Writer's thread only. */
+/* The writer's cache of tokens: token row, plan and usage row. Works like
+ * store/write/thing_cache.h. A token that does not exist has an entry, too, so that a flood
+ * of requests for an unknown one costs no reads. Writer's thread only. */
 #ifndef CONFAB_STORE_WRITE_TOKEN_CACHE_H
 #define CONFAB_STORE_WRITE_TOKEN_CACHE_H
 
@@ -14,12 +14,12 @@
 
 struct token {
     bool exists;
-    bool implied; /* came into being in open mode, and is valid only there */
+    bool implied; /* open mode created it; it is valid only there */
     bool dirty;   /* usage changed, or the token row was written */
     int64_t revoked_us;
     uint64_t since_id;               /* as in its row */
     const struct plan *plan;         /* what applies now; never NULL */
-    char plan_name[CONFIG_NAME_MAX]; /* as in its row; empty: too long a one */
+    char plan_name[CONFIG_NAME_MAX]; /* as in its row; empty: it is too long */
     struct usage_row usage;
     UT_hash_handle hh;
     TAILQ_ENTRY(token) age;
@@ -35,11 +35,11 @@ struct token_cache {
     STAILQ_HEAD(token_changes, token) changed;
     size_t entries;
     uint64_t generation; /* grows when an entry is forgotten; from 1 */
-    unsigned told; /* plans missing from the configuration, logged so far */
+    unsigned told;       /* missing plans that have been logged so far */
     char told_names[16][CONFIG_NAME_MAX];
 };
 
-/* `settings`: borrowed; where they change, token_cache_settings_changed(). */
+/* `settings` is borrowed; call token_cache_settings_changed() after it changed. */
 void token_cache_init(struct token_cache *c, const struct settings *settings);
 void token_cache_release(struct token_cache *c);
 void token_cache_settings_changed(struct token_cache *c);
@@ -52,17 +52,17 @@ enum store_err token_cache_get(struct token_cache *c, struct store_env *e,
                                MDB_txn *txn, struct slice name,
                                struct token **ret_token);
 
-/* Tells that an entry got by other means than token_cache_get() is in use. */
+/* Marks an entry as used that was found by other means than token_cache_get(). */
 void token_cache_used(struct token_cache *c, struct token *t);
 
 void token_changed(struct token_cache *c, struct token *t);
 
-/* Writes the token row and takes it over into the entry. `plan` must exist. */
+/* Writes the token row and copies it into the entry. `plan` must exist. */
 enum store_err token_put(struct token_cache *c, struct store_env *e,
                          MDB_txn *txn, struct buffer *row, struct token *t,
                          const struct token_row *value);
 
-/* Its row was deleted; its usage row goes with the flush. */
+/* The row was deleted; the usage row is deleted with the next flush. */
 void token_removed(struct token_cache *c, struct token *t);
 
 enum store_err token_cache_flush(struct token_cache *c, struct store_env *e,

@@ -35,13 +35,13 @@ static enum store_err keep_retained(struct transaction *t, struct thing *thing)
     struct record record;
     const enum store_err err = log_get(t, thing->retained_id, &record);
 
-    /* A record nobody can read cannot be kept either. */
+    /* A record that cannot be read cannot be kept, either. */
     return err == STORE_OK        ? retained_copy(t, thing, &record.m)
            : err == STORE_CORRUPT ? STORE_OK
                                   : err;
 }
 
-/* One that is gone already is no error: leftovers may be met twice. */
+/* A missing entry is not an error: leftovers may be met twice. */
 static enum store_err log_delete(struct transaction *t, struct thing *thing,
                                  uint64_t id)
 {
@@ -62,7 +62,7 @@ static enum store_err log_delete(struct transaction *t, struct thing *thing,
     return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
 }
 
-/* The cursor then stands before the following chunk: chunk_walk_next(). */
+/* Afterwards the cursor is before the following chunk: call chunk_walk_next(). */
 static enum store_err chunk_delete(struct transaction *t, struct chunk_walk *w)
 {
     t->put = t->deleted = true;
@@ -117,18 +117,19 @@ enum store_err trim_pending(struct transaction *t, struct thing *thing,
 
 /* ---- hiding ----------------------------------------------------------- */
 
-/* What one trim takes away, added up before the row is changed. */
+/* What one trim removes, added up before the row is changed. */
 struct trim {
     struct transaction *t;
     struct thing *thing;
     uint64_t through;
     uint64_t count, bytes, stored;
-    uint64_t last; /* greatest id taken */
-    bool deleting; /* else hidden only; once false, stays so */
-    bool left;     /* something hidden was not deleted */
+    uint64_t last; /* greatest id removed */
+    bool deleting; /* false: hides only; once false, it stays so */
+    bool left;     /* some hidden entries were not deleted */
 };
 
-static enum store_err take(struct trim *trim, uint64_t id, bool count_bytes)
+static enum store_err remove_id(struct trim *trim, uint64_t id,
+                                bool count_bytes)
 {
     if (count_bytes) {
         struct record record;
@@ -148,7 +149,7 @@ static enum store_err take(struct trim *trim, uint64_t id, bool count_bytes)
     return log_delete(trim->t, trim->thing, id);
 }
 
-static enum store_err take_chunk(struct trim *trim, struct chunk_walk *w)
+static enum store_err remove_chunk(struct trim *trim, struct chunk_walk *w)
 {
     const struct chunk_row *chunk = &w->chunk;
     const uint64_t first_id = trim->thing->state.row.first_id;
@@ -162,7 +163,7 @@ static enum store_err take_chunk(struct trim *trim, struct chunk_walk *w)
             continue;
         if (chunk->ids[i] > trim->through)
             return STORE_OK;
-        const enum store_err err = take(trim, chunk->ids[i], !whole);
+        const enum store_err err = remove_id(trim, chunk->ids[i], !whole);
         if (err != STORE_OK)
             return err;
     }
@@ -173,7 +174,7 @@ static enum store_err take_chunk(struct trim *trim, struct chunk_walk *w)
     return trim->deleting ? chunk_delete(trim->t, w) : STORE_OK;
 }
 
-static enum store_err take_chunks(struct trim *trim, uint64_t *ret_next)
+static enum store_err remove_chunks(struct trim *trim, uint64_t *ret_next)
 {
     const uint64_t first_id = trim->thing->state.row.first_id;
     struct chunk_walk w;
@@ -181,7 +182,7 @@ static enum store_err take_chunks(struct trim *trim, uint64_t *ret_next)
     enum store_err err =
         chunk_walk_open(trim->t, &w, thing_topic(trim->thing), first_id);
     while (err == STORE_OK && w.chunk.ids[0] <= trim->through) {
-        err = take_chunk(trim, &w);
+        err = remove_chunk(trim, &w);
         if (err != STORE_OK || w.chunk.ids[w.chunk.count - 1] > trim->through)
             break;
         err = chunk_walk_next(&w);
@@ -196,15 +197,15 @@ static enum store_err take_chunks(struct trim *trim, uint64_t *ret_next)
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
-/* Damaged records are the only reason for a difference below zero. */
-static uint64_t less(uint64_t a, uint64_t b)
+/* A result below zero is possible only after damage. */
+static uint64_t minus_or_zero(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
 }
 
-/* Always with their log entries: once out of the open chunk, nothing else
- * names them. They are 15 at most. */
-static enum store_err take_open(struct trim *trim)
+/* Always deletes the log entries, too (at most 15): once out of the open chunk, they are
+ * named nowhere. */
+static enum store_err remove_open(struct trim *trim)
 {
     struct chunk_row *open = &trim->thing->state.open;
     const uint64_t bytes_before = trim->bytes, stored_before = trim->stored;
@@ -215,12 +216,12 @@ static enum store_err take_open(struct trim *trim)
 
     trim->deleting = true;
     while (err == STORE_OK && n < open->count && open->ids[n] <= trim->through)
-        err = take(trim, open->ids[n++], true);
+        err = remove_id(trim, open->ids[n++], true);
     trim->deleting = deleting;
     if (err != STORE_OK || n == 0)
         return err;
-    open->bytes = less(open->bytes, trim->bytes - bytes_before);
-    open->stored = less(open->stored, trim->stored - stored_before);
+    open->bytes = minus_or_zero(open->bytes, trim->bytes - bytes_before);
+    open->stored = minus_or_zero(open->stored, trim->stored - stored_before);
     open->count -= n;
     open->first_seq += n;
     memmove(open->ids, open->ids + n, open->count * sizeof(open->ids[0]));
@@ -235,16 +236,16 @@ static enum store_err take_open(struct trim *trim)
     return err == STORE_CORRUPT || err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
-static void shorten(struct thing_state *state, const struct trim *trim,
-                    uint64_t next_id)
+static void update_row(struct thing_state *state, const struct trim *trim,
+                       uint64_t next_id)
 {
     struct thing_row *row = &state->row;
 
     row->trimmed_id = trim->last;
     row->first_seq += trim->count;
     row->count -= trim->count;
-    row->bytes = less(row->bytes, trim->bytes);
-    state->stored = less(state->stored, trim->stored);
+    row->bytes = minus_or_zero(row->bytes, trim->bytes);
+    state->stored = minus_or_zero(state->stored, trim->stored);
     row->first_id = next_id;
     if (row->count == 0) {
         row->first_id = row->last_id = 0;
@@ -252,9 +253,9 @@ static void shorten(struct thing_state *state, const struct trim *trim,
     }
 }
 
-/* What it held, and that something of the token is gone up to there. */
-static enum store_err tell_token(struct transaction *t, struct thing *thing,
-                                 uint64_t bytes)
+/* Updates the account, and notes that something of the token was trimmed up to there. */
+static enum store_err update_usage(struct transaction *t, struct thing *thing,
+                                   uint64_t bytes)
 {
     const uint64_t trimmed_id = thing->state.row.trimmed_id;
     struct token *who;
@@ -289,22 +290,22 @@ enum store_err trim_through(struct transaction *t, struct thing *thing,
         return err;
     /* Before the first delete, so that an abort forgets the entry. */
     thing_changed(&t->things, thing);
-    /* Behind leftovers of an earlier trim nothing is deleted: they are found
-     * again by walking from the topic's first chunk up to a visible id. */
+    /* While an earlier trim has leftovers, nothing is deleted after them: they are
+     * found by walking from the topic's first chunk to a visible id. */
     trim.deleting = !thing->pending && t->in.deletions > 0;
-    err = take_chunks(&trim, &next_id);
+    err = remove_chunks(&trim, &next_id);
     if (err == STORE_OK && next_id == 0) {
-        err = take_open(&trim);
+        err = remove_open(&trim);
         next_id = thing->state.open.count > 0 ? thing->state.open.ids[0] : 0;
     }
     if (err == STORE_OK && trim.left && !thing->pending)
         err = set_pending(t, thing, true);
     if (err != STORE_OK)
         return err;
-    shorten(&thing->state, &trim, next_id);
+    update_row(&thing->state, &trim, next_id);
     *ret_removed = trim.count;
     t->trimmed += trim.count;
-    return tell_token(t, thing, stored_before - thing->state.stored);
+    return update_usage(t, thing, stored_before - thing->state.stored);
 }
 
 /* ---- leftovers -------------------------------------------------------- */
@@ -346,7 +347,7 @@ static enum store_err finish_topic(struct transaction *t, struct thing *thing)
     return err;
 }
 
-/* The first topic that waits; NOTFOUND: none. */
+/* The first topic with hidden entries; NOTFOUND: none. */
 static enum store_err first_waiting(struct transaction *t,
                                     struct thing **ret_thing)
 {

@@ -5,7 +5,7 @@
 
 #define HEAD_MAX (2 * sizeof(size_t) + 2)
 
-/* `<length in hexadecimal>\r\n`; returns where it starts, it ends at head's end. */
+/* Writes `<length in hexadecimal>\r\n` at the end of `head`; returns its start. */
 static const char *write_head(char head[HEAD_MAX], size_t len)
 {
     char *at = head + HEAD_MAX;

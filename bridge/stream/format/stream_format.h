@@ -1,8 +1,8 @@
-/* How a stream's events are spelled on its connection: one struct stream_format
- * for each spelling, a row of STREAM_FORMATS and a file in this folder.
+/* How the events of a stream are written on its connection: one struct stream_format for
+ * each format, with a row of STREAM_FORMATS and a file in this folder.
  *
- * Pure: each function appends whole events, with all that delimits them on the
- * wire, to a buffer, which tells of a failed allocation. Threads: any. */
+ * Pure: each function appends whole events, with everything that delimits them on the
+ * wire, to a buffer, which notes failed allocations. Threads: any. */
 #ifndef CONFAB_BRIDGE_STREAM_FORMAT_STREAM_FORMAT_H
 #define CONFAB_BRIDGE_STREAM_FORMAT_STREAM_FORMAT_H
 
@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "store/message.h"
 
-/* X(NAME, variable). NAME numbers it: STREAM_FORMAT_NAME. */
+/* X(NAME, variable). The format's number is STREAM_FORMAT_NAME. */
 #define STREAM_FORMATS(X)                                                     \
     X(SSE_CHUNKED, sse_chunked)         /* sse.h: HTTP/1.1 */                 \
     X(SSE_UNTIL_CLOSE, sse_until_close) /* sse.h: HTTP/1.0 */                 \
@@ -25,13 +25,13 @@ enum stream_format_number {
         STREAM_FORMAT_COUNT
 };
 
-/* Why a stream ends. X(NAME, code of a WebSocket (RFC 6455 §7.4.1), reason as it
- * is sent there, at most 123 bytes). */
+/* Why a stream ends. X(NAME, close code of a WebSocket (RFC 6455 §7.4.1), reason sent
+ * with it, at most 123 bytes). */
 #define STREAM_ENDS(X)                                                        \
     X(SHUTDOWN, 1001, "the server stops: connect again")                      \
     X(IDLE, 1000, "idle for as long as the plan allows")                      \
     X(REVOKED, 1008, "the token was deleted")                                 \
-    X(CLIENT, 0, "") /* it said so, and was answered */                       \
+    X(CLIENT, 0, "") /* the client closed, and was answered */                \
     X(BROKEN, 1002, "a frame breaks RFC 6455")                                \
     X(BINARY, 1003, "binary frame: send JSON in text frames")                 \
     X(BAD_DATA, 1007, "a message is not UTF-8, JSON or what was compressed")  \
@@ -45,10 +45,10 @@ enum stream_end {
 #undef X
 };
 
-/* What a stream begins with, behind the response head. */
+/* The beginning of a stream, after the response head. */
 struct stream_greeting {
     uint64_t retry_ms;        /* for this reader, jitter included; 0: none */
-    uint64_t status_retry_ms; /* for who reads the event; 0: not shown */
+    uint64_t status_retry_ms; /* shown in the status event; 0: not shown */
 };
 
 /* A stored message; all borrowed. */
@@ -59,25 +59,25 @@ struct stream_message {
     int64_t at_us;
 };
 
-/* What the bytes of a client hold next. */
+/* What comes next in the bytes of a client. */
 enum stream_input_event {
-    STREAM_INPUT_MORE,    /* nothing, until more of them come */
+    STREAM_INPUT_MORE,    /* nothing: more bytes are needed */
     STREAM_INPUT_MESSAGE, /* a whole message; borrowed until the next call */
-    STREAM_INPUT_REPLY,   /* what is to be answered now was appended */
-    STREAM_INPUT_END      /* the stream ends: why; likewise */
+    STREAM_INPUT_REPLY,   /* a reply was appended, which must be sent now */
+    STREAM_INPUT_END      /* the stream ends (*ret_why); reply as above */
 };
 
-/* How a format takes messages of clients out of bytes. */
+/* How a format finds the messages of clients in their bytes. */
 struct stream_input {
     void *(*begin)(size_t message_max); /* NULL: out of memory */
     void (*feed)(void *input, struct slice bytes);
     enum stream_input_event (*next)(void *input, struct slice *ret_message,
                                     struct buffer *reply,
                                     enum stream_end *ret_why);
-    /* Between two messages: may be ended, and begun again for what comes. */
+    /* It is between two messages: it may be ended, and a new one begun later. */
     bool (*is_idle)(const void *input);
-    size_t (*held)(const void *input); /* bytes of memory for a message */
-    /* Bytes that the message begun still has, as far as it is known; 0: none. */
+    size_t (*held)(const void *input); /* memory in use, in bytes */
+    /* How many bytes of the current message are missing, if known; 0: none. */
     size_t (*wanted)(const void *input);
     void (*end)(void *input);
 };
@@ -86,19 +86,19 @@ struct stream_format {
     enum stream_format_number number;
     void (*start)(struct buffer *b, const struct stream_greeting *g);
     void (*message)(struct buffer *b, const struct stream_message *m);
-    /* Entries from…to (inclusive) are gone. cursor_id: the id the reader comes
-     * back with, where its own is none of ours; 0: its own. */
+    /* Entries from…to (inclusive) are gone. cursor_id: the id with which the reader
+     * shall come back, if its own id is unknown to us; 0: its own. */
     void (*gap)(struct buffer *b, uint64_t from, uint64_t to,
                 uint64_t cursor_id);
-    /* Keeps proxies from giving up; no event. */
+    /* Keeps proxies from timing out; not an event. */
     void (*ping)(struct buffer *b);
-    /* Before bye(STREAM_END_IDLE). */
+    /* Sent before bye(STREAM_END_IDLE). */
     void (*expired)(struct buffer *b);
-    /* The last bytes, before FIN; may append nothing. */
+    /* The last bytes before FIN; may append nothing. */
     void (*bye)(struct buffer *b, enum stream_end why);
-    /* A door's answer to what a client sent, in JSON; NULL where received is. */
+    /* A door's answer to a client's message, in JSON; NULL where `received` is NULL. */
     void (*text)(struct buffer *b, struct slice json);
-    /* NULL: what a reader sends is thrown away. */
+    /* NULL: bytes from the reader are dropped. */
     const struct stream_input *received;
 };
 

@@ -1,7 +1,7 @@
-/* A stream as JSON over a WebSocket (RFC 6455), a text frame for each event: a
- * message is the object that SSE has as its data, everything else an object with
- * one member, named and filled as SSE's event: {"status":{…}}, {"gap":{…}},
- * {"session":{…}}. A ping is WebSocket's, the end a close frame with a code and a
+/* A stream as JSON over a WebSocket (RFC 6455), one text frame per event. A message is
+ * the object that SSE has as its data. Any other event is an object with one member,
+ * which has the name and the content of SSE's event: {"status":{…}}, {"gap":{…}},
+ * {"session":{…}}. A ping is a ping frame, the end a close frame with a code and a
  * reason.
  *
  * Two formats: `websocket`, and `websocket_deflate` where the handshake agreed on

@@ -1,5 +1,5 @@
-/* Frames to a client over a WebSocket (RFC 6455 §5.2). Pure: appends to a buffer,
- * which tells of a failed allocation. */
+/* Frames to a client over a WebSocket (RFC 6455 §5.2). Pure: appends to a buffer, which
+ * notes failed allocations. */
 #ifndef CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_FRAME_H
 #define CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_FRAME_H
 
@@ -14,11 +14,11 @@ enum websocket_opcode {
     WEBSOCKET_PONG = 10
 };
 
-/* Makes a frame of what stands in b from `start` on; is_compressed: by itself, as
- * permessage-deflate has it. */
+/* Turns everything in b from `start` on into a frame. is_compressed: it has been
+ * compressed as permessage-deflate says. */
 void websocket_wrap(struct buffer *b, size_t start,
                     enum websocket_opcode opcode, bool is_compressed);
-/* A frame of `payload`, ≤ 125 bytes in a control frame. */
+/* Appends a frame with `payload`; control frames: ≤ 125 bytes. */
 void websocket_put_frame(struct buffer *b, enum websocket_opcode opcode,
                          struct slice payload);
 /* reason: at most 123 bytes; "": none. */

@@ -1,11 +1,11 @@
-/* What a client sends over a WebSocket (RFC 6455), server side: whole messages
- * out of bytes that the network cut anywhere. base/net/websocket.h is for MQTT,
- * where messages do not matter.
+/* What a client sends over a WebSocket (RFC 6455), server side: finds whole messages in
+ * bytes that the network has cut anywhere. (base/net/websocket.h is for MQTT, where the
+ * limits of messages do not matter.)
  *
- * Bytes are fed once, then taken out piece by piece until nothing more is there.
- * Memory: a message as far as it has come, ≤ message_max, inflated as much again
- * (buffers that double may take twice that), and about 5 KiB; nothing is kept between two messages, so a reader may be freed
- * then. Threads: one. */
+ * Feed bytes once, then call websocket_input_next() until nothing more comes.
+ * Memory: the message as far as it has come, ≤ message_max; when inflated as much again
+ * (twice that while buffers double); and about 5 KiB. Nothing is kept between two
+ * messages, so it may be freed then. Threads: one. */
 #ifndef CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_INPUT_H
 #define CONFAB_BRIDGE_STREAM_FORMAT_WEBSOCKET_INPUT_H
 
@@ -13,12 +13,12 @@
 
 struct websocket_input;
 
-/* message_max: bytes of a message, before and after it is inflated. `deflate`:
- * the handshake agreed on it. NULL: out of memory. */
+/* message_max: bytes of a message, before and after inflating. `deflate`: the handshake
+ * agreed on permessage-deflate. NULL: out of memory. */
 struct websocket_input *websocket_input_new(size_t message_max, bool deflate);
 void websocket_input_free(struct websocket_input *in); /* NULL is fine */
 
-/* `bytes` is borrowed until websocket_input_next() has said STREAM_INPUT_MORE or
+/* `bytes` is borrowed until websocket_input_next() has returned STREAM_INPUT_MORE or
  * STREAM_INPUT_END. */
 void websocket_input_feed(struct websocket_input *in, struct slice bytes);
 /* See struct stream_input. The reply is a pong, or the answer to a close. */
@@ -27,10 +27,9 @@ enum stream_input_event websocket_input_next(struct websocket_input *in,
                                              struct buffer *reply,
                                              enum stream_end *ret_why);
 bool websocket_input_is_idle(const struct websocket_input *in);
-/* Bytes of memory for a message, of which some may have been handed out. */
+/* Bytes of memory in use for a message, including one that was returned. */
 size_t websocket_input_held(const struct websocket_input *in);
-/* Bytes of the frame that has begun and have not come; 0: none has, or they would
- * be of a control frame. */
+/* Bytes of the current frame that are missing; 0: none, or it is a control frame. */
 size_t websocket_input_wanted(const struct websocket_input *in);
 
 #endif
