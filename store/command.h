@@ -1,5 +1,5 @@
-/* What changes the store: a command, made by a broker worker or the command line,
- * decided and applied by the writer's thread (store/write/writer.h), answered
+/* A command: every change of the store is one. A broker worker or the command line makes
+ * it, the writer's thread decides and applies it (store/write/writer.h), and answers it
  * after the commit. */
 #ifndef CONFAB_STORE_COMMAND_H
 #define CONFAB_STORE_COMMAND_H
@@ -12,9 +12,9 @@
 #define OPERATION_MAX 64    /* bytes of an operation id */
 #define IDEMPOTENCY_MAX 256 /* of an Idempotency-Key */
 
-/* X(name, status, text): status is what HTTP would say; MQTT's reason code follows
- * from it (broker/publish/publish.c). New ones go to the end: entries of the log hold
- * their numbers. Administrators get the name, too: {"refused":"EXISTS"}. */
+/* X(name, status, text). status is the HTTP status; MQTT's reason code follows from it
+ * (broker/publish/publish.c). Add at the end: entries of the log contain the numbers.
+ * Administrators get the name as well: {"refused":"EXISTS"}. */
 #define COMMAND_RESULTS(X)                                                    \
     X(OK, 200, "done")                                                        \
     X(INVALID, 400, "malformed command")                                      \
@@ -47,9 +47,9 @@ int command_status(enum command_result r);
 const char *command_text(enum command_result r);
 const char *command_result_name(enum command_result r); /* "EXISTS" */
 
-/* X(kind, name): a command is a `struct command_type NAME_command` in
- * store/commands/ and a row here. What it takes is a struct of its own in
- * store/command/, in the header of what it is about; there is also what it does. */
+/* X(kind, name). Each command is a `struct command_type NAME_command` in
+ * store/commands/ and a row here. Its arguments are a struct of their own, in the header
+ * in store/command/ that says what the command does. */
 #define COMMAND_KINDS(X)                                                      \
     X(APPEND, message_append)                                                 \
     X(EVENT, event)                                                           \
@@ -82,57 +82,57 @@ enum command_kind {
         COMMAND_KIND_COUNT
 };
 
-/* What the writer is given to run (struct writer_opts): by kind. */
+/* The table that the writer is given (struct writer_opts), by kind. */
 struct command_type; /* store/write/command_type.h */
 extern const struct command_type *const command_types[COMMAND_KIND_COUNT];
 
-/* Made by the submitter, the writer's from writer_submit() until `done` is
- * called (in the writer's thread, exactly once, after the commit), then the
- * submitter's again. Typically embedded in a larger struct. It may be submitted
- * anew from within `done`.
+/* The submitter makes it. It belongs to the writer from writer_submit() until `done` is
+ * called (in the writer's thread, exactly once, after the commit), then to the submitter
+ * again. Usually embedded in a larger struct. `done` may submit it again.
  *
- * What is checked, in this order: malformed; done before by operation id;
- * revoked or unknown token; done before by Idempotency-Key; size, hourly window,
- * things and bytes of the plan; the token's share of the store; space and disk. A refusal changes nothing and
+ * Checks, in this order: malformed; done before, by operation id; token revoked or
+ * unknown; done before, by Idempotency-Key; size, hourly window, things and bytes of the
+ * plan; the token's share of the store; space and disk. A refusal changes nothing and
  * uses no number. */
 struct command {
     enum command_kind kind;
-    void *args; /* the kind's struct; it may have results of its own, too. The
-                   submitter's, untouched by the writer but for those; borrowed
-                   until done. NULL: the kind takes none */
-    struct message *message; /* APPEND (kind MESSAGE), EVENT (kind EVENT): a
-                                reference the submitter keeps; nobody else
-                                reads it before done() */
+    void *
+        args; /* the kind's struct, which may also have results; NULL: the kind
+                   has none. Borrowed until done; the writer changes nothing but
+                   those results */
+    struct message *message; /* APPEND (kind MESSAGE), EVENT (kind EVENT): the
+                                submitter keeps its reference; nobody else reads
+                                it before done() */
     int64_t now_us;          /* the submitter's clock */
     struct slice operation; /* operation id, ≤ 64 bytes; empty: none. For kinds
-                                that say so; the others may be done twice */
-    struct slice
-        idempotency; /* ≤ 256 bytes; scoped to the topic; empty: none */
-    /* Commands of one commit that follow each other and share this function
-     * come together, n of them (≥ 1) in order; c[] is borrowed. */
+                                that say so; the others may be repeated */
+    struct slice idempotency; /* ≤ 256 bytes; valid per topic; empty: none */
+    /* Adjacent commands of one commit with the same function are answered by one
+     * call, n of them (≥ 1) in order; c[] is borrowed. */
     void (*done)(struct command **c, size_t n);
-    void *owner; /* the submitter's, untouched */
+    void *owner; /* the submitter's; the writer does not use it */
 
     /* results, valid from done() on */
     enum command_result result;
-    bool repeated;    /* answered from an earlier result */
-    uint64_t id, seq; /* APPEND; of the first time when repeated */
+    bool repeated;    /* this is the answer to an earlier request */
+    uint64_t id, seq; /* APPEND; if repeated, of the earlier request */
     int64_t at_us;
     uint64_t remaining; /* APPEND, USAGE: writes left; UINT64_MAX: no limit;
                                 0 for a token that is unknown or revoked */
     uint32_t retry_after_s; /* RATE: until the window ends, ≥ 1 */
-    uint64_t removed;       /* messages; of the first time when repeated */
-    bool more; /* not all of it yet; the writer goes on by itself, and with
-                         the next such command */
+    uint64_t removed;       /* messages; if repeated, by the earlier request */
+    bool more; /* something is left; the writer goes on by itself, and with the
+                         next such command */
 
-    STAILQ_ENTRY(command) entry; /* the writer's; before, in a command_list */
+    STAILQ_ENTRY(command)
+    entry; /* the writer's; before that, in a command_list */
 };
 
 STAILQ_HEAD(command_list, command);
 
-/* What administrators send to `$confab/<name>`: a msgpack map of the command's
- * fields that they may say (store/commands/codec.h). Appends to `b`; the caller
- * looks at buffer_ok(). Of commands that are no messages. */
+/* Encodes what administrators send to `$confab/<name>`: a msgpack map of those fields of
+ * the command that clients may set (store/commands/codec.h). Appends to `b`; the caller
+ * checks buffer_ok(). Not for APPEND and EVENT. */
 struct buffer;
 void command_encode(struct buffer *b, const struct command *c);
 

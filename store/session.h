@@ -1,24 +1,24 @@
-/* Stored MQTT sessions: what outlives a connection and a restart.
+/* Stored MQTT sessions: the part of a session that outlives its connection and a restart.
  *
- * A session is a position in the log, its subscriptions, and what is in flight;
- * messages that came while its client was away are in the log and nowhere else.
- * Rows (store/format/schema.h tells how rows are made):
+ * A session is a position in the log, its subscriptions, and what is in flight. Messages
+ * that came while its client was away are in the log and nowhere else.
+ * Rows (store/format/schema.h has their encoding):
  *
  *  sessions       identity → session number, expiry, when its connection ended,
  *                 position, when its will is due
- *  subscriptions  session number, filter → options, identifier, since_id: a new
- *                 filter never sees older messages; changed_at and the options
+ *  subscriptions  session number, filter → options, identifier; since_id: a new
+ *                 subscription gets no older messages; changed_at and the options
  *                 before; earlier_since and earlier_until
  *  groups         token, group, filter of a shared subscription → position
- *  given          group, id: a QoS 2 message that is some stored session's for
+ *  given          group, id: a QoS 2 message that was given to a stored session for
  *                 good, although the group's position has not passed it
  *  wills          session number → the will's record
  *  inflight       session number, direction, packet id → outbound: log id, order,
  *                 QoS, state, retain flag, identifiers; inbound (QoS 2 messages
  *                 that are stored and not yet released): nothing
  *
- * Identity: token (may be empty), NUL, client id. Session numbers are random, so
- * what an earlier session of the same identity may have left is not found.
+ * Identity: token (may be empty), NUL, client id. Session numbers are random, so rows that
+ * an earlier session of the same identity may have left are not found.
  *
  * Changed by commands of the writer only (store/write/writer.h): COMMAND_SESSION_OPEN
  * and _SAVE, and COMMAND_APPEND, which remembers the packet id of a QoS 2 message

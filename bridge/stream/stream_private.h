@@ -1,21 +1,21 @@
-/* What the files of a streamer share. All of it is the streamer's thread's,
- * but for what says otherwise.
+/* What the files of a streamer share. Everything is for the streamer's thread, unless said
+ * otherwise.
  *
  * Each calls only those below it:
  *   streamer.c        life, mailboxes, live messages
  *   stream_sweep.c    what happens because time passes
  *   stream_catchup.c  streams that read the log, and their going live
- *   stream_begin.c    one stream's beginning
+ *   stream_begin.c    how a stream begins
  *   stream_receive.c  what its reader sends
- *   stream_follow.c   its reader changes what it follows
- *   stream_life.c     its end
- *   stream_audience.c its filters
- *   stream_share.c    how much of the streamer's time its token's messages take
- *   stream_socket.c   what it sends
+ *   stream_follow.c   changing what it follows
+ *   stream_life.c     how it ends
+ *   stream_audience.c which audience it is in
+ *   stream_share.c    how much time its token's messages may take
+ *   stream_socket.c   what is sent to its reader
  *   stream_state.c    what it waits for
  *
- * Nobody frees a stream but streamer_reap(): stream_drop() marks it, so whoever
- * walks a list may go on, and a pointer to it is good until the callback ends. */
+ * Only streamer_reap() frees streams. stream_drop() just marks one, so whoever walks a list
+ * may go on, and a pointer to it is valid until the callback ends. */
 #ifndef CONFAB_BRIDGE_STREAM_STREAM_PRIVATE_H
 #define CONFAB_BRIDGE_STREAM_STREAM_PRIVATE_H
 
@@ -30,17 +30,17 @@
 #include "bridge/stream/streamer.h"
 #include "store/read/catchup.h"
 
-#define STREAM_PENDING_MAX 262144 /* bytes a live stream may owe its reader */
+#define STREAM_PENDING_MAX 262144 /* bytes that may wait for a live reader */
 #define STREAMER_RECEIVED_MAX 256
-#define STREAMER_HELD_MAX (64UL * 1024 * 1024) /* bytes owed to all readers */
-/* Bytes of messages that readers have begun to send, or wait for replies to. */
+#define STREAMER_HELD_MAX (64UL * 1024 * 1024) /* … and for all readers */
+/* Bytes of incomplete messages of readers, and of those that wait for replies. */
 #define STREAMER_INPUT_MAX (64UL * 1024 * 1024)
-#define STREAM_UNREAD_MAX 65536 /* owed to a reader that is read from */
-/* Tokens share one by their hash: a collision makes one wait for another. */
+#define STREAM_UNREAD_MAX 65536 /* if more waits for it, it is not read from */
+/* Tokens map to shares by a hash: on a collision two tokens share one. */
 #define STREAMER_SHARES 1024
 
-/* A stream on its way from the HTTP side; one allocation, freed when its first
- * bytes have been made. */
+/* A stream on its way from the HTTP side; one allocation, freed when the first bytes have
+ * been made. */
 struct stream_start {
     struct stream *stream;
     struct slice token;
@@ -55,9 +55,9 @@ struct stream_start {
 
 enum stream_state {
     STREAM_CATCHUP, /* reads the log */
-    STREAM_LIVE,    /* is given messages as they come */
+    STREAM_LIVE,    /* gets messages as they come */
     STREAM_CLOSING, /* sends the rest of its output, then FIN */
-    STREAM_LINGER,  /* has sent FIN, waits for the reader's */
+    STREAM_LINGER,  /* has sent FIN, waits for the reader's FIN */
     STREAM_GONE     /* dropped; freed before the loop waits again */
 };
 
@@ -76,15 +76,14 @@ struct stream {
     struct stream_start *start;        /* NULL once the first bytes are made */
     struct catchup *catchup;           /* only while it reads the log */
     struct stream_shapes_hold *shapes; /* NULL: its filters have none */
-    const struct stream_door *door; /* NULL: its reader has nothing to say */
+    const struct stream_door *door; /* NULL: its reader cannot send messages */
     void *door_arg;
-    void *input;                /* the format's, amid a message; else NULL */
-    struct stream_spans *spans; /* stream_follow.c; NULL: follows nothing, or
-                                   the same for ever */
-    size_t message_max;         /* of what it receives */
-    size_t input_bytes;         /* in `input` */
-    size_t reply_bytes;         /* kept for replies */
-    uint32_t replies_due;       /* it is freed when there are none */
+    void *input;                /* the format's, inside a message; else NULL */
+    struct stream_spans *spans; /* stream_follow.c; NULL: nothing to skip */
+    size_t message_max;         /* longest message that it receives */
+    size_t input_bytes;         /* memory in `input` */
+    size_t reply_bytes;         /* memory kept for replies */
+    uint32_t replies_due;       /* it is freed when this is 0 */
     struct output output;
     ev_io io;
     int fd;
@@ -93,28 +92,28 @@ struct stream {
     bool half_closed;   /* the reader has sent FIN; it may still be reading */
     bool failed;        /* the store could not be read: try again */
     bool rests;         /* not read from: its token's share is used up */
-    uint16_t share;     /* of streamer.shares, by its token */
-    uint32_t discarded; /* bytes the reader has sent us */
-    uint64_t position;  /* everything for it up to this id is in the output or
-                            sent */
-    uint64_t gap_told;  /* greatest id a gap event named */
-    uint64_t gap_walk;  /* retention may have overtaken it: the walk of its
-                            audience that will tell; 0: none is needed */
+    uint16_t share;     /* index into streamer.shares, by its token */
+    uint32_t discarded; /* bytes from the reader that were dropped */
     uint64_t
-        gap_mark; /* under patterns: the audience's trimmed_id, up to which
-                            it knows what is gone */
-    int64_t event_at_ms; /* last event; comments are none */
+        position; /* everything for it up to this id has been sent or is in
+                            the output */
+    uint64_t gap_told; /* greatest id that a gap event has named */
+    uint64_t gap_walk; /* number of the audience's walk that must tell whether
+                            retention has overtaken it; 0: none needed */
+    uint64_t gap_mark; /* patterns: the audience's trimmed_id up to which it
+                            knows what was removed */
+    int64_t event_at_ms; /* last event; comments do not count */
     int64_t sent_at_ms;  /* last byte */
-    int64_t until_ms;    /* CLOSING, LINGER: patience ends */
+    int64_t until_ms;    /* CLOSING, LINGER: when to give up */
 };
 
 TAILQ_HEAD(stream_list, stream);
 
 enum streamer_flag {
     STREAMER_LOST = 1,       /* messages were missed */
-    STREAMER_REVALIDATE = 2, /* revocations may have been */
+    STREAMER_REVALIDATE = 2, /* revocations may have been missed */
     STREAMER_STOP = 4,
-    STREAMER_DUMP = 8 /* its state is to be logged */
+    STREAMER_DUMP = 8 /* its state shall be logged */
 };
 
 struct streamer {
@@ -143,22 +142,22 @@ struct streamer {
     struct stream_list all, runnable, waiting, gone, resting;
     size_t count;
     void *received[STREAMER_RECEIVED_MAX]; /* struct frame, from `frames` */
-    size_t received_at, received_count;    /* to be looked at */
+    size_t received_at, received_count;    /* those not handled yet */
     STAILQ_HEAD(, audience) touched;       /* with messages of this turn */
-    struct audience *flushing;       /* not in `touched`, but has a run */
-    int64_t flush_until_us;          /* until then a flush may take in more */
+    struct audience *flushing;       /* has a run, but is not in `touched` */
+    int64_t flush_until_us;          /* until then a flush may absorb more */
     uint64_t last_id;                /* of the last message seen */
     uint64_t snapshot;               /* number of the last snapshot */
     size_t held;                     /* bytes in runs */
     size_t input_held;               /* see STREAMER_INPUT_MAX */
     int64_t shares[STREAMER_SHARES]; /* us, monotonic: used up until then */
-    size_t copied;  /* bytes put into runs since they were last sent */
-    size_t dropped; /* readers that were too slow, not yet logged */
+    size_t copied;  /* bytes put into runs since the last flush */
+    size_t dropped; /* readers that were too slow and are not logged yet */
     int64_t now_ms; /* monotonic, as of this callback */
     unsigned sweeps;
-    size_t tokens_at;       /* the next tokens to be looked at */
-    struct buffer scratch;  /* events being put together… */
-    struct run_mark *marks; /* …and where each ends */
+    size_t tokens_at;       /* the next tokens to check */
+    struct buffer scratch;  /* events being put together … */
+    struct run_mark *marks; /* … and where each ends */
     size_t mark_count, mark_cap;
     int64_t stop_until_ms; /* 0: not stopping */
 };
@@ -170,34 +169,35 @@ static inline void streamer_clock(struct streamer *st)
 
 /* ---- stream_state.c */
 void stream_enqueue(struct stream *s, enum stream_queue queue);
-/* Retention may have overtaken it: it looks before it reads on. */
+/* Retention may have overtaken it: it must check before it reads on. */
 void stream_check_gap(struct stream *s);
-/* Live no more: reads on from its position in the log. */
+/* It leaves live mode and reads on from its position in the log. */
 void stream_to_catchup(struct stream *s);
-void streamer_lose_all(struct streamer *st); /* that for all live ones */
+void streamer_lose_all(struct streamer *st); /* the same for all live ones */
 void streamer_catchup_soon(struct streamer *st);
 void stream_end_rest(struct stream *s); /* if it rests (stream_share.c) */
-/* The end, at once: nothing more is sent. */
+/* Ends it at once: nothing more is sent. */
 void stream_drop(struct stream *s);
-/* Too much is owed: the slowest readers read the log instead, or go. */
+/* If too much waits for readers: the slowest read the log instead, or are closed. */
 void streamer_relieve(struct streamer *st);
 
 /* ---- stream_audience.c */
-/* Into the audience of these filters (normalized). false: out of memory. */
+/* Enters the audience of these filters (normalized). false: out of memory. */
 bool stream_enter_audience(struct stream *s, struct slice token,
                            const struct slice *filters, size_t count);
 void stream_leave_audience(struct stream *s);
-/* From its audience into another one; it reads the log from `position` on.
- * Unchanged where the result is another than STREAM_FOLLOWS. */
+/* Moves it to another audience; it reads the log from `position` on. If the result is not
+ * STREAM_FOLLOWS, nothing has changed. */
 enum stream_follow_result stream_change_audience(struct stream *s,
                                                  const struct slice *filters,
                                                  size_t count,
                                                  uint64_t position);
-/* Gives back one reference; with the last one the subscriptions. */
+/* Releases one reference; the last one also releases the subscriptions. */
 void audience_release(struct streamer *st, struct audience *a);
 
 /* ---- stream_follow.c */
-/* While it reads the log: another filter brought this, or none wants it. */
+/* While it reads the log: whether to skip this message, because another filter has brought
+ * it, or none wants it. */
 bool stream_skips(const struct stream *s, struct slice topic, uint64_t id);
 
 /* ---- stream_begin.c */
@@ -208,52 +208,53 @@ void stream_on_io(struct ev_loop *loop, ev_io *w, int events);
 void streamer_deliver_replies(struct streamer *st);
 
 /* ---- stream_life.c */
-/* The end: the reader is sent what it is owed, goodbye in its format, and FIN.
- * At once: stream_drop(). */
+/* Ends it in order: sends what waits, a goodbye in its format, and FIN. To end it at once:
+ * stream_drop(). */
 void stream_close(struct stream *s, enum stream_end why);
-/* Frees what was dropped, but for what a reply is due to. */
+/* Frees dropped streams, except those with outstanding replies. */
 void streamer_reap(struct streamer *st);
-/* It was reaped: frees it unless a reply is due. */
+/* Frees a stream that was reaped, unless a reply is outstanding. */
 void stream_forget(struct stream *s);
-/* Counts what its input holds now; frees that. */
+/* Updates the count of what its input holds; frees its input. */
 void stream_hold_input(struct stream *s, size_t bytes);
 void stream_drop_input(struct stream *s);
+/* Closes every stream of that token, and reaps. */
 /* Finishes every stream of that token, and reaps. */
 void stream_close_token(struct streamer *st, struct slice token);
 
 /* ---- stream_share.c */
-/* false: its token's share is used up; it rests, and is read from again later. */
+/* false: its token's share is used up; the stream rests until the share has recovered. */
 bool stream_may_receive(struct stream *s, int64_t now_us);
-/* For messages handled since `since_us`. */
+/* Charges the time since `since_us`, which its messages have taken. */
 void stream_charge_share(struct stream *s, int64_t since_us);
 void streamer_on_rest(struct ev_loop *loop, ev_timer *w, int events);
 
 /* ---- stream_socket.c */
-void stream_watch(struct stream *s); /* for what it waits for now */
-/* CLOSING, and all is sent. s may be gone afterwards. */
+void stream_watch(struct stream *s); /* watches for what it waits for now */
+/* Call it in CLOSING when everything is sent. s may be gone afterwards. */
 void stream_send_fin(struct stream *s);
 void stream_on_writable(struct stream *s);
-/* Sends events made in st->scratch, keeps what the socket does not take.
- * false: the stream is gone. */
+/* Sends the events in st->scratch, and keeps what the socket does not accept. false: the
+ * stream is gone. */
 bool stream_send_scratch(struct stream *s);
-/* The same for what FIN follows at once, in the same packet: whoever keeps
- * connections (a proxy) must not think that this one can be used again. */
+/* The same if FIN follows at once, in the same packet: a proxy that keeps connections must
+ * not think that this one can be used again. */
 bool stream_send_last(struct stream *s);
-/* Notes that st->scratch holds one more piece that is not to be cut. */
+/* Notes that st->scratch has one more event, with this id (RUN_KEPT: never dropped). */
 void stream_mark(struct streamer *st, uint64_t id);
 /* Empties st->scratch. */
 void stream_clear_scratch(struct streamer *st);
 bool stream_ping(struct stream *s); /* false: gone */
-/* Sends of `run` what lies after s->position; s may be gone afterwards. */
+/* Sends the events of `run` that are after s->position; s may be gone afterwards. */
 void stream_deliver(struct stream *s, struct run *run);
 
 /* ---- stream_catchup.c */
 void streamer_on_catchup(struct ev_loop *loop, ev_timer *w, int events);
-/* The filter's subscription stands: who waited for it tries to go live. */
+/* The filter's subscription is in force: streams that waited for it try to go live. */
 void streamer_granted(struct streamer *st, struct slice filter);
-/* Once a second: who waits looks whether the log has grown. */
+/* Once a second: streams that wait check whether the log has grown. */
 void streamer_poll_head(struct streamer *st);
-/* Closes the streams of revoked tokens; looks at all, or at other ones of
+/* Close the streams of revoked tokens; the first checks all tokens, the second one of
  * `parts` parts with every call. */
 void streamer_check_tokens(struct streamer *st);
 void streamer_check_some_tokens(struct streamer *st, size_t parts);

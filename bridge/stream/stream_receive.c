@@ -1,22 +1,21 @@
-/* What readers send: most have nothing to say, and whatever comes is thrown away;
- * where their format knows messages of theirs, their door is given each. Also the
- * replies to those. */
+/* What readers send. Most formats have no messages from readers, and drop whatever comes;
+ * otherwise the stream's door gets each message. Also the replies to these. */
 #include <errno.h>
 #include <sys/socket.h>
 
 #include "bridge/stream/stream_private.h"
 
-/* Read at once: all of a message that has begun, up to READ_BYTES, but little of
- * what comes behind it. So the bounds on what is unanswered, and on the time one
- * reader takes, hold but for what READ_AHEAD bytes may carry. */
+/* Reads all of a message that has begun, up to READ_BYTES at once, but little of what
+ * follows it. So the bounds on unanswered messages, and on the time one reader takes, can
+ * be exceeded only by what READ_AHEAD bytes contain. */
 #define READ_BYTES 16384
 #define READ_AHEAD 128
 #define DISCARDS_PER_TURN 4
-#define DISCARD_MAX 1048576 /* bytes a reader may send us for nothing */
+#define DISCARD_MAX 1048576 /* most bytes a reader may send to be dropped */
 
-/* FIN of the reader's: usually it is gone, but it may have closed its sending
- * side only. A byte sent tells: a reader that is gone answers with a reset,
- * which the sweep sees. Who speaks has a word for it, and would have said it. */
+/* The reader has sent FIN. Usually it is gone, but it may have closed its sending side only.
+ * A byte sent to it shows which: a reader that is gone answers with a reset, which the sweep
+ * sees. A WebSocket client is closed at once: it would have sent a close frame. */
 static void on_half_closed(struct stream *s)
 {
     s->half_closed = true;
@@ -30,7 +29,7 @@ static void on_half_closed(struct stream *s)
         stream_ping(s);
 }
 
-/* Bytes read; 0: none, or s is closed or gone. */
+/* Returns the number of bytes read; 0: none, or s is closed or gone. */
 static size_t read_some(struct stream *s, char *bytes, size_t size)
 {
     ssize_t n;
@@ -64,14 +63,14 @@ static void discard_bytes(struct stream *s)
 
 /* ---- messages ------------------------------------------------------------- */
 
-/* The answer of the format's itself, which stands in st->scratch. */
+/* Sends the format's own answer, which is in st->scratch. */
 static bool send_answer(struct stream *s, bool is_last)
 {
     stream_mark(s->streamer, RUN_KEPT);
     return is_last ? stream_send_last(s) : stream_send_scratch(s);
 }
 
-static void take_messages(struct stream *s)
+static void handle_messages(struct stream *s)
 {
     const struct stream_input *input = s->format->received;
     struct streamer *st = s->streamer;
@@ -83,7 +82,7 @@ static void take_messages(struct stream *s)
         switch (input->next(s->input, &message, &st->scratch, &why)) {
         case STREAM_INPUT_MORE: return;
         case STREAM_INPUT_MESSAGE:
-            s->event_at_ms = st->now_ms; /* pongs come by themselves */
+            s->event_at_ms = st->now_ms; /* a message; pongs do not count */
             s->door->received(s->door_arg, s, message);
             break;
         case STREAM_INPUT_REPLY: send_answer(s, false); break;
@@ -100,9 +99,8 @@ static size_t held_for(const struct stream *s)
     return stream_is_open(s) ? s->input_bytes + s->reply_bytes : 0;
 }
 
-/* Too much is held for clients: of the token for which it is most, the stream for
- * which it is most goes. So who holds a lot in many small parts does not make
- * others go. */
+/* Too much is held for clients: closes the stream that holds most of the token that holds
+ * most. So a client that holds many small parts cannot make others' streams close. */
 static void close_greatest(struct streamer *st)
 {
     size_t held[STREAMER_SHARES] = {0};
@@ -124,8 +122,8 @@ static void close_greatest(struct streamer *st)
     stream_drop_input(greatest);
 }
 
-/* Between two messages a reader of them is not kept: most clients are silent. */
-static void settle_input(struct stream *s)
+/* Frees the parser between two messages: most clients are silent. */
+static void free_idle_input(struct stream *s)
 {
     const struct stream_input *input = s->format->received;
 
@@ -164,10 +162,10 @@ static void receive_bytes(struct stream *s)
         return;
     }
     s->format->received->feed(s->input, slice_of(bytes, n));
-    take_messages(s);
-    settle_input(s);
+    handle_messages(s);
+    free_idle_input(s);
     stream_charge_share(s, since_us);
-    streamer_relieve(s->streamer); /* answers may be owed to many */
+    streamer_relieve(s->streamer); /* many answers may be waiting */
 }
 
 static void on_readable(struct stream *s)
@@ -187,7 +185,7 @@ void stream_on_io(struct ev_loop *loop, ev_io *w, int events)
     if ((events & EV_ERROR) != 0)
         stream_drop(s);
     else if ((events & EV_WRITE) != 0)
-        stream_on_writable(s); /* it may be gone: what can be read waits */
+        stream_on_writable(s); /* s may be gone: reading must wait */
     else if ((events & EV_READ) != 0)
         on_readable(s);
 }
@@ -204,7 +202,7 @@ void stream_send(struct stream *s, struct slice json)
     s->format->text(&st->scratch, json);
     stream_mark(st, RUN_KEPT);
     if (stream_send_scratch(s))
-        stream_watch(s); /* who does not take answers is not read from */
+        stream_watch(s); /* a client that reads no answers is not read from */
 }
 
 void stream_end(struct stream *s, enum stream_end why)

@@ -1,4 +1,4 @@
-/* One stream's socket: sending, and what does not fit. */
+/* One stream's socket: sending, and keeping what it does not accept. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -8,12 +8,12 @@
 #include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
-#define LINGER_MS 2000 /* for the reader to see the end and say so */
+#define LINGER_MS 2000 /* for the reader to see the end and close */
 
 /* ---- watching ------------------------------------------------------------ */
 
-/* Who has something to say is heard when it was answered, and takes answers. */
-static bool is_heard(const struct stream *s)
+/* Whether to read from it: it has been answered, and reads its answers. */
+static bool may_read(const struct stream *s)
 {
     if (s->half_closed || s->rests)
         return false;
@@ -27,7 +27,7 @@ static bool is_heard(const struct stream *s)
 
 void stream_watch(struct stream *s)
 {
-    const int events = (is_heard(s) ? EV_READ : 0) |
+    const int events = (may_read(s) ? EV_READ : 0) |
                        (output_empty(&s->output) ? 0 : EV_WRITE);
     const int now =
         ev_is_active(&s->io) ? s->io.events & (EV_READ | EV_WRITE) : 0;
@@ -49,7 +49,7 @@ void stream_mark(struct streamer *st, uint64_t id)
         const size_t cap = st->mark_cap == 0 ? 64 : st->mark_cap * 2;
         struct run_mark *wider = realloc(st->marks, cap * sizeof(*wider));
         if (wider == NULL) {
-            st->scratch.failed = true; /* seen when it is sent */
+            st->scratch.failed = true; /* checked when it is sent */
             return;
         }
         st->marks = wider;
@@ -64,7 +64,7 @@ void stream_clear_scratch(struct streamer *st)
     st->mark_count = 0;
 }
 
-/* Bytes taken, 0 when none; -1: the connection is gone. */
+/* Returns the bytes accepted, 0 if none; -1: the connection is gone. */
 static ssize_t send_now(struct stream *s, const char *bytes, size_t len,
                         int more)
 {
@@ -87,9 +87,9 @@ static bool out_of_memory(struct stream *s)
     return false;
 }
 
-/* Keeps what of the scratch was not sent: from the start of the event that
- * byte `sent` is in, so that output_cut() sees where it began. */
-static bool keep_rest(struct stream *s, size_t sent)
+/* Keeps what was not sent of the scratch, from the start of the event that contains byte
+ * `sent`, so that output_cut() sees where that event began. */
+static bool keep_unsent(struct stream *s, size_t sent)
 {
     struct streamer *st = s->streamer;
     struct run *run = run_new(&st->held);
@@ -128,7 +128,7 @@ static bool send_scratch(struct stream *s, int more)
         return false;
     }
     if ((size_t)sent < st->scratch.len) {
-        if (!keep_rest(s, (size_t)sent))
+        if (!keep_unsent(s, (size_t)sent))
             return out_of_memory(s);
         stream_watch(s);
     }
@@ -189,9 +189,9 @@ void stream_deliver(struct stream *s, struct run *run)
         stream_to_catchup(s);
 }
 
-/* All is sent. The reader gets to see the end before the socket goes: closing
- * at once, with bytes of the reader's unread, would reset the connection and
- * take away what it has not read yet. */
+/* Everything is sent. Half-closes the socket, so that the reader can see the end. Closing it
+ * while bytes of the reader are unread would reset the connection and discard what it has
+ * not read yet. */
 void stream_send_fin(struct stream *s)
 {
     if (s->half_closed || shutdown(s->fd, SHUT_WR) != 0) {

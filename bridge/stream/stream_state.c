@@ -1,5 +1,5 @@
-/* What a stream waits for, and its ways out of that: it falls back to reading
- * the log, or it is dropped. Calls none of the other files. */
+/* What a stream waits for, and what happens instead: it falls back to reading the log, or it
+ * is dropped. Calls none of the other files. */
 #include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
@@ -43,7 +43,7 @@ static void leave_live(struct stream *s)
     bridge_count(COUNT_STREAM_CATCHUPS, 1);
     stream_check_gap(s);
     if (output_empty(&s->output))
-        stream_enqueue(s, QUEUE_RUNNABLE); /* else when it is */
+        stream_enqueue(s, QUEUE_RUNNABLE); /* else when the output is empty */
 }
 
 void stream_to_catchup(struct stream *s)
@@ -55,7 +55,7 @@ void stream_to_catchup(struct stream *s)
     leave_live(s);
 }
 
-/* Every message up to the last one seen was given to those it was for. */
+/* All live streams have been sent every message up to the last one seen. */
 void streamer_lose_all(struct streamer *st)
 {
     struct stream *s;

@@ -12,21 +12,21 @@
 #define STARTS_BOUND 8192
 #define FRAMES_BOUND 8192
 #define FRAME_BYTES_MAX (32UL * 1024 * 1024) /* waiting in `frames` */
-#define TURN_BYTES 1048576  /* of messages taken before they are sent */
-#define COPIES_MAX 16777216 /* bytes put together for all audiences */
-#define LARGE_EVENT 4096    /* sent alone, so that it need not be copied */
-#define RUN_MOST 262144     /* no longer by what comes while it is sent */
-#define FLUSH_US 20000      /* no such additions after that… */
-#define SHORT_FLUSH_US 4000 /* …or that, when streams wait to read the log */
-#define VISITS_PER_LOOK 32  /* streams served between two looks for them */
+#define TURN_BYTES 1048576  /* of messages handled before they are flushed */
+#define COPIES_MAX 16777216 /* bytes copied for all audiences before a flush */
+#define LARGE_EVENT 4096    /* larger events are sent alone, without a copy */
+#define RUN_MOST 262144     /* a longer run absorbs nothing more … */
+#define FLUSH_US 20000      /* … nor after this time … */
+#define SHORT_FLUSH_US 4000 /* … or this, when streams wait to read the log */
+#define VISITS_PER_LOOK 32  /* streams served between two checks for those */
 #define BATCH 256
 #define SWEEP_S 0.5
 #define STOP_S 0.05
 
-/* ---- what has arrived ---------------------------------------------------- */
+/* ---- frames that have arrived -------------------------------------------- */
 
-/* st->received holds what was taken from the mailbox and not yet looked at.
- * false: nothing. */
+/* Fills st->received with frames of the mailbox when all earlier ones are handled. false:
+ * there are none. */
 static bool receive_frames(struct streamer *st)
 {
     if (st->received_at < st->received_count)
@@ -37,7 +37,7 @@ static bool receive_frames(struct streamer *st)
     return st->received_count > 0;
 }
 
-static struct frame *take_received(struct streamer *st)
+static struct frame *next_frame(struct streamer *st)
 {
     struct frame *f = st->received[st->received_at++];
 
@@ -47,18 +47,17 @@ static struct frame *take_received(struct streamer *st)
 
 /* ---- live messages ------------------------------------------------------- */
 
-static bool take_in(struct streamer *st, const struct run *run);
+static bool absorb_frames(struct streamer *st, const struct run *run);
 
-/* All of the audience's streams are sent what they lack of its run, again and
- * again as long as messages came in between. So a message begins to be sent
- * where the sender happens to be, and goes out together with those before it to
- * whoever has not got these yet: with many readers that is nearly all the
- * messages under way in each send. Were they to wait for the pass to end, it
- * would be half of them. */
+/* Sends all streams of the audience what they lack of its run, and repeats that while the run
+ * has grown in between. So a new message is first sent to the stream that is next at that
+ * moment, and every stream gets it together with the messages before it. With many readers
+ * nearly all messages in flight go out in each send; if they had to wait for the end of the
+ * pass, it would be half of them. */
 static void flush_audience(struct streamer *st, struct audience *a)
 {
     struct run *run =
-        run_ref(a->run); /* audience_to_catchup() may let it go */
+        run_ref(a->run); /* audience_to_catchup() may release it */
     struct stream *s;
     bool more;
     unsigned visits = 0;
@@ -70,7 +69,7 @@ static void flush_audience(struct streamer *st, struct audience *a)
             if (s->state == STREAM_LIVE)
                 stream_deliver(s, run);
             if (++visits % VISITS_PER_LOOK == 0)
-                more = take_in(st, run) || more;
+                more = absorb_frames(st, run) || more;
         }
     } while (more);
     st->flushing = NULL;
@@ -90,7 +89,7 @@ static void flush_touched(struct streamer *st)
     st->copied = 0;
 }
 
-/* Its streams stay where the last flush left them and read on from there. */
+/* Its streams keep the position of the last flush and read on from there. */
 static void audience_to_catchup(struct streamer *st, struct audience *a)
 {
     struct stream *s;
@@ -122,7 +121,7 @@ static void touch_audience(struct streamer *st, struct audience *a,
         STAILQ_INSERT_TAIL(&st->touched, a, touched);
 }
 
-static void give_message(void *arg, struct audience *a)
+static void add_to_audience(void *arg, struct audience *a)
 {
     const struct delivery *d = arg;
     struct slice event;
@@ -139,7 +138,7 @@ static void give_message(void *arg, struct audience *a)
         audience_to_catchup(d->st, a);
 }
 
-/* Made for the first audience that wants it. NULL: out of memory. */
+/* The run with a large event, made for the first audience. NULL: out of memory. */
 static struct run *large_run(struct delivery *d,
                              const struct stream_format *format)
 {
@@ -159,7 +158,7 @@ static struct run *large_run(struct delivery *d,
     return run;
 }
 
-static void give_large(void *arg, struct audience *a)
+static void add_run_to_audience(void *arg, struct audience *a)
 {
     struct delivery *d = arg;
 
@@ -177,45 +176,44 @@ static bool is_small(const struct frame *f)
     return f->kind == FRAME_MESSAGE && f->event_len < LARGE_EVENT;
 }
 
-static void take_small(struct streamer *st, struct frame *f)
+static void handle_small(struct streamer *st, struct frame *f)
 {
     struct delivery d = {.st = st, .frame = f};
 
     st->last_id = f->m.id;
-    stream_index_match(&st->index, f->name, give_message, &d);
+    stream_index_match(&st->index, f->name, add_to_audience, &d);
 }
 
-static void take_large(struct streamer *st, struct frame *f)
+static void handle_large(struct streamer *st, struct frame *f)
 {
     struct delivery d = {.st = st, .frame = f};
 
     flush_touched(st);
     st->last_id = f->m.id;
-    stream_index_match(&st->index, f->name, give_large, &d);
+    stream_index_match(&st->index, f->name, add_run_to_audience, &d);
     flush_touched(st);
     for (size_t i = 0; i < STREAM_FORMAT_COUNT; i++)
         run_unref(d.runs[i]);
 }
 
-/* Events are copied to each audience's run, so that a socket gets all of a turn
- * in one piece. What a client can make us hold that way is bounded: large ones
- * are not copied, and small ones are sent before they become too many. */
-static void take_message(struct streamer *st, struct frame *f)
+/* A small event is copied to each audience's run, so that a socket gets all of a turn in one
+ * piece. What a client can make us copy is bounded: large events are not copied, and small
+ * ones are flushed before they become too many. */
+static void handle_message(struct streamer *st, struct frame *f)
 {
     if (!is_small(f)) {
-        take_large(st, f);
+        handle_large(st, f);
         return;
     }
-    take_small(st, f);
+    handle_small(st, f);
     if (st->copied >= COPIES_MAX)
         flush_touched(st);
 }
 
-/* Amid the last flush of a turn: takes what came meanwhile, as long as it is
- * nothing but small messages, and for the audience that is being served.
- * Everything else, and everybody else, would wait for them. true: `run` has
- * grown. */
-static bool take_in(struct streamer *st, const struct run *run)
+/* During the last flush of a turn: adds messages that have come in the meantime, as long as
+ * they are small and for the audience that is being served. Everything else would make the
+ * others wait. true: `run` has grown. */
+static bool absorb_frames(struct streamer *st, const struct run *run)
 {
     const size_t before = run->count;
 
@@ -224,26 +222,26 @@ static bool take_in(struct streamer *st, const struct run *run)
            receive_frames(st) &&
            atomic_load_explicit(&st->flags, memory_order_relaxed) == 0 &&
            is_small(st->received[st->received_at])) {
-        struct frame *f = take_received(st);
-        take_small(st, f);
+        struct frame *f = next_frame(st);
+        handle_small(st, f);
         frame_unref(f);
     }
     return run->count > before;
 }
 
-static void take_frame(struct streamer *st, struct frame *f)
+static void handle_frame(struct streamer *st, struct frame *f)
 {
     switch (f->kind) {
-    case FRAME_MESSAGE: take_message(st, f); break;
+    case FRAME_MESSAGE: handle_message(st, f); break;
     case FRAME_GRANTED: streamer_granted(st, f->name); break;
     case FRAME_REVOKED:
-        flush_touched(st); /* closing takes audiences away */
+        flush_touched(st); /* first, because closing frees audiences */
         stream_close_token(st, f->name);
         break;
     }
 }
 
-static void take_starts(struct streamer *st)
+static void begin_streams(struct streamer *st)
 {
     void *items[BATCH];
     size_t n;
@@ -253,10 +251,9 @@ static void take_starts(struct streamer *st)
             stream_begin(st, items[i]);
 }
 
-/* Flags are looked at after frames were received and before they are
- * delivered: the link's thread raises LOST before it sends what comes after
- * the hole. */
-static void take_flags(struct streamer *st)
+/* Checks the flags after frames were received and before they are handled: the link's thread
+ * raises LOST before it sends what comes after the hole. */
+static void handle_flags(struct streamer *st)
 {
     if (atomic_load_explicit(&st->flags, memory_order_relaxed) == 0)
         return;
@@ -269,24 +266,24 @@ static void take_flags(struct streamer *st)
     if ((flags & STREAMER_DUMP) != 0)
         streamer_log_state(st);
     if ((flags & STREAMER_STOP) != 0) {
-        take_starts(st); /* all that will ever come */
+        begin_streams(st); /* no others will come */
         streamer_begin_stop(st);
     }
 }
 
-/* Everything that waits, up to TURN_BYTES; then each touched socket once. */
-static void take_frames(struct streamer *st)
+/* Handles everything that waits, up to TURN_BYTES; then flushes each touched audience. */
+static void handle_frames(struct streamer *st)
 {
     size_t bytes = 0;
     bool some;
 
     do {
         some = receive_frames(st);
-        take_flags(st);
+        handle_flags(st);
         while (st->received_at < st->received_count) {
-            struct frame *f = take_received(st);
+            struct frame *f = next_frame(st);
             bytes += frame_size(f);
-            take_frame(st, f);
+            handle_frame(st, f);
             frame_unref(f);
         }
     } while (some && bytes < TURN_BYTES);
@@ -295,7 +292,7 @@ static void take_frames(struct streamer *st)
         (TAILQ_EMPTY(&st->runnable) ? FLUSH_US : SHORT_FLUSH_US);
     flush_touched(st);
     st->flush_until_us = 0;
-    if (receive_frames(st)) /* what was there before this turn woke us once */
+    if (receive_frames(st)) /* the mailbox wakes us once per burst only */
         ev_async_send(st->loop, &st->wake);
 }
 
@@ -306,8 +303,8 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int events)
     (void)loop;
     (void)events;
     streamer_clock(st);
-    take_starts(st);
-    take_frames(st);
+    begin_streams(st);
+    handle_frames(st);
     streamer_deliver_replies(st);
     streamer_relieve(st);
 }
@@ -405,14 +402,14 @@ void streamer_join(struct streamer *st)
 static void drop_frames(struct streamer *st)
 {
     while (receive_frames(st))
-        frame_unref(take_received(st));
+        frame_unref(next_frame(st));
 }
 
 void streamer_free(struct streamer *st)
 {
     if (st == NULL)
         return;
-    streamer_deliver_replies(st); /* those that came too late */
+    streamer_deliver_replies(st); /* replies that came too late */
     pthread_mutex_destroy(&st->replies_mutex);
     if (st->frames != NULL)
         drop_frames(st);
@@ -464,8 +461,8 @@ void streamer_post(struct streamer *st, struct frame *f)
         mailbox_send(st->frames, f))
         return;
     atomic_fetch_sub(&st->frame_bytes, size);
-    /* A message is in the log, a revocation in the tokens, and who waits for a
-     * subscription looks once a second anyway. */
+    /* Losing the others does no harm: a revocation is found in the tokens, and streams
+     * that wait for a subscription check once a second anyway. */
     if (f->kind == FRAME_MESSAGE)
         raise_flag(st, STREAMER_LOST);
     else if (f->kind == FRAME_REVOKED)
