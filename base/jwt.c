@@ -1,5 +1,7 @@
 #include "base/jwt.h"
 
+#include <assert.h>
+
 #include "base/base64.h"
 #include "base/json_walk.h"
 #include "base/secret.h"
@@ -189,6 +191,7 @@ bool jwt_verify(struct slice token, const struct jwt_key *const *keys,
 {
     struct jwt_refusal refusal = {0};
 
+    assert(key_count <= JWT_KEYS_MAX);
     refusal.error = verify_token(token, keys, key_count, rules, ret, &refusal);
     if (refusal.error == JWT_ERROR_OK)
         return true;

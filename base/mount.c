@@ -1,41 +1,15 @@
 #include "base/mount.h"
 
 #include "base/topic.h"
+#include "base/topic_level.h"
 
 /* ---- a key's mount ------------------------------------------------------- */
 
-static struct slice mount_level_at(struct slice mount, size_t at)
-{
-    return topic_first_level(
-        slice_of((const char *)mount.data + at, mount.len - at));
-}
-
-static bool is_variable(struct slice level)
-{
-    return slice_eq(level, slice_str("%u")) ||
-           slice_eq(level, slice_str("%c"));
-}
-
-static bool has_variable(struct slice level)
-{
-    return memmem(level.data, level.len, "%u", 2) != NULL ||
-           memmem(level.data, level.len, "%c", 2) != NULL;
-}
-
 bool mount_valid(struct slice mount)
 {
-    if (mount.len == 0)
-        return true;
-    if (mount.len > MOUNT_MAX || !thing_valid(mount) ||
-        !name_publishable(mount))
-        return false;
-    for (size_t at = 0; at < mount.len;) {
-        const struct slice level = mount_level_at(mount, at);
-        if (has_variable(level) && !is_variable(level))
-            return false;
-        at += level.len + 1;
-    }
-    return true;
+    return mount.len == 0 ||
+           (mount.len <= MOUNT_MAX && thing_valid(mount) &&
+            name_publishable(mount) && variables_are_levels(mount));
 }
 
 /* A name as it can stand for %u or %c: one level. */
@@ -48,8 +22,10 @@ static bool is_level_of_thing(struct slice name)
 static bool put_mount_level(struct buffer *b, struct slice level,
                             struct slice user, struct slice client)
 {
-    if (is_variable(level)) {
-        level = slice_eq(level, slice_str("%u")) ? user : client;
+    const bool is_user = slice_eq(level, slice_str(LEVEL_USER));
+
+    if (is_user || slice_eq(level, slice_str(LEVEL_CLIENT))) {
+        level = is_user ? user : client;
         if (!is_level_of_thing(level))
             return false;
     }
@@ -65,7 +41,7 @@ static bool put_prefix(struct buffer *b, struct slice tenant,
     buffer_put_slice(b, tenant);
     buffer_put_char(b, '/');
     for (size_t at = 0; at < mount.len;) {
-        const struct slice level = mount_level_at(mount, at);
+        const struct slice level = topic_level_at(mount, at);
         if (!put_mount_level(b, level, user, client))
             return false;
         at += level.len + 1;

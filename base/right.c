@@ -5,6 +5,7 @@
 
 #include "base/json_walk.h"
 #include "base/topic.h"
+#include "base/topic_level.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -38,26 +39,6 @@ void rights_draft_clear(struct rights_draft *d)
 {
     d->count = d->text_len = 0;
     d->seen = 0;
-}
-
-static struct slice level_at(struct slice filter, size_t at)
-{
-    return topic_first_level(
-        slice_of((const char *)filter.data + at, filter.len - at));
-}
-
-/* Whether each level that contains %u or %c is nothing else. */
-static bool variables_are_levels(struct slice filter)
-{
-    for (size_t at = 0; at <= filter.len;) {
-        const struct slice level = level_at(filter, at);
-        const bool has_variable = memmem(level.data, level.len, "%u", 2) ||
-                                  memmem(level.data, level.len, "%c", 2);
-        if (has_variable && level.len != 2)
-            return false;
-        at += level.len + 1;
-    }
-    return true;
 }
 
 static enum right_error check_filter(struct slice filter)
@@ -281,9 +262,9 @@ static bool is_one_level(struct slice name)
 /* What the level can come to be, as a level of a filter. */
 static struct slice resolve_level(struct slice level, struct slice user)
 {
-    if (slice_eq(level, slice_str("%u")))
+    if (slice_eq(level, slice_str(LEVEL_USER)))
         return is_one_level(user) ? user : slice_str("+");
-    if (slice_eq(level, slice_str("%c")))
+    if (slice_eq(level, slice_str(LEVEL_CLIENT)))
         return slice_of(ANY_CLIENT, 1);
     return level;
 }
@@ -292,7 +273,7 @@ static void put_resolved(struct buffer *b, struct slice filter,
                          struct slice user)
 {
     for (size_t at = 0; at <= filter.len;) {
-        const struct slice level = level_at(filter, at);
+        const struct slice level = topic_level_at(filter, at);
         if (at > 0)
             buffer_put_char(b, '/');
         buffer_put_slice(b, resolve_level(level, user));
