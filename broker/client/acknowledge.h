@@ -4,11 +4,11 @@
 
 #include "broker/client/connection.h"
 
-/* Queues it, to be sent at the end of the turn; may close the connection. type: one
- * of the four; reason: enum reason. */
+/* Queues one of the four packets for the end of the turn. May close the
+ * connection. reason: enum reason. */
 void acknowledge_send(struct connection *c, enum packet_type type,
                       uint16_t packet_id, uint8_t reason);
-/* PUBREL, with success. */
+/* Queues a PUBREL with reason Success. */
 void acknowledge_release(struct connection *c, uint16_t packet_id);
 
 #endif

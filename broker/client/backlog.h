@@ -1,18 +1,20 @@
-/* Whether a connection has a backlog: what it is to be given besides live
- * messages. That is, in this order: what is in flight from an earlier connection of
- * its session, retained messages of new subscriptions, and the log for one that
- * could not keep up. deliver/backlog_turn.h gives it.
+/* A connection has a backlog while it must be sent more than live messages.
+ * In this order: messages in flight from an earlier connection of its
+ * session, retained messages for new subscriptions, and messages from the
+ * log if it could not keep up. deliver/backlog_turn.h sends them.
  * Threads: the worker's. */
 #ifndef CONFAB_BROKER_CLIENT_BACKLOG_H
 #define CONFAB_BROKER_CLIENT_BACKLOG_H
 
 struct connection;
 
-/* The connection has a backlog, or has room for it again: it stands in line for
- * its worker's turns. Tells the groups that wait for it to have room, too. */
+/* Call it when a connection gets a backlog, or has room in its queue again:
+ * queues the connection for its worker's turns, and wakes the shared groups
+ * that wait for room in it. */
 void backlog_wake(struct connection *c);
-void backlog_forget(struct connection *c); /* when it stands in no line, too */
-/* Only the groups. */
+/* Does nothing if it is not queued. */
+void backlog_forget(struct connection *c);
+/* Wakes only the groups. */
 void backlog_wake_groups(struct connection *c);
 
 #endif

@@ -1,6 +1,7 @@
-/* Which worker a client belongs to: by the hash of its identity (token, NUL, client
- * id), so that its session, who takes that over and what it subscribed to are in
- * one thread. Not of administrators, who have a worker of their own. Pure. */
+/* Which worker a client belongs to. The hash of its identity (token, NUL,
+ * client id) decides, so that a session, its takeover and its subscriptions
+ * are all handled by one thread. Administrators have a worker of their own.
+ * Pure. */
 #ifndef CONFAB_BROKER_CLIENT_CLIENT_IDENTITY_H
 #define CONFAB_BROKER_CLIENT_CLIENT_IDENTITY_H
 
@@ -11,8 +12,8 @@
 struct hub;
 struct worker;
 
-/* connection.publisher. The same for all time: it is stored with each message (No
- * Local). Never 0, which means nobody. */
+/* The value of connection.publisher. It is stored with each message (No
+ * Local), so it must never change. Never 0, which means "nobody". */
 uint64_t client_identity_hash(struct slice identity);
 
 struct worker *client_identity_home(const struct hub *hub, uint64_t hash);

@@ -1,11 +1,11 @@
-/* Why a connection ends: one table gives the enum, the name in `status`, the
- * text for the log, the DISCONNECT a v5 client gets, and whether its will is
- * published (MQTT 5 §3.1.2.5). */
+/* Why a connection ends. One table gives the enum, the name in `confab
+ * status`, the log text, the DISCONNECT code for v5 clients, and whether the
+ * will is published (MQTT 5 §3.1.2.5). */
 #ifndef CONFAB_BROKER_CLIENT_CLOSE_REASON_H
 #define CONFAB_BROKER_CLIENT_CLOSE_REASON_H
 
-/* X(name, metric, code, will, text). Code: MQTT 5 §3.14.2.1; 0: nothing is
- * sent. Metrics are public: add at the end, never rename. */
+/* X(name, metric, code, will, text). Code: MQTT 5 §3.14.2.1; 0: no
+ * DISCONNECT is sent. Metrics are public: append only, never rename. */
 #define CLOSE_REASONS(X)                                                      \
     X(CLIENT, client, 0x00, 0, "client disconnected")                         \
     X(CLIENT_WILL, client_will, 0x00, 1, "client disconnected with its will") \

@@ -1,5 +1,5 @@
-/* Between connection.c, the life of connections, and connection_input.c and
- * connection_output.c, their two directions. */
+/* Shared by connection.c (a connection's life), connection_input.c and
+ * connection_output.c. */
 #ifndef CONFAB_BROKER_CLIENT_CONNECTION_PRIVATE_H
 #define CONFAB_BROKER_CLIENT_CONNECTION_PRIVATE_H
 
@@ -9,7 +9,8 @@
 void connection_on_readable(struct ev_loop *loop, ev_io *io, int events);
 void connection_on_writable(struct ev_loop *loop, ev_io *io, int events);
 
-/* The end of the socket; of the connection, when its commands are back. */
+/* Closes the socket, and frees the connection once the writer has answered
+ * its commands. */
 void connection_finish(struct connection *c);
 void connection_forget_behind(struct connection *c);
 

@@ -1,5 +1,6 @@
-/* What all workers of one broker share. Set up before their threads start and
- * read only afterwards, but for the atomics and what says how it is guarded. */
+/* What all workers of a broker share. Set up before their threads start and
+ * read-only afterwards, except for atomics and for members whose comment
+ * names a lock. */
 #ifndef CONFAB_BROKER_CLIENT_HUB_H
 #define CONFAB_BROKER_CLIENT_HUB_H
 
@@ -20,12 +21,13 @@ struct sys_sampler;
 struct token_connections;
 struct worker;
 
-/* The way down, in this order (broker_stop()). */
+/* Phases of a shutdown, in this order (broker_stop()). */
 enum hub_phase {
     HUB_SERVING,
-    HUB_DRAINING, /* accept and read no more, publish the wills, and wait until
-                     nothing is left with the writer */
-    HUB_CLOSING   /* the writer has ended: send the rest, say goodbye, end */
+    /* Accept and read no more, publish the wills, wait until the writer has
+     * answered everything. */
+    HUB_DRAINING,
+    HUB_CLOSING /* the writer has ended: send what is left, disconnect, end */
 };
 
 struct hub {
@@ -34,28 +36,28 @@ struct hub {
     struct writer *writer;
     struct worker **workers; /* [count] is the admin worker */
     unsigned count;
-    struct token_connections *token_connections; /* has a lock of its own */
+    struct token_connections *token_connections; /* has its own lock */
     struct callers *callers;                     /* of connections; likewise */
-    struct tls_current tls;                      /* so has this */
-    struct sys_board *sys; /* the figures of `$SYS`; this too */
-    struct sys_sampler
-        *sampler; /* … who takes them; main, then the admin worker */
+    struct tls_current tls;                      /* has its own lock */
+    struct sys_board *sys; /* the figures of `$SYS`; has its own lock */
+    /* Takes these figures; used by main, then by the admin worker. */
+    struct sys_sampler *sampler;
     const struct admin_commands
         *commands;                    /* `$confab/…` (publish_command.h) */
     struct connection_budget *budget; /* limits.connections; NULL: none */
-    /* Of connections that have not said CONNECT; NULL: they are not counted. */
+    /* Connections without a CONNECT, by address; NULL: not counted. */
     struct client_addresses *strangers;
-    atomic_uint_fast64_t connections;  /* open sockets, all workers */
-    atomic_uint_fast64_t unidentified; /* of those, without a CONNECT */
-    atomic_uint_fast64_t attached;     /* connection.number given last */
-    atomic_uint_fast64_t refused;      /* refusal.number given last */
-    atomic_int phase;                  /* enum hub_phase */
-    atomic_uint_fast64_t
-        liveness_round; /* what workers are to answer with; see
-                                         broker_is_alive() */
-    atomic_uint dumps;  /* of the state, asked for so far (state_dump.h) */
-    atomic_uint busy;   /* workers that are not done with the phase yet */
-    /* Appends what `$confab/status` answers; any thread. */
+    atomic_uint_fast64_t connections; /* open sockets of all workers */
+    /* Of these, the ones without a CONNECT. */
+    atomic_uint_fast64_t unidentified;
+    atomic_uint_fast64_t attached; /* last connection.number */
+    atomic_uint_fast64_t refused;  /* last refusal.number */
+    atomic_int phase;              /* enum hub_phase */
+    /* The round workers must confirm; see broker_is_alive(). */
+    atomic_uint_fast64_t liveness_round;
+    atomic_uint dumps; /* state dumps requested so far (state_dump.h) */
+    atomic_uint busy;  /* workers that have not finished the phase yet */
+    /* Appends the answer to `$confab/status`. Any thread. */
     void (*status)(void *arg, struct buffer *out);
     void *arg;
 };

@@ -1,6 +1,6 @@
-/* Packet ids of QoS 2 messages that a client sent and has not released yet
- * (MQTT-4.3.3-10): a PUBLISH with one of them is the same message again. A bit
- * each; nothing for the many clients that never use QoS 2.
+/* Packet ids of QoS 2 messages that a client sent and has not released yet:
+ * a PUBLISH with one of these ids is a duplicate (MQTT-4.3.3-10). One bit
+ * per id; no memory for the many clients that never use QoS 2.
  * Threads: one worker's. */
 #ifndef CONFAB_BROKER_CLIENT_INBOUND_H
 #define CONFAB_BROKER_CLIENT_INBOUND_H
@@ -24,7 +24,7 @@ static inline uint32_t inbound_count(const struct inbound *b)
     return b == NULL ? 0 : b->count;
 }
 
-/* false: out of memory. One that is there already is fine. */
+/* Adding an id twice is fine. false: out of memory. */
 static inline bool inbound_add(struct inbound **b, uint16_t id)
 {
     if (*b == NULL)
@@ -36,7 +36,7 @@ static inline bool inbound_add(struct inbound **b, uint16_t id)
     return true;
 }
 
-/* false: it was not there. */
+/* false: the id was not there. */
 static inline bool inbound_remove(struct inbound *b, uint16_t id)
 {
     if (!inbound_has(b, id))

@@ -1,7 +1,8 @@
-/* Connections that have not said yet who they are, and so do not know their
- * worker. They wait in an epoll set of the accepting worker's that is not
- * libev's: libev takes a descriptor out of its set only when that is closed,
- * and one that moved on would stay in two. */
+/* Connections that have not identified themselves, so that their worker is
+ * unknown. They wait in an epoll set of the accepting worker, apart from
+ * libev's: libev removes a descriptor from its epoll set only when the
+ * descriptor is closed, so a connection that moved to another worker would
+ * be in two sets. */
 #ifndef CONFAB_BROKER_CLIENT_LOBBY_H
 #define CONFAB_BROKER_CLIENT_LOBBY_H
 
@@ -10,13 +11,15 @@
 struct connection;
 struct worker;
 
-/* on_readable: called for one whose transport can go on. false: no descriptor. */
+/* on_readable: called for a connection whose transport can continue. false:
+ * no descriptor is free. */
 bool lobby_open(struct worker *w, void (*on_readable)(struct connection *c));
 void lobby_close(struct worker *w);
 
-/* Waits there for what its transport awaits; may be called again when that
- * changes. false: no memory in the kernel. */
+/* Waits for the events that its transport needs; call it again when these
+ * change. false: the kernel is out of memory. */
 bool lobby_enter(struct connection *c);
-void lobby_leave(struct connection *c); /* when it is not in it, too */
+/* Does nothing if it is not in the lobby. */
+void lobby_leave(struct connection *c);
 
 #endif
