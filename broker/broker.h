@@ -1,9 +1,9 @@
 /* The MQTT server: listeners, workers, and the store's writer. It owns the
- * writer: whoever holds a struct broker is the one writing process.
+ * writer, so the process with a struct broker is the only one that writes.
  *
- * Threads:  broker_start() and broker_stop() in main, once each; the rest may
- *           be called by any thread between them.
- * Logging:  area "broker"; tokens only as log_token(). */
+ * Threads:  broker_start() and broker_stop() in main, once each; any thread
+ *           may call the rest in between.
+ * Logging:  area "broker"; tokens only through log_token(). */
 #ifndef CONFAB_BROKER_BROKER_H
 #define CONFAB_BROKER_BROKER_H
 
@@ -18,37 +18,36 @@ struct broker;
 struct connection_budget;
 
 struct broker_opts {
-    const char *data_dir; /* where the UNIX sockets are made; copied */
+    const char *data_dir; /* folder for the UNIX sockets; copied */
     struct connection_budget
         *budget; /* limits.connections, borrowed; NULL: one
                                          of its own, as the configuration says */
 };
 
-/* Binds mqtt.listen, mqtt.tls_listen, <data_dir>/confab.sock and clients.sock,
- * and starts the writer, the
- * workers (mqtt.workers, 0: one per core) and the admin worker. Clients are
- * served from here on.
+/* Binds mqtt.listen, mqtt.tls_listen, <data_dir>/confab.sock and
+ * clients.sock, and starts the writer, the workers (mqtt.workers, 0: one per
+ * core) and the admin worker. Clients are served from here on.
  * config  borrowed for the broker's life, after config_finish()
- * store   borrowed for the broker's life, not read only
+ * store   borrowed for the broker's life, not read-only
  * false: *ret_error says what to do ("mqtt.listen 127.0.0.1:1883: Address
- * already in use"), *ret_broker is untouched and nothing stays open.
- * Raising RLIMIT_NOFILE is the caller's, before this. */
+ * already in use"), *ret_broker is untouched and nothing stays open. The
+ * caller raises RLIMIT_NOFILE before this call. */
 bool broker_start(const struct config *config, struct store *store,
                   const struct broker_opts *opts, struct broker **ret_broker,
                   struct config_error *ret_error);
 
-/* The port really bound (mqtt.listen may say 0). */
+/* The port that is bound (mqtt.listen may say 0). */
 uint16_t broker_mqtt_port(const struct broker *b);
 uint16_t broker_mqtts_port(const struct broker *b); /* 0: no TLS */
 
-/* Whether every worker has made a turn, and the writer got on, since the last
- * call: for a watchdog, which asks now and then. A commit that takes long is no
- * want of progress. true the first time. Main. */
+/* For a watchdog that asks at intervals: whether every worker has completed
+ * a turn, and the writer has made progress, since the last call. A slow
+ * commit counts as progress. true at the first call. Call it in main. */
 bool broker_is_alive(struct broker *b);
 
-/* Reads the certificates and the key again, from the same files, for
- * connections to come. When that fails the old ones stay: *ret_error. Blocks on
- * the disk; main. */
+/* Reads the certificates and the key again, from the same files, for new
+ * connections. On failure the old ones stay, and *ret_error says why. Blocks
+ * on the disk. Call it in main. */
 enum broker_reload {
     BROKER_RELOADED,
     BROKER_NOTHING_TO_RELOAD, /* no mqtt.tls_listen */
@@ -84,19 +83,19 @@ enum broker_reload broker_reload(struct broker *b,
  * transaction. `$confab/status` answers with the same text. */
 void broker_status_json(struct broker *b, struct buffer *out);
 
-/* The same figures and some more, for GET /metrics. Until broker_stop(). */
+/* The same figures and some more, for GET /metrics. Valid until
+ * broker_stop(). */
 struct metrics;
 struct metrics *broker_metrics(const struct broker *b);
 
-/* Logs what it holds (state_dump.h): lines of area "state", some of them a moment
- * later. Any thread; the caller sees to it that this is not asked for all the
- * time. */
+/* Logs what the broker holds (state_dump.h): lines of area "state", some of
+ * them a moment later. Any thread; the caller limits how often. */
 void broker_dump_state(struct broker *b);
 
-/* Stops accepting, answers what is in flight, tells clients (DISCONNECT 0x8B),
- * stops the writer after its last commit, joins every thread, removes the
- * sockets; at most 4 s. Wills are published. NULL is fine. The store may be
- * closed afterwards. */
+/* Stops accepting, answers what is in flight, disconnects clients
+ * (DISCONNECT 0x8B), stops the writer after its last commit, joins every
+ * thread, and removes the sockets; takes at most 4 s. Wills are published.
+ * NULL is fine. Afterwards the store may be closed. */
 void broker_stop(struct broker *b);
 
 #endif

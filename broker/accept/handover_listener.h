@@ -1,15 +1,16 @@
-/* Where clients come in that spoke HTTP first: `<data folder>/clients.sock`
- * (base/net/handover.h). Only our uid and root may hand over; who is handed over
- * gains nothing by it: no administrator, whoever passed it. */
+/* Receives clients that began with HTTP, over `<data folder>/clients.sock`
+ * (base/net/handover.h). Only the server's uid and root may hand over
+ * connections, and whoever hands over one, its client does not become an
+ * administrator. */
 #ifndef CONFAB_BROKER_ACCEPT_HANDOVER_LISTENER_H
 #define CONFAB_BROKER_ACCEPT_HANDOVER_LISTENER_H
 
 struct worker;
 
 /* A connection to the socket was accepted: takes its client at once, or when
- * that comes. Takes `fd`. The worker's thread. */
+ * it arrives. Takes `fd`. Call it in the worker's thread. */
 void handover_accept(struct worker *w, int fd);
-/* Gives up on those that have not come. */
+/* Drops hand-overs that have not been completed. */
 void handover_forget(struct worker *w);
 
 #endif

@@ -15,15 +15,15 @@
 
 struct worker;
 
-#define LISTENERS_MAX 4 /* addresses one setting may stand for */
+#define LISTENERS_MAX 4 /* addresses that one setting may resolve to */
 
-/* What is accepted there. */
+/* What connects to a listening socket. */
 enum listener_kind {
     LISTEN_PLAIN,
     LISTEN_TLS,
-    LISTEN_LOCAL,    /* SOCKET_NAME: administrators may come in here */
+    LISTEN_LOCAL,    /* SOCKET_NAME: administrators may connect here */
     LISTEN_HANDOVER, /* CLIENTS_NAME: handover_listener.h */
-    LISTEN_WEBSOCKET /* by a hand-over only */
+    LISTEN_WEBSOCKET /* only by a hand-over */
 };
 
 /* Opens `<dir>/<name>` with a socket of that type, replacing one nobody listens
@@ -37,17 +37,17 @@ struct listeners {
     ev_io accepting[2 * LISTENERS_MAX + 1];
     enum listener_kind accepted_as[2 * LISTENERS_MAX + 1];
     unsigned count;
-    LIST_HEAD(, handover) handovers; /* accepted, their client not here yet */
+    LIST_HEAD(, handover) handovers; /* accepted, waiting for their client */
     unsigned handover_count;
-    ev_timer pause; /* out of descriptors: nothing is accepted meanwhile */
+    ev_timer pause; /* out of descriptors: accepts nothing meanwhile */
     struct complaint over_limit, over_address, out_of_descriptors;
 };
 
 void listeners_init(struct worker *w);
 /* Accepts from a listening, non-blocking socket, which stays the caller's;
- * several workers may share one. Before worker_start(). */
+ * several workers may share one. Call it before worker_start(). */
 void listeners_add(struct worker *w, int fd, enum listener_kind kind);
-/* Accepts no more, and gives up on hand-overs that have not come. */
+/* Accepts no more, and drops hand-overs that have not been completed. */
 void listeners_stop(struct worker *w);
 
 #endif

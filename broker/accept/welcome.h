@@ -1,6 +1,6 @@
-/* A client has come in, by whatever way: it is counted, refused where
- * limits.connections or limits.connections_per_address say so, and put on the
- * worker that accepted it.
+/* A client has connected, by whatever listener: counts it, refuses it if
+ * limits.connections or limits.connections_per_address say so, and attaches
+ * it to the worker that accepted it.
  * Threads: the worker's. */
 #ifndef CONFAB_BROKER_ACCEPT_WELCOME_H
 #define CONFAB_BROKER_ACCEPT_WELCOME_H
@@ -17,9 +17,9 @@ void welcome_client(struct worker *w, int fd,
                     const struct sockaddr_storage *at,
                     enum listener_kind kind);
 
-/* The peer of a UNIX socket is ours: our uid or root. */
+/* Whether the peer of a UNIX socket has the server's uid or is root. */
 bool welcome_is_our_uid(int fd);
-/* A line of the log: at most one a second, however many are turned away. */
+/* Logs a line, at most one a second, however many are refused. */
 void welcome_complain(struct worker *w, struct complaint *c, const char *what);
 
 #endif

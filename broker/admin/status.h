@@ -1,5 +1,5 @@
-/* The broker's figures, as rows of broker/client/worker_counters.h: for `confab status`,
- * GET /metrics and $SYS alike. */
+/* The broker's figures, as rows of broker/client/worker_counters.h: for
+ * `confab status`, GET /metrics and $SYS. */
 #ifndef CONFAB_BROKER_ADMIN_STATUS_H
 #define CONFAB_BROKER_ADMIN_STATUS_H
 
@@ -27,13 +27,13 @@ enum figure {
 #define FIGURE_FIRST_DROPPED FIGURE_DROPPED_refused
 #define FIGURE_FIRST_CLOSED FIGURE_CLOSED_CLIENT
 
-/* All but uptime and mqtt_port, which are METRIC_ABSENT; so is what the store
- * knows when it cannot be read. Sums are a moment old. Any thread; opens a short
- * read transaction. */
+/* Reads all but uptime and mqtt_port, which are METRIC_ABSENT, as are the
+ * store's figures if it cannot be read. Sums are a moment old. Any thread;
+ * opens a short read transaction. */
 void figures_read(const struct hub *hub, uint64_t values[FIGURE_COUNT]);
 
-/* A registry of these rows, which asks `sample` for their values. NULL: out of
- * memory. */
+/* A registry with these rows, which calls `sample` for their values. NULL:
+ * out of memory. */
 struct metrics *figures_registry(void (*sample)(void *arg, uint64_t *values),
                                  void *arg);
 

@@ -1,4 +1,4 @@
-/* `$confab/trace`: the lines of base/trace.h that have gathered. */
+/* `$confab/trace`: the lines collected by base/trace.h. */
 #ifndef CONFAB_BROKER_ADMIN_TRACE_ANSWER_H
 #define CONFAB_BROKER_ADMIN_TRACE_ANSWER_H
 
@@ -7,9 +7,10 @@
 
 #include "base/buffer.h"
 
-/* Follows `token` for `owner` a while longer and appends, as one JSON object (see
- * COMMAND_PREFIX in base/vocabulary.h), lines that were not given yet, about 14 KiB
- * of them at most. false: somebody else follows one. The admin worker's thread. */
+/* Keeps the trace of `token` going for `owner`, and appends, as one JSON
+ * object (see COMMAND_PREFIX in base/vocabulary.h), the lines not returned
+ * yet, about 14 KiB at most. false: another owner is tracing. Call it in the
+ * admin worker's thread. */
 bool trace_answer(struct slice token, uint64_t owner, struct buffer *out);
 
 #endif

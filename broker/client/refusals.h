@@ -42,7 +42,7 @@ enum refused_packet {
     REFUSED_CONNECT,
     REFUSED_PUBLISH,
     REFUSED_SUBSCRIBE,
-    /* Anything that ended the connection: malformed, too large, …. */
+    /* Anything that ended the connection: malformed, too large, … */
     REFUSED_PACKET
 };
 

@@ -1,4 +1,4 @@
-/* Gives clients their backlog (client/backlog.h), round robin, at most a
+/* Sends clients their backlog (client/backlog.h), round robin, for at most a
  * millisecond per turn of the worker. */
 #ifndef CONFAB_BROKER_DELIVER_BACKLOG_TURN_H
 #define CONFAB_BROKER_DELIVER_BACKLOG_TURN_H
@@ -7,7 +7,7 @@
 
 struct worker;
 
-/* The worker's turn; true: there is more to do at once. */
+/* A part of the worker's turn. true: there is more to do at once. */
 bool backlog_turn(struct worker *w);
 
 #endif

@@ -1,5 +1,5 @@
-/* Between delivery.c, one message to one client, and delivery_live.c, one message
- * to all live subscribers. */
+/* Shared by delivery.c (one message to one client) and delivery_live.c (one
+ * message to all live subscribers). */
 #ifndef CONFAB_BROKER_DELIVER_DELIVERY_PRIVATE_H
 #define CONFAB_BROKER_DELIVER_DELIVERY_PRIVATE_H
 
@@ -42,12 +42,12 @@ static inline bool delivery_window_is_full(const struct connection *c)
     return inflight_full(&c->inflight) || stored_session_is_full(c->stored);
 }
 
-/* The message is in flight to the client from now on. NULL: out of memory. */
+/* Adds the message to those in flight to the client. NULL: out of memory. */
 struct inflight_entry *delivery_enter_inflight(struct connection *c,
                                                const struct message *m,
                                                const struct grant *g);
-/* A PUBLISH of its own, with `left_s` of its Message Expiry Interval left. false:
- * out of memory. */
+/* Sends a PUBLISH made for this client alone, with `left_s` of the Message
+ * Expiry Interval left. false: out of memory. */
 bool delivery_give_own(struct connection *c, const struct message *m,
                        const struct grant *g, uint32_t left_s);
 

@@ -1,6 +1,6 @@
-/* Retained messages for new subscriptions: each SUBSCRIBE leaves a scan with
- * its connection that is worked off in steps, across turns, as the client takes
- * what it is sent. Retained messages newer than the SUBSCRIBE come by fan-out. */
+/* Retained messages for new subscriptions. Each SUBSCRIBE adds a scan to its
+ * connection, which continues in steps across turns, as fast as the client
+ * reads. Retained messages newer than the SUBSCRIBE come through fan-out. */
 #ifndef CONFAB_BROKER_DELIVER_RETAINED_H
 #define CONFAB_BROKER_DELIVER_RETAINED_H
 
@@ -13,16 +13,16 @@
 struct connection;
 struct subscriber;
 
-/* A scan in progress for the same filter starts over. `as_of`: id of the
- * last entry of the log at the SUBSCRIBE; s: the subscription's options.
- * false: out of memory. */
+/* Adds a scan, or restarts the one for the same filter. `as_of`: last id in
+ * the log at the SUBSCRIBE; s: the subscription's options. false: out of
+ * memory. */
 bool retained_scan_add(struct connection *c, struct slice filter,
                        uint64_t as_of, const struct subscriber *s);
 void retained_scan_cancel(struct connection *c, struct slice filter);
 void retained_forget(struct connection *c);
 
-/* Gives some of the first scan's messages, as long as the client has room.
- * r inside begin/end. false: the store failed, try again later. */
+/* Sends messages of the first scan while the client has room. Call it
+ * between r's begin and end. false: the store failed, try again later. */
 bool retained_step(struct connection *c, struct store_reader *r);
 
 #endif

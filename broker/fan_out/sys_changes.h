@@ -1,13 +1,14 @@
-/* `$SYS` live: while anybody subscribes to it, every worker fans out the figures
- * that differ from those it fanned out last, QoS 0 (deliver/sys_values.h).
+/* Live `$SYS` topics: while anybody subscribes to them, each worker fans out
+ * the figures that changed since its last time, with QoS 0
+ * (deliver/sys_values.h).
  * Threads: one worker's. */
 #ifndef CONFAB_BROKER_FAN_OUT_SYS_CHANGES_H
 #define CONFAB_BROKER_FAN_OUT_SYS_CHANGES_H
 
 struct worker;
 
-/* A filter on `$SYS` (sys_topics_match()) is about to enter this worker's index,
- * or has left it. */
+/* A filter that matches `$SYS` (sys_topics_match()) is about to enter this
+ * worker's index, or has left it. */
 void sys_changes_subscribing(struct worker *w);
 void sys_changes_unsubscribed(struct worker *w);
 

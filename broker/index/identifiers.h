@@ -1,5 +1,5 @@
-/* Subscription Identifiers of the matches of one message: a list that a worker
- * fills again and again. Threads: one worker's. */
+/* Subscription Identifiers of the filters that match one message, in a list
+ * that a worker reuses. Threads: one worker's. */
 #ifndef CONFAB_BROKER_INDEX_IDENTIFIERS_H
 #define CONFAB_BROKER_INDEX_IDENTIFIERS_H
 
@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* Most that one PUBLISH carries, 5 bytes each: they must not push it out of the
- * client's Maximum Packet Size or memory. A client whose own filters overlap so
- * often gets the first of them. */
+/* Most that one PUBLISH carries, 5 bytes each, so that they exceed neither
+ * the client's Maximum Packet Size nor memory. A client with more
+ * overlapping filters gets the first of them. */
 #define IDENTIFIERS_MAX 1024
 
 struct identifiers {
@@ -23,7 +23,8 @@ static inline void identifiers_clear(struct identifiers *l)
     l->count = 0;
 }
 
-/* What finds no memory is left out: the message matters more. */
+/* Without memory the identifier is left out, because the message matters
+ * more. */
 static inline void identifiers_put(struct identifiers *l, uint32_t identifier)
 {
     if (l->count == IDENTIFIERS_MAX)

@@ -1,5 +1,5 @@
-/* A message as PUBLISH packets: encoded once for all receivers to whom it looks
- * the same, by what it carries, retain flag and QoS. */
+/* A message encoded as PUBLISH, once for all receivers for which the bytes
+ * are the same: by what it carries, retain flag and QoS. */
 #ifndef CONFAB_BROKER_IO_IMAGE_H
 #define CONFAB_BROKER_IO_IMAGE_H
 
@@ -12,7 +12,7 @@
 
 /* A shape is one of the first five and a sum of the others. */
 enum {
-    IMAGE_V3 = 0, /* 3.1.1 and 3.1, which look the same */
+    IMAGE_V3 = 0, /* 3.1.1 and 3.1, whose PUBLISH is the same */
     IMAGE_V5 = 1,
     IMAGE_STAMPED = 2, /* v5; confab-id, confab-seq, confab-at appended */
     IMAGE_BARE = 3, /* v5; the stamp, but no property of the publisher's, and
@@ -32,7 +32,7 @@ struct image {
     uint32_t payload_at;
 };
 
-/* The images of one message while it is fanned out. */
+/* The images of one message during its fan-out. */
 struct images {
     const struct message *message;
     uint32_t expiry_left_s; /* MQTT-3.3.2-6: less by the time it waited */
@@ -40,8 +40,9 @@ struct images {
     struct image shapes[IMAGE_SHAPES];
 };
 
-/* How much of the Message Expiry Interval is left at `now_us`; false: none, it
- * must not be sent any more (MQTT-3.3.2-5). true, untouched without one. */
+/* How much of the Message Expiry Interval is left at `now_us`. false: none;
+ * it must not be sent any more (MQTT-3.3.2-5). A message without an interval
+ * gives true and leaves *ret untouched. */
 bool image_expiry_left(const struct message *m, int64_t now_us,
                        uint32_t *ret_left_s);
 
@@ -55,8 +56,8 @@ void images_begin(struct images *set, const struct message *m,
                   uint32_t expiry_left_s);
 void images_end(struct images *set, struct block_pool *pool);
 
-/* The same as IMAGE_V5, where it is IMAGE_STAMPED: the stamp is a courtesy, and
- * left out where the packet would be too large. false: untouched. */
+/* Changes IMAGE_STAMPED to IMAGE_V5: the stamp is optional and left out if
+ * the packet would be too large. false: the shape has no stamp, unchanged. */
 static inline bool image_unstamp(unsigned *shape)
 {
     if ((*shape & IMAGE_CARRIES) != IMAGE_STAMPED)
@@ -65,23 +66,23 @@ static inline bool image_unstamp(unsigned *shape)
     return true;
 }
 
-/* The message in that shape, made at the first call; NULL: no memory, or more
- * than MQTT can express. Borrowed until images_end(). */
+/* The message in that shape, made at the first call. NULL: out of memory, or
+ * not expressible in MQTT. Borrowed until images_end(). */
 const struct image *images_get(struct images *set, unsigned shape,
                                struct arena *arena, struct block_pool *pool);
 
-/* What only one receiver's PUBLISH has. */
+/* What one receiver's PUBLISH has alone. */
 struct image_own {
     uint16_t packet_id; /* with IMAGE_WITH_ID */
     bool dup;
     uint16_t topic_alias; /* 0: none */
-    bool without_topic;   /* the alias says it */
+    bool without_topic;   /* the alias stands for it */
     const uint32_t *identifiers;
     size_t identifier_count;
 };
 
-/* The same for a single receiver, without sharing: its size (0: cannot be
- * expressed), then the bytes. */
+/* The same for a single receiver, without sharing: first its size (0: not
+ * expressible), then the bytes. */
 size_t image_size(const struct message *m, unsigned shape,
                   uint32_t expiry_left_s, const struct image_own *own);
 void image_write(const struct message *m, unsigned shape,

@@ -1,9 +1,9 @@
-/* What a connection reads and writes with: a socket, TLS on it (tls.h), or
- * WebSocket frames on it (websocket.h). All of them are streams of bytes with
- * the manners of recv() and sendmsg() on a non-blocking socket, and say so in
- * errno; a plain one costs no more than these.
+/* What a connection reads from and writes to: a socket, TLS over it (tls.h),
+ * or WebSocket frames over it (websocket.h). All are byte streams that
+ * behave like recv() and sendmsg() on a non-blocking socket, errno included;
+ * a plain socket costs nothing more.
  *
- * Threads:  its connection's; moves along with it. */
+ * Threads:  its connection's; moves with it. */
 #ifndef CONFAB_BROKER_IO_TRANSPORT_H
 #define CONFAB_BROKER_IO_TRANSPORT_H
 
@@ -25,42 +25,44 @@ struct transport {
     struct websocket *websocket; /* NULL: none */
 };
 
-/* Takes fd: a plain one. */
+/* A plain transport. Takes fd. */
 static inline struct transport transport_of(int fd)
 {
     return (struct transport){.fd = fd};
 }
 
-/* Before the first byte; false: out of memory, it is as before. */
+/* Call it before the first byte. false: out of memory, unchanged. */
 bool transport_start_tls(struct transport *t, struct tls_context *context);
 bool transport_start_websocket(struct transport *t);
 
-/* room >= TRANSPORT_ROOM_MIN. 0: the client will send no more. -1 with EPROTO:
- * it broke the rules, transport_error() says which. */
+/* room >= TRANSPORT_ROOM_MIN. 0: the client will send no more. -1 with
+ * EPROTO: protocol violation, see transport_error(). */
 ssize_t transport_read(struct transport *t, char *to, size_t room);
-/* At most TRANSPORT_RUNS_MAX runs. Bytes it did not take, all after EAGAIN, come
- * first in the next call, unaltered (wherever they are by then). */
+/* At most TRANSPORT_RUNS_MAX runs. Bytes that were not written (all of them
+ * after EAGAIN) must come first and unchanged in the next call, at whatever
+ * address. */
 ssize_t transport_write(struct transport *t, const struct iovec *runs,
                         int count);
 const char *transport_error(const struct transport *t); /* static, or NULL */
 
-/* There is something to write that is not the caller's: a pong, a goodbye.
+/* The transport itself has something to write, a pong or a close frame.
  * transport_write(t, NULL, 0) writes it. */
 bool transport_owes(const struct transport *t);
 
-/* The epoll events it waits for before anything else can happen. */
+/* The epoll events it needs before it can continue. */
 uint32_t transport_awaits(const struct transport *t);
 
-/* Both ends close it with a message of its own. */
+/* Both ends close it with a message of their own. */
 static inline bool transport_has_goodbye(const struct transport *t)
 {
     return t->tls != NULL || t->websocket != NULL;
 }
 
-/* The end of our stream, behind all that was written: a close frame or
- * close_notify, FIN. false: not yet, call again when there is room. */
+/* Ends our stream after everything written: close frame or close_notify,
+ * then FIN. false: not done yet, call it again when the socket has room. */
 bool transport_end(struct transport *t);
-/* The end of all; says goodbye if it still can. May be called again. */
+/* Closes it, with a close frame or close_notify if still possible. May be
+ * called again. */
 void transport_close(struct transport *t);
 
 #endif

@@ -1,8 +1,9 @@
-/* From a client's PUBLISH to the writer and back to its PUBACK or PUBREC.
+/* From a client's PUBLISH to the writer, and back to its PUBACK or PUBREC.
  *
- * They are sent when the writer says the message is on disk, and in the order
- * in which the PUBLISHes came (MQTT-4.6.0-2): answers wait in a queue per
- * connection, those that were refused here without asking the writer too. */
+ * Acknowledgements are sent when the writer says that the message is on
+ * disk, and in the order in which the PUBLISHes arrived (MQTT-4.6.0-2). So
+ * answers wait in a queue per connection, including those refused without
+ * asking the writer. */
 #ifndef CONFAB_BROKER_PUBLISH_PUBLISH_H
 #define CONFAB_BROKER_PUBLISH_PUBLISH_H
 
@@ -22,7 +23,7 @@ struct worker;
 #define PUBLISH_OPERATION_MAX 64
 #define PUBLISH_IDEMPOTENCY_MAX 256
 #define PUBLISH_OUTBOX_ENOUGH 64
-#define PUBLISH_JUDGED_MAX 512 /* longer topics are judged each time */
+#define PUBLISH_JUDGED_MAX 512 /* verdicts on longer topics are not cached */
 
 /* One PUBLISH between its arrival and its acknowledgement. */
 struct publish {
@@ -32,41 +33,45 @@ struct publish {
     struct worker *worker;
     struct connection *connection; /* NULL: a will */
     STAILQ_ENTRY(publish) entry;   /* connection.unacked */
-    STAILQ_ENTRY(publish) waiting; /* publish_pool.waiting, or free */
-    struct credit credit;          /* it holds, from publish_submit() on */
+    STAILQ_ENTRY(publish) waiting; /* publish_pool.waiting, or idle */
+    struct credit credit;          /* held from publish_submit() on */
     uint16_t packet_id;
-    bool acknowledge; /* QoS 1 and 2: stands in connection.unacked */
+    bool acknowledge; /* QoS 1 and 2: is in connection.unacked */
     uint8_t qos;      /* 2: PUBREC instead of PUBACK */
     bool answered;
     bool is_command;  /* `$confab/<command>`: its answer has a result */
-    uint8_t reason;   /* answered: enum reason for the PUBACK */
-    int status;       /* answered: what HTTP would say */
+    uint8_t reason;   /* if answered: enum reason for the PUBACK */
+    int status;       /* if answered: the HTTP status that says the same */
     const char *text; /* static reason string, or NULL */
     char *result;     /* confab-result; freed with this */
     size_t result_len;
-    /* Not NULL: not answered by a PUBACK of its own (another command of the
-     * session's, or one of a bundle). Called with the result, and frees it. */
+    /* Not NULL: no PUBACK answers it directly (another command of the
+     * session, or one message of a bundle). Called with the result; frees
+     * it. */
     void (*finished)(struct worker *w, struct publish *q);
-    void *waiting_for; /* finished's */
-    void *memory; /* what slices of `command` point into; freed with this */
+    void *waiting_for; /* argument for finished() */
+    void *memory;      /* what slices of `command` point to; freed with this */
     size_t memory_size;             /* of both, counted as credit */
-    struct command_memory *decoded; /* the same of a command as bytes */
-    struct client_query *question; /* to the worker `asked`; freed with this */
-    struct worker *asked;          /* NULL: it is the writer's command */
-    char operation[PUBLISH_OPERATION_MAX]; /* last: publish_new() leaves it */
+    struct command_memory *decoded; /* the same, for a command sent as bytes */
+    /* For the worker `asked`; freed with this. */
+    struct client_query *question;
+    struct worker *asked; /* NULL: a command for the writer */
+    /* Last, because publish_new() does not clear it. */
+    char operation[PUBLISH_OPERATION_MAX];
 };
 
-/* The topic last judged by auth_publish(), and for whom. */
+/* The last verdict of auth_publish(): its topic and connection. */
 struct publish_judged {
-    uint64_t connection; /* its number; 0: nothing */
+    uint64_t connection; /* connection.number; 0: no verdict */
     enum publish_verdict verdict;
     size_t topic_len;
     char topic[PUBLISH_JUDGED_MAX];
 };
 
-/* Publishes are kept and used again; those the worker has no credit for yet
- * (wills of many clients at once) wait here, and the others until the writer is
- * given all of them at once. The worker's credits (client/credits.h) count both. */
+/* Publishes are recycled. Those that the worker has no credit for yet (wills
+ * of many clients at once) wait in `waiting`; the others collect in the
+ * outbox until the writer gets all of them at once. The worker's credits
+ * (client/credits.h) count both. */
 struct publish_pool {
     STAILQ_HEAD(, publish) idle;
     STAILQ_HEAD(, publish) waiting;
@@ -78,19 +83,19 @@ struct publish_pool {
 
 void publish_pool_init(struct publish_pool *p);
 void publish_pool_release(struct publish_pool *p);
-/* A PUBLISH came; its alias becomes its topic. Closes the connection where the
- * protocol wants that. */
+/* Handles a PUBLISH; replaces its alias by its topic. Closes the connection
+ * on protocol errors. */
 void publish_received(struct connection *c, struct packet_publish *p);
 
-/* A result came back from the writer; the command is freed or waits for its
- * turn to be acknowledged. */
+/* A result came back from the writer. Frees the command, or keeps it until
+ * it is its turn to be acknowledged. */
 void publish_finished(struct worker *w, struct command *command);
-/* Results have made room: what waits for it goes into the outbox. */
+/* Credits have returned: moves waiting publishes to the outbox. */
 void publish_submit_waiting(struct worker *w);
 
-/* Gives the writer what is in the outbox: one lock and one wake-up for all, and
- * one commit. Called when a worker's turn begins and ends, and in between once
- * there is enough that the writer may begin. */
+/* Hands the outbox to the writer: one lock and one wake-up for all of it,
+ * and one commit. Called when a worker's turn begins and ends, and in
+ * between once there is enough to give the writer an early start. */
 void publish_flush(struct worker *w);
 static inline void publish_flush_if_enough(struct worker *w,
                                            const struct publish_pool *p)
@@ -99,45 +104,47 @@ static inline void publish_flush_if_enough(struct worker *w,
         publish_flush(w);
 }
 
-/* The worker that was asked (publish_ask()) has its answer: q->result and
- * q->command.result. That worker's thread; q is not its own any more. */
+/* The worker that publish_ask() asked has set q->result and
+ * q->command.result. Call it in that worker's thread; it must not touch q
+ * afterwards. */
 void publish_ask_answered(struct publish *q);
 
-/* The hold of a 3.1.1 client over its limit has ended. */
+/* The delay of an MQTT 3 client over its limit is over (connection_hold()). */
 void publish_hold_over(struct connection *c);
 
-/* The connection has ended: forgets what needs no answer any more. */
+/* The connection has ended: drops what needs no answer any more. */
 void publish_forget(struct connection *c);
 
 /* ---- for those who make commands of what clients send --------------------
  * (publish_inbound.c, publish_command.c, bundle.c, publish_will.c, sessions)
  */
 
-/* c: NULL for a will. NULL: out of memory. */
+/* c: NULL for a will. Returns NULL if memory is short. */
 struct publish *publish_new(struct worker *w, struct connection *c);
 void publish_free(struct worker *w, struct publish *q);
 
-/* Hands it to the writer, or lets it wait for room there. */
+/* Submits it to the writer, or queues it until there is credit. */
 void publish_submit(struct worker *w, struct publish *q);
 
-/* The same with another worker, q->asked, who answers q->question. false: it has no
- * room for the question, nothing happened. */
+/* Submits it to another worker, q->asked, who answers q->question. false:
+ * that worker has no room for the question; nothing changed. */
 bool publish_ask(struct worker *w, struct publish *q);
 
-/* It is answered in its turn, behind what the connection published before. */
+/* Queues it for an answer, behind what the connection published before. */
 void publish_await_answer(struct connection *c, struct publish *q,
                           const struct packet_publish *p);
 
-/* Makes status, reason and text of what the writer said to q's command, and the
- * result where it was an administrator's. */
+/* Sets status, reason and text from the writer's result, and the result text
+ * if an administrator sent the command. */
 void publish_take_answer(struct publish *q);
 
-/* q, which was never submitted, has its answer in status, reason, text and
- * result: it is sent in its turn, or q freed where nobody waits for it (QoS 0,
- * or the connection has ended). May close the connection. */
+/* q was never submitted, and has its answer in status, reason, text and
+ * result. Sends it in its turn, or frees q if nobody waits for it (QoS 0, or
+ * the connection has ended). May close the connection. */
 void publish_answered(struct worker *w, struct publish *q);
 
-/* Acknowledges what has its answer, in order; may close the connection. */
+/* Sends the acknowledgements that are next in order and answered. May close
+ * the connection. */
 void publish_settle(struct connection *c);
 
 #endif

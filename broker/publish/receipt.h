@@ -1,5 +1,6 @@
-/* PUBACK and PUBREC: the reason, and for those who asked (receipts) or are administrators
- * where the message went, as user properties (base/vocabulary.h). */
+/* PUBACK and PUBREC: the reason code and, for administrators and for clients
+ * that requested receipts, where the message was stored, as user properties
+ * (base/vocabulary.h). */
 #ifndef CONFAB_BROKER_PUBLISH_RECEIPT_H
 #define CONFAB_BROKER_PUBLISH_RECEIPT_H
 
@@ -8,9 +9,8 @@
 #include "broker/client/connection.h"
 #include "broker/publish/publish.h"
 
-/* Adds the PUBACK of an answered publish to what waits to be sent; details that
- * the client's Maximum Packet Size has no room for are left out. false: out of
- * memory. */
+/* Queues the PUBACK or PUBREC of an answered publish. Leaves out details
+ * that exceed the client's Maximum Packet Size. false: out of memory. */
 bool receipt_send(struct connection *c, const struct publish *q);
 
 #endif

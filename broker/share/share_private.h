@@ -1,5 +1,5 @@
-/* Between share.c, the mail between workers, and share_letters.c, who reads and
- * writes it. */
+/* Shared by share.c (the mail between workers) and share_letters.c (which
+ * reads and writes letters). */
 #ifndef CONFAB_BROKER_SHARE_SHARE_PRIVATE_H
 #define CONFAB_BROKER_SHARE_SHARE_PRIVATE_H
 
@@ -15,10 +15,10 @@ struct share_parcel {
     struct share_letter letters[SHARE_LETTERS];
 };
 
-/* The parcel for that worker, which there is, is sent. false: the receiver has no
- * room, the parcel stays. */
+/* Sends the existing parcel for that worker. false: the receiver has no
+ * room; the parcel stays. */
 bool share_send_parcel(struct worker *w, unsigned to);
-/* What the mailbox held; counts it as received. */
+/* Unwraps a mailbox item, and counts it as received. */
 struct share_parcel *share_parcel_from(struct worker *w, void *item);
 
 #endif

@@ -1,5 +1,5 @@
-/* Ids of messages that came back to a group and are to be given again, oldest
- * first. No more than its members had credit for. */
+/* Ids of messages returned to a group, to be given again, oldest first.
+ * Never more than its members had credit for. */
 #ifndef CONFAB_BROKER_SHARE_SHARE_RETURNED_H
 #define CONFAB_BROKER_SHARE_SHARE_RETURNED_H
 
@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct share_returned { /* all zero: none */
-    uint64_t *ids;      /* [first, first + count), growing */
+struct share_returned { /* all zero: empty */
+    uint64_t *ids;      /* [first, first + count), ascending */
     size_t first, count, cap;
 };
 
 void share_returned_release(struct share_returned *r);
-/* `ids` in any order, none of them in the list; they are sorted in place.
+/* Adds `ids`, in any order and not in the list yet; sorts them in place.
  * false: out of memory, nothing changed. */
 bool share_returned_add(struct share_returned *r, uint64_t *ids, size_t count);
 

@@ -1,13 +1,15 @@
-/* Groups that stored sessions are in, on disk (store/session.h): so that what
- * comes while all of them are away is given to the first who is back.
+/* Saves groups with stored sessions to disk (store/session.h), so that
+ * messages that arrive while all members are offline go to the first one
+ * that returns.
  *
- * What is saved is not the position, but up to where nothing would be lost: what
- * was given is settled, or on disk as in flight at its member, as the members'
- * reports tell. Where one of them holds that back for long, the position two ticks
- * ago is taken: by then sessions were saved. That is done each tick, and sooner
- * when many messages were given: what a crash takes back is given again, but for
- * QoS 2 that a session has taken (store/session.h, `given`).
- * Threads: the owner worker's. */
+ * What is saved is not the position but the last id before which nothing can
+ * be lost: every message given up to it is settled, or on disk as in flight
+ * at its member; the members' reports say so. If one of them holds this back
+ * for long, the position of two ticks ago is used, because sessions have
+ * been saved since then. Groups are saved at each tick, and earlier after
+ * many messages. A message whose save a crash lost is given again, unless it
+ * is a QoS 2 message that a session has accepted (store/session.h, `given`).
+ * Threads: the owner's. */
 #ifndef CONFAB_BROKER_SHARE_SHARE_SAVE_H
 #define CONFAB_BROKER_SHARE_SHARE_SAVE_H
 
@@ -20,24 +22,24 @@
 struct share_group;
 struct worker;
 
-/* A group begins: goes on from its row, if it has one. false: out of memory or
- * the store cannot be read. */
+/* A group begins: continues from its row, if it has one. false: out of
+ * memory, or the store cannot be read. */
 bool share_load(struct worker *w, struct share_group *g);
 
-/* Messages a group may give before it is saved, one save at a time. */
+/* Messages that a group may give between two saves; one save at a time. */
 #define SHARE_SAVE_EVERY 1024
 
-/* Saves it at the end of the turn, or when the save in progress has its result. */
+/* Saves it at the end of the turn, or when the save in progress is done. */
 void share_save_soon(struct worker *w, struct share_group *g);
 void share_save_forget(struct worker *w, struct share_group *g);
-/* The end of a turn. */
+/* Call it at the end of a turn. */
 void share_save_moving(struct worker *w);
 
-/* A tick of the worker: saves what has changed; `exact`: as it is now, because
- * the group or the server ends. */
+/* Call it at each tick: saves what changed. exact: with the current
+ * position, because the group or the server ends. */
 void share_save_all(struct worker *w, bool exact);
 void share_save(struct worker *w, struct share_group *g, bool exact);
-/* Came back to a group that has ended meanwhile. */
+/* Messages were returned to a group that has ended meanwhile. */
 void share_save_late(struct worker *w, struct slice name, const uint64_t *ids,
                      size_t count);
 

@@ -1,22 +1,22 @@
-/* MQTT on the wire, server side, reading: bytes in, struct or error out
- * (packet_encode.h writes). MQTT 5.0, 3.1.1 and 3.1.
+/* Decodes MQTT packets on the server's side: bytes in, struct or error out
+ * (packet_encode.h encodes). MQTT 5.0, 3.1.1 and 3.1.
  *
  * Pure: no sockets, no clock, no allocation, no state. Any thread.
- * Borrowed: every slice in a result points into the buffer that was given to
- *     packet_frame() and is valid as long as those bytes stay where they are.
- * Absent: a field the packet did not carry has data NULL; one that was sent
- *     empty has data and len 0. Numbers have the default MQTT gives them.
- * Errors: false and *ret_error; *ret_packet is then unspecified. In MQTT 5 the
- *     reason goes into a DISCONNECT (before CONNACK: into the CONNACK) and the
- *     connection is closed; in 3.1.1 and 3.1 it is only closed (MQTT-4.13.1-1,
- *     MQTT-4.8.0-1 of 3.1.1).
+ * Borrowed: every slice in a result points into the buffer given to
+ * packet_frame(), and is valid as long as those bytes stay in place.
+ * Absent: a field that the packet does not carry has data NULL; one that was
+ * sent empty has data and len 0. Absent numbers have MQTT's default.
+ * Errors: false and *ret_error; *ret_packet is then unspecified. In MQTT 5
+ * the reason goes into a DISCONNECT (before CONNACK: into the CONNACK) and
+ * the connection is closed; in 3.1.1 and 3.1 it is just closed
+ * (MQTT-4.13.1-1, MQTT-4.8.0-1 of 3.1.1).
  *
- * What is checked is form, by the numbered rules named in the .c files: all of
- * it, so that what comes out needs no second look. Left to the session is what
- * needs state or policy: that CONNECT comes first and once, packet identifiers
- * in use, Receive Maximum, whether an alias is known, a session expiry that may
- * not be raised in DISCONNECT, where wildcards stand in a filter and the parts
- * of `$share/…` (base/topic.h; answered per filter in SUBACK). */
+ * Form is checked completely, by the numbered rules named in the .c files,
+ * so nothing needs a second check. The session checks what needs state or
+ * policy: that CONNECT comes first and once, packet identifiers in use,
+ * Receive Maximum, whether an alias is known, a session expiry that
+ * DISCONNECT may not raise, wildcards in filters and the parts of `$share/…`
+ * (base/topic.h; answered per filter in SUBACK). */
 #ifndef CONFAB_BROKER_WIRE_PACKET_H
 #define CONFAB_BROKER_WIRE_PACKET_H
 
@@ -46,56 +46,57 @@ enum packet_type {
     PACKET_AUTH = 15
 };
 
-/* Longest packet MQTT can express: one byte, a length of four bytes, a body. */
+/* Longest packet that MQTT allows: one byte, a length of four bytes, a body. */
 #define PACKET_SIZE_MAX (5 + 268435455U)
 
 struct packet_error {
     uint8_t reason;   /* enum reason, 0x80 or above */
-    const char *text; /* static; fit for a log and for a Reason String */
+    const char *text; /* static; for the log and a Reason String */
 };
 
-/* What the two ends of a connection told each other in CONNECT and CONNACK, as
- * far as the form of later packets depends on it. */
+/* What both ends agreed on in CONNECT and CONNACK, as far as the form of
+ * later packets depends on it. */
 struct packet_terms {
-    uint8_t version;              /* enum packet_version */
-    uint8_t maximum_qos;          /* ours: what a client may publish with */
+    uint8_t version;     /* enum packet_version */
+    uint8_t maximum_qos; /* ours: the highest QoS a client may publish with */
     uint16_t topic_alias_maximum; /* ours: 0 allows none */
     uint32_t maximum_packet_size; /* the client's; UINT32_MAX: no limit */
-    bool problem_information;     /* the client's: wants reason strings */
-    bool
-        bridge; /* a 3.x client that is another broker: what it subscribes to is
-                    No Local and Retain As Published, which 3.x cannot say */
+    bool problem_information;     /* the client's: it accepts reason strings */
+    /* A 3.x client that is another broker: its subscriptions get No Local
+     * and Retain As Published, which 3.x cannot express. */
+    bool bridge;
 };
 
 /* ---- framing (MQTT 5 §2.1) ----------------------------------------------- */
 
 enum packet_framing {
-    PACKET_MORE,  /* the packet is not complete yet: read on */
+    PACKET_MORE,  /* the packet is not complete yet: read more */
     PACKET_WHOLE, /* *ret_frame holds it */
-    PACKET_BROKEN /* *ret_error: no packet can follow, close */
+    PACKET_BROKEN /* *ret_error: close, no packet can follow */
 };
 
 struct packet_frame {
     uint8_t type;  /* enum packet_type, one that clients send */
     uint8_t flags; /* the low four bits of the first byte */
-    bool padded;   /* remaining length in more bytes than it needs */
-    size_t size;   /* of the whole packet: the next one starts there */
+    bool padded;   /* remaining length has more bytes than needed */
+    size_t size;   /* of the whole packet: the next one begins there */
     struct slice body;
 };
 
-/* Looks for one packet at the start of `buf`. Call it again with the same
- * start and more bytes after PACKET_MORE; then ret_frame->size is what the
- * whole packet will need, or 0 as long as that is not known.
- * max_size  of a whole packet as announced in CONNACK; larger ones are refused
+/* Finds one packet at the start of `buf`. After PACKET_MORE call it again
+ * with the same start and more bytes; ret_frame->size is then the size of
+ * the whole packet, or 0 while that is unknown.
+ * max_size  largest packet, as announced in CONNACK; larger ones are refused
  *           as soon as their length is read, with PACKET_TOO_LARGE
- * Garbage is refused at its first byte where that names no client packet. */
+ * Input whose first byte is not the type of a client's packet is refused at
+ * once. */
 enum packet_framing packet_frame(const void *buf, size_t len, size_t max_size,
                                  struct packet_frame *ret_frame,
                                  struct packet_error *ret_error);
 
 /* ---- properties (MQTT 5 §2.2.2) ------------------------------------------ */
 
-/* X(name, identifier, text): the ones a client may send. */
+/* X(name, identifier, text): properties that a client may send. */
 #define PACKET_PROPERTIES(X)                                                  \
     X(PAYLOAD_FORMAT, 0x01, "Payload Format Indicator")                       \
     X(MESSAGE_EXPIRY, 0x02, "Message Expiry Interval")                        \
@@ -123,15 +124,16 @@ enum packet_property {
 #undef X
 };
 
-/* User properties as they were sent. They may stand among other properties, so
- * `span` runs from the first to the end of the last; when span.len == size
- * there is nothing else between them and the span can be copied as it is. */
+/* User properties as they were sent. Other properties may stand between
+ * them, so `span` runs from the first to the end of the last; if span.len ==
+ * size there is nothing else in between, and the span can be copied as it
+ * is. */
 struct packet_user_block {
     struct slice span; /* data NULL: none */
     size_t size;       /* bytes of the user properties alone */
 };
 
-/* What PUBLISH and a will carry about their message, but user properties. */
+/* Properties of PUBLISH and of a will, except user properties. */
 struct packet_message_properties {
     bool has_payload_format;
     bool has_expiry;
@@ -153,7 +155,7 @@ struct packet_user_cursor {
     const uint8_t *at, *end;
 };
 
-/* `block` must have come from a decoder here (a span), or be a copy of encoded
+/* `block` must come from a decoder here (a span), or be a copy of encoded
  * user properties: it is not checked again. */
 struct packet_user_cursor packet_user_props(struct slice block);
 /* false: no more. Skips other properties. */
@@ -161,7 +163,7 @@ bool packet_user_props_next(struct packet_user_cursor *c,
                             struct packet_user_property *ret_property);
 
 /* ---- the packets a client sends ------------------------------------------ */
-/* `f` is a whole frame of the right type: the caller switches on f->type. */
+/* `f` is a complete frame of the right type: the caller switches on f->type. */
 
 struct packet_will {
     uint8_t qos;
@@ -175,7 +177,7 @@ struct packet_will {
 
 struct packet_connect {
     uint8_t version; /* enum packet_version */
-    bool bridge;     /* of 3.x: another broker, packet_terms.bridge */
+    bool bridge; /* 3.x: the client is another broker, packet_terms.bridge */
     bool clean_start;
     bool has_will;
     bool request_response;        /* wants Response Information */
@@ -186,7 +188,7 @@ struct packet_connect {
     uint32_t maximum_packet_size; /* UINT32_MAX: no limit */
     uint32_t session_expiry_s; /* UINT32_MAX: never. 3.x: 0 with Clean Session,
                                   else never */
-    struct slice client_id;    /* may be empty: make one up */
+    struct slice client_id;    /* may be empty: the server assigns one */
     struct slice user_name;
     struct slice password;
     struct slice auth_method;
@@ -195,10 +197,10 @@ struct packet_connect {
     struct packet_will will;
 };
 
-/* maximum_qos: ours; a will above it is refused (MQTT-3.2.2-12).
- * On error ret_connect->version says in which version to answer a CONNACK with
- * the reason; 0: this was not MQTT, answer nothing. packet_encode_connack()
- * writes nothing for what 3.x has no return code for. */
+/* maximum_qos: the server's; a will above it is refused (MQTT-3.2.2-12).
+ * On error ret_connect->version is the version to answer a CONNACK in; 0:
+ * this was not MQTT, answer nothing. packet_encode_connack() writes nothing
+ * for reasons that 3.x has no return code for. */
 bool packet_decode_connect(const struct packet_frame *f, uint8_t maximum_qos,
                            struct packet_connect *ret_connect,
                            struct packet_error *ret_error);
@@ -207,11 +209,12 @@ struct packet_publish {
     uint8_t qos;
     bool dup;
     bool retain;
-    bool payload_not_utf8; /* although its format says so: answer PUBACK 0x99,
-                              with QoS 0 DISCONNECT 0x99, and store nothing */
-    uint16_t packet_id;    /* 0 with QoS 0 */
-    uint16_t topic_alias;  /* 0: none; else within our maximum */
-    struct slice topic;    /* empty only with an alias */
+    /* … although its format says so: answer PUBACK 0x99, with QoS 0
+     * DISCONNECT 0x99, and store nothing. */
+    bool payload_not_utf8;
+    uint16_t packet_id;   /* 0 with QoS 0 */
+    uint16_t topic_alias; /* 0: none; else within the server's maximum */
+    struct slice topic;   /* empty only with an alias */
     struct slice payload;
     struct packet_message_properties properties;
     struct packet_user_block user;
@@ -237,12 +240,13 @@ struct packet_filter_cursor {
     bool bridge; /* packet_terms.bridge */
 };
 
-/* SUBSCRIBE and UNSUBSCRIBE. All entries have been checked. */
+/* SUBSCRIBE and UNSUBSCRIBE. All entries are valid. */
 struct packet_subscribe {
     uint16_t packet_id;
-    uint32_t subscription_id;            /* 0: none */
-    size_t count;                        /* of filters, at least 1 */
-    struct packet_filter_cursor filters; /* at the first; copy to walk twice */
+    uint32_t subscription_id; /* 0: none */
+    size_t count;             /* of filters, at least 1 */
+    /* At the first; copy it to walk twice. */
+    struct packet_filter_cursor filters;
     struct packet_user_block user;
 };
 
@@ -295,7 +299,7 @@ bool packet_decode_auth(const struct packet_frame *f,
                         struct packet_auth *ret_auth,
                         struct packet_error *ret_error);
 
-/* Nothing in it to return. */
+/* It has no fields to return. */
 bool packet_decode_pingreq(const struct packet_frame *f,
                            const struct packet_terms *terms,
                            struct packet_error *ret_error);

@@ -1,5 +1,5 @@
-/* How the packets of packet_encode.h are laid out so that they fit. Internal to
- * packet*.c. */
+/* Computes the layout of the packets of packet_encode.h so that they fit.
+ * Internal to packet*.c. */
 #ifndef CONFAB_BROKER_WIRE_PACKET_LAYOUT_H
 #define CONFAB_BROKER_WIRE_PACKET_LAYOUT_H
 
@@ -13,34 +13,35 @@ uint8_t *packet_put_pairs(uint8_t *to, const struct packet_pair *pairs,
 
 /* A packet without its detail. */
 struct packet_form {
-    size_t fixed;      /* bytes of the body that are no properties */
+    size_t fixed;      /* bytes of the body other than properties */
     size_t properties; /* bytes of the properties */
-    bool may_end;      /* without properties it ends before their length… */
-    size_t ending;     /* …and has this many bytes instead of `fixed` */
+    bool may_end;  /* without properties it may end before their length … */
+    size_t ending; /* … and then has this many bytes instead of `fixed` */
 };
 
 struct packet_layout {
-    size_t body;                 /* remaining length */
-    size_t properties;           /* of them, without their length */
-    struct packet_detail detail; /* what is left of it */
+    size_t body;       /* remaining length */
+    size_t properties; /* of these, the properties without their length */
+    struct packet_detail detail; /* the detail that fits */
 };
 
-/* Most bytes the packet may have: `cap`, and what the client accepts. */
+/* Largest size of the packet: the smaller of `cap` and what the client
+ * accepts. */
 size_t packet_limit(const struct packet_terms *terms, size_t cap);
 
-/* `detail`, or NULL where MQTT-3.1.2-29 forbids it; CONNACK and DISCONNECT do
- * not ask. */
+/* Returns `detail`, or NULL if MQTT-3.1.2-29 forbids it. Not for CONNACK and
+ * DISCONNECT. */
 const struct packet_detail *packet_wanted(const struct packet_terms *terms,
                                           const struct packet_detail *detail);
 
 /* detail  may be NULL
- * false: it does not fit even without any. */
+ * false: the packet does not fit even without any. */
 bool packet_lay_out(const struct packet_terms *terms,
                     const struct packet_form *form,
                     const struct packet_detail *detail, size_t cap,
                     struct packet_layout *ret_layout);
 
-/* Bytes of a packet with that body. */
+/* Size of a packet with that body. */
 static inline size_t packet_frame_size(size_t body)
 {
     return 1 + wire_varint_size(body) + body;
@@ -49,7 +50,7 @@ static inline size_t packet_frame_size(size_t body)
 uint8_t *packet_put_header(uint8_t *to, enum packet_type type, size_t body);
 uint8_t *packet_put_detail(uint8_t *to, const struct packet_detail *detail);
 
-/* The length written, which must be the one computed. */
+/* Returns the length written, and asserts that it is the computed one. */
 static inline size_t packet_written(const uint8_t *start, const uint8_t *end,
                                     size_t body)
 {

@@ -1,10 +1,10 @@
-/* Reading and writing MQTT's data types (MQTT 5 §1.5). Internal to packet*.c.
+/* Reads and writes MQTT's data types (MQTT 5 §1.5). Internal to packet*.c.
  *
- * A reader keeps its first error and then returns zeros and empty slices, so a
- * decoder reads a group of fields in a row and looks at `error` once; whatever
- * it says, the packet is malformed (0x81). Slices that were read have data,
- * even when they are empty.
- * The writer does not check room: sizes are computed before. */
+ * A reader keeps its first error and from then on returns zeros and empty
+ * slices, so a decoder can read a group of fields and check `error` once;
+ * whatever it says, the packet is malformed (0x81). Slices that were read
+ * have data, even if they are empty. The writer does not check for room:
+ * sizes are computed before. */
 #ifndef CONFAB_BROKER_WIRE_PACKET_WIRE_H
 #define CONFAB_BROKER_WIRE_PACKET_WIRE_H
 
@@ -69,7 +69,7 @@ static inline uint32_t wire_u32(struct wire_in *in)
     return high << 16 | wire_u16(in);
 }
 
-/* Variable Byte Integer, in as few bytes as it needs (MQTT-1.5.5-1). */
+/* Variable Byte Integer in its shortest form (MQTT-1.5.5-1). */
 static inline uint32_t wire_varint(struct wire_in *in)
 {
     uint32_t v = 0;
@@ -102,7 +102,7 @@ static inline struct slice wire_binary(struct wire_in *in)
 }
 
 /* UTF-8 Encoded String (MQTT-1.5.4-1, MQTT-1.5.4-2; MQTT-1.5.3-1 and -2 of
- * 3.1.1). U+FEFF is kept as any other character (MQTT-1.5.4-3). */
+ * 3.1.1). U+FEFF is kept like any other character (MQTT-1.5.4-3). */
 static inline struct slice wire_string(struct wire_in *in)
 {
     const struct slice s = wire_binary(in);
@@ -113,7 +113,7 @@ static inline struct slice wire_string(struct wire_in *in)
 
 /* ---- errors -------------------------------------------------------------- */
 
-/* Returns false, so that a decoder can return it. */
+/* Always returns false, so that a decoder can return its result. */
 static inline bool packet_refuse(struct packet_error *ret_error,
                                  enum reason reason, const char *text)
 {
@@ -135,20 +135,20 @@ static inline bool packet_protocol_error(struct packet_error *ret_error,
 
 /* ---- shared by the decoders ---------------------------------------------- */
 
-/* What the fixed header must be once the version is known. */
+/* Checks the fixed header, once the version is known. */
 bool packet_header_check(const struct packet_frame *f, uint8_t version,
                          struct packet_error *ret_error);
 
-/* No byte may follow what the decoder has read. */
+/* Checks that no byte follows what the decoder has read. */
 bool packet_end_check(const struct wire_in *in,
                       struct packet_error *ret_error);
 
-/* '+' or '#' in a name (MQTT-3.3.2-2, MQTT-4.7.0-1)? */
+/* Whether a topic name contains '+' or '#' (MQTT-3.3.2-2, MQTT-4.7.0-1). */
 bool packet_has_wildcard(struct slice name);
 
-/* Everything a client may put into a property block. In parts of a size that
- * compilers zero with a few stores: one `rep stos` over the whole would be an
- * eighth of what a PUBLISH with properties costs. */
+/* All properties that a client may send, in parts that compilers clear with
+ * a few stores: one `rep stos` over the whole would be an eighth of the cost
+ * of a PUBLISH with properties. */
 struct packet_properties {
     uint64_t present; /* bit 1 << identifier */
     struct packet_message_properties message;
@@ -174,14 +174,14 @@ static inline bool packet_has(const struct packet_properties *p,
 
 void packet_properties_clear(struct packet_properties *p); /* none present */
 
-/* Reads a property block with its length; *ret_properties is zero where the
- * block says nothing. `allowed` is a sum of PROPERTY_BITs. */
+/* Reads a property block with its length; members of *ret_properties that
+ * the block does not set are zero. `allowed` is a sum of PROPERTY_BITs. */
 bool packet_properties_read(struct wire_in *in, uint64_t allowed,
                             struct packet_properties *ret_properties,
                             struct packet_error *ret_error);
 
-/* What a message's properties and payload must fulfil beyond their form;
- * *ret_not_utf8 is whether the payload breaks its Payload Format. */
+/* Checks a message's properties and payload beyond their form.
+ * *ret_not_utf8: the payload violates its Payload Format. */
 bool packet_message_check(const struct packet_message_properties *m,
                           struct slice payload, bool *ret_not_utf8,
                           struct packet_error *ret_error);
@@ -235,7 +235,8 @@ static inline uint8_t *wire_put_string(uint8_t *to, struct slice s)
     return wire_put_bytes(wire_put_u16(to, (unsigned)s.len), s);
 }
 
-/* A property whose value is a string or binary data, when there is one. */
+/* A property whose value is a string or binary data; nothing if it is
+ * absent. */
 static inline size_t wire_optional_size(struct slice s)
 {
     return s.data ? 1 + wire_string_size(s) : 0;

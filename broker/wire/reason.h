@@ -1,5 +1,5 @@
-/* Every reason code of MQTT 5 (§2.4, table 2-6): its value, the packets it may
- * stand in and a text for logs and reason strings. MQTT 3.1.1 knows only the
+/* All reason codes of MQTT 5 (§2.4, table 2-6): value, packets that may
+ * carry it, and a text for logs and reason strings. MQTT 3.1.1 has only the
  * return codes of CONNACK and SUBACK; packet_encode.h maps to them. */
 #ifndef CONFAB_BROKER_WIRE_REASON_H
 #define CONFAB_BROKER_WIRE_REASON_H
@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(name, value, packets, text): packets are those the code may stand in; the
- * IN_… names live in reason.c, the only place that expands that column. */
+/* X(name, value, packets, text): the IN_… names in `packets` are defined in
+ * reason.c, the only place that expands that column. */
 #define REASONS(X)                                                            \
     X(SUCCESS, 0x00,                                                          \
       IN_CLOSING | IN_ANSWERS | IN_PUBREL | IN_PUBCOMP | IN_UNSUBACK |        \
@@ -75,17 +75,17 @@ enum reason {
 #define X(name, value, packets, text) REASON_##name = value,
     REASONS(X)
 #undef X
-    /* the same byte by its other names */
+    /* other names of the same byte */
     REASON_NORMAL_DISCONNECTION = 0x00,
     REASON_GRANTED_QOS_0 = 0x00
 };
 
-/* Static; for a byte that is no reason code, "unknown reason code". */
+/* Static; "unknown reason code" for other bytes. */
 const char *reason_text(uint8_t reason);
-/* "PACKET_TOO_LARGE": for metrics and logs. "UNKNOWN" likewise. */
+/* "PACKET_TOO_LARGE", for metrics and logs. "UNKNOWN" for other bytes. */
 const char *reason_name(uint8_t reason);
-/* May a packet of that type (enum packet_type) carry this byte? Both
- * directions: what only a server sends is not told apart. */
+/* Whether a packet of that type (enum packet_type) may carry this byte, in
+ * either direction: codes that only a server sends are not told apart. */
 bool reason_allowed(uint8_t reason, uint8_t packet_type);
 
 #endif
