@@ -1,25 +1,26 @@
-/* Callers that outlive the call that made them: a connection, a stream. Equal ones
- * are one object, so thousands of connections with the same key cost a pointer
- * each. They never change: whoever gets other rights or another plan is another
- * caller.
+/* Callers that outlive the call that made them: those of connections and
+ * streams. Equal callers are one object, so thousands of connections with
+ * the same key cost a pointer each. A caller never changes: with other
+ * rights or another plan it is another caller.
  *
- * Threads: any. Each function takes a mutex for a look-up. */
+ * Threads: any. Each function takes a mutex for one look-up. */
 #ifndef CONFAB_BASE_CALLERS_H
 #define CONFAB_BASE_CALLERS_H
 
 #include "base/caller.h"
 
-struct callers; /* one for everybody whose callers may be equal */
+struct callers; /* one for all callers that may be equal */
 
 struct callers *callers_new(void); /* NULL: out of memory */
-/* Every caller was given back. NULL is fine. */
+/* All callers must have been given back. NULL is fine. */
 void callers_free(struct callers *all);
 
-/* The shared one that is equal to *c, which is copied, plan and client excepted:
- * the plan is borrowed as ever, and the client is left out, because each
- * connection has its own. Give it back with caller_unref(). NULL: out of memory. */
+/* Returns the shared caller equal to *c, making it if necessary. Copies all
+ * of *c except the plan, which stays borrowed, and the client id, which each
+ * connection has for itself. Give it back with caller_unref(). NULL: out of
+ * memory. */
 const struct caller *caller_share(struct callers *all, const struct caller *c);
-/* `c` is of caller_share(). NULL is fine. */
+/* `c` comes from caller_share(). NULL is fine. */
 void caller_unref(const struct caller *c);
 
 #endif

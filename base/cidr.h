@@ -1,5 +1,5 @@
-/* Ranges of IP addresses as settings name them: `10.0.0.0/8`, `fd00::/8`, or an
- * address alone. Pure; any thread. */
+/* Ranges of IP addresses in settings: `10.0.0.0/8`, `fd00::/8`, or a single
+ * address. Pure; any thread. */
 #ifndef CONFAB_BASE_CIDR_H
 #define CONFAB_BASE_CIDR_H
 
@@ -13,7 +13,7 @@
 #define CIDR_LIST_MAX 64
 
 struct cidr {
-    uint8_t address[16]; /* network byte order; of IPv4 the first four */
+    uint8_t address[16]; /* network byte order; IPv4 uses the first four */
     uint8_t bits;        /* length of the prefix: 0 to 32 or 128 */
     bool is_ipv6;
 };
@@ -31,7 +31,7 @@ bool cidr_parse(struct slice text, struct cidr *ret_range);
 bool cidr_list_parse(const char *text, struct cidr_list *ret_list);
 
 /* `address` has 4 bytes (IPv4) or 16. An IPv4 range never contains an IPv6
- * address: who wants ::ffff:10.0.0.1 to count as 10.0.0.1 asks for that. */
+ * address: a caller that takes ::ffff:10.0.0.1 for 10.0.0.1 must convert it. */
 bool cidr_contains(const struct cidr *range, const uint8_t *address,
                    bool is_ipv6);
 bool cidr_list_contains(const struct cidr_list *list, const uint8_t *address,

@@ -1,17 +1,20 @@
-/* The eight hand-overs of a message, as USDT probes (docs/HACKING.md has one-liners)
- * and as lines of `confab trace` (base/trace.h). One line of code at each place.
+/* The eight hand-overs of a message, as USDT probes (docs/HACKING.md has
+ * one-liners) and as lines of `confab trace` (base/trace.h). Each is one
+ * line of code where it happens.
  *
- * Probes are there when the build found <sys/sdt.h> (Debian: systemtap-sdt-dev): a
- * nop each until somebody attaches. Topics are (pointer, length), and begin with the
- * token: shorten it in what you print.
+ * The probes exist if the build found <sys/sdt.h> (Debian:
+ * systemtap-sdt-dev); each is a nop until a tracer attaches. Topics are
+ * (pointer, length) and begin with the token: shorten it in what you print.
  *
- *   read      connection, topic, length, payload bytes   a message came in
+ *   read      connection, topic, length, payload bytes   a message arrived
  *   submit    commands                     a worker hands them to the writer
  *   commit    commands, microseconds       a transaction is on disk
- *   batch     worker, id                   a worker begins to fan a message out
+ *   batch     worker, id                   a worker begins to fan a message
+ *             out
  *   deliver   connection, id, payload bytes    queued for a subscriber
  *   send      connection or descriptor, bytes  written to its socket
- *   suspend   request                      an HTTP request waits for the broker
+ *   suspend   request                      an HTTP request waits for the
+ *             broker
  *   resume    request, status, id          … and has its answer */
 #ifndef CONFAB_BASE_HOPS_H
 #define CONFAB_BASE_HOPS_H
@@ -42,7 +45,8 @@ static inline void hop_read(uint64_t connection, struct slice topic,
                      bytes);
 }
 
-/* One message of what is submitted; the probe is for all: hop_submit_all(). */
+/* A trace line for one submitted message; hop_submit_all() is the probe for
+ * all. */
 static inline void hop_submit(unsigned worker, struct slice topic,
                               size_t bytes, const void *command)
 {
@@ -56,7 +60,7 @@ static inline void hop_submit_all(size_t commands)
     DTRACE_PROBE1(confab, submit, commands);
 }
 
-/* Likewise. */
+/* A trace line for one committed message. */
 static inline void hop_commit(struct slice topic, uint64_t id, size_t bytes,
                               const void *command)
 {
@@ -109,7 +113,7 @@ static inline void hop_resume(const void *request, int status,
         trace_record(TRACE_RESUME, 0, topic, id, (uintptr_t)request, bytes);
 }
 
-/* To the streamers, for their streams. */
+/* A message reaches a streamer, for its streams. */
 static inline void hop_stream_deliver(struct slice topic, uint64_t id,
                                       size_t bytes)
 {
@@ -118,7 +122,7 @@ static inline void hop_stream_deliver(struct slice topic, uint64_t id,
         trace_record(TRACE_STREAM_DELIVER, 0, topic, id, 0, bytes);
 }
 
-/* `id`: of the last message in it. */
+/* `id`: of the last message in these bytes. */
 static inline void hop_stream_send(int fd, struct slice token, uint64_t id,
                                    size_t bytes)
 {

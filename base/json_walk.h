@@ -1,5 +1,5 @@
-/* Walks JSON of anybody's, once json_check() (base/json.h) has found it to be
- * JSON; of other text it is not said what is found, but never beyond its end.
+/* Walks JSON from any source that json_check() (base/json.h) has accepted.
+ * In other text it may find anything, but it never reads beyond the end.
  * Pure; slices point into the text. */
 #ifndef CONFAB_BASE_JSON_WALK_H
 #define CONFAB_BASE_JSON_WALK_H
@@ -12,21 +12,23 @@
 /* `text` without the white space around it. */
 struct slice json_trim(struct slice text);
 
-/* The next member of an object, in its order; *at is 0 at first. Name and value
- * as they are written: a name has its quotes. false: no more. */
+/* The next member of an object, in the order written; *at is 0 for the first
+ * call. Name and value are as written, so a name has its quotes. false: no
+ * more. */
 bool json_next_member(struct slice object, size_t *at, struct slice *ret_name,
                       struct slice *ret_value);
-/* The next element of an array, likewise. */
+/* The next element of an array; *at is 0 for the first call. false: no more. */
 bool json_next_element(struct slice array, size_t *at,
                        struct slice *ret_value);
 
-/* Is the string, as written, this word? Only words that JSON writes in one way:
- * letters, digits and _. One that is spelled with escapes is none. */
+/* Whether the string, as written, is this word. Only for words that JSON
+ * writes in one way (letters, digits, _); a string written with escapes
+ * never matches. */
 bool json_string_is(struct slice string, const char *word);
-/* Appends what a string, as written, says. false: it is no string, or holds
- * half of a surrogate pair, which UTF-8 cannot say. */
+/* Appends the contents of a string as written. false: not a string, or it
+ * contains half a surrogate pair, which UTF-8 cannot express. */
 bool json_put_unescaped(struct buffer *b, struct slice string);
-/* A whole number ≥ 0 in digits, below 2^64. false: another value. */
+/* A whole number ≥ 0 in digits, below 2^64. false: anything else. */
 bool json_read_u64(struct slice value, uint64_t *ret);
 
 #endif

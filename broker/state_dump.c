@@ -92,7 +92,7 @@ static void dump_mailboxes(const struct worker *w)
 {
     log_info(AREA,
              "worker %u: mailboxes: %zu results, %zu batches (%" PRIu64
-             " bytes), %zu connections that move here, %zu questions; fanned "
+             " bytes), %zu arriving connections, %zu questions; fanned "
              "out up to %" PRIu64 "%s",
              w->number, mailbox_count(w->results), mailbox_count(w->batches),
              (uint64_t)atomic_load(&w->batch_bytes), mailbox_count(w->moves),
@@ -106,7 +106,7 @@ static void dump_connection(const struct worker *w, const struct connection *c)
         c->identity == NULL ? slice_of("", 0) : connection_token(c);
 
     log_info(AREA,
-             "worker %u: owed most: connection %" PRIu64
+             "worker %u: most output queued: connection %" PRIu64
              " of token %s, %s: %zu bytes queued, %u in flight, %u not "
              "acknowledged to it%s%s",
              w->number, c->number, log_token(token.data, token.len).text,

@@ -1,11 +1,11 @@
-/* WebSocket framing (RFC 6455), server side, for MQTT inside it: the payload of
- * all binary frames is one stream of bytes; where frames and packets begin and
- * end has nothing to do with each other (MQTT-6.0.0-2).
+/* WebSocket framing (RFC 6455), server side, for MQTT: the payload of all
+ * binary frames is one byte stream, and frames and packets need not begin
+ * together (MQTT-6.0.0-2).
  *
  * No sockets: bytes in, bytes out. transport.h reads and writes them.
- * Memory: a fixed size. Payload is handed out as it arrives, so the length a
- * frame announces costs nothing; of several pings waiting only the last is
- * answered (RFC 6455 §5.5.3). */
+ * Memory: a fixed size. Payload is passed on as it arrives, so the announced
+ * length of a frame costs nothing. Of several unanswered pings only the last
+ * is answered (RFC 6455 §5.5.3). */
 #ifndef CONFAB_BASE_NET_WEBSOCKET_H
 #define CONFAB_BASE_NET_WEBSOCKET_H
 
@@ -26,29 +26,31 @@ void websocket_free(struct websocket *s); /* NULL is fine */
 
 /* ---- from the client */
 
-/* Takes the next `len` bytes of the connection; their payload is moved to the
- * beginning of `bytes`. Returns its length, which may be 0, or -1: the client
- * broke a rule, websocket_error() says which, and a close frame with its code
- * waits. Nothing may be decoded after that. */
+/* Decodes the next `len` bytes of the connection; moves their payload to the
+ * beginning of `bytes` and returns its length, which may be 0. -1: protocol
+ * violation, see websocket_error(); a close frame with its code is waiting
+ * to be sent, and nothing may be decoded afterwards. */
 ssize_t websocket_decode(struct websocket *s, char *bytes, size_t len);
-/* The client's close frame was seen, its answer waits; nothing follows. */
+/* The client's close frame has arrived, and its answer is waiting to be
+ * sent; the client sends nothing more. */
 bool websocket_is_closed(const struct websocket *s);
 const char *websocket_error(const struct websocket *s); /* static */
 
-/* ---- to the client: payload goes from the caller's memory to the socket
- * without passing through here, behind the bytes that announce it */
+/* ---- to the client: payload goes from the caller's memory to the socket,
+ * behind a frame header made here */
 
-/* What has to be sent next: *ret_head (borrowed until the next call; control
- * frames, the header of a data frame), then *ret_payload bytes of the payload.
- * Where no frame is open, one with all that is `offered` is begun; those bytes
- * are then promised, and offered first the next time. Both 0: nothing. */
+/* What to send next: *ret_head (control frames and the header of a data
+ * frame, borrowed until the next call), then *ret_payload bytes of the
+ * payload. If no frame is open, begins one for all bytes `offered`; these
+ * are then announced and must be offered first in the next call. Both 0:
+ * nothing to send. */
 size_t websocket_next(struct websocket *s, size_t offered,
                       const uint8_t **ret_head, size_t *ret_payload);
-/* n of those bytes were sent; returns how many of them were payload. */
+/* n of those bytes were sent; returns how many of these were payload. */
 size_t websocket_sent(struct websocket *s, size_t n);
-/* Says goodbye, once: behind it nothing is sent. */
+/* Queues a close frame, once; nothing is sent after it. */
 void websocket_close(struct websocket *s, uint16_t code);
-/* Control frames, or parts of a header, wait. */
+/* Control frames, or parts of a header, are waiting to be sent. */
 bool websocket_owes(const struct websocket *s);
 /* The close frame has been sent. */
 bool websocket_has_closed(const struct websocket *s);

@@ -122,8 +122,8 @@ static bool refuse_nameless(struct connection *c)
     connect_refuse(
         c, REASON_NOT_AUTHORIZED,
         c->transport.websocket != NULL
-            ? "no user name: over WebSocket it must be a token, always"
-            : "no user name: it must be a token that was made here");
+            ? "no user name: over WebSocket it must always be a token"
+            : "no user name: it must be a token created on this server");
     return false;
 }
 
@@ -155,7 +155,7 @@ static bool connect_authenticate(struct connection *c,
     case AUTH_BAD:
         connect_refuse(
             c, REASON_BAD_CREDENTIALS,
-            "unknown token: the user name must be one that was made here");
+            "unknown token: the user name must be a token created on this server");
         return false;
     case AUTH_REVOKED:
         connect_refuse(c, REASON_BAD_CREDENTIALS,
@@ -240,7 +240,7 @@ static const char *will_text(uint8_t reason)
     case REASON_IMPLEMENTATION_SPECIFIC:
         return "the will has user properties " RESERVED_PREFIX
                "*, which are reserved";
-    default: return "the will is larger than is allowed or kept here";
+    default: return "the will is larger than the plan or the server allows";
     }
 }
 
@@ -347,8 +347,9 @@ static void send_connack(struct connection *c, bool session_present)
 
     /* A client that takes not even this: MQTT-3.1.2-24 leaves only this. */
     if (size == 0) {
-        connection_close(c, CLOSE_REFUSED,
-                         "its Maximum Packet Size has no room for CONNACK");
+        connection_close(
+            c, CLOSE_REFUSED,
+            "the client's Maximum Packet Size is too small for CONNACK");
         return;
     }
     if (!connection_answer(c, packet, size)) {
@@ -395,8 +396,8 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     if (p.auth_method.data != NULL) {
         connect_refuse(
             c, REASON_BAD_AUTHENTICATION_METHOD,
-            "no extended authentication here: leave the Authentication Method "
-            "out");
+            "extended authentication is not supported: leave out the "
+            "Authentication Method");
         return;
     }
     if (!connect_authenticate(c, &p))
@@ -414,7 +415,7 @@ void connect_received(struct connection *c, const struct packet_frame *f)
     if (is_throttled(c)) {
         connect_refuse(
             c, REASON_QUOTA_EXCEEDED,
-            "hourly write limit of the token's plan reached: come back when "
+            "hourly write limit of the token's plan reached: reconnect when "
             "the hour is over");
         return;
     }

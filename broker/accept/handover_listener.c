@@ -53,7 +53,8 @@ static bool handover_take(struct worker *w, int connection)
     if (fd >= 0)
         handover_welcome(w, fd);
     else
-        log_debug("broker", "a hand-over brought no client");
+        log_debug("broker",
+                  "a hand-over from the bridge carried no connection");
     return true;
 }
 

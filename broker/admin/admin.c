@@ -192,7 +192,7 @@ static bool ask_clients(struct publish *q, const struct hub *hub,
     };
     if (!client_query_begin(r, hub, o->from)) {
         free(r);
-        return bad(q, "from: what an answer gave as next expected");
+        return bad(q, "from: must be the `next` of an earlier answer");
     }
     q->question = r;
     q->asked = hub->workers[r->worker];
@@ -266,7 +266,7 @@ static bool admin_order(struct publish *q, const struct hub *hub,
         memcpy(q->memory, body.data, body.len);
     body.data = q->memory;
     if (!read_order(body, &o))
-        return bad(q, "body: a msgpack map of the command's keys expected");
+        return bad(q, "body: must be a msgpack map of the command's keys");
     return questions[question].make(q, hub, &o);
 }
 

@@ -23,7 +23,7 @@ static struct slice after_prefix(struct slice s, const char *prefix)
 
 /* ---- CONNECT ------------------------------------------------------------ */
 
-/* A plan that was taken out of the configuration must not lift the limits. */
+/* A plan that was removed from the configuration must not lift the limits. */
 static const struct plan *plan_named(const struct config *config,
                                      struct slice name)
 {
@@ -111,9 +111,10 @@ static enum publish_verdict publish_of_admin(struct slice topic)
     return *(const char *)topic.data == '$' ? PUBLISH_INVALID : PUBLISH_STORE;
 }
 
-/* What a bridge says of itself: `$SYS/broker/connection/<id>/state`, as its will
- * too, and 3.x has no way to refuse that without refusing the bridge. It is not
- * kept: other tenants' figures are nobody's business. */
+/* The state that a bridge publishes about itself,
+ * `$SYS/broker/connection/<id>/state`, also as its will. 3.x cannot refuse
+ * that without refusing the bridge. It is not stored, because other tenants
+ * must not see it. */
 static bool is_bridge_state(struct slice topic)
 {
     const size_t suffix = strlen(SYS_BRIDGE_STATE);
@@ -124,7 +125,8 @@ static bool is_bridge_state(struct slice topic)
                   SYS_BRIDGE_STATE, suffix) == 0;
 }
 
-/* What may be published to: `<token>/<thing>`, or without a token any topic. */
+/* Whether the role may publish to it at all: `<token>/<thing>`, or without a
+ * token any topic. */
 static bool is_name_for(enum role role, struct slice topic)
 {
     struct slice token, thing;
@@ -155,7 +157,8 @@ uint8_t auth_subscribe(const struct caller *caller, struct slice filter)
 {
     struct slice group, shared;
 
-    if (!name_publishable(filter)) /* no topic it could match is taken */
+    /* It could match no topic that is accepted. */
+    if (!name_publishable(filter))
         return REASON_TOPIC_FILTER_INVALID;
     if (filter_is_shared(filter) ? !filter_share(filter, &group, &shared)
                                  : !filter_valid(filter))

@@ -6,8 +6,8 @@
 
 #define SHOWN 4 /* of a token, at most */
 
-/* How many bytes at the end of an id are the beginning of the token, when they
- * say more of it than logs do. */
+/* How many bytes at the end of an id are the beginning of the token, if that
+ * is more of it than logs show. */
 static size_t begins_token(struct slice id, struct slice token)
 {
     size_t len = token.len < id.len ? token.len : id.len;

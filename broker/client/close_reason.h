@@ -11,7 +11,7 @@
     X(CLIENT_WILL, client_will, 0x00, 1, "client disconnected with its will") \
     X(HANGUP, hangup, 0x00, 1, "connection lost")                             \
     X(KEEP_ALIVE, keep_alive, 0x8d, 1,                                        \
-      "nothing heard for 1.5 times the keep-alive")                           \
+      "no packet received for 1.5 times the keep-alive")                      \
     X(TAKEN_OVER, taken_over, 0x8e, 1,                                        \
       "another connection uses the same client id")                           \
     X(NO_CONNECT, no_connect, 0x00, 0, "no CONNECT within 10 seconds")        \
@@ -30,21 +30,22 @@
       "packet larger than the Maximum Packet Size")                           \
     X(RATE, rate, 0x97, 0, "hourly write limit of the token's plan reached")  \
     X(NOT_STORED, not_stored, 0x97, 1,                                        \
-      "a message could not be stored and MQTT 3 cannot say so")               \
+      "a message could not be stored, which MQTT 3 cannot report")            \
     X(PAYLOAD_FORMAT, payload_format, 0x99, 1,                                \
-      "payload is not the UTF-8 it says it is")                               \
+      "payload is not UTF-8, but its Payload Format Indicator says so")       \
     X(QOS, qos, 0x9b, 1, "QoS above the server's maximum")                    \
     X(SUBSCRIPTION_ID, subscription_id, 0xa1, 1,                              \
       "subscription identifiers are not supported (no longer used)")          \
     X(AUTH_METHOD, auth_method, 0x82, 1,                                      \
       "AUTH, but CONNECT had no Authentication Method")                       \
-    X(SHUTDOWN, shutdown, 0x8b, 1, "server is shutting down: come back")      \
+    X(SHUTDOWN, shutdown, 0x8b, 1,                                            \
+      "server is shutting down: reconnect later")                             \
     X(BUSY, busy, 0x89, 1, "server is busy: retry later")                     \
     X(NO_MEMORY, no_memory, 0x89, 1, "server is out of memory: retry later")  \
     X(KICKED, kicked, 0x98, 1, "an administrator ended the connection")       \
     X(TRANSPORT, transport, 0x00, 1, "TLS or WebSocket error")                \
     X(NO_PLACE, no_place, 0x00, 0,                                            \
-      "limits.connections reached, and it had not said CONNECT")
+      "limits.connections reached, and the client had not sent CONNECT")
 
 enum close_reason {
 #define X(name, metric, code, will, text) CLOSE_##name,

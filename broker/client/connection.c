@@ -98,7 +98,8 @@ void connection_attach(struct connection *c, struct worker *w)
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    c->stalled = true; /* until resumed: that serves what it brought along */
+    /* Until resumed, which handles the input it brought along. */
+    c->stalled = true;
     connection_resume(c);
 }
 
@@ -149,7 +150,7 @@ void connection_finish(struct connection *c)
         SLIST_INSERT_HEAD(&w->dead, c, dead);
 }
 
-/* Administrators are nobody's clients. */
+/* Administrators do not count as clients. */
 static void count_client(struct connection *c, int change)
 {
     struct worker *w = c->worker;
@@ -204,9 +205,9 @@ void connection_end(struct connection *c)
         connection_finish(c);
 }
 
-/* Whether the client may still be there to hear why. One that has said
- * DISCONNECT may still wait for answers, and says goodbye once more where the
- * transport has a word for it. */
+/* Whether the client may still be there to read why. One that sent
+ * DISCONNECT may still wait for answers, and gets another close message if
+ * the transport has one. */
 static bool is_worth_lingering(const struct connection *c,
                                enum close_reason reason)
 {
@@ -216,9 +217,9 @@ static bool is_worth_lingering(const struct connection *c,
            reason != CLOSE_NO_PLACE;
 }
 
-/* Sends what is queued, then our end of the stream, and waits for the
- * client's: closing at once with bytes of its unread would reset the connection
- * and take the goodbye with it. */
+/* Sends what is queued, ends our stream, and waits for the client to end its
+ * own: closing at once with unread input would reset the connection and
+ * discard the DISCONNECT. */
 static void connection_linger(struct connection *c)
 {
     c->state = CONNECTION_LINGERING;
@@ -239,8 +240,8 @@ static void log_end(const struct connection *c, enum close_reason reason,
               text == NULL ? "" : text);
 }
 
-/* The client sent something that ends the connection, of which 3.1.1 tells it
- * nothing. What a message was refused for is noted where that is decided. */
+/* The client sent something that ends the connection, which 3.1.1 does not
+ * explain to it. Refused messages are recorded where that is decided. */
 static bool is_refusal(enum close_reason reason)
 {
     switch (reason) {
@@ -265,7 +266,7 @@ void connection_close(struct connection *c, enum close_reason reason,
     if (c->state >= CONNECTION_LINGERING)
         return;
     const bool was_open = c->state == CONNECTION_OPEN;
-    if (c->leaving) { /* it went by itself, whatever came in between */
+    if (c->leaving) { /* it was leaving by itself, whatever came in between */
         reason = c->leaves_as;
         text = NULL;
     }
@@ -329,13 +330,13 @@ static void hold_over(struct connection *c)
     connection_resume(c);
 }
 
-/* The timer is not set anew for each packet: when it ends, it is set for what
- * is left since the last one. */
+/* The timer is not restarted for each packet: when it fires, it is set to
+ * what is left since the last packet. */
 static void check_keep_alive(struct connection *c)
 {
     const int64_t now_us = c->worker->mono_us;
 
-    /* Not read from for want of credits: it may well have said something. */
+    /* Not read from for lack of credits: it may well have sent something. */
     if (c->stalled &&
         (c->commands > 0 || c->starving || c->behind_own || c->awaits_turn))
         c->heard_us = now_us;
@@ -355,7 +356,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     switch (c->state) {
     case CONNECTION_NEW:
         if (c->opening || c->starving ||
-            c->awaits_turn) /* we are slow, not the client */
+            c->awaits_turn) /* the server is slow, not the client */
             start_timer(c, CONNECT_WITHIN_S);
         else
             connection_close(c, CLOSE_NO_CONNECT, NULL);

@@ -1,14 +1,15 @@
-/* What comes from a client: cut into packets, handled as far as its credits go,
- * the rest kept.
+/* Input from a client: splits it into packets, handles these as far as
+ * credits allow, and keeps the rest.
  *
- * Packets take effect in the order in which they came. A PUBLISH does when the
- * writer has stored it and this worker has fanned it out, so a SUBSCRIBE or an
- * UNSUBSCRIBE behind it is left unread until then: a new subscription finds what
- * was published before it as retained or not at all (MQTT-3.3.1-9 to -11), one
- * that ends or changes has had it, and SUBACK does not overtake PUBACK. That is
- * the time of a PUBACK; where nothing was published it is none. An UNSUBSCRIBE
- * waits for what others published and have the answer to as well. A stored session's
- * packet that names a filter whose SUBSCRIBE is not answered waits for that answer. */
+ * Packets take effect in the order in which they arrive. A PUBLISH takes
+ * effect when the writer has stored it and this worker has fanned it out. So
+ * a SUBSCRIBE or an UNSUBSCRIBE behind it is not handled until then: a new
+ * subscription gets messages published before it as retained ones or not at
+ * all (MQTT-3.3.1-9 to -11), one that ends or changes has already got them,
+ * and SUBACK does not overtake PUBACK. This takes as long as a PUBACK, and
+ * no time if nothing was published. An UNSUBSCRIBE also waits for
+ * acknowledged messages of others. With a stored session, a packet that
+ * names a filter whose SUBSCRIBE is not answered yet waits for that answer. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -25,9 +26,9 @@ static bool is_serving(const struct connection *c)
     return c->state <= CONNECTION_OPEN && c->worker->phase == HUB_SERVING;
 }
 
-/* Something it published has no answer yet. Administrators never wait for that: the
- * bridge's link is many clients, whose subscriptions are ordered with their messages
- * elsewhere (stream_catchup.c), and who would all wait for each of them. */
+/* A message it published is not answered yet. Administrators never wait for
+ * that: the bridge's link carries many clients, who would all wait for each
+ * other; their order is kept elsewhere (stream_catchup.c). */
 static bool awaits_answers(const struct connection *c)
 {
     return c->role != ROLE_ADMIN && (c->messages > 0 || c->unacked_count > 0);
@@ -39,8 +40,8 @@ static bool awaits_own(const struct connection *c)
            (c->role != ROLE_ADMIN && c->awaited_id > c->worker->head);
 }
 
-/* Whether the packet at hand has to wait. It may have been looked at before: what
- * was added to the log since then does not count for it. */
+/* Whether the packet must wait. It may have been looked at before; entries
+ * added to the log since then do not count for it. */
 static bool input_must_wait(struct connection *c, const struct packet_frame *f)
 {
     uint64_t head;
@@ -53,7 +54,7 @@ static bool input_must_wait(struct connection *c, const struct packet_frame *f)
            awaits_own(c);
 }
 
-/* May another packet be taken from it now? */
+/* Whether another packet may be handled now. */
 static bool input_may_read(const struct connection *c)
 {
     return is_serving(c) && !c->held && !c->opening && !c->leaving &&
@@ -77,7 +78,7 @@ void connection_stall(struct connection *c)
     c->stalled = true;
     if (credits_are_short(c))
         credits_await(c);
-    /* The last answer does not bring it back: fan-out has to. */
+    /* The last answer does not resume it: fan-out does. */
     if (c->behind_own && !c->in_behind && !awaits_answers(c)) {
         c->in_behind = true;
         TAILQ_INSERT_TAIL(&c->worker->behind, c, behind);
@@ -100,7 +101,7 @@ void connection_resume_behind(struct worker *w)
     }
 }
 
-/* The bytes that were read and not consumed: a buffer with its owner's. */
+/* Bytes read and not consumed, with the buffer they are in. */
 struct kept {
     char *data;
     size_t len, cap;
@@ -124,8 +125,8 @@ static void input_put(struct connection *c, char *data, size_t len, size_t cap)
     c->in.cap = cap;
 }
 
-/* Keeps the end of data[0…), which may lie in `own` (then that is used again, or
- * freed); closes the connection when that cannot be. */
+/* Keeps the end of data[0…), which may be inside `own` (reused or freed).
+ * Closes the connection if memory is short. */
 static void input_keep_rest(struct connection *c, struct kept own,
                             const char *data, size_t len)
 {
@@ -149,7 +150,7 @@ static void input_keep_rest(struct connection *c, struct kept own,
     free(own.data);
 }
 
-/* Each may take as long as many others. */
+/* Each may take as long as many other packets. */
 static bool is_costly(enum packet_type type)
 {
     return type == PACKET_SUBSCRIBE || type == PACKET_UNSUBSCRIBE ||
@@ -157,12 +158,12 @@ static bool is_costly(enum packet_type type)
 }
 
 enum input_result {
-    INPUT_PAUSED, /* what is left is no whole packet, or must wait */
+    INPUT_PAUSED, /* the rest is not a complete packet, or must wait */
     INPUT_ENDED   /* the connection has ended */
 };
 
-/* Handles whole packets from data[0…len); *ret_used of it are consumed.
- * *ret_home: the worker the connection has to move to, else NULL. */
+/* Handles complete packets in data[0…len); *ret_used bytes are consumed.
+ * *ret_home: the worker that the connection must move to, or NULL. */
 static enum input_result input_take_packets(struct connection *c,
                                             const char *data, size_t len,
                                             size_t *ret_used,
@@ -233,8 +234,8 @@ static void input_move(struct connection *c, struct worker *home)
     connection_free(c);
 }
 
-/* Takes `own` (may be empty), which data may lie in. The connection may be
- * another worker's afterwards: it must not be touched any more. */
+/* Takes `own` (may be empty), which may contain data. Afterwards the
+ * connection may belong to another worker: do not touch it. */
 static void input_handle(struct connection *c, struct kept own,
                          const char *data, size_t len)
 {
@@ -259,8 +260,8 @@ static void input_handle(struct connection *c, struct kept own,
         start_reading(c);
 }
 
-/* Reads behind the beginning of a large packet: its buffer doubles as bytes
- * really arrive, so that announcing a length costs nothing. */
+/* Reads the rest of a large packet. Its buffer doubles as bytes arrive, so
+ * that announcing a length costs nothing. */
 static ssize_t input_read_large(struct connection *c, struct kept *in)
 {
     if (in->cap - in->len < WORKER_READ_SIZE / 2) {
@@ -287,7 +288,8 @@ static ssize_t input_read_small(struct connection *c, const struct kept *in)
     return transport_read(&c->transport, to + in->len, WORKER_READ_SIZE);
 }
 
-/* Nothing to read; a handshake may have to write first, or a pong may wait. */
+/* Nothing to read; a handshake may have to write first, or a pong may be
+ * waiting. */
 static void input_read_on(struct connection *c)
 {
     if (!c->pinned)
@@ -311,7 +313,7 @@ static void input_read_failed(struct connection *c, ssize_t n)
 static void input_discard(struct connection *c)
 {
     struct worker *w = c->worker;
-    /* Past TLS and frames: nobody looks at it any more. */
+    /* Reads below TLS and frames: this input is discarded. */
     const ssize_t n =
         recv(c->transport.fd, w->read_buffer, WORKER_READ_SIZE, 0);
 
@@ -345,7 +347,7 @@ void connection_readable(struct connection *c)
     }
     counter_add(&w->counters.bytes_received, (uint64_t)n);
     c->heard_us = w->mono_us;
-    /* Only where it stays: what is touched must not move. */
+    /* Only if it stays here: a touched connection must not move. */
     if (c->pinned && transport_owes(&c->transport))
         connection_touch(c);
     in.len += (size_t)n;
@@ -369,8 +371,9 @@ void connection_resume(struct connection *c)
     if (!c->stalled || c->awaits_turn)
         return;
     if (!input_may_read(c)) {
-        /* It is stalled for another reason now. If that is its worker's credits,
-         * no result of its own will resume it: it has to join that list. */
+        /* It is stalled for another reason now. If that reason is its
+         * worker's credits, no result of its own will resume it: it must
+         * join that list. */
         if (is_serving(c))
             connection_stall(c);
         return;
@@ -390,8 +393,8 @@ void connection_take_turn(struct connection *c)
     const bool is_unread = c->in.len == 0;
 
     connection_resume(c);
-    /* What it waited with is still in the socket: read it now, before other
-     * connections of its token use up the share. */
+    /* Its socket still has the input it waited with: read that now, before
+     * other connections of its token use up the share. */
     if (is_unread && !c->stalled && c->state <= CONNECTION_OPEN)
         connection_readable(c);
 }

@@ -1,4 +1,4 @@
-/* What leaves a connection: one system call for all that waits, where the
+/* Output of a connection: one system call for everything queued, if the
  * socket takes it. */
 #include <errno.h>
 
@@ -49,7 +49,7 @@ static void output_await_room(struct connection *c)
     ev_io_start(c->worker->loop, &c->writable);
 }
 
-/* As a rule one system call. false: the socket takes no more, or the connection
+/* Usually one system call. false: the socket is full, or the connection
  * ended. */
 static bool output_write_some(struct connection *c)
 {
@@ -71,7 +71,7 @@ static bool output_write_some(struct connection *c)
         hop_send(c->number, slice_of(c->identity, c->token_len), (size_t)n);
         out_queue_consume(&c->out, &w->pool, (size_t)n);
         counter_add(&w->counters.bytes_sent, (uint64_t)n);
-        if (c->stalled) /* who takes its answers is alive */
+        if (c->stalled) /* a client that reads its answers is alive */
             c->heard_us = w->mono_us;
     }
     if (n >= 0 && (size_t)n == offered)

@@ -5,14 +5,14 @@
 
 #include "broker/client/shard.h"
 
-/* Of what is left to the others a token has no more than such a part. */
+/* A token may hold at most this fraction of what it leaves to the others. */
 #define PART_OF_LEFT 3
 /* A filter costs more here than its row in the store. */
 #define FILTER_PLANS 4
 
 struct holder {
     UT_hash_handle hh;   /* worker.holders */
-    unsigned references; /* connections, and commands with the writer */
+    unsigned references; /* of connections, and of commands with the writer */
     uint64_t credits;    /* used */
     uint64_t bytes[HELD_POOL_COUNT];
     struct turn_share turn;
@@ -31,7 +31,7 @@ static const struct {
 
 static uint64_t of_v4(uint32_t address)
 {
-    /* ::ffff:0:0/96 without its zeros: no /64 begins like that. */
+    /* ::ffff:0:0/96 without its zeros: no /64 begins like that */
     return address >> 24 == IN_LOOPBACKNET ? 0
                                            : UINT64_C(0xffff) << 32 | address;
 }
@@ -106,7 +106,7 @@ void held_detach(struct connection *c)
     struct holder *h = c->holder;
 
     c->holder = NULL;
-    /* They go a few at a time, and are nobody's until then. */
+    /* They are removed a few at a time, and count for nobody until then. */
     if (h != NULL)
         h->bytes[HELD_FILTERS] -= c->filter_cost;
     holder_unref(c->worker, h);
@@ -139,7 +139,7 @@ static bool has_room(const struct connection *c, enum held_pool pool,
     return own <= each && own <= (pools[pool].whole - all) / PART_OF_LEFT;
 }
 
-/* A share of a pool that follows the plan's session_bytes_max. */
+/* The share of a pool whose limit follows the plan's session_bytes_max. */
 static uint64_t pool_share(const struct connection *c, enum held_pool pool,
                            uint64_t times)
 {

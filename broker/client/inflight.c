@@ -27,12 +27,12 @@ void inflight_release(struct inflight *f)
     drop_memory(f);
 }
 
-/* Room for one more behind the last. */
+/* Makes room for one more at the end. */
 static bool make_room(struct inflight *f)
 {
     if (f->first + f->count < f->cap)
         return true;
-    /* Acknowledged from the front, as most are: slide instead of growing. */
+    /* Most are acknowledged from the front: slide instead of growing. */
     if (f->first > f->cap / 2) {
         memmove(f->entries, inflight_at(f, 0), f->count * sizeof(*f->entries));
         f->first = 0;
@@ -93,7 +93,7 @@ struct inflight_entry *inflight_find(struct inflight *f, unsigned packet_id)
 {
     if (packet_id == 0 || packet_id > INFLIGHT_MAX || !is_taken(f, packet_id))
         return NULL;
-    /* The oldest is acknowledged first by nearly everybody. */
+    /* Nearly all clients acknowledge the oldest first. */
     for (unsigned i = 0; i < f->count; i++)
         if (inflight_at(f, i)->packet_id == packet_id)
             return inflight_at(f, i);

@@ -15,7 +15,8 @@ static void on_lobby(struct ev_loop *loop, ev_io *io, int events)
 
     (void)loop;
     (void)events;
-    /* Each stands here once, and nobody in the lobby ends anybody else. */
+    /* Each connection is in the list once, and handling one never ends
+     * another. */
     for (int i = 0; i < count; i++)
         w->lobby_readable(waiting[i].data.ptr);
 }

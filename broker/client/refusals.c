@@ -40,7 +40,7 @@ static uint64_t hash_on(uint64_t hash, const char *data, size_t len)
     return hash;
 }
 
-/* But not its port, which is another one each time. */
+/* Without its port, which differs each time. */
 static uint64_t address_of(const struct connection *c)
 {
     const char *colon = strrchr(c->peer, ':');
@@ -54,11 +54,11 @@ static uint64_t who_is(const struct connection *c)
 {
     if (c->publisher != 0 && !c->id_assigned)
         return c->publisher;
-    /* Without a client id that could be told from others. */
+    /* It has no client id to tell it from others. */
     return hash_on(address_of(c), c->identity, c->token_len);
 }
 
-/* Its token is one that was made here, or none is needed. */
+/* Its token exists, or none is needed. */
 static bool is_known(const struct connection *c)
 {
     return connection_plan(c) != NULL;
@@ -90,7 +90,7 @@ static struct refusal *refusal_find(struct refusal_table *r, uint64_t who,
     return NULL;
 }
 
-/* Of the party that has most entries the one that was quiet for longest. */
+/* The entry that was quiet the longest, of the party with most entries. */
 static unsigned to_replace(const struct refusal_table *r)
 {
     unsigned counts[REFUSAL_PARTIES] = {0}, most = 0;
@@ -107,7 +107,7 @@ static unsigned to_replace(const struct refusal_table *r)
     return found;
 }
 
-/* As much of a text as fits without cutting a character. */
+/* As much of a text as fits without splitting a character. */
 static size_t whole_characters(struct slice text, size_t most)
 {
     size_t at = 0, len;
@@ -155,7 +155,7 @@ static struct refusal *refusal_add(struct worker *w, struct refusal_table *r,
     return e;
 }
 
-/* false: there were too many lines of late, of its party or of all. */
+/* false: too many recent lines, of its party or of all. */
 static bool may_write_line(struct refusal_table *r, uint64_t party,
                            int64_t now_us)
 {

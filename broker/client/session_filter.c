@@ -89,7 +89,7 @@ bool session_filter_match(struct connection *c, const struct message *m,
 
     *ret = (struct matched){0};
     identifiers_clear(&w->identifiers);
-    /* Through the index or through its own filters, whichever is shorter. */
+    /* Through the index or through its own filters, whichever is faster. */
     for (size_t i = 0; i < count; i++)
         others += matches[i].count;
     if (others <= c->filter_count) {

@@ -2,7 +2,7 @@
 
 #include "broker/client/shard.h"
 
-/* Goodbye was said: older than any that waits. */
+/* It was sent a DISCONNECT: before any that waits. */
 #define LONG_AGO INT64_MIN
 
 static void spare_publish_oldest(struct worker *w)

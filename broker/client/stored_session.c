@@ -70,8 +70,9 @@ void stored_session_sends(struct connection *c, struct inflight_entry *entry)
 {
     struct stored_session *s = c->stored;
 
+    /* An event is not on disk, so its entry in flight is not either. */
     if (s == NULL || entry->log_id == 0)
-        return; /* an event is not on disk: nor is that it is in flight */
+        return;
     s->inflight_bytes += session_inflight_cost(entry->identifier_count);
     entry->changed = true;
     if (entry->qos == 2)

@@ -131,11 +131,12 @@ void turns_begin(struct worker *w, void (*take_turn)(struct connection *c))
             continue;
         }
         turn_share_forget(c);
-        take_turn(c); /* the share may end with it */
+        take_turn(c); /* may use up the share */
     }
 }
 
-/* ---- what is owed from the log -------------------------------------------- */
+/* ---- backlog
+ * -------------------------------------------------------------- */
 
 void turn_backlog_add(struct connection *c)
 {

@@ -6,11 +6,11 @@
 #include "broker/fan_out/worker_catchup.h"
 #include "broker/share/share.h"
 
-#define MESSAGES_PER_LOOK 64 /* between two looks at the clock */
+#define MESSAGES_PER_LOOK 64 /* between two readings of the clock */
 
-/* Without subscriptions only events (`revoked`) concern a worker; the admin
- * worker has, as a rule, none but the bridge's to events. Then the messages are
- * not even looked at: they are in another core's cache. */
+/* A worker without subscriptions handles only events (`revoked`); the admin
+ * worker usually has just the bridge's subscriptions to events. Then the
+ * messages are not even touched: they are in another core's cache. */
 static bool fan_out_concerns(const struct worker *w, const struct batch *b)
 {
     return b->events > 0 || w->share->groups != NULL ||
@@ -27,7 +27,7 @@ static void fan_out_finished(struct worker *w, struct batch *b)
     batch_unref(b);
 }
 
-/* The next batch, or what has to be read from the log instead of batches that
+/* Takes the next batch, or starts to read the log in place of batches that
  * found no room. false: nothing is waiting. */
 static bool fan_out_next(struct worker *w)
 {
@@ -39,17 +39,18 @@ static bool fan_out_next(struct worker *w)
             w->current = b;
             w->current_at = 0;
         } else {
-            /* At once, because the turn may end here: a group that begins in the
-             * next turn reads the log up to w->head and expects everything after
-             * it from batches. */
+            /* At once, because the turn may end here: a group that begins in
+             * the next turn reads the log up to w->head and expects
+             * everything after that in batches. */
             fan_out_finished(w, b);
         }
         return true;
     }
     if (missed == 0)
         return false;
-    /* `missed` was set before the mailbox was found empty, and the writer sends no
-     * batch while it is set: all older batches have been fanned out. */
+    /* `missed` was set before the mailbox was found empty, and the writer
+     * sends no batch while it is set: all older batches have been fanned
+     * out. */
     worker_catchup_begin(w, atomic_exchange(&w->missed, 0) - 1);
     return true;
 }

@@ -9,8 +9,8 @@
 #include "broker/deliver/delivery_live.h"
 #include "broker/share/share_group.h"
 
-/* `$events/<token>/revoked/` from the writer: that token's clients go, before
- * anything that was committed later reaches them. */
+/* `$events/<token>/revoked/` from the writer: ends that token's connections
+ * before anything committed later reaches them. */
 static void handle_event(struct worker *w, const struct message *m)
 {
     const size_t prefix = strlen(EVENTS_PREFIX);
@@ -30,7 +30,7 @@ static void handle_event(struct worker *w, const struct message *m)
     if (!slice_eq(kind, slice_str(EVENT_REVOKED)))
         return;
     for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
-        next = TAILQ_NEXT(c, all); /* closing may take it out */
+        next = TAILQ_NEXT(c, all); /* closing may remove it */
         if (c->token_len > 0 && slice_eq(connection_token(c), token))
             connection_close(c, CLOSE_REVOKED, NULL);
     }

@@ -35,8 +35,8 @@ static void fan_out_changes(struct worker *w)
     }
 }
 
-/* The first one here: nobody has looked for some time. It is not in the index
- * yet, so what has changed since reaches it once, with all the rest. */
+/* The first subscription here, so the values may be old. It is not in the
+ * index yet, so it gets what has changed since once, with all other values. */
 void sys_changes_subscribing(struct worker *w)
 {
     if (w->sys_subscriptions++ == 0)

@@ -8,13 +8,14 @@
 
 void worker_catchup_begin(struct worker *w, uint64_t to)
 {
-    log_debug("broker", "worker %u was too slow: reads %llu to %llu again",
+    log_debug("broker",
+              "worker %u was too slow: reading ids %llu to %llu from the log",
               w->number, (unsigned long long)w->head, (unsigned long long)to);
     w->catchup_to = to;
     w->recheck_tokens = true;
 }
 
-/* In place of the `revoked` events that were lost. */
+/* Replaces the `revoked` events that were lost. */
 static void recheck_tokens(struct worker *w, struct store_reader *r)
 {
     struct connection *c, *next;
@@ -53,7 +54,7 @@ static bool worker_catchup_read(struct worker *w, struct store_reader *r)
         const enum store_err err = store_next(r, w->head, &record);
         if (err == STORE_NOTFOUND ||
             (err == STORE_OK && record.m.id > w->catchup_to)) {
-            w->head = w->catchup_to; /* retention was faster */
+            w->head = w->catchup_to; /* retention has removed the rest */
             return true;
         }
         if (err != STORE_OK || !fan_out_record(w, &record))

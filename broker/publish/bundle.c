@@ -9,13 +9,14 @@
 #include "broker/publish/publish_properties.h"
 #include "broker/wire/reason.h"
 
-#define ANSWER_SIZE 128 /* of most */
+#define ANSWER_SIZE 128 /* enough for most */
 
 struct bundle {
     struct publish *answer;
-    unsigned count; /* messages that were made */
-    unsigned left; /* of them not back yet, and one as long as some are made */
-    struct publish *messages[APPEND_MAX]; /* kept until all are back */
+    unsigned count; /* messages made from the body */
+    /* Of these, unanswered ones, plus one while messages are being made. */
+    unsigned left;
+    struct publish *messages[APPEND_MAX]; /* kept until all are answered */
 };
 
 static void bundle_put_answer(struct json_writer *w, const struct publish *q)
@@ -50,8 +51,8 @@ static void bundle_finish(struct worker *w, struct bundle *bundle)
     json_array_end(&answers);
     free(bundle);
     if (!buffer_ok(&b) && answer->acknowledge)
-        /* No refusal: they are stored. What is published again after a loss is
-         * answered as a repeat. */
+        /* Not refused: they are stored. If the bridge publishes them again,
+         * it is answered with the first results. */
         connection_close(answer->connection, CLOSE_NO_MEMORY, NULL);
     answer->status = command_status(RESULT_OK);
     answer->result = buffer_take(&b, &answer->result_len);
@@ -141,15 +142,16 @@ void bundle_received(struct connection *c, struct publish *answer,
         answer->status =
             command_status(count == 0 ? RESULT_INVALID : RESULT_IO);
         answer->reason = REASON_IMPLEMENTATION_SPECIFIC;
-        answer->text =
-            count == 0 ? "body: messages to append expected" : "out of memory";
+        answer->text = count == 0 ? "body: must contain messages to append"
+                                  : "out of memory";
         publish_answered(w, answer);
         return;
     }
     bundle->answer = answer;
     bundle->count = 0;
     bundle->left = 1;
-    counter_add(&w->counters.received, count - 1); /* one was counted */
+    /* One was counted already. */
+    counter_add(&w->counters.received, count - 1);
     for (unsigned i = 0; i < count; i++) {
         if (!bundle_add(c, bundle, &messages[i])) {
             connection_close(c, CLOSE_NO_MEMORY, NULL); /* no answer will go */

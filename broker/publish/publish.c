@@ -48,7 +48,7 @@ struct publish *publish_new(struct worker *w, struct connection *c)
         if (q == NULL)
             return NULL;
     }
-    /* Not the operation, which stands last for that and has a length. */
+    /* Not `operation`, which is last for that reason and has a length. */
     memset(q, 0, offsetof(struct publish, operation));
     q->connection = c;
     q->command.owner = q;
@@ -83,8 +83,8 @@ static struct worker *worker_of(const struct command *command)
     return q->worker;
 }
 
-/* The writer's thread, or another worker's. The credits bound what may be in
- * the mailbox. */
+/* Called in the writer's thread, or in another worker's. Credits bound what
+ * may be in the mailbox. */
 static void publish_on_done(struct command **c, size_t n)
 {
     for (size_t i = 0, end; i < n; i = end) {
@@ -108,8 +108,8 @@ static bool publish_put_into_outbox(struct worker *w, struct publish *q)
     return true;
 }
 
-/* All that it keeps in memory until its result is back, properties and what its
- * command points to included. */
+/* All memory it holds until its result is back, with properties and whatever
+ * its command points to. */
 static size_t publish_memory(const struct publish *q)
 {
     const struct message *m = q->command.message;
@@ -117,7 +117,7 @@ static size_t publish_memory(const struct publish *q)
     return sizeof(*q) + q->memory_size + (m == NULL ? 0 : message_size(m));
 }
 
-/* Its credits, and whom its result is for. */
+/* Takes its credits, and sets who gets its result. */
 static void publish_prepare(struct worker *w, struct publish *q)
 {
     q->credit = (struct credit){.bytes = publish_memory(q),
@@ -162,8 +162,8 @@ void publish_submit(struct worker *w, struct publish *q)
 bool publish_ask(struct worker *w, struct publish *q)
 {
     publish_prepare(w, q);
-    /* It counts as a command until it is back: the mailbox has room for it, and
-     * the connection and this worker wait for it. */
+    /* It counts as a command until it is answered: the mailbox has room for
+     * it, and the connection and this worker wait for it. */
     if (!credits_left(&w->credits) || !mailbox_send(q->asked->questions, q))
         return false;
     (void)credits_take_workers(&w->credits, &q->credit);
@@ -201,12 +201,13 @@ void publish_flush(struct worker *w)
         publish_trace_submit(w);
     pool->outbox_count -=
         writer_submit_all(w->hub->writer, &pool->outbox, pool->outbox_count);
-    /* Full with other workers' commands: nobody will wake us. */
+    /* The writer's queue is full with other workers' commands, and nobody
+     * will wake this one. */
     if (pool->outbox_count > 0 && pool->outbox_count == w->credits.commands)
         worker_again(w);
 }
 
-/* What MQTT calls it: who asked must not, or there is too much of something. */
+/* The MQTT reason code: not authorized, or quota exceeded. */
 static uint8_t publish_reason(int status)
 {
     switch (status) {
@@ -233,8 +234,8 @@ void publish_take_answer(struct publish *q)
         q->worker->hub->commands->answer(q);
 }
 
-/* A refusal MQTT 3 has no words for: the connection is all there is to say it
- * with. The client will send the message again. */
+/* MQTT 3 cannot refuse a message, so the connection is closed. The client
+ * will send the message again. */
 static void publish_refuse_by_closing(struct connection *c,
                                       const struct publish *q)
 {
@@ -253,8 +254,8 @@ static bool publish_is_over_rate(const struct publish *q)
            q->command.result == RESULT_RATE;
 }
 
-/* Over the hourly limit in MQTT 3: wait for the window's end if that is near,
- * else let the client wait a while before it is sent away. */
+/* Over the hourly limit with MQTT 3: waits for the end of the window if that
+ * is near, else lets the client wait a while before disconnecting it. */
 static void publish_hold(struct connection *c, const struct publish *q)
 {
     if (c->leaving) {
@@ -284,7 +285,7 @@ void publish_settle(struct connection *c)
             return;
         }
         if (q->qos == 2 &&
-            q->reason >= 0x80) /* §4.3.3: the id is free again */
+            q->reason >= 0x80) /* §4.3.3: the id can be used again */
             inbound_remove(c->inbound, q->packet_id);
         STAILQ_REMOVE_HEAD(&c->unacked, entry);
         c->unacked_count--;
@@ -352,7 +353,7 @@ void publish_forget(struct connection *c)
         if (q->answered)
             publish_free(c->worker, q);
         else
-            q->acknowledge = false; /* freed when it comes back */
+            q->acknowledge = false; /* freed when it is answered */
     }
     c->unacked_count = c->unacked_qos2 = 0;
 }

@@ -28,7 +28,7 @@ void publish_command(struct connection *c, const struct packet_publish *p)
         publish_await_answer(c, q, p);
     while (p->user.size > 0 && packet_user_props_next(&at, &property))
         publish_read_instruction(&in, &property);
-    in.idempotency = slice_of(NULL, 0); /* that is a matter of messages */
+    in.idempotency = slice_of(NULL, 0); /* for messages only */
     if (slice_eq(name, slice_str(COMMAND_APPEND_NAME))) {
         bundle_received(c, q, p->payload);
         return;
@@ -47,7 +47,7 @@ void publish_command(struct connection *c, const struct packet_publish *p)
             return;
         q->status = 503;
         q->reason = REASON_IMPLEMENTATION_SPECIFIC;
-        q->text = "too many questions at once: ask again";
+        q->text = "too many requests at once: retry";
     }
     publish_answered(w, q);
 }

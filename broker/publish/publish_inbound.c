@@ -1,4 +1,4 @@
-/* A PUBLISH as it comes from a client, and the message it becomes. */
+/* Handles a PUBLISH from a client, and makes the message of it. */
 #include "base/vocabulary.h"
 #include "broker/client/inbound.h"
 #include "broker/client/refusals.h"
@@ -10,7 +10,8 @@
 #include "broker/publish/publish_topic.h"
 #include "broker/wire/reason.h"
 
-/* Answered here, but in its turn. reason 0: acknowledged and forgotten. */
+/* Answers without asking the writer, but in order. reason 0: acknowledged
+ * and discarded. */
 static void inbound_answer(struct connection *c,
                            const struct packet_publish *p, uint8_t reason,
                            const char *text)
@@ -61,7 +62,7 @@ static struct message *inbound_message(struct connection *c,
     if (!publish_forwarded_properties(&p->user, take, &c->worker->scratch,
                                       &m.user_properties))
         return NULL;
-    /* Whose it is says the connection, or who is many clients. */
+    /* The connection names the sender, unless it stands for many clients. */
     if (take != NULL && take->sender.len > 0)
         m.sender = take->sender;
     else
@@ -111,26 +112,27 @@ static void publish_message(struct connection *c,
     publish_submit(w, q);
 }
 
-/* MQTT 5 §3.3.4, §4.9: a client that has more unacknowledged than it was told.
- * QoS 2 counts until it is released. */
+/* MQTT 5 §3.3.4, §4.9: the client has more unacknowledged messages than it
+ * may. QoS 2 counts until it is released. */
 static bool inbound_exceeds_receive_maximum(const struct connection *c,
                                             const struct packet_publish *p)
 {
     return p->qos > 0 && c->terms.version == PACKET_V5 &&
-           c->receive_maximum < UINT16_MAX && /* that is all ids there are */
+           c->receive_maximum < UINT16_MAX && /* that is every id there is */
            c->unacked_count - c->unacked_qos2 + inbound_count(c->inbound) >=
                c->receive_maximum;
 }
 
-/* The message with that packet id is stored, or on its way: this is the same one
- * again (MQTT-4.3.3-10). It is not stored twice, and answered like the first. */
+/* The message with this packet id is stored, or with the writer: this
+ * PUBLISH is a duplicate (MQTT-4.3.3-10). It is not stored again, and gets
+ * the same answer. */
 static void inbound_again(struct connection *c, const struct packet_publish *p)
 {
     const struct publish *q;
 
     STAILQ_FOREACH (q, &c->unacked, entry)
         if (q->qos == 2 && q->packet_id == p->packet_id)
-            return; /* its PUBREC is still to come */
+            return; /* its PUBREC will be sent later */
     inbound_answer(c, p, REASON_SUCCESS, NULL);
 }
 
@@ -160,8 +162,9 @@ void publish_received(struct connection *c, struct packet_publish *p)
         if (p->qos == 0)
             connection_close(c, CLOSE_PAYLOAD_FORMAT, NULL);
         else
-            inbound_answer(c, p, REASON_PAYLOAD_FORMAT_INVALID,
-                           "payload is not the UTF-8 it says it is");
+            inbound_answer(
+                c, p, REASON_PAYLOAD_FORMAT_INVALID,
+                "payload is not UTF-8, but its Payload Format Indicator says so");
         return;
     }
     if (c->role != ROLE_ADMIN && publish_has_reserved(&p->user)) {
@@ -182,7 +185,7 @@ void publish_received(struct connection *c, struct packet_publish *p)
         inbound_refuse(c, p, REASON_NOT_AUTHORIZED,
                        c->role == ROLE_TOKEN
                            ? "topic does not start with the client's token"
-                           : "$SYS is the server's own",
+                           : "$SYS topics are reserved for the server",
                        &w->counters.dropped.forbidden);
         break;
     case PUBLISH_INVALID:

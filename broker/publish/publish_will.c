@@ -72,7 +72,7 @@ static void will_finished(struct worker *w, struct publish *q)
     publish_free(w, q);
 }
 
-/* number 0: no session has it stored, nothing is to be dropped there. */
+/* number 0: no session stores the will, so none is deleted. */
 static bool will_submit(struct worker *w, struct message *m, bool uncharged,
                         struct slice token, uint64_t number)
 {
@@ -85,7 +85,7 @@ static bool will_submit(struct worker *w, struct message *m, bool uncharged,
         m->kind == MESSAGE_EVENT ? COMMAND_EVENT : COMMAND_APPEND;
     q->command.now_us = w->real_us;
     q->append.uncharged = uncharged;
-    if (number != 0) { /* the session must not publish it again */
+    if (number != 0) { /* … so that the session does not publish it again */
         q->memory = malloc(token.len + 1);
         q->memory_size = token.len + 1;
         if (q->memory == NULL) {

@@ -5,7 +5,7 @@
 #include "broker/wire/packet_encode.h"
 
 #define PAIRS_MAX 8
-#define PLAIN_ACK_SIZE 4                 /* of one that says it is done */
+#define PLAIN_ACK_SIZE 4                 /* of an acknowledgement of success */
 #define PLAIN_SIZE 16                    /* of a PUBACK without detail */
 #define DETAILED_SIZE (16 * 1024 + 1024) /* with a result of 16 KiB */
 
@@ -90,14 +90,14 @@ static bool send_detailed(struct connection *c, const struct publish *q)
                           q->qos == 2 ? PACKET_PUBREC : PACKET_PUBACK,
                           q->packet_id, q->reason, &detail, to, cap);
     if (size == 0)
-        return true; /* the client's Maximum Packet Size has no room for it */
+        return true; /* exceeds the client's Maximum Packet Size */
     if (!connection_answer(c, to, size))
         return false;
     connection_touch(c);
     return true;
 }
 
-/* Success, and nothing to add. */
+/* Success, without properties. */
 static bool is_plain(const struct connection *c, const struct publish *q)
 {
     if (q->reason != 0 || q->text != NULL)
@@ -107,7 +107,8 @@ static bool is_plain(const struct connection *c, const struct publish *q)
             c->terms.maximum_packet_size >= PLAIN_ACK_SIZE);
 }
 
-/* Four bytes in all versions (MQTT 5 §3.4.2.1); nearly every message gets it. */
+/* Four bytes in all versions (MQTT 5 §3.4.2.1); nearly every message gets
+ * this one. */
 static bool send_plain(struct connection *c, const struct publish *q)
 {
     char *to = out_queue_reserve(&c->out, &c->worker->pool, PLAIN_ACK_SIZE);

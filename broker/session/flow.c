@@ -20,7 +20,7 @@ static void flow_on_puback(struct connection *c, const struct packet_ack *ack)
     if (e->qos == 1)
         delivery_settle(c, e);
     else
-        connection_close(c, CLOSE_PROTOCOL, "PUBACK of a QoS 2 message");
+        connection_close(c, CLOSE_PROTOCOL, "PUBACK for a QoS 2 message");
 }
 
 static void flow_on_pubrec(struct connection *c, const struct packet_ack *ack)
@@ -34,7 +34,7 @@ static void flow_on_pubrec(struct connection *c, const struct packet_ack *ack)
         return;
     }
     if (e->qos != 2) {
-        connection_close(c, CLOSE_PROTOCOL, "PUBREC of a QoS 1 message");
+        connection_close(c, CLOSE_PROTOCOL, "PUBREC for a QoS 1 message");
         return;
     }
     if (ack->reason >= 0x80) { /* MQTT-4.4.0-2: treated as acknowledged */

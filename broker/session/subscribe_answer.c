@@ -14,7 +14,7 @@ static const char *text_of(uint8_t reason, const char *quota)
 {
     switch (reason) {
     case REASON_NOT_AUTHORIZED:
-        return "topic filters must begin with your token, or $events/ and it";
+        return "topic filters must begin with your token, or with $events/<token>";
     case REASON_TOPIC_FILTER_INVALID:
         return "+ and # stand for whole levels, # for the last one only, and "
                "shared ones are $share/<group>/<filter>";
@@ -24,7 +24,7 @@ static const char *text_of(uint8_t reason, const char *quota)
                    : "too many subscriptions (the plan's filters_max, 10000 "
                      "at most), or too long ones: unsubscribe from some";
     case REASON_UNSPECIFIED_ERROR:
-        return "store or memory failed: retry later";
+        return "store failure or out of memory: retry later";
     default: return reason_text(reason);
     }
 }

@@ -55,7 +55,7 @@ static bool read_version(struct wire_in *in, struct packet_connect *c,
                              "protocol name is not MQTT");
     }
     return packet_refuse(ret_error, REASON_UNSUPPORTED_VERSION,
-                         "protocol level is none of 5, 4 (3.1.1), 3 (3.1)");
+                         "protocol level is not 5, 4 (3.1.1) or 3 (3.1)");
 }
 
 static bool check_flags(uint8_t flags, uint8_t version, uint8_t maximum_qos,
@@ -161,8 +161,9 @@ static bool read_will(struct wire_in *in, uint8_t flags,
                               ret_error))
         return false;
     if (not_utf8) /* §3.1.3.2.3 */
-        return packet_refuse(ret_error, REASON_PAYLOAD_FORMAT_INVALID,
-                             "will is not the UTF-8 it says it is");
+        return packet_refuse(
+            ret_error, REASON_PAYLOAD_FORMAT_INVALID,
+            "will is not UTF-8, but its Payload Format Indicator says so");
     return true;
 }
 

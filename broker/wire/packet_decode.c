@@ -132,8 +132,8 @@ static bool check_options(uint8_t options, struct slice filter,
         version == PACKET_V5 ? OPTION_RESERVED : OPTION_RESERVED_3X;
 
     if (options & reserved) /* MQTT-3.8.3-5 */
-        return packet_malformed(ret_error,
-                                "reserved bits of the Subscription Options");
+        return packet_malformed(
+            ret_error, "reserved bits in the Subscription Options are set");
     if ((options & OPTION_QOS) == 3)
         return packet_protocol_error(ret_error, "subscription with QoS 3");
     if ((options & OPTION_RETAIN_HANDLING) == OPTION_RETAIN_HANDLING)
@@ -338,7 +338,7 @@ bool packet_decode_auth(const struct packet_frame *f,
     /* Success is the server's to say (table 3-11). */
     if (ret_auth->reason == REASON_SUCCESS)
         return packet_protocol_error(ret_error,
-                                     "AUTH of a client with code 0");
+                                     "AUTH from a client with reason code 0");
     if (!packet_has(&p, PROPERTY_AUTH_METHOD)) /* §3.15.2.2.2 */
         return packet_protocol_error(ret_error,
                                      "AUTH without Authentication Method");

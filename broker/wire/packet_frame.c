@@ -54,7 +54,7 @@ enum packet_framing packet_frame(const void *buf, size_t len, size_t max_size,
         body_len |= (size_t)(byte & 0x7f) << (7 * (at - 1));
         if (at == 4 && (byte & 0x80))
             return frame_broken(ret_error, REASON_MALFORMED_PACKET,
-                                "remaining length of more than four bytes");
+                                "remaining length is longer than four bytes");
         at++;
     } while (byte & 0x80);
 
@@ -87,14 +87,14 @@ bool packet_header_check(const struct packet_frame *f, uint8_t version,
                                      ? 0x02
                                      : 0x00;
         if (f->flags != required)
-            return packet_malformed(ret_error,
-                                    "reserved flags of the fixed header");
+            return packet_malformed(
+                ret_error, "reserved flags in the fixed header are wrong");
     }
     /* MQTT-1.5.5-1; 3.1.1 has no such rule, and small clients that reserve
      * four bytes for the length exist. */
     if (version >= PACKET_V5 && f->padded)
         return packet_malformed(ret_error,
-                                "remaining length in more bytes than needed");
+                                "remaining length has more bytes than needed");
     return true;
 }
 

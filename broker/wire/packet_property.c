@@ -154,7 +154,7 @@ bool packet_message_check(const struct packet_message_properties *m,
     if (m->response_topic.data &&
         (m->response_topic.len == 0 || packet_has_wildcard(m->response_topic)))
         return packet_protocol_error(ret_error,
-                                     "Response Topic is no topic name");
+                                     "Response Topic is not a topic name");
     /* §3.3.2.3.2 asks for well-formed UTF-8, not for an Encoded String: U+0000
      * is fine. */
     *ret_not_utf8 =

@@ -7,7 +7,7 @@
 #include "base/token.h"
 #include "base/topic.h"
 
-#define NOT_A_MAP "body: a msgpack map of the command's keys expected"
+#define NOT_A_MAP "body: must be a msgpack map of the command's keys"
 
 /* ---- encoding ------------------------------------------------------------ */
 

@@ -39,7 +39,7 @@ suite('SIGUSR1', { set: { 'mqtt.workers': 2, 'http.workers': 2 } }, (server) => 
       await line(server, new RegExp(`^worker ${worker}: mailboxes: \\d+ results, \\d+ batches`))
     }
     assert.equal(connections, 2) // the deaf client and the link
-    const [, shown, owed] = await line(server, /^worker \d: owed most: connection \d+ of token (\S+), 127\.0\.0\.1:\d+: (\d+) bytes queued/)
+    const [, shown, owed] = await line(server, /^worker \d: most output queued: connection \d+ of token (\S+), 127\.0\.0\.1:\d+: (\d+) bytes queued/)
     assert.equal(shown, `${token.slice(0, 4)}…`)
     assert.ok(Number(owed) > 10000, owed)
     await line(server, /^link: up; \d+ requests, \d+ of them waiting/)
