@@ -28,7 +28,7 @@
 #include "broker/worker.h"
 
 #define DESCRIPTORS_KEPT 128 /* not for clients: store, sockets, HTTP */
-#define DRAIN_US 2000000     /* for what is in flight when stopping */
+#define DRAIN_US 2000000     /* time for what is in flight at shutdown */
 #define POLL_NS 2000000
 #define WORKERS_MAX 256 /* of mqtt.workers */
 
@@ -190,7 +190,7 @@ static bool start_workers(struct broker *b, struct config_error *ret_error)
     return true;
 }
 
-/* After the writer has ended the sessions of the last run. */
+/* Call it after the writer has ended the sessions of the last run. */
 static bool load_wills(struct broker *b, struct config_error *ret_error)
 {
     return wills_load(&b->hub) ||
@@ -375,7 +375,7 @@ static void close_local(const struct broker *b, int fd, const char *name)
     listener_remove_local(b->data_dir, name);
 }
 
-/* Also ends what broker_start() has begun. */
+/* Also stops a broker whose start failed halfway. */
 void broker_stop(struct broker *b)
 {
     if (b == NULL)

@@ -27,14 +27,14 @@
 #include "broker/state_dump.h"
 
 #define RESULTS_AT_ONCE 256
-#define FAN_OUT_US 5000   /* then sockets are looked at again */
+#define FAN_OUT_US 5000   /* longest fan-out before sockets are read again */
 #define SAVE_WITHIN_S 1.0 /* stored sessions */
 #define PHASE_TICK_S 0.02
-#define CLOSING_US 1200000 /* for DISCONNECT to reach the clients */
+#define CLOSING_US 1200000 /* time for DISCONNECT to reach the clients */
 
-/* ---- what happens to connections ---------------------------------------- */
+/* ---- events of connections ---------------------------------------------- */
 
-/* connection_input.c lets nothing but a CONNECT be the first. */
+/* connection_input.c accepts only CONNECT as the first packet. */
 static void on_packet(struct connection *c, const struct packet_frame *f)
 {
     if (c->state == CONNECTION_NEW)
@@ -68,7 +68,7 @@ static void wake_worker(void *arg)
     worker_wake(arg);
 }
 
-/* The turn does all the work; these only end the wait. */
+/* The turn does all the work; these only wake the loop. */
 static void on_wake(struct ev_loop *loop, ev_async *async, int events)
 {
     (void)loop;
@@ -108,7 +108,8 @@ static void on_sys_tick(struct ev_loop *loop, ev_timer *timer, int events)
     sys_sample(w->hub, clock_mono_us());
 }
 
-/* Figures of the whole server, taken where devices cannot get in the way. */
+/* Samples of the whole server are taken here, where devices cannot delay
+ * them. */
 static void start_sampling(struct worker *w)
 {
     const double every_s = (double)w->hub->config->mqtt_sys_interval;
@@ -125,7 +126,7 @@ static void update_clocks(struct worker *w)
     w->mono_us = clock_mono_us();
 }
 
-/* The wait is over and sockets are about to be read. */
+/* The loop has woken, and is about to read sockets. */
 static void on_check(struct ev_loop *loop, ev_check *check, int events)
 {
     (void)loop;
@@ -138,8 +139,8 @@ static void on_check(struct ev_loop *loop, ev_check *check, int events)
 
 void worker_offer(struct worker *w, struct batch *b)
 {
-    /* Once one was left out, all are, until the worker has taken notice: what
-     * is in the mailbox must stay older than what is not. */
+    /* Once one batch was left out, all are, until the worker has noticed:
+     * batches in the mailbox must be older than those that are not. */
     if (atomic_load(&w->missed) == 0 &&
         atomic_load(&w->batch_bytes) < WORKER_BATCH_BYTES_MAX) {
         batch_ref(b);
@@ -179,7 +180,7 @@ static void take_moves(struct worker *w)
     } while (count == RESULTS_AT_ONCE);
 }
 
-/* Sessions that something waits for now, all others within a second. */
+/* Urgent sessions now, all others within a second. */
 static void save_sessions(struct worker *w)
 {
     session_save_turn(w, w->save_all);
@@ -196,8 +197,8 @@ static void save_sessions(struct worker *w)
 
 /* ---- the end of a turn -------------------------------------------------- */
 
-/* Frees connections that have ended. Very many filters are removed over several
- * turns. true: some are left. */
+/* Frees connections that have ended. Very many filters are removed over
+ * several turns. true: some are left. */
 static bool free_dead(struct worker *w, size_t filters)
 {
     struct connection *c;
@@ -234,7 +235,7 @@ static void begin_draining(struct worker *w)
     ev_timer_start(w->loop, &w->tick);
 }
 
-/* The writer has ended: all results it will ever send are in the mailboxes. */
+/* The writer has ended: all results are in the mailboxes. */
 static void begin_closing(struct worker *w)
 {
     struct connection *c, *next;
@@ -348,7 +349,7 @@ static bool make_parts(struct worker *w)
            share_init(w);
 }
 
-/* A worker and what the layers above client/ keep with it, in one block. */
+/* A worker, and the data of the layers above client/, in one block. */
 struct worker_block {
     struct worker worker;
     struct publish_pool publishes;
@@ -438,7 +439,7 @@ void worker_join(struct worker *w)
     w->started = false;
 }
 
-/* What arrived after the thread had ended, or before it was ever started. */
+/* Items that arrived after the thread ended, or before it started. */
 static void empty_mailboxes(struct worker *w)
 {
     void *item;
@@ -464,7 +465,7 @@ void worker_free(struct worker *w)
     if (w == NULL)
         return;
     client_query_release(
-        w); /* the admin worker, who asked, is the last to go */
+        w); /* the admin worker, which asked, is the last to go */
     empty_mailboxes(w);
     share_release(w);
     (void)free_dead(w, SIZE_MAX);

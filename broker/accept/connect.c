@@ -21,9 +21,9 @@
 
 #define MAXIMUM_QOS 2
 #define RECEIVE_MAXIMUM_ADMIN 512
-#define ASSIGNED_RANDOM 12 /* bytes, twice as many hexadecimal digits */
+#define ASSIGNED_RANDOM 12 /* bytes; twice as many hexadecimal digits */
 
-/* ---- where it lives ----------------------------------------------------- */
+/* ---- finding the worker ------------------------------------------------- */
 
 static bool is_admin(const struct connection *c,
                      const struct packet_connect *p)
@@ -39,8 +39,8 @@ static void assign_id(char *to)
     sodium_bin2hex(to, 2 * ASSIGNED_RANDOM + 1, random, sizeof(random));
 }
 
-/* An empty user name says as little as none: libraries send one where their
- * user set nothing. */
+/* An empty user name counts as none: libraries send one if their user set
+ * nothing. */
 static bool connect_decode(const struct packet_frame *f,
                            struct packet_connect *ret,
                            struct packet_error *ret_error)
@@ -96,7 +96,7 @@ struct worker *connect_place(struct connection *c,
     return client_identity_home(hub, c->publisher);
 }
 
-/* ---- whether it may ----------------------------------------------------- */
+/* ---- authentication ----------------------------------------------------- */
 
 static void connect_refuse(struct connection *c, uint8_t reason,
                            const char *text)
@@ -115,8 +115,9 @@ static void connect_refuse(struct connection *c, uint8_t reason,
     connection_close(c, CLOSE_REFUSED, text);
 }
 
-/* Not 0x86, which is about "the User Name or Password specified by the Client"
- * (MQTT 5 §3.2.2.2): it specified none. 3.1.1 has 5, as from other servers. */
+/* Not 0x86, which is about "the User Name or Password specified by the
+ * Client" (MQTT 5 §3.2.2.2): it specified none. 3.1.1 gets 5, as from other
+ * servers. */
 static bool refuse_nameless(struct connection *c)
 {
     connect_refuse(
@@ -146,8 +147,8 @@ static bool connect_authenticate(struct connection *c,
         return keep_caller(c, &caller);
     }
     c->role = p->user_name.data == NULL ? ROLE_NAMELESS : ROLE_TOKEN;
-    /* Any web page may have its reader's browser connect here: open mode is not
-     * meant for them. */
+    /* Any web page can make its visitor's browser connect here: open mode is
+     * not meant for that. */
     if (c->role == ROLE_NAMELESS && c->transport.websocket != NULL)
         return refuse_nameless(c);
     switch (auth_connect(hub->config, hub->store, p->user_name, &caller)) {
@@ -179,7 +180,7 @@ static bool is_throttled(const struct connection *c)
            plan != NULL && plan->writes_per_hour == t->writes_per_hour;
 }
 
-/* It is in the rows of whatever the client stores. 23 bytes are always allowed
+/* The id is in every row the client stores. 23 bytes are always allowed
  * (MQTT-3.1.3-5). */
 static bool is_id_too_long(const struct connection *c)
 {
@@ -190,8 +191,8 @@ static bool is_id_too_long(const struct connection *c)
            len > plan->client_id_max;
 }
 
-/* MQTT-3.1.4-3: whoever has the session must go. true: that one had something
- * in the store, or was about to. */
+/* MQTT-3.1.4-3: disconnects the client that has the session. true: that one
+ * had a stored session, or was about to. */
 static bool take_over(struct connection *c)
 {
     struct connection *old;
@@ -254,7 +255,7 @@ static bool accept_will(struct connection *c, const struct packet_connect *p)
     return reason == 0;
 }
 
-/* ---- what is promised --------------------------------------------------- */
+/* ---- CONNACK ------------------------------------------------------------ */
 
 static void connect_read_options(struct connection *c,
                                  const struct packet_connect *p)
@@ -276,9 +277,9 @@ static void connect_read_options(struct connection *c,
     }
 }
 
-/* Where the plan sets none, none is announced: credits hold back whoever sends
- * more than CONNECTION_COMMANDS_MAX, and MQTT.js, which does not look at a
- * server's Receive Maximum, would be disconnected for a burst. */
+/* If the plan sets none, none is announced: credits stop a client with more
+ * than CONNECTION_COMMANDS_MAX, and MQTT.js, which ignores a server's
+ * Receive Maximum, would be disconnected for a burst. */
 static uint16_t receive_maximum(const struct plan *plan)
 {
     if (plan == NULL)
@@ -345,7 +346,8 @@ static void send_connack(struct connection *c, bool session_present)
     const size_t size =
         packet_encode_connack(&c->terms, &connack, packet, sizeof(packet));
 
-    /* A client that takes not even this: MQTT-3.1.2-24 leaves only this. */
+    /* The client does not even accept CONNACK: MQTT-3.1.2-24 leaves no other
+     * choice. */
     if (size == 0) {
         connection_close(
             c, CLOSE_REFUSED,

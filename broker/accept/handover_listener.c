@@ -11,7 +11,7 @@
 #include "broker/accept/welcome.h"
 #include "broker/client/shard.h"
 
-/* Handed over is at once, as a rule: who waits is not a bridge of ours. */
+/* Hand-overs usually complete at once: a peer that waits is not our bridge. */
 #define WAITING_MAX 64
 
 struct handover {
@@ -31,7 +31,7 @@ static void handover_end(struct handover *h)
     free(h);
 }
 
-/* One that has gone meanwhile has no address any more. */
+/* A client that has disconnected meanwhile has no address any more. */
 static void handover_welcome(struct worker *w, int fd)
 {
     struct sockaddr_storage at = {0};
@@ -43,7 +43,7 @@ static void handover_welcome(struct worker *w, int fd)
         close(fd);
 }
 
-/* false: the client has not come yet. */
+/* false: the client has not arrived yet. */
 static bool handover_take(struct worker *w, int connection)
 {
     const int fd = handover_receive(connection);

@@ -42,8 +42,8 @@ static bool local_address(const char *dir, const char *name,
     return n > 0 && (size_t)n < sizeof(ret->sun_path);
 }
 
-/* Takes a dead server's socket away. Nobody else can be alive on it who writes
- * to this data folder, but the folder might have been mistaken. */
+/* Removes a dead server's socket. No other writer of this data folder can be
+ * alive, but the folder might be the wrong one. */
 static bool clear_place(const struct sockaddr_un *at, int type,
                         struct config_error *ret_error)
 {
@@ -133,8 +133,8 @@ static void listener_on_accept(struct ev_loop *loop, ev_io *io, int events)
             return;
         if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS &&
             errno != ENOMEM)
-            continue; /* that client has gone again */
-        /* The socket stays readable: without a pause this would spin. */
+            continue; /* the client has disconnected already */
+        /* The socket stays readable: without a pause this loop would spin. */
         welcome_complain(w, &w->listeners->out_of_descriptors,
                          "no descriptors or memory for another connection");
         for (unsigned j = 0; j < w->listeners->count; j++)

@@ -10,7 +10,7 @@ void make_room_turn(struct worker *w)
     while (atomic_load(&w->spare_owed) > 0 &&
            (c = TAILQ_FIRST(&w->spare)) != NULL) {
         atomic_fetch_sub(&w->spare_owed, 1);
-        c->has_place = false; /* it is the newcomer's */
+        c->has_place = false; /* the slot now belongs to the new connection */
         if (c->state == CONNECTION_LINGERING)
             connection_finish(c);
         else

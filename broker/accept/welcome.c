@@ -46,8 +46,8 @@ static void welcome_name_peer(const struct sockaddr_storage *at, char *ret,
     }
 }
 
-/* A client that vanished without a word and has no keep-alive is noticed by
- * TCP's: after 2 minutes of silence, and 4 probes. */
+/* TCP keep-alive notices a client that vanished silently and has no MQTT
+ * keep-alive: after 2 minutes of silence and 4 probes. */
 static void welcome_set_tcp_options(int fd)
 {
     const int on = 1, idle_s = 120, interval_s = 30, probes = 4;
@@ -98,7 +98,8 @@ static struct connection *welcome_make(struct worker *w, int fd,
     return c;
 }
 
-/* One more of that address that has not said who it is, and a place for it. */
+/* Counts one more unidentified connection of that address, and takes a slot
+ * for it. */
 static bool welcome_admit(struct worker *w, const struct client_address *a)
 {
     struct hub *hub = w->hub;
@@ -134,7 +135,7 @@ void welcome_client(struct worker *w, int fd,
 {
     struct hub *hub = w->hub;
 
-    /* Administrators and the link are never shut out by clients. */
+    /* Clients never shut out administrators and the link. */
     const bool is_counted = kind != LISTEN_LOCAL;
     const struct client_address address =
         client_address_of((const struct sockaddr *)at);

@@ -13,12 +13,12 @@
 #include "broker/client/shard.h"
 #include "broker/publish/publish.h"
 
-/* Most that is said of a client besides its id, and the end of an answer. */
+/* Most bytes about a client besides its id, and of the end of an answer. */
 #define ENTRY_MAX 512
 #define ESCAPED_MAX 6 /* a byte in JSON: \u0001 */
 #define NEXT_SIZE 64
 
-/* ---- where to go on ----------------------------------------------------- */
+/* ---- continuing --------------------------------------------------------- */
 
 static bool take_number(struct slice *s, char end, uint64_t *ret)
 {
@@ -54,9 +54,9 @@ bool client_query_begin(struct client_query *r, const struct hub *hub,
     return true;
 }
 
-/* The first connection behind number `after`. The one that the last answer
- * stopped at is remembered: without it a long list would be walked from its
- * beginning for every page. */
+/* The first connection behind number `after`. The place where the last
+ * answer stopped is remembered: otherwise each page would walk the list from
+ * its beginning. */
 static struct connection *client_query_resume(const struct worker *w,
                                               uint64_t after)
 {
@@ -70,14 +70,14 @@ static struct connection *client_query_resume(const struct worker *w,
     return NULL;
 }
 
-/* ---- whom --------------------------------------------------------------- */
+/* ---- conditions --------------------------------------------------------- */
 
 bool client_query_matches(struct slice pattern, struct slice text)
 {
     const char *p = pattern.data, *t = text.data;
     size_t i = 0, j = 0, star = SIZE_MAX, retry = 0;
 
-    /* Only the last star is ever tried again: at most len × len steps. */
+    /* Only the last star is ever retried: at most len × len steps. */
     while (j < text.len) {
         if (i < pattern.len && p[i] == '*') {
             star = i++;
@@ -109,7 +109,7 @@ bool client_query_is_address(struct slice address, struct slice peer)
 
     if (slice_eq(address, peer))
         return true;
-    if (colon == NULL) /* a UNIX socket's */
+    if (colon == NULL) /* a UNIX socket */
         return false;
     const struct slice host =
         slice_of(peer.data, (size_t)(colon - (const char *)peer.data));
@@ -134,7 +134,7 @@ static bool client_query_fits(const struct client_query *r, struct slice token,
                        : client_query_matches(r->client, client);
 }
 
-/* It has no token and no id yet. It is not listed, but may be sent away. */
+/* A connection without token and id. It is not listed, but can be kicked. */
 static bool is_meant_by_address(const struct client_query *r,
                                 const struct connection *c)
 {
@@ -151,7 +151,7 @@ static bool is_meant(const struct client_query *r, const struct connection *c)
            client_query_fits(r, connection_token(c), client_id(c), c->peer);
 }
 
-/* ---- what is said of it ------------------------------------------------- */
+/* ---- members of an entry ------------------------------------------------- */
 
 static const char *version_of(const struct connection *c)
 {
@@ -182,7 +182,7 @@ static void put_token(struct json_writer *w, struct slice token, bool full)
         json_text(w, log_token(token.data, token.len).text);
 }
 
-/* How much of it is shown: whole characters, and nothing that is not UTF-8. */
+/* How much of the id is shown: whole characters, and only valid UTF-8. */
 static size_t shown_length(struct slice id)
 {
     const unsigned char *p = id.data;
@@ -194,7 +194,8 @@ static size_t shown_length(struct slice id)
     return at;
 }
 
-/* Administrators use libmosquitto, which takes less in a string than MQTT. */
+/* Administrators use libmosquitto, which accepts fewer characters in a
+ * string than MQTT. */
 static void put_client_id(struct json_writer *w, struct slice whole,
                           struct slice token, bool full)
 {
@@ -286,7 +287,7 @@ static void client_query_visit(const struct client_query *r,
     put_entry(&a->json, c, r->full);
 }
 
-/* true: the worker has no more. */
+/* true: the worker has no more connections. */
 static bool client_query_visit_all(struct worker *w, struct client_query *r,
                                    struct client_list *a)
 {
@@ -298,7 +299,7 @@ static bool client_query_visit_all(struct worker *w, struct client_query *r,
             w->walk.next = c;
             return false;
         }
-        next = TAILQ_NEXT(c, all); /* closing may take it out */
+        next = TAILQ_NEXT(c, all); /* closing may remove it */
         r->after = c->number;
         client_query_visit(r, c, a);
         c = next;
@@ -306,7 +307,7 @@ static bool client_query_visit_all(struct worker *w, struct client_query *r,
     return true;
 }
 
-/* The same of its refusals. */
+/* The same for its refusals. */
 static bool list_refusals(struct worker *w, struct client_query *r,
                           struct client_list *a)
 {

@@ -73,7 +73,7 @@ static void put_traffic(struct sys_values *v, const uint64_t *figures,
 }
 
 /* Sessions that wait for their client count as clients, as in mosquitto. The
- * row of one that has just connected or gone may be on its way. */
+ * row of a client that has just connected or gone may not be written yet. */
 static void put_clients(struct sys_values *v, struct hub *hub,
                         const uint64_t *figures)
 {
@@ -159,7 +159,7 @@ static void publish_values(struct hub *hub, const struct sys_values *v)
 void sys_sample(struct hub *hub, int64_t now_us)
 {
     struct sys_sampler *s = hub->sampler;
-    struct sys_values v = s->board.values; /* nobody else writes them */
+    struct sys_values v = s->board.values; /* no other thread writes them */
     uint64_t figures[FIGURE_COUNT];
     const double elapsed_s =
         v.sample == 0 ? 0 : (double)(now_us - s->sampled_us) / SECOND_US;

@@ -10,14 +10,14 @@
 
 #define TURN_US 1000
 
-/* SUBACK goes before the retained messages it brings about. */
+/* SUBACK must be sent before the retained messages of its subscriptions. */
 static bool has_scans(const struct connection *c)
 {
     return !TAILQ_EMPTY(&c->scans) && c->subacks_due == 0;
 }
 
-/* A queue that is still draining is left alone, so that a slow reader is given
- * whole steps and not a message at a time. */
+/* Leaves a queue alone while it drains, so that a slow reader gets whole
+ * steps and not one message at a time. */
 static bool backlog_has_room(struct connection *c)
 {
     if (c->state != CONNECTION_OPEN || c->out.blocked)
@@ -50,8 +50,10 @@ bool backlog_turn(struct worker *w)
     }
     const int64_t deadline_us = clock_mono_us() + TURN_US;
     do {
-        backlog_forget(c); /* those who wait for their client come back */
-        /* Filled in this turn, and not written yet: nobody would wake it. */
+        /* Those that wait for their client are queued again later. */
+        backlog_forget(c);
+        /* Filled in this turn and not written yet, so nothing else would
+         * wake it. */
         if (c->state == CONNECTION_OPEN && !c->out.blocked)
             connection_flush(c);
         if (backlog_has_room(c)) {

@@ -11,7 +11,7 @@
 #include "broker/deliver/delivery.h"
 #include "store/read/catchup.h"
 
-/* With more filters than this, one walk of the log is the shorter way. */
+/* With more filters than this, one walk of the whole log is faster. */
 #define OWN_FILTERS_MAX 64
 #define LOOKED_AT_PER_STEP 1024
 
@@ -20,8 +20,9 @@ struct client_catchup {
     uint64_t position;      /* while there is no reader */
 };
 
-/* The filters that stored messages can match: `$` topics are not stored. Of many
- * only what they have in common: the client's token, written into `all`. */
+/* The filters that stored messages can match: `$` topics are not stored. If
+ * there are many, only what they have in common: the client's token, written
+ * into `all`. */
 static size_t client_catchup_filters(struct connection *c,
                                      struct slice *filters, char *all)
 {
@@ -105,7 +106,8 @@ static bool client_catchup_give(struct connection *c, const struct message *m)
 
     if (!session_filter_match(c, m, &matched))
         return true;
-    /* What came with QoS 0 while the client was away is not kept for it. */
+    /* QoS 0 messages that came while the client was offline are not kept for
+     * it. */
     if ((m->qos == 0 || matched.qos == 0) && c->stored != NULL &&
         m->id <= c->stored->offline_head)
         return true;
@@ -136,7 +138,8 @@ bool client_catchup_step(struct connection *c, struct store_reader *r)
                              &record)) {
         case CATCHUP_RECORD:
             if (!client_catchup_give(c, &record.m)) {
-                if (c->stored != NULL) /* it is past a message not given */
+                /* It passed a message that it did not send. */
+                if (c->stored != NULL)
                     c->stored->placed = false;
                 connection_close(c, CLOSE_NO_MEMORY, NULL);
                 return true;

@@ -41,9 +41,10 @@ struct inflight_entry *delivery_enter_inflight(struct connection *c,
     return entry;
 }
 
-/* ---- to one alone -------------------------------------------------------- */
+/* ---- to one client
+ * --------------------------------------------------------- */
 
-/* The topic's alias, once it has one; a new one goes with the topic. */
+/* Uses the topic's alias if it has one; a new alias is sent with the topic. */
 static void delivery_choose_alias(const struct connection *c,
                                   const struct message *m,
                                   struct image_own *own, bool *ret_new)
@@ -60,7 +61,7 @@ static void delivery_choose_alias(const struct connection *c,
     *ret_new = own->topic_alias != 0;
 }
 
-/* 0: not even without the courtesies does it fit in what the client takes. */
+/* 0: exceeds what the client accepts, even without optional properties. */
 static size_t delivery_fit(const struct connection *c, const struct message *m,
                            unsigned *shape, uint32_t left_s,
                            struct image_own *own)
@@ -140,7 +141,7 @@ bool delivery_resend(struct connection *c, const struct message *m,
 {
     struct worker *w = c->worker;
     unsigned shape = delivery_shape(c, m, entry->qos, entry->retain);
-    uint32_t left_s = 0; /* begun in time, it is completed all the same */
+    uint32_t left_s = 0; /* once begun in time, it is completed in any case */
     struct image_own own = {.packet_id = entry->packet_id,
                             .dup = true,
                             .identifiers = entry->identifiers,

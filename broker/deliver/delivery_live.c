@@ -6,11 +6,11 @@
 #include "broker/deliver/client_catchup.h"
 #include "broker/deliver/delivery_private.h"
 
-/* Smaller payloads are copied with their QoS 1 header: cheaper than a run of
- * their own in the queue. */
+/* Smaller payloads are copied with their QoS 1 header, which is cheaper than
+ * a run of their own in the queue. */
 #define PAYLOAD_BY_REFERENCE 1024
 
-/* ---- who gets it -------------------------------------------------------- */
+/* ---- receivers ---------------------------------------------------------- */
 
 static void live_hit(struct worker *w, const struct subscriber *s)
 {
@@ -56,7 +56,7 @@ static void live_collect(struct worker *w, const struct message *m)
     }
 }
 
-/* ---- how it looks to whom ----------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------- */
 
 static const struct image *live_image(struct worker *w, struct images *set,
                                       unsigned shape)
@@ -75,7 +75,7 @@ static uint8_t live_qos(unsigned shape)
     return shape & IMAGE_QOS2 ? 2 : shape & IMAGE_QOS1 ? 1 : 0;
 }
 
-/* The pattern with this receiver's packet id in it. */
+/* The template with this receiver's packet id. */
 static bool live_give_with_id(struct connection *c, const struct message *m,
                               const struct grant *g, const struct image *image)
 {
@@ -110,7 +110,7 @@ static void live_give_image(struct connection *c, struct images *set,
     struct worker *w = c->worker;
     const struct image *image = live_image(w, set, shape);
 
-    /* The stamp is a courtesy: without it rather than not at all. */
+    /* The stamp is optional: better without it than not at all. */
     if (image != NULL && image->range.len > c->terms.maximum_packet_size &&
         image_unstamp(&shape))
         image = live_image(w, set, shape);
@@ -143,7 +143,7 @@ static void live_give_own(struct connection *c, const struct message *m,
                       .identifiers = &c->hit_identifier,
                       .identifier_count = c->hit_identifier != 0};
 
-    /* Several are rare enough to be collected by matching once more. */
+    /* Several are so rare that they are collected by matching again. */
     if (c->hit_identifiers && session_filter_match(c, m, &matched)) {
         g.identifiers = matched.identifiers;
         g.identifier_count = matched.identifier_count;
@@ -176,7 +176,7 @@ static void live_give(struct connection *c, const struct message *m,
                 c, set, delivery_shape(c, m, qos, m->retain && c->hit_retain));
         return;
     }
-    /* Events are not in the log: who cannot take one now has missed it. */
+    /* Events are not in the log: a client that has no room now misses it. */
     if (m->id == 0)
         counter_add(&w->counters.dropped.event_slow, 1);
     else if (c->catchup == NULL && !(c->stored != NULL && c->stored->ended))
@@ -194,7 +194,7 @@ bool delivery_fan_out(struct worker *w, struct message *m)
         w->head = m->id;
     }
     if (m->kind != MESSAGE_MESSAGE && m->kind != MESSAGE_EVENT)
-        return false; /* edits and the like are told as events */
+        return false; /* clients learn of edits and the like from events */
     live_collect(w, m);
     if (w->hit_count > 0) {
         if (image_expiry_left(m, w->real_us, &expiry_left_s)) {

@@ -18,9 +18,10 @@ struct retained_scan {
     uint8_t qos;
     bool no_local;
     bool exact;  /* no wildcard: one look-up */
-    bool is_sys; /* the server's own figures, from sys_at on */
+    bool is_sys; /* `$SYS` figures, from sys_at on */
     unsigned sys_at;
-    struct buffer after; /* topic to go on after; empty: from the start */
+    /* Topic to continue after; empty: from the beginning. */
+    struct buffer after;
     size_t len;
     char filter[];
 };
@@ -92,7 +93,7 @@ static bool is_wanted(const struct connection *c,
            !(s->no_local && m->publisher != 0 && m->publisher == c->publisher);
 }
 
-/* What the store gave next; STORE_INVALID: its budget was used up. */
+/* The next message in the store. STORE_INVALID: its budget is used up. */
 static enum store_err scan_next(struct retained_scan *s,
                                 struct store_reader *r, unsigned budget,
                                 struct record *ret_record)

@@ -21,10 +21,10 @@ bool image_expiry_left(const struct message *m, int64_t now_us,
 {
     if (!m->has_expiry)
         return true;
-    /* A clock that went back makes no message younger. */
+    /* A clock that was set back makes no message younger. */
     const int64_t waited_s =
         now_us > m->at_us ? (now_us - m->at_us) / SECOND_US : 0;
-    /* An event has no time of its own; it never waits. */
+    /* Events have no time of their own and never wait. */
     if (m->id != 0 && waited_s >= m->expiry_s)
         return false;
     *ret_left_s = m->id == 0 ? m->expiry_s : m->expiry_s - (uint32_t)waited_s;

@@ -27,7 +27,7 @@ static void drop_ring(struct out_queue *q)
     q->first = 0;
 }
 
-/* Nothing is left to send: an idle connection holds no memory here. */
+/* Nothing is queued: an idle connection holds no memory here. */
 static void out_queue_drained(struct out_queue *q, struct block_pool *pool)
 {
     assert(q->bytes == 0 && q->count == 0);
@@ -62,7 +62,7 @@ static bool grow_ring(struct out_queue *q)
     return true;
 }
 
-/* Appends a run; a reference to its block passes to the queue on success. */
+/* Appends a run. On success the queue takes a reference to its block. */
 static bool out_queue_append(struct out_queue *q, struct block_pool *pool,
                              struct block *b, uint32_t offset, uint32_t len)
 {
@@ -199,7 +199,7 @@ void out_queue_block(struct out_queue *q, struct block_pool *pool)
         return;
     struct block *own = block_new(pool, BLOCK_EXACT, shared);
     if (own == NULL)
-        return; /* then it keeps the shared ones, as before */
+        return; /* it keeps its shared blocks */
 
     const uint32_t count = q->count;
     q->count = 0;

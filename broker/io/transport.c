@@ -43,7 +43,7 @@ static ssize_t send_runs(int fd, const struct iovec *runs, int count)
 
 /* ---- WebSocket ---------------------------------------------------------- */
 
-/* The runs behind the first `skip` bytes, as far as `len` bytes go. */
+/* The runs behind the first `skip` bytes, up to `len` bytes. */
 static int cut_runs(const struct iovec *runs, int count, size_t skip,
                     size_t len, struct iovec *out)
 {
@@ -63,7 +63,7 @@ static int cut_runs(const struct iovec *runs, int count, size_t skip,
     return n;
 }
 
-/* One frame for all runs, behind what it owes: as a rule one system call. */
+/* One frame for all runs, behind control frames: usually one system call. */
 static ssize_t write_frames(struct transport *t, const struct iovec *runs,
                             int count)
 {
@@ -91,21 +91,22 @@ static ssize_t write_frames(struct transport *t, const struct iovec *runs,
     if (done == total)
         return (ssize_t)done;
     if (websocket_has_closed(t->websocket))
-        errno = EPIPE; /* what is behind the close frame has no way out */
+        errno = EPIPE; /* nothing can be sent after the close frame */
     else
         errno = EAGAIN;
     return done > 0 ? (ssize_t)done : -1;
 }
 
-/* Answers to pings and to a close frame; what does not leave at once,
- * transport_owes() tells of. */
+/* Sends answers to pings and to a close frame; transport_owes() tells
+ * whether some are left. */
 static void write_owed(struct transport *t)
 {
     if (websocket_owes(t->websocket))
         (void)write_frames(t, NULL, 0);
+    /* RFC 6455 §7.1.1: the server closes first. */
     if (websocket_is_closed(t->websocket) &&
         websocket_has_closed(t->websocket))
-        shutdown(t->fd, SHUT_WR); /* RFC 6455 §7.1.1: the server's first */
+        shutdown(t->fd, SHUT_WR);
 }
 
 static ssize_t read_frames(struct transport *t, char *to, size_t room)
@@ -128,7 +129,7 @@ static ssize_t read_frames(struct transport *t, char *to, size_t room)
         return payload;
     if (websocket_is_closed(s))
         return 0;
-    errno = EAGAIN; /* nothing but control frames, or parts of frames */
+    errno = EAGAIN; /* only control frames, or parts of frames */
     return -1;
 }
 

@@ -38,8 +38,8 @@ bool filters_have_room(const struct connection *c, struct slice filter)
 {
     const bool admin = c->role == ROLE_ADMIN;
 
-    /* A few filters are always granted: who has many must not keep everybody
-     * else from having any. */
+    /* A few filters are always granted: a client with many must not keep all
+     * others from having any. */
     if (!admin && c->filter_cost + filter_cost(filter) > FILTER_COST_SHORT &&
         !held_filters_have_room(c, filter_cost(filter)))
         return false;
@@ -128,7 +128,8 @@ void filters_drop(struct connection *c, struct session_filter *f)
 
 /* ---- options ------------------------------------------------------------ */
 
-/* Everything up to this id is given for good: after a crash, too. */
+/* Every message up to this id has been delivered for good, even after a
+ * crash. */
 static uint64_t filters_given_up_to(const struct connection *c)
 {
     if (c->stored != NULL)
@@ -136,9 +137,9 @@ static uint64_t filters_given_up_to(const struct connection *c)
     return c->catchup != NULL ? client_catchup_position(c) : c->worker->head;
 }
 
-/* Before other options take the place of those `s` has. What there was before
- * those is remembered as one with them, so that nothing is lost, when some of it
- * may still be owed. */
+/* Call it before other options replace those in `s`. If messages may still
+ * be due with the options in `s`, remembers these; options that were
+ * replaced before are merged with them, so that nothing is lost. */
 static void filters_remember_options(struct connection *c,
                                      struct session_filter *f,
                                      struct subscriber *s)
@@ -153,8 +154,9 @@ static void filters_remember_options(struct connection *c,
 
 /* ---- filters that have ended ------------------------------------------- */
 
-/* May messages be owed to it that fan-out has passed? Of `$` topics none are
- * stored, and those of a group are its other members'. */
+/* Whether the filter may still be due messages that fan-out has passed.
+ * Messages of `$` topics are not stored, and those of a group go to its
+ * other members. */
 static bool filters_are_owed(const struct connection *c,
                              const struct session_filter *f)
 {
@@ -187,7 +189,7 @@ static void filters_begin_anew(struct connection *c, struct session_filter *f,
     c->ended_filters--;
 }
 
-/* As before the SUBSCRIBE that made it new. */
+/* Restores what was before the SUBSCRIBE that added it. */
 void filters_undo(struct connection *c, struct session_filter *f)
 {
     if (f->earlier_until > 0)
@@ -220,7 +222,8 @@ void filters_replace(struct connection *c, struct session_filter *f,
     entry->qos = s->qos;
     entry->no_local = s->no_local;
     entry->retain_as_published = s->retain_as_published;
-    entry->identifier = s->identifier; /* none, if there was one (§3.8.4) */
+    /* None, if it had one before (§3.8.4). */
+    entry->identifier = s->identifier;
 }
 
 void filters_end(struct connection *c, struct session_filter *f)
@@ -250,7 +253,7 @@ void filters_backlog_given(struct connection *c)
         filters_remove_ended(c, true);
 }
 
-/* What has ended is no reason to refuse a filter. */
+/* Filters that have ended are no reason to refuse one. */
 bool filters_make_room(struct connection *c, struct slice filter)
 {
     if (!filters_have_room(c, filter) && c->ended_filters > 0)
@@ -260,7 +263,7 @@ bool filters_make_room(struct connection *c, struct slice filter)
 
 /* ---- rows on disk ------------------------------------------------------- */
 
-/* Its row; the filter is borrowed from it. */
+/* The filter's row, which borrows the filter text. */
 struct session_subscription filters_row(const struct session_filter *f)
 {
     const struct subscriber *s = session_filter_options(f);

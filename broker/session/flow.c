@@ -9,7 +9,8 @@
 #include "broker/session/save_command.h"
 #include "broker/wire/reason.h"
 
-/* ---- what the client was sent ---------------------------------------------- */
+/* ---- messages to the client
+ * ------------------------------------------------ */
 
 static void flow_on_puback(struct connection *c, const struct packet_ack *ack)
 {
@@ -28,7 +29,7 @@ static void flow_on_pubrec(struct connection *c, const struct packet_ack *ack)
     struct inflight_entry *e = inflight_find(&c->inflight, ack->packet_id);
 
     if (e == NULL) {
-        if (ack->reason < 0x80) /* §4.3.3: so that it can let go of it */
+        if (ack->reason < 0x80) /* §4.3.3: so that it can free the id */
             acknowledge_send(c, PACKET_PUBREL, ack->packet_id,
                              REASON_PACKET_ID_NOT_FOUND);
         return;
@@ -41,7 +42,7 @@ static void flow_on_pubrec(struct connection *c, const struct packet_ack *ack)
         delivery_settle(c, e);
         return;
     }
-    if (e->state == INFLIGHT_RELEASED) { /* once more */
+    if (e->state == INFLIGHT_RELEASED) { /* repeated */
         if (!e->changed && !e->saving)
             acknowledge_release(c, e->packet_id);
         return;
@@ -65,7 +66,8 @@ static void flow_on_pubcomp(struct connection *c, const struct packet_ack *ack)
         connection_close(c, CLOSE_PROTOCOL, "PUBCOMP without PUBREC");
 }
 
-/* ---- what the client sent --------------------------------------------------- */
+/* ---- messages from the client
+ * ----------------------------------------------- */
 
 static void release_stored_done(struct worker *w, struct publish *q)
 {
@@ -79,12 +81,12 @@ static void release_stored_done(struct worker *w, struct publish *q)
         return;
     if (result == RESULT_OK)
         acknowledge_send(c, PACKET_PUBCOMP, packet_id, REASON_SUCCESS);
-    else /* no PUBCOMP says so: the client asks again when it is back */
+    else /* no PUBCOMP: the client repeats PUBREL when it reconnects */
         connection_close(c, CLOSE_NOT_STORED, command_text(result));
 }
 
-/* The id may be used again when its row is gone, and not before: a PUBLISH with
- * it would be taken for the old one after a crash. */
+/* The id may only be reused once its row is gone: after a crash a PUBLISH
+ * with it would be taken for the old message. */
 static void flow_release(struct connection *c, uint16_t packet_id)
 {
     struct publish *q = publish_new(c->worker, c);

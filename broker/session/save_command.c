@@ -67,14 +67,14 @@ struct session_save *save_command_make_of(struct publish *q,
     return to == NULL ? NULL : &to->save;
 }
 
-/* Everything up to here has been given to it, or is in flight. */
+/* Every message up to this id has been sent to it, or is in flight. */
 uint64_t save_command_position(const struct connection *c)
 {
     const struct worker *w = c->worker;
 
     if (c->catchup != NULL)
         return client_catchup_position(c);
-    /* In the middle of a message's fan-out it may not have got that one. */
+    /* during a message's fan-out it may not have got that one yet */
     return w->fanning_out ? w->head - 1 : w->head;
 }
 

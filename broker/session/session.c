@@ -77,7 +77,7 @@ static void on_pingreq(struct connection *c, const struct packet_frame *f)
         session_broken(c, &error);
 }
 
-/* false: a session that was to end with its connection cannot be kept after all
+/* false: a session that was to end with its connection cannot be kept now
  * (MQTT-3.14.2-2 and §3.14.2.2.2). */
 static bool change_expiry(struct connection *c, uint32_t expiry_s)
 {
@@ -104,7 +104,8 @@ static void on_disconnect(struct connection *c, const struct packet_frame *f)
             "session expiry set in DISCONNECT but not in CONNECT");
         return;
     }
-    if (d.reason == 0) /* MQTT-3.14.4-3: whatever happens until it has gone */
+    /* MQTT-3.14.4-3: whatever happens until the connection ends. */
+    if (d.reason == 0)
         publish_drop_will(c);
     connection_leave(c, d.reason == 0 ? CLOSE_CLIENT : CLOSE_CLIENT_WILL);
 }
@@ -121,7 +122,7 @@ void session_packet(struct connection *c, const struct packet_frame *f)
     case PACKET_UNSUBSCRIBE: on_unsubscribe(c, f); break;
     case PACKET_PINGREQ: on_pingreq(c, f); break;
     case PACKET_DISCONNECT: on_disconnect(c, f); break;
-    case PACKET_AUTH: /* no CONNECT with a method was ever accepted */
+    case PACKET_AUTH: /* no CONNECT with a method was accepted */
         connection_close(c, CLOSE_AUTH_METHOD, NULL);
         break;
     default: /* MQTT-3.1.0-2 */
@@ -129,7 +130,7 @@ void session_packet(struct connection *c, const struct packet_frame *f)
     }
 }
 
-/* What outlives the connection; once. */
+/* Releases what outlives the connection, once. */
 static void session_finish(struct connection *c, bool with_will)
 {
     const int64_t due_us = with_will ? will_connection_ended(c) : 0;

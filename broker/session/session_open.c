@@ -10,8 +10,9 @@
 #include "broker/session/session_restore.h"
 #include "broker/wire/reason.h"
 
-/* publish.memory of an opening. In worker.openings until it is finished, where
- * several may have the same identity: looking one up says that there is one. */
+/* publish.memory of an opening. It is in worker.openings until it is
+ * finished. Several may have the same identity: a look-up tells that there
+ * is one. */
 struct opening {
     UT_hash_handle hh;
     struct session_open open;
@@ -22,7 +23,7 @@ struct opening {
 
 /* ---- opening --------------------------------------------------------------- */
 
-/* The client did not wait: what was just opened has ended. */
+/* The client did not wait: the session just opened must end. */
 static void end_unwanted(struct worker *w, struct publish *opened)
 {
     const struct opening *o = opened->memory;
@@ -30,7 +31,7 @@ static void end_unwanted(struct worker *w, struct publish *opened)
     struct session_save *save;
 
     if (q == NULL)
-        return; /* it ends at the next start */
+        return; /* it will end at the next start */
     save = save_command_make_of(q, o->open.identity, o->open.number);
     if (save == NULL) {
         publish_free(w, q);
@@ -68,8 +69,8 @@ static void open_restored(struct connection *c, bool good, const void *arg)
     connection_resume(c);
 }
 
-/* The session is this connection's; it is ready at once, or when what there is of
- * it has been read. */
+/* The session now belongs to this connection. It is ready at once, or when
+ * its rows have been read. */
 static void open_adopt(struct connection *c, const struct opening *o)
 {
     const struct session_open *open = &o->open;
@@ -93,8 +94,8 @@ static void open_adopt(struct connection *c, const struct opening *o)
         open_restored(c, false, o->calls);
 }
 
-/* Another connection has the session by now, or has asked for it behind this
- * one: it is not to be ended under its feet. */
+/* Another connection has the session by now, or has requested it after this
+ * one: it must not be ended. */
 static bool is_back(const struct connection *c)
 {
     struct connection *now;
@@ -155,11 +156,11 @@ static struct opening *opening_of(struct connection *c, struct publish *q,
     return o;
 }
 
-/* Whether the writer has to be asked, and its commit waited for: most sessions
- * begin and end with their connection, and nothing was ever stored of them. All
- * that the writer may still do to this identity's row was submitted by this
- * worker: an end leaves the row to be seen until it is committed, and what is
- * being opened is in w->openings. */
+/* Whether the writer must be asked, and its commit waited for: most sessions
+ * begin and end with their connection and are never stored. Whatever the
+ * writer may still do to this identity's row was submitted by this worker:
+ * an end leaves the row visible until it is committed, and sessions being
+ * opened are in w->openings. */
 static enum store_err is_stored(struct connection *c, bool *ret_stored)
 {
     struct opening *under_way;

@@ -8,24 +8,25 @@
 #include "broker/client/stored_session.h"
 #include "broker/session/filters.h"
 
-#define ROWS_PER_STEP 64 /* then it is another session's turn */
+#define ROWS_PER_STEP 64 /* then another session continues */
 
 struct session_restore {
     TAILQ_ENTRY(session_restore) entry; /* worker.restores */
     struct connection *c;
     void (*done)(struct connection *c, bool good, const void *arg);
     const void *arg;
-    bool has_inflight; /* that has been read, the subscriptions are next */
+    bool has_inflight; /* these have been read; subscriptions come next */
     size_t count;
     struct inflight_entry *entries;
     struct session_walk walk;
-    /* Groups are joined last, in the turn that ends it: they may give messages at
-     * once. */
+    /* Groups are joined last, in the turn that completes it: they may give
+     * messages at once. */
     bool has_shared;
     struct session_walk before_shared;
 };
 
-/* ---- what is in flight ----------------------------------------------------- */
+/* ---- messages in flight
+ * ----------------------------------------------------- */
 
 static int by_order(const void *a, const void *b)
 {
@@ -69,7 +70,7 @@ static bool restore_inflight(struct connection *c,
     return taken == count;
 }
 
-/* So many rows at most; STORE_NOTFOUND: there are no more. */
+/* Reads at most that many rows. STORE_NOTFOUND: there are no more. */
 static enum store_err read_inflight(struct session_restore *s,
                                     struct store_reader *r, size_t *rows)
 {
@@ -115,7 +116,7 @@ static enum store_err read_subscriptions(struct session_restore *s,
     return STORE_OK;
 }
 
-/* At most SHARES_MAX, which stand together. */
+/* At most SHARES_MAX, whose rows are adjacent. */
 static bool join_groups(struct session_restore *s, struct store_reader *r)
 {
     struct session_subscription row;
@@ -191,13 +192,14 @@ static void restore_step(struct session_restore *s, struct store_reader *r,
     if (!s->has_inflight && err == STORE_NOTFOUND) {
         const size_t count = s->count;
         s->has_inflight = true;
-        s->count = 0; /* they are the connection's, or freed */
+        s->count = 0; /* owned by the connection, or freed */
         s->walk = (struct session_walk){0};
         err = restore_inflight(c, s->entries, count) ? STORE_OK : STORE_NOMEM;
     }
     if (s->has_inflight && err == STORE_OK)
         err = read_subscriptions(s, r, &left);
-    *rows -= left < most ? most - left : 1; /* a session is a row, too */
+    /* A session counts as a row, too. */
+    *rows -= left < most ? most - left : 1;
     if (err == STORE_NOTFOUND) {
         restore_finish(s, join_groups(s, r));
     } else if (err != STORE_OK) {

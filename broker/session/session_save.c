@@ -26,18 +26,18 @@ static size_t identifiers_of(const struct connection *c)
 
 static bool is_due(const struct inflight_entry *e, bool last)
 {
-    /* The last save repeats what an earlier one, still in progress, may fail to
-     * bring to disk. */
+    /* The last save repeats entries of an earlier save that is still in
+     * progress, because that may fail. */
     return e->log_id != 0 && (e->changed || (last && e->saving));
 }
 
-/* QoS 2 of a shared subscription, on disk for the first time. */
+/* A QoS 2 message of a shared subscription that gets its first row. */
 static bool is_given(const struct inflight_entry *e)
 {
     return e->share != 0 && e->qos == 2 && !e->saved;
 }
 
-/* 0: there is none. */
+/* 0: none. */
 static size_t given_size(const struct connection *c)
 {
     size_t names = 0;
@@ -52,7 +52,7 @@ static size_t given_size(const struct connection *c)
                : names + 16 + c->inflight.count * sizeof(struct session_given);
 }
 
-/* Of the entries that are due; before put_entries(). */
+/* Of the entries to save; call it before put_entries(). */
 static void put_given(struct snapshot *to, const struct connection *c,
                       bool last)
 {
@@ -128,7 +128,8 @@ static bool has_greeted(const struct stored_session *s)
     return s->greeted || s->greeting;
 }
 
-/* Filters whose retained messages are given: their rows say so from now on. */
+/* Filters whose retained messages were all sent: their rows say so from now
+ * on. */
 static void put_greeted(struct snapshot *to, struct connection *c)
 {
     struct session_subscription *rows;
@@ -158,7 +159,7 @@ static size_t greeted_size(const struct connection *c)
                : 0;
 }
 
-/* Nothing is owed to it any more, after a crash either. */
+/* It is due no more messages, even after a crash. */
 static bool is_over(const struct connection *c, const struct session_filter *f)
 {
     return f->ended && f->earlier_until <= c->stored->saved_position;
@@ -224,9 +225,9 @@ static struct publish *snapshot_make(struct connection *c, bool last)
     return q;
 }
 
-/* ---- a save and its end -------------------------------------------------- */
+/* ---- completion of a save ------------------------------------------------ */
 
-/* PUBREL leaves when its state is on disk (MQTT-4.3.3-3). */
+/* PUBREL is sent when its state is on disk (MQTT-4.3.3-3). */
 static void entry_saved(struct connection *c, struct inflight_entry *e)
 {
     e->saving = false;
@@ -235,8 +236,8 @@ static void entry_saved(struct connection *c, struct inflight_entry *e)
         acknowledge_release(c, e->packet_id);
 }
 
-/* Filters that have ended: those in the save are gone, and its position may have
- * made others go. */
+/* Filters that have ended: those in the save are gone, and others may go now
+ * that its position is on disk. */
 static void settle_ended(struct connection *c)
 {
     const struct session_filter *f;
@@ -261,7 +262,7 @@ static void all_saved(struct connection *c)
         if (inflight_at(&c->inflight, i)->saving)
             entry_saved(c, inflight_at(&c->inflight, i));
     if (c->state != CONNECTION_OPEN)
-        return; /* s is gone */
+        return; /* s was freed */
     for (int i = 0; i < 4; i++)
         s->forgetting[i] = 0;
     if (s->greeting)
@@ -276,13 +277,14 @@ static void all_saved(struct connection *c)
         connection_close(c, CLOSE_NO_MEMORY, NULL);
         return;
     }
-    /* At once: connection_credit() looks at it, and may be the last to. */
+    /* At once: connection_credit() looks at the queue, and may be the last
+     * to do so. */
     connection_flush(c);
     backlog_wake(c);
 }
 
-/* Nothing of it is on disk: all of it is due again, and what waits goes on
- * waiting. The tick tries again. */
+/* The save failed: everything in it must be saved again, and what waits
+ * keeps waiting. The tick tries again. */
 static void nothing_saved(struct connection *c)
 {
     struct stored_session *s = c->stored;
@@ -365,7 +367,7 @@ void session_save_last(struct connection *c, int64_t will_due_us)
     struct publish *q = snapshot_make(c, true);
     s->ended = true;
     stored_session_is_unchanged(s);
-    if (q == NULL) { /* what was saved last holds */
+    if (q == NULL) { /* the previous save stays valid */
         counter_add(&w->counters.sessions_unsaved, 1);
         return;
     }

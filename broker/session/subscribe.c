@@ -22,8 +22,8 @@ static void take_options(struct subscriber *as, const struct packet_filter *p,
     as->identifier = identifier;
 }
 
-/* Joins the groups of the SUBSCRIBE that the client is not in. The first may
- * give messages before the last has answered. */
+/* Joins the groups of the SUBSCRIBE that the client is not a member of. The
+ * first may give messages before the last has answered. */
 static void join_groups(struct connection *c, const struct packet_subscribe *s,
                         uint64_t head)
 {
@@ -45,8 +45,8 @@ static void join_groups(struct connection *c, const struct packet_subscribe *s,
     }
 }
 
-/* After join_groups() and what came of it. There are no retained messages for
- * groups (MQTT 5 §4.8.2). */
+/* Call it after join_groups() and the groups' answers. Groups get no
+ * retained messages (MQTT 5 §4.8.2). */
 static uint8_t subscribe_shared(struct connection *c,
                                 const struct packet_filter *p,
                                 uint32_t identifier)
@@ -109,7 +109,7 @@ static uint8_t subscribe_one(struct connection *c,
     return s.qos;
 }
 
-/* All zero where the SUBSCRIBE at hand is the first of this filter. */
+/* All zero if this is the filter's first SUBSCRIBE. */
 static struct session_subscription row_before(struct connection *c,
                                               struct slice filter)
 {
@@ -119,7 +119,7 @@ static struct session_subscription row_before(struct connection *c,
                                  : filters_row(f);
 }
 
-/* What becomes of an earlier SUBSCRIBE is not known yet. */
+/* The outcome of an earlier SUBSCRIBE is not known yet. */
 static bool names_one_that_is_stored(struct connection *c,
                                      const struct packet_subscribe *s)
 {
@@ -156,9 +156,9 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
     c->behind_store = names_one_that_is_stored(c, s);
     if (c->behind_store)
         return;
-    /* Not the worker's head: messages acknowledged before, but not fanned out here
-     * yet, are old ones to a new subscription, and among them may be the retained
-     * one it is about to get. */
+    /* Not the worker's head: to a new subscription, messages that are
+     * acknowledged but not fanned out here yet are old, and the retained one
+     * that it is about to get may be among them. */
     const bool readable = worker_read_log_head(w, &head);
     if (readable)
         join_groups(c, s, head);
@@ -188,8 +188,9 @@ void subscribe_received(struct connection *c, const struct packet_subscribe *s)
         client_catchup_refresh(c);
 }
 
-/* What was published before is for it still: MQTT 5 §3.10.4 allows to drop what
- * was not begun to be sent; nobody expects it. false: there was no subscription. */
+/* The filter still gets messages published before. MQTT 5 §3.10.4 allows to
+ * drop those not yet being sent, but nobody expects that. false: there was
+ * no such subscription. */
 static bool unsubscribe_one(struct connection *c, struct slice filter)
 {
     struct session_filter *f = session_filter_find(c, filter);

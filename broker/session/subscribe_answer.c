@@ -1,4 +1,4 @@
-/* SUBACK and UNSUBACK: reason codes, and words for the first refusal. */
+/* SUBACK and UNSUBACK: reason codes, and a text for the first refusal. */
 #include <stdio.h>
 
 #include "broker/client/refusals.h"
@@ -8,7 +8,7 @@
 #include "broker/wire/reason.h"
 
 #define TEXT_SIZE 160
-#define DETAIL_MAX (TEXT_SIZE + 8) /* a Reason String with what leads it */
+#define DETAIL_MAX (TEXT_SIZE + 8) /* a Reason String with its prefix */
 
 static const char *text_of(uint8_t reason, const char *quota)
 {
@@ -29,7 +29,7 @@ static const char *text_of(uint8_t reason, const char *quota)
     }
 }
 
-/* One packet has one Reason String: it says whose it is. "": nothing was
+/* A packet has one Reason String, so it names the filter. "": nothing was
  * refused. */
 static void answer_text(struct connection *c, const uint8_t *reasons,
                         size_t count, const char *quota, char *text)

@@ -10,7 +10,8 @@
 #include "broker/session/subscribe_private.h"
 #include "broker/wire/reason.h"
 
-/* What waits for the store: lies behind the save in the command's memory. */
+/* A SUBSCRIBE or UNSUBSCRIBE that waits for the store; placed behind the
+ * save in the command's memory. */
 struct waiting {
     uint16_t packet_id;
     enum packet_type type;
@@ -19,8 +20,8 @@ struct waiting {
         *rows;             /* in the save; of UNSUBSCRIBE those that
                                           have ended */
     struct slice *removed; /* and those that are gone */
-    /* Of each filter of a SUBSCRIBE that was granted: */
-    struct slice *filters; /* the others' are empty */
+    /* For each granted filter of a SUBSCRIBE: */
+    struct slice *filters; /* empty for the others */
     struct session_subscription *before;
     uint8_t *reasons;
 };
@@ -38,7 +39,8 @@ static void *take_part(char **at, size_t size)
     return p;
 }
 
-/* Room for all filters of the packet, whatever becomes of each. */
+/* Size that suffices for all filters of the packet, whatever happens to
+ * each. */
 static size_t size_for(const struct packet_subscribe *s)
 {
     struct packet_filter_cursor at = s->filters;
@@ -87,8 +89,8 @@ static bool is_quota(enum command_result result)
            result == RESULT_SESSION_BYTES;
 }
 
-/* SUBACK does not say what is not so: 0x97 for lack of room, which UNSUBACK
- * cannot say (MQTT 5 §3.11.3), else 0x80. */
+/* The SUBSCRIBE failed, so SUBACK must not grant it: 0x97 for lack of room,
+ * else 0x80. UNSUBACK has no 0x97 (MQTT 5 §3.11.3). */
 static void take_back(struct connection *c, struct waiting *wait,
                       enum command_result result)
 {
@@ -96,7 +98,7 @@ static void take_back(struct connection *c, struct waiting *wait,
                                ? REASON_QUOTA_EXCEEDED
                                : REASON_UNSPECIFIED_ERROR;
 
-    /* The last first: a filter may be in it twice. */
+    /* The last first, because a filter may be there twice. */
     for (size_t i = wait->count; i-- > 0;) {
         if (wait->reasons[i] >= 0x80 ||
             wait->reasons[i] == REASON_NO_SUBSCRIPTION_EXISTED)
@@ -127,7 +129,7 @@ static void store_finished(struct worker *w, struct publish *q)
     c->answers_due--;
     if (c->state == CONNECTION_OPEN) {
         not_storing(c, wait);
-        c->behind_store = false; /* it is looked at again */
+        c->behind_store = false; /* its packet is handled again */
         if (q->command.result == RESULT_OK)
             save_command_stored(c, q->command.args);
         else
@@ -136,7 +138,7 @@ static void store_finished(struct worker *w, struct publish *q)
             c->subacks_due--;
         if (q->command.result != RESULT_OK && wait->type == PACKET_UNSUBACK &&
             c->terms.version < PACKET_V5) {
-            /* Its UNSUBACK has no words for it. */
+            /* UNSUBACK cannot say it */
             connection_close(c, CLOSE_NOT_STORED,
                              command_text(q->command.result));
             publish_free(w, q);
@@ -224,7 +226,7 @@ void unsubscribe_store(struct connection *c, const struct packet_subscribe *s,
             continue;
         char *name = take_part(&names, filter.filter.len);
         const struct session_filter *f = session_filter_find(c, filter.filter);
-        if (f != NULL) { /* ended, with something owed */
+        if (f != NULL) { /* ended, but still due messages */
             filters_describe(f, name, &wait->rows[save->subscription_count++]);
             continue;
         }

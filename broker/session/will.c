@@ -11,12 +11,12 @@
 #define SECOND_US INT64_C(1000000)
 #define SHORTEST_S 0.001
 
-/* Of all wills that are due, so many are read and with the writer at a time: after
- * a restart it may be those of all clients there are. */
+/* Most due wills that are read and with the writer at a time: after a
+ * restart the wills of all clients may be due. */
 #define WILLS_AT_ONCE 32
 
-/* Numbers only: the will, and whose it is, are in the store. A client id may have
- * 65,535 bytes, its will more. */
+/* Numbers only: the will and its owner are in the store. A client id may
+ * have 65,535 bytes, and a will more. */
 struct pending_will {
     UT_hash_handle hh;             /* worker.wills */
     TAILQ_ENTRY(pending_will) due; /* worker.due_wills */
@@ -24,10 +24,10 @@ struct pending_will {
     struct worker *worker;
     uint64_t client; /* hash of token and client id (connection.publisher) */
     uint64_t number; /* of the session */
-    bool overdue;    /* was so when it began to wait */
+    bool overdue;    /* it was due when it was loaded */
     bool is_due;     /* in worker.due_wills */
     size_t token_len;
-    char token[]; /* with a NUL behind it; empty: of a nameless client */
+    char token[]; /* followed by a NUL; empty: a client without a token */
 };
 
 static void will_forget(struct pending_will *p)
@@ -49,7 +49,7 @@ void wills_release(struct worker *w)
 
 /* ---- publishing ------------------------------------------------------------ */
 
-/* NULL: it is not there any more, or cannot be read. */
+/* NULL: it is gone, or cannot be read. */
 static struct message *read_will(const struct pending_will *p)
 {
     struct store_reader *r;
@@ -132,7 +132,7 @@ int64_t will_connection_ended(struct connection *c)
 
     if (c->will == NULL)
         return 0;
-    /* The session ends with the connection, or nothing has to be waited for. */
+    /* The session ends with the connection, or the will has no delay. */
     if (c->stored == NULL || wait_s == 0 ||
         !wait_for(w, connection_token(c), c->publisher, c->stored->number,
                   wait_s * SECOND_US)) {
@@ -142,8 +142,8 @@ int64_t will_connection_ended(struct connection *c)
     return w->real_us + wait_s * SECOND_US;
 }
 
-/* Its time has come, whether or not the loop has got to its timer yet: after a
- * start clients may be served before any timer is. */
+/* Whether it is due, even if its timer has not fired yet: after a start
+ * clients may be served before any timer. */
 static bool is_due(struct pending_will *p)
 {
     return p->overdue || p->is_due ||
@@ -179,8 +179,8 @@ static bool load_all(struct hub *hub, struct store_reader *r)
             continue; /* none, or it was published */
         const uint64_t client = client_identity_hash(row.identity);
         struct worker *w = client_identity_home(hub, client);
-        /* By the clock, which may have been set back: never longer than it was
-         * to wait at all. */
+        /* By a clock that may have been set back: never longer than its
+         * whole delay. */
         const int64_t most_us = row.will_due_us - row.ended_us;
         const int64_t left_us = row.will_due_us - now_us;
         if (!wait_for(w, session_token(row.identity), client, row.number,

@@ -53,7 +53,7 @@ bool share_send_parcel(struct worker *w, unsigned to)
     struct share_parcel *p = w->share->out[to];
     struct share *there = w->hub->workers[to]->share;
 
-    /* Before, because the receiver may be faster than the next line. */
+    /* before sending, because the receiver may be faster than the next line */
     atomic_fetch_add_explicit(&there->bytes, p->bytes, memory_order_relaxed);
     if (!mailbox_send(there->mail, p)) {
         atomic_fetch_sub_explicit(&there->bytes, p->bytes,

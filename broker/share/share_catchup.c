@@ -8,13 +8,13 @@
 #define TURN_US 1000
 #define STEP_BYTES (64 * 1024)
 #define LOOKED_AT_PER_STEP 1024
-/* Messages that came back and are given again between two saves of a stored
- * group's place: each is remembered until it is on disk at its new member. */
+/* Most returned messages that a stored group gives again between two saves:
+ * each is remembered until it is on disk at its new member. */
 #define AGAIN_MAX 1024
 
 enum step_result {
-    STEP_DONE,    /* this step is over */
-    STEP_NO_ROOM, /* no room for letters: later */
+    STEP_DONE,    /* this step is complete */
+    STEP_NO_ROOM, /* no room for letters: try later */
     STEP_FAILED
 };
 
@@ -23,7 +23,7 @@ bool share_catchup_begin(struct worker *w, struct share_group *g,
 {
     const struct slice filter = share_group_filter(g);
 
-    /* Events pass by at once or never: what has come back is all there is. */
+    /* Events are not in the log, so only returned messages are left. */
     if (*(const char *)filter.data == '$')
         return true;
     g->reader = catchup_new(&filter, 1, position, false);
@@ -76,7 +76,7 @@ static enum step_result give_returned(struct worker *w, struct share_group *g,
     if (g->again[0].count >= AGAIN_MAX)
         return STEP_NO_ROOM;
     switch (store_get(r, share_returned_first(&g->returned), &record)) {
-    case STORE_NOTFOUND: break; /* retention was faster */
+    case STORE_NOTFOUND: break; /* retention has removed it */
     case STORE_OK:
         if (!give_record(w, g, &record))
             return STEP_NO_ROOM;
@@ -90,14 +90,14 @@ static enum step_result give_returned(struct worker *w, struct share_group *g,
     return STEP_DONE;
 }
 
-/* The reader has passed it: like one that came back. */
+/* The reader has passed it, so it is treated as returned. */
 static void put_back(struct worker *w, struct share_group *g, uint64_t id)
 {
     if (!share_returned_add(&g->returned, &id, 1))
         counter_add(&w->counters.dropped.memory, 1);
 }
 
-/* *ret_more: the step goes on. */
+/* *ret_more: the step may continue. */
 static enum step_result read_on(struct worker *w, struct share_group *g,
                                 struct store_reader *r, size_t *bytes,
                                 bool *ret_more)
@@ -117,7 +117,7 @@ static enum step_result read_on(struct worker *w, struct share_group *g,
         *bytes += record.m.payload.len;
         return STEP_DONE;
     case CATCHUP_DONE:
-        catchup_free(g->reader); /* live: the same thread fans out */
+        catchup_free(g->reader); /* live again: the same thread fans out */
         g->reader = NULL;
         free(g->given);
         g->given = NULL;

@@ -5,25 +5,26 @@
 #include "broker/share/share_group_private.h"
 #include "broker/share/share_save.h"
 
-/* How many members are looked at for one whose worker has room for a letter. */
+/* Members examined to find one whose worker has room for a letter. */
 #define LOOKS 16
 
 struct share_place {
     UT_hash_handle hh; /* share.places */
     uint64_t handle;
-    struct share_group *group; /* NULL: has ended without it */
+    struct share_group *group; /* NULL: the group ended without it */
     LIST_ENTRY(share_place) entry;
     bool ready; /* in group.ready */
     TAILQ_ENTRY(share_place) turn;
-    uint32_t credit; /* messages it may have */
-    uint32_t given;  /* messages it has: not settled, not come back */
-    uint64_t gives; /* GIVEs ever; those it has not received are the last … */
+    uint32_t credit; /* most messages it may have at once */
+    uint32_t given;  /* messages it has: neither settled nor returned */
+    /* GIVEs in total; those it has not received are the last … */
+    uint64_t gives;
     uint64_t ids[SHARE_CREDIT_MAX]; /* … of these, round robin */
-    uint64_t received, unsafe;      /* as it reported last */
-    bool paused;                    /* has no room for now */
-    bool stored;                    /* its session is */
+    uint64_t received, unsafe;      /* from its last report */
+    bool paused;                    /* it has no room for now */
+    bool stored;                    /* its session is stored */
     bool left;
-    bool good;        /* it is in the group */
+    bool good;        /* it is a member */
     bool joined_sent; /* JOINED was written */
     bool left_sent;
     bool answering; /* in share.answering */
@@ -68,7 +69,7 @@ unsigned share_place_owner(const struct hub *hub, const struct share_place *p)
     return name_hash(p->name, p->len) % hub->count;
 }
 
-/* Whose turn it is: at the end of the line, if it may be in it at all. */
+/* Puts it at the end of the queue, if it may be in it. */
 static void line_up(struct share_place *p)
 {
     const bool may = p->group != NULL && p->good && !p->left && !p->paused &&
@@ -83,7 +84,8 @@ static void line_up(struct share_place *p)
         TAILQ_REMOVE(&p->group->ready, p, turn);
 }
 
-/* Its member is gone, and so is everything it was given. */
+/* Frees a place whose member has left and has settled or returned
+ * everything. */
 static void free_when_over(struct worker *w, struct share_place *p)
 {
     if (!p->left_sent || p->given > 0)
@@ -120,7 +122,7 @@ static bool write_answer(struct worker *w, struct share_place *p)
     return write_joined(w, p) && (!p->left || write_left(w, p));
 }
 
-/* What joined in vain is over with the answer. */
+/* A member whose JOIN failed is freed after its answer. */
 static void place_answered(struct worker *w, struct share_place *p)
 {
     if (p->good) {
@@ -132,7 +134,8 @@ static void place_answered(struct worker *w, struct share_place *p)
     free(p);
 }
 
-/* JOINED, LEFT: now or, without room, in a later turn. May free the place. */
+/* Writes JOINED or LEFT, now or, without room, in a later turn. May free the
+ * place. */
 static void group_answer(struct worker *w, struct share_place *p)
 {
     if (p->answering)
@@ -287,8 +290,8 @@ bool share_group_resume(struct worker *w, struct share_group *g,
 
 /* ---- joining and leaving ------------------------------------------------ */
 
-/* Where the log ended when the first member's SUBSCRIBE came, or where the group
- * stands on disk. */
+/* The position is where the log ended at the first member's SUBSCRIBE, or
+ * the group's position on disk. */
 static bool group_begin(struct worker *w, struct share_group *g,
                         uint64_t since)
 {
@@ -300,7 +303,7 @@ static bool group_begin(struct worker *w, struct share_group *g,
     return true;
 }
 
-/* The member's SUBSCRIBE came when the log ended at p->since. */
+/* p->since is where the log ended at the member's SUBSCRIBE. */
 static struct share_group *group_of(struct worker *w,
                                     const struct share_place *p)
 {
@@ -321,7 +324,7 @@ static void group_enter(struct worker *w, struct share_place *p,
 {
     p->good = true;
     p->group = g;
-    /* The row begins at the head of the log; the group may be behind it. */
+    /* The row begins at the head of the log; the group may be behind that. */
     g->changed |= p->stored && !g->stored;
     g->stored |= p->stored;
     LIST_INSERT_HEAD(&g->places, p, entry);
@@ -360,7 +363,7 @@ void share_group_saved(struct worker *w, struct share_group *g)
 {
     if (--g->saves > 0 || g->members > 0)
         return;
-    if (g->stored && g->changed) /* something came back late */
+    if (g->stored && g->changed) /* a message was returned late */
         share_save(w, g, true);
     if (g->saves == 0)
         group_free(w, g);
@@ -372,7 +375,7 @@ static void take_back(struct worker *w, struct share_place *p,
     if (ids == NULL)
         return;
     p->given -= ids->count;
-    /* Its group may have ended, and have begun anew. */
+    /* Its group may have ended, and begun again. */
     struct share_group *g =
         p->group != NULL ? p->group
                          : share_group_find(w, slice_of(p->name, p->len));
@@ -400,7 +403,7 @@ void share_group_reported(struct worker *w, const struct share_letter *report)
     p->paused = report->paused;
     take_back(w, p, report->ids);
     line_up(p);
-    /* What it leaves behind is on disk nowhere else by now. */
+    /* The messages it returns are on no other disk row by now. */
     if (report->left && report->ids != NULL && p->group != NULL &&
         p->group->stored)
         share_save_soon(w, p->group);
@@ -456,7 +459,7 @@ bool share_group_give(struct worker *w, struct share_group *g,
 static void group_offer(struct worker *w, struct share_group *g,
                         struct message *m)
 {
-    if (m->id == 0) { /* an event: now or never */
+    if (m->id == 0) { /* an event cannot be given later */
         if (!share_group_give(w, g, m))
             counter_add(&w->counters.dropped.event_slow, 1);
         return;

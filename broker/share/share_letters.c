@@ -12,8 +12,7 @@
 void share_send(struct worker *w)
 {
     const bool members = share_member_write(w);
-    bool all =
-        share_group_write(w) && members; /* both, whatever comes of one */
+    bool all = share_group_write(w) && members; /* both, even if one fails */
 
     for (unsigned to = 0; to <= w->hub->count; to++)
         if (w->share->out[to] != NULL)

@@ -14,16 +14,17 @@ struct share_member {
     UT_hash_handle hh; /* share.members */
     uint64_t handle;
     unsigned owner;            /* number of the worker */
-    struct connection *c;      /* NULL: has left */
-    struct subscriber as;      /* granted; `who` is the connection */
-    struct share_place *place; /* JOIN is still to be written */
+    struct connection *c;      /* NULL: it has left */
+    struct subscriber as;      /* granted options; `who` is the connection */
+    struct share_place *place; /* JOIN must still be written */
     bool answered;             /* JOINED came */
     bool good;                 /* and it is a member */
-    bool gone; /* no GIVE will follow: LEFT came, or it never was a member */
+    /* No GIVE will follow: LEFT came, or it never became a member. */
+    bool gone;
 
     bool writing; /* in share.writing */
     TAILQ_ENTRY(share_member) entry;
-    bool paused; /* in connection.shares_paused: had no room */
+    bool paused; /* in connection.shares_paused: it had no room */
     LIST_ENTRY(share_member) pause;
 
     uint32_t inflight; /* its entries in the connection's list */
@@ -44,7 +45,8 @@ static struct share_member *member_find(struct worker *w, uint64_t handle)
     return m;
 }
 
-/* It has something to say: share_send() does, at the end of the turn. */
+/* It has something to report: share_send() writes that at the end of the
+ * turn. */
 static void member_note(struct worker *w, struct share_member *m)
 {
     if (m->writing)
@@ -75,7 +77,7 @@ static void free_when_over(struct worker *w, struct share_member *m)
 
 /* ---- joining and leaving ------------------------------------------------ */
 
-/* Who is behind the tenant's name: names of groups are apart per token. */
+/* Groups belong to a token, so equal names of two tokens are two groups. */
 static struct share_place *make_place(const struct connection *c,
                                       struct slice filter, uint64_t handle,
                                       uint64_t since)
@@ -156,13 +158,13 @@ void share_member_leave(struct share_member *m)
     m->c = NULL;
     m->news = true;
     w->share->subscribed--;
-    if (m->place != NULL) { /* nobody has heard of it yet */
+    if (m->place != NULL) { /* JOIN was not sent yet */
         TAILQ_REMOVE(&w->share->writing, m, entry);
         member_free(w, m);
         return;
     }
     if (m->good)
-        member_note(w, m); /* else when JOINED comes, or it is over */
+        member_note(w, m); /* otherwise when JOINED comes, or it is over */
     free_when_over(w, m);
 }
 
@@ -176,14 +178,14 @@ void share_member_joined(struct worker *w, uint64_t handle, bool good)
     m->answered = true;
     m->good = good;
     m->gone = !good;
-    if (c == NULL) { /* it left before */
+    if (c == NULL) { /* it has left meanwhile */
         if (good)
             member_note(w, m);
         free_when_over(w, m);
         return;
     }
     if (--c->joining == 0)
-        connection_resume(c); /* its SUBSCRIBE is read again */
+        connection_resume(c); /* its SUBSCRIBE is handled again */
 }
 
 void share_member_left(struct worker *w, uint64_t handle)
@@ -195,7 +197,8 @@ void share_member_left(struct worker *w, uint64_t handle)
     free_when_over(w, m);
 }
 
-/* ---- what comes back ---------------------------------------------------- */
+/* ---- returning messages
+ * --------------------------------------------------- */
 
 static void member_settle(struct worker *w, struct share_member *m)
 {
@@ -203,7 +206,7 @@ static void member_settle(struct worker *w, struct share_member *m)
     member_note(w, m);
 }
 
-/* Events are not in the log, so nobody else can be given one. */
+/* Events are not in the log, so they cannot be given to another member. */
 static void give_back(struct worker *w, struct share_member *m, uint64_t id)
 {
     if (id != 0 && m->returned == NULL)
@@ -215,7 +218,7 @@ static void give_back(struct worker *w, struct share_member *m, uint64_t id)
         member_settle(w, m);
         return;
     }
-    /* There is room: no more are unsettled than it has credit. */
+    /* There is room: it never has more unsettled than it has credit. */
     assert(m->returned->count < SHARE_CREDIT_MAX);
     m->returned->ids[m->returned->count++] = id;
     counter_add(&w->counters.share_returned, 1);
@@ -250,7 +253,7 @@ void share_member_return_all(struct connection *c)
         give_back(c->worker, m, entry->log_id);
         if (c->stored == NULL)
             continue;
-        /* It is the group's again: the session must not send it, too. */
+        /* It belongs to the group again: the session must not send it, too. */
         stored_session_forgets(c, entry);
         inflight_remove(&c->inflight, entry);
         i--;
@@ -272,11 +275,12 @@ struct slice share_member_filter(struct worker *w,
     return m == NULL ? slice_of(NULL, 0) : slice_of(m->filter, m->len);
 }
 
-/* ---- what is given ------------------------------------------------------ */
+/* ---- receiving messages
+ * --------------------------------------------------- */
 
 static bool connection_has_room(struct connection *c)
 {
-    /* c->resend counts from the newest: nothing may be put behind it. */
+    /* c->resend counts from the newest, so nothing may be added behind it. */
     return c->state == CONNECTION_OPEN && !c->out.blocked && c->resend == 0 &&
            delivery_has_room(c);
 }
@@ -289,7 +293,7 @@ static bool has_room(const struct share_member *m)
         return false;
     if (connection_has_room(c))
         return true;
-    /* A burst must not be taken for a slow reader. */
+    /* A burst must not be taken for a slow client. */
     if (c->state == CONNECTION_OPEN && !c->out.blocked)
         connection_flush(c); /* may end it: then it has left */
     return m->c != NULL && connection_has_room(c);
@@ -350,8 +354,8 @@ void share_member_take(struct worker *w, uint64_t handle,
     message_unref(message);
 }
 
-/* Not at the first free packet id: each would cost its group a message given
- * and most of them back. */
+/* Waits for more than one free packet id: otherwise each would cost the
+ * group a message given and most of them returned. */
 static bool has_room_again(struct connection *c)
 {
     const unsigned window = c->inflight.window;
@@ -386,8 +390,8 @@ static bool write_join(struct worker *w, struct share_member *m)
     return true;
 }
 
-/* The least id in flight that is not on disk as such. Of a subscription that has
- * ended nobody looks any more: all of it may be unsafe. */
+/* The least id in flight that is not on disk as such. After a subscription
+ * has ended nobody keeps track, so all of it may be unsafe. */
 static uint64_t unsafe_id(const struct share_member *m)
 {
     uint64_t least = 0;
@@ -439,7 +443,7 @@ bool share_member_write(struct worker *w)
     for (m = TAILQ_FIRST(&w->share->writing); m != NULL; m = next) {
         next = TAILQ_NEXT(m, entry);
         if (!write_news(w, m)) {
-            all = false; /* its owner's; another may have room */
+            all = false; /* this owner has no room; another may have */
             continue;
         }
         TAILQ_REMOVE(&w->share->writing, m, entry);

@@ -26,7 +26,7 @@ static bool make_room(struct share_returned *r, size_t more)
     return true;
 }
 
-/* A report has few of them, and nearly in order. */
+/* A report has few ids, nearly in order. */
 static void sort_ids(uint64_t *ids, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
@@ -45,7 +45,7 @@ bool share_returned_add(struct share_returned *r, uint64_t *ids, size_t count)
     if (!make_room(r, count))
         return false;
     sort_ids(ids, count);
-    /* Merged from the end, so that each moves once. */
+    /* Merges from the end, so that each id moves once. */
     size_t old = r->count, at = r->count + count;
     r->count = at;
     while (count > 0)

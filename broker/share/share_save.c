@@ -29,7 +29,7 @@ static bool load_given(struct store_reader *r, struct share_group *g)
     return err == STORE_NOTFOUND;
 }
 
-/* Some session has them for good. */
+/* Removes ids that a session has accepted for good. */
 static size_t without_given(const struct share_group *g, uint64_t *ids,
                             size_t count)
 {
@@ -88,7 +88,7 @@ static void group_save_finished(struct worker *w, struct publish *q)
         share_group_saved(w, g);
 }
 
-/* g: NULL when it has ended. */
+/* g: NULL if it has ended. */
 static void group_save_submit(struct worker *w, struct share_group *g,
                               struct slice name, const struct group_save *save)
 {
@@ -101,7 +101,8 @@ static void group_save_submit(struct worker *w, struct share_group *g,
     if (s == NULL) {
         if (q != NULL)
             publish_free(w, q);
-        return; /* the next tick tries again, or the last save holds */
+        /* The next tick tries again, or the previous save stays valid. */
+        return;
     }
     s->save = *save;
     if (save->id_count > 0)
@@ -121,9 +122,8 @@ static void group_save_submit(struct worker *w, struct share_group *g,
     publish_submit(w, q);
 }
 
-/* Once the server ends, the position stays: whatever is still given beyond it
- * is given again after the restart, and what comes back from beyond it with
- * that. */
+/* During a shutdown the position stays: messages given beyond it are given
+ * again after the restart, and so are those returned from beyond it. */
 static uint64_t position_to_save(struct worker *w, struct share_group *g,
                                  uint64_t now, bool exact)
 {
@@ -136,14 +136,15 @@ static uint64_t position_to_save(struct worker *w, struct share_group *g,
     uint64_t position = share_group_safe_position(w, g);
     if (position < g->before[1])
         position = g->before[1];
-    /* Never back: of what was given up to it no note is kept (store/session.h,
-     * `given`). An older id can only be one that came back and was given again,
-     * and those are in `again` until its session has it. */
+    /* Never moves back: what was given up to the saved position is not
+     * recorded (store/session.h, `given`). Only a returned message that was
+     * given again can have an older id, and those are in `again` until their
+     * session has them. */
     return position > g->saved ? position : g->saved;
 }
 
-/* Appends those up to the position, which what is beyond is read from again,
- * and which are not in `but` as well. Returns how many there are then. */
+/* Appends the ids up to the position that are not in `but` (later ones are
+ * read from the log again). Returns the new number of ids. */
 static size_t put_ids(uint64_t *to, size_t n,
                       const struct share_returned *from, uint64_t position,
                       const struct share_returned *but)
@@ -172,7 +173,7 @@ static int by_id(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Grown, none twice; returns how many are left. */
+/* Sorts the ids and removes duplicates; returns how many are left. */
 static size_t sort_once(uint64_t *ids, size_t count)
 {
     size_t left = 0;
@@ -222,7 +223,8 @@ void share_save(struct worker *w, struct share_group *g, bool exact)
     g->changed = false;
 }
 
-/* ---- between two ticks ----------------------------------------------------- */
+/* ---- between two ticks
+ * ----------------------------------------------------- */
 
 void share_save_soon(struct worker *w, struct share_group *g)
 {
@@ -240,7 +242,7 @@ void share_save_forget(struct worker *w, struct share_group *g)
     TAILQ_REMOVE(&w->share->moving, g, move);
 }
 
-/* `changed` and the ages stay: those are the ticks'. */
+/* Leaves `changed` and the ages alone: the ticks need them. */
 void share_save_moving(struct worker *w)
 {
     struct share_group *g, *next;
