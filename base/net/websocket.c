@@ -12,7 +12,7 @@ struct websocket {
     wslay_frame_context_ptr frames;
 
     /* in */
-    const char *raw; /* of the websocket_decode() under way */
+    const char *raw; /* input of the current websocket_decode() */
     size_t raw_len;
     uint64_t in_left; /* of the frame being received */
     bool in_message;  /* its last fragment has not come yet */

@@ -149,7 +149,7 @@ chapter('Sessions', (world) => {
       }
     })
 
-    it(`[MQTT-3.1.4-3] [MQTT-3.1.2-5] [MQTT-4.4.0-1] [MQTT311-3.1.4-2] [MQTT311-3.1.2-4] [MQTT311-4.4.0-1] who takes over with Clean Start 0 gets the session as it stands, and what is under way again (MQTT ${v})`, async () => {
+    it(`[MQTT-3.1.4-3] [MQTT-3.1.2-5] [MQTT-4.4.0-1] [MQTT311-3.1.4-2] [MQTT311-3.1.2-4] [MQTT311-4.4.0-1] who takes over with Clean Start 0 resumes the session, and gets what is in flight again (MQTT ${v})`, async () => {
       const topic = `${world.space()}/x`
       const fields = staying(v)
       const first = await world.peer(fields)
@@ -317,7 +317,7 @@ group('Sessions and a server that is killed', () => {
       return await peer.connect({ username: token, ...fields })
     }
 
-    it(`[MQTT-3.1.2-23] [MQTT-4.4.0-1] [MQTT-4.5.0-1] [MQTT311-4.1.0-1] [MQTT311-3.1.2-5] subscriptions, what waits and what is under way survive kill -9 (tokens.access = ${access})`, async () => {
+    it(`[MQTT-3.1.2-23] [MQTT-4.4.0-1] [MQTT-4.5.0-1] [MQTT311-4.1.0-1] [MQTT311-3.1.2-5] subscriptions, what is queued and what is in flight survive kill -9 (tokens.access = ${access})`, async () => {
       const cases = []
       for (const v of [5, 4]) {
         const topic = `${token}/s${unique()}/x`

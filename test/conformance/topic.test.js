@@ -216,7 +216,7 @@ chapter('Shared subscriptions', (world) => {
     return { space, fields, first, other, publisher, id }
   }
 
-  it('[MQTT-4.8.2-4] a QoS 2 message under way stays with its client, which gets it when it reconnects', async () => {
+  it('[MQTT-4.8.2-4] a QoS 2 message in flight stays with its client, which gets it when it reconnects', async () => {
     const { space, fields, first, other, id } = await underWay()
     first.cut()
     await other.ping()

@@ -523,7 +523,7 @@ static uint64_t group_position(struct by_hand *h, struct slice name)
 }
 
 /* Of what was given up to the saved position there are no notes any more. So an
- * older message that comes back and is under way to another member must not take
+ * older message that comes back and is in flight to another member must not take
  * the position back: all behind it would be given once more after a crash. */
 static void the_saved_position_of_a_group_never_goes_back(void **state)
 {

@@ -1,5 +1,5 @@
 /* Letters between the workers of a group and its member, with workers that are
- * turned by hand: bounds, and what is under way when somebody ends. */
+ * turned by hand: bounds, and what is in flight when somebody ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
