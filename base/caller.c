@@ -55,7 +55,7 @@ static bool level_is(struct slice level, const char *text)
     return slice_eq(level, slice_str(text));
 }
 
-/* A name that stands for itself in a topic, and for one level of it. */
+/* A name that can be inserted as a single level of a topic. */
 static bool is_one_level(struct slice name)
 {
     const char *p = name.data;
@@ -66,7 +66,8 @@ static bool is_one_level(struct slice name)
     return name.len > 0;
 }
 
-/* Is every name that `asked` can match in this place one that `right` grants? */
+/* Whether every name that `asked` can match at this level is also granted by
+ * `right`. */
 static bool level_covers(const struct caller *c, struct slice right,
                          struct slice asked)
 {
@@ -89,7 +90,7 @@ static bool filter_covers(const struct caller *c, const char *filter,
     for (;;) {
         const bool has_level = next_level(&right, &level);
         if (has_level && level_is(level, "#"))
-            return true; /* `a/#` matches a, too */
+            return true; /* `a/#` matches `a`, too */
         const bool has_other = next_level(&asked, &other);
         if (!has_level || !has_other)
             return !has_level && !has_other;
@@ -116,7 +117,7 @@ static bool is_server_administrator(const struct caller *c)
     return c->tenant.len == 0 && has_right(c, CALLER_ADMIN, slice_str("#"));
 }
 
-/* What follows the first level; of one level alone nothing, which is "". */
+/* The levels after the first one; "" if there is only one. */
 static struct slice behind_first_level(struct slice topic)
 {
     const size_t len = topic_first_level(topic).len;
@@ -126,7 +127,8 @@ static struct slice behind_first_level(struct slice topic)
                                        topic.len - len - 1);
 }
 
-/* `<tenant>/…`. Without a tenant a right's filter is one of whole topics. */
+/* `<tenant>/…`. For callers without a tenant a right's filter is compared
+ * with whole topics. */
 static bool may_below_tenant(const struct caller *c, enum caller_action action,
                              struct slice topic)
 {
@@ -136,7 +138,7 @@ static bool may_below_tenant(const struct caller *c, enum caller_action action,
            has_right(c, action, behind_first_level(topic));
 }
 
-/* `$events/<tenant>/<kind>/<thing>`, the tenant named. */
+/* `$events/<tenant>/<kind>/<thing>`, with the tenant named. */
 static bool may_hear_events(const struct caller *c, struct slice topic)
 {
     const struct slice below = behind_first_level(topic);
@@ -146,7 +148,7 @@ static bool may_hear_events(const struct caller *c, struct slice topic)
     if (tenant.len == below.len || !token_valid(tenant) ||
         (c->tenant.len > 0 && !slice_eq(tenant, c->tenant)))
         return false;
-    /* `#` in place of the kind is all kinds of all things. */
+    /* `#` instead of a kind means all kinds of all things. */
     return has_right(c, CALLER_SUBSCRIBE,
                      level_is(kind, "#") ? kind : behind_first_level(kind));
 }

@@ -29,7 +29,7 @@ struct slice json_trim(struct slice text)
     return slice_of((const char *)text.data + start, end - start);
 }
 
-/* at: the opening quote. Behind the closing one. */
+/* at: the opening quote. Returns the position behind the closing one. */
 static size_t skip_string(struct slice s, size_t at)
 {
     for (at++; at < s.len; at++) {
@@ -74,8 +74,8 @@ static size_t skip_value(struct slice s, size_t at)
     return at;
 }
 
-/* To the beginning of the next element: behind the opening bracket, or the
- * comma. false: there is the closing one. */
+/* Moves to the next element: behind the opening bracket, or behind the
+ * comma. false: the closing bracket is there. */
 static bool go_to_next(struct slice s, char open, size_t *at)
 {
     size_t p = skip_space(s, *at);
@@ -130,7 +130,7 @@ bool json_string_is(struct slice string, const char *word)
 
 /* ---- what a string says -------------------------------------------------- */
 
-/* The four digits at p of a \u. -1: they are none. */
+/* The value of the four hexadecimal digits of a \u. -1: invalid. */
 static int32_t read_hex(struct slice s, size_t at)
 {
     int32_t value = 0;
@@ -168,8 +168,8 @@ static void put_utf8(struct buffer *b, int32_t c)
     }
 }
 
-/* at: behind `\u`. Behind the character, whose second half may follow; 0: it is
- * half of one. */
+/* at: behind `\u`. Returns the position behind the character, which may be a
+ * surrogate pair; 0: half a pair. */
 static size_t put_escaped_unit(struct buffer *b, struct slice s, size_t at)
 {
     const int32_t first = read_hex(s, at);
@@ -190,7 +190,7 @@ static size_t put_escaped_unit(struct buffer *b, struct slice s, size_t at)
     return at + 6;
 }
 
-/* at: behind the backslash. As above. */
+/* at: behind the backslash. Returns as above. */
 static size_t put_escape(struct buffer *b, struct slice s, size_t at)
 {
     static const char letters[] = "bfnrt", means[] = "\b\f\n\r\t";

@@ -1,15 +1,16 @@
-/* Rights of a key (base/caller.h) as text, as JSON and as one block of memory.
+/* Rights of a key (base/caller.h) as text, as JSON and as one block of
+ * memory.
  *
  *     publish FILTER     subscribe FILTER     manage FILTER     admin
  *
- * Filters are those of MQTT §4.7, relative to the tenant: `rooms/+/state`, `#` for
- * all of it. A whole level %u is the user of the key, %c the client id of the
- * connection. `$` topics are not granted by filters (caller_may() says who may
- * what there). `admin` has no filter and includes the others.
+ * Filters follow MQTT §4.7 and are relative to the tenant: `rooms/+/state`,
+ * `#` for everything. A level %u stands for the key's user, %c for the
+ * connection's client id. Filters grant no `$` topics (see caller_may() for
+ * those). `admin` has no filter and includes the other actions.
  *
- * A draft collects and checks them one by one, whatever they come from;
- * rights_new() makes the block of it that callers borrow. Pure, but for the
- * memory of rights_new(); any thread. */
+ * A draft collects rights from any source and checks them one by one;
+ * rights_new() makes the block that callers borrow. Pure, except that
+ * rights_new() allocates; any thread. */
 #ifndef CONFAB_BASE_RIGHT_H
 #define CONFAB_BASE_RIGHT_H
 
@@ -21,7 +22,7 @@
 #define RIGHTS_MAX 64
 #define RIGHTS_TEXT_MAX 4096 /* bytes of all filters, each with its NUL */
 
-/* X(name, text). The texts are for whoever asked for the rights. */
+/* X(name, text). The texts are for whoever requested the rights. */
 #define RIGHT_ERRORS(X)                                                       \
     X(OK, "success")                                                          \
     X(ACTION, "a right is `publish FILTER`, `subscribe FILTER`, "             \
@@ -60,14 +61,14 @@ struct rights_draft {
     char text[RIGHTS_TEXT_MAX];
 };
 
-/* Empties it; before its first use, too. */
+/* Empties it. Also call it before the first use. */
 void rights_draft_clear(struct rights_draft *d);
 
-/* Adds a right, once if it comes again. The filter is copied; of CALLER_ADMIN it
- * is "#". On failure the draft is as it was. */
+/* Adds a right; a duplicate is ignored. Copies the filter; for CALLER_ADMIN
+ * it is "#". On failure the draft is unchanged. */
 enum right_error rights_add(struct rights_draft *d, enum caller_action action,
                             struct slice filter);
-/* Adds one like `publish rooms/#`: a word, one space, a filter. */
+/* Adds a right like `publish rooms/#`: an action, one space, a filter. */
 enum right_error rights_add_text(struct rights_draft *d, struct slice text);
 
 /* Adds all of
@@ -82,21 +83,21 @@ enum right_error rights_add_member(struct rights_draft *d, struct slice name,
 
 /* ---- holding */
 
-/* One block: free() ends it. */
+/* One block; end it with free(). */
 struct rights {
     size_t count;
-    struct right list[]; /* the filters are behind it */
+    struct right list[]; /* the filters follow */
 };
 
 /* The caller owns it. NULL: out of memory. */
 struct rights *rights_new(const struct rights_draft *d);
 
-/* Whether a caller has everything that it is about to give a key of `tenant`
- * that speaks for `user` (data NULL: nobody): each right must be covered by one
- * of the giver's, by the rule of caller_may(). A %u that is given is that user, or
- * any level where there is none. A %c that is given is any client id, which + and
- * # cover, and %c: whoever connects with the giver's key chooses its client id,
- * too. */
+/* Whether the giver has everything that it wants to grant to a key of
+ * `tenant` that acts for `user` (data NULL: nobody): each right must be
+ * covered by one of the giver's, as in caller_may(). A granted %u is that
+ * user, or any level if there is none. A granted %c is any client id, which
+ * is covered by +, # and %c, because whoever connects with the giver's key
+ * also chooses its client id. */
 bool rights_covered(const struct caller *giver, struct slice tenant,
                     struct slice user, const struct right *wanted,
                     size_t count);
@@ -105,9 +106,9 @@ bool rights_covered(const struct caller *giver, struct slice tenant,
 
 /* "publish", "subscribe", "manage", "admin" */
 const char *right_action_word(enum caller_action action);
-/* `publish rooms/#`; of administrators' rights `admin`. */
+/* `publish rooms/#`; for administrators `admin`. */
 void right_put_text(struct buffer *b, const struct right *right);
-/* The object that rights_add_json() reads, all four members. */
+/* The object that rights_add_json() reads, with all four members. */
 void rights_write_json(struct json_writer *w, const struct right *rights,
                        size_t count);
 

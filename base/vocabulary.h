@@ -69,17 +69,17 @@
  *  ping          {} → {} ; a real write of a row of `meta` and its commit
  *  trim          {topic: str, through: int id} remove messages up to that id,
  *                whole chunks → {"removed":n}
- *  clients       {token: str, client: str in which * is any text, address: str,
- *                full: 1 (whole tokens), from: str; all may be missing} →
- *                {"clients":[…],"next":…}: those who are connected, in pages.
- *                With `next` as `from` it goes on; null: that was the end. A
+ *  clients       {token: str, client: str in which * matches any text, address:
+ *                str, full: 1 (whole tokens), from: str; all optional} →
+ *                {"clients":[…],"next":…}: the connected clients, in pages.
+ *                To get the next page send `next` as `from`; null: no more. A
  *                client: {"token":… (null: nameless),"client":…,"client_bytes":
  *                n (only where the id is longer than shown),"address":…,
  *                "version":"5.0","transport":"tcp","since":ISO time,
  *                "keep_alive_s":n,"subscriptions":n,"inflight":n,
  *                "queued_bytes":n,"catching_up":bool,
- *                "expiry_s":n (null: never)}. With refused: 1 it is who was
- *                refused something of late → {"refused":[…],"next":…}: {"token":
+ *                "expiry_s":n (null: never)}. With refused: 1 it lists
+ *                recent refusals instead → {"refused":[…],"next":…}: {"token":
  *                …,"client":…,"client_bytes":n,"address":…,"packet":"PUBLISH",
  *                "count":n,"first":ISO time,"last":ISO time,"reason":…}
  *  kick          {token: str, client: str (exactly), address: str, all: 1, from}

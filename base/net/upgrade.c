@@ -17,7 +17,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* The element at *at, without the blanks around it; *at moves behind it. */
+/* The element at *at, without blanks around it; *at moves past it. */
 static struct slice next_of(const char **at, const char *end)
 {
     const char *first = *at;
@@ -56,7 +56,7 @@ bool upgrade_key_valid(struct slice key)
            len == KEY_BYTES;
 }
 
-/* SHA-1 is what RFC 6455 asks for; nothing is kept secret or proved by it. */
+/* RFC 6455 requires SHA-1; it protects no secret here. */
 bool upgrade_accept(struct slice key, char ret_accept[UPGRADE_ACCEPT_SIZE])
 {
     static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -14,26 +14,27 @@ struct websocket {
     /* in */
     const char *raw; /* input of the current websocket_decode() */
     size_t raw_len;
-    uint64_t in_left; /* of the frame being received */
-    bool in_message;  /* its last fragment has not come yet */
-    bool is_closed;   /* the client's close frame is in */
+    uint64_t in_left; /* bytes left of the frame being received */
+    bool in_message;  /* the last fragment of the message has not arrived */
+    bool is_closed;   /* the client's close frame has arrived */
     uint8_t ping[CONTROL_MAX];
     size_t ping_len;
     const char *error; /* NULL: none */
 
     /* out */
-    uint64_t out_left; /* payload that was announced and not sent */
+    uint64_t out_left; /* payload announced in a header and not sent yet */
     uint8_t head[2 * (2 + CONTROL_MAX) + 10];
     size_t head_at, head_len;
-    uint8_t pong[2 + CONTROL_MAX]; /* a frame for the next gap, or none */
+    /* A pong to send between two frames; pong_len 0: none. */
+    uint8_t pong[2 + CONTROL_MAX];
     size_t pong_len;
     uint16_t close_code; /* 0: none */
-    bool close_queued;   /* the frame is in the head, or sent */
+    bool close_queued;   /* the close frame is in `head`, or was sent */
 };
 
 /* ---- in ----------------------------------------------------------------- */
 
-/* wslay asks for bytes of the network: those of websocket_decode(). */
+/* wslay reads network input through this: the bytes of websocket_decode(). */
 static ssize_t take_raw(uint8_t *to, size_t len, int flags, void *arg)
 {
     struct websocket *s = arg;
@@ -41,7 +42,7 @@ static ssize_t take_raw(uint8_t *to, size_t len, int flags, void *arg)
 
     (void)flags;
     if (n == 0)
-        return -1; /* for now */
+        return -1; /* no more input at the moment */
     memcpy(to, s->raw, n);
     s->raw += n;
     s->raw_len -= n;
@@ -79,7 +80,8 @@ static bool websocket_fail(struct websocket *s, uint16_t code,
     return false;
 }
 
-/* The rules wslay leaves to us, at the beginning of each frame. */
+/* Checks the rules that wslay does not check, at the beginning of each
+ * frame. */
 static bool frame_allowed(struct websocket *s,
                           const struct wslay_frame_iocb *frame)
 {
@@ -121,7 +123,7 @@ static void queue_pong(struct websocket *s)
     s->pong_len = 2 + s->ping_len;
 }
 
-/* A part of a frame, which may be all of it. */
+/* Handles a part of a frame, or all of it. */
 static void take_part(struct websocket *s, const struct wslay_frame_iocb *part,
                       char **out)
 {
@@ -146,12 +148,12 @@ static void take_part(struct websocket *s, const struct wslay_frame_iocb *part,
         s->is_closed = true;
         websocket_close(s, WEBSOCKET_NORMAL);
         break;
-    default: break; /* a pong nobody asked for: RFC 6455 §5.5.3 */
+    default: break; /* an unsolicited pong: RFC 6455 §5.5.3 */
     }
 }
 
-/* In place: payload is never longer than what it was wrapped in, and wslay has
- * copied what it took before it hands anything out. */
+/* Works in place: payload is never longer than its frame, and wslay has
+ * copied the input before it returns any payload. */
 ssize_t websocket_decode(struct websocket *s, char *bytes, size_t len)
 {
     struct wslay_frame_iocb part;
@@ -217,7 +219,7 @@ static void put_close(struct websocket *s)
     s->close_queued = true;
 }
 
-/* By hand: wslay would write header and payload one call each. */
+/* Without wslay, which would write header and payload in two system calls. */
 static void put_header(struct websocket *s, uint64_t len)
 {
     uint8_t header[10] = {FIN | WSLAY_BINARY_FRAME};

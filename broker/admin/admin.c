@@ -88,8 +88,8 @@ static bool read_order(struct slice body, struct order *ret_order)
     return good && !u.failed && u.at == u.end;
 }
 
-static bool refused(struct publish *q, int status, uint8_t reason,
-                    const char *text)
+static bool admin_refuse(struct publish *q, int status, uint8_t reason,
+                         const char *text)
 {
     q->status = status;
     q->reason = reason;
@@ -97,10 +97,10 @@ static bool refused(struct publish *q, int status, uint8_t reason,
     return false;
 }
 
-static bool bad(struct publish *q, const char *text)
+static bool admin_refuse_argument(struct publish *q, const char *text)
 {
-    return refused(q, command_status(RESULT_INVALID),
-                   REASON_IMPLEMENTATION_SPECIFIC, text);
+    return admin_refuse(q, command_status(RESULT_INVALID),
+                        REASON_IMPLEMENTATION_SPECIFIC, text);
 }
 
 static bool answer_status(struct publish *q, const struct hub *hub)
@@ -110,8 +110,9 @@ static bool answer_status(struct publish *q, const struct hub *hub)
     hub->status(hub->arg, &b);
     if (!buffer_ok(&b)) {
         buffer_release(&b);
-        return refused(q, command_status(RESULT_IO),
-                       REASON_IMPLEMENTATION_SPECIFIC, "no status available");
+        return admin_refuse(q, command_status(RESULT_IO),
+                            REASON_IMPLEMENTATION_SPECIFIC,
+                            "no status available");
     }
     q->status = command_status(RESULT_OK);
     q->reason = REASON_SUCCESS;
@@ -125,15 +126,15 @@ static bool answer_trace(struct publish *q, struct slice body)
     struct order o;
 
     if (!read_order(body, &o) || !token_valid(o.token))
-        return bad(q, "trace needs token");
+        return admin_refuse_argument(q, "trace needs token");
     if (!trace_answer(o.token, q->connection->number, &b))
-        return refused(q, command_status(RESULT_EXISTS),
-                       REASON_IMPLEMENTATION_SPECIFIC,
-                       "another trace is running: wait until it has ended");
+        return admin_refuse(
+            q, command_status(RESULT_EXISTS), REASON_IMPLEMENTATION_SPECIFIC,
+            "another trace is running: wait until it has ended");
     if (!buffer_ok(&b)) {
         buffer_release(&b);
-        return refused(q, command_status(RESULT_IO),
-                       REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
+        return admin_refuse(q, command_status(RESULT_IO),
+                            REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
     }
     q->status = command_status(RESULT_OK);
     q->reason = REASON_SUCCESS;
@@ -163,12 +164,12 @@ static bool order_command(struct publish *q, const struct hub *hub,
     const char *wrong = command_decode(kind, body, &q->command, &q->decoded);
 
     if (wrong != NULL)
-        return bad(q, wrong);
+        return admin_refuse_argument(q, wrong);
     q->memory_size = command_memory_size(q->decoded);
     q->command.now_us = now_us;
     if (type->check != NULL)
         wrong = type->check(&q->command, hub->config);
-    return wrong == NULL || bad(q, wrong);
+    return wrong == NULL || admin_refuse_argument(q, wrong);
 }
 
 /* ---- questions about clients ----------------------------------------------- */
@@ -179,8 +180,8 @@ static bool ask_clients(struct publish *q, const struct hub *hub,
     struct client_query *r = malloc(sizeof(*r));
 
     if (r == NULL)
-        return refused(q, command_status(RESULT_IO),
-                       REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
+        return admin_refuse(q, command_status(RESULT_IO),
+                            REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
     *r = (struct client_query){
         .kicks = kicks,
         .is_exact = kicks,
@@ -192,7 +193,8 @@ static bool ask_clients(struct publish *q, const struct hub *hub,
     };
     if (!client_query_begin(r, hub, o->from)) {
         free(r);
-        return bad(q, "from: must be the `next` of an earlier answer");
+        return admin_refuse_argument(
+            q, "from: must be the `next` of an earlier answer");
     }
     q->question = r;
     q->asked = hub->workers[r->worker];
@@ -213,8 +215,8 @@ static bool order_kick(struct publish *q, const struct hub *hub,
     const bool all = o->all && o->token.data != NULL;
 
     if (!one && !all && o->address.data == NULL)
-        return bad(q,
-                   "kick needs client and token, address, or all and token");
+        return admin_refuse_argument(
+            q, "kick needs client and token, address, or all and token");
     return ask_clients(q, hub, o, true);
 }
 
@@ -253,20 +255,21 @@ static bool admin_order(struct publish *q, const struct hub *hub,
     if (command != COMMAND_KIND_COUNT)
         return order_command(q, hub, command, body, now_us);
     if (question == QUESTION_COUNT)
-        return refused(q, command_status(RESULT_NOT_FOUND),
-                       REASON_IMPLEMENTATION_SPECIFIC,
-                       "there is no such command");
+        return admin_refuse(q, command_status(RESULT_NOT_FOUND),
+                            REASON_IMPLEMENTATION_SPECIFIC,
+                            "there is no such command");
     /* Slices point into a copy: the packet is gone soon. */
     q->memory = malloc(body.len + 1);
     q->memory_size = body.len + 1;
     if (q->memory == NULL)
-        return refused(q, command_status(RESULT_IO),
-                       REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
+        return admin_refuse(q, command_status(RESULT_IO),
+                            REASON_IMPLEMENTATION_SPECIFIC, "out of memory");
     if (body.len > 0)
         memcpy(q->memory, body.data, body.len);
     body.data = q->memory;
     if (!read_order(body, &o))
-        return bad(q, "body: must be a msgpack map of the command's keys");
+        return admin_refuse_argument(
+            q, "body: must be a msgpack map of the command's keys");
     return questions[question].make(q, hub, &o);
 }
 

@@ -110,7 +110,7 @@ static size_t encode_connack_3x(const struct packet_terms *terms,
 
     if (code < 0 || cap < 4)
         return 0;
-    /* Session Present came with 3.1.1; in 3.1 the byte is reserved. */
+    /* Session Present exists since 3.1.1; in 3.1 the byte is reserved. */
     const bool present =
         code == 0 && c->session_present && terms->version >= PACKET_V311;
     to = packet_put_header(to, PACKET_CONNACK, 2);

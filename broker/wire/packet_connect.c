@@ -23,15 +23,15 @@ static const uint64_t will_properties =
     PROPERTY_BIT(RESPONSE_TOPIC) | PROPERTY_BIT(CORRELATION) |
     PROPERTY_BIT(USER);
 
-/* Bridges of mosquitto and others set this bit of the level of 3.1.1 and 3.1:
- * no standard has it, but it is what they do, and have a will to go with it
- * (sys_topics.h). */
+/* mosquitto and other brokers set this bit in the level of 3.1.1 and 3.1
+ * when they connect as a bridge. No standard defines it. Such a bridge has a
+ * will for its state topic (sys_topics.h). */
 #define LEVEL_BRIDGE 0x80
 
-/* Name and level (MQTT-3.1.2-1, MQTT-3.1.2-2). Sets c->version to the version
- * to answer in even when it is not one of ours: that is 3.1.1 with its code 1,
- * which whatever else calls itself MQTT was made to know; a bridge then tries
- * again without its bit. */
+/* Reads name and level (MQTT-3.1.2-1, MQTT-3.1.2-2). Sets c->version to the
+ * version to answer in, even if the level is not supported: then to 3.1.1,
+ * whose return code 1 any client that calls itself MQTT understands; a
+ * bridge then retries without its bit. */
 static bool read_version(struct wire_in *in, struct packet_connect *c,
                          struct packet_error *ret_error)
 {
@@ -82,8 +82,9 @@ static bool check_flags(uint8_t flags, uint8_t version, uint8_t maximum_qos,
     return true;
 }
 
-/* The property defaults of §3.1.2.11, which are what 3.x has built in but for
- * the session: that lasts unless it is clean (§3.1.2.4 of 3.1.1). */
+/* The property defaults of §3.1.2.11, which are also what 3.x implies,
+ * except for the session: without Clean Session it never expires (§3.1.2.4
+ * of 3.1.1). */
 static void set_defaults(struct packet_connect *c)
 {
     c->request_problem = true;
@@ -125,8 +126,8 @@ static bool check_client_id(const struct packet_connect *c,
 {
     if (c->client_id.len > 0 || c->version == PACKET_V5)
         return true;
-    /* MQTT-3.1.3-8 of 3.1.1; 3.1 wants at least one character. Its limit of 23
-     * is not kept, as by other servers: longer ones are in use. */
+    /* MQTT-3.1.3-8 of 3.1.1; 3.1 requires at least one character. Its limit
+     * of 23 is not enforced, as in other servers: longer ids are in use. */
     if (c->version == PACKET_V31 || !c->clean_start)
         return packet_refuse(ret_error, REASON_CLIENT_ID_INVALID,
                              "client identifier is empty");

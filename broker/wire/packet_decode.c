@@ -77,7 +77,7 @@ bool packet_decode_publish(const struct packet_frame *f,
     struct packet_publish *p = ret_publish;
     struct wire_in in = wire_in_of(f->body);
 
-    /* In parts: zeroing the whole costs more than reading most messages. */
+    /* In parts: clearing all of it costs more than decoding most messages. */
     p->qos = f->flags >> 1 & 3;
     p->dup = f->flags >> 3 & 1;
     p->retain = f->flags & 1;
@@ -107,8 +107,8 @@ bool packet_decode_publish(const struct packet_frame *f,
 
 /* ---- SUBSCRIBE and UNSUBSCRIBE (§3.8, §3.10) ----------------------------- */
 
-/* Subscription Options (§3.8.3.1). 3.1.1 knows only the QoS: its other six bits
- * are reserved (MQTT-3-8.3-4 of 3.1.1). */
+/* Subscription Options (§3.8.3.1). 3.1.1 has only the QoS; its other six
+ * bits are reserved (MQTT-3-8.3-4 of 3.1.1). */
 enum {
     OPTION_QOS = 0x03,
     OPTION_NO_LOCAL = 0x04,
@@ -228,9 +228,9 @@ bool packet_filter_next(struct packet_filter_cursor *c,
         return false;
     ret_filter->filter = wire_binary(&in);
     const uint8_t options = c->with_options ? wire_u8(&in) : 0;
-    assert(!in.error); /* the decoder has been here */
+    assert(!in.error); /* the decoder has checked this */
     ret_filter->qos = options & OPTION_QOS;
-    /* A bridge would hand its own messages back to where it has them from. Not
+    /* A bridge would send its own messages back to where they came from. Not
      * in groups, which have no No Local (MQTT-3.8.3-4). */
     ret_filter->no_local = (options & OPTION_NO_LOCAL) ||
                            (c->bridge && !is_shared(ret_filter->filter));
@@ -243,8 +243,8 @@ bool packet_filter_next(struct packet_filter_cursor *c,
 
 /* ---- PUBACK, PUBREC, PUBREL, PUBCOMP (§3.4-3.7) -------------------------- */
 
-/* Reason code and properties, which both may be left out from the end: what
- * acknowledgements, DISCONNECT and AUTH have in common. */
+/* Reason code and properties, both of which may be absent at the end: common
+ * to acknowledgements, DISCONNECT and AUTH. */
 static bool read_reason(struct wire_in *in, const struct packet_frame *f,
                         uint64_t allowed, uint8_t *ret_reason,
                         struct packet_properties *ret_properties,
@@ -279,7 +279,7 @@ bool packet_decode_ack(const struct packet_frame *f,
         return packet_malformed(ret_error, in.error);
     if (ret_ack->packet_id == 0)
         return packet_protocol_error(ret_error, "packet identifier 0");
-    /* The short form, which is all that 3.x has. */
+    /* The short form, the only one in 3.x. */
     if (wire_left(&in) == 0 || terms->version < PACKET_V5)
         return packet_end_check(&in, ret_error);
 
@@ -335,7 +335,7 @@ bool packet_decode_auth(const struct packet_frame *f,
                          PROPERTY_BIT(REASON_STRING) | PROPERTY_BIT(USER),
                      &ret_auth->reason, &p, ret_error))
         return false;
-    /* Success is the server's to say (table 3-11). */
+    /* Only a server sends Success (table 3-11). */
     if (ret_auth->reason == REASON_SUCCESS)
         return packet_protocol_error(ret_error,
                                      "AUTH from a client with reason code 0");

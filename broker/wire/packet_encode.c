@@ -1,4 +1,4 @@
-/* The answers but CONNACK and PUBLISH. */
+/* All answers except CONNACK and PUBLISH. */
 #include "broker/wire/packet_layout.h"
 
 /* ---- acknowledgements ---------------------------------------------------- */
@@ -115,7 +115,7 @@ size_t packet_encode_disconnect(const struct packet_terms *terms,
     struct packet_layout l;
 
     if (terms->version < PACKET_V5)
-        return 0; /* there only clients disconnect */
+        return 0; /* before MQTT 5 only clients send DISCONNECT */
     if (!packet_lay_out(terms, &form, detail, cap, &l))
         return 0;
     to = packet_put_header(to, PACKET_DISCONNECT, l.body);

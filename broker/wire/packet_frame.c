@@ -1,7 +1,7 @@
 #include "broker/wire/packet_wire.h"
 
-/* A server receives these and no others: 0 is reserved and the rest are its own
- * answers (MQTT 5 §2.1.2). */
+/* The types that a server receives: 0 is reserved, and the others are sent
+ * by servers only (MQTT 5 §2.1.2). */
 static bool is_sent_by_clients(uint8_t type)
 {
     switch (type) {
@@ -90,8 +90,8 @@ bool packet_header_check(const struct packet_frame *f, uint8_t version,
             return packet_malformed(
                 ret_error, "reserved flags in the fixed header are wrong");
     }
-    /* MQTT-1.5.5-1; 3.1.1 has no such rule, and small clients that reserve
-     * four bytes for the length exist. */
+    /* MQTT-1.5.5-1; 3.1.1 has no such rule, and some small clients always
+     * use four bytes for the length. */
     if (version >= PACKET_V5 && f->padded)
         return packet_malformed(ret_error,
                                 "remaining length has more bytes than needed");
@@ -113,8 +113,8 @@ bool packet_has_wildcard(struct slice name)
     const uint8_t *p = name.data;
     size_t i = 0;
 
-    /* '+' and '#' differ in bit 3 only. Eight at a time: a byte that became 0
-     * borrows into its high bit where it had none. */
+    /* '+' and '#' differ in bit 3 only. Eight bytes at a time: a byte that
+     * became 0 borrows into its high bit, which was not set before. */
     for (; name.len - i >= 8; i += 8) {
         uint64_t word;
         memcpy(&word, p + i, sizeof(word));

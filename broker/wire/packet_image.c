@@ -1,4 +1,4 @@
-/* PUBLISH to a client: sized first, then written without a check. */
+/* PUBLISH to a client: first computes the size, then writes without checks. */
 #include "broker/wire/packet_layout.h"
 
 static size_t properties_size(const struct publish_image *image)

@@ -22,8 +22,8 @@ static bool read_flag(struct wire_in *in, uint8_t id, uint8_t *ret,
     return *ret <= 1 || packet_protocol_error(ret_error, texts[id].not_flag);
 }
 
-/* Numbers whose 0 is a Protocol Error. A field that could not be read is 0 as
- * well, but that is the reader's error to report. */
+/* Numbers for which 0 is a Protocol Error. A field that could not be read is
+ * 0, too, but the reader reports that. */
 static bool not_zero(const struct wire_in *in, uint8_t id, uint32_t v,
                      struct packet_error *ret_error)
 {
@@ -31,7 +31,7 @@ static bool not_zero(const struct wire_in *in, uint8_t id, uint32_t v,
            packet_protocol_error(ret_error, texts[id].zero);
 }
 
-/* `start` is where the identifier stands. */
+/* `start` is the position of the identifier. */
 static void read_user(struct wire_in *in, const uint8_t *start,
                       struct packet_user_block *user)
 {
@@ -77,7 +77,7 @@ static bool read_value(struct wire_in *in, uint8_t id,
     case PROPERTY_WILL_DELAY: p->number.will_delay = wire_u32(in); return true;
     case PROPERTY_REQUEST_RESPONSE:
         return read_flag(in, id, &p->number.request_response, ret_error);
-    case PROPERTY_SERVER_REFERENCE: /* valid in DISCONNECT, says us nothing */
+    case PROPERTY_SERVER_REFERENCE: /* valid in DISCONNECT, ignored */
         wire_string(in);
         return true;
     case PROPERTY_REASON_STRING: p->text.reason = wire_string(in); return true;
@@ -87,7 +87,7 @@ static bool read_value(struct wire_in *in, uint8_t id,
     case PROPERTY_TOPIC_ALIAS_MAXIMUM:
         p->number.topic_alias_maximum = wire_u16(in);
         return true;
-    case PROPERTY_TOPIC_ALIAS: /* 0 has a reason code of its own */
+    case PROPERTY_TOPIC_ALIAS: /* 0 has its own reason code */
         p->number.topic_alias = wire_u16(in);
         return true;
     case PROPERTY_USER: read_user(in, in->at - 1, &p->user); return true;
@@ -99,8 +99,8 @@ static bool read_value(struct wire_in *in, uint8_t id,
     return false;
 }
 
-/* The identifier is a Variable Byte Integer, but all that exist have one byte
- * (§2.2.2.2): anything else is unknown. */
+/* The identifier is a Variable Byte Integer, but all existing ones have one
+ * byte (§2.2.2.2): any other is unknown. */
 static bool read_property(struct wire_in *in, uint64_t allowed,
                           struct packet_properties *p,
                           struct packet_error *ret_error)
@@ -150,13 +150,13 @@ bool packet_message_check(const struct packet_message_properties *m,
                           struct slice payload, bool *ret_not_utf8,
                           struct packet_error *ret_error)
 {
-    /* MQTT-3.3.2-14, and as any topic name it has a length: MQTT-4.7.3-1 */
+    /* MQTT-3.3.2-14; and like any topic name it is not empty: MQTT-4.7.3-1 */
     if (m->response_topic.data &&
         (m->response_topic.len == 0 || packet_has_wildcard(m->response_topic)))
         return packet_protocol_error(ret_error,
                                      "Response Topic is not a topic name");
-    /* §3.3.2.3.2 asks for well-formed UTF-8, not for an Encoded String: U+0000
-     * is fine. */
+    /* §3.3.2.3.2 requires well-formed UTF-8, not an Encoded String: U+0000
+     * is allowed. */
     *ret_not_utf8 =
         m->payload_format == 1 && !utf8_valid(payload.data, payload.len);
     return true;

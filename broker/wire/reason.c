@@ -2,7 +2,7 @@
 
 #include "broker/wire/packet.h"
 
-/* Where a code may stand: one bit per packet type. */
+/* Packets that may carry a code: one bit per packet type. */
 enum {
     IN_CONNACK = 1 << PACKET_CONNACK,
     IN_PUBACK = 1 << PACKET_PUBACK,
@@ -13,7 +13,7 @@ enum {
     IN_UNSUBACK = 1 << PACKET_UNSUBACK,
     IN_DISCONNECT = 1 << PACKET_DISCONNECT,
     IN_AUTH = 1 << PACKET_AUTH,
-    /* what mostly goes together */
+    /* frequent combinations */
     IN_ANSWERS = IN_PUBACK | IN_PUBREC | IN_SUBACK,
     IN_CLOSING = IN_CONNACK | IN_DISCONNECT
 };
