@@ -342,7 +342,8 @@ static void what_is_no_bundle_stores_nothing(void **state)
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         snprintf(packet, sizeof(packet), "32[ ('$confab/append') 0001 [] %s ]",
                  bodies[i]);
-        assert_says(order(&a, packet, 0x83), "messages to append expected");
+        assert_says(order(&a, packet, 0x83),
+                    "must contain messages to append");
     }
     store_stats(b.store, &after);
     assert_int_equal(after.head, before.head);

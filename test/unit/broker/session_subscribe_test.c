@@ -20,7 +20,7 @@ static void granted_is_what_is_asked(void **state)
     says(&p, "82[ 0001 [] ('t/0') 00 ('t/1') 01 ('t/2') 02 ('o/#') 00 "
              "('t/#/x') 00 ('$share/g/t/#') 02 ]");
     hears(&p, "90[ 0001 [ 1f ('filter 4: topic filters must begin with your "
-              "token, or $events/ and it') ] 00 01 02 87 8f 02 ]");
+              "token, or with $events/<token>') ] 00 01 02 87 8f 02 ]");
     says(&q,
          "82[ 0001 ('t/0') 00 ('t/2') 02 ('o/#') 00 ('$share/g/o/#') 00 ]");
     hears(&q, "90[ 0001 00 02 80 80 ]");
