@@ -1,6 +1,6 @@
-/* Where clients come in: TCP addresses (base/net/listen.h), with or without TLS,
- * and the UNIX sockets in the data folder. The sockets are opened in main; any
- * number of workers accept from them. */
+/* Listening sockets: TCP addresses (base/net/listen.h), with or without TLS,
+ * and the UNIX sockets in the data folder. Opened in main; any number of
+ * workers accept from them. */
 #ifndef CONFAB_BROKER_ACCEPT_LISTENER_H
 #define CONFAB_BROKER_ACCEPT_LISTENER_H
 
@@ -26,8 +26,8 @@ enum listener_kind {
     LISTEN_WEBSOCKET /* only by a hand-over */
 };
 
-/* Opens `<dir>/<name>` with a socket of that type, replacing one nobody listens
- * on any more. */
+/* Opens `<dir>/<name>` with a socket of that type, and replaces an abandoned
+ * one. */
 bool listener_open_local(const char *dir, const char *name, int type,
                          int *ret_fd, struct config_error *ret_error);
 void listener_remove_local(const char *dir, const char *name);

@@ -10,33 +10,36 @@
 #include "broker/io/block.h"
 #include "store/message.h"
 
-/* A shape is one of the first five and a sum of the others. */
+/* A shape is one of the first five, plus any of the others. */
 enum {
     IMAGE_V3 = 0, /* 3.1.1 and 3.1, whose PUBLISH is the same */
     IMAGE_V5 = 1,
     IMAGE_STAMPED = 2, /* v5; confab-id, confab-seq, confab-at appended */
-    IMAGE_BARE = 3, /* v5; the stamp, but no property of the publisher's, and
-                          a topic that cannot be refused (ASK_BARE) */
+    /* V5 with the stamp but none of the publisher's properties, and a topic
+     * that cannot be refused (ASK_BARE). */
+    IMAGE_BARE = 3,
     IMAGE_ENVELOPED = 4, /* v5; a stamped envelope (ASK_ENVELOPES) */
-    IMAGE_CARRIES = 7,   /* mask of these */
+    IMAGE_CARRIES = 7,   /* mask of the first five */
     IMAGE_RETAIN = 8,
-    IMAGE_QOS1 = 16, /* a pattern: each receiver puts its packet id in */
+    IMAGE_QOS1 = 16, /* a template: each receiver's packet id is patched in */
     IMAGE_QOS2 = 32,
     IMAGE_WITH_ID = IMAGE_QOS1 | IMAGE_QOS2,
     IMAGE_SHAPES = 64
 };
 
 struct image {
-    struct block_range range; /* block NULL: cannot be expressed, no memory */
-    uint32_t packet_id_at;    /* IMAGE_QOS1: offset in the range */
+    /* Block NULL: not expressible in MQTT, or out of memory. */
+    struct block_range range;
+    uint32_t packet_id_at; /* IMAGE_QOS1: offset in the range */
     uint32_t payload_at;
 };
 
 /* The images of one message during its fan-out. */
 struct images {
     const struct message *message;
-    uint32_t expiry_left_s; /* MQTT-3.3.2-6: less by the time it waited */
-    uint64_t tried;         /* a bit for each shape that was asked for */
+    /* Interval minus the time the message waited (MQTT-3.3.2-6). */
+    uint32_t expiry_left_s;
+    uint64_t tried; /* a bit for each shape that was requested */
     struct image shapes[IMAGE_SHAPES];
 };
 
@@ -51,7 +54,7 @@ static inline bool image_is_tried(const struct images *set, unsigned shape)
     return (set->tried >> shape & 1) != 0;
 }
 
-/* `m` borrowed until images_end(). */
+/* `m` is borrowed until images_end(). */
 void images_begin(struct images *set, const struct message *m,
                   uint32_t expiry_left_s);
 void images_end(struct images *set, struct block_pool *pool);
