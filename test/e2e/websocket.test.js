@@ -304,7 +304,7 @@ suite('MQTT over WebSocket', { set: { 'mqtt.workers': 3, 'log.level': 'debug' } 
       await assert.rejects(device(server, { v }), { code })
     }
     // not that it had to be made here: in open mode it need not
-    await until(() => /no user name: over WebSocket it must be a token/.test(server.stderr), 'what to do, in the log')
+    await until(() => /no user name: over WebSocket it must always be a token/.test(server.stderr), 'what to do, in the log')
     const one = await device(server, { token: newToken() })
     assert.equal((await one.publish('$confab/ping', Buffer.from([0x80]))).code, 0x87)
     await one.end()
