@@ -81,6 +81,7 @@ enum command_kind {
 #undef X
         COMMAND_KIND_COUNT
 };
+const char *command_kind_name(enum command_kind kind); /* "message_append" */
 
 /* The table that the writer is given (struct writer_opts), by kind. */
 struct command_type; /* store/write/command_type.h */

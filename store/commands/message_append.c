@@ -1,4 +1,3 @@
-#include "base/log.h"
 #include "store/command/message.h"
 #include "store/commands/commands.h"
 #include "store/write/account.h"
@@ -321,12 +320,8 @@ static enum store_err append_apply(struct transaction *t, struct command *c)
         return STORE_OK;
     }
     enum store_err err = decide(t, c, &to, hash);
-    if (err == STORE_CORRUPT) {
-        /* One row nobody can read: its topic's trouble, not the batch's. */
-        log_error("store", "a row that message needs is damaged: refused");
-        c->result = RESULT_IO;
-        return STORE_OK;
-    }
+    if (err == STORE_CORRUPT)
+        return transaction_row_damaged(c);
     if (err == STORE_OK && c->result == RESULT_OK && !c->repeated)
         err = store(t, c, &to, hash);
     if (err != STORE_OK)

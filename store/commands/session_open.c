@@ -85,10 +85,8 @@ static enum store_err session_open_apply(struct transaction *t,
     o->present = false;
     o->number = o->position = 0;
     enum store_err err = session_find(t, o->identity, &row);
-    if (err == STORE_CORRUPT) {
-        c->result = RESULT_IO;
-        return STORE_OK;
-    }
+    if (err == STORE_CORRUPT)
+        return transaction_row_damaged(c);
     if (err != STORE_OK && err != STORE_NOTFOUND)
         return err;
     bool found = err == STORE_OK;

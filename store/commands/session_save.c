@@ -235,10 +235,8 @@ static enum store_err session_save_apply(struct transaction *t,
         c->result = RESULT_NOT_FOUND;
         return STORE_OK;
     }
-    if (err == STORE_CORRUPT) {
-        c->result = RESULT_IO;
-        return STORE_OK;
-    }
+    if (err == STORE_CORRUPT)
+        return transaction_row_damaged(c);
     if (err != STORE_OK)
         return err;
     if (s->ends && s->expiry_s == 0)

@@ -13,8 +13,7 @@ enum store_err token_command_look_up(struct transaction *t, struct command *c,
     if (err != STORE_CORRUPT)
         return err;
     *ret_token = NULL;
-    c->result = RESULT_IO;
-    return STORE_OK;
+    return transaction_row_damaged(c);
 }
 
 /* With the time of its end or another plan. The rest of the row, which the

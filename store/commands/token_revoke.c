@@ -46,10 +46,8 @@ enum store_err token_command_revoke(struct transaction *t, struct command *c,
                                     slice_of(NULL, 0));
     else
         c->repeated = true;
-    if (err == STORE_CORRUPT) {
-        c->result = RESULT_IO;
-        return STORE_OK;
-    }
+    if (err == STORE_CORRUPT)
+        return transaction_row_damaged(c);
     return err == STORE_OK ? offer_revoked(t, name) : err;
 }
 

@@ -17,10 +17,8 @@ static enum store_err token_set_apply(struct transaction *t, struct command *c)
     if (c->result != RESULT_OK)
         return STORE_OK;
     err = token_command_rewrite(t, token, 0, a->plan);
-    if (err == STORE_CORRUPT) {
-        c->result = RESULT_IO;
-        return STORE_OK;
-    }
+    if (err == STORE_CORRUPT)
+        return transaction_row_damaged(c);
     return err;
 }
 

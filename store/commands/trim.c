@@ -19,10 +19,8 @@ static enum store_err trim_apply(struct transaction *t, struct command *c)
     if (err != STORE_OK || known)
         return err;
     err = transaction_thing(t, a->topic, &thing);
-    if (err == STORE_CORRUPT) {
-        c->result = RESULT_IO;
-        return STORE_OK;
-    }
+    if (err == STORE_CORRUPT)
+        return transaction_row_damaged(c);
     if (err != STORE_OK)
         return err;
     if (thing->state.row.last_seq == 0) {

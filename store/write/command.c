@@ -32,3 +32,14 @@ const char *command_result_name(enum command_result r)
     }
     return "UNKNOWN";
 }
+
+const char *command_kind_name(enum command_kind kind)
+{
+    static const char *const names[COMMAND_KIND_COUNT] = {
+#define X(kind, name) #name,
+        COMMAND_KINDS(X)
+#undef X
+    };
+
+    return names[kind];
+}

@@ -1,6 +1,7 @@
 #include "store/write/transaction.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 /* What the last run knew of the clock, and when it was last heard of. */
 static enum store_err read_clock(struct transaction *t, MDB_txn *txn)
@@ -329,4 +330,14 @@ enum store_err transaction_touch(struct transaction *t)
 enum store_err transaction_propose(struct transaction *t, struct command *c)
 {
     return t->here.propose(t->here.propose_arg, c);
+}
+
+enum store_err transaction_row_damaged(struct command *c)
+{
+    log_error("store",
+              "a row that %s needs is damaged: refused (confab check --data "
+              "names it)",
+              command_kind_name(c->kind));
+    c->result = RESULT_IO;
+    return STORE_OK;
 }

@@ -124,6 +124,12 @@ enum store_err transaction_token(struct transaction *t, struct slice name,
 enum store_err transaction_token_of(struct transaction *t, struct thing *thing,
                                     struct token **ret_token);
 
+/* For apply functions that have only read so far: a row they need is damaged. The
+ * command is refused with IO, and the log says so: it is the trouble of that thing,
+ * token or session, not of the batch. Returns STORE_OK. One who applies entries of
+ * another machine's must not go on behind this, but ask for a copy. */
+enum store_err transaction_row_damaged(struct command *c);
+
 /* A write of next to nothing: the row of `meta` that a ping writes. */
 enum store_err transaction_touch(struct transaction *t);
 
