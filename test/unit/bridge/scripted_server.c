@@ -77,19 +77,30 @@ const char *request_header(const struct scripted_request *r, const char *name)
     return NULL;
 }
 
+/* Whatever bytes it has, and a NUL. */
+static char *copy_text(const char *data, size_t len)
+{
+    char *copy = malloc(len + 1);
+
+    assert_non_null(copy);
+    memcpy(copy, data, len);
+    copy[len] = '\0';
+    return copy;
+}
+
 static bool read_request(struct scripted_request *r, struct buffer *in)
 {
     const size_t head_len = read_up_to(r->fd, in, 0);
 
     if (head_len == 0)
         return false;
-    r->head = strndup(in->data, head_len);
+    r->head = copy_text(in->data, head_len);
     sscanf(r->head, "%15s %255s", r->method, r->target);
     const char *length = request_header(r, "content-length");
     r->body_len = length == NULL ? 0 : strtoul(length, NULL, 10);
     if (r->body_len > 0 && read_up_to(r->fd, in, head_len + r->body_len) == 0)
         return false;
-    r->body = strndup(in->data + head_len, r->body_len);
+    r->body = copy_text(in->data + head_len, r->body_len);
     const size_t used = head_len + r->body_len;
     memmove(in->data, in->data + used, in->len - used);
     in->len -= used;
