@@ -56,7 +56,15 @@
     X(OUTGOING_CANCELLED, COUNTER, NUMBER, "outgoing_requests", "outcome",    \
       "cancelled", NULL)                                                      \
     X(OUTGOING_FULL, COUNTER, NUMBER, "outgoing_requests", "outcome",         \
-      "queue_full", NULL)
+      "queue_full", NULL)                                                     \
+    X(WEBHOOKS_DELIVERED, COUNTER, NUMBER, "webhook_messages", "outcome",     \
+      "delivered", "Messages for webhooks, by what became of them.")          \
+    X(WEBHOOKS_DEAD, COUNTER, NUMBER, "webhook_messages", "outcome", "dead",  \
+      NULL)                                                                   \
+    X(WEBHOOKS_GONE, COUNTER, NUMBER, "webhook_messages", "outcome",          \
+      "removed", NULL)                                                        \
+    X(WEBHOOKS_FAILED, COUNTER, NUMBER, "webhook_failed_attempts", NULL,      \
+      NULL, "Attempts to deliver a message to a webhook that failed.")
 
 /* Statuses that this server sends; any other is counted as 500. Laid out by hand:
  * clang-format 14 would indent it differently each time. */

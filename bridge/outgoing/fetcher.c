@@ -422,8 +422,6 @@ static void *run(void *arg)
     struct fetcher *c = arg;
     struct fetch *f;
 
-    if (c->opts.on_start != NULL)
-        c->opts.on_start(c->opts.arg, c->loop);
     ev_run(c->loop, 0);
     read_mailbox(c); /* the last caller may have been behind the turn */
     while ((f = TAILQ_FIRST(&c->fetches)) != NULL)
@@ -509,6 +507,8 @@ static bool make_fetcher(struct fetcher *c, const struct fetcher_opts *opts,
     if (c->mailbox == NULL || c->loop == NULL || !make_multi(c))
         return false;
     make_watchers(c);
+    if (c->opts.on_start != NULL)
+        c->opts.on_start(c->opts.arg, c->loop);
     return true;
 }
 

@@ -125,9 +125,9 @@ struct fetcher_opts {
     unsigned concurrent; /* under way; 0: 256 */
     unsigned per_host;   /* of them to one host and port; 0: 8 */
     unsigned per_owner;  /* 0: 32 */
-    /* Called once in the fetcher's thread before anything else, and once at its
-     * end, after the last on_end; NULL: nothing. The loop is for timers of whoever
-     * uses the client in its own thread. */
+    /* NULL: nothing. on_start is called by fetcher_start() before the thread
+     * begins, on_stop in the thread, after the last on_end. The loop is for whoever
+     * does all its work in the fetcher's thread (webhooks.h). */
     void *arg;
     void (*on_start)(void *arg, struct ev_loop *loop);
     void (*on_stop)(void *arg);
