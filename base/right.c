@@ -41,10 +41,22 @@ void rights_draft_clear(struct rights_draft *d)
     d->seen = 0;
 }
 
+/* Things have no empty level (thing_valid()), so such a filter would match none. */
+static bool has_empty_level(struct slice filter)
+{
+    for (size_t at = 0; at <= filter.len;) {
+        const struct slice level = topic_level_at(filter, at);
+        if (level.len == 0)
+            return true;
+        at += level.len + 1;
+    }
+    return false;
+}
+
 static enum right_error check_filter(struct slice filter)
 {
     if (!filter_valid(filter) || *(const char *)filter.data == '$' ||
-        !name_publishable(filter))
+        has_empty_level(filter) || !name_publishable(filter))
         return RIGHT_FILTER;
     return variables_are_levels(filter) ? RIGHT_OK : RIGHT_VARIABLE;
 }

@@ -27,8 +27,10 @@
     X(OK, "success")                                                          \
     X(ACTION, "a right is `publish FILTER`, `subscribe FILTER`, "             \
               "`manage FILTER` or `admin`")                                   \
-    X(FILTER, "a right's filter must be a topic filter below the tenant, "    \
-              "like `rooms/+/state` or `#`, and must not start with `$`")     \
+    X(FILTER,                                                                 \
+      "a right's filter must be a topic filter below the tenant, "            \
+      "like `rooms/+/state` or `#`, without empty levels and without "        \
+      "`$` in front")                                                         \
     X(VARIABLE, "%u and %c in a right's filter must be whole levels, like "   \
                 "`users/%u/#`")                                               \
     X(MANY, "a key can have at most 64 rights")                               \
