@@ -105,6 +105,8 @@
  * revoked. */
 #define EVENTS_PREFIX "$events/"
 #define EVENT_REVOKED "revoked"
+/* A key of the tenant was revoked; the thing is its key id. */
+#define EVENT_KEY_REVOKED "key_revoked"
 
 /* In the data folder. */
 #define SOCKET_NAME "confab.sock"   /* for administrators: same uid or root */

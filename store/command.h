@@ -36,11 +36,17 @@
       "delete some of it")                                                    \
     X(FULL, 507, "storage full: retry later")                                 \
     X(IO, 507, "disk refused the write: retry later")                         \
-    X(STOPPED, 503, "server is shutting down")
+    X(STOPPED, 503, "server is shutting down")                                \
+    X(SUSPENDED, 403, "the tenant is suspended")
 
 enum command_result {
 #define X(name, status, text) RESULT_##name,
     COMMAND_RESULTS(X)
+#undef X
+};
+enum {
+#define X(name, status, text) +1
+    RESULT_COUNT = 0 COMMAND_RESULTS(X)
 #undef X
 };
 int command_status(enum command_result r);
@@ -66,6 +72,13 @@ const char *command_result_name(enum command_result r); /* "EXISTS" */
     X(TOKEN_SET, token_set)                                                   \
     X(TOKEN_DELETE, token_delete)                                             \
     X(THING_PURGE, thing_purge)                                               \
+    X(TENANT_CREATE, tenant_create)                                           \
+    X(TENANT_SET, tenant_set)                                                 \
+    X(TENANT_SUSPEND, tenant_suspend)                                         \
+    X(KEY_CREATE, key_create)                                                 \
+    X(KEY_REVOKE, key_revoke)                                                 \
+    X(KEY_ROTATE, key_rotate)                                                 \
+    X(TICKET_TAKE, ticket_take)                                               \
     /* What the writer proposes by itself (store/command/upkeep.h): */        \
     X(SETTINGS, settings)                                                     \
     X(CLOCK_STEPS, clock_steps)       /* the clock was set back */            \
@@ -73,7 +86,8 @@ const char *command_result_name(enum command_result r); /* "EXISTS" */
     X(SESSION_EXPIRE, session_expire) /* it is over: removes some rows */     \
     X(HIDDEN_DELETE, hidden_delete)   /* some of what trims have hidden */    \
     X(ERASE_STEP, erase_step)                                                 \
-    X(ANSWERS_FORGET, answers_forget) /* operation ids, Idempotency-Keys */
+    X(ANSWERS_FORGET, answers_forget) /* operation ids, Idempotency-Keys */   \
+    X(KEYS_EXPIRE, keys_expire)       /* removes those that have expired */
 
 enum command_kind {
 #define X(kind, name) COMMAND_##kind,

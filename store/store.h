@@ -238,7 +238,16 @@ struct token_row {
     uint64_t
         since_id; /* ids up to this one belong to a deleted token of the same
                           name. 0 in rows of earlier versions */
+    bool named;   /* a tenant whose name opens nothing: callers need a key of
+                   it (store/directory.h) */
+    int64_t suspended_us; /* 0: not suspended */
 };
+/* Whether nobody may be connected under it. */
+static inline bool token_row_is_closed(const struct token_row *row)
+{
+    return row->revoked_us != 0 || row->suspended_us != 0;
+}
+
 /* Revoked tokens are included. ret_row->token is `token` itself. */
 enum store_err store_token(struct store_reader *r, struct slice token,
                            struct token_row *ret_row);

@@ -47,8 +47,10 @@ void access_look_up(const struct call *c, struct store_reader *r,
     }
     switch (store_token(r, token, &row)) {
     case STORE_OK:
-        if (row.revoked_us != 0)
+        if (row.revoked_us != 0 || row.named) /* its name is no secret */
             a->state = ACCESS_UNKNOWN;
+        else if (row.suspended_us != 0)
+            a->state = ACCESS_SUSPENDED;
         else if (row.implied)
             look_up_open_name(c, a);
         a->plan = access_plan(config, &row);
@@ -105,6 +107,10 @@ bool access_refused(struct call *c, const struct access *a)
                      "page or with confab token create");
         return true;
     case ACCESS_FOREIGN: return foreign_refused(c);
+    case ACCESS_SUSPENDED:
+        answer_error(c, 403,
+                     "this tenant is suspended: ask who runs the server");
+        return true;
     case ACCESS_BROKEN: break;
     }
     http_add_header(c->q, "Retry-After", "1");

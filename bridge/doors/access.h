@@ -16,6 +16,7 @@ struct access {
         ACCESS_UNKNOWN,
         ACCESS_FOREIGN, /* only open mode admits this name, and the request is
                            not local (locality.h) */
+        ACCESS_SUSPENDED,
         ACCESS_BROKEN
     } state;
 };

@@ -266,7 +266,7 @@ static bool is_revoked(const struct view *v, struct slice token)
     struct token_row row;
 
     switch (store_token(v->st->reader, token, &row)) {
-    case STORE_OK: return row.revoked_us != 0;
+    case STORE_OK: return token_row_is_closed(&row);
     case STORE_NOTFOUND:
         return v->st->env.config->tokens_access == ACCESS_REGISTERED;
     default:

@@ -162,6 +162,10 @@ static bool connect_authenticate(struct connection *c,
         connect_refuse(c, REASON_BAD_CREDENTIALS,
                        "token was revoked: use another one");
         return false;
+    case AUTH_SUSPENDED:
+        connect_refuse(c, REASON_BANNED,
+                       "tenant is suspended: ask who runs the server");
+        return false;
     case AUTH_NAMELESS: return refuse_nameless(c);
     case AUTH_STORE: break;
     }

@@ -45,6 +45,10 @@ static enum auth_verdict verdict_of(const struct config *config,
     case STORE_OK:
         if (row->revoked_us != 0)
             return AUTH_REVOKED;
+        if (row->named) /* its name is no secret */
+            return AUTH_BAD;
+        if (row->suspended_us != 0)
+            return AUTH_SUSPENDED;
         if (row->implied && config->tokens_access != ACCESS_OPEN)
             return AUTH_BAD; /* nobody created it on purpose */
         *ret_plan = plan_named(config, row->plan);

@@ -27,6 +27,7 @@ enum auth_verdict {
     AUTH_OK,
     AUTH_BAD, /* no such token, or not a valid one */
     AUTH_REVOKED,
+    AUTH_SUSPENDED,
     AUTH_NAMELESS, /* a user name is required */
     AUTH_STORE     /* the store could not be read */
 };

@@ -25,7 +25,7 @@ static void recheck_tokens(struct worker *w, struct store_reader *r)
         next = TAILQ_NEXT(c, all);
         if (c->state == CONNECTION_OPEN && c->role == ROLE_TOKEN &&
             store_token(r, connection_token(c), &row) == STORE_OK &&
-            row.revoked_us != 0)
+            token_row_is_closed(&row))
             connection_close(c, CLOSE_REVOKED, NULL);
     }
     w->recheck_tokens = false;

@@ -575,7 +575,7 @@ static bool get_admission(struct unpack *u, struct admission *in)
     in->upkeep = unpack_uint(u);
     in->deletions = (uint32_t)unpack_uint_max(u, UINT32_MAX);
     in->rows = (uint32_t)unpack_uint_max(u, UINT32_MAX);
-    in->paused = (uint32_t)unpack_uint_max(u, RESULT_STOPPED);
+    in->paused = (uint32_t)unpack_uint_max(u, RESULT_COUNT - 1);
     return !u->failed;
 }
 

@@ -55,6 +55,8 @@ static enum command_result token_verdict(const struct transaction *t,
         return RESULT_OK;
     if (token->revoked_us != 0)
         return RESULT_REVOKED;
+    if (token->suspended_us != 0)
+        return RESULT_SUSPENDED;
     if ((!token->exists || token->implied) && !t->settings.open)
         return RESULT_UNKNOWN_TOKEN;
     return RESULT_OK;

@@ -16,11 +16,10 @@ enum store_err token_command_look_up(struct transaction *t, struct command *c,
     return transaction_row_damaged(c);
 }
 
-/* With the time of its end or another plan. The rest of the row, which the
- * cache does not keep, is read again. */
+/* The rest of the row, which the cache does not keep, is read again. */
 enum store_err token_command_rewrite(struct transaction *t,
-                                     struct token *token, int64_t revoked_us,
-                                     struct slice new_plan)
+                                     struct token *token,
+                                     const struct token_change *change)
 {
     MDB_val k = {token->name_len, token->name}, v;
     char plan[CONFIG_NAME_MAX];
@@ -35,11 +34,54 @@ enum store_err token_command_rewrite(struct transaction *t,
     memcpy(plan, row.plan.data, row.plan.len);
     row.plan = slice_of(plan, row.plan.len);
     row.token = slice_of(token->name, token->name_len);
-    if (revoked_us != 0)
-        row.revoked_us = revoked_us;
-    if (new_plan.len > 0)
-        row.plan = new_plan;
+    if (change->revoked_us != 0)
+        row.revoked_us = change->revoked_us;
+    if (change->suspended_us != 0)
+        row.suspended_us = change->suspended_us < 0 ? 0 : change->suspended_us;
+    if (change->plan.len > 0)
+        row.plan = change->plan;
     return token_put(&t->tokens, t->e, t->txn, &t->row, token, &row);
+}
+
+static enum command_result create_verdict(struct transaction *t,
+                                          const struct token *token,
+                                          struct slice plan, bool named)
+{
+    /* Revoked ones too: names are not given twice. One that came into being in
+     * open mode is created now, and keeps what is stored under it; but a tenant
+     * does not take over what strangers have published under its name. */
+    if (token->exists && (!token->implied || token->revoked_us != 0 || named))
+        return RESULT_EXISTS;
+    if (settings_plan(&t->settings, plan) == NULL)
+        return RESULT_INVALID;
+    return t->in.room == 0 ? RESULT_FULL : (enum command_result)t->in.paused;
+}
+
+enum store_err token_command_create(struct transaction *t, struct command *c,
+                                    struct slice name, struct slice plan,
+                                    bool named)
+{
+    struct token *token;
+    bool known;
+
+    enum store_err err = token_command_look_up(t, c, name, &token);
+    if (err != STORE_OK || token == NULL)
+        return err;
+    err = operation_find(t, c, &known);
+    if (err != STORE_OK || known)
+        return err;
+    const struct token_row row = {
+        .token = name,
+        .plan = plan.len > 0 ? plan : slice_str(t->settings.default_plan),
+        .created_us = c->now_us != 0 ? c->now_us : t->in.now_us,
+        .since_id = token->exists ? token->since_id : t->head,
+        .named = named,
+    };
+    c->result = create_verdict(t, token, row.plan, named);
+    if (c->result != RESULT_OK)
+        return STORE_OK;
+    err = token_put(&t->tokens, t->e, t->txn, &t->row, token, &row);
+    return err == STORE_OK ? operation_remember(t, c) : err;
 }
 
 const char *token_command_check_plan(struct slice plan,

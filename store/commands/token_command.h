@@ -8,12 +8,25 @@
 enum store_err token_command_look_up(struct transaction *t, struct command *c,
                                      struct slice name,
                                      struct token **ret_token);
-/* Its row with the time of its end (0: as it is) or another plan (empty: as it
- * is). CORRUPT: its row cannot be read. */
+/* What changes in a token's row; what is zero or empty stays as it is. */
+struct token_change {
+    int64_t revoked_us;
+    int64_t suspended_us; /* -1: not suspended any more */
+    struct slice plan;
+};
+/* CORRUPT: its row cannot be read. */
 enum store_err token_command_rewrite(struct transaction *t,
-                                     struct token *token, int64_t revoked_us,
-                                     struct slice new_plan);
-/* Revokes it, and tells every worker and stream to let its connections go. */
+                                     struct token *token,
+                                     const struct token_change *change);
+/* Gives a token (named: a tenant that needs keys) its row. An empty plan is the
+ * default one. c->result: EXISTS, INVALID (no such plan), FULL. Of an operation. */
+enum store_err token_command_create(struct transaction *t, struct command *c,
+                                    struct slice name, struct slice plan,
+                                    bool named);
+/* Tells every worker and stream to let its connections go: they look it up anew. */
+enum store_err token_command_offer_revoked(struct transaction *t,
+                                           struct slice name);
+/* Revokes it, with that. */
 enum store_err token_command_revoke(struct transaction *t, struct command *c,
                                     struct slice name);
 

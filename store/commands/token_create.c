@@ -2,44 +2,12 @@
 #include "store/commands/commands.h"
 #include "store/commands/token_command.h"
 
-static enum command_result create_verdict(struct transaction *t,
-                                          const struct token *token,
-                                          struct slice plan)
-{
-    /* Revoked ones too: names are not given twice. One that came into being in
-     * open mode is created now, and keeps what is stored under it. */
-    if (token->exists && (!token->implied || token->revoked_us != 0))
-        return RESULT_EXISTS;
-    if (settings_plan(&t->settings, plan) == NULL)
-        return RESULT_INVALID;
-    return t->in.room == 0 ? RESULT_FULL : (enum command_result)t->in.paused;
-}
-
 static enum store_err token_create_apply(struct transaction *t,
                                          struct command *c)
 {
     const struct token_create *a = c->args;
-    struct token *token;
-    bool known;
 
-    enum store_err err = token_command_look_up(t, c, a->token, &token);
-    if (err != STORE_OK || token == NULL)
-        return err;
-    err = operation_find(t, c, &known);
-    if (err != STORE_OK || known)
-        return err;
-    const struct token_row row = {
-        .token = a->token,
-        .plan =
-            a->plan.len > 0 ? a->plan : slice_str(t->settings.default_plan),
-        .created_us = c->now_us != 0 ? c->now_us : t->in.now_us,
-        .since_id = token->exists ? token->since_id : t->head,
-    };
-    c->result = create_verdict(t, token, row.plan);
-    if (c->result != RESULT_OK)
-        return STORE_OK;
-    err = token_put(&t->tokens, t->e, t->txn, &t->row, token, &row);
-    return err == STORE_OK ? operation_remember(t, c) : err;
+    return token_command_create(t, c, a->token, a->plan, false);
 }
 
 static void token_create_decide(struct transaction *t, const struct command *c)

@@ -4,7 +4,8 @@
 #include "store/commands/token_command.h"
 
 /* Tells every worker and stream to let the token's connections go. */
-static enum store_err offer_revoked(struct transaction *t, struct slice token)
+enum store_err token_command_offer_revoked(struct transaction *t,
+                                           struct slice token)
 {
     char topic[sizeof(EVENTS_PREFIX) + TOKEN_MAX +
                sizeof("/" EVENT_REVOKED "/")];
@@ -41,14 +42,15 @@ enum store_err token_command_revoke(struct transaction *t, struct command *c,
     /* Again for one that is revoked: nothing to store, but whoever asks wants
      * its connections gone. That also is why no operation id is needed. */
     if (token->revoked_us == 0)
-        err = token_command_rewrite(t, token,
-                                    c->now_us != 0 ? c->now_us : t->in.now_us,
-                                    slice_of(NULL, 0));
+        err = token_command_rewrite(
+            t, token,
+            &(struct token_change){
+                .revoked_us = c->now_us != 0 ? c->now_us : t->in.now_us});
     else
         c->repeated = true;
     if (err == STORE_CORRUPT)
         return transaction_row_damaged(c);
-    return err == STORE_OK ? offer_revoked(t, name) : err;
+    return err == STORE_OK ? token_command_offer_revoked(t, name) : err;
 }
 
 static enum store_err token_revoke_apply(struct transaction *t,

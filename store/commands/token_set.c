@@ -16,7 +16,8 @@ static enum store_err token_set_apply(struct transaction *t, struct command *c)
                                                                : RESULT_OK;
     if (c->result != RESULT_OK)
         return STORE_OK;
-    err = token_command_rewrite(t, token, 0, a->plan);
+    err = token_command_rewrite(t, token,
+                                &(struct token_change){.plan = a->plan});
     if (err == STORE_CORRUPT)
         return transaction_row_damaged(c);
     return err;

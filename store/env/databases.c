@@ -6,15 +6,30 @@
 #include "base/clock.h"
 #include "store/env/environment.h"
 
+/* Who only reads a store of an earlier version does without the databases that it
+ * has not. */
+static int open_database(struct store_env *e, MDB_txn *txn, const char *name,
+                         unsigned flags, MDB_dbi *ret_dbi)
+{
+    const int rc = mdb_dbi_open(txn, name, flags, ret_dbi);
+
+    if (rc != MDB_NOTFOUND || !e->read_only)
+        return rc;
+    *ret_dbi = SCHEMA_MISSING;
+    return 0;
+}
+
 static int open_databases(struct store_env *e, MDB_txn *txn, unsigned create)
 {
     int rc = 0;
 
 #define X(field, name, flags)                                                 \
     if (rc == 0)                                                              \
-        rc = mdb_dbi_open(txn, name, (flags) | create, &e->db.field);
+        rc = open_database(e, txn, name, (flags) | create, &e->db.field);
     SCHEMA_DATABASES(X)
 #undef X
+    if (rc == 0 && e->db.meta == SCHEMA_MISSING)
+        return MDB_NOTFOUND; /* nothing was ever stored here */
     return rc;
 }
 

@@ -29,6 +29,14 @@ static inline struct slice unpack_name(struct unpack *u, MDB_val key,
     return slice_of((const char *)key.mv_data + skip, key.mv_size - skip);
 }
 
+static inline void pack_bool(msgpack_packer *p, bool value)
+{
+    if (value)
+        msgpack_pack_true(p);
+    else
+        msgpack_pack_false(p);
+}
+
 static inline void pack_row(msgpack_packer *p, size_t elements)
 {
     msgpack_pack_array(p, elements);

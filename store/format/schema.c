@@ -6,7 +6,9 @@
  *              open ids, open first_at_us, open bytes, stored, open stored]
  *   trims     [version, name]
  *   retained  [version, name, id, copy: a row of `log`, or nil]
- *   tokens    [version, plan, created_us, revoked_us, implied]
+ *   tokens    [version, plan, created_us, revoked_us, implied, since_id, named,
+ *              suspended_us]
+ *   tenants and keys: directory_row.c
  *   usage     [version, window_start_us, writes, reads, things, bytes, retained,
  *              sessions, session_bytes]
  *   meta      [version, number]
@@ -276,15 +278,14 @@ void schema_put_token(struct buffer *b, const struct token_row *t)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 6);
+    pack_row(&p, 8);
     pack_str(&p, t->plan);
     msgpack_pack_int64(&p, t->created_us);
     msgpack_pack_int64(&p, t->revoked_us);
-    if (t->implied)
-        msgpack_pack_true(&p);
-    else
-        msgpack_pack_false(&p);
+    pack_bool(&p, t->implied);
     msgpack_pack_uint64(&p, t->since_id);
+    pack_bool(&p, t->named);
+    msgpack_pack_int64(&p, t->suspended_us);
 }
 
 bool schema_get_token(MDB_val key, MDB_val v, struct token_row *ret_token)
@@ -298,6 +299,8 @@ bool schema_get_token(MDB_val key, MDB_val v, struct token_row *ret_token)
     t.revoked_us = unpack_int(&u);
     t.implied = unpack_bool(&u);
     t.since_id = elements > 5 ? unpack_uint(&u) : 0;
+    t.named = elements > 6 && unpack_bool(&u);
+    t.suspended_us = elements > 7 ? unpack_int(&u) : 0;
     if (u.failed || t.token.len == 0)
         return false;
     *ret_token = t;

@@ -46,9 +46,11 @@
 #ifndef CONFAB_STORE_FORMAT_SCHEMA_H
 #define CONFAB_STORE_FORMAT_SCHEMA_H
 
+#include <limits.h>
 #include <lmdb.h>
 
 #include "base/buffer.h"
+#include "store/directory.h"
 #include "store/session.h"
 #include "store/store.h"
 
@@ -68,6 +70,10 @@
     X(retained, "retained", 0)                                                \
     X(tokens, "tokens", 0)                                                    \
     X(usage, "usage", 0)                                                      \
+    X(tenants, "tenants", 0)                                                  \
+    X(keys, "keys", 0)                                                        \
+    X(keys_by_tenant, "keys_by_tenant", 0)                                    \
+    X(keys_by_end, "keys_by_end", 0)                                          \
     X(sessions, "sessions", 0)                                                \
     X(subscriptions, "subscriptions", 0)                                      \
     X(inflight, "inflight", 0)                                                \
@@ -79,6 +85,10 @@
     X(idempotency, "idempotency", 0)                                          \
     X(idempotency_by_time, "idempotency_by_time", 0)                          \
     X(meta, "meta", 0)
+
+/* In place of a handle: the store was opened for reading only, and has none of that
+ * name. Readers find no row in it (reader_row(), reader_cursor()). */
+#define SCHEMA_MISSING UINT_MAX
 
 struct schema {
 #define X(field, name, flags) MDB_dbi field;
@@ -147,6 +157,19 @@ void schema_put_token(struct buffer *b, const struct token_row *t);
 bool schema_get_token(MDB_val key, MDB_val v, struct token_row *ret_token);
 void schema_put_usage(struct buffer *b, const struct usage_row *u);
 bool schema_get_usage(MDB_val v, struct usage_row *ret_usage);
+/* tenants: the key is the tenant. */
+void schema_put_settings(struct buffer *b, const struct tenant_settings *s);
+bool schema_get_settings(MDB_val v, struct tenant_settings *ret_settings);
+/* keys: the key is the hash of the secret. keys_by_tenant: tenant, NUL, hash.
+ * keys_by_end: when the row is to be removed, µs big-endian, then the hash. The
+ * rows of the last two are empty. */
+void schema_put_key(struct buffer *b, const struct key_row *k);
+bool schema_get_key(MDB_val key, MDB_val v, struct key_row *ret_key);
+/* `hash` may be empty or the beginning of one: the start of a walk. */
+void schema_tenant_key(struct slice tenant, struct slice hash,
+                       struct schema_key *ret_key);
+void schema_end_key(int64_t at_us, struct slice hash,
+                    struct schema_key *ret_key);
 /* trims: the key is the name key of a topic that has hidden entries left in `log`
  * or `chunks`; the row is its full name. */
 void schema_put_trim(struct buffer *b, struct slice topic);

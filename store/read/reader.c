@@ -188,6 +188,8 @@ enum store_err reader_cursor(struct store_reader *r, MDB_dbi dbi,
 {
     int rc = 0;
 
+    if (dbi == SCHEMA_MISSING)
+        return STORE_NOTFOUND;
     assert(r->active && dbi < READER_DATABASES);
     if (r->cursors[dbi].cursor == NULL)
         rc = mdb_cursor_open(r->txn, dbi, &r->cursors[dbi].cursor);
@@ -204,6 +206,8 @@ enum store_err reader_row(struct store_reader *r, MDB_dbi dbi, MDB_val key,
                           MDB_val *ret_row)
 {
     assert(r->active);
+    if (dbi == SCHEMA_MISSING)
+        return STORE_NOTFOUND;
     return store_from_mdb(mdb_get(r->txn, dbi, &key, ret_row));
 }
 

@@ -4,12 +4,14 @@
 
 #include "store/command/upkeep.h"
 #include "store/write/account.h"
+#include "store/write/key_write.h"
 #include "store/write/session_write.h"
 #include "store/write/trim.h"
 
 /* How many rows of these a transaction deletes, besides log entries and sessions. */
 #define STEP_GROUPS 128
 #define STEP_THINGS 128
+#define STEP_KEYS 128
 
 /* After this time the connections of a revoked token are closed. */
 #define CLOSED_US INT64_C(1000000)
@@ -349,6 +351,31 @@ static enum store_err erase_things(struct transaction *t, MDB_val prefix,
     return STORE_OK;
 }
 
+static enum store_err erase_keys(struct transaction *t, struct slice token,
+                                 unsigned *left)
+{
+    struct token *who;
+    enum store_err err = account_of(t, token, &who);
+
+    for (; err == STORE_OK && *left > 0; --*left) {
+        err = key_delete_first(t, who, token);
+        if (err == STORE_NOTFOUND)
+            return STORE_OK;
+    }
+    return err;
+}
+
+static enum store_err erase_settings(struct transaction *t, struct slice token)
+{
+    struct token *who;
+
+    const enum store_err err = account_of(t, token, &who);
+    return err == STORE_OK
+               ? account_delete(t, who, ACCOUNT_MESSAGES, t->e->db.tenants,
+                                (MDB_val){token.len, (void *)token.data}, NULL)
+               : err;
+}
+
 static enum store_err drop_token(struct transaction *t, struct slice name)
 {
     struct token *token;
@@ -378,7 +405,8 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
 {
     unsigned sessions = limit_rows(t, SESSION_ROWS_DELETED),
              groups = limit_rows(t, STEP_GROUPS),
-             things = limit_rows(t, STEP_THINGS);
+             things = limit_rows(t, STEP_THINGS),
+             keys = limit_rows(t, STEP_KEYS);
     char own[TOKEN_MAX + 1], topics[TOKEN_MAX + 1];
 
     *ret_done = false;
@@ -387,12 +415,17 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
     enum store_err err = thing_cache_flush(&t->things, t->e, t->txn, &t->row);
     if (err == STORE_OK)
         err = erase_sessions(t, prefix_of(token, '\0', own), &sessions);
+    if (err == STORE_OK)
+        err = erase_keys(t, token, &keys);
+    if (err == STORE_OK)
+        err = erase_settings(t, token);
     if (err == STORE_OK && sessions > 0)
         err = erase_groups(t, token, prefix_of(token, '\0', own), &groups);
     if (err == STORE_OK && groups > 0)
         err = erase_things(t, prefix_of(token, '/', topics), UINT64_MAX - 1,
                            removed, &things);
-    if (err != STORE_OK || sessions == 0 || groups == 0 || things == 0)
+    if (err != STORE_OK || sessions == 0 || groups == 0 || things == 0 ||
+        keys == 0)
         return err;
     *ret_done = true;
     return drop_token(t, token);

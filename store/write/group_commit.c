@@ -8,9 +8,11 @@
 #include "base/error_text.h"
 #include "base/hops.h"
 #include "base/log.h"
+#include "store/command/key.h"
 #include "store/command/upkeep.h"
 #include "store/write/account.h"
 #include "store/write/erase.h"
+#include "store/write/key_write.h"
 #include "store/write/trim.h"
 
 /* After disk or map refused two commands in a row, appends are refused for so
@@ -177,6 +179,23 @@ static enum store_err propose_forgetting(struct transaction *t,
     return applied;
 }
 
+/* Keys of tenants that have expired. Nothing is proposed where there are none. */
+static enum store_err expire_keys(struct transaction *t, uint64_t *ret_removed)
+{
+    struct keys_expire a = {t->here.decay_us, STEP_KEYS};
+    struct command c = {.kind = COMMAND_KEYS_EXPIRE, .args = &a};
+    struct key_copy first;
+
+    *ret_removed = 0;
+    enum store_err err = key_first_to_end(t, a.before_us, &first);
+    if (err != STORE_OK) /* a damaged one must not hold up the others' work */
+        return err == STORE_NOTFOUND || err == STORE_CORRUPT ? STORE_OK : err;
+    key_copy_release(&first);
+    err = transaction_propose(t, &c);
+    *ret_removed = c.removed;
+    return err;
+}
+
 static enum store_err forget_keys(struct group_commit *g)
 {
     enum store_err err = STORE_OK;
@@ -186,6 +205,10 @@ static enum store_err forget_keys(struct group_commit *g)
         err = propose_forgetting(&g->t, (enum repeat_kind)kind, STEP_KEYS,
                                  &forgotten);
         most = err == STORE_OK && forgotten > most ? forgotten : most;
+    }
+    if (err == STORE_OK) {
+        err = expire_keys(&g->t, &forgotten);
+        most = forgotten > most ? forgotten : most;
     }
     g->t.deleted |= most > 0;
     if (most < STEP_KEYS)

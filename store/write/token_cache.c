@@ -105,7 +105,9 @@ static enum store_err load_token(struct token_cache *c, struct token *t,
         return STORE_CORRUPT;
     t->exists = true;
     t->implied = row.implied;
+    t->named = row.named;
     t->revoked_us = row.revoked_us;
+    t->suspended_us = row.suspended_us;
     t->since_id = row.since_id;
     set_plan(c, t, row.plan);
     return load_usage(t, e, txn);
@@ -174,7 +176,9 @@ enum store_err token_put(struct token_cache *c, struct store_env *e,
     token_changed(c, t);
     t->exists = true;
     t->implied = value->implied;
+    t->named = value->named;
     t->revoked_us = value->revoked_us;
+    t->suspended_us = value->suspended_us;
     t->since_id = value->since_id;
     set_plan(c, t, value->plan);
     return store_from_mdb(mdb_put(txn, e->db.tokens, &k, &v, 0));
@@ -183,8 +187,8 @@ enum store_err token_put(struct token_cache *c, struct store_env *e,
 void token_removed(struct token_cache *c, struct token *t)
 {
     token_changed(c, t);
-    t->exists = t->implied = false;
-    t->revoked_us = 0;
+    t->exists = t->implied = t->named = false;
+    t->revoked_us = t->suspended_us = 0;
     t->since_id = 0;
     set_plan(c, t, slice_str(PLAN_IMPLIED));
     /* Its Idempotency-Keys outlive it, and are subtracted when they expire. */

@@ -16,9 +16,10 @@ struct token {
     bool exists;
     bool implied; /* open mode created it; it is valid only there */
     bool dirty;   /* usage changed, or the token row was written */
-    int64_t revoked_us;
-    uint64_t since_id;               /* as in its row */
-    const struct plan *plan;         /* what applies now; never NULL */
+    bool named;   /* a tenant that needs keys */
+    int64_t revoked_us, suspended_us; /* 0: it is not */
+    uint64_t since_id;                /* as in its row */
+    const struct plan *plan;          /* what applies now; never NULL */
     char plan_name[CONFIG_NAME_MAX]; /* as in its row; empty: it is too long */
     struct usage_row usage;
     UT_hash_handle hh;

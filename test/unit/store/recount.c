@@ -27,6 +27,7 @@ struct recount {
     uint64_t plain_through;
     struct held *all;
     struct part_owner *owners;
+    uint64_t keys, ending;
 };
 
 static struct held *held_by(struct recount *c, struct slice name)
@@ -124,6 +125,43 @@ static void see_key(struct recount *c, MDB_val k, MDB_val v)
     held_by(c, token)->usage.bytes += account_key_cost(token);
 }
 
+static void see_tenant(struct recount *c, MDB_val k, MDB_val v)
+{
+    struct tenant_settings settings;
+
+    assert_true(schema_get_settings(v, &settings));
+    held_by(c, slice_of(k.mv_data, k.mv_size))->usage.bytes += row_cost(k, v);
+}
+
+/* A key, and what the indexes have of it. */
+static void see_directory_key(struct recount *c, MDB_val k, MDB_val v)
+{
+    struct schema_key by_tenant;
+    struct key_row row;
+    MDB_val index, nothing;
+
+    assert_true(schema_get_key(k, v, &row));
+    struct held *h = held_by(c, row.tenant);
+    h->usage.bytes += row_cost(k, v);
+    schema_tenant_key(row.tenant, row.hash, &by_tenant);
+    index = schema_val(&by_tenant);
+    assert_int_equal(
+        mdb_get(c->txn, c->e->db.keys_by_tenant, &index, &nothing), 0);
+    h->usage.bytes += row_cost(index, nothing);
+    if (row.expires_us != 0)
+        h->usage.bytes += account_row_cost(8 + SECRET_HASH_BYTES, 0);
+    c->keys++;
+    c->ending += row.expires_us != 0;
+}
+
+static uint64_t rows_of(struct recount *c, MDB_dbi dbi)
+{
+    MDB_stat stat;
+
+    assert_int_equal(mdb_stat(c->txn, dbi, &stat), 0);
+    return stat.ms_entries;
+}
+
 static void see_session(struct recount *c, MDB_val k, MDB_val v)
 {
     struct session_row row;
@@ -212,6 +250,10 @@ void check_accounts(struct store *st)
     each(&c, c.e->db.things, see_thing);
     each(&c, c.e->db.retained, see_retained);
     each(&c, c.e->db.idempotency, see_key);
+    each(&c, c.e->db.tenants, see_tenant);
+    each(&c, c.e->db.keys, see_directory_key);
+    assert_int_equal(rows_of(&c, c.e->db.keys_by_tenant), c.keys);
+    assert_int_equal(rows_of(&c, c.e->db.keys_by_end), c.ending);
     each(&c, c.e->db.sessions, see_session);
     each(&c, c.e->db.subscriptions, see_part);
     each(&c, c.e->db.inflight, see_part);

@@ -8,7 +8,9 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+#include "store/command/key.h"
 #include "store/command/message.h"
+#include "store/command/tenant.h"
 #include "store/command/thing.h"
 #include "store/command/token.h"
 #include "store/env/env.h"

@@ -1,0 +1,56 @@
+/* What commands about keys take (store/command.h, store/directory.h). The secret
+ * itself is in no command, only its hash: whoever makes a key makes the secret
+ * (base/secret.h) and shows it once. Slices are borrowed until done(). */
+#ifndef CONFAB_STORE_COMMAND_KEY_H
+#define CONFAB_STORE_COMMAND_KEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+/* COMMAND_KEY_CREATE; the fields are those of struct key_row. EXISTS: there is a key
+ * of that hash, or key id; make another secret. UNKNOWN_TOKEN: no such tenant. */
+struct key_create {
+    struct slice tenant;
+    struct slice hash;
+    uint32_t kind; /* enum secret_kind */
+    struct slice label;
+    struct slice *rights; /* as texts */
+    size_t right_count;
+    bool mounted;
+    struct slice mount;
+    struct slice user, plan, parent;
+    int64_t expires_us; /* 0: never */
+};
+
+/* COMMAND_KEY_REVOKE: removes it, and offers a `key_revoked` event, at which its
+ * connections and streams are closed. NOT_FOUND. */
+struct key_revoke {
+    struct slice tenant;
+    struct slice key; /* its key id */
+};
+
+/* COMMAND_KEY_ROTATE: a new secret with the same rights. NOT_FOUND, EXISTS. */
+struct key_rotate {
+    struct slice tenant;
+    struct slice key;     /* key id of the one that goes */
+    struct slice hash;    /* of the new secret */
+    int64_t old_until_us; /* the old one holds until then; in the past: it is
+                             revoked at once */
+};
+
+/* COMMAND_TICKET_TAKE: uses a ticket up. NOT_FOUND: it was used, has expired, was
+ * never given, or the key it was made with is gone. */
+struct ticket_take {
+    struct slice hash;
+};
+
+/* COMMAND_KEYS_EXPIRE, the writer's own: removes keys whose end came before. */
+struct keys_expire {
+    int64_t before_us;
+    uint64_t most; /* rows */
+};
+
+#endif

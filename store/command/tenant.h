@@ -1,0 +1,35 @@
+/* What commands about tenants take (store/command.h); docs/design/2026-11-30-directory.md.
+ * COMMAND_TOKEN_DELETE (store/command/token.h) deletes tenants, too. Slices are
+ * borrowed until done(). */
+#ifndef CONFAB_STORE_COMMAND_TENANT_H
+#define CONFAB_STORE_COMMAND_TENANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/slice.h"
+
+/* COMMAND_TENANT_CREATE: one whose name opens nothing. EXISTS: there is a tenant or
+ * token of that name, or was one that is revoked. Of an operation. */
+struct tenant_create {
+    struct slice tenant;
+    struct slice plan; /* empty: the default of the store's settings */
+};
+
+/* COMMAND_TENANT_SET, of tenants and tokens. NOT_FOUND, REVOKED, INVALID; BYTES,
+ * SHARE, FULL: what it holds. */
+struct tenant_set {
+    struct slice tenant;
+    struct slice plan; /* empty: as it is */
+    struct slice *set; /* `name=value` each; without a value it is unset */
+    size_t set_count;
+};
+
+/* COMMAND_TENANT_SUSPEND, of tenants and tokens: nothing may come in and nobody may
+ * connect until it is lifted. Offers a `revoked` event. */
+struct tenant_suspend {
+    struct slice tenant;
+    bool lift;
+};
+
+#endif
