@@ -1,5 +1,6 @@
 #include "bridge/stream/stream.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -283,13 +284,31 @@ static size_t text_len(const struct stream_opts *o)
     return len;
 }
 
+static struct stream *make_stream(int fd, const struct stream_opts *o)
+{
+    const size_t client_size =
+        o->door == NULL ? 0 : sizeof(struct stream_client);
+    struct stream *s = calloc(1, sizeof(*s) + client_size);
+
+    if (s == NULL)
+        return NULL;
+    s->fd = fd;
+    if (o->door == NULL)
+        return s;
+    s->client = (struct stream_client *)(s + 1);
+    s->client->door = o->door;
+    s->client->state = o->door_state;
+    s->client->message_max = o->message_max;
+    return s;
+}
+
 /* Everything of *o, copied, and the stream to be. */
 static struct stream_start *make_start(int fd, const struct stream_opts *o)
 {
     const size_t fixed =
         sizeof(struct stream_start) + o->thing_count * sizeof(struct slice);
     struct stream_start *start = calloc(1, fixed + text_len(o));
-    struct stream *stream = calloc(1, sizeof(*stream));
+    struct stream *stream = make_stream(fd, o);
 
     if (start == NULL || stream == NULL) {
         free(start);
@@ -297,10 +316,6 @@ static struct stream_start *make_start(int fd, const struct stream_opts *o)
         return NULL;
     }
     char *at = (char *)start + fixed;
-    stream->fd = fd;
-    stream->door = o->door;
-    stream->door_arg = o->door_arg;
-    stream->message_max = o->message_max;
     start->stream = stream;
     start->plan = o->plan;
     start->format = o->format;
@@ -363,6 +378,7 @@ static enum streams_answer adopt_stream(struct streams *s, int fd,
     enum streams_answer answer = STREAMS_TOO_MANY;
     struct stream_start *start;
 
+    assert((opts->door == NULL) == (opts->format->received == NULL));
     if ((opts->thing_count == 0 && opts->door == NULL) ||
         opts->thing_count > STREAM_FILTERS_MAX || !token_valid(opts->token))
         return STREAMS_TOO_MANY;

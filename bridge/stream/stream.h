@@ -53,9 +53,10 @@ struct stream_opts {
     uint64_t head;      /* store_head(), read by the HTTP side before anything
                                    was sent */
     /* For a format with `received` (stream_client.h): the door that gets messages of
-     * up to message_max bytes, and the end once the stream is adopted. Else NULL. */
+     * up to message_max bytes, and the end once the stream is adopted; and what it keeps
+     * of this stream. Else NULL. */
     const struct stream_door *door;
-    void *door_arg;
+    void *door_state;
     size_t message_max;
     struct slice response_head; /* status line and headers with the final CRLF
                                    CRLF; sent together with the first events */

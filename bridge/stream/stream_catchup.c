@@ -50,10 +50,11 @@ static void put_start(struct stream *s, const struct stream_start *start)
         .retry_ms = start->is_local_plan ? jittered_retry(retry_ms) : retry_ms,
         .status_retry_ms = start->is_local_plan ? 0 : retry_ms,
     };
-    s->format->start(&st->scratch, &greeting);
+    s->format->start(&st->scratch, stream_state_of(s), &greeting);
     stream_mark(st, RUN_KEPT);
     if (start->has_cursor && start->cursor > start->head) {
-        s->format->gap(&st->scratch, start->cursor, start->head, start->head);
+        s->format->gap(&st->scratch, stream_state_of(s), start->cursor,
+                       start->head, start->head);
         bridge_count(COUNT_STREAM_GAPS, 1);
         stream_mark(st, RUN_KEPT);
     }
@@ -187,7 +188,8 @@ static bool put_gap(const struct view *v, struct stream *s)
     if (to <= s->position || to <= s->gap_told)
         return true;
     s->gap_told = to;
-    s->format->gap(&v->st->scratch, s->position + 1, to, 0);
+    s->format->gap(&v->st->scratch, stream_state_of(s), s->position + 1, to,
+                   0);
     bridge_count(COUNT_STREAM_GAPS, 1);
     stream_mark(v->st, RUN_KEPT);
     return true;

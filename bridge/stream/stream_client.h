@@ -17,11 +17,18 @@
 
 struct stream;
 
+/* `state` is what the door keeps of one stream. The functions of its format that
+ * write to one stream are given it, too (struct stream_format). What can grow in it
+ * is said by stream_hold(). */
 struct stream_door {
     /* A whole message, borrowed for the call. Must not block. */
-    void (*received)(void *arg, struct stream *s, struct slice message);
-    /* The stream is gone, or was never adopted: arg may be freed. */
-    void (*ended)(void *arg);
+    void (*received)(void *state, struct stream *s, struct slice message);
+    /* About twice a second, in place of the format's ping on quiet streams, e.g.
+     * to ping by the client's own rules and to end who does not answer:
+     * stream_ping(), stream_end(). NULL: not called. */
+    void (*tick)(void *state, struct stream *s, int64_t now_ms);
+    /* The stream is gone, or was never adopted: the state may be freed. */
+    void (*ended)(void *state);
 };
 
 /* false: the stream has ended; do nothing more with it. */
@@ -29,6 +36,12 @@ bool stream_is_open(const struct stream *s);
 /* Sends JSON to the client, after everything sent before. The stream may end by this,
  * but the pointer stays valid until the callback that got it returns. */
 void stream_send(struct stream *s, struct slice json);
+/* Sends what the format has for a ping; likewise. false: gone. */
+bool stream_ping(struct stream *s);
+/* So many bytes are held by the door's state from now on. They count with the
+ * messages that clients have begun: beyond 64 MiB of a streamer, the stream that
+ * holds most of the token that holds most ends; it may be this one. */
+void stream_hold(struct stream *s, size_t bytes);
 /* Sends a goodbye and ends the stream; nothing more is received. */
 void stream_end(struct stream *s, enum stream_end why);
 

@@ -29,11 +29,13 @@ bool stream_skips(const struct stream *s, struct slice topic, uint64_t id)
 {
     const struct audience *a = s->audience;
     bool wanted = false;
+    const struct stream_spans *spans =
+        s->client == NULL ? NULL : s->client->spans;
 
-    if (s->spans == NULL || id > s->spans->until)
+    if (spans == NULL || id > spans->until)
         return false;
     for (size_t i = 0; i < a->filter_count; i++) {
-        const struct stream_span *span = &s->spans->of[i];
+        const struct stream_span *span = &spans->of[i];
         if (id <= span->from || !filter_matches(a->filters[i].filter, topic))
             continue;
         if (id <= span->done)
@@ -59,7 +61,7 @@ static void copy_current(const struct stream *s, struct next_filters *ret)
     ret->count = a->filter_count;
     for (size_t i = 0; i < a->filter_count; i++) {
         ret->filters[i] = a->filters[i].filter;
-        ret->spans[i] = s->spans->of[i];
+        ret->spans[i] = s->client->spans->of[i];
         if (ret->spans[i].done < position)
             ret->spans[i].done = position;
     }
@@ -108,8 +110,8 @@ static enum stream_follow_result change_to(struct stream *s,
         free(spans);
         return result;
     }
-    free(s->spans);
-    s->spans = spans;
+    free(s->client->spans);
+    s->client->spans = spans;
     return result;
 }
 
@@ -184,7 +186,7 @@ static void tell_gap(struct stream *s, uint64_t from, uint64_t to)
     struct streamer *st = s->streamer;
 
     stream_clear_scratch(st);
-    s->format->gap(&st->scratch, from, to, to);
+    s->format->gap(&st->scratch, s->client->state, from, to, to);
     stream_mark(st, RUN_KEPT);
     stream_send_scratch(s);
 }

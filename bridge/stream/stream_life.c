@@ -29,25 +29,31 @@ static void leave_streamer(struct stream *s)
 
 void stream_hold_input(struct stream *s, size_t bytes)
 {
-    s->streamer->input_held += bytes - s->input_bytes;
-    s->input_bytes = bytes;
+    s->streamer->input_held += bytes - s->client->input_bytes;
+    s->client->input_bytes = bytes;
 }
 
 void stream_drop_input(struct stream *s)
 {
+    if (s->client == NULL)
+        return;
     stream_hold_input(s, 0);
-    if (s->input != NULL)
-        s->format->received->end(s->input);
-    s->input = NULL;
+    if (s->client->input != NULL)
+        s->format->received->end(s->client->input);
+    s->client->input = NULL;
 }
 
 void stream_forget(struct stream *s)
 {
-    if (s->fd >= 0 || s->replies_due > 0)
+    struct stream_client *client = s->client;
+
+    if (s->fd >= 0 || (client != NULL && client->replies_due > 0))
         return;
-    if (s->door != NULL)
-        s->door->ended(s->door_arg);
-    free(s->spans);
+    if (client != NULL) {
+        s->streamer->input_held -= client->state_bytes;
+        client->door->ended(client->state);
+        free(client->spans);
+    }
     free(s);
 }
 
@@ -78,7 +84,7 @@ static bool say_goodbye(struct stream *s, enum stream_end why)
     struct streamer *st = s->streamer;
 
     stream_clear_scratch(st);
-    s->format->bye(&st->scratch, why);
+    s->format->bye(&st->scratch, stream_state_of(s), why);
     stream_mark(st, RUN_KEPT);
     return stream_send_last(s);
 }

@@ -33,7 +33,8 @@
 #define STREAM_PENDING_MAX 262144 /* bytes that may wait for a live reader */
 #define STREAMER_RECEIVED_MAX 256
 #define STREAMER_HELD_MAX (64UL * 1024 * 1024) /* … and for all readers */
-/* Bytes of incomplete messages of readers, and of those that wait for replies. */
+/* Bytes of incomplete messages of readers, of those that wait for replies, and of what
+ * doors keep for them. */
 #define STREAMER_INPUT_MAX (64UL * 1024 * 1024)
 #define STREAM_UNREAD_MAX 65536 /* if more waits for it, it is not read from */
 /* Tokens map to shares by a hash: on a collision two tokens share one. */
@@ -63,12 +64,28 @@ enum stream_state {
 
 enum stream_queue { QUEUE_NONE, QUEUE_RUNNABLE, QUEUE_WAITING };
 
+/* What a stream has whose reader talks, too (stream_client.h): behind the stream,
+ * in the same allocation. Other streams, which are most, do without. */
+struct stream_client {
+    const struct stream_door *door;
+    void *state;
+    void *input;                /* the format's, amid a message; else NULL */
+    struct stream_spans *spans; /* stream_follow.c; NULL: follows nothing, or
+                                   the same for ever */
+    size_t message_max;         /* of what it receives */
+    size_t input_bytes;         /* in `input` */
+    size_t reply_bytes;         /* kept for replies */
+    size_t state_bytes;         /* held by `state`, as the door says */
+    uint32_t replies_due;       /* it is freed when there are none */
+    bool rests; /* not read from: its token's share is used up */
+    TAILQ_ENTRY(stream) in_resting; /* while `rests` */
+};
+
 struct stream {
     LIST_ENTRY(stream) in_audience;
     TAILQ_ENTRY(stream) in_all;
     TAILQ_ENTRY(stream)
     in_queue; /* while `queue` is not QUEUE_NONE, or GONE */
-    TAILQ_ENTRY(stream) in_resting; /* while `rests` */
     struct streamer *streamer;
     struct audience *audience; /* NULL from CLOSING on */
     const struct plan *plan;
@@ -76,14 +93,7 @@ struct stream {
     struct stream_start *start;        /* NULL once the first bytes are made */
     struct catchup *catchup;           /* only while it reads the log */
     struct stream_shapes_hold *shapes; /* NULL: its filters have none */
-    const struct stream_door *door; /* NULL: its reader cannot send messages */
-    void *door_arg;
-    void *input;                /* the format's, inside a message; else NULL */
-    struct stream_spans *spans; /* stream_follow.c; NULL: nothing to skip */
-    size_t message_max;         /* longest message that it receives */
-    size_t input_bytes;         /* memory in `input` */
-    size_t reply_bytes;         /* memory kept for replies */
-    uint32_t replies_due;       /* it is freed when this is 0 */
+    struct stream_client *client; /* NULL: its reader cannot send messages */
     struct output output;
     ev_io io;
     int fd;
@@ -91,7 +101,6 @@ struct stream {
     uint8_t queue;      /* enum stream_queue */
     bool half_closed;   /* the reader has sent FIN; it may still be reading */
     bool failed;        /* the store could not be read: try again */
-    bool rests;         /* not read from: its token's share is used up */
     uint16_t share;     /* index into streamer.shares, by its token */
     uint32_t discarded; /* bytes from the reader that were dropped */
     uint64_t
@@ -162,6 +171,12 @@ struct streamer {
     int64_t stop_until_ms; /* 0: not stopping */
 };
 
+/* What is handed to its format. */
+static inline void *stream_state_of(const struct stream *s)
+{
+    return s->client == NULL ? NULL : s->client->state;
+}
+
 static inline void streamer_clock(struct streamer *st)
 {
     st->now_ms = clock_mono_us() / 1000;
@@ -206,6 +221,8 @@ void stream_begin(struct streamer *st, struct stream_start *start);
 /* ---- stream_receive.c */
 void stream_on_io(struct ev_loop *loop, ev_io *w, int events);
 void streamer_deliver_replies(struct streamer *st);
+/* Where too much is held for clients, who holds most goes. */
+void streamer_relieve_input(struct streamer *st);
 
 /* ---- stream_life.c */
 /* Ends it in order: sends what waits, a goodbye in its format, and FIN. To end it at once:
@@ -219,7 +236,6 @@ void stream_forget(struct stream *s);
 void stream_hold_input(struct stream *s, size_t bytes);
 void stream_drop_input(struct stream *s);
 /* Closes every stream of that token, and reaps. */
-/* Finishes every stream of that token, and reaps. */
 void stream_close_token(struct streamer *st, struct slice token);
 
 /* ---- stream_share.c */
@@ -244,7 +260,6 @@ bool stream_send_last(struct stream *s);
 void stream_mark(struct streamer *st, uint64_t id);
 /* Empties st->scratch. */
 void stream_clear_scratch(struct streamer *st);
-bool stream_ping(struct stream *s); /* false: gone */
 /* Sends the events of `run` that are after s->position; s may be gone afterwards. */
 void stream_deliver(struct stream *s, struct run *run);
 

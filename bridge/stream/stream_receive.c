@@ -19,7 +19,7 @@
 static void on_half_closed(struct stream *s)
 {
     s->half_closed = true;
-    if (s->state == STREAM_LINGER || s->format->received != NULL) {
+    if (s->state == STREAM_LINGER || s->client != NULL) {
         stream_drop(s);
         return;
     }
@@ -79,11 +79,11 @@ static void handle_messages(struct stream *s)
 
     while (stream_is_open(s)) {
         stream_clear_scratch(st);
-        switch (input->next(s->input, &message, &st->scratch, &why)) {
+        switch (input->next(s->client->input, &message, &st->scratch, &why)) {
         case STREAM_INPUT_MORE: return;
         case STREAM_INPUT_MESSAGE:
             s->event_at_ms = st->now_ms; /* a message; pongs do not count */
-            s->door->received(s->door_arg, s, message);
+            s->client->door->received(s->client->state, s, message);
             break;
         case STREAM_INPUT_REPLY: send_answer(s, false); break;
         case STREAM_INPUT_END:
@@ -96,7 +96,12 @@ static void handle_messages(struct stream *s)
 
 static size_t held_for(const struct stream *s)
 {
-    return stream_is_open(s) ? s->input_bytes + s->reply_bytes : 0;
+    const struct stream_client *client = s->client;
+
+    return client == NULL || !stream_is_open(s)
+               ? 0
+               : client->input_bytes + client->reply_bytes +
+                     client->state_bytes;
 }
 
 /* Too much is held for clients: closes the stream that holds most of the token that holds
@@ -118,8 +123,15 @@ static void close_greatest(struct streamer *st)
             greatest = s;
     if (greatest == NULL)
         return;
+    stream_hold(greatest, 0); /* it is going */
     stream_close(greatest, STREAM_END_BUSY);
     stream_drop_input(greatest);
+}
+
+void streamer_relieve_input(struct streamer *st)
+{
+    if (st->input_held > STREAMER_INPUT_MAX)
+        close_greatest(st);
 }
 
 /* Frees the parser between two messages: most clients are silent. */
@@ -127,18 +139,18 @@ static void free_idle_input(struct stream *s)
 {
     const struct stream_input *input = s->format->received;
 
-    if (!stream_is_open(s) || input->is_idle(s->input))
+    if (!stream_is_open(s) || input->is_idle(s->client->input))
         stream_drop_input(s);
     else
-        stream_hold_input(s, input->held(s->input));
-    if (s->streamer->input_held > STREAMER_INPUT_MAX)
-        close_greatest(s->streamer);
+        stream_hold_input(s, input->held(s->client->input));
+    streamer_relieve_input(s->streamer);
 }
 
 static size_t wanted_bytes(const struct stream *s)
 {
-    const size_t wanted =
-        s->input == NULL ? 0 : s->format->received->wanted(s->input);
+    const size_t wanted = s->client->input == NULL
+                              ? 0
+                              : s->format->received->wanted(s->client->input);
 
     return wanted < READ_AHEAD   ? READ_AHEAD
            : wanted < READ_BYTES ? wanted
@@ -155,13 +167,13 @@ static void receive_bytes(struct stream *s)
     const size_t n = read_some(s, bytes, wanted_bytes(s));
     if (n == 0)
         return;
-    if (s->input == NULL)
-        s->input = s->format->received->begin(s->message_max);
-    if (s->input == NULL) {
+    if (s->client->input == NULL)
+        s->client->input = s->format->received->begin(s->client->message_max);
+    if (s->client->input == NULL) {
         stream_close(s, STREAM_END_BUSY);
         return;
     }
-    s->format->received->feed(s->input, slice_of(bytes, n));
+    s->format->received->feed(s->client->input, slice_of(bytes, n));
     handle_messages(s);
     free_idle_input(s);
     stream_charge_share(s, since_us);
@@ -170,7 +182,7 @@ static void receive_bytes(struct stream *s)
 
 static void on_readable(struct stream *s)
 {
-    if (s->format->received != NULL && stream_is_open(s))
+    if (s->client != NULL && stream_is_open(s))
         receive_bytes(s);
     else
         discard_bytes(s);
@@ -199,7 +211,7 @@ void stream_send(struct stream *s, struct slice json)
     if (!stream_is_open(s))
         return;
     stream_clear_scratch(st);
-    s->format->text(&st->scratch, json);
+    s->format->text(&st->scratch, s->client->state, json);
     stream_mark(st, RUN_KEPT);
     if (stream_send_scratch(s))
         stream_watch(s); /* a client that reads no answers is not read from */
@@ -210,12 +222,20 @@ void stream_end(struct stream *s, enum stream_end why)
     stream_close(s, why);
 }
 
+void stream_hold(struct stream *s, size_t bytes)
+{
+    if (!stream_is_open(s))
+        return;
+    s->streamer->input_held += bytes - s->client->state_bytes;
+    s->client->state_bytes = bytes;
+}
+
 void stream_expect(struct stream *s, struct stream_reply *r, size_t bytes)
 {
     r->stream = s;
     r->bytes = bytes;
-    s->replies_due++;
-    s->reply_bytes += bytes;
+    s->client->replies_due++;
+    s->client->reply_bytes += bytes;
     s->streamer->input_held += bytes;
     if (stream_is_open(s))
         stream_watch(s);
@@ -225,8 +245,8 @@ static void deliver_reply(struct streamer *st, struct stream_reply *r)
 {
     struct stream *s = r->stream;
 
-    s->replies_due--;
-    s->reply_bytes -= r->bytes;
+    s->client->replies_due--;
+    s->client->reply_bytes -= r->bytes;
     st->input_held -= r->bytes;
     r->deliver(r, stream_is_open(s)); /* r is gone */
     if (stream_is_open(s))

@@ -21,8 +21,8 @@ bool stream_may_receive(struct stream *s, int64_t now_us)
 
     if (*share_of(s) <= now_us + SHARE_BURST_US)
         return true;
-    s->rests = true;
-    TAILQ_INSERT_TAIL(&st->resting, s, in_resting);
+    s->client->rests = true;
+    TAILQ_INSERT_TAIL(&st->resting, s, client->in_resting);
     stream_watch(s);
     if (!ev_is_active(&st->rest)) {
         ev_timer_set(&st->rest, REST_S, REST_S);
@@ -49,7 +49,7 @@ void streamer_on_rest(struct ev_loop *loop, ev_timer *w, int events)
 
     (void)events;
     for (s = TAILQ_FIRST(&st->resting); s != NULL; s = next) {
-        next = TAILQ_NEXT(s, in_resting);
+        next = TAILQ_NEXT(s, client->in_resting);
         if (*share_of(s) > now_us && stream_is_open(s))
             continue;
         /* One stream of a share at a time: the others would rest again at once. */

@@ -15,13 +15,18 @@
 /* Whether to read from it: it has been answered, and reads its answers. */
 static bool may_read(const struct stream *s)
 {
-    if (s->half_closed || s->rests)
+    const struct stream_client *client = s->client;
+
+    if (s->half_closed)
         return false;
-    if (s->format->received == NULL || s->state == STREAM_CLOSING ||
-        s->state == STREAM_LINGER)
+    if (client == NULL)
         return true;
-    return s->start == NULL && s->replies_due < STREAM_REPLIES_MAX &&
-           s->reply_bytes < STREAM_REPLY_BYTES_MAX &&
+    if (client->rests)
+        return false;
+    if (s->state == STREAM_CLOSING || s->state == STREAM_LINGER)
+        return true;
+    return s->start == NULL && client->replies_due < STREAM_REPLIES_MAX &&
+           client->reply_bytes < STREAM_REPLY_BYTES_MAX &&
            s->output.bytes < STREAM_UNREAD_MAX;
 }
 
@@ -150,7 +155,7 @@ bool stream_ping(struct stream *s)
     struct streamer *st = s->streamer;
 
     stream_clear_scratch(st);
-    s->format->ping(&st->scratch);
+    s->format->ping(&st->scratch, stream_state_of(s));
     stream_mark(st, RUN_KEPT);
     return stream_send_scratch(s);
 }

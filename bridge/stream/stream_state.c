@@ -78,10 +78,10 @@ bool stream_is_open(const struct stream *s)
 
 void stream_end_rest(struct stream *s)
 {
-    if (!s->rests)
+    if (s->client == NULL || !s->client->rests)
         return;
-    s->rests = false;
-    TAILQ_REMOVE(&s->streamer->resting, s, in_resting);
+    s->client->rests = false;
+    TAILQ_REMOVE(&s->streamer->resting, s, client->in_resting);
 }
 
 void stream_drop(struct stream *s)

@@ -23,7 +23,7 @@ static void expire_stream(struct stream *s)
         return;
     }
     stream_clear_scratch(st);
-    s->format->expired(&st->scratch);
+    s->format->expired(&st->scratch, stream_state_of(s));
     stream_mark(st, RUN_KEPT);
     if (stream_send_scratch(s))
         stream_close(s, STREAM_END_IDLE);
@@ -44,6 +44,12 @@ static bool is_past(int64_t now_ms, int64_t since_ms, uint64_t seconds)
            now_ms - since_ms >= (int64_t)seconds * 1000;
 }
 
+static void tick_client(struct stream *s)
+{
+    if (s->start == NULL) /* else it was sent nothing yet */
+        s->client->door->tick(s->client->state, s, s->streamer->now_ms);
+}
+
 static void sweep_open(struct stream *s)
 {
     const int64_t now_ms = s->streamer->now_ms;
@@ -53,6 +59,8 @@ static void sweep_open(struct stream *s)
         stream_drop(s);
     else if (is_past(now_ms, s->event_at_ms, s->plan->idle_timeout))
         expire_stream(s);
+    else if (s->client != NULL && s->client->door->tick != NULL)
+        tick_client(s);
     else if (quiet && (is_past(now_ms, s->sent_at_ms, s->plan->keepalive) ||
                        (s->half_closed && now_ms - s->sent_at_ms >= PROBE_MS)))
         stream_ping(s);
@@ -94,6 +102,7 @@ void streamer_on_sweep(struct ev_loop *loop, ev_timer *w, int events)
         next = TAILQ_NEXT(s, in_all);
         sweep_stream(s);
     }
+    streamer_relieve_input(st);
     if (++st->sweeps % TEND_SWEEPS != 0)
         return;
     if (atomic_load(&st->flags) != 0)
@@ -124,7 +133,8 @@ static void end_wave(struct streamer *st)
         next = TAILQ_NEXT(s, in_all);
         if (s->state != STREAM_CATCHUP && s->state != STREAM_LIVE)
             continue;
-        if (s->replies_due > 0 && st->now_ms < st->stop_until_ms - REPLIES_MS)
+        if (s->client != NULL && s->client->replies_due > 0 &&
+            st->now_ms < st->stop_until_ms - REPLIES_MS)
             continue;
         output_cut(&s->output, &position);
         stream_close(s, STREAM_END_SHUTDOWN);

@@ -44,7 +44,7 @@ static bool adopt_socket(struct call *c, int fd, struct ws_client *client,
         .is_local_plan = strcmp(plan->name, "local") == 0,
         .head = head,
         .door = &ws_door,
-        .door_arg = client,
+        .door_state = client,
         .message_max = ws_client_message_max(client),
         .response_head = response_head,
     };

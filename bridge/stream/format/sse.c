@@ -135,19 +135,36 @@ static void put_message(struct buffer *b, const struct stream_message *m)
                     m->at_us);
 }
 
-static void put_start(struct buffer *b, const struct stream_greeting *g)
+static void put_start(struct buffer *b, void *state,
+                      const struct stream_greeting *g)
 {
+    (void)state;
     sse_put_start(b, g->retry_ms, g->status_retry_ms);
 }
 
-static void put_ping(struct buffer *b)
+static void put_gap(struct buffer *b, void *state, uint64_t from, uint64_t to,
+                    uint64_t cursor_id)
 {
+    (void)state;
+    sse_put_gap(b, from, to, cursor_id);
+}
+
+static void put_ping(struct buffer *b, void *state)
+{
+    (void)state;
     buffer_put_str(b, SSE_COMMENT);
 }
 
-static void put_no_bye(struct buffer *b, enum stream_end why)
+static void put_expired(struct buffer *b, void *state)
+{
+    (void)state;
+    sse_put_expired(b);
+}
+
+static void put_no_bye(struct buffer *b, void *state, enum stream_end why)
 {
     (void)b;
+    (void)state;
     (void)why;
 }
 
@@ -155,17 +172,18 @@ const struct stream_format sse_until_close = {
     .number = STREAM_FORMAT_SSE_UNTIL_CLOSE,
     .start = put_start,
     .message = put_message,
-    .gap = sse_put_gap,
+    .gap = put_gap,
     .ping = put_ping,
-    .expired = sse_put_expired,
+    .expired = put_expired,
     .bye = put_no_bye,
 };
 
-static void chunk_start(struct buffer *b, const struct stream_greeting *g)
+static void chunk_start(struct buffer *b, void *state,
+                        const struct stream_greeting *g)
 {
     const size_t start = b->len;
 
-    put_start(b, g);
+    put_start(b, state, g);
     chunk_wrap(b, start);
 }
 
@@ -177,35 +195,36 @@ static void chunk_message(struct buffer *b, const struct stream_message *m)
     chunk_wrap(b, start);
 }
 
-static void chunk_gap(struct buffer *b, uint64_t from, uint64_t to,
-                      uint64_t cursor_id)
+static void chunk_gap(struct buffer *b, void *state, uint64_t from,
+                      uint64_t to, uint64_t cursor_id)
 {
     const size_t start = b->len;
 
-    sse_put_gap(b, from, to, cursor_id);
+    put_gap(b, state, from, to, cursor_id);
     chunk_wrap(b, start);
 }
 
-static void chunk_ping(struct buffer *b)
+static void chunk_ping(struct buffer *b, void *state)
 {
     const size_t start = b->len;
 
-    put_ping(b);
+    put_ping(b, state);
     chunk_wrap(b, start);
 }
 
-static void chunk_expired(struct buffer *b)
+static void chunk_expired(struct buffer *b, void *state)
 {
     const size_t start = b->len;
 
-    sse_put_expired(b);
+    put_expired(b, state);
     chunk_wrap(b, start);
 }
 
 /* Without the last chunk where the reader is to come back: after it
  * r3labs/sse and @microsoft/fetch-event-source would not. */
-static void chunk_bye(struct buffer *b, enum stream_end why)
+static void chunk_bye(struct buffer *b, void *state, enum stream_end why)
 {
+    (void)state;
     if (why != STREAM_END_SHUTDOWN)
         buffer_put_str(b, CHUNK_LAST);
 }

@@ -1,8 +1,11 @@
 /* How the events of a stream are written on its connection: one struct stream_format for
  * each format, with a row of STREAM_FORMATS and a file in this folder.
  *
- * Pure: each function appends whole events, with everything that delimits them on the
- * wire, to a buffer, which notes failed allocations. Threads: any. */
+ * Each function appends whole events, with everything that delimits them on the
+ * wire, to a buffer, which notes failed allocations. message() makes bytes for all streams of
+ * the format, so it is pure, and called by any thread. The others write to one
+ * stream, in its streamer's thread, and are given what the stream's door keeps of it
+ * (stream_client.h: ids, counters); NULL without a door. */
 #ifndef CONFAB_BRIDGE_STREAM_FORMAT_STREAM_FORMAT_H
 #define CONFAB_BRIDGE_STREAM_FORMAT_STREAM_FORMAT_H
 
@@ -84,20 +87,21 @@ struct stream_input {
 
 struct stream_format {
     enum stream_format_number number;
-    void (*start)(struct buffer *b, const struct stream_greeting *g);
+    void (*start)(struct buffer *b, void *state,
+                  const struct stream_greeting *g);
     void (*message)(struct buffer *b, const struct stream_message *m);
     /* Entries from…to (inclusive) are gone. cursor_id: the id with which the reader
      * shall come back, if its own id is unknown to us; 0: its own. */
-    void (*gap)(struct buffer *b, uint64_t from, uint64_t to,
+    void (*gap)(struct buffer *b, void *state, uint64_t from, uint64_t to,
                 uint64_t cursor_id);
     /* Keeps proxies from timing out; not an event. */
-    void (*ping)(struct buffer *b);
+    void (*ping)(struct buffer *b, void *state);
     /* Sent before bye(STREAM_END_IDLE). */
-    void (*expired)(struct buffer *b);
+    void (*expired)(struct buffer *b, void *state);
     /* The last bytes before FIN; may append nothing. */
-    void (*bye)(struct buffer *b, enum stream_end why);
+    void (*bye)(struct buffer *b, void *state, enum stream_end why);
     /* A door's answer to a client's message, in JSON; NULL where `received` is NULL. */
-    void (*text)(struct buffer *b, struct slice json);
+    void (*text)(struct buffer *b, void *state, struct slice json);
     /* NULL: bytes from the reader are dropped. */
     const struct stream_input *received;
 };

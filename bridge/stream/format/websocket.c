@@ -8,16 +8,19 @@
 
 /* ---- events --------------------------------------------------------------- */
 
-static void put_text(struct buffer *b, struct slice json)
+static void put_text(struct buffer *b, void *state, struct slice json)
 {
+    (void)state;
     websocket_put_frame(b, WEBSOCKET_TEXT, json);
 }
 
-static void put_start(struct buffer *b, const struct stream_greeting *g)
+static void put_start(struct buffer *b, void *state,
+                      const struct stream_greeting *g)
 {
     const size_t start = b->len;
     struct json_writer w = json_writer_of(b);
 
+    (void)state;
     json_object(&w);
     json_member_object(&w, "status");
     json_member_text(&w, "type", "connected");
@@ -49,12 +52,13 @@ static void put_message(struct buffer *b, const struct stream_message *m)
     websocket_wrap(b, start, WEBSOCKET_TEXT, false);
 }
 
-static void put_gap(struct buffer *b, uint64_t from, uint64_t to,
+static void put_gap(struct buffer *b, void *state, uint64_t from, uint64_t to,
                     uint64_t cursor_id)
 {
     const size_t start = b->len;
     struct json_writer w = json_writer_of(b);
 
+    (void)state;
     json_object(&w);
     json_member_object(&w, "gap");
     json_member_u64(&w, "from", from);
@@ -66,15 +70,17 @@ static void put_gap(struct buffer *b, uint64_t from, uint64_t to,
     websocket_wrap(b, start, WEBSOCKET_TEXT, false);
 }
 
-static void put_ping(struct buffer *b)
+static void put_ping(struct buffer *b, void *state)
 {
+    (void)state;
     websocket_put_frame(b, WEBSOCKET_PING, slice_of(NULL, 0));
 }
 
-static void put_expired(struct buffer *b)
+static void put_expired(struct buffer *b, void *state)
 {
-    put_text(b, slice_str("{\"session\":{\"type\":\"expired\","
-                          "\"reason\":\"idle\"}}"));
+    put_text(b, state,
+             slice_str("{\"session\":{\"type\":\"expired\","
+                       "\"reason\":\"idle\"}}"));
 }
 
 /* RFC 6455 §7.4.1 */
@@ -87,8 +93,9 @@ static const struct {
 #undef X
 };
 
-static void put_bye(struct buffer *b, enum stream_end why)
+static void put_bye(struct buffer *b, void *state, enum stream_end why)
 {
+    (void)state;
     if (ends[why].code != 0)
         websocket_put_close(b, ends[why].code, ends[why].reason);
 }

@@ -49,17 +49,17 @@ static void an_event_is_a_text_frame(void **state)
     (void)state;
     websocket.message(&b, &m);
     CHECK(&b, "\x81\x58" JSON);
-    websocket.start(&b, &greeting);
+    websocket.start(&b, NULL, &greeting);
     CHECK(&b, "\x81\x2c{\"status\":{\"type\":\"connected\",\"retry\":3000}}");
-    websocket.start(&b, &quiet);
+    websocket.start(&b, NULL, &quiet);
     CHECK(&b, "\x81\x1f{\"status\":{\"type\":\"connected\"}}");
-    websocket.gap(&b, 1, 2, 0);
+    websocket.gap(&b, NULL, 1, 2, 0);
     CHECK(&b, "\x81\x19{\"gap\":{\"from\":1,\"to\":2}}");
-    websocket.ping(&b);
+    websocket.ping(&b, NULL);
     CHECK(&b, "\x89\x00");
-    websocket.bye(&b, STREAM_END_REVOKED);
+    websocket.bye(&b, NULL, STREAM_END_REVOKED);
     CHECK(&b, "\x88\x17\x03\xf0the token was deleted");
-    websocket.bye(&b, STREAM_END_CLIENT); /* it was answered already */
+    websocket.bye(&b, NULL, STREAM_END_CLIENT); /* it was answered already */
     CHECK(&b, "");
 }
 
@@ -70,10 +70,10 @@ static void long_frames_have_long_lengths(void **state)
 
     (void)state;
     memset(text, ' ', sizeof(text) - 1);
-    websocket.text(&b, slice_of(text, 300));
+    websocket.text(&b, NULL, slice_of(text, 300));
     assert_memory_equal(b.data, "\x81\x7e\x01\x2c ", 5);
     buffer_clear(&b);
-    websocket.text(&b, slice_of(text, 70000));
+    websocket.text(&b, NULL, slice_of(text, 70000));
     assert_memory_equal(b.data, "\x81\x7f\0\0\0\0\0\x01\x11\x70 ", 11);
     buffer_release(&b);
 }
