@@ -32,6 +32,7 @@
     X(LINK_AWAY, COUNTER, NUMBER, "link_requests", "outcome", "away", NULL)   \
     X(LINK_TIMEOUT, COUNTER, NUMBER, "link_requests", "outcome", "timeout",   \
       NULL)                                                                   \
+    X(LINK_FULL, COUNTER, NUMBER, "link_requests", "outcome", "full", NULL)   \
     X(LINK_WAITED, COUNTER, MICROSECONDS, "link_requests_wait", NULL, NULL,   \
       "Time from handing a request to the link to its answer, all "           \
       "together.")                                                            \

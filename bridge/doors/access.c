@@ -141,6 +141,14 @@ bool caller_refused(struct call *c, enum caller_action action,
     return true;
 }
 
+const char *not_sent_text(enum link_outcome outcome)
+{
+    return outcome == LINK_FULL
+               ? "queue full: too many messages of this token, or of all, wait "
+                 "for the broker; nothing was stored: retry later"
+               : "broker away, nothing was stored: retry";
+}
+
 void access_writes_left(struct call *c, const struct access *a)
 {
     const uint64_t limit = a->plan->writes_per_hour;

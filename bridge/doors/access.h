@@ -43,6 +43,8 @@ bool caller_may_below(const struct caller *c, enum caller_action action,
  * with 403. */
 bool caller_refused(struct call *c, enum caller_action action,
                     struct slice thing);
+/* What a client is told of a request that was never sent: LINK_AWAY, LINK_FULL. */
+const char *not_sent_text(enum link_outcome outcome);
 /* Sets c->remaining to the writes that are left. */
 void access_writes_left(struct call *c, const struct access *a);
 

@@ -333,25 +333,33 @@ static bool is_away(struct link *l)
 
 static bool send_request(struct link *l, struct link_request *q)
 {
-    if (!link_queue_admit(&l->queue, l->queue_bound))
+    if (is_away(l)) {
+        q->outcome = LINK_AWAY;
         return false;
+    }
+    q->outcome = LINK_FULL;
+    if (!link_queue_admit(&l->queue, q, l->queue_bound)) {
+        bridge_count(COUNT_LINK_FULL, 1);
+        return false;
+    }
     q->asked_us = clock_mono_us();
     bridge_count(COUNT_LINK_WAITING, 1);
     if (mailbox_send(l->requests, q)) /* q may be answered and gone by now */
         return true;
     bridge_uncount(COUNT_LINK_WAITING, 1);
-    link_queue_dismiss(&l->queue);
+    link_queue_dismiss(&l->queue, q);
     return false;
 }
 
 bool link_publish(struct link *l, struct link_request *q)
 {
+    q->outcome = LINK_AWAY;
     if (!link_enter(l))
         return false;
     link_clear_answer(q);
     q->operation = 0;
     q->may_share = link_bundle_takes(q);
-    const bool ok = !is_away(l) && send_request(l, q);
+    const bool ok = send_request(l, q);
     link_leave(l);
     return ok;
 }

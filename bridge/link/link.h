@@ -44,7 +44,8 @@ struct link_request {
     enum link_outcome {
         LINK_ANSWERED, /* the broker's answer follows */
         LINK_TIMEOUT,  /* deadline passed: outcome unknown (504) */
-        LINK_AWAY      /* never sent: broker away (503) */
+        LINK_AWAY,     /* never sent, broker away (503) */
+        LINK_FULL      /* never sent, too many wait already (503) */
     } outcome;
     int status; /* PROP_STATUS: 200, 4xx, 5xx */
     uint64_t id, seq;
@@ -65,6 +66,7 @@ struct link_request {
     int place;          /* while in flight: index in a bundle, or LINK_ALONE */
     bool may_share;     /* link_bundle_takes() */
     bool sent;          /* at least once: the broker may have applied it */
+    uint16_t share;     /* of the queue, by its token */
 };
 
 /* A message as it arrived; everything is borrowed for the call. */
@@ -107,9 +109,11 @@ bool link_is_up(const struct link *l); /* any thread */
 /* Asks the link to log one line about what it holds, a moment later. Any thread. */
 void link_dump(struct link *l);
 
-/* Any thread, never blocks. false: the FIFO is full, or the link has been down for a
- * while (a request waits up to 2 s for a reconnect): answer 503; q stays the caller's
- * and done() is not called. */
+/* Any thread, never blocks. false: link down (and not only for an instant: a
+ * request waits up to 2 s for a reconnect), LINK_AWAY, or FIFO full, LINK_FULL:
+ * outcome says it, answer 503. q stays the caller's and done() is not called.
+ * Requests of one token (the topic's first level) have a third of what they leave
+ * to the others, which is a quarter of the FIFO where nobody else is. */
 bool link_publish(struct link *l, struct link_request *q);
 
 /* Any thread, never blocks. QoS 0, Retain Handling 2. The link does not repeat it after a

@@ -1,6 +1,8 @@
 #include "bridge/link/link_queue.h"
 
 #include "base/clock.h"
+#include "base/name_hash.h"
+#include "base/topic.h"
 #include "bridge/counters/bridge_counters.h"
 
 static struct link_request_slot *slot_of(struct link_queue *b, int packet_id)
@@ -16,18 +18,28 @@ void link_queue_init(struct link_queue *b)
         LIST_INIT(&b->by_packet[i]);
     b->count = b->waiting_count = 0;
     atomic_init(&b->admitted, 0);
+    for (size_t i = 0; i < LINK_SHARES; i++)
+        atomic_init(&b->shares[i], 0);
 }
 
-bool link_queue_admit(struct link_queue *b, size_t bound)
+bool link_queue_admit(struct link_queue *b, struct link_request *q,
+                      size_t bound)
 {
-    if (atomic_fetch_add(&b->admitted, 1) < bound)
+    const struct slice token = topic_first_level(q->topic);
+
+    q->share = (uint16_t)(name_hash(token.data, token.len) % LINK_SHARES);
+    const size_t all = atomic_fetch_add(&b->admitted, 1) + 1;
+    const size_t own = atomic_fetch_add(&b->shares[q->share], 1) + 1;
+    if (all <= bound &&
+        (own <= LINK_SHARE_LEAST || own <= (bound - all) / LINK_SHARE_PART))
         return true;
-    link_queue_dismiss(b);
+    link_queue_dismiss(b, q);
     return false;
 }
 
-void link_queue_dismiss(struct link_queue *b)
+void link_queue_dismiss(struct link_queue *b, const struct link_request *q)
 {
+    atomic_fetch_sub(&b->shares[q->share], 1);
     atomic_fetch_sub(&b->admitted, 1);
 }
 
@@ -37,6 +49,7 @@ static void count_answer(const struct link_request *q)
     case LINK_ANSWERED: bridge_count(COUNT_LINK_ANSWERED, 1); break;
     case LINK_TIMEOUT: bridge_count(COUNT_LINK_TIMEOUT, 1); break;
     case LINK_AWAY: bridge_count(COUNT_LINK_AWAY, 1); break;
+    case LINK_FULL: break; /* it never got here */
     }
     bridge_uncount(COUNT_LINK_WAITING, 1);
     bridge_count(COUNT_LINK_WAITED, (uint64_t)(clock_mono_us() - q->asked_us));
@@ -58,7 +71,7 @@ int64_t link_queue_oldest_us(const struct link_queue *b)
 void link_queue_answer(struct link_queue *b, struct link_request *q)
 {
     count_answer(q);
-    atomic_fetch_sub(&b->admitted, 1);
+    link_queue_dismiss(b, q);
     q->done(q); /* q may be gone now */
 }
 

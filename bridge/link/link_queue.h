@@ -13,6 +13,12 @@
 
 /* A power of two near the most requests that are ever in flight. */
 #define LINK_PACKET_SLOTS 512
+/* Tokens share one by their hash: the few that meet have it together. */
+#define LINK_SHARES 1024
+/* So many requests of a token find room however many others' wait. */
+#define LINK_SHARE_LEAST 16
+/* Of what is left to the others a token has no more than such a part. */
+#define LINK_SHARE_PART 3
 
 TAILQ_HEAD(link_request_queue, link_request);
 LIST_HEAD(link_request_slot, link_request);
@@ -21,19 +27,21 @@ struct link_queue {
     struct link_request_queue waiting;   /* to be published, in order */
     struct link_request_queue in_flight; /* published, in order */
     struct link_request_slot by_packet[LINK_PACKET_SLOTS];
-    size_t count;           /* requests in both queues */
-    size_t waiting_count;   /* requests in the first */
-    atomic_size_t admitted; /* requests not answered yet; any thread */
+    size_t count;                    /* in both queues */
+    size_t waiting_count;            /* in the first */
+    atomic_size_t admitted;          /* not answered yet; any thread */
+    atomic_uint shares[LINK_SHARES]; /* of them, by token; any thread */
 };
 
 void link_queue_init(struct link_queue *b);
 
-/* Counts a request that is about to be sent to the link's thread. false: `bound` are
- * counted already. Any thread. */
-bool link_queue_admit(struct link_queue *b, size_t bound);
-/* Undoes that: the request was not sent. Any thread. */
-void link_queue_dismiss(struct link_queue *b);
-/* Calls done() of q, which has its answer and is in neither queue any more. */
+/* Counts q, on its way to the link's thread, for its token. false: there are `bound`
+ * already, or the token's share of that is used up. Any thread. */
+bool link_queue_admit(struct link_queue *b, struct link_request *q,
+                      size_t bound);
+/* Takes that back: the request never got there. Any thread. */
+void link_queue_dismiss(struct link_queue *b, const struct link_request *q);
+/* q, which is in neither queue any more, has its answer: calls done(). */
 void link_queue_answer(struct link_queue *b, struct link_request *q);
 /* Since when the oldest unanswered request has waited; 0: none. (Requests that are sent
  * again after a loss stay in front of all later ones.) */

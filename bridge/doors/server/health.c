@@ -120,10 +120,8 @@ static void send_ping(struct health *h)
         .done = on_pong,
         .owner = h,
     };
-    if (!link_publish(h->front->link, &h->request)) {
-        h->request.outcome = LINK_AWAY;
+    if (!link_publish(h->front->link, &h->request))
         on_pong(&h->request);
-    }
 }
 
 enum http_next health_get(struct call *c)

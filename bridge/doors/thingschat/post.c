@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hops.h"
 #include "base/json_write.h"
+#include "bridge/doors/access.h"
 #include "bridge/doors/thingschat/body.h"
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/thingschat.h"
@@ -88,9 +89,9 @@ static void on_answer(struct link_request *a)
     struct json_writer w = json_writer_of(&body);
 
     hop_resume(a, a->status, a->topic, a->id, a->payload.len);
-    if (a->outcome == LINK_AWAY) {
+    if (a->outcome == LINK_AWAY || a->outcome == LINK_FULL) {
         http_add_header(c->q, "Retry-After", "1");
-        answer_error(c, 503, "broker away, nothing was stored: retry");
+        answer_error(c, 503, "%s", not_sent_text(a->outcome));
     } else if (a->outcome == LINK_TIMEOUT) {
         answer_error(c, 504,
                      "no answer from the broker in time: the message "
@@ -156,9 +157,7 @@ enum http_next chat_post(struct call *c)
     /* Suspend before sending: the answer may come before link_publish() returns. */
     http_suspend(c->q);
     hop_suspend(q, q->topic, payload.len);
-    if (!link_publish(c->front->link, q)) {
-        q->outcome = LINK_AWAY;
+    if (!link_publish(c->front->link, q))
         on_answer(q);
-    }
     return HTTP_SUSPENDED;
 }

@@ -107,9 +107,7 @@ enum http_next tokens_post(struct call *c)
         .owner = n,
     };
     http_suspend(c->q);
-    if (!link_publish(c->front->link, &n->request)) {
-        n->request.outcome = LINK_AWAY;
+    if (!link_publish(c->front->link, &n->request))
         on_answer(&n->request);
-    }
     return HTTP_SUSPENDED;
 }

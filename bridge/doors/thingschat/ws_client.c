@@ -287,9 +287,8 @@ static void deliver_answer(struct stream_reply *r, bool is_open)
 
     if (!is_open)
         ; /* the client has gone */
-    else if (a->outcome == LINK_AWAY)
-        send_error_text(s, p->ref, 503,
-                        "broker away, nothing was stored: retry");
+    else if (a->outcome == LINK_AWAY || a->outcome == LINK_FULL)
+        send_error_text(s, p->ref, 503, not_sent_text(a->outcome));
     else if (a->outcome == LINK_TIMEOUT)
         send_error_text(
             s, p->ref, 504,
@@ -376,10 +375,8 @@ static void carry_out_publish(const struct ws_client *client, struct stream *s,
                                           token_of(client), clock_real_us());
     q->deadline_us = clock_mono_us() + DEADLINE_US;
     stream_expect(s, &p->reply, size);
-    if (!link_publish(client->front->link, q)) {
-        q->outcome = LINK_AWAY;
+    if (!link_publish(client->front->link, q))
         on_answer(q);
-    }
 }
 
 /* ---- the door ---------------------------------------------------------------- */

@@ -558,6 +558,46 @@ static void a_full_queue_refuses(void **state)
     scripted_broker_stop(b);
 }
 
+/* 64 places: a token has a quarter of them, whatever it sends. */
+static void one_token_leaves_the_others_room(void **state)
+{
+    struct scripted_broker *b = scripted_broker_start(path, 0);
+    struct link *l = start(64);
+    struct test_post greedy[64], other[5];
+    size_t taken = 0;
+
+    (void)state;
+    wait_up(l);
+    scripted_broker_do(b, SCRIPT_IGNORE, 0);
+    for (int i = 0; i < 64; i++) {
+        make_post(&greedy[i], "greedy/a", 30 * SECOND);
+        if (link_publish(l, &greedy[i].q))
+            taken++;
+        else
+            assert_int_equal(greedy[i].q.outcome, LINK_FULL);
+    }
+    assert_int_equal(taken, 16);
+    for (int i = 0; i < 5; i++) {
+        make_post(&other[i], "other/a", 30 * SECOND);
+        assert_true(link_publish(l, &other[i].q));
+    }
+    scripted_broker_do(b, SCRIPT_ACK, 0);
+    scripted_broker_ack_ignored(b);
+    for (size_t i = 0; i < taken; i++)
+        wait_done(&greedy[i]);
+    for (int i = 0; i < 5; i++)
+        wait_done(&other[i]);
+    /* what was answered is counted no more */
+    for (size_t i = 0; i < 16; i++) {
+        make_post(&greedy[i], "greedy/a", 30 * SECOND);
+        assert_true(link_publish(l, &greedy[i].q));
+    }
+    for (size_t i = 0; i < 16; i++)
+        wait_done(&greedy[i]);
+    stop(l);
+    scripted_broker_stop(b);
+}
+
 static void what_mqtt_cannot_carry_is_refused_here(void **state)
 {
     struct scripted_broker *b = scripted_broker_start(path, 0);
@@ -748,6 +788,7 @@ static void stopping_answers_everything_once(void **state)
     assert_int_equal(sent.q.outcome, LINK_TIMEOUT);
     assert_int_equal(waiting.q.outcome, LINK_AWAY);
     assert_false(link_publish(l, &after.q));
+    assert_int_equal(after.q.outcome, LINK_AWAY);
     assert_false(link_subscribe(l, slice_str("t/a")));
     link_free(l);
     scripted_broker_stop(b);
@@ -839,6 +880,7 @@ int main(void)
         TEST(a_request_survives_a_broker_that_comes_late),
         TEST(no_more_are_under_way_than_the_broker_takes),
         TEST(a_full_queue_refuses),
+        TEST(one_token_leaves_the_others_room),
         TEST(what_mqtt_cannot_carry_is_refused_here),
         TEST(messages_arrive_stamped_after_the_suback),
         TEST(many_refusals_are_one_line_of_the_log),
