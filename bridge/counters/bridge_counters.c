@@ -139,7 +139,12 @@ void bridge_count_formats(const char *const *names, size_t count)
             add_formats("streams", COUNT_STREAMS, METRIC_GAUGE,
                         "Open live streams, by format.", names, count) &&
             add_formats("streams_opened", COUNT_STREAMS_OPENED, METRIC_COUNTER,
-                        "Live streams opened, by format.", names, count);
+                        "Live streams opened, by format.", names, count) &&
+            add_formats("streams_encoded", COUNT_STREAMS_ENCODED,
+                        METRIC_COUNTER,
+                        "Live messages encoded (and compressed), by format: "
+                        "once each for all streams.",
+                        names, count);
     pthread_mutex_unlock(&mutex);
 }
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "bridge/counters/bridge_counters.h"
+
 #define EVENT_ROOM 160 /* of an event, besides names and payload */
 
 struct frame_event {
@@ -73,6 +75,7 @@ static struct frame_event *frame_encode(const struct frame *f,
     if (e == NULL)
         return NULL;
     e->len = scratch->len;
+    bridge_count(COUNT_STREAMS_ENCODED + format->number, 1);
     memcpy(e->bytes, scratch->data, scratch->len);
     return e;
 }

@@ -6,6 +6,7 @@ const os = require('node:os')
 const { Server, suite, newToken, chat } = require('./harness/server')
 const { request } = require('./harness/http')
 const { parseMetrics, metric } = require('./harness/metrics')
+const { Socket } = require('./harness/socket')
 const { until } = require('./harness/waits')
 
 async function figures (server) {
@@ -91,6 +92,30 @@ suite('metrics', { set: { 'metrics.listen': '127.0.0.1:0' } }, (server) => {
     assert.equal(metric(during, 'confab_link_requests_waiting'), 0)
     stream.close()
     await until(async () => metric(await figures(server), 'confab_streams', { format: 'sse_chunked' }) === 0, 'stream is gone')
+  })
+
+  it('a live message is encoded, and compressed, once for all streams', async () => {
+    const token = newToken()
+    const encoded = async (format) => metric(await figures(server), 'confab_streams_encoded_total', { format })
+    const readers = []
+    for (let n = 0; n < 8; n++) {
+      readers.push(await server.listen(token, 'a'))
+      const socket = await Socket.open(server, token, { deflate: true })
+      await socket.follow('a')
+      readers.push(socket)
+    }
+    const formats = ['sse_chunked', 'websocket_deflate']
+    const said = async (count) => {
+      for (let n = 0; n < count; n++) await server.say(token, 'a', { text: 'x'.repeat(500), n })
+      for (const reader of readers) await reader.messages(count)
+    }
+    await said(1) // then all are live
+    const before = await Promise.all(formats.map(encoded))
+    await said(10)
+    for (const [i, format] of formats.entries()) {
+      const times = await encoded(format) - before[i]
+      assert.ok(times >= 1 && times <= 10, `${times} times in ${format} for 10 messages to 8 streams`)
+    }
   })
 
   it('HTTP requests are counted by door and status', async () => {
