@@ -74,6 +74,9 @@ struct stream_client {
                                    the same for ever */
     size_t message_max;         /* of what it receives */
     size_t input_bytes;         /* in `input` */
+    int64_t begun_ms;           /* since when `input` waits for its message */
+    int64_t heard_ms;           /* when bytes of it came last */
+    size_t heard_bytes;         /* that have come since begun_ms */
     size_t reply_bytes;         /* kept for replies */
     size_t state_bytes;         /* held by `state`, as the door says */
     uint32_t replies_due;       /* it is freed when there are none */

@@ -70,6 +70,13 @@ static bool send_answer(struct stream *s, bool is_last)
     return is_last ? stream_send_last(s) : stream_send_scratch(s);
 }
 
+/* From now on the next one has its time. */
+static void await_message(struct stream *s)
+{
+    s->client->begun_ms = s->streamer->now_ms;
+    s->client->heard_bytes = 0;
+}
+
 static void handle_messages(struct stream *s)
 {
     const struct stream_input *input = s->format->received;
@@ -82,6 +89,7 @@ static void handle_messages(struct stream *s)
         switch (input->next(s->client->input, &message, &st->scratch, &why)) {
         case STREAM_INPUT_MORE: return;
         case STREAM_INPUT_MESSAGE:
+            await_message(s);
             s->event_at_ms = st->now_ms; /* a message; pongs do not count */
             s->client->door->received(s->client->state, s, message);
             break;
@@ -167,12 +175,16 @@ static void receive_bytes(struct stream *s)
     const size_t n = read_some(s, bytes, wanted_bytes(s));
     if (n == 0)
         return;
-    if (s->client->input == NULL)
+    if (s->client->input == NULL) {
         s->client->input = s->format->received->begin(s->client->message_max);
+        await_message(s);
+    }
     if (s->client->input == NULL) {
         stream_close(s, STREAM_END_BUSY);
         return;
     }
+    s->client->heard_ms = s->streamer->now_ms;
+    s->client->heard_bytes += n;
     s->format->received->feed(s->client->input, slice_of(bytes, n));
     handle_messages(s);
     free_idle_input(s);

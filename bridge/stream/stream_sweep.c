@@ -9,6 +9,7 @@
 #define TEND_SWEEPS 2      /* sweeps of half a second per second */
 #define TOKEN_PARTS 10     /* so that all were checked after 10 s */
 #define PROBE_MS 15000     /* between two probes of a half-closed reader */
+#define BYTES_PER_S 256    /* of a message that has begun, at least */
 #define STOP_MS 1400       /* for all streams together … */
 #define REPLIES_MS 400     /* … of which replies may take this long */
 #define STOP_WAVES 16      /* one wave ends per timer turn … */
@@ -44,6 +45,27 @@ static bool is_past(int64_t now_ms, int64_t since_ms, uint64_t seconds)
            now_ms - since_ms >= (int64_t)seconds * 1000;
 }
 
+/* A message that has begun comes too slowly: it has the time of a request's body
+ * (http_deadlines.c), which does not run while we do not read. */
+static bool is_late(struct stream *s)
+{
+    const struct streamer *st = s->streamer;
+    const int64_t patience_ms =
+        (int64_t)st->env.config->http_body_timeout * 1000;
+    struct stream_client *client = s->client;
+
+    if (client == NULL || client->input == NULL)
+        return false;
+    if (!ev_is_active(&s->io) || (s->io.events & EV_READ) == 0) {
+        client->begun_ms = client->heard_ms = st->now_ms;
+        return false;
+    }
+    return st->now_ms - client->heard_ms > patience_ms ||
+           st->now_ms - client->begun_ms >
+               patience_ms +
+                   (int64_t)(client->heard_bytes / BYTES_PER_S) * 1000;
+}
+
 static void tick_client(struct stream *s)
 {
     if (s->start == NULL) /* else it was sent nothing yet */
@@ -57,6 +79,8 @@ static void sweep_open(struct stream *s)
 
     if (s->half_closed && is_gone(s))
         stream_drop(s);
+    else if (is_late(s))
+        stream_close(s, STREAM_END_SLOW);
     else if (is_past(now_ms, s->event_at_ms, s->plan->idle_timeout))
         expire_stream(s);
     else if (s->client != NULL && s->client->door->tick != NULL)

@@ -93,3 +93,17 @@ suite('WebSockets of two tokens', { set: { 'http.streamers': 1 } }, (server) => 
     for (const socket of sockets) socket.destroy()
   })
 })
+
+suite('WebSocket messages that come slowly', { set: { 'http.body_timeout': 1 } }, (server) => {
+  it('half a message is kept for as long as half a body of a request', async () => {
+    const token = newToken()
+    const silent = await Socket.open(server, token)
+    const half = await Socket.open(server, token)
+    half.client.send('{"follow":', { fin: false })
+    assert.deepEqual(await half.end(scaled(10_000)), {
+      code: 1008,
+      reason: 'a message that had begun came too slowly (http.body_timeout)'
+    })
+    await silent.follow('#') // who has begun nothing owes nothing
+  })
+})

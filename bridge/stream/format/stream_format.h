@@ -40,6 +40,8 @@ enum stream_format_number {
     X(BAD_DATA, 1007, "a message is not UTF-8, JSON or what was compressed")  \
     X(TOO_BIG, 1009,                                                          \
       "a message is larger than the plan's payload_max allows")               \
+    X(SLOW, 1008,                                                             \
+      "a message that had begun came too slowly (http.body_timeout)")         \
     X(BUSY, 1013, "out of memory: try again later")
 
 enum stream_end {

@@ -120,7 +120,9 @@ static void put_expired(struct buffer *b, void *state)
 static void put_bye(struct buffer *b, void *state, enum stream_end why)
 {
     buffer_printf(b, "bye %u: %s\n", ((struct line_session *)state)->id,
-                  why == STREAM_END_BUSY ? "busy" : "");
+                  why == STREAM_END_BUSY   ? "busy"
+                  : why == STREAM_END_SLOW ? "slow"
+                                           : "");
 }
 
 static void put_text(struct buffer *b, void *state, struct slice json)
@@ -292,6 +294,36 @@ static void a_door_pings_by_its_own_clock(void **state)
     hang_up(&good);
 }
 
+static void a_message_that_has_begun_does_not_wait_for_ever(void **state)
+{
+    struct reader mute, half, slow;
+    (void)state;
+
+    w.config.http_body_timeout = 1;
+    connect_session(&mute, 1, false);
+    connect_session(&half, 2, false);
+    connect_session(&slow, 3, false);
+    expect(&mute, HEAD "open 1\n");
+    expect(&slow, HEAD "open 3\n");
+    expect(&half, HEAD "open 2\n");
+    sends(&half, "whole\nhalf of");
+    expect(&half, "2/1 whole\n");
+    expect(&half, "bye 2: slow\n");
+    expect_end(&half);
+    /* one byte now and then keeps it for a second altogether */
+    for (int i = 0; i < 60 && !slow.ended; i++) {
+        (void)!send(slow.fd, "x", 1, MSG_NOSIGNAL);
+        usleep(100000);
+        read_some(&slow);
+    }
+    expect(&slow, "bye 3: slow\n");
+    sends(&mute, "here\n"); /* who says nothing owes nothing */
+    expect(&mute, "1/1 here\n");
+    hang_up(&mute);
+    hang_up(&half);
+    hang_up(&slow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +333,9 @@ int main(void)
                                         open_all, close_all),
         cmocka_unit_test_setup_teardown(
             who_holds_most_goes_when_all_hold_too_much, open_all, close_all),
+        cmocka_unit_test_setup_teardown(
+            a_message_that_has_begun_does_not_wait_for_ever, open_all,
+            close_all),
         cmocka_unit_test_setup_teardown(a_door_pings_by_its_own_clock,
                                         open_all, close_all),
     };
