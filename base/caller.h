@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/slice.h"
 
@@ -41,6 +42,13 @@ struct caller {
     const struct plan *plan; /* NULL: no limits */
     const struct right *rights;
     size_t right_count;
+    /* Its topics are relative to `<tenant>/<mount>/` (base/mount.h); an empty mount
+     * is the tenant's root. Whoever speaks for the caller adds that, since rights
+     * and caller_may() are about full topics. */
+    bool mounted;
+    struct slice mount;
+    int64_t
+        expires_us; /* since 1970: nothing of it may go on then; 0: never */
 };
 
 /* A token in a path or user name: everything below it. */

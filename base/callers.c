@@ -59,6 +59,9 @@ static void spell(struct buffer *b, const struct caller *c)
     spell_slice(b, c->key);
     spell_slice(b, c->user);
     buffer_put(b, &c->plan, sizeof(c->plan));
+    buffer_put(b, &c->mounted, sizeof(c->mounted));
+    spell_slice(b, c->mount);
+    buffer_put(b, &c->expires_us, sizeof(c->expires_us));
     for (size_t i = 0; i < c->right_count; i++) {
         buffer_put(b, &c->rights[i].action, sizeof(c->rights[i].action));
         spell_slice(b, slice_str(c->rights[i].filter));
@@ -71,7 +74,7 @@ static size_t size_of_copy(const struct caller *c, size_t spelled)
 {
     size_t size = sizeof(struct shared_caller) +
                   c->right_count * sizeof(struct right) + c->tenant.len +
-                  c->key.len + c->user.len + spelled;
+                  c->key.len + c->user.len + c->mount.len + spelled;
 
     for (size_t i = 0; i < c->right_count; i++)
         size += strlen(c->rights[i].filter) + 1;
@@ -109,7 +112,10 @@ static struct shared_caller *copy_caller(const struct caller *c,
                    .user = copy_slice(&at, c->user),
                    .plan = c->plan,
                    .rights = rights,
-                   .right_count = c->right_count},
+                   .right_count = c->right_count,
+                   .mounted = c->mounted,
+                   .mount = copy_slice(&at, c->mount),
+                   .expires_us = c->expires_us},
     };
     for (size_t i = 0; i < c->right_count; i++) {
         const char *filter = c->rights[i].filter;

@@ -1,0 +1,290 @@
+#include "store/identity.h"
+
+#include <stdlib.h>
+
+#include "base/jwt.h"
+#include "base/tenant_setting.h"
+
+static const struct right all_of_tenant[] = {{CALLER_PUBLISH, "#"},
+                                             {CALLER_SUBSCRIBE, "#"}};
+
+static const char *error_text(enum identity_error error)
+{
+    switch (error) {
+#define X(name, text)                                                         \
+    case IDENTITY_##name: return text;
+        IDENTITY_ERRORS(X)
+#undef X
+    }
+    return "unknown";
+}
+
+static enum identity_error refuse(struct identity_refusal *refusal,
+                                  enum identity_error error)
+{
+    refusal->error = error;
+    refusal->text = error_text(error);
+    return error;
+}
+
+/* ---- tenant and plan --------------------------------------------------------- */
+
+static enum identity_error look_up_tenant(const struct identity_source *from,
+                                          struct slice tenant,
+                                          struct token_row *ret_row)
+{
+    if (!token_valid(tenant))
+        return IDENTITY_TENANT;
+    switch (store_token(from->reader, tenant, ret_row)) {
+    case STORE_OK: break;
+    case STORE_NOTFOUND: return IDENTITY_TENANT;
+    default: return IDENTITY_STORE;
+    }
+    if (ret_row->implied) /* nobody created it */
+        return IDENTITY_TENANT;
+    if (ret_row->revoked_us != 0)
+        return IDENTITY_TENANT_REVOKED;
+    return ret_row->suspended_us != 0 ? IDENTITY_TENANT_SUSPENDED
+                                      : IDENTITY_OK;
+}
+
+/* A plan that was removed from the configuration must not lift the limits. */
+static const struct plan *plan_named(const struct config *config,
+                                     struct slice name)
+{
+    const struct plan *plan = config_plan(config, name);
+
+    if (plan == NULL)
+        plan =
+            config_plan(config,
+                        slice_str(config_newest(config)->tokens_default_plan));
+    return plan;
+}
+
+/* ---- callers ------------------------------------------------------------------ */
+
+/* Shares *caller with the rights of the draft; without any it has those that it has
+ * already. */
+static const struct caller *share(const struct identity_source *from,
+                                  struct caller *caller,
+                                  const struct rights_draft *rights,
+                                  struct identity_refusal *refusal)
+{
+    struct rights *block = NULL;
+
+    if (rights->count > 0) {
+        block = rights_new(rights);
+        if (block == NULL) {
+            refuse(refusal, IDENTITY_NOMEM);
+            return NULL;
+        }
+        caller->rights = block->list;
+        caller->right_count = block->count;
+    }
+    const struct caller *shared = caller_share(from->callers, caller);
+    free(block);
+    if (shared == NULL)
+        refuse(refusal, IDENTITY_NOMEM);
+    return shared;
+}
+
+/* ---- keys --------------------------------------------------------------------- */
+
+static bool has_ended(const struct identity_source *from,
+                      const struct key_row *key)
+{
+    return key->expires_us != 0 && key->expires_us <= from->now_us;
+}
+
+/* The caller of a key's row. id, expires_us: of what ends it. */
+static const struct caller *caller_of_row(const struct identity_source *from,
+                                          const struct key_row *key,
+                                          struct slice id, int64_t expires_us,
+                                          struct identity_refusal *refusal)
+{
+    struct rights_draft rights;
+    struct token_row tenant;
+
+    if (refuse(refusal, look_up_tenant(from, key->tenant, &tenant)) !=
+        IDENTITY_OK)
+        return NULL;
+    struct caller caller = {
+        .tenant = key->tenant,
+        .key = id,
+        .user = key->user.len > 0 ? key->user : slice_of(NULL, 0),
+        .plan = plan_named(from->config,
+                           key->plan.len > 0 ? key->plan : tenant.plan),
+        .rights = all_of_tenant,
+        .right_count = sizeof(all_of_tenant) / sizeof(all_of_tenant[0]),
+        .mounted = key->mounted,
+        .mount = key->mount,
+        .expires_us = expires_us,
+    };
+    rights_draft_clear(&rights);
+    for (size_t i = 0; i < key->right_count; i++)
+        if (rights_add_text(&rights, key->rights[i]) != RIGHT_OK) {
+            refuse(refusal, IDENTITY_STORE); /* a damaged row */
+            return NULL;
+        }
+    return share(from, &caller, &rights, refusal);
+}
+
+static enum identity_error find_key(const struct identity_source *from,
+                                    const unsigned char *hash,
+                                    enum identity_error not_found,
+                                    struct key_row *ret_key)
+{
+    switch (store_key(from->reader, hash, ret_key)) {
+    case STORE_OK: return IDENTITY_OK;
+    case STORE_NOTFOUND: return not_found;
+    default: return IDENTITY_STORE;
+    }
+}
+
+const struct caller *identity_of_key(const struct identity_source *from,
+                                     struct slice secret,
+                                     struct identity_refusal *ret_refusal)
+{
+    unsigned char hash[SECRET_HASH_BYTES];
+    char id[KEY_ID_SIZE];
+    struct key_row key;
+
+    secret_hash(secret, hash);
+    enum identity_error error = find_key(from, hash, IDENTITY_KEY, &key);
+    if (error == IDENTITY_OK && key.kind == SECRET_TICKET)
+        error = IDENTITY_TICKET;
+    else if (error == IDENTITY_OK && has_ended(from, &key))
+        error = IDENTITY_EXPIRED;
+    if (refuse(ret_refusal, error) != IDENTITY_OK)
+        return NULL;
+    key_id_make(hash, id);
+    return caller_of_row(from, &key, slice_str(id), key.expires_us,
+                         ret_refusal);
+}
+
+/* ---- tickets ------------------------------------------------------------------ */
+
+/* When the key ends that the ticket was made with; 0: never, or it was made with the
+ * tenant's own name. */
+static enum identity_error end_of_parent(const struct identity_source *from,
+                                         const struct key_row *ticket,
+                                         int64_t *ret_expires_us)
+{
+    struct key_row parent;
+
+    *ret_expires_us = 0;
+    if (ticket->parent.len == 0)
+        return IDENTITY_OK;
+    switch (store_key_by_id(from->reader, ticket->tenant, ticket->parent,
+                            &parent)) {
+    case STORE_OK: break;
+    case STORE_NOTFOUND: return IDENTITY_TICKET_GONE;
+    default: return IDENTITY_STORE;
+    }
+    *ret_expires_us = parent.expires_us;
+    return has_ended(from, &parent) ? IDENTITY_TICKET_GONE : IDENTITY_OK;
+}
+
+const struct caller *identity_of_ticket(
+    const struct identity_source *from, struct slice secret,
+    unsigned char ret_hash[SECRET_HASH_BYTES],
+    struct identity_refusal *ret_refusal)
+{
+    enum secret_kind kind;
+    struct key_row key;
+    int64_t expires_us;
+
+    enum identity_error error =
+        secret_parse(secret, &kind) && kind == SECRET_TICKET
+            ? IDENTITY_OK
+            : IDENTITY_NO_TICKET;
+    if (error == IDENTITY_OK) {
+        secret_hash(secret, ret_hash);
+        error = find_key(from, ret_hash, IDENTITY_TICKET_GONE, &key);
+    }
+    if (error == IDENTITY_OK &&
+        (key.kind != SECRET_TICKET || has_ended(from, &key)))
+        error = IDENTITY_TICKET_GONE;
+    if (error == IDENTITY_OK)
+        error = end_of_parent(from, &key, &expires_us);
+    if (refuse(ret_refusal, error) != IDENTITY_OK)
+        return NULL;
+    return caller_of_row(from, &key, key.parent, expires_us, ret_refusal);
+}
+
+/* ---- JWTs --------------------------------------------------------------------- */
+
+/* The tenant's keys that check JWTs. One that was stored and does not hold any more
+ * is left out. Returns how many. */
+static size_t jwt_keys(const struct identity_source *from, struct slice tenant,
+                       struct jwt_key *ret_keys[2])
+{
+    struct tenant_settings settings;
+    size_t count = 0;
+
+    if (store_tenant_settings(from->reader, tenant, &settings) != STORE_OK)
+        return 0;
+    const struct slice secret =
+        tenant_setting(&settings, tenant_setting_name(TENANT_JWT_SECRET));
+    const struct slice pem =
+        tenant_setting(&settings, tenant_setting_name(TENANT_JWT_PUBLIC_KEY));
+    if (secret.len > 0 &&
+        jwt_key_new_secret(secret, &ret_keys[count]) == JWT_KEY_OK)
+        count++;
+    if (pem.len > 0 && jwt_key_new_public(pem, &ret_keys[count]) == JWT_KEY_OK)
+        count++;
+    return count;
+}
+
+static enum identity_error verify_jwt(const struct identity_source *from,
+                                      struct slice tenant, struct slice jwt,
+                                      struct jwt_claims *ret_claims,
+                                      struct jwt_refusal *ret_refusal)
+{
+    const struct jwt_rules rules = {.now_us = from->now_us};
+    struct jwt_key *keys[2];
+
+    const size_t count = jwt_keys(from, tenant, keys);
+    const bool good =
+        count > 0 && jwt_verify(jwt, (const struct jwt_key *const *)keys,
+                                count, &rules, ret_claims, ret_refusal);
+    for (size_t i = 0; i < count; i++)
+        jwt_key_free(keys[i]);
+    if (count == 0)
+        return IDENTITY_JWT_KEYS;
+    if (!good)
+        return IDENTITY_JWT;
+    if (ret_claims->tenant[0] != '\0' &&
+        !slice_eq(slice_str(ret_claims->tenant), tenant))
+        return IDENTITY_JWT_TENANT;
+    return ret_claims->has_rights ? IDENTITY_OK : IDENTITY_JWT_RIGHTS;
+}
+
+const struct caller *identity_of_jwt(const struct identity_source *from,
+                                     struct slice tenant, struct slice jwt,
+                                     struct identity_refusal *ret_refusal)
+{
+    struct jwt_refusal why;
+    struct jwt_claims claims;
+    struct token_row row;
+
+    enum identity_error error = look_up_tenant(from, tenant, &row);
+    if (error == IDENTITY_OK)
+        error = verify_jwt(from, tenant, jwt, &claims, &why);
+    refuse(ret_refusal, error);
+    if (error == IDENTITY_JWT)
+        ret_refusal->text = jwt_refusal_text(&why);
+    if (error != IDENTITY_OK)
+        return NULL;
+    struct caller caller = {
+        .tenant = tenant,
+        .key = slice_str(IDENTITY_KEY_OF_JWT),
+        .user = claims.subject[0] != '\0' ? slice_str(claims.subject)
+                                          : slice_of(NULL, 0),
+        .plan = plan_named(from->config, row.plan),
+        .mounted = claims.has_mount,
+        .mount = slice_str(claims.mount),
+        .expires_us = claims.expires_us + JWT_SKEW_US,
+    };
+    return share(from, &caller, &claims.rights, ret_refusal);
+}
