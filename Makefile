@@ -32,7 +32,7 @@ TEST_PACKAGES := node=nodejs node=npm chromium=chromium \
 	python3-paho-mqtt python3-requests openssl=openssl faketime
 # The proxies that docs/operations.md has recipes for. apache2-bin contains no service;
 # apt-install stops the services of the others (nginx's is in nginx-common).
-PROXY_PACKAGES := nginx-core nginx-common caddy apache2-bin haproxy
+PROXY_PACKAGES := nginx-core nginx-common libnginx-mod-stream caddy apache2-bin haproxy
 # The peers, and matplotlib for the plots. nginx-common is listed because it contains
 # nginx's service, and apt-install stops only services of packages in its arguments.
 BENCH_PACKAGES := mosquitto nginx-core nginx-common libnginx-mod-nchan \

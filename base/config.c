@@ -1,4 +1,5 @@
 #include "base/config.h"
+#include "base/address_list.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -644,9 +645,37 @@ static bool check_tls(const struct config *c, struct config_error *ret_error)
                "mqtt.tls_listen: needs mqtt.tls_cert and mqtt.tls_key");
 }
 
+/* Whoever is believed could name any address as the client's. */
+static bool check_proxies(const char *section, const char *list,
+                          enum config_switch protocol,
+                          struct config_error *ret_error)
+{
+    struct address_list parsed = {0};
+    struct slice bad;
+
+    if (!address_list_add(&parsed, slice_str(list), &bad)) {
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "%s.trusted_proxies: %.*s: expected at most %d addresses and "
+                 "networks like 192.0.2.7, 10.0.0.0/8 or fd00::/8",
+                 section, bad.len < 60 ? (int)bad.len : 60,
+                 (const char *)bad.data, ADDRESS_LIST_MAX);
+        return false;
+    }
+    if (protocol == SWITCH_OFF || parsed.count > 0)
+        return true;
+    snprintf(ret_error->text, sizeof(ret_error->text),
+             "%s.proxy_protocol: needs %s.trusted_proxies, the proxies to "
+             "believe",
+             section, section);
+    return false;
+}
+
+/* What comes to loopback with a PROXY header is from elsewhere. */
 static bool all_loopback(const struct config *c)
 {
-    return config_is_loopback(c->http_listen) &&
+    return c->http_proxy_protocol == SWITCH_OFF &&
+           c->mqtt_proxy_protocol == SWITCH_OFF &&
+           config_is_loopback(c->http_listen) &&
            config_is_loopback(c->mqtt_listen) &&
            (c->mqtt_tls_listen[0] == '\0' ||
             config_is_loopback(c->mqtt_tls_listen));
@@ -685,7 +714,11 @@ bool config_finish(struct config *c, struct config_error *ret_error)
 {
     if (!check_plans(c, ret_error))
         return false;
-    if (!check_tls(c, ret_error))
+    if (!check_tls(c, ret_error) ||
+        !check_proxies("http", c->http_trusted_proxies, c->http_proxy_protocol,
+                       ret_error) ||
+        !check_proxies("mqtt", c->mqtt_trusted_proxies, c->mqtt_proxy_protocol,
+                       ret_error))
         return false;
     if (c->tokens_access == ACCESS_AUTO)
         c->tokens_access = all_loopback(c) ? ACCESS_OPEN : ACCESS_REGISTERED;

@@ -29,7 +29,7 @@ enum config_client_cert {
     CLIENT_CERT_REQUIRED
 };
 
-/* In the order of the choices of tokens.public_creation. */
+/* In the order of the choices of tokens.public_creation and *.proxy_protocol. */
 enum config_switch { SWITCH_ON, SWITCH_OFF };
 
 enum config_access { ACCESS_AUTO, ACCESS_OPEN, ACCESS_REGISTERED };
@@ -72,15 +72,19 @@ struct config {
     uint64_t http_streamers;            /* 0: one per core less one */
     uint64_t http_idle_timeout, http_header_timeout; /* s */
     uint64_t http_body_timeout, http_write_timeout;  /* s */
+    char http_trusted_proxies[CONFIG_VALUE_MAX];     /* base/address_list.h */
+    enum config_switch http_proxy_protocol;
     struct door_settings door_thingschat;
     char mqtt_listen[CONFIG_VALUE_MAX];     /* default 127.0.0.1:1883 */
     char mqtt_tls_listen[CONFIG_VALUE_MAX]; /* empty: no TLS */
     char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];
     char mqtt_tls_client_ca[CONFIG_VALUE_MAX]; /* files, or empty */
     enum config_client_cert mqtt_tls_client_cert;
-    uint64_t mqtt_workers;        /* 0: one per core less one */
-    uint64_t mqtt_sys_interval;   /* s; 0: never */
-    uint64_t mqtt_keep_alive_max; /* s; 0: no limit */
+    char mqtt_trusted_proxies[CONFIG_VALUE_MAX];
+    enum config_switch mqtt_proxy_protocol; /* of both its listeners */
+    uint64_t mqtt_workers;                  /* 0: one per core less one */
+    uint64_t mqtt_sys_interval;             /* s; 0: never */
+    uint64_t mqtt_keep_alive_max;           /* s; 0: no limit */
     /* empty: off */
     char metrics_listen[CONFIG_VALUE_MAX];
     char metrics_bridge_listen[CONFIG_VALUE_MAX];
@@ -88,7 +92,8 @@ struct config {
     uint64_t store_map_size;           /* bytes; soft limit; base/map_size.h */
     uint64_t store_clock_jump_max, store_clock_grace; /* s; wall_clock.h */
     enum config_access tokens_access; /* never AUTO after config_finish():
-                                         open iff every listener is loopback */
+                                         open iff every listener is loopback and
+                                         without PROXY headers */
     char tokens_default_plan[CONFIG_NAME_MAX];  /* free */
     char tokens_operator_plan[CONFIG_NAME_MAX]; /* never empty after
                                                    config_finish() */

@@ -38,6 +38,16 @@
     NUMBER(http, write_timeout, http_write_timeout, 300, 1, 86400, "seconds", \
            "how long a client may read nothing of a response before "         \
            "its connection is closed")                                        \
+    TEXT(http, trusted_proxies, http_trusted_proxies, "", "addresses",        \
+         "addresses and networks (10.0.0.0/8, ::1) of proxies whose "         \
+         "Forwarded and X-Forwarded-For say who a client is, separated by "   \
+         "commas; limits.connections_per_address does not hold for them; "    \
+         "empty: none")                                                       \
+    CHOICE(http, proxy_protocol, http_proxy_protocol, "off", "on off",        \
+           "on: every connection to http.listen comes from one of "           \
+           "http.trusted_proxies and begins with a PROXY protocol header "    \
+           "(version 1 or 2), which says who the client is; others are "      \
+           "closed")                                                          \
     DOOR_KEYS(CHOICE, TEXT, thingschat,                                       \
               "the ThingsChat API and the home page")                         \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
@@ -58,6 +68,12 @@
            "none optional required",                                          \
            "whether clients are asked for a certificate; one that is "        \
            "sent must be valid")                                              \
+    TEXT(mqtt, trusted_proxies, mqtt_trusted_proxies, "", "addresses",        \
+         "addresses and networks of the proxies that mqtt.proxy_protocol is " \
+         "for, like http.trusted_proxies; empty: none")                       \
+    CHOICE(mqtt, proxy_protocol, mqtt_proxy_protocol, "off", "on off",        \
+           "on: the same as http.proxy_protocol, for mqtt.listen and "        \
+           "mqtt.tls_listen; before TLS begins")                              \
     NUMBER(mqtt, workers, mqtt_workers, 0, 0, 256, "threads",                 \
            "broker threads; 0: one per core, less one for the writer")        \
     NUMBER(mqtt, keep_alive_max, mqtt_keep_alive_max, 0, 0, 65535, "seconds", \
@@ -110,8 +126,9 @@
            0, 0, 16777216, "connections",                                     \
            "most HTTP connections of one client address (IPv6: one "          \
            "/64), not counting streams, and as many MQTT connections "        \
-           "without a CONNECT; 0: a quarter of limits.connections, and "      \
-           "no limit for loopback, where proxies connect")                    \
+           "without a CONNECT; none for trusted proxies; 0: a quarter of "    \
+           "limits.connections, and no limit for loopback, where proxies "    \
+           "connect")                                                         \
     NUMBER(limits, token_share, limits_token_share, 50, 1, 100, "percent",    \
            "largest part of store.map_size that one token's data may "        \
            "occupy, whatever its plan")                                       \

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/address_list.h"
 #include "base/callers.h"
 #include "base/clock.h"
 #include "base/thread.h"
@@ -220,6 +221,13 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
         bridge_stop(b);
         return false;
     }
+    struct address_list proxies = {0};
+    struct slice bad; /* none: config_finish() has looked */
+    (void)address_list_add(&proxies,
+                           slice_str(opts->config->http_trusted_proxies),
+                           &bad);
+    http_trust(b->http, &proxies,
+               opts->config->http_proxy_protocol == SWITCH_ON);
     const struct http_handler handler = router_handler(b->router);
     if (!http_start(b->http, opts->config, &handler, opts->budget,
                     ret_error)) {

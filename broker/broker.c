@@ -211,6 +211,18 @@ static bool start_all(struct broker *b, struct config_error *ret_error)
            first_sample(b) && start_workers(b, ret_error);
 }
 
+/* config_finish() has seen that they are addresses. */
+static void trust_proxies(struct hub *hub, const struct config *c)
+{
+    struct slice bad;
+
+    (void)address_list_add(&hub->mqtt_proxies,
+                           slice_str(c->mqtt_trusted_proxies), &bad);
+    hub->all_proxies = hub->mqtt_proxies;
+    (void)address_list_add(&hub->all_proxies,
+                           slice_str(c->http_trusted_proxies), &bad);
+}
+
 bool broker_start(const struct config *config, struct store *store,
                   const struct broker_opts *opts, struct broker **ret_broker,
                   struct config_error *ret_error)
@@ -228,6 +240,7 @@ bool broker_start(const struct config *config, struct store *store,
     b->hub.count = worker_count(config);
     connection_budget_init(&b->own_budget, connection_limit(config));
     b->hub.budget = opts->budget != NULL ? opts->budget : &b->own_budget;
+    trust_proxies(&b->hub, config);
     b->hub.commands = &admin_commands;
     b->hub.status = put_status;
     b->hub.arg = b;

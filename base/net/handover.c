@@ -6,9 +6,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* The whole record says what the descriptor is. The client's address need not
- * be sent: it can be read from the descriptor. */
-static const char record[] = "confab mqtt over websocket 1";
+#include "base/address_list.h"
+
+/* The record says what the descriptor is, and who the client is. */
+static const char what[] = "confab mqtt over websocket 2";
+struct handover_record {
+    char what[sizeof(what)];
+    struct in6_addr client; /* ::ffff:a.b.c.d for IPv4 */
+    uint16_t port;
+};
 
 union handover_control {
     struct cmsghdr header; /* only for its alignment */
@@ -36,10 +42,23 @@ static int connect_to(const char *path)
     return -1;
 }
 
-bool handover_send(const char *path, int fd)
+static struct handover_record record_of(const struct sockaddr_storage *client)
 {
+    struct handover_record r;
+
+    memset(&r, 0, sizeof(r));
+    memcpy(r.what, what, sizeof(what));
+    r.client = address_mapped((const struct sockaddr *)client);
+    r.port = address_port((const struct sockaddr *)client);
+    return r;
+}
+
+bool handover_send(const char *path, int fd,
+                   const struct sockaddr_storage *client)
+{
+    struct handover_record record = record_of(client);
     union handover_control control = {0};
-    struct iovec text = {(char *)record, sizeof(record)};
+    struct iovec text = {&record, sizeof(record)};
     struct msghdr message = {.msg_iov = &text,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
@@ -74,11 +93,14 @@ static int descriptor_of(struct msghdr *message)
     return fd;
 }
 
-int handover_receive(int connection)
+int handover_receive(int connection, struct sockaddr_storage *ret_client)
 {
-    char text[sizeof(record) + 1];
+    struct {
+        struct handover_record record;
+        char more;
+    } text;
     union handover_control control = {0};
-    struct iovec room = {text, sizeof(text)};
+    struct iovec room = {&text, sizeof(text)};
     struct msghdr message = {.msg_iov = &room,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
@@ -89,10 +111,12 @@ int handover_receive(int connection)
     if (n < 0)
         return -1;
     const int fd = descriptor_of(&message);
-    if (fd >= 0 && n == (ssize_t)sizeof(record) &&
-        memcmp(text, record, sizeof(record)) == 0 &&
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0)
+    if (fd >= 0 && n == (ssize_t)sizeof(text.record) &&
+        memcmp(text.record.what, what, sizeof(what)) == 0 &&
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0) {
+        address_to_sockaddr(&text.record.client, text.record.port, ret_client);
         return fd;
+    }
     if (fd >= 0)
         close(fd);
     errno = EPROTO;

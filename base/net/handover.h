@@ -14,15 +14,17 @@
 
 #define HANDOVER_SOCKET_TYPE SOCK_SEQPACKET
 
-/* Passes a duplicate of `fd`, from which an HTTP request for MQTT over
+/* `client`: who it is for, which the socket need not know: it may be a proxy's.
+ * Passes a duplicate of `fd`, from which an HTTP request for MQTT over
  * WebSocket has been read; the caller answers that request. false: the broker
  * does not accept it now; errno says why. */
-bool handover_send(const char *path, int fd);
+bool handover_send(const char *path, int fd,
+                   const struct sockaddr_storage *client);
 
 /* Receives a descriptor from an accepted connection. It is the caller's,
  * close-on-exec and non-blocking. -1 with EAGAIN: it has not arrived yet; any
  * other error is final: EPROTO if the record is not a hand-over of this
  * version. */
-int handover_receive(int connection);
+int handover_receive(int connection, struct sockaddr_storage *ret_client);
 
 #endif

@@ -26,6 +26,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "base/buffer.h"
@@ -47,6 +48,7 @@ const char *http_method_name(enum http_method method);
 
 enum http_next { HTTP_ANSWERED, HTTP_SUSPENDED, HTTP_DETACHED };
 
+struct address_list;
 struct connection_budget;
 struct http_request;
 
@@ -74,6 +76,11 @@ struct http_server;
 struct http_server *http_bind(const char *key, const char *listen,
                               unsigned threads,
                               struct config_error *ret_error);
+/* Before http_start(). `trusted` (copied): proxies whose headers say who a client is,
+ * and that connect for many clients. with_header: each connection comes from one of
+ * them, and begins with a PROXY header (base/net/proxy_wait.h). */
+void http_trust(struct http_server *s, const struct address_list *trusted,
+                bool with_header);
 /* Starts serving. The handler is copied; config and budget are borrowed. false:
  * *ret_error says why; call http_stop() all the same. */
 bool http_start(struct http_server *s, const struct config *config,
@@ -117,8 +124,14 @@ bool http_has_header(const struct http_request *q,
                      bool (*matches)(const char *name));
 /* false: the body was longer than the handler wanted to keep. */
 bool http_body(const struct http_request *q, struct slice *ret_body);
-/* The client's address: 4 or 16 bytes. */
+/* The client's address as 16 bytes, IPv4 as ::ffff:a.b.c.d: the connection's, or
+ * whom a trusted proxy names. */
 struct slice http_client(const struct http_request *q);
+/* The same with the port; 0 if nobody named one. */
+void http_client_address(const struct http_request *q,
+                         struct sockaddr_storage *ret);
+/* Whether a PROXY header named the client: it is not local, whatever its address. */
+bool http_is_relayed(const struct http_request *q);
 /* The status of the answer; 0: no answer (yet). */
 unsigned http_status(const struct http_request *q);
 /* A slot for the handler's own state. */

@@ -20,13 +20,14 @@ static const struct http_refusal too_many = {
 static const struct http_refusal *admit(struct http_connection *c)
 {
     struct http_server *s = c->thread->server;
-    const uint64_t most =
+    const uint64_t configured =
         config_newest(s->config)->limits_connections_per_address;
+    const uint64_t most =
+        c->is_proxy
+            ? 0
+            : client_address_most(&c->address, configured, s->budget->limit);
 
-    c->has_address =
-        client_addresses_take(s->addresses, &c->address,
-                              client_address_most(&c->address, most,
-                                                  s->budget->limit));
+    c->has_address = client_addresses_take(s->addresses, &c->address, most);
     if (!c->has_address) {
         bridge_count(COUNT_HTTP_REFUSED_ADDRESS, 1);
         return &too_many_of_address;
@@ -86,8 +87,10 @@ static bool admit_or_reserve(struct http_connection *c)
 }
 
 void http_admit(struct http_thread *t, int fd,
-                const struct sockaddr_storage *peer)
+                const struct sockaddr_storage *peer, bool is_relayed)
 {
+    const struct in6_addr address =
+        address_mapped((const struct sockaddr *)peer);
     struct http_connection *c = calloc(1, sizeof(*c));
     const int on = 1;
 
@@ -99,6 +102,8 @@ void http_admit(struct http_thread *t, int fd,
     c->thread = t;
     c->fd = fd;
     c->peer = *peer;
+    c->is_relayed = is_relayed;
+    c->is_proxy = address_list_has(&t->server->trusted, &address);
     c->address = client_address_of((const struct sockaddr *)peer);
     if (admit_or_reserve(c)) {
         http_connection_begin(c);

@@ -27,9 +27,11 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "base/address_list.h"
 #include "base/complaint.h"
 #include "base/net/client_addresses.h"
 #include "base/net/connection_budget.h"
+#include "base/net/proxy_wait.h"
 #include "bridge/http/http.h"
 #include "bridge/http/http_head.h"
 
@@ -71,6 +73,8 @@ struct http_request {
         *fields; /* point to the library's bytes; names end in NUL */
     size_t field_count;
     struct joined *joined; /* fields that came in several lines */
+    struct in6_addr client;
+    bool is_forwarded; /* … by a trusted proxy, which said so in a header */
     void *state;
 
     struct buffer body;
@@ -213,6 +217,8 @@ struct http_connection {
     TAILQ_ENTRY(http_connection) in_list;
     struct client_address address;
     bool has_address, has_place;
+    bool is_relayed;   /* peer is from a PROXY header */
+    bool is_proxy;     /* peer is trusted, and no client of its own */
     bool leaves_input; /* half-close first: the client may still be sending */
     const struct http_refusal *refusal; /* not NULL: it is in the reserve */
     uint64_t discarded;
@@ -244,9 +250,10 @@ void http_connection_resumed(struct http_connection *c);
 
 /* ---- admitting: http_admit.c ----------------------------------------- */
 
-/* Takes fd, and makes a connection of it or refuses it. */
+/* Takes fd, and makes a connection of it or refuses it. is_relayed: `peer` is from a
+ * PROXY header. */
 void http_admit(struct http_thread *t, int fd,
-                const struct sockaddr_storage *peer);
+                const struct sockaddr_storage *peer, bool is_relayed);
 
 /* ---- deadlines: http_deadlines.c ----------------------------------------- */
 
@@ -269,6 +276,7 @@ struct http_thread {
     ev_async wake;
     ev_timer tick, accept_pause;
     struct complaint no_descriptors;
+    struct proxy_waits proxies; /* with http.proxy_protocol: no header yet */
     int64_t now_ms;
     struct http_connections lists[LIST_COUNT];
     unsigned reserve_used;
@@ -292,7 +300,9 @@ struct http_server {
     int64_t idle_ms, head_ms, body_ms, write_ms;
     char keep_alive[32]; /* value of the header Keep-Alive */
     uint16_t port;
-    atomic_int fd; /* the listening socket; -1: closed */
+    struct address_list trusted; /* http.trusted_proxies */
+    bool with_header;            /* http.proxy_protocol */
+    atomic_int fd;               /* the listening socket; -1: closed */
     atomic_bool quiesced, stopping;
     atomic_uint accepting; /* threads that watch fd */
     atomic_uint pending;

@@ -5,6 +5,7 @@
 
 #include "base/json_write.h"
 #include "base/log.h"
+#include "bridge/http/forwarded.h"
 #include "bridge/http/http_private.h"
 #include "bridge/http/url.h"
 
@@ -174,6 +175,22 @@ struct http_request *http_request_new(struct http_connection *c,
     return q;
 }
 
+/* The peer, or whom a trusted one names. */
+static void find_client(struct http_request *q)
+{
+    const struct http_connection *c = q->connection;
+    struct slice forwarded = {0}, x_forwarded_for = {0};
+
+    q->client = address_mapped((const struct sockaddr *)&c->peer);
+    if (!c->is_proxy)
+        return;
+    (void)http_header(q, "Forwarded", &forwarded);
+    (void)http_header(q, "X-Forwarded-For", &x_forwarded_for);
+    q->is_forwarded =
+        forwarded_client(forwarded, x_forwarded_for,
+                         &c->thread->server->trusted, &q->client);
+}
+
 bool http_request_set_head(struct http_request *q,
                            const struct http_head *head)
 {
@@ -189,6 +206,7 @@ bool http_request_set_head(struct http_request *q,
     q->keeps_alive = http_head_keeps_alive(head);
     q->is_chunked = head->is_chunked;
     join_lists(q);
+    find_client(q);
     set_target(q, head->target);
     q->segments_bad = !decode_segments(q);
     return true;
@@ -298,11 +316,21 @@ bool http_body(const struct http_request *q, struct slice *ret_body)
 
 struct slice http_client(const struct http_request *q)
 {
-    const void *p = &q->connection->peer;
+    return slice_of(&q->client, sizeof(q->client));
+}
 
-    if (q->connection->peer.ss_family == AF_INET6)
-        return slice_of(&((const struct sockaddr_in6 *)p)->sin6_addr, 16);
-    return slice_of(&((const struct sockaddr_in *)p)->sin_addr, 4);
+void http_client_address(const struct http_request *q,
+                         struct sockaddr_storage *ret)
+{
+    if (q->is_forwarded)
+        address_to_sockaddr(&q->client, 0, ret);
+    else
+        *ret = q->connection->peer;
+}
+
+bool http_is_relayed(const struct http_request *q)
+{
+    return q->connection->is_relayed;
 }
 
 unsigned http_status(const struct http_request *q)

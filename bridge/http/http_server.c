@@ -33,6 +33,17 @@ static void warn_no_descriptors(struct http_thread *t)
                  times);
 }
 
+static void on_header(void *arg, int fd, const struct sockaddr_storage *client,
+                      bool is_relayed, int kind)
+{
+    struct http_thread *t = arg;
+
+    (void)kind;
+    t->now_ms = clock_mono_us() / 1000;
+    http_admit(t, fd, client, is_relayed);
+    http_reap(t);
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
     struct http_thread *t = io->data;
@@ -45,7 +56,10 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
         const int fd = accept4(io->fd, (struct sockaddr *)&peer, &len,
                                SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            http_admit(t, fd, &peer);
+            if (t->server->with_header)
+                proxy_waits_add(&t->proxies, fd, &peer, 0);
+            else
+                http_admit(t, fd, &peer, false);
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -90,6 +104,7 @@ static void stop_accepting(struct http_thread *t)
         return;
     t->accepting = false;
     ev_io_stop(t->loop, &t->accept);
+    proxy_waits_close(&t->proxies);
     ev_timer_stop(t->loop, &t->accept_pause);
     if (atomic_fetch_sub(&s->accepting, 1) == 1)
         close_listener(s);
@@ -207,6 +222,15 @@ static struct http_thread *thread_new(struct http_server *s)
         free(t);
         return NULL;
     }
+    t->proxies = (struct proxy_waits){
+        .loop = t->loop,
+        .trusted = &s->trusted,
+        .area = "http",
+        .listener = "http.listen",
+        .arrived = on_header,
+        .arg = t,
+    };
+    proxy_waits_init(&t->proxies);
     make_watchers(t);
     return t;
 }
@@ -297,6 +321,13 @@ bool http_start(struct http_server *s, const struct config *config,
     }
     connection_budget_set_make_room(budget, http_deadlines_make_room, s);
     return true;
+}
+
+void http_trust(struct http_server *s, const struct address_list *trusted,
+                bool with_header)
+{
+    s->trusted = *trusted;
+    s->with_header = with_header;
 }
 
 uint16_t http_port(const struct http_server *s)

@@ -125,7 +125,7 @@ const char *why_not_local(const struct http_request *q)
 {
     struct slice value;
 
-    if (http_has_header(q, is_proxy_header))
+    if (http_is_relayed(q) || http_has_header(q, is_proxy_header))
         return "it came through a proxy";
     if (has_twice(q, "Host") ||
         (http_header(q, "Host", &value) && !host_is_loopback(value)))

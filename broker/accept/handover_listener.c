@@ -31,27 +31,16 @@ static void handover_end(struct handover *h)
     free(h);
 }
 
-/* A client that has disconnected meanwhile has no address any more. */
-static void handover_welcome(struct worker *w, int fd)
-{
-    struct sockaddr_storage at = {0};
-    socklen_t len = sizeof(at);
-
-    if (getpeername(fd, (struct sockaddr *)&at, &len) == 0)
-        welcome_client(w, fd, &at, LISTEN_WEBSOCKET);
-    else
-        close(fd);
-}
-
 /* false: the client has not arrived yet. */
 static bool handover_take(struct worker *w, int connection)
 {
-    const int fd = handover_receive(connection);
+    struct sockaddr_storage client;
+    const int fd = handover_receive(connection, &client);
 
     if (fd < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (fd >= 0)
-        handover_welcome(w, fd);
+        welcome_client(w, fd, &client, LISTEN_WEBSOCKET);
     else
         log_debug("broker",
                   "a hand-over from the bridge carried no connection");

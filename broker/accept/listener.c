@@ -105,7 +105,11 @@ static void listener_accepted(struct worker *w, int fd,
                               const struct sockaddr_storage *at,
                               enum listener_kind kind)
 {
-    if (kind != LISTEN_HANDOVER)
+    const bool is_tcp = kind == LISTEN_PLAIN || kind == LISTEN_TLS;
+
+    if (is_tcp && w->hub->config->mqtt_proxy_protocol == SWITCH_ON)
+        proxy_waits_add(&w->listeners->proxies, fd, at, (int)kind);
+    else if (kind != LISTEN_HANDOVER)
         welcome_client(w, fd, at, kind);
     else if (welcome_is_our_uid(fd))
         handover_accept(w, fd);
@@ -157,9 +161,27 @@ static void listener_on_pause_over(struct ev_loop *loop, ev_timer *timer,
 
 /* ---- the listeners of a worker ------------------------------------------ */
 
+static void listener_header_arrived(void *arg, int fd,
+                                    const struct sockaddr_storage *client,
+                                    bool is_relayed, int kind)
+{
+    (void)is_relayed;
+    welcome_client(arg, fd, client, (enum listener_kind)kind);
+}
+
 void listeners_init(struct worker *w)
 {
     struct listeners *l = w->listeners;
+
+    l->proxies = (struct proxy_waits){
+        .loop = w->loop,
+        .trusted = &w->hub->mqtt_proxies,
+        .area = "broker",
+        .listener = "mqtt.listen",
+        .arrived = listener_header_arrived,
+        .arg = w,
+    };
+    proxy_waits_init(&l->proxies);
 
     LIST_INIT(&l->handovers);
     ev_init(&l->pause, listener_on_pause_over);
@@ -185,4 +207,5 @@ void listeners_stop(struct worker *w)
         ev_io_stop(w->loop, &l->accepting[i]);
     ev_timer_stop(w->loop, &l->pause);
     handover_forget(w);
+    proxy_waits_close(&l->proxies);
 }

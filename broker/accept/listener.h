@@ -12,6 +12,7 @@
 
 #include "base/complaint.h"
 #include "base/config.h"
+#include "base/net/proxy_wait.h"
 
 struct worker;
 
@@ -40,6 +41,7 @@ struct listeners {
     LIST_HEAD(, handover) handovers; /* accepted, waiting for their client */
     unsigned handover_count;
     ev_timer pause; /* out of descriptors: accepts nothing meanwhile */
+    struct proxy_waits proxies; /* with mqtt.proxy_protocol: no header yet */
     struct complaint over_limit, over_address, out_of_descriptors;
 };
 

@@ -99,16 +99,17 @@ static struct connection *welcome_make(struct worker *w, int fd,
 }
 
 /* Counts one more unidentified connection of that address, and takes a slot
- * for it. */
-static bool welcome_admit(struct worker *w, const struct client_address *a)
+ * for it. is_proxy: a trusted proxy, which connects for many clients. */
+static bool welcome_admit(struct worker *w, const struct client_address *a,
+                          bool is_proxy)
 {
     struct hub *hub = w->hub;
-    const uint64_t most =
+    const uint64_t configured =
         config_newest(hub->config)->limits_connections_per_address;
+    const uint64_t most =
+        is_proxy ? 0 : client_address_most(a, configured, hub->budget->limit);
 
-    if (!client_addresses_take(hub->strangers, a,
-                               client_address_most(a, most,
-                                                   hub->budget->limit))) {
+    if (!client_addresses_take(hub->strangers, a, most)) {
         counter_add(&w->counters.address_limit, 1);
         welcome_complain(w, &w->listeners->over_address,
                          "limits.connections_per_address reached: connection "
@@ -139,7 +140,9 @@ void welcome_client(struct worker *w, int fd,
     const bool is_counted = kind != LISTEN_LOCAL;
     const struct client_address address =
         client_address_of((const struct sockaddr *)at);
-    if (is_counted && !welcome_admit(w, &address)) {
+    const struct in6_addr full = address_mapped((const struct sockaddr *)at);
+    const bool is_proxy = address_list_has(&hub->all_proxies, &full);
+    if (is_counted && !welcome_admit(w, &address, is_proxy)) {
         close(fd);
         return;
     }

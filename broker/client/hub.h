@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/address_list.h"
 #include "base/buffer.h"
 #include "base/config.h"
 #include "base/net/tls.h"
@@ -45,6 +46,9 @@ struct hub {
     const struct admin_commands
         *commands;                    /* `$confab/…` (publish_command.h) */
     struct connection_budget *budget; /* limits.connections; NULL: none */
+    /* mqtt.trusted_proxies, which may send PROXY headers; and these together with
+     * http.trusted_proxies: no limit per address holds for them. */
+    struct address_list mqtt_proxies, all_proxies;
     /* Connections without a CONNECT, by address; NULL: not counted. */
     struct client_addresses *strangers;
     atomic_uint_fast64_t connections; /* open sockets of all workers */

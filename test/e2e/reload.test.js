@@ -129,6 +129,8 @@ group('SIGHUP and every setting', () => {
     assert.ok(choices.length > 1, `no other value for ${key} (${unit}): give one here`)
     return choices.find((choice) => choice !== (base[key] ?? initial) && choice !== 'auto')
   }
+  const proxied = (part) => ({ [`${part}.proxy_protocol`]: { [`${part}.trusted_proxies`]: '192.0.2.1' } })
+  Object.assign(needs, proxied('http'), proxied('mqtt'))
   const escaped = (key) => key.replaceAll('.', '\\.')
 
   const asFile = (settings) => {

@@ -48,9 +48,11 @@ static void send_response(const struct call *c, int fd, const char *accept,
 static enum http_next hand_over(struct call *c, const char *accept,
                                 const char *protocol)
 {
-    const int fd = http_detach(c->q);
+    struct sockaddr_storage client;
 
-    if (fd >= 0 && handover_send(c->front->clients_path, fd)) {
+    http_client_address(c->q, &client);
+    const int fd = http_detach(c->q);
+    if (fd >= 0 && handover_send(c->front->clients_path, fd, &client)) {
         send_response(c, fd, accept, protocol);
         close(fd);
         return HTTP_DETACHED;

@@ -12,8 +12,10 @@
 
 #include <cmocka.h>
 
+#include "base/address_list.h"
 #include "base/net/handover.h"
 
+static struct sockaddr_storage client;
 static char dir[] = "/tmp/confab-handover-test-XXXXXX";
 static char path[64];
 static int listener;
@@ -49,10 +51,14 @@ static void what_was_handed_over_arrives_though_the_sender_has_gone(
     (void)state;
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    assert_true(handover_send(path, ends[0]));
+    const struct in6_addr address = {.s6_addr = {0x20, 0x01, [15] = 7}};
+    address_to_sockaddr(&address, 4711, &client);
+    assert_true(handover_send(path, ends[0], &client));
     close(ends[0]);
     const int connection = accept(listener, NULL, NULL);
-    const int fd = handover_receive(connection);
+    struct sockaddr_storage heard;
+    const int fd = handover_receive(connection, &heard);
+    assert_memory_equal(&heard, &client, sizeof(client));
     assert_true(fd >= 0);
     assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
     assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
@@ -70,10 +76,10 @@ static void what_has_not_come_yet_may_still_come(void **state)
     (void)state;
 
     assert_int_equal(socketpair(AF_UNIX, HANDOVER_SOCKET_TYPE, 0, pair), 0);
-    assert_int_equal(handover_receive(pair[1]), -1);
+    assert_int_equal(handover_receive(pair[1], &client), -1);
     assert_int_equal(errno, EAGAIN);
     close(pair[0]);
-    assert_int_equal(handover_receive(pair[1]), -1); /* the end */
+    assert_int_equal(handover_receive(pair[1], &client), -1); /* the end */
     assert_int_equal(errno, EPROTO);
     close(pair[1]);
 }
@@ -81,21 +87,21 @@ static void what_has_not_come_yet_may_still_come(void **state)
 static void anything_else_is_no_client(void **state)
 {
     static const char *const records[] = {
-        "", "x", "confab mqtt over websocket 2",
-        "confab mqtt over websocket 1 and more"};
+        "", "x", "confab mqtt over websocket 3",
+        "confab mqtt over websocket 2 and more"};
     int pair[2];
     (void)state;
 
     assert_int_equal(socketpair(AF_UNIX, HANDOVER_SOCKET_TYPE, 0, pair), 0);
     for (size_t i = 0; i < 4; i++) {
         assert_true(send(pair[0], records[i], strlen(records[i]) + 1, 0) > 0);
-        assert_int_equal(handover_receive(pair[1]), -1);
+        assert_int_equal(handover_receive(pair[1], &client), -1);
         assert_int_equal(errno, EPROTO);
     }
     /* the right words, and no descriptor */
-    static const char right[] = "confab mqtt over websocket 1";
+    static const char right[52] = "confab mqtt over websocket 2";
     assert_int_equal(send(pair[0], right, sizeof(right), 0), sizeof(right));
-    assert_int_equal(handover_receive(pair[1]), -1);
+    assert_int_equal(handover_receive(pair[1], &client), -1);
     assert_int_equal(errno, EPROTO);
     close(pair[0]);
     close(pair[1]);
@@ -109,9 +115,9 @@ static void a_full_or_absent_broker_is_not_waited_for(void **state)
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     snprintf(absent, sizeof(absent), "%s.not", path);
-    assert_false(handover_send(absent, ends[0]));
+    assert_false(handover_send(absent, ends[0], &client));
     assert_int_equal(errno, ENOENT);
-    while (sent < 100 && handover_send(path, ends[0]))
+    while (sent < 100 && handover_send(path, ends[0], &client))
         sent++;
     assert_true(sent > 0 && sent < 100);
     assert_int_equal(errno, EAGAIN);
