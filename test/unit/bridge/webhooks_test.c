@@ -133,8 +133,11 @@ static void wait_change(int64_t until_us)
 {
     struct timespec t;
 
-    if (clock_mono_us() > until_us)
-        fail_msg("nothing happened within 20 s: %zu received", received_count);
+    if (clock_mono_us() > until_us) {
+        const size_t count = received_count;
+        pthread_mutex_unlock(&mutex); /* end() takes it */
+        fail_msg("nothing happened within 20 s: %zu received", count);
+    }
     clock_gettime(CLOCK_REALTIME, &t);
     t.tv_nsec += 100000000;
     t.tv_sec += t.tv_nsec / 1000000000;
