@@ -24,7 +24,7 @@ BIN := build/release/confab
 BUILD_PACKAGES := gcc libc6-dev cmake ninja-build pkg-config \
 	libmosquitto-dev libmicrohttpd-dev liblmdb-dev libxxhash-dev libmsgpack-dev libev-dev \
 	libsodium-dev libinih-dev libsystemd-dev uthash-dev \
-	libgnutls28-dev libwslay-dev zlib1g-dev libcurl4-gnutls-dev systemtap-sdt-dev
+	libgnutls28-dev libwslay-dev zlib1g-dev libcurl4-openssl-dev systemtap-sdt-dev
 # node=, chromium= and the like: not installed if the command already exists.
 UNIT_PACKAGES := libcmocka-dev python3=python3
 TEST_PACKAGES := node=nodejs node=npm chromium=chromium \

@@ -359,8 +359,10 @@ static void set_protocol(struct fetch *f, const char *ca_file)
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     /* Otherwise ending a fetch would wait for its name look-up. */
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
-    if (ca_file != NULL)
-        curl_easy_setopt(e, CURLOPT_CAINFO, ca_file);
+    /* A file and no folder: libcurl then keeps the CAs it has read for further
+     * connections, else reading them takes longer than the handshake. */
+    curl_easy_setopt(e, CURLOPT_CAINFO, ca_file);
+    curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
 }
 
 static void set_callbacks(struct fetch *f)

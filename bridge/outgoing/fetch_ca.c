@@ -10,7 +10,7 @@
 /* Debian's package ca-certificates; used if libcurl does not name another. */
 #define SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
 
-static const char *system_file(void)
+const char *fetch_ca_system(void)
 {
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
@@ -61,6 +61,6 @@ int fetch_ca_open(const char *ca_file, char *ret_text)
         return -1;
     }
     /* A system without CAs is fine: then only those of ca_file are trusted. */
-    (void)append_file(fd, system_file());
+    (void)append_file(fd, fetch_ca_system());
     return fd;
 }

@@ -72,8 +72,10 @@ void fetch_end(struct fetch *f, enum fetch_outcome outcome); /* calls on_end */
  * NULL: out of memory; free() it. */
 char *fetch_url_host(const char *url);
 
-/* fetch_ca.c: a descriptor of an anonymous file that has the system's CAs and
- * those of `ca_file`. -1: *ret_text says why not. */
+/* fetch_ca.c: the system's CAs, a file's name; static. */
+const char *fetch_ca_system(void);
+/* A descriptor of an anonymous file that has the system's CAs and those of
+ * `ca_file`. -1: *ret_text says why not. */
 int fetch_ca_open(const char *ca_file, char *ret_text);
 
 #endif

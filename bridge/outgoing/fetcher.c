@@ -25,8 +25,8 @@
 struct fetcher {
     struct fetcher_opts opts;
     struct address_policy policy;
-    int ca_fd; /* -1: the system's CAs only */
-    char ca_file[32];
+    int ca_fd; /* of the next; -1: the system's CAs only */
+    char ca_file[256];
 
     /* any thread */
     struct mailbox *mailbox; /* fetches that want something */
@@ -390,7 +390,7 @@ static void begin_next(struct fetcher *c)
     while ((turn = fetch_turns_next(&c->turns)) != NULL) {
         struct fetch *f =
             (void *)((char *)turn - offsetof(struct fetch, turn));
-        if (!fetch_begin(f, &c->policy, c->ca_fd < 0 ? NULL : c->ca_file) ||
+        if (!fetch_begin(f, &c->policy, c->ca_file) ||
             curl_multi_add_handle(c->multi, f->easy) != CURLM_OK)
             finish(c, f, FETCH_NO_MEMORY);
     }
@@ -484,6 +484,7 @@ static bool open_cas(struct fetcher *c, char *ret_text)
     const char *file = c->opts.ca_file;
 
     c->ca_fd = -1;
+    snprintf(c->ca_file, sizeof(c->ca_file), "%s", fetch_ca_system());
     if (file == NULL || file[0] == '\0')
         return true;
     c->ca_fd = fetch_ca_open(file, ret_text);
