@@ -33,7 +33,7 @@ struct fetcher {
     atomic_size_t count, bytes;
     atomic_size_t waiting, under_way; /* copies, for figures */
     atomic_bool stopping;
-    atomic_uint callers; /* inside of a function; see fetcher_stop() */
+    atomic_uint callers; /* inside of a function; see wait_for_callers() */
 
     /* its own thread */
     pthread_t thread;
@@ -73,6 +73,13 @@ static bool enter(struct fetcher *c)
         return true;
     atomic_fetch_sub(&c->callers, 1);
     return false;
+}
+
+/* They do not block, and once it is stopping no more come in. */
+static void wait_for_callers(struct fetcher *c)
+{
+    while (atomic_load(&c->callers) != 0)
+        sched_yield();
 }
 
 static void leave(struct fetcher *c)
@@ -423,7 +430,8 @@ static void *run(void *arg)
     struct fetch *f;
 
     ev_run(c->loop, 0);
-    read_mailbox(c); /* the last caller may have been behind the turn */
+    wait_for_callers(c); /* then all that was accepted is in the mailbox */
+    read_mailbox(c);
     while ((f = TAILQ_FIRST(&c->fetches)) != NULL)
         finish(c, f, FETCH_STOPPED);
     if (c->opts.on_stop != NULL)
@@ -537,9 +545,6 @@ void fetcher_stop(struct fetcher *c)
     if (c == NULL)
         return;
     atomic_store(&c->stopping, true);
-    /* Whoever came in before has posted by then: nothing is left behind. */
-    while (atomic_load(&c->callers) != 0)
-        sched_yield();
     wake(c);
     pthread_join(c->thread, NULL);
 }

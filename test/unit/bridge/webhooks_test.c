@@ -154,6 +154,14 @@ static void wait_change(int64_t until_us)
         pthread_mutex_unlock(&mutex);                                         \
     } while (0)
 
+static size_t count_received(void)
+{
+    pthread_mutex_lock(&mutex);
+    const size_t count = received_count;
+    pthread_mutex_unlock(&mutex);
+    return count;
+}
+
 static void wait_received(size_t count)
 {
     WAIT_UNTIL(received_count >= count);
@@ -238,6 +246,13 @@ static void stop_webhooks(void)
     fetcher_free(fetcher);
 }
 
+/* Also the receiver: it may still be busy with requests whose sender is gone. */
+static void stop_both(void)
+{
+    stop_webhooks();
+    scripted_server_stop(server);
+}
+
 static int begin_with(unsigned most_attempts)
 {
     attempts = most_attempts;
@@ -268,8 +283,7 @@ static int end(void **state)
 {
     (void)state;
     hold("");
-    stop_webhooks();
-    scripted_server_stop(server);
+    stop_both();
     writing_close(&writing);
     buffer_release(&dead);
     buffer_release(&redelivered);
@@ -475,10 +489,11 @@ static void a_restart_goes_on_where_each_thing_was(void **state)
         say("acme/b", i);
     const uint64_t second = say("acme/stuck", 2);
     WAIT_UNTIL(position.p.id >= second && position.p.behind_count == 1);
-    stop_webhooks();
+    stop_both();
     assert_int_equal(dead.len, 0);
     fail_next(0, "", FAILS);
     received_count = 0;
+    server = scripted_server_start(receive, NULL);
     start_webhooks();
     put_at(&position.p);
     say("acme/stuck", 3);
@@ -503,13 +518,14 @@ static void a_position_is_bounded(void **state)
         ids[i] = last = say(topic, i);
     }
     wait_received(10);
-    stop_webhooks();
+    stop_both();
     assert_int_equal(position.p.behind_count, WEBHOOK_BEHIND_MAX);
     assert_int_equal(position.p.id, ids[WEBHOOK_BEHIND_MAX] - 1);
     for (unsigned i = 0; i < WEBHOOK_BEHIND_MAX; i++)
         assert_int_equal(position.p.behind[i].id, ids[i] - 1);
     fail_next(0, "", FAILS);
     received_count = 0;
+    server = scripted_server_start(receive, NULL);
     start_webhooks();
     put_at(&position.p);
     wait_received(100);
@@ -599,7 +615,7 @@ static void one_that_is_removed_sends_nothing_more(void **state)
     hold("");
     say("acme/a", 3);
     usleep(300000);
-    assert_int_equal(received_count, 1);
+    assert_int_equal(count_received(), 1);
     const uint64_t head = say("acme/a", 4);
     put(head); /* again, and from there on */
     const uint64_t next = say("acme/a", 5);
@@ -674,7 +690,8 @@ static void nothing_is_lost_across_failures_and_restarts(void **state)
         if (r->status == 200 && next[thing] < counts[thing] &&
             r->id == ids[thing][next[thing]])
             next[thing]++;
-        else if (r->status == 200 && r->id > ids[thing][next[thing]])
+        else if (r->status == 200 && next[thing] < counts[thing] &&
+                 r->id > ids[thing][next[thing]])
             fail_msg("%llu of thing %d came too early",
                      (unsigned long long)r->id, thing);
     }
