@@ -102,7 +102,7 @@ static void drop_first(struct output *o)
 {
     struct output_segment *s = segment_at(o, 0);
 
-    o->bytes -= s->to - s->from;
+    o->bytes -= (uint32_t)(s->to - s->from);
     run_unref(s->run);
     o->first = (o->first + 1) % o->cap;
     o->count--;
@@ -138,7 +138,7 @@ bool output_push(struct output *o, struct run *run, size_t from, size_t to)
         struct output_segment *last = segment_at(o, o->count - 1);
         if (last->run == run && last->to == from) { /* the run has grown */
             last->to = to;
-            o->bytes += to - from;
+            o->bytes += (uint32_t)(to - from);
             return true;
         }
     }
@@ -147,7 +147,7 @@ bool output_push(struct output *o, struct run *run, size_t from, size_t to)
     o->count++;
     *segment_at(o, o->count - 1) =
         (struct output_segment){run_ref(run), from, to};
-    o->bytes += to - from;
+    o->bytes += (uint32_t)(to - from);
     return true;
 }
 
@@ -168,7 +168,7 @@ static void output_advance(struct output *o, size_t sent)
         struct output_segment *s = segment_at(o, 0);
         const size_t part = sent < s->to - s->from ? sent : s->to - s->from;
         s->from += part;
-        o->bytes -= part;
+        o->bytes -= (uint32_t)part;
         sent -= part;
         if (s->from < s->to)
             return;
@@ -238,7 +238,7 @@ static void drop_messages(struct output *o, unsigned first)
             *segment_at(o, kept++) = *s;
             continue;
         }
-        o->bytes -= s->to - s->from;
+        o->bytes -= (uint32_t)(s->to - s->from);
         run_unref(s->run);
     }
     o->count = kept;
@@ -252,7 +252,7 @@ bool output_cut(struct output *o, uint64_t *ret_position)
         uint64_t id;
         if (!first_droppable(s, &start, &id))
             continue;
-        o->bytes -= s->to - start;
+        o->bytes -= (uint32_t)(s->to - start);
         s->to = start;
         drop_messages(o, s->from == s->to ? i : i + 1);
         *ret_position = id - 1;

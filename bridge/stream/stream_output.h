@@ -51,7 +51,7 @@ struct output_segment {
 struct output {
     struct output_segment *segments;
     unsigned first, count, cap;
-    size_t bytes; /* waiting in all segments */
+    uint32_t bytes; /* waiting in all segments: a few runs' at most */
 };
 
 void output_release(struct output *o);

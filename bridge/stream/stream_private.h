@@ -109,14 +109,17 @@ struct stream {
     uint64_t
         position; /* everything for it up to this id has been sent or is in
                             the output */
-    uint64_t gap_told; /* greatest id that a gap event has named */
-    uint64_t gap_walk; /* number of the audience's walk that must tell whether
+    uint64_t gap_told;  /* greatest id that a gap event has named */
+    uint64_t gap_walk;  /* number of the audience's walk that must tell whether
                             retention has overtaken it; 0: none needed */
-    uint64_t gap_mark; /* patterns: the audience's trimmed_id up to which it
+    uint64_t gap_mark;  /* patterns: the audience's trimmed_id up to which it
                             knows what was removed */
-    int64_t event_at_ms; /* last event; comments do not count */
-    int64_t sent_at_ms;  /* last byte */
-    int64_t until_ms;    /* CLOSING, LINGER: when to give up */
+    int64_t sent_at_ms; /* last byte */
+    union {             /* by state */
+        int64_t event_at_ms; /* CATCHUP, LIVE: last event; comments do not
+                                count */
+        int64_t until_ms;    /* CLOSING, LINGER: when to give up */
+    };
 };
 
 TAILQ_HEAD(stream_list, stream);
