@@ -11,19 +11,19 @@
 
 /* ---- encoding ------------------------------------------------------------ */
 
-static const void *at(const void *base, size_t offset)
+static const void *field_at(const void *base, size_t offset)
 {
     return (const char *)base + offset;
 }
 
 static size_t count_of(const void *base, const struct command_field *f)
 {
-    return *(const size_t *)at(base, f->count_at);
+    return *(const size_t *)field_at(base, f->count_at);
 }
 
 static uint64_t number_of(const void *base, const struct command_field *f)
 {
-    const void *p = at(base, f->at);
+    const void *p = field_at(base, f->at);
 
     switch (f->type) {
     case FIELD_U64: return *(const uint64_t *)p;
@@ -38,7 +38,7 @@ static uint64_t number_of(const void *base, const struct command_field *f)
 /* Whether there is nothing to say: zero, empty, no element. */
 static bool is_nothing(const void *base, const struct command_field *f)
 {
-    const void *p = at(base, f->at);
+    const void *p = field_at(base, f->at);
 
     switch (f->type) {
     case FIELD_TEXT:
@@ -121,7 +121,7 @@ static void put_element(msgpack_packer *p, enum field_type type,
 static void put_list(msgpack_packer *p, const void *base,
                      const struct command_field *f)
 {
-    const void *list = *(const void *const *)at(base, f->at);
+    const void *list = *(const void *const *)field_at(base, f->at);
     const size_t n = count_of(base, f);
 
     msgpack_pack_array(p, n);
@@ -132,7 +132,7 @@ static void put_list(msgpack_packer *p, const void *base,
 static void put_field(msgpack_packer *p, const void *base,
                       const struct command_field *f)
 {
-    const void *v = at(base, f->at);
+    const void *v = field_at(base, f->at);
 
     pack_str(p, slice_str(f->name));
     switch (f->type) {
@@ -225,7 +225,7 @@ struct command_memory {
         max_align_t) unsigned char bytes[]; /* arguments, copy of the body */
 };
 
-static size_t aligned(size_t size)
+static size_t align(size_t size)
 {
     const size_t to = _Alignof(max_align_t);
 
@@ -235,7 +235,7 @@ static size_t aligned(size_t size)
 /* With zeroed arguments and a copy of `bytes`. NULL: out of memory. */
 static struct command_memory *memory_new(size_t args_size, struct slice bytes)
 {
-    const size_t before = aligned(args_size);
+    const size_t before = align(args_size);
     const size_t size = sizeof(struct command_memory) + before + bytes.len;
     struct command_memory *m = calloc(1, size);
 
@@ -473,7 +473,8 @@ static size_t find_field(const struct command_field *fields, size_t count,
     return i;
 }
 
-static const char *missing(const struct command_type *type, uint64_t seen)
+static const char *missing_field(const struct command_type *type,
+                                 uint64_t seen)
 {
     for (size_t i = 0; i < type->field_count; i++)
         if ((type->fields[i].flags & FIELD_REQUIRED) != 0 &&
@@ -529,22 +530,21 @@ static const char *get_body(struct command_decoder *r, struct command *c)
     }
     if (r->u.failed || r->u.at != r->u.end)
         return NOT_A_MAP;
-    return missing(type, seen);
+    return missing_field(type, seen);
 }
 
 /* The body at `at` of a copy of `bytes`. */
-static const char *decode(struct slice bytes, size_t at, bool entry,
-                          struct command *c,
-                          struct command_memory **ret_memory)
+static const char *decode_command(struct slice bytes, size_t at, bool entry,
+                                  struct command *c,
+                                  struct command_memory **ret_memory)
 {
     const size_t args_size = command_types[c->kind]->args_size;
     struct command_memory *m = memory_new(args_size, bytes);
 
     if (m == NULL)
         return "out of memory";
-    struct command_decoder r = {unpack_of(m->bytes + aligned(args_size) + at,
-                                          bytes.len - at),
-                                m, entry};
+    struct command_decoder r = {
+        unpack_of(m->bytes + align(args_size) + at, bytes.len - at), m, entry};
     c->args = args_size == 0 ? NULL : m->bytes;
     const char *wrong = get_body(&r, c);
     if (wrong != NULL) {
@@ -561,7 +561,7 @@ const char *command_decode(enum command_kind kind, struct slice body,
                            struct command_memory **ret_memory)
 {
     c->kind = kind;
-    return decode(body, 0, false, c, ret_memory);
+    return decode_command(body, 0, false, c, ret_memory);
 }
 
 static bool get_admission(struct unpack *u, struct admission *in)
@@ -603,6 +603,7 @@ const char *entry_decode(struct slice bytes, struct command *c,
         return "entry: there is no such command";
     if (!get_admission(&u, ret_in))
         return "entry: its admission is damaged";
-    return decode(bytes, (size_t)(u.at - (const unsigned char *)bytes.data),
-                  true, c, ret_memory);
+    return decode_command(bytes,
+                          (size_t)(u.at - (const unsigned char *)bytes.data),
+                          true, c, ret_memory);
 }

@@ -10,7 +10,7 @@
  * Decoding checks every byte: types, bounds, fields that are missing or there
  * twice, what is left over. A name that is not known is skipped in a body (an older
  * server ignores what newer clients say, as it always did), and refused in an entry:
- * who does not know it would not come to the same. Pure; any thread. */
+ * a machine that does not know it would get a different result. Pure; any thread. */
 #ifndef CONFAB_STORE_COMMANDS_CODEC_H
 #define CONFAB_STORE_COMMANDS_CODEC_H
 

@@ -4,7 +4,7 @@
 #include "store/write/limits.h"
 #include "store/write/session_write.h"
 
-/* Whatever a plan allows: what one transaction takes (writer.c). */
+/* The limit of one transaction (writer.c), whatever a plan allows. */
 #define PAYLOAD_MAX (16u << 20)
 
 static bool well_formed(const struct command *c)
@@ -16,7 +16,7 @@ static bool well_formed(const struct command *c)
            c->idempotency.len <= IDEMPOTENCY_MAX;
 }
 
-/* What a message is about. */
+/* Where a message goes, and who pays. */
 struct target {
     struct thing *thing;
     struct token
@@ -62,7 +62,7 @@ static enum command_result token_verdict(const struct transaction *t,
     return RESULT_OK;
 }
 
-/* What storing it adds to what its token holds. */
+/* How many bytes storing it adds to its token's account. */
 static uint64_t cost_of(const struct command *c, const struct target *to)
 {
     const struct message *m = c->message;
@@ -95,12 +95,12 @@ static enum command_result limits_verdict(struct transaction *t,
         if (r != RESULT_OK)
             return r;
     }
-    /* The store's and the disk's word last: the others stay true later. */
+    /* Store and disk last: unlike these, the refusals above stay true. */
     return account_message_verdict(t, to->payer, weight.cost,
                                    space_of(c->message));
 }
 
-/* An answer to somebody else, whose token had this name and was deleted. */
+/* Whether the answer was given to a deleted token of the same name. */
 static bool is_of_dead_token(const struct answer *a, const struct token *token)
 {
     return token != NULL && (!token->exists || a->id <= token->since_id);
@@ -181,7 +181,7 @@ static enum store_err add_to_thing(struct transaction *t, struct thing *thing,
     return open->count == CHUNK_IDS ? close_chunk(t, thing) : STORE_OK;
 }
 
-/* Open mode: the token comes into being with its first write. */
+/* In open mode the first write creates its token. */
 static enum store_err imply_token(struct transaction *t, struct token *token)
 {
     const struct token_row row = {
@@ -194,8 +194,9 @@ static enum store_err imply_token(struct transaction *t, struct token *token)
     return token_put(&t->tokens, t->e, t->txn, &t->row, token, &row);
 }
 
-static enum store_err charge(struct transaction *t, const struct command *c,
-                             const struct target *to)
+static enum store_err charge_append(struct transaction *t,
+                                    const struct command *c,
+                                    const struct target *to)
 {
     const struct message_append *a = c->args;
     struct token *token = to->token;
@@ -218,23 +219,24 @@ static enum store_err charge(struct transaction *t, const struct command *c,
     return STORE_OK;
 }
 
-static void number(struct transaction *t, struct command *c,
-                   const struct thing *thing)
+static void assign_numbers(struct transaction *t, struct command *c,
+                           const struct thing *thing)
 {
     const struct thing_row *row = &thing->state.row;
     struct message *m = c->message;
 
     m->id = c->id = t->head + 1;
     m->seq = c->seq = row->last_seq + 1;
-    /* Never decreasing within a thing, even when the clock is set back. */
+    /* Times never decrease within a thing, even when the clock is set back. */
     const int64_t last_us =
         clock_steps_correct(&t->steps, row->last_id, row->last_at_us);
     m->at_us = c->at_us = t->in.now_us > last_us ? t->in.now_us : last_us;
 }
 
-static enum store_err remember(struct transaction *t, const struct command *c,
-                               const struct target *to,
-                               const unsigned char *hash)
+static enum store_err remember_key(struct transaction *t,
+                                   const struct command *c,
+                                   const struct target *to,
+                                   const unsigned char *hash)
 {
     const struct answer answer = {.when_us = t->in.now_us,
                                   .id = c->id,
@@ -255,23 +257,24 @@ static enum store_err remember(struct transaction *t, const struct command *c,
     return err;
 }
 
-static enum store_err store(struct transaction *t, struct command *c,
-                            const struct target *to, const unsigned char *hash)
+static enum store_err store_message(struct transaction *t, struct command *c,
+                                    const struct target *to,
+                                    const unsigned char *hash)
 {
     const struct message_append *a = c->args;
     struct thing *thing = to->thing;
     struct message *m = c->message;
 
-    number(t, c, thing);
+    assign_numbers(t, c, thing);
     enum store_err err = put_record(t, m);
     if (err == STORE_OK)
-        err = charge(t, c, to); /* looks at the row as it was */
+        err = charge_append(t, c, to); /* needs the row before the append */
     if (err == STORE_OK)
         err = add_to_thing(t, thing, m);
     if (err == STORE_OK && m->retain)
         err = retained_set(t, thing, to->payer, m);
     if (err == STORE_OK)
-        err = remember(t, c, to, hash);
+        err = remember_key(t, c, to, hash);
     if (err == STORE_OK)
         err = operation_remember(t, c);
     if (err == STORE_OK)
@@ -286,9 +289,10 @@ static enum store_err store(struct transaction *t, struct command *c,
     return STORE_OK;
 }
 
-/* Everything that only reads. c->result is OK and not c->repeated: store it. */
-static enum store_err decide(struct transaction *t, struct command *c,
-                             struct target *ret, unsigned char *ret_hash)
+/* All checks, which only read. Store the message if c->result is OK and it is not
+ * c->repeated. */
+static enum store_err check_append(struct transaction *t, struct command *c,
+                                   struct target *ret, unsigned char *ret_hash)
 {
     const struct message_append *a = c->args;
     bool known = false;
@@ -321,11 +325,11 @@ static enum store_err append_apply(struct transaction *t, struct command *c)
         c->result = RESULT_INVALID;
         return STORE_OK;
     }
-    enum store_err err = decide(t, c, &to, hash);
+    enum store_err err = check_append(t, c, &to, hash);
     if (err == STORE_CORRUPT)
         return transaction_row_damaged(c);
     if (err == STORE_OK && c->result == RESULT_OK && !c->repeated)
-        err = store(t, c, &to, hash);
+        err = store_message(t, c, &to, hash);
     if (err != STORE_OK)
         return err;
     if (c->result == RESULT_REVOKED || c->result == RESULT_UNKNOWN_TOKEN)

@@ -1,9 +1,9 @@
-/* A CONNECT: the session it goes on with, or begins (store/session.h). */
+/* The session of a CONNECT: resumed or created (store/session.h). */
 #include "store/commands/commands.h"
 #include "store/write/account.h"
 #include "store/write/session_write.h"
 
-/* What its will adds, when it takes the place of one that is stored. */
+/* How many bytes its will adds, if it replaces a stored will of `stored` bytes. */
 static uint64_t more_will(const struct session_open *o, uint64_t stored)
 {
     const uint64_t cost = o->will == NULL ? 0 : account_message_cost(o->will);
@@ -37,8 +37,8 @@ static enum store_err put_opened(struct transaction *t, struct token *who,
                            : err;
 }
 
-static enum store_err create(struct transaction *t, struct token *who,
-                             struct command *c)
+static enum store_err create_session(struct transaction *t, struct token *who,
+                                     struct command *c)
 {
     struct session_open *o = c->args;
     struct session_row row = {
@@ -57,10 +57,11 @@ static enum store_err create(struct transaction *t, struct token *who,
     return put_opened(t, who, o, &row);
 }
 
-/* Going on with a session adds nothing, so it goes on in a full store; a will that
- * is larger than the one before must have room like anything else. */
-static enum store_err resume(struct transaction *t, struct token *who,
-                             struct command *c, struct session_row *row)
+/* Resuming adds nothing, so it works in a full store; but a will that is larger than the
+ * stored one needs room like anything else. */
+static enum store_err resume_session(struct transaction *t, struct token *who,
+                                     struct command *c,
+                                     struct session_row *row)
 {
     struct session_open *o = c->args;
     const uint64_t more = more_will(o, session_will_cost(t, row->number));
@@ -101,11 +102,11 @@ static enum store_err session_open_apply(struct transaction *t,
         found = false;
     }
     if (found)
-        return resume(t, who, c, &row);
-    return o->expiry_s == 0 ? STORE_OK : create(t, who, c);
+        return resume_session(t, who, c, &row);
+    return o->expiry_s == 0 ? STORE_OK : create_session(t, who, c);
 }
 
-/* At most: what a will takes the place of is the rows' to know. */
+/* Measures for the worst case: only the rows know which will is replaced. */
 static void session_open_decide(struct transaction *t, const struct command *c)
 {
     const struct session_open *o = c->args;

@@ -1,4 +1,4 @@
-/* Some of a session's rows, and its end (store/session.h). */
+/* Saving some rows of a session, and ending it (store/session.h). */
 #include "base/topic.h"
 #include "store/commands/commands.h"
 #include "store/write/account.h"
@@ -7,7 +7,7 @@
 #define GIVEN_KEY 24
 #define GIVEN_ROW 2
 
-/* ---- saving: what becomes less --------------------------------------------- */
+/* ---- saving: what shrinks ------------------------------------------------- */
 
 static enum store_err release_inflight(struct transaction *t,
                                        struct token *who,
@@ -46,7 +46,7 @@ static enum store_err release_subscriptions(struct transaction *t,
     return err;
 }
 
-/* ---- saving: what may become more ------------------------------------------ */
+/* ---- saving: what may grow ------------------------------------------------- */
 
 static uint64_t cost_of_entries(const struct session_save *s)
 {
@@ -69,8 +69,8 @@ static uint64_t cost_of_new_subscription(const struct session_save *s,
     return cost;
 }
 
-/* What they add to what is stored. The rows that are there decide: the client's
- * worker may count on one that was refused meanwhile. */
+/* How many bytes they add to what is stored. Computed from the stored rows: the client's
+ * worker may believe in a row that was refused in the meantime. */
 static uint64_t more_subscriptions(struct transaction *t,
                                    const struct session_save *s)
 {
@@ -96,9 +96,9 @@ static uint64_t more_subscriptions(struct transaction *t,
     return more;
 }
 
-/* Subscriptions that a client asks for must have room like anything else. What is
- * in flight, and what is noted about subscriptions there are, goes on whatever its
- * token holds, and in a store that is full, but not for ever. */
+/* Subscriptions that a client asks for need room like anything else. What is in flight, and
+ * notes about existing subscriptions, are saved whatever the token holds, and in a full
+ * store as long as the upper half of the reserve lasts. */
 static enum command_result growth_verdict(struct transaction *t,
                                           const struct token *who,
                                           const struct session_save *s)
@@ -173,7 +173,7 @@ static enum store_err save_subscriptions(struct transaction *t,
     return err;
 }
 
-/* `kept`: position and what is in flight belong together, and both are saved. */
+/* `kept`: what is in flight was saved, so the position, which belongs to it, is, too. */
 static enum store_err save_row(struct transaction *t, struct token *who,
                                const struct session_save *s, bool kept,
                                struct session_row *row)
@@ -197,10 +197,10 @@ static enum store_err save_row(struct transaction *t, struct token *who,
     return err == STORE_OK ? session_put(t, who, row) : err;
 }
 
-/* Whatever comes of the rest: an end is an end, and what is given up is gone. What
- * was saved last then holds for the rest: it is delivered again. */
-static enum store_err save(struct transaction *t, struct command *c,
-                           struct session_row *row)
+/* Ending the session and releasing rows always succeed. If the rest is refused, the rows saved
+ * last stay, and those messages are delivered again. */
+static enum store_err save_session(struct transaction *t, struct command *c,
+                                   struct session_row *row)
 {
     const struct session_save *s = c->args;
     struct token *who;
@@ -241,10 +241,10 @@ static enum store_err session_save_apply(struct transaction *t,
         return err;
     if (s->ends && s->expiry_s == 0)
         return session_delete(t, &row);
-    return save(t, c, &row);
+    return save_session(t, c, &row);
 }
 
-/* At most: which subscriptions there are already is the rows' to know. */
+/* Measures for the worst case: only the rows know which subscriptions exist. */
 static void session_save_decide(struct transaction *t, const struct command *c)
 {
     const struct session_save *s = c->args;

@@ -15,16 +15,16 @@
 #include "store/write/key_write.h"
 #include "store/write/trim.h"
 
-/* After disk or map refused two commands in a row, appends are refused for so
- * long without trying. */
+/* After disk or map have refused two commands in a row, appends are refused without a
+ * try for this long. */
 #define PAUSE_US 100000
 #define REFUSED_MAX 2
-/* Housekeeping that failed or cannot go on is not tried again before this. */
+/* How long to wait after housekeeping has failed or cannot go on. */
 #define HOUSEKEEP_AGAIN_US 1000000
 #define TELL_EVERY_US 5000000
 
-/* So that the next start knows how long nobody looked at the clock. What keeps
- * it from being written is said by whoever needs the disk next. */
+/* Tells the next start for how long nobody looked at the clock. A failure is not logged
+ * here: whoever needs the disk next reports it. */
 static void note_last_seen(struct group_commit *g)
 {
     struct transaction *t = &g->t;
@@ -48,7 +48,7 @@ void group_commit_release(struct group_commit *g)
 
 /* ---- one command ------------------------------------------------------ */
 
-static void reset(struct command *c)
+static void reset_results(struct command *c)
 {
     c->result = RESULT_OK;
     c->repeated = false;
@@ -62,14 +62,14 @@ static void reset(struct command *c)
         c->message->id = c->message->seq = 0;
 }
 
-/* Decides it here, keeps the entry where somebody wants those, applies it. */
-static enum store_err enter(struct group_commit *g, struct command *c)
+/* Decides a command, passes the entry on if somebody keeps entries, and applies it. */
+static enum store_err enter_command(struct group_commit *g, struct command *c)
 {
     const struct command_type *type = g->commands[c->kind];
     struct transaction *t = &g->t;
     enum store_err err = STORE_OK;
 
-    reset(c);
+    reset_results(c);
     if (!type->needs_no_rows)
         err = transaction_open(t);
     if (err != STORE_OK)
@@ -88,10 +88,10 @@ static enum store_err enter(struct group_commit *g, struct command *c)
 
 static enum store_err enter_proposal(void *arg, struct command *c)
 {
-    return enter(arg, c);
+    return enter_command(arg, c);
 }
 
-/* ---- what must hold before any command is applied ---------------------- */
+/* ---- what comes before any command ------------------------------------- */
 
 static bool settings_hold(const struct group_commit *g)
 {
@@ -103,9 +103,9 @@ static bool settings_hold(const struct group_commit *g)
            settings_same_plans(&g->wanted, newest);
 }
 
-/* Settings that were read since the last time, or differ from those of the last
- * run. They ride along: where nothing else changes, nothing is committed, and they
- * are proposed again. */
+/* Proposes settings that were read since the last time, or differ from those of the last
+ * run. They need no commit of their own: if nothing else changes, nothing is committed,
+ * and they are proposed again. */
 static enum store_err propose_settings(struct group_commit *g)
 {
     struct transaction *t = &g->t;
@@ -123,8 +123,8 @@ static enum store_err propose_settings(struct group_commit *g)
         struct settings_change a = {buffer_slice(&row)};
         struct command c = {.kind = COMMAND_SETTINGS, .args = &a};
         const bool put = t->put;
-        err = enter(g, &c);
-        t->put = put; /* no reason for a commit of its own */
+        err = enter_command(g, &c);
+        t->put = put; /* does not need a commit by itself */
     } else {
         g->settings_written = true;
     }
@@ -137,13 +137,13 @@ static enum store_err propose_clock_steps(struct group_commit *g)
     struct wall_clock *clock = &g->t.here.clock;
     struct command c = {.kind = COMMAND_CLOCK_STEPS, .args = &clock->steps};
 
-    return clock->unsaved ? enter(g, &c) : STORE_OK;
+    return clock->unsaved ? enter_command(g, &c) : STORE_OK;
 }
 
 /* ---- housekeeping ----------------------------------------------------- */
 
-/* A full store that has just been trimmed: appends are refused before they
- * are committed, so without this nothing would ever make the pages usable. */
+/* A full store was just trimmed. Appends are refused before a commit, so without this
+ * commit nothing would ever make the freed pages usable. */
 static bool waits_for_freed_pages(const struct group_commit *g)
 {
     return g->freed_last && !g->has_room;
@@ -161,7 +161,7 @@ static bool keys_due(const struct group_commit *g)
            now_us < g->keys_next_us - SWEEP_EVERY_US;
 }
 
-/* Up to `most` of each kind. *ret_forgotten: the most of one kind that were. */
+/* Forgets up to `most` of each kind. *ret_forgotten: the greatest number of one kind. */
 static enum store_err propose_forgetting(struct transaction *t,
                                          enum repeat_kind kind, unsigned most,
                                          uint64_t *ret_forgotten)
@@ -229,7 +229,7 @@ int64_t housekeeping_wait(const struct group_commit *g)
     return sweep_needed(&g->sweep) ? HOUSEKEEP_AGAIN_US : SWEEP_EVERY_US;
 }
 
-static enum store_err housekeep(struct group_commit *g)
+static enum store_err housekeep_step(struct group_commit *g)
 {
     struct transaction *t = &g->t;
     enum store_err err = transaction_open(t);
@@ -252,8 +252,8 @@ static enum store_err housekeep(struct group_commit *g)
     return err;
 }
 
-/* The count of retention belongs to the appends; the rest rides along when
- * the commit is paid for anyway. */
+/* The housekeeping that joins a group: what retention counts belongs to its appends, and
+ * the rest is free, since there is a commit anyway. */
 static enum store_err ride_along(struct group_commit *g)
 {
     if (!transaction_changed(&g->t))
@@ -261,7 +261,7 @@ static enum store_err ride_along(struct group_commit *g)
     const enum store_err err = retention_after_appends(&g->t);
     if (err != STORE_OK || housekeeping_wait(g) != 0)
         return err;
-    return housekeep(g);
+    return housekeep_step(g);
 }
 
 static void pause_housekeeping(struct group_commit *g)
@@ -303,8 +303,8 @@ static bool is_accepting(struct group_commit *g)
     return accepting;
 }
 
-/* The only thread that writes it: no need to lock the bus. */
-static void step(struct group_commit *g)
+/* Only this thread writes it, so a plain store suffices. */
+static void count_step(struct group_commit *g)
 {
     const uint64_t steps =
         atomic_load_explicit(&g->steps, memory_order_relaxed);
@@ -312,7 +312,7 @@ static void step(struct group_commit *g)
     atomic_store_explicit(&g->steps, steps + 1, memory_order_relaxed);
 }
 
-/* Faster than they come, so that the past is worked off in small steps. */
+/* Forgets more than one commit adds, so that a backlog shrinks in small steps. */
 static enum store_err forget_some_keys(struct transaction *t)
 {
     enum store_err err = STORE_OK;
@@ -324,7 +324,8 @@ static enum store_err forget_some_keys(struct transaction *t)
     return err;
 }
 
-static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
+static enum store_err commit_group(struct group_commit *g,
+                                   int64_t *ret_commit_us)
 {
     struct transaction *t = &g->t;
 
@@ -336,7 +337,7 @@ static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
     atomic_store(&g->committing, true);
     const enum store_err err = transaction_commit(t);
     atomic_store(&g->committing, false);
-    step(g);
+    count_step(g);
     *ret_commit_us = clock_mono_us() - begin_us;
     if (err == STORE_OK) {
         g->refused_in_a_row = 0;
@@ -348,7 +349,8 @@ static enum store_err commit(struct group_commit *g, int64_t *ret_commit_us)
     return err;
 }
 
-static void count(struct group_commit *g, int64_t commit_us, uint64_t refused)
+static void count_group(struct group_commit *g, int64_t commit_us,
+                        uint64_t refused)
 {
     const struct writer_stats more = {
         .last_commit_us = commit_us >= 0 ? g->now_us() : 0,
@@ -370,8 +372,7 @@ static bool is_disk_error(enum store_err err)
            err == STORE_ACCESS /* EROFS: remounted after an error */;
 }
 
-/* Whoever looks after the disk wants to know of each failure, also when the next
- * attempt goes well. */
+/* Logs failures even if the next attempt succeeds: they are warnings about the disk. */
 static void tell_failure(struct group_commit *g, enum store_err err)
 {
     const struct store_env *e = g->t.e;
@@ -389,9 +390,9 @@ static void tell_failure(struct group_commit *g, enum store_err err)
               e->commit_rc > 0 ? error_text(e->commit_rc) : "", g->failures);
 }
 
-/* The transaction may be on disk or not, and LMDB writes no more. "Refused"
- * might be untrue and "stored" as well, so nobody is answered: clients send
- * again what they have no answer for, and the next process knows what is there. */
+/* The transaction may be on disk or not, and LMDB refuses further writes. Both "refused" and
+ * "stored" could be wrong, so nobody is answered: clients send again what was not
+ * acknowledged, and the next process sees what is there. */
 static _Noreturn void give_up(const struct group_commit *g)
 {
     const struct store_env *e = g->t.e;
@@ -407,9 +408,9 @@ static _Noreturn void give_up(const struct group_commit *g)
     disk_fault_end();
 }
 
-static enum store_err attempt(struct group_commit *g, struct command **c,
-                              size_t n, bool with_housekeeping,
-                              int64_t *ret_commit_us)
+static enum store_err try_group(struct group_commit *g, struct command **c,
+                                size_t n, bool with_housekeeping,
+                                int64_t *ret_commit_us)
 {
     const struct sweep sweep = g->sweep;
     const struct session_sweep sessions = g->sessions;
@@ -423,15 +424,15 @@ static enum store_err attempt(struct group_commit *g, struct command **c,
     if (err == STORE_OK)
         err = propose_clock_steps(g);
     for (size_t i = 0; err == STORE_OK && i < n; i++) {
-        err = enter(g, c[i]);
-        step(g);
+        err = enter_command(g, c[i]);
+        count_step(g);
     }
     if (err == STORE_OK && with_housekeeping)
-        err = n > 0 ? ride_along(g) : housekeep(g);
+        err = n > 0 ? ride_along(g) : housekeep_step(g);
     if (err == STORE_OK && transaction_changed(t))
         err = forget_some_keys(t);
     if (err == STORE_OK) {
-        err = commit(g, ret_commit_us);
+        err = commit_group(g, ret_commit_us);
     } else {
         transaction_abort(t);
     }
@@ -454,8 +455,8 @@ static void trace_commit(struct command *const *c, size_t n)
                        c[i]->message->payload.len, c[i]);
 }
 
-static void answer(struct group_commit *g, struct command **c, size_t n,
-                   int64_t commit_us)
+static void answer_group(struct group_commit *g, struct command **c, size_t n,
+                         int64_t commit_us)
 {
     struct batch *b = g->t.batch;
     uint64_t refused = 0;
@@ -463,7 +464,7 @@ static void answer(struct group_commit *g, struct command **c, size_t n,
     g->t.batch = NULL;
     for (size_t i = 0; i < n; i++)
         refused += c[i]->result != RESULT_OK;
-    count(g, commit_us, refused);
+    count_group(g, commit_us, refused);
     hop_commit_all(n, commit_us);
     if (trace_is_on())
         trace_commit(c, n);
@@ -477,12 +478,12 @@ static void answer(struct group_commit *g, struct command **c, size_t n,
     batch_unref(b);
 }
 
-static void refuse(struct group_commit *g, struct command *c,
-                   enum store_err err)
+static void refuse_command(struct group_commit *g, struct command *c,
+                           enum store_err err)
 {
     struct transaction *t = &g->t;
 
-    reset(c);
+    reset_results(c);
     c->result =
         store_is_full(err) || err == STORE_NOMEM ? RESULT_FULL : RESULT_IO;
     c->remaining = 0;
@@ -492,50 +493,50 @@ static void refuse(struct group_commit *g, struct command *c,
         t->here.paused_result = c->result;
     }
     t->appended = t->events = t->trimmed = t->sessions_expired = 0;
-    count(g, -1, 1);
+    count_group(g, -1, 1);
     c->done(&c, 1);
 }
 
-static void run(struct group_commit *g, struct command **c, size_t n,
-                bool with_housekeeping)
+static void run_group(struct group_commit *g, struct command **c, size_t n,
+                      bool with_housekeeping)
 {
     int64_t commit_us = -1;
 
-    enum store_err err = attempt(g, c, n, with_housekeeping, &commit_us);
+    enum store_err err = try_group(g, c, n, with_housekeeping, &commit_us);
     if (err != STORE_OK && with_housekeeping) {
         pause_housekeeping(g);
-        if (n == 1) /* it may have been the housekeeping's fault */
-            err = attempt(g, c, n, false, &commit_us);
+        if (n == 1) /* housekeeping may be what failed */
+            err = try_group(g, c, n, false, &commit_us);
     }
     if (err == STORE_OK) {
-        answer(g, c, n, commit_us);
+        answer_group(g, c, n, commit_us);
     } else if (n == 1) {
-        refuse(g, c[0], err);
+        refuse_command(g, c[0], err);
     } else {
-        run(g, c, n / 2, false);
-        run(g, c + n / 2, n - n / 2, false);
+        run_group(g, c, n / 2, false);
+        run_group(g, c + n / 2, n - n / 2, false);
     }
 }
 
 void group_commit_run(struct group_commit *g, struct command **c, size_t n)
 {
-    run(g, c, n, true);
+    run_group(g, c, n, true);
 }
 
 void housekeeping_run(struct group_commit *g)
 {
     int64_t commit_us = -1;
 
-    const enum store_err err = attempt(g, NULL, 0, true, &commit_us);
+    const enum store_err err = try_group(g, NULL, 0, true, &commit_us);
     if (err != STORE_OK) {
         pause_housekeeping(g);
-        if (err != STORE_FULL && !is_disk_error(err)) /* told already */
+        if (err != STORE_FULL && !is_disk_error(err)) /* logged already */
             log_error("store", "housekeeping: %s", store_strerror(err));
         return;
     }
     if (commit_us < 0 && !g->sweep.walking && !g->sessions.walking)
         pause_housekeeping(g);
-    answer(g, NULL, 0, commit_us);
+    answer_group(g, NULL, 0, commit_us);
 }
 
 /* ---- starting ---------------------------------------------------------- */
@@ -579,7 +580,7 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
     g->arg = opts->arg;
     g->has_room = g->logged_accepting = true;
     sweep_init(&g->sweep, opts->config);
-    /* Wills that became due meanwhile are published first. */
+    /* First the wills that have become due are published. */
     g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;
     g->keys_next_us = g->sessions.next_us;
     enum store_err err = transaction_init(&g->t, st, opts->config);
@@ -590,8 +591,7 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
     if (err == STORE_OK) {
         if (g->t.settings.plan_count == 0) /* written with the first commit */
             settings_of_config(&g->t.settings, opts->config);
-        /* A full store must open all the same: it is tried again at the next
-         * start. */
+        /* A full store must open all the same; the next start tries again. */
         const enum store_err counted = account_upgrade(&g->t);
         if (counted != STORE_OK)
             log_error("store",

@@ -69,8 +69,8 @@ uint64_t *group_ids(const struct group_row *row, size_t more)
     return ids;
 }
 
-static enum store_err recount(struct transaction *t, struct slice name,
-                              bool more)
+static enum store_err change_members(struct transaction *t, struct slice name,
+                                     bool more)
 {
     struct group_row row;
     enum store_err err = group_find(t, name, &row);
@@ -127,7 +127,7 @@ enum store_err group_count(struct transaction *t, struct slice identity,
         return STORE_OK;
     if (name.data == NULL)
         return STORE_NOMEM;
-    const enum store_err err = recount(t, name, more);
+    const enum store_err err = change_members(t, name, more);
     free((void *)name.data);
     return err;
 }

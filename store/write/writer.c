@@ -11,28 +11,29 @@
 #include "store/write/group_commit.h"
 
 #define QUEUE_BOUND 65536
-/* What one transaction takes: larger groups gain little, and everybody waits
- * for the whole of one. */
+/* Most commands and bytes of one transaction: larger groups gain little, and everybody in
+ * a group waits for all of it. */
 #define GROUP_COMMANDS 4096
 #define GROUP_BYTES (16u << 20)
-/* A reading process that was killed keeps its slot, and with it old pages. */
+/* How often to free the slots of killed reading processes, which pin old pages. */
 #define READERS_US INT64_C(60000000)
 
 struct writer {
     pthread_t thread;
-    pthread_mutex_t mutex; /* of what is above the line */
+    pthread_mutex_t mutex; /* guards the fields above the line */
     pthread_cond_t wake;
     struct command_list queue;
-    size_t queued; /* submitted; the group in hand counts until the next */
-    bool waiting;  /* the thread sleeps: somebody must signal */
+    size_t
+        queued;   /* submitted; the current group is included until the next */
+    bool waiting; /* the thread sleeps, and must be signalled */
     bool stopping;
     /* ---- */
     size_t queue_bound;
     struct commit_stats stats;
-    /* The thread's own: */
+    /* for the thread only: */
     struct store *store;
     int64_t readers_checked_us; /* mono */
-    struct command_list taken;  /* off the queue, not yet in a group */
+    struct command_list taken;  /* taken off the queue, not yet in a group */
     struct command *group[GROUP_COMMANDS];
     size_t grouped;
     struct group_commit commit;
@@ -41,8 +42,8 @@ struct writer {
 
 /* ---- the thread ------------------------------------------------------- */
 
-/* Sleeps until there are commands, the writer is to stop, or wait_us are over.
- * Called with the mutex held. */
+/* Sleeps until there are commands, or the writer shall stop, or wait_us have passed. Call it
+ * with the mutex held. */
 static void sleep_until_woken(struct writer *w, int64_t wait_us)
 {
     struct timespec until;
@@ -57,13 +58,12 @@ static void sleep_until_woken(struct writer *w, int64_t wait_us)
     w->waiting = false;
 }
 
-static size_t cost(const struct command *c)
+static size_t command_bytes(const struct command *c)
 {
     return c->message == NULL ? 0 : message_size(c->message);
 }
 
-/* The next commands in order, at most one group of them, at least one if any
- * is there. */
+/* Forms a group of the next commands, in order: at least one, if there are any. */
 static void form_group(struct writer *w)
 {
     size_t bytes = 0;
@@ -72,7 +72,7 @@ static void form_group(struct writer *w)
     w->grouped = 0;
     while ((c = STAILQ_FIRST(&w->taken)) != NULL &&
            w->grouped < GROUP_COMMANDS) {
-        bytes += cost(c);
+        bytes += command_bytes(c);
         if (w->grouped > 0 && bytes > GROUP_BYTES)
             break;
         STAILQ_REMOVE_HEAD(&w->taken, entry);
@@ -188,7 +188,7 @@ static void answer_stopped(struct command_list *list)
     }
 }
 
-/* What fits of `count` commands goes to the end of the queue. With the mutex. */
+/* Appends as many of `count` commands to the queue as fit. Call it with the mutex held. */
 static size_t enqueue(struct writer *w, struct command_list *list,
                       size_t count)
 {

@@ -33,7 +33,7 @@ suite('`Content-Encoding: gzip`', {}, (server) => {
     assert.deepEqual((await server.latest(token, 'y')).chat, { b: 2 })
   })
 
-  it('the plan\'s payload_max is that of what comes out: all of it passes, one byte more is 413', async () => {
+  it('payload_max limits the inflated body: exactly that much passes, one byte more is 413', async () => {
     const free = await server.freeToken()
     const sized = (size, fill) => `{"f":"${fill(size - 8)}"}`
     const noise = (n) => Array.from({ length: n }, (_, i) => 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'[(i * i * 7919 + (i >> 3) * 104729) % 62]).join('')
@@ -93,7 +93,7 @@ suite('Bodies', {}, (server) => {
   const token = newToken()
 
   // Contract: X-RateLimit-Remaining on every response of a token's endpoints.
-  it('an upload that goes on and on is cut off with a whole answer', async () => {
+  it('an upload that never ends is cut off with a complete answer', async () => {
     const free = await server.freeToken()
     const raw = await server.rawSocket()
     raw.socket.write(`POST ${chat(free, 'x')} HTTP/1.1\r\nHost: x\r\nContent-Length: ${40 * MIB}\r\n\r\n`)

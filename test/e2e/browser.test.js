@@ -142,7 +142,7 @@ suite('The home page `/`', { set: { 'plan:free.retry_ms': 300 } }, (server) => {
     assert.ok(await page.locator('#create').isVisible())
   })
 
-  it('opens a token one has: lists its things, shows their messages, follows from there', async () => {
+  it('opens an existing token: lists its things, shows their messages, follows from there', async () => {
     const token = await server.freeToken()
     for (let n = 1; n <= 3; n++) await server.say(token, 'kitchen/temp', { n })
     await server.say(token, '<b>odd</b> name\'s', { odd: true })
@@ -177,7 +177,7 @@ suite('The home page `/`', { set: { 'plan:free.retry_ms': 300 } }, (server) => {
     assert.deepEqual((await server.latest(token, '<b>odd</b> name\'s')).chat, { temperature: 22.5 })
   })
 
-  it('says so when a token is none, and keeps nothing', async () => {
+  it('says when a token is not valid, and keeps nothing', async () => {
     await open()
     await page.evaluate(() => { document.querySelector('#known').removeAttribute('pattern') })
     await page.getByLabel(/open a token/i).fill('no token')
@@ -187,7 +187,7 @@ suite('The home page `/`', { set: { 'plan:free.retry_ms': 300 } }, (server) => {
     assert.equal(await page.evaluate(() => localStorage.length), 0)
   })
 
-  it('says so when its token is revoked, and does not go on asking', async () => {
+  it('says when its token is revoked, and stops asking', async () => {
     await open()
     const token = await create()
     await state('connected')

@@ -405,7 +405,7 @@ group('Stopping', () => {
           else assert.equal(answer.status, 503)
         }
       })()
-      await until(() => stored.length > 20, 'messages under way')
+      await until(() => stored.length > 20, 'messages in flight')
       const started = Date.now()
       await server.stop(signal) // asserts code 0 within the limit
       assert.ok(Date.now() - started < STOP_LIMIT)
@@ -542,7 +542,7 @@ suite('confab token', {}, (server) => {
     assert.equal(JSON.parse(history.stdout).id, id)
   })
 
-  it('what cannot be done is said: exit code 1', async () => {
+  it('an error is reported: exit code 1', async () => {
     const token = await server.freeToken()
     const cases = [['create', '--', token], ['revoke', '--', newToken()], ['create', '--', 'a/b'], ['revoke', '--', 'a b']]
     for (const args of cases) {

@@ -117,7 +117,7 @@ suite('Tokens that do not stand in argv', { set: { 'tokens.access': 'registered'
     assert.deepEqual([code, stderr], [1, 'confab pub: n…: unknown token: create it (confab token create NAME), or see which exist (confab token list)\n'])
   })
 
-  it('what is no token is refused', async () => {
+  it('an invalid token is refused', async () => {
     for (const text of ['', '\n', 'no/token\n', `${'x'.repeat(65)}\n`, `${'x'.repeat(500)}\n`]) {
       const { code, stderr } = await cli(['token', 'revoke', '-'], text)
       assert.equal(code, 1, text)
@@ -128,7 +128,7 @@ suite('Tokens that do not stand in argv', { set: { 'tokens.access': 'registered'
     assert.equal((await cli(['token', 'revoke', '--file', '-', 'both'])).code, 2)
   })
 
-  it('a beginning that only one token has stands for it', async () => {
+  it('the beginning of a token suffices if no other token has it', async () => {
     const [one, two] = [`abcd${newToken()}`, `abce${newToken()}`].map((token) => secret(token.slice(0, 40)))
     for (const token of [one, two]) assert.equal((await cli(['token', 'create', '-'], token)).code, 0)
     const both = await cli(['token', 'revoke', 'abc...'])
@@ -191,7 +191,7 @@ suite('Small things', {}, (server) => {
     assert.equal((await cli(['clients', '--json', '--full'])).stdout.includes(other), true)
   })
 
-  it('a token and a token file are one too many, and topics below the file\'s token begin behind it', async () => {
+  it('a token together with a token file is refused; with a token file topics are written without the token', async () => {
     for (const args of [['clients', '--token', 't', '--token-file', '-'], ['kick', '--token-file', '-', '-t', 't', 'x'],
       ['pub', '--token-file', '-', '/x', '1'], ['sub', '--token-file', '-', '$share/g/t/x'], ['kick', '--token-file', '-']]) {
       const { code, stdout } = await cli(args, 'token\n')

@@ -151,7 +151,7 @@ suite('Malformed MQTT after CONNECT', { set: DEBUG }, (server) => {
     })
   }
 
-  it('a filter that is none is refused (SUBACK 0x8F) or closes, and subscribes to nothing', async () => {
+  it('an invalid filter is refused (SUBACK 0x8F) or closes the connection, and subscribes to nothing', async () => {
     for (const filter of [`${token}/a#`, `${token}/#/a`, `${token}/+a`, `${token}/a+/b`]) {
       const device = await server.wire({ token })
       device.send(wire.subscribe({ filter }))

@@ -137,7 +137,7 @@ suite('Requests that are taken', {}, (server) => {
   })
 
   // libmicrohttpd 0.9.75 knows no blank behind a length or a coding (400); 1.0.1 cuts it off.
-  it('blanks behind what says where a body ends: taken or refused, and never another length', async () => {
+  it('blanks after Content-Length or Transfer-Encoding are accepted or refused, and never change the length', async () => {
     for (const [field, body] of [['Content-Length: 7 \t', '{"n":1}'], ['Transfer-Encoding: chunked \t', '7\r\n{"n":1}\r\n0\r\n\r\n']]) {
       const { status, text } = await say('blank_lengths', [field], body)
       assert.ok(status === 200 || status === 400, text)
@@ -188,7 +188,7 @@ suite('Requests that are taken', {}, (server) => {
     assert.equal((await server.history(token, 'extended')).length, status === 200 ? 1 : 0)
   })
 
-  it('a client that has said all it will is answered', async () => {
+  it('a client that has half-closed its connection is answered', async () => {
     const raw = await server.rawSocket({ allowHalfOpen: true })
     raw.socket.end(request(`POST ${chat(token, 'half')}`, [HOST, 'Content-Length: 7'], '{"n":1}'))
     await within(raw.ended, 'the end')
@@ -256,7 +256,7 @@ suite('Answers without a body', {}, (server) => {
 
   // RFC 9110 §8.6: a length of 304 is that of what 200 would have sent. The
   // library always says one.
-  it('304 says no wrong length, and the connection is kept', async () => {
+  it('304 states no wrong length, and the connection is kept open', async () => {
     const full = await server.get(chat(token, 'long', '/latest'))
     const raw = await server.rawSocket()
     raw.socket.write(request(`GET ${chat(token, 'long', '/latest')}`, [HOST, 'If-None-Match: *']) + request('GET /health', [HOST, CLOSE]))

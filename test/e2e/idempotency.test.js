@@ -52,7 +52,7 @@ suite('Idempotency-Key', {}, (server) => {
     assert.equal((await server.history(token, 'x')).length, 2)
   })
 
-  it('a concurrent twin waits for it', async () => {
+  it('a concurrent request with the same key waits for the first', async () => {
     const token = newToken()
     for (let round = 0; round < 5; round++) {
       const answers = await Promise.all(Array.from({ length: 20 }, (_, n) =>

@@ -33,7 +33,7 @@ suite('GET /{token}/chat/{thing}/latest', {}, (server) => {
     }
   })
 
-  it('a thing is not mixed up with one whose name begins like it', async () => {
+  it('a thing is not confused with one whose name begins the same', async () => {
     const token = newToken()
     await server.say(token, 'lamp', { of: 'lamp' })
     for (const thing of ['lamp1', 'lam', 'lamp/1', 'LAMP']) {

@@ -178,7 +178,7 @@ suite('GET /{token}/chat/{thing}/listen', {}, (server) => {
     assert.deepEqual(long, all)
   })
 
-  it('a Last-Event-ID that is no id neither crashes nor silences the stream', async () => {
+  it('an invalid Last-Event-ID neither crashes nor silences the stream', async () => {
     const token = newToken()
     await server.say(token, 'lamp', { n: 1 })
     for (const value of ['abc', '-1', '1.5', '18446744073709551616', '99999999999999999999999999', ' ', '1\t2']) {
@@ -202,7 +202,7 @@ suite('GET /{token}/chat/{thing}/listen', {}, (server) => {
     assert.deepEqual(numbers(await listener.messages(1)), [2])
   })
 
-  it('no gap is told where nothing of that thing is gone', async () => {
+  it('no gap event is sent when nothing of that thing was removed', async () => {
     const token = newToken()
     const id = await server.say(token, 'lamp', { n: 1 })
     for (let i = 0; i < 40; i++) await server.say(token, 'other', { i })

@@ -138,7 +138,7 @@ suite('The same things over MQTT', {}, (server) => {
     assert.deepEqual(await server.things(token), [])
   })
 
-  it('v3.1.1 cannot say no: a bad topic closes or is acknowledged, and stores nothing', async () => {
+  it('MQTT 3.1.1 has no refusal: an invalid topic closes the connection or is acknowledged, and stores nothing', async () => {
     const token = newToken()
     const device = await server.wire({ v: 4, token })
     device.send(wire.publish({ v: 4, topic: `${token}/a//b`, payload: '{}', qos: 1 }))
