@@ -17,6 +17,7 @@
 #include "broker/fan_out/fan_out.h"
 #include "broker/fan_out/sys_changes.h"
 #include "broker/session/filters.h"
+#include "broker/session/key_end.h"
 #include "broker/session/session.h"
 #include "broker/session/session_restore.h"
 #include "broker/session/session_save.h"
@@ -308,6 +309,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
     credits_resume_waiting(w);
     more |= share_take(w);
     more |= fan_out_turn(w, FAN_OUT_US);
+    key_end_turn(w);
     connection_resume_behind(w);
     sys_changes_turn(w);
     more |= share_catchup_turn(w);
@@ -412,6 +414,7 @@ struct worker *worker_new(struct hub *hub, unsigned number, uint64_t head)
     ev_idle_init(&w->again, on_again);
     ev_init(&w->tick, on_tick);
     ev_init(&w->save_tick, on_save_tick);
+    key_end_init(w);
     listeners_init(w);
     w->turn.data = w->check.data = w->save_tick.data = w;
     ev_async_start(w->loop, &w->wake);

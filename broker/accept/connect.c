@@ -6,6 +6,7 @@
 #include "base/callers.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
+#include "broker/accept/connect_key.h"
 #include "broker/client/client_identity.h"
 #include "broker/client/connection_counts.h"
 #include "broker/client/refusals.h"
@@ -14,6 +15,7 @@
 #include "broker/client/token_connections.h"
 #include "broker/client/topic_alias.h"
 #include "broker/publish/publish_will.h"
+#include "broker/session/key_end.h"
 #include "broker/session/session_open.h"
 #include "broker/session/will.h"
 #include "broker/wire/packet_encode.h"
@@ -28,7 +30,8 @@
 static bool is_admin(const struct connection *c,
                      const struct packet_connect *p)
 {
-    return c->peer_is_admin && p->user_name.data == NULL;
+    return c->peer_is_admin && p->user_name.data == NULL &&
+           !connect_has_key(p);
 }
 
 static void assign_id(char *to)
@@ -52,9 +55,9 @@ static bool connect_decode(const struct packet_frame *f,
     return good;
 }
 
-static bool set_identity(struct connection *c, const struct packet_connect *p)
+static bool set_identity(struct connection *c, const struct packet_connect *p,
+                         struct slice token)
 {
-    const struct slice token = p->user_name;
     char assigned[2 * ASSIGNED_RANDOM + 1];
     struct slice id = p->client_id;
 
@@ -84,12 +87,16 @@ struct worker *connect_place(struct connection *c,
     const struct hub *hub = c->worker->hub;
     struct packet_connect p;
     struct packet_error error;
+    char room[TOKEN_MAX];
 
     if (!connect_decode(f, &p, &error))
         return c->worker;
-    if (p.user_name.data != NULL && !token_valid(p.user_name))
+    const bool has_key = connect_has_key(&p);
+    const struct slice token =
+        has_key ? connect_key_tenant(hub, &p, room) : p.user_name;
+    if ((token.data != NULL || has_key) && !token_valid(token))
         return c->worker;
-    if (!set_identity(c, &p))
+    if (!set_identity(c, &p, token))
         return c->worker;
     if (is_admin(c, &p))
         return hub->workers[hub->count];
@@ -136,6 +143,20 @@ static bool keep_caller(struct connection *c, const struct caller *caller)
     return c->caller != NULL;
 }
 
+static bool connect_by_key(struct connection *c,
+                           const struct packet_connect *p)
+{
+    const char *text;
+    uint8_t reason;
+
+    c->caller = connect_key_caller(c, p, &reason, &text);
+    if (c->caller == NULL)
+        connect_refuse(c, reason, text);
+    else
+        key_end_expect(c);
+    return c->caller != NULL;
+}
+
 static bool connect_authenticate(struct connection *c,
                                  const struct packet_connect *p)
 {
@@ -145,6 +166,10 @@ static bool connect_authenticate(struct connection *c,
     if (is_admin(c, p)) {
         c->role = ROLE_ADMIN;
         return keep_caller(c, &caller);
+    }
+    if (connect_has_key(p)) {
+        c->role = ROLE_TOKEN;
+        return connect_by_key(c, p);
     }
     c->role = p->user_name.data == NULL ? ROLE_NAMELESS : ROLE_TOKEN;
     /* Any web page can make its visitor's browser connect here: open mode is
@@ -235,11 +260,13 @@ static bool connect_admit(struct connection *c)
     return true;
 }
 
-static const char *will_text(uint8_t reason)
+static const char *will_text(const struct connection *c, uint8_t reason)
 {
     switch (reason) {
     case REASON_NOT_AUTHORIZED:
-        return "the will's topic must begin with your token";
+        return c->caller->key.len > 0
+                   ? "the key has no right to publish to the will's topic"
+                   : "the will's topic must begin with your token";
     case REASON_TOPIC_NAME_INVALID:
         return "the will's topic is not <token>/<thing> with a valid thing";
     case REASON_IMPLEMENTATION_SPECIFIC:
@@ -255,7 +282,7 @@ static bool accept_will(struct connection *c, const struct packet_connect *p)
         return true;
     const uint8_t reason = publish_accept_will(c, &p->will, &c->will);
     if (reason != 0)
-        connect_refuse(c, reason, will_text(reason));
+        connect_refuse(c, reason, will_text(c, reason));
     return reason == 0;
 }
 

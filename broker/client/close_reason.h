@@ -45,7 +45,9 @@
     X(KICKED, kicked, 0x98, 1, "an administrator ended the connection")       \
     X(TRANSPORT, transport, 0x00, 1, "TLS or WebSocket error")                \
     X(NO_PLACE, no_place, 0x00, 0,                                            \
-      "limits.connections reached, and the client had not sent CONNECT")
+      "limits.connections reached, and the client had not sent CONNECT")      \
+    X(KEY_REVOKED, key_revoked, 0x87, 1, "key was revoked")                   \
+    X(KEY_EXPIRED, key_expired, 0xa0, 1, "key has expired")
 
 enum close_reason {
 #define X(name, metric, code, will, text) CLOSE_##name,

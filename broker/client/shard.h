@@ -115,7 +115,9 @@ struct worker {
     struct turns turns; /* whose turn it is to be read, and to get backlog */
     struct unsaved_sessions unsaved; /* stored ones, urgent first */
     ev_timer save_tick;
-    ev_timer sys_tick;        /* the admin worker's */
+    ev_timer sys_tick; /* the admin worker's */
+    ev_timer key_tick;
+    int64_t key_end_us;       /* wall clock: no connection's key ends before */
     size_t sys_subscriptions; /* filters of this worker that match `$SYS` */
     bool save_all;
     /* CONNECTs that wait for the store, by identity; session_open.c's. */

@@ -19,12 +19,23 @@ static void resend_give_up(struct connection *c, struct inflight_entry *e)
     inflight_remove(&c->inflight, e);
 }
 
+/* The client may have come back with a key that has fewer rights than the one that
+ * it subscribed with. */
+static bool is_allowed(const struct connection *c, const struct message *m)
+{
+    const struct caller caller = connection_caller(c);
+
+    return caller_may(&caller, CALLER_SUBSCRIBE, m->topic);
+}
+
 static void resend_message(struct connection *c, const struct message *m,
                            struct inflight_entry *e)
 {
     bool sent;
 
-    if (!delivery_resend(c, m, e, &sent))
+    if (!is_allowed(c, m))
+        delivery_settle(c, e); /* as if it had been completed */
+    else if (!delivery_resend(c, m, e, &sent))
         connection_close(c, CLOSE_NO_MEMORY, NULL);
     else if (!sent) /* MQTT-3.1.2-25: as if it had been completed */
         delivery_settle(c, e);

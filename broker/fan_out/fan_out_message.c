@@ -9,8 +9,19 @@
 #include "broker/deliver/delivery_live.h"
 #include "broker/share/share_group.h"
 
-/* `$events/<token>/revoked/` from the writer: ends that token's connections
- * before anything committed later reaches them. */
+/* The level at the front, which is taken off together with its slash. */
+static struct slice next_level(struct slice *rest)
+{
+    const struct slice level = topic_first_level(*rest);
+    const size_t step = level.len < rest->len ? level.len + 1 : level.len;
+
+    *rest = slice_of((const char *)rest->data + step, rest->len - step);
+    return level;
+}
+
+/* `$events/<token>/revoked/` and `$events/<token>/key_revoked/<key id>` from the
+ * writer: ends that token's connections, or those with that key, before anything
+ * committed later reaches them. */
 static void handle_event(struct worker *w, const struct message *m)
 {
     const size_t prefix = strlen(EVENTS_PREFIX);
@@ -19,20 +30,21 @@ static void handle_event(struct worker *w, const struct message *m)
     if (m->topic.len <= prefix ||
         memcmp(m->topic.data, EVENTS_PREFIX, prefix) != 0)
         return;
-    const struct slice rest =
+    struct slice key =
         slice_of((const char *)m->topic.data + prefix, m->topic.len - prefix);
-    const struct slice token = topic_first_level(rest);
-    if (rest.len <= token.len + 1)
-        return;
-    const struct slice kind =
-        topic_first_level(slice_of((const char *)rest.data + token.len + 1,
-                                   rest.len - token.len - 1));
-    if (!slice_eq(kind, slice_str(EVENT_REVOKED)))
+    const struct slice token = next_level(&key);
+    const struct slice kind = next_level(&key);
+    const bool is_key = slice_eq(kind, slice_str(EVENT_KEY_REVOKED));
+    if (!is_key && !slice_eq(kind, slice_str(EVENT_REVOKED)))
         return;
     for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
         next = TAILQ_NEXT(c, all); /* closing may remove it */
-        if (c->token_len > 0 && slice_eq(connection_token(c), token))
+        if (c->token_len == 0 || !slice_eq(connection_token(c), token))
+            continue;
+        if (!is_key)
             connection_close(c, CLOSE_REVOKED, NULL);
+        else if (c->caller != NULL && slice_eq(c->caller->key, key))
+            connection_close(c, CLOSE_KEY_REVOKED, NULL);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "broker/client/shard.h"
 #include "broker/fan_out/fan_out_message.h"
+#include "store/directory.h"
 
 #define MESSAGES_PER_STEP 64
 
@@ -15,7 +16,17 @@ void worker_catchup_begin(struct worker *w, uint64_t to)
     w->recheck_tokens = true;
 }
 
-/* Replaces the `revoked` events that were lost. */
+static bool is_key_gone(struct store_reader *r, const struct caller *caller)
+{
+    unsigned char begin[KEY_ID_HASH_BYTES];
+    struct key_row row;
+
+    return key_id_parse(caller->key, begin) &&
+           store_key_by_id(r, caller->tenant, caller->key, &row) ==
+               STORE_NOTFOUND;
+}
+
+/* Replaces the `revoked` and `key_revoked` events that were lost. */
 static void recheck_tokens(struct worker *w, struct store_reader *r)
 {
     struct connection *c, *next;
@@ -23,10 +34,14 @@ static void recheck_tokens(struct worker *w, struct store_reader *r)
 
     for (c = TAILQ_FIRST(&w->connections); c != NULL; c = next) {
         next = TAILQ_NEXT(c, all);
-        if (c->state == CONNECTION_OPEN && c->role == ROLE_TOKEN &&
-            store_token(r, connection_token(c), &row) == STORE_OK &&
+        if (c->caller == NULL || c->role != ROLE_TOKEN ||
+            c->state > CONNECTION_OPEN)
+            continue;
+        if (store_token(r, connection_token(c), &row) == STORE_OK &&
             token_row_is_closed(&row))
             connection_close(c, CLOSE_REVOKED, NULL);
+        else if (is_key_gone(r, c->caller))
+            connection_close(c, CLOSE_KEY_REVOKED, NULL);
     }
     w->recheck_tokens = false;
 }

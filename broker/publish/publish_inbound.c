@@ -183,7 +183,9 @@ void publish_received(struct connection *c, struct packet_publish *p)
         break;
     case PUBLISH_FOREIGN:
         inbound_refuse(c, p, REASON_NOT_AUTHORIZED,
-                       c->role == ROLE_TOKEN
+                       c->caller->key.len > 0
+                           ? "the key has no right to publish to that topic"
+                       : c->role == ROLE_TOKEN
                            ? "topic does not start with the client's token"
                            : "$SYS topics are reserved for the server",
                        &w->counters.dropped.forbidden);

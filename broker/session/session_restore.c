@@ -1,12 +1,15 @@
 #include "broker/session/session_restore.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/topic.h"
 #include "broker/client/inbound.h"
 #include "broker/client/shard.h"
 #include "broker/client/stored_session.h"
+#include "broker/publish/publish.h"
 #include "broker/session/filters.h"
+#include "broker/session/save_command.h"
 
 #define ROWS_PER_STEP 64 /* then another session continues */
 
@@ -23,6 +26,8 @@ struct session_restore {
      * messages at once. */
     bool has_shared;
     struct session_walk before_shared;
+    struct buffer refused; /* filters it may not have any more, a NUL each */
+    size_t refused_count;
 };
 
 /* ---- messages in flight
@@ -93,6 +98,52 @@ static enum store_err read_inflight(struct session_restore *s,
 
 /* ---- subscriptions --------------------------------------------------------- */
 
+/* The client may have come back with a key that has fewer rights than the one that
+ * it subscribed with. */
+static bool is_allowed(const struct connection *c, struct slice filter)
+{
+    const struct caller caller = connection_caller(c);
+
+    return caller_may(&caller, CALLER_SUBSCRIBE, filter);
+}
+
+/* The row goes with the end of the restore (remove_refused()). */
+static bool refuse_filter(struct session_restore *s, struct slice filter)
+{
+    buffer_put_slice(&s->refused, filter);
+    buffer_put(&s->refused, "", 1);
+    s->refused_count++;
+    return buffer_ok(&s->refused);
+}
+
+/* Deletes the rows of refused filters, as UNSUBSCRIBE does. If that fails they are
+ * refused, and deleted, the next time. */
+static void remove_refused(struct connection *c, const struct buffer *filters,
+                           size_t count)
+{
+    struct publish *q = count == 0 ? NULL : publish_new(c->worker, NULL);
+    void *block;
+
+    if (q == NULL)
+        return;
+    struct session_save *save =
+        save_command_make(c, q, count * sizeof(struct slice) + filters->len,
+                          &block);
+    if (save == NULL) {
+        publish_free(c->worker, q);
+        return;
+    }
+    struct slice *removed = block;
+    char *at = (char *)(removed + count);
+    memcpy(at, filters->data, filters->len);
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
+        removed[i] = slice_str(at);
+    save->removed = removed;
+    save->removed_count = count;
+    q->finished = publish_free;
+    publish_submit(c->worker, q);
+}
+
 static enum store_err read_subscriptions(struct session_restore *s,
                                          struct store_reader *r, size_t *rows)
 {
@@ -105,7 +156,10 @@ static enum store_err read_subscriptions(struct session_restore *s,
             store_subscription_next(r, c->stored->number, &s->walk, &row);
         if (err != STORE_OK)
             return err;
-        if (filter_is_shared(row.filter)) {
+        if (!is_allowed(c, row.filter)) {
+            if (!refuse_filter(s, row.filter))
+                return STORE_NOMEM;
+        } else if (filter_is_shared(row.filter)) {
             if (!s->has_shared)
                 s->before_shared = before;
             s->has_shared = true;
@@ -125,7 +179,7 @@ static bool join_groups(struct session_restore *s, struct store_reader *r)
            store_subscription_next(r, s->c->stored->number, &s->before_shared,
                                    &row) == STORE_OK &&
            filter_is_shared(row.filter))
-        if (!filters_restore(s->c, &row))
+        if (is_allowed(s->c, row.filter) && !filters_restore(s->c, &row))
             return false;
     return true;
 }
@@ -165,6 +219,7 @@ void session_restore_forget(struct connection *c)
     for (size_t i = 0; i < s->count; i++)
         free(s->entries[i].identifiers);
     free(s->entries);
+    buffer_release(&s->refused);
     free(s);
 }
 
@@ -201,7 +256,10 @@ static void restore_step(struct session_restore *s, struct store_reader *r,
     /* A session counts as a row, too. */
     *rows -= left < most ? most - left : 1;
     if (err == STORE_NOTFOUND) {
-        restore_finish(s, join_groups(s, r));
+        const bool good = join_groups(s, r);
+        if (good)
+            remove_refused(c, &s->refused, s->refused_count);
+        restore_finish(s, good);
     } else if (err != STORE_OK) {
         restore_finish(s, false);
     } else {

@@ -10,11 +10,14 @@
 #define TEXT_SIZE 160
 #define DETAIL_MAX (TEXT_SIZE + 8) /* a Reason String with its prefix */
 
-static const char *text_of(uint8_t reason, const char *quota)
+static const char *text_of(const struct connection *c, uint8_t reason,
+                           const char *quota)
 {
     switch (reason) {
     case REASON_NOT_AUTHORIZED:
-        return "topic filters must begin with your token, or with $events/<token>";
+        return c->caller->key.len > 0
+                   ? "the key has no right to subscribe to all of that"
+                   : "topic filters must begin with your token, or with $events/<token>";
     case REASON_TOPIC_FILTER_INVALID:
         return "+ and # stand for whole levels, # for the last one only, and "
                "shared ones are $share/<group>/<filter>";
@@ -41,12 +44,12 @@ static void answer_text(struct connection *c, const uint8_t *reasons,
         i++;
     if (i == count)
         return;
-    refusal_note(c, REFUSED_SUBSCRIBE, text_of(reasons[i], quota));
+    refusal_note(c, REFUSED_SUBSCRIBE, text_of(c, reasons[i], quota));
     if (count == 1)
-        snprintf(text, TEXT_SIZE, "%s", text_of(reasons[i], quota));
+        snprintf(text, TEXT_SIZE, "%s", text_of(c, reasons[i], quota));
     else
         snprintf(text, TEXT_SIZE, "filter %zu: %s", i + 1,
-                 text_of(reasons[i], quota));
+                 text_of(c, reasons[i], quota));
 }
 
 void subscribe_answer(struct connection *c, enum packet_type type,

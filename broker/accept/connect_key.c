@@ -1,0 +1,109 @@
+#include "broker/accept/connect_key.h"
+
+#include <string.h>
+
+#include "broker/client/shard.h"
+#include "broker/wire/reason.h"
+#include "store/identity.h"
+
+static bool is_key(struct slice password)
+{
+    enum secret_kind kind;
+
+    return secret_parse(password, &kind);
+}
+
+bool connect_has_key(const struct packet_connect *p)
+{
+    return is_key(p->password) || secret_is_like_jwt(p->password);
+}
+
+struct slice connect_key_tenant(const struct hub *hub,
+                                const struct packet_connect *p,
+                                char room[TOKEN_MAX])
+{
+    unsigned char hash[SECRET_HASH_BYTES];
+    struct slice tenant = slice_of(NULL, 0);
+    struct store_reader *r;
+    struct key_row key;
+
+    if (p->user_name.data != NULL || !is_key(p->password))
+        return p->user_name;
+    secret_hash(p->password, hash);
+    if (store_snapshot(hub->store, &r) != STORE_OK)
+        return tenant;
+    if (store_key(r, hash, &key) == STORE_OK && key.tenant.len <= TOKEN_MAX) {
+        memcpy(room, key.tenant.data, key.tenant.len);
+        tenant = slice_of(room, key.tenant.len);
+    }
+    store_reader_release(r);
+    return tenant;
+}
+
+static uint8_t reason_of(enum identity_error error)
+{
+    switch (error) {
+    case IDENTITY_TENANT_SUSPENDED: return REASON_BANNED;
+    case IDENTITY_JWT_RIGHTS: return REASON_NOT_AUTHORIZED;
+    case IDENTITY_STORE: return REASON_SERVER_UNAVAILABLE;
+    case IDENTITY_NOMEM: return REASON_SERVER_BUSY;
+    default: return REASON_BAD_CREDENTIALS;
+    }
+}
+
+static const struct caller *look_up(struct connection *c,
+                                    const struct packet_connect *p,
+                                    struct identity_refusal *refusal)
+{
+    const struct hub *hub = c->worker->hub;
+    struct identity_source from = {.callers = hub->callers,
+                                   .config = hub->config,
+                                   .now_us = c->worker->real_us};
+
+    if (store_snapshot(hub->store, &from.reader) != STORE_OK) {
+        *refusal =
+            (struct identity_refusal){IDENTITY_STORE,
+                                      "the store cannot be read: retry later"};
+        return NULL;
+    }
+    const struct caller *caller =
+        is_key(p->password)
+            ? identity_of_key(&from, p->password, refusal)
+            : identity_of_jwt(&from, p->user_name, p->password, refusal);
+    store_reader_release(from.reader);
+    return caller;
+}
+
+const struct caller *connect_key_caller(struct connection *c,
+                                        const struct packet_connect *p,
+                                        uint8_t *ret_reason,
+                                        const char **ret_text)
+{
+    struct identity_refusal refusal;
+
+    *ret_reason = REASON_BAD_CREDENTIALS;
+    *ret_text = "the user name must be the tenant whose JWT this is";
+    if (!is_key(p->password) && p->user_name.data == NULL)
+        return NULL;
+    const struct caller *caller = look_up(c, p, &refusal);
+    if (caller == NULL) {
+        *ret_reason = reason_of(refusal.error);
+        *ret_text = refusal.text;
+        return NULL;
+    }
+    /* The session is found by the tenant: it must be the key's. Where the key had
+     * no row yet when connect_key_tenant() looked, there is none. */
+    if (!slice_eq(caller->tenant, connection_token(c))) {
+        caller_unref(caller);
+        *ret_text = "the user name must be the key's tenant, or empty";
+        return NULL;
+    }
+    if (caller->mounted) {
+        caller_unref(caller);
+        *ret_reason = REASON_NOT_AUTHORIZED;
+        *ret_text =
+            "this version has no mounts: use a key without one";
+        return NULL;
+    }
+    return caller;
+}
