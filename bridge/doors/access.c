@@ -1,8 +1,11 @@
 #include "bridge/doors/access.h"
 
+#include "base/callers.h"
 #include "base/clock.h"
+#include "bridge/doors/credential.h"
 #include "bridge/http/locality.h"
 #include "bridge/http/reads.h"
+#include "store/identity.h"
 #include "store/write/limits.h"
 
 static bool is_open(const struct call *c)
@@ -32,23 +35,22 @@ const struct plan *access_plan(const struct config *config,
                        slice_str(config_newest(config)->tokens_default_plan));
 }
 
-void access_look_up(const struct call *c, struct store_reader *r,
-                    struct access *ret_access)
+/* ---- who the path names ------------------------------------------------------ */
+
+static void look_up_path(struct call *c, struct store_reader *r,
+                         struct access *a)
 {
     const struct config *config = c->front->config;
     const struct slice token = c->arguments[0];
-    struct access *a = ret_access;
     struct token_row row;
 
-    *a = (struct access){.state = ACCESS_GRANTED};
-    if (!token_valid(token)) {
-        a->state = ACCESS_MALFORMED;
-        return;
-    }
+    c->caller = caller_of_token(token, NULL);
     switch (store_token(r, token, &row)) {
     case STORE_OK:
-        if (row.revoked_us != 0 || row.named) /* its name is no secret */
+        if (row.revoked_us != 0)
             a->state = ACCESS_UNKNOWN;
+        else if (row.named) /* its name is no secret */
+            a->state = ACCESS_KEYLESS;
         else if (row.suspended_us != 0)
             a->state = ACCESS_SUSPENDED;
         else if (row.implied)
@@ -61,12 +63,84 @@ void access_look_up(const struct call *c, struct store_reader *r,
         break;
     default: a->state = ACCESS_BROKEN;
     }
+}
+
+/* ---- who a key or JWT is ----------------------------------------------------- */
+
+static void refuse_identity(struct access *a,
+                            const struct identity_refusal *refusal)
+{
+    a->why = refusal->text;
+    switch (refusal->error) {
+    case IDENTITY_TENANT_SUSPENDED: a->state = ACCESS_SUSPENDED; break;
+    case IDENTITY_JWT_TENANT: a->state = ACCESS_ELSEWHERE; break;
+    case IDENTITY_STORE:
+    case IDENTITY_NOMEM: a->state = ACCESS_BROKEN; break;
+    default: a->state = ACCESS_BAD_KEY;
+    }
+}
+
+/* Takes the reference. */
+static void take_identity(struct call *c, const struct caller *identity)
+{
+    caller_unref(c->identity);
+    c->identity = identity;
+    c->caller = *identity;
+}
+
+static void look_up_identity(struct call *c, struct store_reader *r,
+                             enum credential credential, struct slice secret,
+                             struct access *a)
+{
+    const struct identity_source from = {
+        .callers = c->front->callers,
+        .config = c->front->config,
+        .reader = r,
+        .now_us = clock_real_us(),
+    };
+    struct identity_refusal refusal;
+    const struct caller *identity =
+        credential == CREDENTIAL_JWT
+            ? identity_of_jwt(&from, c->arguments[0], secret, &refusal)
+            : identity_of_key(&from, secret, &refusal);
+
+    if (identity == NULL) {
+        refuse_identity(a, &refusal);
+        return;
+    }
+    take_identity(c, identity);
+    a->plan = identity->plan;
+    if (!slice_eq(identity->tenant, c->arguments[0]))
+        a->state = ACCESS_ELSEWHERE;
+}
+
+/* ---- looking up -------------------------------------------------------------- */
+
+void access_look_up(struct call *c, struct store_reader *r,
+                    struct access *ret_access)
+{
+    const struct slice token = c->arguments[0];
+    struct access *a = ret_access;
+    struct slice secret;
+
+    *a = (struct access){.state = ACCESS_GRANTED};
+    if (!token_valid(token)) {
+        a->state = ACCESS_MALFORMED;
+        return;
+    }
+    const enum credential credential = credential_of(c->q, &secret);
+    if (credential == CREDENTIAL_AMBIGUOUS)
+        a->state = ACCESS_AMBIGUOUS;
+    else if (credential == CREDENTIAL_NONE)
+        look_up_path(c, r, a);
+    else
+        look_up_identity(c, r, credential, secret, a);
     if (a->state == ACCESS_GRANTED &&
         (a->plan->writes_per_hour != 0 || a->plan->reads_per_hour != 0))
         store_usage(r, token, &a->usage); /* without a row it stays zero */
 }
 
-void access_look_up_now(const struct call *c, struct access *ret_access)
+void access_look_up_now(struct call *c, struct access *ret_access)
 {
     struct store_reader *r;
 
@@ -94,6 +168,15 @@ bool foreign_refused(struct call *c)
     return true;
 }
 
+/* RFC 6750 §3: each 401 says how to authenticate, and what is wrong with the
+ * credential if there was one. */
+#define CHALLENGE "Bearer realm=\"confab\""
+
+static void challenge_caller(struct call *c, const char *challenge)
+{
+    http_add_header(c->q, "WWW-Authenticate", challenge);
+}
+
 bool access_refused(struct call *c, const struct access *a)
 {
     switch (a->state) {
@@ -101,7 +184,26 @@ bool access_refused(struct call *c, const struct access *a)
     case ACCESS_MALFORMED:
         answer_error(c, 400, "token: 1 to 64 of A-Z a-z 0-9 _ -");
         return true;
+    case ACCESS_AMBIGUOUS:
+        answer_error(c, 400, "Authorization: send one line of it at most");
+        return true;
+    case ACCESS_KEYLESS:
+        challenge_caller(c, CHALLENGE);
+        answer_error(c, 401,
+                     "this tenant's name alone gives no access: send one of "
+                     "its keys as Authorization: Bearer KEY");
+        return true;
+    case ACCESS_BAD_KEY:
+        challenge_caller(c, CHALLENGE ", error=\"invalid_token\"");
+        answer_error(c, 401, "%s", a->why);
+        return true;
+    case ACCESS_ELSEWHERE:
+        answer_error(c, 403,
+                     "this key belongs to another tenant than the one in "
+                     "the path");
+        return true;
     case ACCESS_UNKNOWN:
+        challenge_caller(c, CHALLENGE);
         answer_error(c, 401,
                      "unknown or revoked token: create one on the home "
                      "page or with confab token create");
@@ -137,6 +239,8 @@ bool caller_refused(struct call *c, enum caller_action action,
 {
     if (caller_may_below(&c->caller, action, thing))
         return false;
+    if (c->identity != NULL)
+        challenge_caller(c, CHALLENGE ", error=\"insufficient_scope\"");
     answer_error(c, 403, NO_RIGHT);
     return true;
 }

@@ -1,19 +1,27 @@
-/* Who may use the endpoints of the token in a path, and what is left of the token's
- * limits. HTTP threads. */
+/* Who may use the endpoints of the tenant in a path: whoever has a key or JWT of it in
+ * `Authorization: Bearer`; without that, whoever knows the token that the path names.
+ * Also what is left of its limits. HTTP threads. */
 #ifndef CONFAB_BRIDGE_DOORS_ACCESS_H
 #define CONFAB_BRIDGE_DOORS_ACCESS_H
 
 #include "bridge/doors/front.h"
 
-/* What the store says about the token c->arguments[0]. */
+/* What the store says about the tenant c->arguments[0] and the request's key. */
 struct access {
-    const struct plan *plan; /* the token's, or `local` for a name not yet seen
-                                in open mode; never NULL on ACCESS_GRANTED */
-    struct usage_row usage;  /* zeros when the token has no row */
+    const struct plan
+        *plan;              /* the key's, or the token's, or `local` for a name
+                                not yet seen in open mode; never NULL on
+                                ACCESS_GRANTED */
+    struct usage_row usage; /* of the tenant; zeros when it has no row */
+    const char *why;        /* ACCESS_BAD_KEY: static, for the client */
     enum {
         ACCESS_GRANTED,
         ACCESS_MALFORMED,
+        ACCESS_AMBIGUOUS, /* several credentials */
         ACCESS_UNKNOWN,
+        ACCESS_KEYLESS, /* a tenant whose name opens nothing, without a key */
+        ACCESS_BAD_KEY,
+        ACCESS_ELSEWHERE, /* the key is another tenant's */
         ACCESS_FOREIGN, /* only open mode admits this name, and the request is
                            not local (locality.h) */
         ACCESS_SUSPENDED,
@@ -24,12 +32,13 @@ struct access {
  * Never returns NULL. */
 const struct plan *access_plan(const struct config *config,
                                const struct token_row *row);
-/* Looks up the token. One that was created on purpose is a secret, and valid
- * wherever a request comes from. */
-void access_look_up(const struct call *c, struct store_reader *r,
+/* Looks up the key or token, and sets c->caller and c->identity; may be called again to
+ * learn what has changed. A token that was created on purpose is a secret, and, like a
+ * key, valid wherever a request comes from. */
+void access_look_up(struct call *c, struct store_reader *r,
                     struct access *ret_access);
 /* The same in a snapshot of its own; ACCESS_BROKEN when there is none to be had. */
-void access_look_up_now(const struct call *c, struct access *ret_access);
+void access_look_up_now(struct call *c, struct access *ret_access);
 /* false: granted. true: refused, and answered with 400, 401, 403 or 503. */
 bool access_refused(struct call *c, const struct access *a);
 /* true: the server is in open mode and the request is not local; answered with 403,

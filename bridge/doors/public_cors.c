@@ -1,6 +1,6 @@
 #include "bridge/doors/public_cors.h"
 
-#include <strings.h>
+#include <string.h>
 
 #include "bridge/http/call.h"
 
@@ -14,25 +14,27 @@ static const char *const headers[] = {
     NULL,
 };
 
-/* Of further headers only one that we know is allowed: Content-Encoding, for pages
- * that compress their bodies. */
+/* Further headers that we know are allowed to pages that ask for them: of bodies that
+ * are compressed, and of keys. */
 static void allow_headers(struct call *c)
 {
-    static const char name[] = "content-encoding";
-    struct slice asked;
-    bool encodes = false;
+    static const char *const further[] = {"Content-Encoding", "Authorization"};
+    char allowed[128] = ALLOWED;
 
-    if (http_header(c->q, "Access-Control-Request-Headers", &asked))
-        for (size_t i = 0; i + sizeof(name) - 1 <= asked.len && !encodes; i++)
-            encodes = strncasecmp((const char *)asked.data + i, name,
-                                  sizeof(name) - 1) == 0;
-    http_add_header(c->q, "Access-Control-Allow-Headers",
-                    encodes ? ALLOWED ", Content-Encoding" : ALLOWED);
+    http_add_header(c->q, "Access-Control-Allow-Methods",
+                    (c->methods & HTTP_DELETE) != 0
+                        ? "GET, HEAD, POST, DELETE, OPTIONS"
+                        : "GET, HEAD, POST, OPTIONS");
+    for (size_t i = 0; i < sizeof(further) / sizeof(further[0]); i++)
+        if (preflight_asks_for(c->q, further[i])) {
+            strcat(allowed, ", ");
+            strcat(allowed, further[i]);
+        }
+    http_add_header(c->q, "Access-Control-Allow-Headers", allowed);
 }
 
 const struct cors public_cors = {
     .headers = headers,
-    .methods = "GET, HEAD, POST, OPTIONS",
     .max_age = "86400",
     .allow_headers = allow_headers,
 };

@@ -23,6 +23,9 @@ struct call {
     /* Set by the door's authenticate(), without a plan; borrowed from the request.
      * For what outlives the request, use caller_share(). */
     struct caller caller;
+    /* Who the request's key or JWT is; `caller` is a copy of it. Shared, and given back
+     * with the call. NULL: the caller is who the path names. */
+    const struct caller *identity;
     /* What the caller has left of a limit; UINT64_MAX: unlimited. The door sets it
      * as soon as it knows, and its headers() reads it. */
     uint64_t remaining;

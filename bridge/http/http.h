@@ -119,6 +119,8 @@ struct slice http_query(const struct http_request *q);
  * has one (RFC 9112 §3.2.2). */
 bool http_header(const struct http_request *q, const char *name,
                  struct slice *ret_value);
+/* How many lines have this name; case-insensitive. */
+size_t http_header_lines(const struct http_request *q, const char *name);
 /* Whether there is a header for whose name matches() is true. */
 bool http_has_header(const struct http_request *q,
                      bool (*matches)(const char *name));

@@ -294,6 +294,15 @@ bool http_header(const struct http_request *q, const char *name,
     return false;
 }
 
+size_t http_header_lines(const struct http_request *q, const char *name)
+{
+    size_t lines = 0;
+
+    for (size_t i = 0; i < q->field_count; i++)
+        lines += http_name_is(q->fields[i].name, name);
+    return lines;
+}
+
 bool http_has_header(const struct http_request *q,
                      bool (*matches)(const char *name))
 {

@@ -2,6 +2,7 @@
  * it from the first segment on, trying text before the argument and the argument before
  * *, and backtracks where a branch ends. Each node is visited at most once. */
 #include "bridge/http/router.h"
+#include "base/callers.h"
 #include "bridge/counters/bridge_counters.h"
 
 #include <stdio.h>
@@ -530,6 +531,7 @@ static void end_call(void *arg, struct http_request *q)
         c->release(c->own);
     else
         free(c->own);
+    caller_unref(c->identity);
     free(c);
 }
 

@@ -9,13 +9,17 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "base/vocabulary.h"
 #include "bridge/link/link.h"
 #include "bridge/stream/format/stream_format.h"
 
+#define FRAME_KEY_BETWEEN "/" EVENT_KEY_REVOKED "/"
+
 enum frame_kind {
-    FRAME_MESSAGE, /* topic and message */
-    FRAME_GRANTED, /* name: a filter whose subscription is now in force */
-    FRAME_REVOKED  /* name: a token */
+    FRAME_MESSAGE,    /* topic and message */
+    FRAME_GRANTED,    /* name: a filter whose subscription is now in force */
+    FRAME_REVOKED,    /* name: a token */
+    FRAME_KEY_REVOKED /* name: a tenant, FRAME_KEY_BETWEEN, and a key id */
 };
 
 struct frame {

@@ -16,6 +16,7 @@
 #include "bridge/stream/stream_private.h"
 
 #define REVOKED_FILTER EVENTS_PREFIX "+/" EVENT_REVOKED "/#"
+#define KEY_REVOKED_FILTER EVENTS_PREFIX "+/" EVENT_KEY_REVOKED "/#"
 
 struct streams {
     struct streamer_env env;
@@ -56,6 +57,8 @@ static bool start_streamers(struct streams *s, unsigned count)
 {
     /* Never released: revocations are always of interest. */
     if (subscriptions_hold(s->env.subscriptions, slice_str(REVOKED_FILTER),
+                           SUBSCRIPTIONS_NOBODY) == NULL ||
+        subscriptions_hold(s->env.subscriptions, slice_str(KEY_REVOKED_FILTER),
                            SUBSCRIPTIONS_NOBODY) == NULL)
         return false;
     while (s->count < count) {
@@ -125,6 +128,13 @@ void streams_free(struct streams *s)
 
 /* ---- the link's callbacks ------------------------------------------------ */
 
+static bool starts_with(struct slice s, const char *prefix)
+{
+    const size_t len = strlen(prefix);
+
+    return s.len >= len && memcmp(s.data, prefix, len) == 0;
+}
+
 static void post_frame(struct streams *s, uint64_t streamers, struct frame *f)
 {
     for (unsigned i = 0; i < s->count; i++)
@@ -139,26 +149,34 @@ static void revalidate_all(struct streams *s)
         streamer_revalidate(s->streamers[i]);
 }
 
-/* `$events/<token>/revoked/` */
-static void on_event(struct streams *s, struct slice topic)
+static void post_revoked(struct streams *s, enum frame_kind kind,
+                         struct slice name)
 {
-    static const char end[] = "/" EVENT_REVOKED "/";
-    const size_t before = sizeof(EVENTS_PREFIX) - 1;
-    const struct slice rest =
-        slice_of((const char *)topic.data + before, topic.len - before);
-    const struct slice token = topic_first_level(rest);
+    struct frame *f = frame_of_name(kind, name);
 
-    if (!slice_eq(slice_of((const char *)rest.data + token.len,
-                           rest.len - token.len),
-                  slice_str(end)))
-        return;
-    log_debug("stream", "token %s revoked",
-              log_token(token.data, token.len).text);
-    struct frame *f = frame_of_name(FRAME_REVOKED, token);
     if (f == NULL)
         revalidate_all(s);
     else
         post_frame(s, UINT64_MAX, f);
+}
+
+/* `$events/<token>/revoked/`, `$events/<tenant>/key_revoked/<key id>` */
+static void on_event(struct streams *s, struct slice topic)
+{
+    const size_t before = sizeof(EVENTS_PREFIX) - 1;
+    const struct slice name =
+        slice_of((const char *)topic.data + before, topic.len - before);
+    const struct slice token = topic_first_level(name);
+    const struct slice event =
+        slice_of((const char *)name.data + token.len, name.len - token.len);
+
+    if (slice_eq(event, slice_str("/" EVENT_REVOKED "/"))) {
+        log_debug("stream", "token %s revoked",
+                  log_token(token.data, token.len).text);
+        post_revoked(s, FRAME_REVOKED, token);
+    } else if (starts_with(event, FRAME_KEY_BETWEEN)) {
+        post_revoked(s, FRAME_KEY_REVOKED, name);
+    }
 }
 
 /* Messages come in id order; one that matches two filters may come twice. */
@@ -182,13 +200,6 @@ static void on_stored(struct streams *s, const struct link_message *m)
     for (unsigned i = 0; i < s->count; i++)
         if ((streamers >> i & 1) != 0)
             streamer_lost(s->streamers[i]);
-}
-
-static bool starts_with(struct slice s, const char *prefix)
-{
-    const size_t len = strlen(prefix);
-
-    return s.len >= len && memcmp(s.data, prefix, len) == 0;
 }
 
 static void on_message(void *arg, const struct link_message *m)
@@ -237,7 +248,8 @@ static void on_subscribed(void *arg, struct slice filter, bool ok)
     const uint64_t streamers =
         subscriptions_answered(s->env.subscriptions, filter, ok,
                                clock_mono_us());
-    if (ok && slice_eq(filter, slice_str(REVOKED_FILTER))) {
+    if (ok && (slice_eq(filter, slice_str(REVOKED_FILTER)) ||
+               slice_eq(filter, slice_str(KEY_REVOKED_FILTER)))) {
         revalidate_all(s); /* what happened while nobody told us */
     } else if (ok && streamers != 0) {
         struct frame *f = frame_of_name(FRAME_GRANTED, filter);
@@ -286,16 +298,20 @@ static size_t text_len(const struct stream_opts *o)
 
 static struct stream *make_stream(int fd, const struct stream_opts *o)
 {
+    const size_t key_size = o->caller == NULL ? 0 : sizeof(struct stream_key);
     const size_t client_size =
         o->door == NULL ? 0 : sizeof(struct stream_client);
-    struct stream *s = calloc(1, sizeof(*s) + client_size);
+    struct stream *s = calloc(1, sizeof(*s) + key_size + client_size);
 
     if (s == NULL)
         return NULL;
     s->fd = fd;
+    s->has_key = o->caller != NULL;
+    if (s->has_key)
+        *stream_key(s) = (struct stream_key){o->caller, o->caller->expires_us};
     if (o->door == NULL)
         return s;
-    s->client = (struct stream_client *)(s + 1);
+    s->client = (struct stream_client *)((char *)(s + 1) + key_size);
     s->client->door = o->door;
     s->client->state = o->door_state;
     s->client->message_max = o->message_max;

@@ -20,6 +20,7 @@
 
 struct streams;
 
+struct caller;
 struct connection_budget;
 struct stream_door;
 
@@ -46,6 +47,9 @@ struct stream_opts {
     const struct slice *things; /* things or MQTT filters below the token */
     size_t thing_count;      /* 1…64; 0 with a door, which follows later */
     const struct plan *plan; /* idle_timeout, retry_ms, keepalive */
+    /* Who came with a key or JWT, with which the stream ends; of caller_share(). NULL:
+     * nobody did. */
+    const struct caller *caller;
     const struct stream_format *format; /* the one in the response head */
     bool is_local_plan; /* `local`: status without retry, jitter ±20 % */
     bool has_cursor;    /* Last-Event-ID or ?last_event_id= was given */
@@ -71,7 +75,8 @@ enum streams_answer {
 };
 
 /* On STREAMS_ADOPTED takes `fd` (non-blocking, a duplicate of the HTTP server's) and will
- * close it; otherwise fd stays the caller's. Everything in *opts is copied. Any thread,
+ * close it, and the reference to opts->caller; otherwise both stay the caller's.
+ * Everything else in *opts is copied. Any thread,
  * never blocks. */
 enum streams_answer streams_adopt(struct streams *s, int fd,
                                   const struct stream_opts *opts);

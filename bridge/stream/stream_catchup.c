@@ -284,9 +284,10 @@ static bool step_start(const struct view *v, struct stream *s)
     stream_clear_scratch(st);
     if (s->start == NULL)
         return true;
-    /* The HTTP side has checked the token, but a revocation since then would not
+    /* The HTTP side has checked token and key, but a revocation since then would not
      * have found this stream, which was not listed yet. */
-    if (is_revoked(v, s->audience->token->node.name)) {
+    if (is_revoked(v, s->audience->token->node.name) ||
+        stream_key_is_gone(s)) {
         stream_drop(s);
         return false;
     }
@@ -431,6 +432,8 @@ static void check_token(void *arg, struct name_node *n)
 
     if (is_revoked(v, n->name))
         stream_close_token(v->st, n->name); /* n is gone */
+    else
+        streamer_check_keys(v->st, n->name); /* n may be gone */
 }
 
 void streamer_check_tokens(struct streamer *st)

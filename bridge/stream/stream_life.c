@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/callers.h"
 #include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
 
@@ -54,6 +55,8 @@ void stream_forget(struct stream *s)
         client->door->ended(client->state);
         free(client->spans);
     }
+    if (s->has_key)
+        caller_unref(stream_key(s)->caller);
     free(s);
 }
 

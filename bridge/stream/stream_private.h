@@ -8,6 +8,7 @@
  *   stream_begin.c    how a stream begins
  *   stream_receive.c  what its reader sends
  *   stream_follow.c   changing what it follows
+ *   stream_key.c      ending with the key that it was opened with
  *   stream_life.c     how it ends
  *   stream_audience.c which audience it is in
  *   stream_share.c    how much time its token's messages may take
@@ -28,6 +29,7 @@
 #include "bridge/stream/stream_client.h"
 #include "bridge/stream/stream_index.h"
 #include "bridge/stream/streamer.h"
+#include "store/directory.h"
 #include "store/read/catchup.h"
 
 #define STREAM_PENDING_MAX 262144 /* bytes that may wait for a live reader */
@@ -84,6 +86,14 @@ struct stream_client {
     TAILQ_ENTRY(stream) in_resting; /* while `rests` */
 };
 
+/* What a stream has whose reader came with a key or JWT: right behind the stream, in the
+ * same allocation, before the struct stream_client. */
+struct stream_key {
+    const struct caller
+        *caller;        /* shared; key: that which ends it, "jwt" or empty */
+    int64_t expires_us; /* since 1970; 0: never */
+};
+
 struct stream {
     LIST_ENTRY(stream) in_audience;
     TAILQ_ENTRY(stream) in_all;
@@ -105,6 +115,7 @@ struct stream {
     bool half_closed;   /* the reader has sent FIN; it may still be reading */
     bool failed;        /* the store could not be read: try again */
     uint16_t share;     /* index into streamer.shares, by its token */
+    bool has_key;       /* there is a struct stream_key: stream_key() */
     uint32_t discarded; /* bytes from the reader that were dropped */
     uint64_t
         position; /* everything for it up to this id has been sent or is in
@@ -121,6 +132,12 @@ struct stream {
         int64_t until_ms;    /* CLOSING, LINGER: when to give up */
     };
 };
+
+/* NULL: it has none. */
+static inline struct stream_key *stream_key(struct stream *s)
+{
+    return s->has_key ? (struct stream_key *)(s + 1) : NULL;
+}
 
 TAILQ_HEAD(stream_list, stream);
 
@@ -244,6 +261,19 @@ void stream_drop_input(struct stream *s);
 /* Closes every stream of that token, and reaps. */
 void stream_close_token(struct streamer *st, struct slice token);
 
+/* ---- stream_key.c */
+bool stream_key_has_expired(struct stream *s);
+/* Whether the key is not there any more, or has expired. streamer.reader must have a
+ * snapshot. */
+bool stream_key_is_gone(struct stream *s);
+/* Closes it, because of its key; what it has not been sent is dropped. */
+void stream_close_by_key(struct stream *s);
+/* Closes the streams with that key id. */
+void streamer_close_key(struct streamer *st, struct slice tenant,
+                        struct slice key);
+/* Closes those of the tenant whose key is gone. Needs a snapshot, too. */
+void streamer_check_keys(struct streamer *st, struct slice tenant);
+
 /* ---- stream_share.c */
 /* false: its token's share is used up; the stream rests until the share has recovered. */
 bool stream_may_receive(struct stream *s, int64_t now_us);
@@ -275,7 +305,7 @@ void streamer_on_catchup(struct ev_loop *loop, ev_timer *w, int events);
 void streamer_granted(struct streamer *st, struct slice filter);
 /* Once a second: streams that wait check whether the log has grown. */
 void streamer_poll_head(struct streamer *st);
-/* Close the streams of revoked tokens; the first checks all tokens, the second one of
+/* Close the streams of revoked tokens and keys; the first checks all tokens, the second one of
  * `parts` parts with every call. */
 void streamer_check_tokens(struct streamer *st);
 void streamer_check_some_tokens(struct streamer *st, size_t parts);

@@ -79,6 +79,8 @@ static void sweep_open(struct stream *s)
 
     if (s->half_closed && is_gone(s))
         stream_drop(s);
+    else if (stream_key_has_expired(s))
+        stream_close_by_key(s);
     else if (is_late(s))
         stream_close(s, STREAM_END_SLOW);
     else if (is_past(now_ms, s->event_at_ms, s->plan->idle_timeout))

@@ -229,6 +229,16 @@ static bool absorb_frames(struct streamer *st, const struct run *run)
     return run->count > before;
 }
 
+static void close_key(struct streamer *st, struct slice name)
+{
+    const struct slice tenant = topic_first_level(name);
+    const size_t before = tenant.len + sizeof(FRAME_KEY_BETWEEN) - 1;
+
+    streamer_close_key(st, tenant,
+                       slice_of((const char *)name.data + before,
+                                name.len - before));
+}
+
 static void handle_frame(struct streamer *st, struct frame *f)
 {
     switch (f->kind) {
@@ -237,6 +247,10 @@ static void handle_frame(struct streamer *st, struct frame *f)
     case FRAME_REVOKED:
         flush_touched(st); /* first, because closing frees audiences */
         stream_close_token(st, f->name);
+        break;
+    case FRAME_KEY_REVOKED:
+        flush_touched(st);
+        close_key(st, f->name);
         break;
     }
 }
@@ -465,7 +479,7 @@ void streamer_post(struct streamer *st, struct frame *f)
      * that wait for a subscription check once a second anyway. */
     if (f->kind == FRAME_MESSAGE)
         raise_flag(st, STREAMER_LOST);
-    else if (f->kind == FRAME_REVOKED)
+    else if (f->kind == FRAME_REVOKED || f->kind == FRAME_KEY_REVOKED)
         raise_flag(st, STREAMER_REVALIDATE);
     frame_unref(f);
 }

@@ -154,6 +154,7 @@ static enum http_next hand_over(struct call *c, const struct listen_params *w,
         .things = w->things,
         .thing_count = w->count,
         .plan = plan,
+        .caller = c->identity,
         .format = format_of(c),
         .is_local_plan = strcmp(plan->name, "local") == 0,
         .has_cursor = w->has_cursor,
@@ -167,8 +168,10 @@ static enum http_next hand_over(struct call *c, const struct listen_params *w,
             ? streams_adopt(c->front->streams, fd, &opts)
             : STREAMS_TOO_MANY;
     buffer_release(&response_head);
-    if (adopted == STREAMS_ADOPTED)
+    if (adopted == STREAMS_ADOPTED) {
+        c->identity = NULL; /* the stream's now */
         return HTTP_DETACHED;
+    }
     if (fd >= 0)
         close(fd);
     reads_refund(c->front->reads, c->arguments[0], LISTEN_COST);

@@ -13,6 +13,7 @@
 #include "bridge/http/reads.h"
 
 #define DEADLINE_US INT64_C(10000000)
+#define LOOK_UP_AGAIN_US INT64_C(500000)
 #define IDEMPOTENCY_KEY_MAX 256
 /* A plan without a limit of its own is still limited to what one MQTT packet and one
  * commit can reasonably carry (docs/configuration.md, payload_max). */
@@ -21,6 +22,7 @@
 struct post {
     struct call *call;
     struct access access;
+    int64_t looked_up_us; /* monotonic */
     struct link_request request;
     struct body body;
     size_t payload_max;
@@ -46,12 +48,22 @@ size_t chat_body_max(struct call *c)
     c->own = p;
     c->release = post_release;
     access_look_up_now(c, &p->access);
+    p->looked_up_us = clock_mono_us();
     if (p->access.state != ACCESS_GRANTED)
         return 0;
     access_writes_left(c, &p->access);
     const uint64_t most = p->access.plan->payload_max;
     p->payload_max = most == 0 || most > BODY_MAX ? BODY_MAX : (size_t)most;
     return body_room(c, p->payload_max);
+}
+
+/* A body can take minutes, in which a key may have been revoked. (Whether a token was,
+ * the writer knows.) */
+static void look_up_again(struct call *c, struct post *p)
+{
+    if (c->identity != NULL &&
+        clock_mono_us() - p->looked_up_us >= LOOK_UP_AGAIN_US)
+        access_look_up_now(c, &p->access);
 }
 
 static bool take_idempotency_key(struct post *p)
@@ -123,6 +135,7 @@ enum http_next chat_post(struct call *c)
 
     if (p == NULL)
         return answer_error(c, 500, "out of memory");
+    look_up_again(c, p);
     if (access_refused(c, &p->access))
         return HTTP_ANSWERED;
     if (!thing_valid(thing) || !name_publishable(thing))

@@ -49,13 +49,12 @@ static void put_remaining(struct call *c)
                             shown_remaining(c->remaining));
 }
 
-/* If the path has a route, its handler looks the token up, in its own snapshot. */
+/* If the path has a route, its handler looks the caller up (access.h), in its own
+ * snapshot. */
 static bool thingschat_authenticate(struct call *c)
 {
     struct access access;
 
-    if ((c->flags & COUNTED) != 0)
-        c->caller = caller_of_token(c->arguments[0], NULL);
     if ((c->flags & ROUTE_LOCAL_ONLY) != 0 && foreign_refused(c))
         return false;
     if (c->route != NULL || (c->flags & COUNTED) == 0)

@@ -40,6 +40,7 @@ static bool adopt_socket(struct call *c, int fd, struct ws_client *client,
     const struct stream_opts opts = {
         .token = c->arguments[0],
         .plan = plan,
+        .caller = c->identity,
         .format = accepts_deflate(c) ? &websocket_deflate : &websocket,
         .is_local_plan = strcmp(plan->name, "local") == 0,
         .head = head,
@@ -70,8 +71,10 @@ static enum http_next hand_over(struct call *c, const char *accept,
         fd >= 0 && buffer_ok(&response) &&
         adopt_socket(c, fd, client, plan, head, buffer_slice(&response));
     buffer_release(&response);
-    if (adopted)
+    if (adopted) {
+        c->identity = NULL; /* the stream's now */
         return HTTP_DETACHED;
+    }
     if (fd >= 0)
         close(fd);
     ws_client_free(client);

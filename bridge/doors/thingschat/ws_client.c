@@ -145,7 +145,9 @@ static bool look_up_plan(struct ws_client *client, struct usage_row *ret_usage)
     if (store_snapshot(client->front->store, &r) != STORE_OK)
         return false;
     err = store_token(r, token_of(client), &row);
-    if (err == STORE_OK)
+    if (err == STORE_OK && client->caller->key.len > 0)
+        client->plan = client->caller->plan; /* that of the key */
+    else if (err == STORE_OK)
         client->plan = access_plan(config, &row);
     else if (err == STORE_NOTFOUND)
         client->plan = access_plan(config, NULL);

@@ -34,6 +34,7 @@ enum stream_format_number {
     X(SHUTDOWN, 1001, "the server stops: connect again")                      \
     X(IDLE, 1000, "idle for as long as the plan allows")                      \
     X(REVOKED, 1008, "the token was deleted")                                 \
+    X(KEY, 1008, "the key was revoked or has expired")                        \
     X(CLIENT, 0, "") /* the client closed, and was answered */                \
     X(BROKEN, 1002, "a frame breaks RFC 6455")                                \
     X(BINARY, 1003, "binary frame: send JSON in text frames")                 \
