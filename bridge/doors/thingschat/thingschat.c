@@ -36,6 +36,9 @@ static const struct route routes[] = {
      NULL},
     {"/{token}/ws", HTTP_GET, COUNTED, "", chat_websocket, NULL},
     {"/{token}/things", HTTP_GET, COUNTED, "detail", chat_things, NULL},
+    {"/{token}/keys", HTTP_POST, COUNTED, "", keys_post, keys_body_max},
+    {"/{token}/keys", HTTP_GET, COUNTED, "", keys_list, NULL},
+    {"/{token}/keys/{id}", HTTP_DELETE, COUNTED, "", keys_delete, NULL},
 };
 
 static const char *const reserved[] = {"favicon.ico", "docs", "tokens", NULL};

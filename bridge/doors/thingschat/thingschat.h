@@ -34,6 +34,11 @@ enum http_next chat_history(struct call *c);
 enum http_next chat_listen(struct call *c);
 enum http_next chat_listen_many(struct call *c);
 enum http_next chat_things(struct call *c);
+/* keys.c, key_list.c */
+enum http_next keys_post(struct call *c);
+enum http_next keys_list(struct call *c);
+enum http_next keys_delete(struct call *c);
+size_t keys_body_max(struct call *c);
 /* ws.c */
 enum http_next chat_websocket(struct call *c);
 

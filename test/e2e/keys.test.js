@@ -1,0 +1,315 @@
+'use strict'
+// Keys over HTTP: who may do what with them, and what becomes of streams when they
+// end.
+const assert = require('node:assert/strict')
+const { createHmac } = require('node:crypto')
+const { it } = require('node:test')
+const { suite, newToken, secret, chat, until } = require('./harness/server')
+const { bearer, command, newTenant, newKey, revokeKey } = require('./harness/keys')
+const { Socket } = require('./harness/socket')
+const { within, scaled } = require('./harness/waits')
+
+const CHALLENGE = /^Bearer realm="confab"/
+
+// What a stream gets until it ends → how it ended
+const endOf = async (listener) => {
+  try {
+    for (;;) await listener.event()
+  } catch (error) {
+    return error.message
+  }
+}
+
+// Every operation below a tenant, as a request that is valid.
+const operations = {
+  publish: (server, tenant, thing, headers) => server.post(chat(tenant, thing), { v: 1 }, headers),
+  latest: (server, tenant, thing, headers) => server.get(chat(tenant, thing, '/latest'), headers),
+  history: (server, tenant, thing, headers) => server.get(chat(tenant, thing, '/history'), headers),
+  listen: async (server, tenant, thing, headers) => {
+    const stream = await server.stream(chat(tenant, thing, '/listen'), headers)
+    stream.close()
+    return stream
+  },
+  'listen by filter': async (server, tenant, thing, headers) => {
+    const stream = await server.stream(`/${tenant}/listen?things=${encodeURIComponent(thing)}`, headers)
+    stream.close()
+    return stream
+  },
+  'follow by WebSocket': async (server, tenant, thing, headers) => {
+    const socket = await Socket.open(server, tenant, { headers })
+    socket.send({ follow: [thing] })
+    const got = await socket.arrivals.next()
+    socket.client.terminate()
+    return { status: got.ack ? 200 : got.error.status }
+  },
+  'publish by WebSocket': async (server, tenant, thing, headers) => {
+    const socket = await Socket.open(server, tenant, { headers })
+    const got = await socket.publish({ thing, payload: { v: 1 } })
+    socket.client.terminate()
+    return { status: got.id ? 200 : got.status }
+  },
+  'list keys': (server, tenant, thing, headers) => server.get(`/${tenant}/keys`, headers)
+}
+
+const everywhere = (status) => Object.fromEntries(Object.keys(operations).map((name) => [name, status]))
+
+// rights, and what they allow with a/in (inside) and b/out (outside)
+const table = [
+  {
+    name: 'a key that may publish a/#',
+    rights: { publish: ['a/#'] },
+    inside: { ...everywhere(403), publish: 200, 'publish by WebSocket': 200 },
+    outside: everywhere(403)
+  },
+  {
+    name: 'a key that may subscribe to a/#',
+    rights: { subscribe: ['a/#'] },
+    inside: { ...everywhere(200), publish: 403, 'publish by WebSocket': 403, 'list keys': 403 },
+    outside: everywhere(403)
+  },
+  {
+    name: 'a key that may publish and subscribe to what is its user\'s',
+    rights: { publish: ['%u/+'], subscribe: ['%u/#'], user: 'a' },
+    inside: { ...everywhere(200), 'list keys': 403 },
+    outside: everywhere(403)
+  },
+  {
+    name: 'a key that may manage a/# only',
+    rights: { manage: ['a/#'] },
+    inside: everywhere(403),
+    outside: everywhere(403)
+  },
+  {
+    name: 'a key without rights of its own',
+    rights: {},
+    inside: { ...everywhere(200), 'list keys': 403 },
+    outside: { ...everywhere(200), 'list keys': 403 }
+  },
+  {
+    name: 'a key with admin',
+    rights: { admin: true },
+    inside: everywhere(200),
+    outside: everywhere(200)
+  }
+]
+
+suite('keys over HTTP', { set: { 'tokens.access': 'registered' } }, (server) => {
+  for (const { name, rights, inside, outside } of table) {
+    it(`${name} may do that and nothing else`, async () => {
+      const token = await server.planToken('home')
+      await server.say(token, 'a/in', {})
+      await server.say(token, 'b/out', {})
+      const { key } = await newKey(server, token, rights)
+      for (const [what, ask] of Object.entries(operations)) {
+        for (const [thing, expected] of [['a/in', inside[what]], ['b/out', outside[what]]]) {
+          const { status } = await ask(server, token, thing, bearer(key))
+          assert.equal(status, expected, `${what} ${thing}`)
+        }
+      }
+    })
+  }
+
+  it('the keys of two tenants open nothing of each other', async () => {
+    const [one, other] = [await newTenant(server), await server.planToken('home')]
+    await server.say(other, 'a/in', {})
+    await command(server, 'tenant_set', { tenant: one, plan: 'home' })
+    const { key: admin } = await newKey(server, other, { admin: true })
+    for (const [what, ask] of Object.entries(operations)) {
+      if (what.endsWith('WebSocket')) continue // its handshake is refused: below
+      assert.equal((await ask(server, one, 'a/in', bearer(admin))).status, 403, what)
+    }
+    await assert.rejects(Socket.open(server, one, { headers: bearer(admin) }), /403/)
+    const wide = await server.get(`/${other}/listen?things=%24events/%23`, bearer(admin))
+    assert.equal(wide.status, 400)
+  })
+
+  it('a tenant\'s name alone is 401 with a challenge, at every path', async () => {
+    const tenant = await newTenant(server)
+    for (const [what, ask] of Object.entries(operations)) {
+      if (what.endsWith('WebSocket')) {
+        await assert.rejects(ask(server, tenant, 'a', {}), /401/)
+        continue
+      }
+      const answer = await ask(server, tenant, 'a', {})
+      assert.equal(answer.status, 401, what)
+      assert.match(answer.headers['www-authenticate'], CHALLENGE)
+      assert.doesNotMatch(answer.headers['www-authenticate'], /error/)
+    }
+    const nonsense = await server.get(chat(tenant, 'a', '/latest'), bearer('nonsense'))
+    assert.equal(nonsense.status, 401)
+  })
+
+  it('a key that is not valid is 401 with invalid_token, also where the path is a token', async () => {
+    const token = await server.planToken('home')
+    const { key, id } = await newKey(server, token)
+    const unknown = secret('sk_' + 'A'.repeat(32))
+    await revokeKey(server, token, id)
+    for (const bad of [unknown, key, 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.']) {
+      const answer = await server.get(`/${token}/things`, bearer(bad))
+      assert.equal(answer.status, 401, bad.slice(0, 4))
+      assert.match(answer.headers['www-authenticate'], /^Bearer realm="confab", error="invalid_token"$/)
+      assert.ok(!answer.text.includes(bad), 'its text has nothing of it')
+    }
+  })
+
+  it('other Authorization headers are ignored, two of them are refused', async () => {
+    const token = await server.planToken('home')
+    const basic = { Authorization: 'Basic ' + Buffer.from('a:b').toString('base64') }
+    assert.equal((await server.get(`/${token}/things`, basic)).status, 200)
+    assert.equal((await server.get(`/${token}/things`, { authorization: 'bEARER   nonsense' })).status, 200)
+    const { key } = await newKey(server, token, { subscribe: ['a'] })
+    const lower = { authorization: `bearer   ${key}` }
+    assert.equal((await server.get(chat(token, 'b', '/latest'), lower)).status, 403, 'the scheme has no case')
+    const two = await server.rawExchange(
+      `GET /${token}/things HTTP/1.1\r\nHost: x\r\nConnection: close\r\n` +
+      `Authorization: Bearer ${key}\r\nAuthorization: Bearer ${key}\r\n\r\n`)
+    assert.equal(two.status, 400, two.text)
+  })
+
+  it('the listing shows what the key may read', async () => {
+    const token = await server.planToken('home')
+    for (const thing of ['a/x', 'a/y', 'b/x']) await server.say(token, thing, {})
+    const { key } = await newKey(server, token, { subscribe: ['a/#'] })
+    const answer = await server.get(`/${token}/things`, bearer(key))
+    assert.deepEqual(answer.json(), ['a/x', 'a/y'])
+  })
+
+  it('a right that is missing is named in the challenge', async () => {
+    const token = await server.planToken('home')
+    const { key } = await newKey(server, token, { subscribe: ['a/#'] })
+    const answer = await server.post(chat(token, 'a/x'), {}, bearer(key))
+    assert.equal(answer.status, 403)
+    assert.match(answer.headers['www-authenticate'], /error="insufficient_scope"/)
+  })
+
+  it('browsers may send Authorization and DELETE', async () => {
+    const answer = await server.options('/x/keys/y', {
+      Origin: 'https://a.example',
+      'Access-Control-Request-Method': 'DELETE',
+      'Access-Control-Request-Headers': 'authorization'
+    })
+    assert.match(answer.headers['access-control-allow-headers'], /, Authorization$/)
+    assert.equal(answer.headers['access-control-allow-methods'], 'GET, HEAD, POST, DELETE, OPTIONS')
+  })
+
+  // ---- streams
+
+  for (const what of ['revoked', 'expired', 'revoked while nobody else listens']) {
+    it(`a stream and a WebSocket end with their key: ${what}; the token's go on`, async () => {
+      const token = await server.planToken('home')
+      const wish = what === 'expired' ? { expires_in: 2 } : {}
+      const { key, id } = await newKey(server, token, wish)
+      const { key: other } = await newKey(server, token)
+      const stream = await server.listening(`/${token}/listen?things=%23`, bearer(key))
+      const socket = await Socket.open(server, token, { headers: bearer(key) })
+      const rest = what.endsWith('listens')
+        ? []
+        : [await server.listening(`/${token}/listen?things=%23`), await server.listening(`/${token}/listen?things=%23`, bearer(other))]
+      await socket.follow(['#'])
+      await server.say(token, 'a', { n: 1 })
+      await stream.expect('message')
+      await socket.expect('message')
+      if (what !== 'expired') await revokeKey(server, token, id)
+      await within(endOf(stream), 'end of the stream', scaled(4000))
+      const { code, reason } = await socket.end(scaled(4000))
+      assert.deepEqual({ code, reason }, { code: 1008, reason: 'the key was revoked or has expired' })
+      await server.say(token, 'a', { n: 2 })
+      for (const listener of rest) {
+        await listener.expect('message')
+        assert.deepEqual((await listener.expect('message')).chat, { n: 2 })
+      }
+      assert.equal((await server.get(`/${token}/things`, bearer(key))).status, 401)
+    })
+  }
+
+  it('a JWT opens its tenant and ends its stream', async () => {
+    const key = secret('k'.repeat(20) + newToken())
+    const tenant = await newTenant(server, [`jwt.secret=${key}`])
+    const sign = (claims) => {
+      const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+      const body = `${part({ alg: 'HS256' })}.${part(claims)}`
+      return `${body}.${createHmac('sha256', key).update(body).digest('base64url')}`
+    }
+    const now = Math.floor(Date.now() / 1000)
+    const ann = sign({ sub: 'ann', exp: now + 600, confab: { publish: ['users/%u'], subscribe: ['users/#'] } })
+    const sent = await server.post(chat(tenant, 'users/ann'), {}, bearer(ann))
+    assert.equal(sent.status, 200, sent.text)
+    assert.equal((await server.post(chat(tenant, 'users/bob'), {}, bearer(ann))).status, 403)
+    // 60 s of skew: it has some two seconds left
+    const brief = sign({ exp: now - 57, confab: { subscribe: ['#'] } })
+    const stream = await server.listening(`/${tenant}/listen?things=%23`, bearer(brief))
+    await within(endOf(stream), 'end of the stream', scaled(6000))
+    const late = await server.get(`/${tenant}/things`, bearer(sign({ exp: now - 100, confab: { subscribe: ['#'] } })))
+    assert.equal(late.status, 401)
+    assert.match(late.text, /expired/)
+  })
+
+  // ---- the API for keys
+
+  it('keys are listed without their secrets, and revoked once', async () => {
+    const token = await server.planToken('home')
+    const made = await newKey(server, token, {
+      label: 'Shelly', kind: 'device', user: 'ann', mount: 'home', publish: ['a/%u'], expires_in: 3600
+    })
+    assert.match(made.key, /^dk_[A-Za-z0-9_-]{32}$/)
+    const [listed, ...others] = (await server.get(`/${token}/keys`)).json()
+    assert.deepEqual(others, [])
+    const { key, createdAt, ...shown } = made
+    const { createdAt: at, ...row } = listed
+    assert.deepEqual(row, shown)
+    assert.deepEqual(row.rights, { publish: ['a/%u'], subscribe: [], manage: [], admin: false })
+    assert.ok(Date.parse(row.expiresAt) > Date.parse(at))
+    await revokeKey(server, token, made.id)
+    assert.deepEqual((await server.get(`/${token}/keys`)).json(), [])
+    const again = await server.request(`/${token}/keys/${made.id}`, { method: 'DELETE' })
+    assert.equal(again.status, 404)
+  })
+
+  it('a body that is not a key is refused with what is wrong', async () => {
+    const token = await server.planToken('home')
+    for (const [body, status, why] of [
+      ['[]', 400, /JSON object/],
+      ['{', 400, /JSON/],
+      [{ publish: 'a' }, 400, /arrays/],
+      [{ publish: ['a/#/b'] }, 400, /topic filter/],
+      [{ lable: 'x' }, 400, /label/],
+      [{ kind: 'ticket' }, 400, /kind/],
+      [{ expires_in: 0 }, 400, /expires_in/],
+      [{ expires_in: 1.5 }, 400, /expires_in/],
+      [{ mount: '/a' }, 400, /mount/],
+      [{ plan: 'nobody' }, 400, /no such plan/],
+      ['{"label":"a","label":"b"}', 400, /once/],
+      [{ label: 'x'.repeat(17000) }, 413, /16384/]
+    ]) {
+      const answer = await server.post(`/${token}/keys`, body)
+      assert.equal(answer.status, status, answer.text)
+      assert.match(answer.json().error, why)
+    }
+    assert.deepEqual((await server.get(`/${token}/keys`)).json(), [])
+  })
+
+  it('a key gives no higher limits than its giver has', async () => {
+    const token = await server.freeToken()
+    const answer = await server.post(`/${token}/keys`, { plan: 'paid' })
+    assert.equal(answer.status, 403)
+    assert.match(answer.text, /limits/)
+    await newKey(server, token, { plan: 'free' })
+  })
+
+  it('300 keys are all listed, also in pages', async () => {
+    const token = await server.planToken('home')
+    const ids = []
+    for (let i = 0; i < 300; i++) ids.push((await newKey(server, token, { label: `k${i}` })).id)
+    const listed = (await server.get(`/${token}/keys`)).json().map(({ id }) => id)
+    assert.deepEqual(listed.sort(), ids.sort())
+  })
+
+  it('a key that was made is there after kill -9', async () => {
+    const token = await server.planToken('home')
+    const { key } = await newKey(server, token, { subscribe: ['a'] })
+    await server.kill9()
+    await server.restart()
+    await until(async () => (await server.get(chat(token, 'a', '/history'), bearer(key))).status === 200, 'the key')
+    assert.equal((await server.get(chat(token, 'b', '/history'), bearer(key))).status, 403)
+  })
+})
