@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -80,6 +81,26 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
     return failure(command, "data folder %s: %s%s%s", dir,
                    folder_error_text(err), detail != 0 ? ": " : "",
                    detail != 0 ? error_text(detail) : "");
+}
+
+int folder_read(const struct command_line *s, const char *command,
+                enum store_err (*read)(void *arg, struct store_reader *r),
+                void *arg)
+{
+    const struct store_opts opts = {.map_size = s->config.store_map_size,
+                                    .read_only = true};
+    struct store *store = NULL;
+    struct store_reader *r;
+    int detail = 0;
+    enum store_err err = store_open(s->data_dir, &opts, &store, &detail);
+
+    if (err == STORE_OK && (err = store_snapshot(store, &r)) == STORE_OK) {
+        err = read(arg, r);
+        store_reader_release(r);
+    }
+    store_close(store);
+    return err == STORE_OK ? EXIT_SUCCESS
+                           : folder_failure(command, s->data_dir, err, detail);
 }
 
 struct client *folder_client(const struct command_line *s, const char *command)

@@ -19,6 +19,13 @@ int folder_failure(const char *command, const char *dir, enum store_err err,
 /* The same for a damaged store; the text says what was found. */
 int folder_damage(const char *command, const char *dir, const char *found);
 
+/* Calls `read` with a snapshot of the folder's store, which a server may be writing
+ * to. Returns EXIT_SUCCESS, or the exit status after the error was printed: of
+ * opening the store, or what `read` returned. */
+int folder_read(const struct command_line *s, const char *command,
+                enum store_err (*read)(void *arg, struct store_reader *r),
+                void *arg);
+
 /* Connects to the server running on the folder. NULL: the reason was
  * printed. */
 struct client *folder_client(const struct command_line *s,

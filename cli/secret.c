@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "cli/folder.h"
 
-#define NOT_A_TOKEN "a token is 1 to 64 of A-Z a-z 0-9 _ -"
+#define NOT_A_TOKEN                                                           \
+    "a token is 1 to 64 of A-Z a-z 0-9 _ -, and so is a tenant's name"
 
 /* Number of bytes before an ellipsis at the end; -1: there is no ellipsis. */
 static int shortened_len(struct slice text)
@@ -29,23 +30,26 @@ static bool begins_with(struct slice token, struct slice beginning)
            memcmp(token.data, beginning.data, beginning.len) == 0;
 }
 
-/* Counts the tokens that begin like that; *ret is one of them. */
-static enum store_err find_by_prefix(struct store_reader *r,
-                                     struct slice beginning,
-                                     unsigned *ret_count, struct secret *ret)
+struct prefix {
+    struct slice text;
+    unsigned count;     /* of tokens that begin like that */
+    struct secret *ret; /* one of them */
+};
+
+static enum store_err find_by_prefix(void *arg, struct store_reader *r)
 {
+    struct prefix *p = arg;
     struct slice after = {0};
     struct token_row row;
     enum store_err err;
 
-    *ret_count = 0;
     while ((err = store_token_next(r, after, &row)) == STORE_OK) {
         after = row.token;
-        if (!begins_with(row.token, beginning))
+        if (!begins_with(row.token, p->text))
             continue;
-        memcpy(ret->text, row.token.data, row.token.len);
-        ret->text[row.token.len] = '\0';
-        ++*ret_count;
+        memcpy(p->ret->text, row.token.data, row.token.len);
+        p->ret->text[row.token.len] = '\0';
+        p->count++;
     }
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }
@@ -53,27 +57,16 @@ static enum store_err find_by_prefix(struct store_reader *r,
 static int expand_prefix(const struct command_line *s, const char *command,
                          struct slice beginning, struct secret *ret)
 {
-    const struct store_opts opts = {.map_size = s->config.store_map_size,
-                                    .read_only = true};
-    struct store *store = NULL;
-    unsigned count = 0;
-    int detail = 0;
-    enum store_err err = store_open(s->data_dir, &opts, &store, &detail);
-    struct store_reader *r;
+    struct prefix p = {.text = beginning, .ret = ret};
+    const int end = folder_read(s, command, find_by_prefix, &p);
 
-    if (err == STORE_OK && (err = store_snapshot(store, &r)) == STORE_OK) {
-        err = find_by_prefix(r, beginning, &count, ret);
-        store_reader_release(r);
-    }
-    store_close(store);
-    if (err != STORE_OK)
-        return folder_failure(command, s->data_dir, err, detail);
-    if (count == 1)
-        return EXIT_SUCCESS;
+    if (end != EXIT_SUCCESS || p.count == 1)
+        return end;
     return failure(command, "%.*s...: %s", (int)beginning.len,
                    (const char *)beginning.data,
-                   count == 0
-                       ? "no token begins like that (confab token list)"
+                   p.count == 0
+                       ? "no token begins like that (confab token list), and "
+                         "no tenant (confab tenant list)"
                        : "several tokens begin like that: give more of it");
 }
 

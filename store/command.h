@@ -150,5 +150,9 @@ STAILQ_HEAD(command_list, command);
  * checks buffer_ok(). Not for APPEND and EVENT. */
 struct buffer;
 void command_encode(struct buffer *b, const struct command *c);
+/* What administrators are answered once the command is done, whoever submitted it: a JSON
+ * object. `refused` is the result's name; if it is OK, the members of the command's type
+ * (struct command_type) are in it. */
+void command_answer(struct buffer *b, const struct command *c);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/json_write.h"
 #include "base/msgpack/unpack.h"
 #include "base/topic.h"
 #include "broker/admin/client_query.h"
@@ -275,18 +274,11 @@ static bool admin_order(struct publish *q, const struct hub *hub,
 
 static void admin_answer(struct publish *q)
 {
-    const struct command *c = &q->command;
     struct buffer b = BUFFER_INIT;
-    struct json_writer w = json_writer_of(&b);
 
     if (q->result != NULL)
         return;
-    json_object(&w);
-    if (c->result != RESULT_OK)
-        json_member_text(&w, "refused", command_result_name(c->result));
-    else if (command_types[c->kind]->answer != NULL)
-        command_types[c->kind]->answer(c, &w);
-    json_object_end(&w);
+    command_answer(&b, &q->command);
     if (buffer_ok(&b))
         q->result = buffer_take(&b, &q->result_len);
     buffer_release(&b);

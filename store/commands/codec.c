@@ -186,6 +186,18 @@ void command_encode(struct buffer *b, const struct command *c)
     put_body(&p, c, false);
 }
 
+void command_answer(struct buffer *b, const struct command *c)
+{
+    struct json_writer w = json_writer_of(b);
+
+    json_object(&w);
+    if (c->result != RESULT_OK)
+        json_member_text(&w, "refused", command_result_name(c->result));
+    else if (command_types[c->kind]->answer != NULL)
+        command_types[c->kind]->answer(c, &w);
+    json_object_end(&w);
+}
+
 void entry_encode(struct buffer *b, const struct admission *in,
                   const struct command *c)
 {
