@@ -99,8 +99,7 @@ static const struct suffix suffixes[] = {
     {"milliseconds", "h", 3600000},
 };
 
-/* A number of `unit`s; bytes may be 64G, times 7d. */
-static bool parse_quantity(const char *text, const char *unit, uint64_t *ret)
+bool config_quantity(const char *text, const char *unit, uint64_t *ret)
 {
     char digits[24];
     uint64_t number;
@@ -276,7 +275,7 @@ static bool set_key(struct config *c, const struct key *k, const char *value,
                      "%s", source);
         return true;
     case KEY_NUMBER:
-        if (parse_quantity(value, k->unit, &number) && number >= k->min &&
+        if (config_quantity(value, k->unit, &number) && number >= k->min &&
             number <= k->max) {
             store_number(field, k->size, number);
             return true;
@@ -353,7 +352,7 @@ static bool set_plan_key(struct config *c, const char *plan, const char *key,
         if (strcmp(plan_keys[i].name, key) != 0)
             continue;
         /* 2^53: the largest integer that JSON readers represent exactly */
-        if (!parse_quantity(value, plan_keys[i].unit, &number) ||
+        if (!config_quantity(value, plan_keys[i].unit, &number) ||
             number > (UINT64_C(1) << 53)) {
             snprintf(want, sizeof(want),
                      "must be a whole number, 0 for none%s",

@@ -150,6 +150,10 @@ unsigned config_changes(const struct config *from, const struct config *to,
                         void (*tell)(const char *name, const char *from,
                                      const char *to, bool holds));
 
+/* Reads a quantity as settings have them: a number of `unit` ("seconds",
+ * "milliseconds" or "bytes"), or with a suffix, like 7d or 64G. Pure. */
+bool config_quantity(const char *text, const char *unit, uint64_t *ret);
+
 /* NULL if there is no such plan now. The pointer is valid as long as *c. */
 const struct plan *config_plan(const struct config *c, struct slice name);
 

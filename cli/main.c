@@ -17,6 +17,8 @@ static const struct {
     {"broker", cli_run, "the MQTT broker and the store alone"},
     {"bridge", cli_run, "the HTTP side alone, next to a running broker"},
     {"token", cli_token, "create, list, change, revoke or delete tokens"},
+    {"tenant", cli_tenant, "create, list, set, suspend or delete tenants"},
+    {"key", cli_key, "create, list, rotate or revoke keys of tenants"},
     {"pub", cli_pub, "publish a message"},
     {"sub", cli_sub, "print messages as they arrive"},
     {"history", cli_history, "print stored messages"},

@@ -10,7 +10,7 @@ const { Server, suite, group, confab, BINARY, STOP_LIMIT, temporaryFolder, newTo
 const { run, follow, start, plainEnvironment } = require('./harness/process')
 const { scaled, within, FACTOR } = require('./harness/waits')
 
-const COMMANDS = ['run', 'broker', 'bridge', 'token', 'pub', 'sub', 'history', 'status', 'clients', 'kick', 'check']
+const COMMANDS = ['run', 'broker', 'bridge', 'token', 'tenant', 'key', 'pub', 'sub', 'history', 'status', 'clients', 'kick', 'check']
 const lines = (text) => text.split('\n').filter((line) => line !== '')
 
 group('Help, version and usage', () => {
