@@ -5,7 +5,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { it, before, after } = require('node:test')
-const { Server, group, BINARY, secret, until } = require('./harness/server')
+const { Server, suite, group, BINARY, secret, until } = require('./harness/server')
 const { run } = require('./harness/process')
 const { scaled, within } = require('./harness/waits')
 
@@ -300,6 +300,23 @@ bothWays('confab key', ({ server, cli, done, refused }) => {
     assert.equal(rows(await done(['key', 'list', '--token-file', file]))[0][9], 'revoked')
     const said = await refused(['key', 'create', '--token-file', file], 1, /revoked/)
     assert.ok(!said.includes(token))
+  })
+})
+
+suite('A key made by `confab key`', { set: { 'tokens.access': 'registered' } }, (server) => {
+  it('connects a client with its rights, until it is revoked', async () => {
+    assert.equal((await server.cli('tenant', 'create', 'acme')).code, 0)
+    const made = await server.cli('key', 'create', '-t', 'acme', '--publish', 'mine/#', '--subscribe', 'mine/#', '--json')
+    const { key, secret: password } = JSON.parse(made.stdout)
+    secret(password)
+    const device = await server.device({ token: 'acme', password })
+    assert.deepEqual(await device.subscribe(['acme/mine/#'], { qos: 1 }), [1])
+    await device.publish('acme/mine/x', 'hello', { qos: 1 })
+    assert.equal((await device.message()).text, 'hello')
+    const gone = new Promise((resolve) => device.client.once('close', resolve))
+    assert.equal((await server.cli('key', 'revoke', '-t', 'acme', key)).code, 0)
+    await within(gone, 'end of the connection')
+    device.client.end(true)
   })
 })
 
