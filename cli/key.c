@@ -201,7 +201,7 @@ static int change_key(const struct command_line *s, const char *tenant,
 
 /* ---- reading keys -------------------------------------------------------- */
 
-struct key_list {
+struct key_listing {
     const struct key_options *w;
     const char *tenant;
     const char *id;     /* this one only, or NULL */
@@ -212,7 +212,7 @@ struct key_list {
     struct buffer line;
 };
 
-static void print_row(struct key_list *l, const struct key_row *key,
+static void print_row(struct key_listing *l, const struct key_row *key,
                       const struct token_row *tenant)
 {
     const char *state = key_state(key, tenant, l->now_us);
@@ -232,7 +232,8 @@ static void print_row(struct key_list *l, const struct key_row *key,
     fwrite(l->line.data, 1, l->line.len, stdout);
 }
 
-static enum store_err find_tenant(struct key_list *l, struct store_reader *r,
+static enum store_err find_tenant(struct key_listing *l,
+                                  struct store_reader *r,
                                   struct token_row *ret_tenant)
 {
     const enum store_err err =
@@ -244,7 +245,7 @@ static enum store_err find_tenant(struct key_list *l, struct store_reader *r,
 
 static enum store_err print_rows(void *arg, struct store_reader *r)
 {
-    struct key_list *l = arg;
+    struct key_listing *l = arg;
     struct slice after = {0};
     struct token_row tenant;
     struct key_row key;
@@ -262,7 +263,7 @@ static enum store_err print_rows(void *arg, struct store_reader *r)
 /* Looks for the key `id`, and prints it if there is a secret to print. */
 static enum store_err find_key(void *arg, struct store_reader *r)
 {
-    struct key_list *l = arg;
+    struct key_listing *l = arg;
     struct token_row tenant;
     struct key_row key;
 
@@ -287,7 +288,9 @@ static enum store_err find_key(void *arg, struct store_reader *r)
 static int list_keys(const struct command_line *s, const char *tenant,
                      const struct key_options *w)
 {
-    struct key_list l = {.w = w, .tenant = tenant, .now_us = clock_real_us()};
+    struct key_listing l = {.w = w,
+                            .tenant = tenant,
+                            .now_us = clock_real_us()};
     const int end = folder_read(s, NAME, print_rows, &l);
 
     buffer_release(&l.line);
@@ -301,11 +304,11 @@ static int print_new_key(const struct command_line *s, const char *tenant,
                          const unsigned char *hash)
 {
     char id[KEY_ID_SIZE];
-    struct key_list l = {.w = w,
-                         .tenant = tenant,
-                         .id = id,
-                         .secret = secret,
-                         .now_us = clock_real_us()};
+    struct key_listing l = {.w = w,
+                            .tenant = tenant,
+                            .id = id,
+                            .secret = secret,
+                            .now_us = clock_real_us()};
 
     key_id_make(hash, id);
     if (!w->json)
@@ -422,7 +425,7 @@ static int rotate_key(const struct command_line *s, const char *tenant,
 {
     unsigned char hash[SECRET_HASH_BYTES];
     char secret[SECRET_SIZE];
-    struct key_list old = {.w = w, .tenant = tenant, .id = id};
+    struct key_listing old = {.w = w, .tenant = tenant, .id = id};
     struct key_rotate args = {.tenant = slice_str(tenant),
                               .key = slice_str(id),
                               .hash = slice_of(hash, sizeof(hash))};
