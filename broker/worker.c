@@ -480,6 +480,7 @@ void worker_free(struct worker *w)
         arena_release(&w->arenas[i], &w->pool);
     block_pool_release(&w->pool);
     buffer_release(&w->scratch);
+    buffer_release(&w->mounted);
     subscription_index_free(w->index);
     mailbox_free(w->results);
     mailbox_free(w->batches);

@@ -8,6 +8,7 @@
 #include "base/vocabulary.h"
 #include "broker/accept/connect_key.h"
 #include "broker/client/client_identity.h"
+#include "broker/client/client_mount.h"
 #include "broker/client/connection_counts.h"
 #include "broker/client/refusals.h"
 #include "broker/client/shard.h"
@@ -152,9 +153,13 @@ static bool connect_by_key(struct connection *c,
     c->caller = connect_key_caller(c, p, &reason, &text);
     if (c->caller == NULL)
         connect_refuse(c, reason, text);
+    else if (!client_mount_begin(c))
+        connect_refuse(c, REASON_NOT_AUTHORIZED,
+                       "the key's mount has %u or %c, which must be a level: "
+                       "give the key a user, or choose another client id");
     else
         key_end_expect(c);
-    return c->caller != NULL;
+    return c->state == CONNECTION_NEW;
 }
 
 static bool connect_authenticate(struct connection *c,
@@ -276,11 +281,13 @@ static const char *will_text(const struct connection *c, uint8_t reason)
     }
 }
 
-static bool accept_will(struct connection *c, const struct packet_connect *p)
+static bool accept_will(struct connection *c, struct packet_connect *p)
 {
     if (!p->has_will)
         return true;
-    const uint8_t reason = publish_accept_will(c, &p->will, &c->will);
+    const uint8_t reason = client_mount_will(c, &p->will)
+                               ? publish_accept_will(c, &p->will, &c->will)
+                               : REASON_TOPIC_NAME_INVALID;
     if (reason != 0)
         connect_refuse(c, reason, will_text(c, reason));
     return reason == 0;

@@ -98,12 +98,5 @@ const struct caller *connect_key_caller(struct connection *c,
         *ret_text = "the user name must be the key's tenant, or empty";
         return NULL;
     }
-    if (caller->mounted) {
-        caller_unref(caller);
-        *ret_reason = REASON_NOT_AUTHORIZED;
-        *ret_text =
-            "this version has no mounts: use a key without one";
-        return NULL;
-    }
     return caller;
 }

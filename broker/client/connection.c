@@ -53,6 +53,7 @@ void connection_free(struct connection *c)
 {
     transport_close(&c->transport);
     caller_unref(c->caller);
+    free((void *)c->mount.data);
     free(c->identity);
     free(c->inbound);
     topic_aliases_free(c->aliases_in);

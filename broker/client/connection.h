@@ -171,6 +171,9 @@ struct connection {
     uint64_t resume_at; /* log position of the stored session */
     /* Since CONNECT, shared by equal callers (caller_share()); before, NULL. */
     const struct caller *caller;
+    /* `<tenant>/<mount>/` in front of the client's topics (client_mount.h); data
+     * NULL: none. Owned. */
+    struct slice mount;
     char *identity; /* token, NUL, client id: the key of the session */
     size_t identity_len, token_len;
     struct message *will;

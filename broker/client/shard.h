@@ -154,6 +154,7 @@ struct worker {
     struct block_pool pool;
     struct arena arenas[IMAGE_SHAPES];
     struct buffer scratch; /* for one packet being built */
+    struct buffer mounted; /* topics of one packet (client_mount.h) */
     char *read_buffer;     /* 2 * WORKER_READ_SIZE */
     struct refusals refusals;
     uint64_t held[HELD_POOL_COUNT]; /* bytes held for all clients together */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/client/backlog.h"
+#include "broker/client/client_mount.h"
 #include "broker/client/stored_session.h"
 #include "broker/client/topic_alias.h"
 #include "broker/deliver/delivery_private.h"
@@ -82,6 +83,10 @@ bool delivery_give_own(struct connection *c, const struct message *m,
                        const struct grant *g, uint32_t left_s)
 {
     struct worker *w = c->worker;
+    struct message relative;
+
+    if (!client_mount_take_off(c, &m, &relative))
+        return true;
     unsigned shape = delivery_shape(c, m, g->qos, g->retain);
     struct image_own own = {.identifiers = g->identifiers,
                             .identifier_count = g->identifier_count};
@@ -141,12 +146,16 @@ bool delivery_resend(struct connection *c, const struct message *m,
 {
     struct worker *w = c->worker;
     unsigned shape = delivery_shape(c, m, entry->qos, entry->retain);
+    struct message relative;
     uint32_t left_s = 0; /* once begun in time, it is completed in any case */
     struct image_own own = {.packet_id = entry->packet_id,
                             .dup = true,
                             .identifiers = entry->identifiers,
                             .identifier_count = entry->identifier_count};
 
+    *ret_sent = false;
+    if (!client_mount_take_off(c, &m, &relative))
+        return true;
     (void)image_expiry_left(m, w->real_us, &left_s);
     const size_t size = delivery_fit(c, m, &shape, left_s, &own);
     *ret_sent = size > 0;

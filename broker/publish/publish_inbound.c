@@ -1,5 +1,6 @@
 /* Handles a PUBLISH from a client, and makes the message of it. */
 #include "base/vocabulary.h"
+#include "broker/client/client_mount.h"
 #include "broker/client/inbound.h"
 #include "broker/client/refusals.h"
 #include "broker/client/shard.h"
@@ -141,6 +142,12 @@ void publish_received(struct connection *c, struct packet_publish *p)
     struct worker *w = c->worker;
     enum publish_verdict verdict;
 
+    if (!client_mount_publish(c, p)) {
+        connection_close(
+            c, CLOSE_TOPIC,
+            "below the key's mount the Response Topic is too long");
+        return;
+    }
     if (!publish_judge_topic(c, p, &verdict))
         return;
 

@@ -1,5 +1,6 @@
 #include "broker/session/session.h"
 
+#include "broker/client/client_mount.h"
 #include "broker/client/shard.h"
 #include "broker/client/token_connections.h"
 #include "broker/client/topic_alias.h"
@@ -43,13 +44,23 @@ static void on_ack(struct connection *c, const struct packet_frame *f)
         session_broken(c, &error);
 }
 
+static void mounted_filters(struct connection *c, struct packet_subscribe *s,
+                            void (*received)(struct connection *c,
+                                             const struct packet_subscribe *s))
+{
+    if (client_mount_filters(c, s))
+        received(c, s);
+    else
+        connection_close(c, CLOSE_NO_MEMORY, NULL);
+}
+
 static void on_subscribe(struct connection *c, const struct packet_frame *f)
 {
     struct packet_subscribe s;
     struct packet_error error;
 
     if (packet_decode_subscribe(f, &c->terms, &s, &error))
-        subscribe_received(c, &s);
+        mounted_filters(c, &s, subscribe_received);
     else
         session_broken(c, &error);
 }
@@ -60,7 +71,7 @@ static void on_unsubscribe(struct connection *c, const struct packet_frame *f)
     struct packet_error error;
 
     if (packet_decode_unsubscribe(f, &c->terms, &s, &error))
-        unsubscribe_received(c, &s);
+        mounted_filters(c, &s, unsubscribe_received);
     else
         session_broken(c, &error);
 }

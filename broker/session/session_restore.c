@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/topic.h"
+#include "broker/client/client_mount.h"
 #include "broker/client/inbound.h"
 #include "broker/client/shard.h"
 #include "broker/client/stored_session.h"
@@ -99,12 +100,13 @@ static enum store_err read_inflight(struct session_restore *s,
 /* ---- subscriptions --------------------------------------------------------- */
 
 /* The client may have come back with a key that has fewer rights than the one that
- * it subscribed with. */
+ * it subscribed with, or another mount. */
 static bool is_allowed(const struct connection *c, struct slice filter)
 {
     const struct caller caller = connection_caller(c);
 
-    return caller_may(&caller, CALLER_SUBSCRIBE, filter);
+    return caller_may(&caller, CALLER_SUBSCRIBE, filter) &&
+           client_mount_covers(c, filter);
 }
 
 /* The row goes with the end of the restore (remove_refused()). */
