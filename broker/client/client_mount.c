@@ -19,6 +19,7 @@ bool client_mount_begin(struct connection *c)
         return false;
     }
     c->mount = buffer_slice(&prefix); /* takes the buffer's memory */
+    c->mounted = true;
     return true;
 }
 
@@ -48,13 +49,13 @@ static bool mount_both(struct connection *c, struct slice *topic,
 
 bool client_mount_publish(struct connection *c, struct packet_publish *p)
 {
-    return c->mount.data == NULL ||
+    return !c->mounted ||
            mount_both(c, &p->topic, &p->properties.response_topic);
 }
 
 bool client_mount_will(struct connection *c, struct packet_will *will)
 {
-    return c->mount.data == NULL ||
+    return !c->mounted ||
            mount_both(c, &will->topic, &will->properties.response_topic);
 }
 
@@ -79,7 +80,7 @@ bool client_mount_filters(struct connection *c, struct packet_subscribe *s)
     struct packet_filter_cursor at = s->filters;
     struct packet_filter filter;
 
-    if (c->mount.data == NULL)
+    if (!c->mounted)
         return true;
     buffer_clear(b);
     while (packet_filter_next(&at, &filter)) {
@@ -100,7 +101,7 @@ bool client_mount_covers(const struct connection *c, struct slice filter)
 {
     struct slice group, inner = filter, rest;
 
-    if (c->mount.data == NULL)
+    if (!c->mounted)
         return true;
     if (filter_is_shared(filter) && !filter_share(filter, &group, &inner))
         return false;
@@ -144,7 +145,7 @@ bool client_mount_take_off(const struct connection *c,
 {
     struct slice topic;
 
-    if (c->mount.data == NULL)
+    if (!c->mounted)
         return true;
     if (!mount_take_off(c->mount, (*m)->topic, &topic))
         return false;

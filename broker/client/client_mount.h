@@ -1,5 +1,5 @@
 /* Topics of clients whose key has a mount (base/mount.h): full behind the packet
- * handlers, relative on the wire. A client without one costs a test of a pointer in
+ * handlers, relative on the wire. A client without one costs a test of a flag in
  * each of these.
  *
  * What is made full is in the worker's buffer `mounted`, and valid until the next

@@ -109,6 +109,7 @@ struct connection {
     bool bare;               /* … and no others: only topic and payload */
     bool enveloped;          /* wants stamped envelopes */
     bool receipts;           /* wants those properties in PUBACKs, too */
+    bool mounted;            /* has a mount, see below */
     bool touched;            /* must be flushed at the end of the turn */
     struct connection *next_touched;
     struct out_queue out;

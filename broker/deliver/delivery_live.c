@@ -169,8 +169,7 @@ static void live_give(struct connection *c, const struct message *m,
     if (c->state != CONNECTION_OPEN)
         return;
     if (live_may_give(c, qos)) {
-        if (c->hit_identifier != 0 || c->alias_maximum > 0 ||
-            c->mount.data != NULL)
+        if (c->hit_identifier != 0 || c->alias_maximum > 0 || c->mounted)
             live_give_own(c, m, qos, set->expiry_left_s);
         else
             live_give_image(
