@@ -1,13 +1,17 @@
-/* confab thing purge: through the running server if there is one, else on the data
- * folder itself (cli/change.h). */
+/* confab thing purge: through the running server. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/buffer.h"
+#include "base/flat_json.h"
 #include "base/topic.h"
-#include "cli/change.h"
+#include "base/vocabulary.h"
+#include "cli/folder.h"
 #include "cli/secret.h"
+#include "store/command.h"
 #include "store/command/thing.h"
 
 #define NAME "thing"
@@ -18,8 +22,7 @@ static const char usage[] =
     "Removes all messages that the thing has now, its retained message, and the\n"
     "thing itself unless new messages have arrived. Exits when everything is\n"
     "removed; if it is interrupted, the server continues. The thing's sequence\n"
-    "numbers begin at 1 again, and readers are not told of a gap. Works with or\n"
-    "without a running server of the data folder.\n" SECRET_TOPIC_HELP
+    "numbers begin at 1 again, and readers are not told of a gap.\n" SECRET_TOPIC_HELP
     "\n" SECRET_FILE_HELP;
 
 static const struct option own[] = {SECRET_FILE_OPTION, {0}};
@@ -34,20 +37,47 @@ static bool take_option(void *arg, int option, const char *value)
     return true;
 }
 
-static int purge_thing(const struct command_line *s, const char *topic,
+static void request_purge(struct client *client, const char *topic,
+                          struct client_answer *ret)
+{
+    struct buffer body = BUFFER_INIT;
+    struct thing_purge args = {slice_str(topic)};
+    const struct command c = {.kind = COMMAND_THING_PURGE, .args = &args};
+
+    command_encode(&body, &c);
+    client_publish(client, slice_str(COMMAND_PREFIX "thing_purge"),
+                   buffer_slice(&body), false, ret);
+    buffer_release(&body);
+}
+
+static int purge_thing(struct client *client, const char *topic,
                        const char *shown)
 {
-    struct thing_purge args = {slice_str(topic)};
-    struct change ch = {.kind = COMMAND_THING_PURGE,
-                        .args = &args,
-                        .in_steps = true};
-    const int end = change_make(s, NAME, &ch);
+    const struct timespec pause = {
+        0, 20000000}; /* meanwhile the server continues, too */
+    struct client_answer a;
+    struct slice value;
+    bool more = true, first = true;
 
-    if (end != EXIT_SUCCESS || change_is_done(&ch))
-        return end;
-    if (ch.status == 404)
-        return failure(NAME, "%s: nothing was ever stored there", shown);
-    return change_failure(NAME, &ch, shown, NULL);
+    while (more) {
+        request_purge(client, topic, &a);
+        if (a.status == 404 && !first)
+            break; /* the server has finished it */
+        if (a.status != 200 || a.result == NULL) {
+            free(a.result);
+            return failure(NAME, "%s: %s", shown,
+                           a.status == 404 ? "nothing was ever stored there"
+                           : a.reason[0] != '\0' ? a.reason
+                                                 : "no answer");
+        }
+        more = flat_json_member(slice_str(a.result), "more", &value) &&
+               slice_eq(value, slice_str("true"));
+        free(a.result);
+        first = false;
+        if (more)
+            nanosleep(&pause, NULL);
+    }
+    return EXIT_SUCCESS;
 }
 
 int cli_thing(int argc, char **argv)
@@ -74,5 +104,10 @@ int cli_thing(int argc, char **argv)
         return usage_error(NAME, "expected TOKEN/THING, not '%s'",
                            secret_show(argv[s.first + 1], shown,
                                        sizeof(shown)));
-    return purge_thing(&s, topic, secret_show(topic, shown, sizeof(shown)));
+    struct client *client = folder_client(&s, NAME);
+    if (client == NULL)
+        return EXIT_FAILURE;
+    end = purge_thing(client, topic, secret_show(topic, shown, sizeof(shown)));
+    client_close(client);
+    return end;
 }

@@ -21,6 +21,11 @@
       "cause", "connection_limit", "HTTP connections refused, by the limit.") \
     X(HTTP_REFUSED_ADDRESS, COUNTER, NUMBER, "http_connections_refused",      \
       "cause", "address_limit", NULL)                                         \
+    X(HTTP_BODY_RECEIVED, COUNTER, BYTES, "http_received_body", NULL, NULL,   \
+      "Bytes of bodies in HTTP requests, as they came: compressed ones "      \
+      "are not inflated.")                                                    \
+    X(HTTP_BODY_SENT, COUNTER, BYTES, "http_sent_body", NULL, NULL,           \
+      "Bytes of bodies in HTTP answers, those of streams not included.")      \
     X(LINK_CONNECTED, COUNTER, NUMBER, "link_connections", NULL, NULL,        \
       "Times the bridge has connected to the broker.")                        \
     X(LINK_WAITING, GAUGE, NUMBER, "link_requests_waiting", NULL, NULL,       \

@@ -287,6 +287,7 @@ static enum http_step on_body(struct http_connection *c, struct slice data)
     struct http_request *q = c->request;
 
     q->body_seen += data.len;
+    bridge_count(COUNT_HTTP_BODY_RECEIVED, data.len);
     q->body_at_ms = c->thread->now_ms;
     if (!q->too_long && q->body_seen <= q->body_max) {
         buffer_put_slice(&q->body, data);

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/http/http_private.h"
 
 #define AREA "http"
@@ -166,6 +167,7 @@ static ssize_t read_block(void *arg, uint64_t pos, char *out, size_t max)
     const ssize_t n = q->read(q->arg, out, max);
     if (n < 0)
         return MHD_CONTENT_READER_END_WITH_ERROR;
+    bridge_count(COUNT_HTTP_BODY_SENT, (uint64_t)n);
     return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
 }
 
@@ -176,6 +178,8 @@ static struct MHD_Response *whole_response(struct http_request *q)
     struct MHD_Response *r = MHD_create_response_from_buffer(
         len, data, len > 0 ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 
+    if (q->method != HTTP_HEAD)
+        bridge_count(COUNT_HTTP_BODY_SENT, len);
     if (len == 0 || r == NULL)
         free(data);
     return r;

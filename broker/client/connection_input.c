@@ -75,6 +75,8 @@ void connection_stall(struct connection *c)
 {
     lobby_leave(c);
     ev_io_stop(c->worker->loop, &c->readable);
+    if (!c->stalled && (credits_are_short(c) || !credits_allow_reading(c)))
+        counter_add(&c->worker->counters.credit_stalls, 1);
     c->stalled = true;
     if (credits_are_short(c))
         credits_await(c);

@@ -72,6 +72,10 @@
     GAUGE(shared_subscriptions, NUMBER, "mqtt_shared_subscriptions", NULL,    \
           "shared_subscriptions",                                             \
           "Shared subscriptions of connected clients.")                       \
+    COUNTER(credit_stalls, NUMBER, "mqtt_reads_stalled", NULL, NULL,          \
+            "Times a connection was left unread for a while: too much of "    \
+            "what it, its token or its worker received was not on disk "      \
+            "yet, or too many answers waited for it.")                        \
     COUNTER(catchup_switched, NUMBER, "mqtt_catchup_started", "catchup",      \
             "switched",                                                       \
             "Times a subscriber that was too slow began to "                  \

@@ -62,6 +62,25 @@ suite('metrics', { set: { 'metrics.listen': '127.0.0.1:0' } }, (server) => {
       Object.keys(status.closed))
   })
 
+  it('counts bytes of bodies', async () => {
+    const token = newToken()
+    const before = await figures(server)
+    const body = JSON.stringify({ text: 'x'.repeat(5000) })
+    const posted = await request(server.base, `/${token}/chat/sizes`, { method: 'POST', body })
+    assert.equal(posted.status, 200)
+    const latest = await request(server.base, `/${token}/chat/sizes`)
+    await grows(server, before, body.length, 'confab_http_received_body_bytes_total')
+    await grows(server, before, posted.text.length + latest.text.length, 'confab_http_sent_body_bytes_total')
+  })
+
+  it('counts how often devices were faster than the disk', async () => {
+    const token = newToken()
+    const before = await figures(server)
+    const device = await server.device({ token })
+    await Promise.all(Array.from({ length: 20_000 }, (_, n) => device.publish(`${token}/fast`, `${n}`)))
+    await grows(server, before, 1, 'confab_mqtt_reads_stalled_total')
+  })
+
   it('figures move when devices publish and subscribe', async () => {
     const token = newToken()
     const before = await figures(server)

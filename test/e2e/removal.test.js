@@ -71,20 +71,16 @@ suite('confab token delete, set, thing purge', { set: { 'tokens.access': 'regist
     assert.equal((await server.cli('thing', 'purge', '--', token)).code, 2)
   })
 
-  it('delete and purge work without a server, too', async () => {
+  it('delete works without a server, too', async () => {
     const [token, other] = [await server.planToken('home'), await server.planToken('home')]
     await server.say(token, 'x', {})
     await server.say(other, 'x', {})
-    await server.say(other, 'typo', {})
     await server.stop()
-    const purged = await server.cli('thing', 'purge', '--', `${other}/typo`)
-    assert.deepEqual([purged.code, purged.stdout, purged.stderr], [0, '', ''])
     const deleted = await server.cli('token', 'delete', '--', token)
     assert.deepEqual([deleted.code, deleted.stdout, deleted.stderr], [0, '', ''])
     await server.restart()
     assert.equal((await server.get(`/${token}/things`)).status, 401)
     assert.equal((await server.latest(other, 'x')).id > 0, true)
-    assert.deepEqual(await server.things(other), ['x'])
   })
 })
 
