@@ -74,6 +74,7 @@ static void refuse_identity(struct access *a,
     switch (refusal->error) {
     case IDENTITY_TENANT_SUSPENDED: a->state = ACCESS_SUSPENDED; break;
     case IDENTITY_JWT_TENANT: a->state = ACCESS_ELSEWHERE; break;
+    case IDENTITY_NO_TICKET: a->state = ACCESS_NO_TICKET; break;
     case IDENTITY_STORE:
     case IDENTITY_NOMEM: a->state = ACCESS_BROKEN; break;
     default: a->state = ACCESS_BAD_KEY;
@@ -99,10 +100,18 @@ static void look_up_identity(struct call *c, struct store_reader *r,
         .now_us = clock_real_us(),
     };
     struct identity_refusal refusal;
-    const struct caller *identity =
-        credential == CREDENTIAL_JWT
-            ? identity_of_jwt(&from, c->arguments[0], secret, &refusal)
-            : identity_of_key(&from, secret, &refusal);
+    const struct caller *identity;
+    unsigned char hash[SECRET_HASH_BYTES];
+
+    switch (credential) {
+    case CREDENTIAL_JWT:
+        identity = identity_of_jwt(&from, c->arguments[0], secret, &refusal);
+        break;
+    case CREDENTIAL_TICKET:
+        identity = identity_of_ticket(&from, secret, hash, &refusal);
+        break;
+    default: identity = identity_of_key(&from, secret, &refusal);
+    }
 
     if (identity == NULL) {
         refuse_identity(a, &refusal);
@@ -121,6 +130,7 @@ void access_look_up(struct call *c, struct store_reader *r,
 {
     const struct slice token = c->arguments[0];
     struct access *a = ret_access;
+    char ticket[SECRET_SIZE];
     struct slice secret;
 
     *a = (struct access){.state = ACCESS_GRANTED};
@@ -128,7 +138,13 @@ void access_look_up(struct call *c, struct store_reader *r,
         a->state = ACCESS_MALFORMED;
         return;
     }
-    const enum credential credential = credential_of(c->q, &secret);
+    if (c->ticket_taken) { /* its row is gone */
+        a->plan = c->identity->plan;
+        return;
+    }
+    const enum credential credential =
+        credential_of(c->q, (c->flags & ROUTE_TICKETS) != 0, ticket, &secret);
+    c->has_ticket = credential == CREDENTIAL_TICKET;
     if (credential == CREDENTIAL_AMBIGUOUS)
         a->state = ACCESS_AMBIGUOUS;
     else if (credential == CREDENTIAL_NONE)
@@ -185,8 +201,11 @@ bool access_refused(struct call *c, const struct access *a)
         answer_error(c, 400, "token: 1 to 64 of A-Z a-z 0-9 _ -");
         return true;
     case ACCESS_AMBIGUOUS:
-        answer_error(c, 400, "Authorization: send one line of it at most");
+        answer_error(c, 400,
+                     "send one credential: one line of Authorization, or a "
+                     "ticket as ?key=");
         return true;
+    case ACCESS_NO_TICKET: answer_error(c, 400, "%s", a->why); return true;
     case ACCESS_KEYLESS:
         challenge_caller(c, CHALLENGE);
         answer_error(c, 401,
@@ -218,6 +237,14 @@ bool access_refused(struct call *c, const struct access *a)
     http_add_header(c->q, "Retry-After", "1");
     answer_error(c, 503, "the store cannot be read: retry later");
     return true;
+}
+
+void access_refuse_ticket(struct call *c)
+{
+    challenge_caller(c, CHALLENGE ", error=\"invalid_token\"");
+    answer_error(c, 401,
+                 "unknown ticket: it was used, has expired, or the key that "
+                 "it was made with is gone");
 }
 
 bool caller_may_below(const struct caller *c, enum caller_action action,

@@ -13,7 +13,7 @@ struct access {
                                 not yet seen in open mode; never NULL on
                                 ACCESS_GRANTED */
     struct usage_row usage; /* of the tenant; zeros when it has no row */
-    const char *why;        /* ACCESS_BAD_KEY: static, for the client */
+    const char *why; /* ACCESS_BAD_KEY, _NO_TICKET: static, for the client */
     enum {
         ACCESS_GRANTED,
         ACCESS_MALFORMED,
@@ -21,6 +21,7 @@ struct access {
         ACCESS_UNKNOWN,
         ACCESS_KEYLESS, /* a tenant whose name opens nothing, without a key */
         ACCESS_BAD_KEY,
+        ACCESS_NO_TICKET, /* something else as ?key= */
         ACCESS_ELSEWHERE, /* the key is another tenant's */
         ACCESS_FOREIGN, /* only open mode admits this name, and the request is
                            not local (locality.h) */
@@ -34,13 +35,19 @@ const struct plan *access_plan(const struct config *config,
                                const struct token_row *row);
 /* Looks up the key or token, and sets c->caller and c->identity; may be called again to
  * learn what has changed. A token that was created on purpose is a secret, and, like a
- * key, valid wherever a request comes from. */
+ * key, valid wherever a request comes from.
+ *
+ * Of a ticket it says whether it is valid, and sets c->has_ticket; once everything else
+ * about the request is right, the route takes the ticket, sets c->ticket_taken, and is
+ * granted the same again. */
 void access_look_up(struct call *c, struct store_reader *r,
                     struct access *ret_access);
 /* The same in a snapshot of its own; ACCESS_BROKEN when there is none to be had. */
 void access_look_up_now(struct call *c, struct access *ret_access);
 /* false: granted. true: refused, and answered with 400, 401, 403 or 503. */
 bool access_refused(struct call *c, const struct access *a);
+/* Answers with 401: the ticket is not there any more. */
+void access_refuse_ticket(struct call *c);
 /* true: the server is in open mode and the request is not local; answered with 403,
  * without the headers that would let a page read the answer. */
 bool foreign_refused(struct call *c);

@@ -26,6 +26,8 @@ struct call {
     /* Who the request's key or JWT is; `caller` is a copy of it. Shared, and given back
      * with the call. NULL: the caller is who the path names. */
     const struct caller *identity;
+    /* It came with a ticket, which is used up once it was taken (access.h). */
+    bool has_ticket, ticket_taken;
     /* What the caller has left of a limit; UINT64_MAX: unlimited. The door sets it
      * as soon as it knows, and its headers() reads it. */
     uint64_t remaining;

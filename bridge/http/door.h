@@ -19,6 +19,8 @@ struct front; /* what the bridge gives to every door: bridge/doors/front.h */
 /* In open mode, for local requests only: the door's authenticate() checks it, see
  * access.h. */
 #define ROUTE_LOCAL_ONLY 2U
+/* `?key=` may have a ticket: access.h. */
+#define ROUTE_TICKETS 4U
 #define ROUTE_OWN 256U
 
 /* One method of one path. The segments of `pattern` are text or, in braces, arguments:

@@ -166,6 +166,8 @@ void http_respond_stream(struct http_request *q, unsigned status,
 
 void http_suspend(struct http_request *q);
 void http_resume(struct http_request *q);
+/* Instead of http_resume(), without an answer: the handler is called once more. */
+void http_handle_again(struct http_request *q);
 
 /* Returns a duplicate of the socket, non-blocking and with TCP_NODELAY, which the
  * caller owns; -1: out of descriptors. Its place in limits.connections is freed:

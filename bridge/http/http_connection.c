@@ -221,6 +221,7 @@ static enum http_next handle_request(struct http_connection *c)
     const struct http_handler *h = &c->thread->server->handler;
 
     http_connection_set_phase(c, PHASE_HANDLING);
+    c->request->again = false;
     const enum http_next next = h->handle(h->arg, c->request);
     c->request->waits = next == HTTP_SUSPENDED;
     if (next == HTTP_ANSWERED)
@@ -308,7 +309,7 @@ static enum http_step on_end(struct http_connection *c)
 {
     if (c->request->waits)
         return STEP_ON;
-    if (c->phase != PHASE_HANDLING) {
+    if (c->phase != PHASE_HANDLING || c->request->again) {
         switch (handle_request(c)) {
         case HTTP_ANSWERED: break;
         case HTTP_SUSPENDED: return STEP_ON;
@@ -434,7 +435,9 @@ static void run_engine(struct http_connection *c)
 void http_connection_resumed(struct http_connection *c)
 {
     c->request->waits = false;
-    if (c->outcome == OUTCOME_CUT)
+    if (c->outcome == OUTCOME_CUT && c->request->again)
+        http_connection_cut_body(c);
+    else if (c->outcome == OUTCOME_CUT)
         send_own_answer(c);
     else
         run_engine(c);

@@ -97,6 +97,7 @@ struct http_request {
     bool close_after;
     bool unsendable;   /* a header's value has a line break */
     bool begun, waits; /* for http_resume() */
+    bool again;        /* for http_handle_again() */
     struct http_request *next_resumed;
 };
 

@@ -464,3 +464,9 @@ void http_resume(struct http_request *q)
 {
     http_post_resumed(q);
 }
+
+void http_handle_again(struct http_request *q)
+{
+    q->again = true;
+    http_post_resumed(q);
+}

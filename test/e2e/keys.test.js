@@ -312,4 +312,103 @@ suite('keys over HTTP', { set: { 'tokens.access': 'registered' } }, (server) => 
     await until(async () => (await server.get(chat(token, 'a', '/history'), bearer(key))).status === 200, 'the key')
     assert.equal((await server.get(chat(token, 'b', '/history'), bearer(key))).status, 403)
   })
+
+  // ---- tickets
+
+  const newTicket = async (tenant, wish = {}, headers = {}) => {
+    const answer = await server.post(`/${tenant}/tickets`, wish, headers)
+    assert.equal(answer.status, 201, answer.text)
+    return secret(answer.json().ticket)
+  }
+
+  it('a ticket opens one stream or WebSocket, with the rights that were given to it', async () => {
+    const token = await server.planToken('home')
+    const { key } = await newKey(server, token, { subscribe: ['a/#', 'b/#'], user: 'ann' })
+    const made = await server.post(`/${token}/tickets`, { subscribe: ['a/#'] }, bearer(key))
+    assert.equal(made.status, 201, made.text)
+    assert.match(made.json().ticket, /^tk_/)
+    assert.equal(made.json().expires_in, 60)
+    const ticket = secret(made.json().ticket)
+    const path = (filter) => `/${token}/listen?things=${filter}&key=${ticket}`
+    assert.equal((await server.get(path('b'))).status, 403, 'more than it was given')
+    assert.equal((await server.get(path('a') + '&last_event_id=x')).status, 400)
+    assert.equal((await server.head(path('a'))).status, 200)
+    const stream = await server.listening(path('a')) // the mistakes before did not use it up
+    await server.say(token, 'a', { n: 1 })
+    await stream.expect('message')
+    const again = await server.get(path('a'))
+    assert.equal(again.status, 401)
+    assert.match(again.headers['www-authenticate'], /invalid_token/)
+
+    const other = await newTicket(token, {}, bearer(key))
+    const socket = await Socket.openUrl(server, `/${token}/ws?key=${other}`)
+    await socket.follow(['a', 'b/c'])
+    socket.send({ follow: ['c'] })
+    assert.equal((await socket.expect('error')).error.status, 403)
+    await assert.rejects(Socket.openUrl(server, `/${token}/ws?key=${other}`), /401/)
+  })
+
+  it('of many that use a ticket at the same time one gets the stream', async () => {
+    const token = await server.planToken('home')
+    for (let round = 0; round < 10; round++) {
+      const ticket = await newTicket(token)
+      const streams = await Promise.all(Array.from({ length: 8 }, () =>
+        server.stream(`/${token}/listen?things=%23&key=${ticket}`)))
+      assert.deepEqual(streams.map(({ status }) => status).sort(), [200, ...Array(7).fill(401)])
+      for (const stream of streams) stream.close()
+    }
+  })
+
+  it('a ticket of a key that was revoked opens nothing, and what it has opened ends', async () => {
+    const token = await server.planToken('home')
+    const { key, id } = await newKey(server, token)
+    const [used, unused] = [await newTicket(token, {}, bearer(key)), await newTicket(token, {}, bearer(key))]
+    const stream = await server.listening(`/${token}/chat/a/listen?key=${used}`)
+    await revokeKey(server, token, id)
+    await within(endOf(stream), 'end of the stream', scaled(4000))
+    assert.equal((await server.get(`/${token}/chat/a/listen?key=${unused}`)).status, 401)
+  })
+
+  it('a stream goes on when its ticket would have expired, and ends with its key', async () => {
+    const token = await server.planToken('home')
+    const { key } = await newKey(server, token, { expires_in: 4 })
+    const ticket = await newTicket(token, { expires_in: 1 }, bearer(key))
+    const stream = await server.listening(`/${token}/chat/a/listen?key=${ticket}`)
+    const unused = await newTicket(token, { expires_in: 1 })
+    await until(async () => (await server.head(`/${token}/chat/a/listen?key=${unused}`)).status === 401, 'end of the ticket')
+    await server.say(token, 'a', { n: 1 })
+    await stream.expect('message')
+    await within(endOf(stream), 'end of the stream', scaled(6000))
+  })
+
+  it('only tickets are taken from an address, and nowhere else', async () => {
+    const token = await server.planToken('home')
+    const { key } = await newKey(server, token)
+    const ticket = await newTicket(token)
+    for (const bad of [key, 'x', '', '%zz', 'x'.repeat(500)]) {
+      const answer = await server.get(`/${token}/chat/a/listen?key=${bad}`)
+      assert.equal(answer.status, 400, bad)
+      assert.ok(bad.length < 2 || !answer.text.includes(bad))
+    }
+    assert.equal((await server.get(`/${token}/things?key=${ticket}`)).status, 400)
+    assert.equal((await server.get(`/${token}/things`, bearer(ticket))).status, 401)
+    assert.equal((await server.get(`/${token}/chat/a/listen?key=${ticket}`, bearer(key))).status, 400)
+    const other = await server.planToken('home')
+    assert.equal((await server.get(`/${other}/chat/a/listen?key=${ticket}`)).status, 403)
+    const stream = await server.listening(`/${token}/chat/a/listen?key=${ticket}`)
+    stream.close()
+  })
+
+  it('a ticket gives no more than its giver has, for 300 s at most', async () => {
+    const token = await server.planToken('home')
+    const { key } = await newKey(server, token, { subscribe: ['a/#'] })
+    const ask = (wish) => server.post(`/${token}/tickets`, wish, bearer(key))
+    assert.equal((await ask({ subscribe: ['#'] })).status, 403)
+    assert.equal((await ask({ publish: ['a/b'] })).status, 403)
+    assert.equal((await ask({ subscribe: ['a/b'] })).status, 201)
+    assert.equal((await ask({ expires_in: 301 })).status, 400)
+    assert.equal((await ask({ expires_in: 300 })).status, 201)
+    assert.equal((await ask({ user: 'ann' })).status, 400)
+    assert.deepEqual((await server.get(`/${token}/keys`)).json().length, 1, 'tickets are not listed')
+  })
 })

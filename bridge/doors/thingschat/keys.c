@@ -17,6 +17,7 @@
 #include "bridge/doors/thingschat/thingschat.h"
 #include "store/command.h"
 #include "store/command/key.h"
+#include "store/identity.h"
 
 #define DEADLINE_US INT64_C(10000000)
 #define TICKET_EXPIRES_S 60
@@ -400,6 +401,42 @@ enum http_next keys_post(struct call *c)
     const enum http_next next = key_request_read(&k, body, false)
                                     ? create_requested(c, &k)
                                     : answer_error(c, 400, "%s", k.error);
+    key_request_release(&k);
+    return next;
+}
+
+/* false: answered. */
+static bool ticket_granted(struct call *c, struct key_request *k)
+{
+    if (!k->expires)
+        k->expires_in_s = TICKET_EXPIRES_S;
+    k->expires = true;
+    if (k->expires_in_s > TICKET_EXPIRES_MAX_S) {
+        answer_error(c, 400, "expires_in: a ticket is valid for %d s at most",
+                     TICKET_EXPIRES_MAX_S);
+        return false;
+    }
+    /* What a ticket opens ends with the key that it was made with. */
+    if (slice_eq(c->caller.key, slice_str(IDENTITY_KEY_OF_JWT))) {
+        answer_error(c, 403,
+                     "a JWT cannot make tickets: use a key, or the token");
+        return false;
+    }
+    return true;
+}
+
+enum http_next tickets_post(struct call *c)
+{
+    struct key_request k;
+    struct slice body;
+
+    if (!caller_granted(c) || !read_body(c, &body))
+        return HTTP_ANSWERED;
+    enum http_next next = HTTP_ANSWERED;
+    if (!key_request_read(&k, body, true))
+        answer_error(c, 400, "%s", k.error);
+    else if (ticket_granted(c, &k))
+        next = create_requested(c, &k);
     key_request_release(&k);
     return next;
 }

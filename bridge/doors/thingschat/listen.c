@@ -9,6 +9,7 @@
 #include "bridge/doors/public_cors.h"
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/thingschat.h"
+#include "bridge/doors/thingschat/ticket.h"
 #include "bridge/http/accept.h"
 #include "bridge/http/reads.h"
 #include "bridge/http/url.h"
@@ -56,7 +57,8 @@ static bool read_cursor(struct call *c, struct listen_params *w)
     while (url_next_parameter(&query, &p)) {
         /* query_check() has refused all other names */
         if (p.value.len == 0 || *(const char *)p.name.data == '_' ||
-            url_is_named(&p, slice_str("things")))
+            url_is_named(&p, slice_str("things")) ||
+            url_is_named(&p, slice_str("key")))
             continue;
         if (!parse_id(p.value, &w->cursor)) {
             answer_error(c, 400,
@@ -190,8 +192,14 @@ static enum http_next start_listening(struct call *c, struct listen_params *w,
                                       struct reading *g)
 {
     const bool head_only = http_method(c->q) == HTTP_HEAD;
-    const bool granted = accepts_events(c) && read_cursor(c, w) &&
-                         reading_charge(c, g, head_only ? 1 : LISTEN_COST);
+    const bool valid = accepts_events(c) && read_cursor(c, w);
+
+    if (valid && !head_only && ticket_must_be_taken(c)) {
+        reading_end(g);
+        return ticket_take(c);
+    }
+    const bool granted =
+        valid && reading_charge(c, g, head_only ? 1 : LISTEN_COST);
     /* The reader misses nothing from here on: what is stored later gets a greater
      * id. */
     const uint64_t head = granted ? store_head(g->reader) : 0;

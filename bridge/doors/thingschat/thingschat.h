@@ -38,6 +38,7 @@ enum http_next chat_things(struct call *c);
 enum http_next keys_post(struct call *c);
 enum http_next keys_list(struct call *c);
 enum http_next keys_delete(struct call *c);
+enum http_next tickets_post(struct call *c);
 size_t keys_body_max(struct call *c);
 /* ws.c */
 enum http_next chat_websocket(struct call *c);

@@ -11,6 +11,7 @@
 
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/thingschat.h"
+#include "bridge/doors/thingschat/ticket.h"
 #include "bridge/doors/thingschat/ws_client.h"
 #include "bridge/http/handshake.h"
 #include "bridge/http/reads.h"
@@ -89,12 +90,16 @@ enum http_next chat_websocket(struct call *c)
     /* check the token before the handshake */
     if (!reading_begin(c, &g, false))
         return HTTP_ANSWERED;
-    const bool granted =
+    const bool valid =
         handshake_accept(c,
                          "this is a WebSocket: connect with a client for "
                          "it; see /docs/http.md",
-                         accept) &&
-        reading_charge(c, &g, CONNECT_COST);
+                         accept);
+    if (valid && ticket_must_be_taken(c)) {
+        reading_end(&g);
+        return ticket_take(c);
+    }
+    const bool granted = valid && reading_charge(c, &g, CONNECT_COST);
     const uint64_t head = granted ? store_head(g.reader) : 0;
     const struct plan *plan = g.access.plan;
     reading_end(&g);

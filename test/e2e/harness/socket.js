@@ -7,8 +7,13 @@ const socketUrl = (server, token) => `ws://127.0.0.1:${server.httpPort}/${token}
 
 class Socket {
   // → open, `status` read
-  static async open (server, token, { deflate = false, ...options } = {}) {
-    const socket = new Socket(new WebSocket(socketUrl(server, token), { perMessageDeflate: deflate, ...options }))
+  static async open (server, token, options) {
+    return await Socket.openUrl(server, `/${token}/ws`, options)
+  }
+
+  static async openUrl (server, path, { deflate = false, ...options } = {}) {
+    const url = `ws://127.0.0.1:${server.httpPort}${path}`
+    const socket = new Socket(new WebSocket(url, { perMessageDeflate: deflate, ...options }))
     server.clients.push(() => socket.client.terminate())
     await within(socket.opened, 'WebSocket')
     socket.connected = (await socket.expect('status')).status

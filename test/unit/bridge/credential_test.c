@@ -66,11 +66,36 @@ static void everything_else_is_none(void **state)
         reads(values[i], CREDENTIAL_NONE, "untouched");
 }
 
+static void asks(const char *query, bool there, const char *ticket)
+{
+    char text[CREDENTIAL_TICKET_MAX];
+    struct slice got = slice_str("untouched");
+
+    if (credential_ticket(slice_str(query), text, &got) != there ||
+        !slice_eq(got, slice_str(ticket)))
+        fail_msg("'%s' has '%.*s'", query, (int)got.len,
+                 (const char *)got.data);
+}
+
+static void a_ticket_is_the_decoded_key_of_the_query(void **state)
+{
+    (void)state;
+    asks("things=%23&key=tk_a", true, "tk_a");
+    asks("key=tk%5Fa&things=a", true, "tk_a");
+    asks("things=a", false, "untouched");
+    asks("", false, "untouched");
+    asks("key=", true, "");
+    asks("key", true, "");
+    asks("key=%zz", true, "");
+    asks("key=123456789012345678901234567890123456789012345678901", true, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bearer_with_a_key_or_jwt_is_one),
         cmocka_unit_test(everything_else_is_none),
+        cmocka_unit_test(a_ticket_is_the_decoded_key_of_the_query),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
