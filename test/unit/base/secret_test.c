@@ -103,7 +103,7 @@ static void a_jwt_is_recognised_by_its_shape(void **state)
         "eyJh.eyJz.c2ln ",
         "eyJh.ey+z.c2ln",
         "abc.def.ghi",
-        "sk_" RANDOM_32,
+        ("sk_" RANDOM_32),
     };
     (void)state;
 
@@ -145,8 +145,8 @@ static void what_is_no_key_id_is_refused(void **state)
         "key_AAAAaaaa0000A",
         "key_AAAAaaaa000=",
         "key_AAAAaaaa00+/",
-        "key_AA\xaf\x41\x61\x61\x61\x61\x61"
-        "000", /* libsodium takes it for base64 */
+        ("key_AA\xaf\x41\x61\x61\x61\x61\x61"
+         "000"), /* libsodium takes it for base64 */
         "Key_AAAAaaaa0000",
         "sk_AAAAaaaa00000",
     };
