@@ -26,6 +26,12 @@ static void put_two(char *out, unsigned v)
     out[1] = (char)('0' + v % 10);
 }
 
+static void put_three(char *out, unsigned v)
+{
+    out[0] = (char)('0' + v / 100);
+    put_two(out + 1, v);
+}
+
 /* Writes `2026-11-21T06:32:17.` for a time in seconds since 1970. */
 static void write_second(int64_t second, char to[SECOND_TEXT])
 {
@@ -70,12 +76,9 @@ void buffer_put_time(struct buffer *b, int64_t at_us, int digits)
         last.second = second;
     }
     memcpy(text, last.text, SECOND_TEXT);
-    for (int i = places; i < 6; i++)
-        fraction /= 10;
-    for (int i = SECOND_TEXT + places - 1; i >= SECOND_TEXT; i--) {
-        text[i] = (char)('0' + fraction % 10);
-        fraction /= 10;
-    }
+    put_three(text + SECOND_TEXT, (unsigned)(fraction / 1000));
+    if (places > 3)
+        put_three(text + SECOND_TEXT + 3, (unsigned)(fraction % 1000));
     text[SECOND_TEXT + places] = 'Z';
     buffer_put(b, text, (size_t)(SECOND_TEXT + places + 1));
 }

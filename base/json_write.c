@@ -1,6 +1,7 @@
 #include "base/json_write.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/base64.h"
 #include "base/iso_time.h"
@@ -10,23 +11,20 @@
 
 /* ---- structure ---------------------------------------------------------- */
 
-static bool in_object(const struct json_writer *w)
-{
-    return w->depth > 0 && (w->objects >> (w->depth - 1) & 1) != 0;
-}
-
 /* Before every value. */
-static void json_before(struct json_writer *w)
+static inline void json_before(struct json_writer *w)
 {
-    assert(!w->whole);                /* there is only one value */
-    assert(in_object(w) == w->named); /* members have names, others do not */
-    if (w->comma && !w->named)
+    assert(!w->whole); /* there is only one value */
+    assert(json_in_object(w) ==
+           w->named); /* members have names, others do not */
+    if (w->named)
+        w->named = false; /* the name has its comma */
+    else if (w->comma)
         buffer_put_char(w->out, ',');
-    w->named = false;
 }
 
 /* After every value. */
-static void json_after(struct json_writer *w)
+static inline void json_after(struct json_writer *w)
 {
     w->comma = true;
     w->whole = w->depth == 0;
@@ -44,7 +42,7 @@ static void json_begin(struct json_writer *w, bool is_object)
 
 static void json_end(struct json_writer *w, bool is_object)
 {
-    assert(w->depth > 0 && in_object(w) == is_object && !w->named);
+    assert(w->depth > 0 && json_in_object(w) == is_object && !w->named);
     w->depth--;
     buffer_put_char(w->out, is_object ? '}' : ']');
     json_after(w);
@@ -72,7 +70,7 @@ void json_array_end(struct json_writer *w)
 
 void json_name_literal(struct json_writer *w, const char *name, size_t len)
 {
-    assert(in_object(w) && !w->named);
+    assert(json_in_object(w) && !w->named);
     if (w->comma)
         buffer_put_char(w->out, ',');
     buffer_put_char(w->out, '"');
@@ -190,6 +188,41 @@ static void put_escape(struct buffer *b, unsigned c)
     }
 }
 
+static inline bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+#define EACH_BYTE(c) (UINT64_MAX / 0xff * (c))
+
+/* Whether all of eight bytes are plain. It may return false wrongly, but never true
+ * wrongly: the caller then looks at each byte. */
+static inline bool eight_are_plain(const unsigned char *p)
+{
+    uint64_t eight;
+
+    memcpy(&eight, p, sizeof(eight));
+    const uint64_t quote = eight ^ EACH_BYTE((uint64_t)'"');
+    const uint64_t backslash = eight ^ EACH_BYTE((uint64_t)'\\');
+
+    /* x - 1 borrows into bit 7 where x is 0, x - 0x20 where x is below; x + 1
+     * carries into it where x is 0x7f. */
+    return (((quote - EACH_BYTE(UINT64_C(1))) |
+             (backslash - EACH_BYTE(UINT64_C(1))) |
+             (eight - EACH_BYTE(UINT64_C(0x20))) |
+             (eight + EACH_BYTE(UINT64_C(1))) | eight) &
+            EACH_BYTE(UINT64_C(0x80))) == 0;
+}
+
+static inline size_t skip_plain(const unsigned char *p, size_t at, size_t len)
+{
+    while (len - at >= 8 && eight_are_plain(p + at))
+        at += 8;
+    while (at < len && is_plain(p[at]))
+        at++;
+    return at;
+}
+
 void buffer_put_json_string(struct buffer *b, struct slice s)
 {
     const unsigned char *p = s.data;
@@ -197,12 +230,8 @@ void buffer_put_json_string(struct buffer *b, struct slice s)
     size_t at = 0;
 
     buffer_put_char(b, '"');
-    while (at < s.len) {
+    while ((at = skip_plain(p, at, s.len)) < s.len) {
         const unsigned char c = p[at];
-        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-            at++;
-            continue;
-        }
         size_t n = c < 0x80 ? 1 : utf8_sequence(p + at, s.len - at);
         /* U+2028 and U+2029 end lines in JavaScript source. */
         const bool separator = n == 3 && c == 0xe2 && p[at + 1] == 0x80 &&

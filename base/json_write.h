@@ -27,8 +27,10 @@
 #ifndef CONFAB_BASE_JSON_WRITE_H
 #define CONFAB_BASE_JSON_WRITE_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buffer.h"
 
@@ -51,6 +53,12 @@ static inline struct json_writer json_writer_of(struct buffer *out)
     return (struct json_writer){.out = out};
 }
 
+/* Whether the next value is a member of an object. */
+static inline bool json_in_object(const struct json_writer *w)
+{
+    return w->depth > 0 && (w->objects >> (w->depth - 1) & 1) != 0;
+}
+
 /* Whether one complete value was written. */
 static inline bool json_is_whole(const struct json_writer *w)
 {
@@ -63,7 +71,9 @@ void json_array(struct json_writer *w);
 void json_array_end(struct json_writer *w);
 
 /* The name of the next value; `name` is a string literal. */
-#define json_name(w, name) json_name_literal(w, "" name "", sizeof(name) - 1)
+#define json_name(w, name)                                                    \
+    json_name_inline(w, ",\"" name "\":", sizeof(name) + 3)
+/* The same for a name that is known only when the program runs. */
 void json_name_literal(struct json_writer *w, const char *name, size_t len);
 
 /* ---- values */
@@ -105,6 +115,26 @@ void json_raw_end(struct json_writer *w);
 #define json_member_null(w, name) (json_name(w, name), json_null(w))
 #define json_member_object(w, name) (json_name(w, name), json_object(w))
 #define json_member_array(w, name) (json_name(w, name), json_array(w))
+
+/* ---- behind json_name() */
+
+/* `text` is `,"name":`. Inline, because every message that is read has several names:
+ * a length known at compile time makes each of them a few loads and stores. Without
+ * the comma the colon is written twice, at the same place. */
+static inline void json_name_inline(struct json_writer *w, const char *text,
+                                    size_t len)
+{
+    const size_t skip = w->comma ? 0 : 1;
+    struct buffer *b = w->out;
+
+    assert(json_in_object(w) && !w->named);
+    w->named = true;
+    if (b->failed || (len > b->cap - b->len && !buffer_reserve(b, len)))
+        return;
+    memcpy(b->data + b->len, text + skip, len - 1);
+    b->len += len - skip;
+    b->data[b->len - 1] = ':';
+}
 
 /* ---- without a writer */
 

@@ -102,6 +102,10 @@ static void times_are_iso_8601_in_utc(void **state)
     CHECK_TEXT(&b, "2000-02-29T00:00:00.000Z");
     buffer_put_time(&b, INT64_C(4102444799123456), 3);
     CHECK_TEXT(&b, "2099-12-31T23:59:59.123Z");
+    buffer_put_time(&b, 7089, 4);
+    CHECK_TEXT(&b, "1970-01-01T00:00:00.0070Z");
+    buffer_put_time(&b, 907089, 1);
+    CHECK_TEXT(&b, "1970-01-01T00:00:00.9Z");
     buffer_put_time(&b, -1, 6);
     CHECK_TEXT(&b, "1969-12-31T23:59:59.999999Z");
     buffer_release(&b);

@@ -138,6 +138,77 @@ static void what_is_written_is_json_with_its_commas(void **state)
     }
 }
 
+/* As buffer_put_json_string() should, byte by byte: ASCII only, what is above is one
+ * invalid byte. */
+static void put_slowly(struct buffer *b, const unsigned char *text, size_t len)
+{
+    static const char names[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+
+    buffer_put_char(b, '"');
+    for (size_t i = 0; i < len; i++) {
+        const char *name = names;
+
+        while (*name != '\0' && (unsigned char)*name != text[i])
+            name += 2;
+        if (text[i] >= 0x80) {
+            buffer_put_str(b, "\xef\xbf\xbd");
+        } else if (*name != '\0') {
+            buffer_put_char(b, '\\');
+            buffer_put_char(b, name[1]);
+        } else if (text[i] < 0x20 || text[i] == 0x7f) {
+            buffer_printf(b, "\\u%04x", text[i]);
+        } else {
+            buffer_put_char(b, (char)text[i]);
+        }
+    }
+    buffer_put_char(b, '"');
+}
+
+/* Strings are read eight bytes at a time where nothing needs an escape. */
+static void every_byte_is_escaped_wherever_it_stands(void **state)
+{
+    struct buffer got = BUFFER_INIT, expected = BUFFER_INIT;
+    unsigned char text[20];
+
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++)
+        for (size_t at = 0; at < 2 * sizeof(text); at++) {
+            const size_t len = sizeof(text) - at % 9;
+
+            memset(text, at % 2 == 0 ? '~' : ' ', sizeof(text));
+            text[at / 2 % len] = (unsigned char)byte;
+            buffer_clear(&got);
+            buffer_clear(&expected);
+            buffer_put_json_string(&got, slice_of(text, len));
+            put_slowly(&expected, text, len);
+            assert_true(slice_eq(buffer_slice(&got), buffer_slice(&expected)));
+        }
+    buffer_release(&got);
+    buffer_release(&expected);
+}
+
+/* Every limit is either reached, or the text is whole. */
+static void a_limit_never_leaves_more_than_fits(void **state)
+{
+    static const char whole[] = "{\"a\":1,\"bc\":2}";
+
+    (void)state;
+    for (size_t limit = 1; limit < 20; limit++) {
+        struct buffer b = {.limit = limit};
+        struct json_writer w = json_writer_of(&b);
+
+        json_object(&w);
+        json_member_u64(&w, "a", 1);
+        json_member_u64(&w, "bc", 2);
+        json_object_end(&w);
+        assert_int_equal(buffer_ok(&b), limit >= strlen(whole));
+        assert_true(b.len <= limit);
+        if (buffer_ok(&b))
+            assert_true(slice_eq(buffer_slice(&b), slice_str(whole)));
+        buffer_release(&b);
+    }
+}
+
 static void a_writer_goes_on_in_another_buffer(void **state)
 {
     struct buffer first = BUFFER_INIT, second = BUFFER_INIT;
@@ -288,6 +359,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_json_with_its_commas),
+        cmocka_unit_test(every_byte_is_escaped_wherever_it_stands),
+        cmocka_unit_test(a_limit_never_leaves_more_than_fits),
         cmocka_unit_test(a_writer_goes_on_in_another_buffer),
         cmocka_unit_test(a_writer_begins_anywhere_in_a_buffer),
         cmocka_unit_test(what_would_be_no_json_ends_the_process),

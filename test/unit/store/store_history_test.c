@@ -269,6 +269,41 @@ static void a_long_history_is_found_by_seq_and_time(void **state)
     fixture_close(&f);
 }
 
+static void erase_entry(struct fixture *f, uint64_t id)
+{
+    const struct store_env *e = store_env(f->store);
+    MDB_val key = {sizeof(id), &id};
+    MDB_txn *txn;
+
+    fixture_commit(f);
+    assert_int_equal(mdb_txn_begin(e->env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_del(txn, e->db.log, &key, NULL), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+}
+
+/* The walk has read the entry before it, and the log's next one is another. */
+static void an_entry_that_is_missing_is_no_other_entry(void **state)
+{
+    struct history h = {.topic = slice_str(topic), .ascending = true};
+    struct record record;
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    for (int i = 0; i < 4; i++)
+        fixture_append(&f, topic, 1000 + i);
+    erase_entry(&f, 3);
+    fixture_look(&f);
+    for (uint64_t id = 1; id <= 2; id++) {
+        assert_int_equal(store_history_next(f.reader, &h, &record), STORE_OK);
+        assert_int_equal(record.m.id, id);
+    }
+    assert_int_equal(store_history_next(f.reader, &h, &record), STORE_CORRUPT);
+    assert_int_equal(store_get(f.reader, 4, &record), STORE_OK);
+    assert_int_equal(record.m.id, 4);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_walk_passes_over_what_was_trimmed_under_it),
         cmocka_unit_test(every_message_is_found_by_its_seq),
         cmocka_unit_test(a_long_history_is_found_by_seq_and_time),
+        cmocka_unit_test(an_entry_that_is_missing_is_no_other_entry),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
