@@ -31,6 +31,20 @@ group('Sockets that never say CONNECT', () => {
   const status = async (server) => JSON.parse((await server.cli('status')).stdout)
   const unidentified = async (server) => (await status(server)).connections.unidentified
 
+  // A connect() succeeds before the server has accepted: until then they wait in the
+  // kernel, and all at once would take the place of who came between them.
+  async function acceptedAll (server) {
+    let accepted = 0
+    let growth = -1
+    await until(async () => {
+      const before = growth
+      const now = (await status(server)).connections.accepted
+      growth = now - accepted
+      accepted = now
+      return growth === before // by the question itself
+    }, 'all are accepted')
+  }
+
   async function socket (port, bytes = '', options = {}) {
     const opened = net.connect({ port, host: '127.0.0.1', ...options })
     sockets.push(opened)
@@ -59,6 +73,7 @@ group('Sockets that never say CONNECT', () => {
       const stays = await server.wire({ token, clientId: 'stays' })
       const stream = await server.listening(`/${token}/listen?things=x`)
       for (let i = 0; i < 3 * PLACES; i++) await open(server)
+      await acceptedAll(server)
       for (let i = 0; i < 20; i++) {
         const device = await server.wire({ token, clientId: `device ${i}` })
         assert.equal((await server.post(chat(token, 'x'), { i })).status, 200)
