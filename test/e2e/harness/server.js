@@ -13,7 +13,7 @@ const { Listener } = require('./sse')
 const { Device } = require('./mqtt')
 const { Wire } = require('./wire')
 const { newToken, secret, secretsIn, chat } = require('./names')
-const { scaled, within, until, PATIENCE, FACTOR } = require('./waits')
+const { scaled, sleep, within, until, PATIENCE, FACTOR } = require('./waits')
 
 const BINARY = process.env.CONFAB_BIN
   ? path.resolve(process.env.CONFAB_BIN)
@@ -97,8 +97,7 @@ class Server {
     return child
   }
 
-  async start () {
-    const child = this.launch()
+  async readyLineOf (child) {
     const ready = new Promise((resolve, reject) => {
       child.stdout.on('data', () => {
         const end = this.stdout.indexOf('\n')
@@ -107,13 +106,27 @@ class Server {
       child.exited.then(({ code, signal, error }) =>
         reject(new Error(`ended with ${error ?? code ?? signal} before it was ready`)))
     })
-    let line
     try {
-      line = await within(ready, 'ready line', scaled(15000))
+      return await within(ready, 'ready line', scaled(15000))
     } catch (error) {
       child.kill('SIGKILL')
       error.message += `\nstderr: ${this.stderr.slice(-4000)}`
       throw error
+    }
+  }
+
+  // One that is started again wants its ports again. Between the two somebody else's
+  // connection may have been given one of them: not for long.
+  async start () {
+    let line
+    for (let left = this.readyLine === undefined ? 0 : 20; line === undefined; left--) {
+      const told = this.stderr.length
+      try {
+        line = await this.readyLineOf(this.launch())
+      } catch (error) {
+        if (left === 0 || !this.stderr.slice(told).includes('Address already in use')) throw error
+        await sleep(250)
+      }
     }
     const match = READY.exec(line)
     assert.ok(match, `not a ready line: ${line}`)

@@ -48,7 +48,7 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 static struct buffer recorded;
 static size_t *ends, entry_room;
 static atomic_size_t entry_count; /* the writer adds, also when it begins */
-static unsigned kinds_seen[COMMAND_KIND_COUNT];
+static atomic_uint kinds_seen[COMMAND_KIND_COUNT]; /* the writer counts */
 static unsigned
     kinds_done[COMMAND_KIND_COUNT]; /* not refused; submitted ones */
 
