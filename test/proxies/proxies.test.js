@@ -207,13 +207,15 @@ describe('Proxies of docs/operations.md', () => {
 
       it('connections to the server are kept', async () => {
         const earlier = connectionsTo(server.httpPort)
-        for (let n = 0; n < 20; n++) {
+        for (let n = 0; n < 60; n++) {
           await proxy.say(token, `kept/${proxy.name}`, n)
-          await sleep(20) // a proxy puts its connection back only behind the answer
+          await sleep(10) // a proxy puts its connection back only behind the answer
         }
         const later = connectionsTo(server.httpPort)
         const fresh = [...later].filter((port) => !earlier.has(port))
-        assert.ok(fresh.length <= 5, `${fresh.length} connections for 20 POSTs`)
+        // Each process of Apache keeps connections of its own, and on a busy machine it has
+        // several; without keeping them there would be 60.
+        assert.ok(fresh.length <= 20, `${fresh.length} connections for 60 POSTs`)
       })
 
       it('MQTT over WebSocket passes', async () => {
