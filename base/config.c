@@ -844,6 +844,17 @@ const struct plan *config_plan(const struct config *c, struct slice name)
     return plan_in(config_newest(c), name);
 }
 
+const struct plan *config_plan_or_default(const struct config *c,
+                                          struct slice name)
+{
+    const struct plan *plan = config_plan(c, name);
+
+    return plan != NULL
+               ? plan
+               : config_plan(c,
+                             slice_str(config_newest(c)->tokens_default_plan));
+}
+
 static void print_plan_keys(FILE *out, bool markdown)
 {
     if (markdown)

@@ -156,6 +156,11 @@ bool config_quantity(const char *text, const char *unit, uint64_t *ret);
 
 /* NULL if there is no such plan now. The pointer is valid as long as *c. */
 const struct plan *config_plan(const struct config *c, struct slice name);
+/* The plan that applies now to whom `name` was given: where there is no such plan any
+ * more, that of tokens.default_plan, for removing a plan must not lift limits. Never
+ * NULL; likewise valid. */
+const struct plan *config_plan_or_default(const struct config *c,
+                                          struct slice name);
 
 /* "127.0.0.1:8080", "[::1]:0", "0.0.0.0:1883", "localhost:1". */
 bool config_is_loopback(const char *listen);

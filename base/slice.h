@@ -29,4 +29,16 @@ static inline bool slice_eq(struct slice a, struct slice b)
            (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* Without blanks and tabs at both ends (OWS, RFC 9110 §5.6.3). */
+static inline struct slice slice_trim(struct slice s)
+{
+    const char *p = (const char *)s.data;
+
+    while (s.len > 0 && (*p == ' ' || *p == '\t'))
+        p++, s.len--;
+    while (s.len > 0 && (p[s.len - 1] == ' ' || p[s.len - 1] == '\t'))
+        s.len--;
+    return slice_of(p, s.len);
+}
+
 #endif

@@ -4,40 +4,31 @@
 
 #include "base/jwt_key.h"
 
+enum form { URL, SECRET, JWT_SECRET, JWT_PUBLIC, ORIGINS };
+
+static const struct {
+    const char *name, *text;
+    bool is_secret;
+    enum form form;
+} settings[] = {
+#define X(id, name, secret, form, text) {name, text, secret, form},
+    TENANT_SETTINGS_LIST(X)
+#undef X
+};
+
 const char *tenant_setting_name(enum tenant_setting s)
 {
-    switch (s) {
-#define X(id, name, secret, form, text)                                       \
-    case TENANT_##id: return name;
-        TENANT_SETTINGS_LIST(X)
-#undef X
-    case TENANT_SETTING_COUNT: break;
-    }
-    return "";
+    return settings[s].name;
 }
 
 const char *tenant_setting_text(enum tenant_setting s)
 {
-    switch (s) {
-#define X(id, name, secret, form, text)                                       \
-    case TENANT_##id: return text;
-        TENANT_SETTINGS_LIST(X)
-#undef X
-    case TENANT_SETTING_COUNT: break;
-    }
-    return "";
+    return settings[s].text;
 }
 
 bool tenant_setting_is_secret(enum tenant_setting s)
 {
-    switch (s) {
-#define X(id, name, secret, form, text)                                       \
-    case TENANT_##id: return secret;
-        TENANT_SETTINGS_LIST(X)
-#undef X
-    case TENANT_SETTING_COUNT: break;
-    }
-    return true;
+    return s == TENANT_SETTING_COUNT || settings[s].is_secret;
 }
 
 enum tenant_setting tenant_setting_of_name(struct slice name)
@@ -45,8 +36,7 @@ enum tenant_setting tenant_setting_of_name(struct slice name)
     unsigned s = 0;
 
     while (s < TENANT_SETTING_COUNT &&
-           !slice_eq(name,
-                     slice_str(tenant_setting_name((enum tenant_setting)s))))
+           !slice_eq(name, slice_str(settings[s].name)))
         s++;
     return (enum tenant_setting)s;
 }
@@ -129,27 +119,13 @@ static const char *wrong_origins(struct slice value)
     return NULL;
 }
 
-enum form { URL, SECRET, JWT_SECRET, JWT_PUBLIC, ORIGINS };
-
-static enum form form_of(enum tenant_setting s)
-{
-    switch (s) {
-#define X(id, name, secret, form, text)                                       \
-    case TENANT_##id: return form;
-        TENANT_SETTINGS_LIST(X)
-#undef X
-    case TENANT_SETTING_COUNT: break;
-    }
-    return SECRET;
-}
-
 const char *tenant_setting_wrong(enum tenant_setting s, struct slice value)
 {
     if (value.len == 0)
         return NULL;
     if (value.len > TENANT_SETTING_MAX)
         return "must have at most 4,096 bytes";
-    switch (form_of(s)) {
+    switch (settings[s].form) {
     case URL: return wrong_url(value);
     case SECRET: return wrong_secret(value);
     case JWT_SECRET: return wrong_jwt_key(value, jwt_key_new_secret);

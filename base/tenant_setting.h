@@ -31,8 +31,10 @@ enum tenant_setting {
         TENANT_SETTING_COUNT
 };
 
+/* s: below TENANT_SETTING_COUNT. */
 const char *tenant_setting_name(enum tenant_setting s);
 const char *tenant_setting_text(enum tenant_setting s);
+/* Also of TENANT_SETTING_COUNT: one that only another version knows may be. */
 bool tenant_setting_is_secret(enum tenant_setting s);
 /* TENANT_SETTING_COUNT: there is no such setting. */
 enum tenant_setting tenant_setting_of_name(struct slice name);

@@ -48,19 +48,6 @@ static enum identity_error look_up_tenant(const struct identity_source *from,
                                       : IDENTITY_OK;
 }
 
-/* A plan that was removed from the configuration must not lift the limits. */
-static const struct plan *plan_named(const struct config *config,
-                                     struct slice name)
-{
-    const struct plan *plan = config_plan(config, name);
-
-    if (plan == NULL)
-        plan =
-            config_plan(config,
-                        slice_str(config_newest(config)->tokens_default_plan));
-    return plan;
-}
-
 /* ---- callers ------------------------------------------------------------------ */
 
 /* Shares *caller with the rights of the draft; without any it has those that it has
@@ -112,8 +99,8 @@ static const struct caller *caller_of_row(const struct identity_source *from,
         .tenant = key->tenant,
         .key = id,
         .user = key->user.len > 0 ? key->user : slice_of(NULL, 0),
-        .plan = plan_named(from->config,
-                           key->plan.len > 0 ? key->plan : tenant.plan),
+        .plan = config_plan_or_default(
+            from->config, key->plan.len > 0 ? key->plan : tenant.plan),
         .rights = all_of_tenant,
         .right_count = sizeof(all_of_tenant) / sizeof(all_of_tenant[0]),
         .mounted = key->mounted,
@@ -281,7 +268,7 @@ const struct caller *identity_of_jwt(const struct identity_source *from,
         .key = slice_str(IDENTITY_KEY_OF_JWT),
         .user = claims.subject[0] != '\0' ? slice_str(claims.subject)
                                           : slice_of(NULL, 0),
-        .plan = plan_named(from->config, row.plan),
+        .plan = config_plan_or_default(from->config, row.plan),
         .mounted = claims.has_mount,
         .mount = slice_str(claims.mount),
         .expires_us = claims.expires_us + JWT_SKEW_US,

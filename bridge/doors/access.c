@@ -25,14 +25,8 @@ static void look_up_open_name(const struct call *c, struct access *a)
 const struct plan *access_plan(const struct config *config,
                                const struct token_row *row)
 {
-    const struct plan *plan =
-        config_plan(config, row == NULL ? slice_str("local") : row->plan);
-
-    if (plan != NULL)
-        return plan;
-    /* the plan's section was removed: the writer does the same */
-    return config_plan(config,
-                       slice_str(config_newest(config)->tokens_default_plan));
+    return config_plan_or_default(config, row == NULL ? slice_str("local")
+                                                      : row->plan);
 }
 
 /* ---- who the path names ------------------------------------------------------ */

@@ -3,17 +3,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static struct slice trim(struct slice s)
-{
-    const char *p = s.data;
-
-    while (s.len > 0 && (*p == ' ' || *p == '\t'))
-        p++, s.len--;
-    while (s.len > 0 && (p[s.len - 1] == ' ' || p[s.len - 1] == '\t'))
-        s.len--;
-    return slice_of(p, s.len);
-}
-
 /* Returns what precedes the first `c`, trimmed; *rest becomes what follows it. */
 static struct slice cut_at(struct slice *rest, char c)
 {
@@ -24,7 +13,7 @@ static struct slice cut_at(struct slice *rest, char c)
 
     *rest =
         at == NULL ? (struct slice){0} : slice_of(at + 1, rest->len - n - 1);
-    return trim(head);
+    return slice_trim(head);
 }
 
 /* The quality in thousandths, from `q=0.5`; 1000 when there is none or it is not a
@@ -105,5 +94,5 @@ size_t accept_best(struct slice accept, const char *const *types, size_t count)
 
 bool accept_allows(struct slice accept, const char *type)
 {
-    return trim(accept).len == 0 || quality_of(accept, type) > 0;
+    return slice_trim(accept).len == 0 || quality_of(accept, type) > 0;
 }

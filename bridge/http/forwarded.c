@@ -9,17 +9,6 @@ struct tail {
     size_t count; /* all there were */
 };
 
-static struct slice without_blanks(struct slice s)
-{
-    const char *p = s.data;
-
-    while (s.len > 0 && (*p == ' ' || *p == '\t'))
-        p++, s.len--;
-    while (s.len > 0 && (p[s.len - 1] == ' ' || p[s.len - 1] == '\t'))
-        s.len--;
-    return slice_of(p, s.len);
-}
-
 /* Cuts off what is before the first `mark` outside of quotes. false: a quote is not
  * closed. */
 static bool cut_at(struct slice *rest, char mark, struct slice *ret)
@@ -36,7 +25,7 @@ static bool cut_at(struct slice *rest, char mark, struct slice *ret)
     }
     if (is_quoted || i > rest->len)
         return false;
-    *ret = without_blanks(slice_of(p, i));
+    *ret = slice_trim(slice_of(p, i));
     *rest = i == rest->len ? slice_of(NULL, 0)
                            : slice_of(p + i + 1, rest->len - i - 1);
     return true;
@@ -134,7 +123,7 @@ static bool by_x_forwarded_for(struct slice value,
     while (value.len > 0) {
         const char *p = value.data, *comma = memchr(p, ',', value.len);
         const size_t n = comma == NULL ? value.len : (size_t)(comma - p);
-        tail_add(&t, without_blanks(slice_of(p, n)));
+        tail_add(&t, slice_trim(slice_of(p, n)));
         value = comma == NULL ? slice_of(NULL, 0)
                               : slice_of(comma + 1, value.len - n - 1);
     }

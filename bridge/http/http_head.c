@@ -61,15 +61,6 @@ static bool is_authority(struct slice s)
     return true;
 }
 
-static struct slice trim(const char *p, size_t len)
-{
-    while (len > 0 && (*p == ' ' || *p == '\t'))
-        p++, len--;
-    while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'))
-        len--;
-    return slice_of(p, len);
-}
-
 /* The next element of a comma-separated list, trimmed. */
 static bool next_element(struct slice *list, struct slice *ret)
 {
@@ -77,7 +68,7 @@ static bool next_element(struct slice *list, struct slice *ret)
         return false;
     const char *p = list->data, *comma = memchr(p, ',', list->len);
     const size_t n = comma == NULL ? list->len : (size_t)(comma - p);
-    *ret = trim(p, n);
+    *ret = slice_trim(slice_of(p, n));
     *list = comma == NULL ? slice_of(NULL, 0)
                           : slice_of(comma + 1, list->len - n - 1);
     return true;
@@ -240,7 +231,7 @@ bool http_head_add(struct http_head *h, struct slice name, struct slice value,
         return refuse_head(
             ret, 400, "header: values must be without control characters");
     struct http_field *f = &h->fields[h->field_count++];
-    *f = (struct http_field){name, trim(value.data, value.len)};
+    *f = (struct http_field){name, slice_trim(value)};
     return read_field(h, f, ret);
 }
 

@@ -23,19 +23,6 @@ static struct slice after_prefix(struct slice s, const char *prefix)
 
 /* ---- CONNECT ------------------------------------------------------------ */
 
-/* A plan that was removed from the configuration must not lift the limits. */
-static const struct plan *plan_named(const struct config *config,
-                                     struct slice name)
-{
-    const struct plan *plan = config_plan(config, name);
-
-    if (plan == NULL)
-        plan =
-            config_plan(config,
-                        slice_str(config_newest(config)->tokens_default_plan));
-    return plan;
-}
-
 static enum auth_verdict verdict_of(const struct config *config,
                                     enum store_err err,
                                     const struct token_row *row,
@@ -51,12 +38,13 @@ static enum auth_verdict verdict_of(const struct config *config,
             return AUTH_SUSPENDED;
         if (row->implied && config->tokens_access != ACCESS_OPEN)
             return AUTH_BAD; /* nobody created it on purpose */
-        *ret_plan = plan_named(config, row->plan);
+        *ret_plan = config_plan_or_default(config, row->plan);
         return AUTH_OK;
     case STORE_NOTFOUND:
         if (config->tokens_access != ACCESS_OPEN)
             return AUTH_BAD;
-        *ret_plan = plan_named(config, slice_str(PLAN_OF_OPEN_MODE));
+        *ret_plan =
+            config_plan_or_default(config, slice_str(PLAN_OF_OPEN_MODE));
         return AUTH_OK;
     default: return AUTH_STORE;
     }
@@ -72,8 +60,8 @@ enum auth_verdict auth_connect(const struct config *config,
     if (user_name.data == NULL) {
         if (config->tokens_access != ACCESS_OPEN)
             return AUTH_NAMELESS;
-        *ret_caller =
-            caller_nameless(plan_named(config, slice_str(PLAN_OF_OPEN_MODE)));
+        *ret_caller = caller_nameless(
+            config_plan_or_default(config, slice_str(PLAN_OF_OPEN_MODE)));
         return AUTH_OK;
     }
     if (!token_valid(user_name))

@@ -11,21 +11,13 @@
 
 /* ---- the offer ------------------------------------------------------------ */
 
-static struct slice trimmed_text(const char *p, const char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\t'))
-        p++;
-    while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    return slice_of(p, (size_t)(end - p));
-}
-
 /* The text up to the next `delimiter`; *rest is what follows. */
 static struct slice cut_at(struct slice *rest, char delimiter)
 {
     const char *p = rest->data, *end = p + rest->len;
     const char *stop = rest->len == 0 ? NULL : memchr(p, delimiter, rest->len);
-    const struct slice one = trimmed_text(p, stop == NULL ? end : stop);
+    const struct slice one =
+        slice_trim(slice_of(p, (size_t)((stop == NULL ? end : stop) - p)));
 
     *rest = stop == NULL ? slice_of(end, 0)
                          : slice_of(stop + 1, (size_t)(end - stop - 1));

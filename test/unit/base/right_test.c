@@ -4,13 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "base/msgpack/pack_rights.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -233,58 +233,6 @@ static void json_that_is_no_rights_is_refused(void **state)
 
 /* ---- msgpack ---- */
 
-static void packed_rights_are_unpacked(void **state)
-{
-    static const char *const texts[] = {"publish a/#", "admin",
-                                        "subscribe users/%u"};
-    struct rights *r = rights_of(texts, COUNT(texts));
-    struct buffer b = BUFFER_INIT;
-    msgpack_packer p = packer_of(&b);
-    (void)state;
-
-    pack_rights(&p, r->list, r->count);
-    free(r);
-    /* As it is in stores. */
-    static const char expected[] = "\x93\x92\x00\xa3"
-                                   "a/#\x92\x03\xa1#\x92\x01\xa8users/%u";
-    assert_int_equal(b.len, sizeof(expected) - 1);
-    assert_memory_equal(b.data, expected, b.len);
-
-    for (size_t len = 0; len <= b.len; len++) {
-        struct unpack u = unpack_of(b.data, len);
-        unpack_rights(&u, &draft);
-        assert_int_equal(u.failed, len < b.len);
-    }
-    r = rights_new(&draft);
-    assert_text(r, "publish a/#;admin;subscribe users/%u");
-    free(r);
-    buffer_release(&b);
-}
-
-static void damaged_rows_have_no_rights(void **state)
-{
-    static const struct slice rows[] = {
-        {"\x91\x92\x04\xa1#", 5},            /* no such action */
-        {"\x91\x92\x00\xa0", 4},             /* no filter */
-        {"\x91\x92\x00\xa2$a", 6},           /* `$` */
-        {"\x91\x92\x03\xa1+", 5},            /* admin of something */
-        {"\x91\x91\x00", 3},                 /* one element */
-        {"\x91\x93\x00\xa1#\x00", 6},        /* three */
-        {"\x91\xa1#", 3},                    /* a string */
-        {"\x80", 1},                         /* a map */
-        {"\xdd\xff\xff\xff\xff\x92\x00", 7}, /* 2^32 of them */
-        {"\x91\x92\x00\xc4\x01#", 6},        /* bytes, not text */
-    };
-    (void)state;
-
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct unpack u = unpack_of(rows[i].data, rows[i].len);
-        unpack_rights(&u, &draft);
-        if (!u.failed)
-            fail_msg("%zu", i);
-    }
-}
-
 /* ---- giving ---- */
 
 struct gift {
@@ -456,8 +404,6 @@ int main(void)
         cmocka_unit_test_setup(json_of_rights_is_read_and_written,
                                empty_draft),
         cmocka_unit_test_setup(json_that_is_no_rights_is_refused, empty_draft),
-        cmocka_unit_test_setup(packed_rights_are_unpacked, empty_draft),
-        cmocka_unit_test_setup(damaged_rows_have_no_rights, empty_draft),
         cmocka_unit_test_setup(nobody_gives_more_than_it_has, empty_draft),
         cmocka_unit_test_setup(all_must_be_covered_not_one, empty_draft),
         cmocka_unit_test_setup(users_and_clients_are_covered_by_their_own,
