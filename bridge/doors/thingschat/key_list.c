@@ -10,9 +10,7 @@
 #define PAGE_ROWS 128
 
 struct key_list {
-    struct store *store;
-    bool begun;
-    struct json_writer array; /* one array over all pages */
+    struct array_pages pages;
     size_t tenant_len, after_len;
     char tenant[TOKEN_MAX];
     unsigned char after[SECRET_HASH_BYTES];
@@ -33,20 +31,19 @@ static bool put_key(struct key_list *l, const struct key_row *row)
     struct rights *rights = ok ? rights_new(&draft) : NULL;
     if (rights == NULL)
         return false;
-    json_object(&l->array);
-    key_put_members(&l->array, row, rights->list, rights->count);
-    json_object_end(&l->array);
+    json_object(&l->pages.array);
+    key_put_members(&l->pages.array, row, rights->list, rights->count);
+    json_object_end(&l->pages.array);
     free(rights);
     return true;
 }
 
-static enum store_err put_page(struct key_list *l, struct store_reader *r)
+static enum store_err put_page(void *arg, struct store_reader *r)
 {
+    struct key_list *l = arg;
     struct key_row row;
-    enum store_err err = store_reader_begin(r);
+    enum store_err err = STORE_OK;
 
-    if (err != STORE_OK)
-        return err;
     for (int i = 0; i < PAGE_ROWS && err == STORE_OK; i++) {
         err = store_key_next(r, slice_of(l->tenant, l->tenant_len),
                              slice_of(l->after, l->after_len), &row);
@@ -58,29 +55,14 @@ static enum store_err put_page(struct key_list *l, struct store_reader *r)
         if (row.kind != SECRET_TICKET && !put_key(l, &row))
             err = STORE_CORRUPT;
     }
-    store_reader_end(r);
     return err;
 }
 
 static enum pages_next fill_keys(void *arg, struct buffer *out)
 {
     struct key_list *l = arg;
-    struct store_reader *r = store_reader_acquire(l->store);
 
-    if (r == NULL)
-        return PAGES_FAILED;
-    l->array.out = out;
-    if (!l->begun)
-        json_array(&l->array);
-    l->begun = true;
-    const enum store_err err = put_page(l, r);
-    store_reader_release(r);
-    if (err == STORE_OK)
-        return PAGES_MORE;
-    if (err != STORE_NOTFOUND)
-        return PAGES_FAILED;
-    json_array_end(&l->array);
-    return PAGES_END;
+    return array_pages_fill(&l->pages, out, put_page, l);
 }
 
 enum http_next keys_list(struct call *c)
@@ -90,7 +72,7 @@ enum http_next keys_list(struct call *c)
     struct key_list *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return answer_error(c, 500, "out of memory");
-    l->store = c->front->store;
+    l->pages.store = c->front->store;
     l->tenant_len = c->caller.tenant.len;
     memcpy(l->tenant, c->caller.tenant.data, l->tenant_len);
     http_add_header(c->q, "Cache-Control", "no-store");

@@ -69,3 +69,26 @@ enum http_next answer_pages(struct call *c, const char *content_type,
     http_respond_stream(c->q, 200, content_type, read_page, release_stream, s);
     return HTTP_ANSWERED;
 }
+
+enum pages_next array_pages_fill(struct array_pages *a, struct buffer *out,
+                                 enum store_err (*put)(void *arg,
+                                                       struct store_reader *r),
+                                 void *arg)
+{
+    struct store_reader *r;
+
+    if (store_snapshot(a->store, &r) != STORE_OK)
+        return PAGES_FAILED;
+    a->array.out = out;
+    if (!a->begun)
+        json_array(&a->array);
+    a->begun = true;
+    const enum store_err err = put(arg, r);
+    store_reader_release(r);
+    if (err == STORE_OK)
+        return PAGES_MORE;
+    if (err != STORE_NOTFOUND)
+        return PAGES_FAILED;
+    json_array_end(&a->array);
+    return PAGES_END;
+}

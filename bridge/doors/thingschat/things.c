@@ -12,10 +12,9 @@
 #define PAGE_ROWS 512
 
 struct thing_list {
-    struct store *store;
+    struct array_pages pages;
     const struct caller *caller;
-    bool detail, begun;
-    struct json_writer array; /* one array over all pages */
+    bool detail;
     size_t prefix_len;
     size_t after_len; /* 0: from the start */
     char prefix[TOKEN_MAX + 1];
@@ -25,7 +24,7 @@ struct thing_list {
 static void put_thing(struct thing_list *l, const struct thing_row *row,
                       struct slice thing)
 {
-    struct json_writer *w = &l->array;
+    struct json_writer *w = &l->pages.array;
 
     if (!l->detail) {
         json_string(w, thing);
@@ -52,15 +51,14 @@ static bool is_listed(const struct thing_list *l, struct slice topic,
            caller_may(l->caller, CALLER_SUBSCRIBE, topic);
 }
 
-static enum store_err put_page(struct thing_list *l, struct store_reader *r)
+static enum store_err put_page(void *arg, struct store_reader *r)
 {
+    struct thing_list *l = arg;
     const struct slice prefix = slice_of(l->prefix, l->prefix_len);
     struct thing_row row;
     struct slice thing;
-    enum store_err err = store_reader_begin(r);
+    enum store_err err = STORE_OK;
 
-    if (err != STORE_OK)
-        return err;
     for (int i = 0; i < PAGE_ROWS && err == STORE_OK; i++) {
         err = store_thing_next(r, prefix, slice_of(l->after, l->after_len),
                                &row);
@@ -71,29 +69,14 @@ static enum store_err put_page(struct thing_list *l, struct store_reader *r)
         if (is_listed(l, row.topic, &thing))
             put_thing(l, &row, thing);
     }
-    store_reader_end(r);
     return err;
 }
 
 static enum pages_next fill_things(void *arg, struct buffer *out)
 {
     struct thing_list *l = arg;
-    struct store_reader *r = store_reader_acquire(l->store);
 
-    if (r == NULL)
-        return PAGES_FAILED;
-    l->array.out = out;
-    if (!l->begun)
-        json_array(&l->array);
-    l->begun = true;
-    const enum store_err err = put_page(l, r);
-    store_reader_release(r);
-    if (err == STORE_OK)
-        return PAGES_MORE;
-    if (err != STORE_NOTFOUND)
-        return PAGES_FAILED;
-    json_array_end(&l->array);
-    return PAGES_END;
+    return array_pages_fill(&l->pages, out, put_page, l);
 }
 
 static void release(void *arg)
@@ -123,7 +106,7 @@ enum http_next chat_things(struct call *c)
         free(l);
         return answer_error(c, 500, "out of memory");
     }
-    l->store = c->front->store;
+    l->pages.store = c->front->store;
     l->detail = detail;
     memcpy(l->prefix, c->arguments[0].data, c->arguments[0].len);
     l->prefix[c->arguments[0].len] = '/';
