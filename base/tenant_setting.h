@@ -12,17 +12,17 @@
 /* X(id, name, secret, form, text): secret ones are shown to nobody. */
 #define TENANT_SETTINGS_LIST(X)                                               \
     X(WEBHOOK_URL, "webhook.url", false, URL,                                 \
-      "where messages are POSTed: http:// or https://")                       \
+      "where messages will be POSTed (not yet): http:// or https://")         \
     X(WEBHOOK_SECRET, "webhook.secret", true, SECRET,                         \
-      "signs what is POSTed: 16 to 256 bytes")                                \
+      "will sign what is POSTed (not yet): 16 to 256 bytes")                  \
     X(WEBHOOK_SECRET_OLD, "webhook.secret_old", true, SECRET,                 \
-      "signs it, too, while the secret is being changed")                     \
+      "will sign it, too, while the secret is being changed")                 \
     X(JWT_SECRET, "jwt.secret", true, JWT_SECRET,                             \
       "checks JWTs of HS256: 32 bytes or more")                               \
     X(JWT_PUBLIC_KEY, "jwt.public_key", false, JWT_PUBLIC,                    \
       "checks JWTs of ES256, RS256 or EdDSA: a public key in PEM")            \
     X(CORS_ORIGINS, "cors.origins", false, ORIGINS,                           \
-      "whose pages may use the API: origins, separated by blanks; * for all")
+      "whose pages may use the API (not yet): origins, separated by blanks, or *")
 
 enum tenant_setting {
 #define X(id, name, secret, form, text) TENANT_##id,
