@@ -55,10 +55,11 @@ static void two_secrets_make_two_the_newest_first(void **state)
 static void secrets_may_be_long(void **state)
 {
     char text[100];
-    struct slice secret = slice_of(text, sizeof(text));
+    struct slice secret;
 
     (void)state;
     memset(text, 'a', sizeof(text));
+    secret = slice_of(text, sizeof(text));
     check(&secret, 1, T, BODY, "t=1800000000,v1=" WITH_LONG);
 }
 
