@@ -98,7 +98,7 @@ ${text}
   Apache: {
     program: '/usr/sbin/apache2',
     prepare ({ folder, port, upstream }) {
-      const modules = ['mpm_event', 'authz_core', 'alias', 'setenvif', 'headers', 'asis', 'proxy', 'proxy_http', 'proxy_wstunnel']
+      const modules = ['mpm_event', 'authz_core', 'alias', 'setenvif', 'headers', 'asis', 'proxy', 'proxy_http']
       const text = replace(recipe('apache'), [
         ['127.0.0.1:8080', `127.0.0.1:${upstream}`],
         ['*:443', `127.0.0.1:${port}`],
@@ -115,6 +115,9 @@ ServerName 127.0.0.1
 DefaultRuntimeDir ${folder}
 PidFile ${folder}/apache.pid
 Mutex pthread
+# Two processes, so that the test knows how many keep connections to the server.
+ServerLimit 2
+StartServers 2
 ErrorLog ${folder}/error.log
 Listen 127.0.0.1:${port}
 ${modules.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`).join('\n')}
