@@ -12,6 +12,7 @@
 #include "base/address_list.h"
 #include "base/callers.h"
 #include "base/clock.h"
+#include "base/reserved_name.h"
 #include "base/thread.h"
 #include "base/trace.h"
 #include "base/vocabulary.h"
@@ -146,6 +147,22 @@ static uint16_t configured_port(const char *listen)
 
 /* ---- doors --------------------------------------------------------------- */
 
+/* A name that a door has paths for and that is not reserved would be given to somebody
+ * whose paths the door then takes. */
+static bool check_names(const struct door *door,
+                        struct config_error *ret_error)
+{
+    for (const char *const *name = door->reserved;
+         name != NULL && *name != NULL; name++)
+        if (!name_is_reserved(slice_str(*name))) {
+            snprintf(ret_error->text, sizeof(ret_error->text),
+                     "door %s: base/reserved_name.h lacks %s", door->name,
+                     *name);
+            return false;
+        }
+    return true;
+}
+
 static bool mount_door(struct bridge *b, size_t which)
 {
     static const struct door_settings always;
@@ -165,7 +182,7 @@ static bool mount_door(struct bridge *b, size_t which)
 static bool mount_doors(struct bridge *b, struct config_error *ret_error)
 {
     for (size_t i = 0; i < DOOR_COUNT; i++)
-        if (!mount_door(b, i))
+        if (!check_names(doors[i].door, ret_error) || !mount_door(b, i))
             return false;
     b->router = router_new(&b->front, b->mounts, b->mount_count, ret_error);
     return b->router != NULL;

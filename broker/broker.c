@@ -14,6 +14,7 @@
 #include "base/net/connection_budget.h"
 #include "base/net/handover.h"
 #include "base/net/listen.h"
+#include "base/reserved_name.h"
 #include "base/thread.h"
 #include "base/vocabulary.h"
 #include "broker/accept/listener.h"
@@ -27,6 +28,7 @@
 #include "broker/state_dump.h"
 #include "broker/worker.h"
 
+#define AREA "broker"
 #define DESCRIPTORS_KEPT 128 /* not for clients: store, sockets, HTTP */
 #define DRAIN_US 2000000     /* time for what is in flight at shutdown */
 #define POLL_NS 2000000
@@ -204,6 +206,38 @@ static bool first_sample(struct broker *b)
     return true;
 }
 
+/* Names that were given before they were reserved, or by MQTT clients in open mode. */
+static void warn_reserved_names(struct store *store)
+{
+    static const char *const names[] = {
+#define X(name) name,
+        RESERVED_NAMES(X)
+#undef X
+    };
+    struct buffer found = BUFFER_INIT;
+    struct store_reader *r;
+    struct token_row row;
+
+    if (store_snapshot(store, &r) != STORE_OK)
+        return; /* what needs the store says so */
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (store_token(r, slice_str(names[i]), &row) != STORE_OK ||
+            row.revoked_us != 0)
+            continue;
+        buffer_put_str(&found, found.len > 0 ? ", " : "");
+        buffer_put_str(&found, names[i]);
+    }
+    store_reader_release(r);
+    if (found.len > 0 && buffer_ok(&found))
+        log_warn(AREA,
+                 "tokens or tenants have names that are reserved for paths of "
+                 "HTTP APIs: %.*s. They work where no API has such a path; "
+                 "over HTTP the API's paths win. Give their clients another "
+                 "name",
+                 (int)found.len, (const char *)found.data);
+    buffer_release(&found);
+}
+
 static bool start_all(struct broker *b, struct config_error *ret_error)
 {
     return make_workers(b, ret_error) && open_listeners(b, ret_error) &&
@@ -259,6 +293,7 @@ bool broker_start(const struct config *config, struct store *store,
         broker_stop(b);
         return false;
     }
+    warn_reserved_names(store);
     connection_budget_set_make_mqtt_room(b->hub.budget, make_room_for_another,
                                          &b->hub);
     *ret_broker = b;

@@ -2,6 +2,7 @@
 
 #include "base/callers.h"
 #include "base/clock.h"
+#include "base/reserved_name.h"
 #include "bridge/doors/credential.h"
 #include "bridge/http/locality.h"
 #include "bridge/http/reads.h"
@@ -20,6 +21,15 @@ static void look_up_open_name(const struct call *c, struct access *a)
         a->state = ACCESS_UNKNOWN;
     else if (why_not_local(c->q) != NULL)
         a->state = ACCESS_FOREIGN;
+}
+
+/* Any name serves in open mode, unless a door has, or will have, such paths. What is in
+ * the store already keeps its name. */
+static void look_up_new_name(const struct call *c, struct access *a)
+{
+    look_up_open_name(c, a);
+    if (a->state == ACCESS_GRANTED && name_is_reserved(c->arguments[0]))
+        a->state = ACCESS_RESERVED;
 }
 
 const struct plan *access_plan(const struct config *config,
@@ -52,7 +62,7 @@ static void look_up_path(struct call *c, struct store_reader *r,
         a->plan = access_plan(config, &row);
         break;
     case STORE_NOTFOUND:
-        look_up_open_name(c, a);
+        look_up_new_name(c, a);
         a->plan = access_plan(config, NULL);
         break;
     default: a->state = ACCESS_BROKEN;
@@ -225,6 +235,9 @@ bool access_refused(struct call *c, const struct access *a)
     case ACCESS_SUSPENDED:
         answer_error(c, 403,
                      "this tenant is suspended: ask who runs the server");
+        return true;
+    case ACCESS_RESERVED:
+        answer_error(c, 400, "token: " NAME_RESERVED_TEXT);
         return true;
     case ACCESS_BROKEN: break;
     }

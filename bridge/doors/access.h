@@ -26,6 +26,8 @@ struct access {
         ACCESS_FOREIGN, /* only open mode admits this name, and the request is
                            not local (locality.h) */
         ACCESS_SUSPENDED,
+        ACCESS_RESERVED, /* open mode admits any name but those that doors
+                            have paths for (base/reserved_name.h) */
         ACCESS_BROKEN
     } state;
 };

@@ -24,7 +24,7 @@ static const char *tenant_create_check(struct command *c,
 
     if (a->plan.len == 0)
         a->plan = slice_str(config_newest(config)->tokens_operator_plan);
-    return token_command_check_plan(a->plan, config);
+    return token_command_check_new(a->tenant, a->plan, config);
 }
 
 static void tenant_create_answer(const struct command *c,

@@ -1,5 +1,7 @@
 #include "store/commands/token_command.h"
 
+#include "base/reserved_name.h"
+
 enum store_err token_command_look_up(struct transaction *t, struct command *c,
                                      struct slice name,
                                      struct token **ret_token)
@@ -89,4 +91,11 @@ const char *token_command_check_plan(struct slice plan,
 {
     return config_plan(config, plan) != NULL ? NULL
                                              : "plan: there is no such plan";
+}
+
+const char *token_command_check_new(struct slice name, struct slice plan,
+                                    const struct config *config)
+{
+    return name_is_reserved(name) ? NAME_RESERVED_TEXT
+                                  : token_command_check_plan(plan, config);
 }

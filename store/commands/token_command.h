@@ -33,5 +33,8 @@ enum store_err token_command_revoke(struct transaction *t, struct command *c,
 /* For check hooks: NULL, or that there is no such plan. */
 const char *token_command_check_plan(struct slice plan,
                                      const struct config *config);
+/* Likewise, for new names: or that it is reserved (base/reserved_name.h). */
+const char *token_command_check_new(struct slice name, struct slice plan,
+                                    const struct config *config);
 
 #endif

@@ -23,7 +23,7 @@ static const char *token_create_check(struct command *c,
 
     if (a->plan.len == 0)
         a->plan = slice_str(config_newest(config)->tokens_operator_plan);
-    return token_command_check_plan(a->plan, config);
+    return token_command_check_new(a->token, a->plan, config);
 }
 
 static void token_create_answer(const struct command *c, struct json_writer *w)
