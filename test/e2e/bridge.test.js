@@ -10,6 +10,7 @@ const { it, before, after } = require('node:test')
 const { Server, suite, group, newToken, temporaryFolder, until } = require('./harness/server')
 const { within, scaled } = require('./harness/waits')
 const wire = require('./harness/wire')
+const { home, keyOf } = require('./harness/stock')
 
 const MOSQUITTO = process.env.PATH.split(':').concat('/usr/sbin', '/usr/local/sbin')
   .map((folder) => path.join(folder, 'mosquitto')).find((file) => fs.existsSync(file))
@@ -221,6 +222,32 @@ for (const access of ['open', 'registered']) {
     })
   })
 }
+
+suite('A mosquitto bridge with a key that has a mount', { set: { 'tokens.access': 'registered' }, concurrent: true }, (server) => {
+  for (const lines of [[], ['bridge_protocol_version mqttv50']]) {
+    it(`carries a whole broker both ways without a prefix, once each (${lines[0] ?? 'MQTT 3.1.1'})`, async (t) => {
+      const { tenant, app, admin } = await home(server)
+      const key = await keyOf(server, tenant, '--mount', 'home', '--label', 'mosquitto')
+      const neighbour = new Neighbour(server, [`remote_username ${tenant}`, `remote_password ${key}`, `remote_clientid bridge-${tenant}`, ...lines, 'topic # both 1'])
+      t.after(() => neighbour.remove())
+      await neighbour.start()
+      await neighbour.isBridged()
+      const nearGot = await collector(await neighbour.client(), 'shellies/#')
+      const publisher = await neighbour.client()
+      await publishAndWait(publisher, { topic: 'shellies/plug/relay/0', payload: 'off', qos: 1, retain: true })
+      assert.deepEqual(await app.next(), { topic: 'shellies/plug/relay/0', text: 'off', retain: false })
+      assert.equal((await admin.next()).topic, `${tenant}/home/shellies/plug/relay/0`)
+      await app.publish('shellies/plug/relay/0/command', 'on')
+      await until(() => nearGot.some(({ topic }) => topic === 'shellies/plug/relay/0/command'), 'the command at mosquitto')
+      // what crossed came back nowhere
+      await publishAndWait(publisher, { topic: 'shellies/plug/last', payload: '1', qos: 1 })
+      await app.find(({ topic }) => topic === 'shellies/plug/last')
+      assert.deepEqual(app.texts(), ['off', 'on', '1'])
+      assert.deepEqual(nearGot.map(({ payload }) => payload), ['off', 'on', '1'])
+      await neighbour.stop()
+    })
+  }
+})
 
 group('A mosquitto bridge over restarts', () => {
   const server = new Server({ set: { 'tokens.access': 'open' } })

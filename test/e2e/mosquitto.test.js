@@ -2,8 +2,9 @@
 // mosquitto_pub, mosquitto_sub and mosquitto_rr, as they are typed in a shell.
 const assert = require('node:assert/strict')
 const { it, before, after } = require('node:test')
-const { Server, group, suite, newToken, until } = require('./harness/server')
+const { Server, group, suite, newToken, secret, until } = require('./harness/server')
 const { run } = require('./harness/process')
+const { home, keyOf } = require('./harness/stock')
 const { scaled } = require('./harness/waits')
 
 const VERSIONS = { 5: '5', '3.1.1': '311' }
@@ -151,3 +152,30 @@ for (const v of Object.keys(VERSIONS)) {
     })
   }
 }
+
+suite('mosquitto\'s commands with a key that has a mount', { set: { 'tokens.access': 'registered' } }, (server) => {
+  for (const v of Object.keys(VERSIONS)) {
+    it(`-u TENANT -P KEY: fixed topics, retained, wills; another key is refused (MQTT ${v})`, async () => {
+      const { tenant, admin } = await home(server)
+      const key = await keyOf(server, tenant, '--mount', 'home')
+      const reader = await keyOf(server, tenant, '--subscribe', 'home/lamp')
+      const args = (password, ...rest) => ['-h', '127.0.0.1', '-p', String(server.mqttPort), '-V', VERSIONS[v], '-u', tenant, '-P', password, ...rest]
+      const pub = (password, ...rest) => run('mosquitto_pub', args(password, '-q', '1', ...rest))
+      const sub = server.follow('mosquitto_sub', args(key, '-d', '-t', '#', '-q', '1', '-F', '%r %t %p', '--will-topic', 'sub/gone', '--will-payload', 'gone'))
+      await sub.lines.find((line) => line.startsWith('Subscribed'))
+      assert.equal((await pub(key, '-t', 'lamp', '-m', 'on', '-r')).code, 0)
+      await sub.lines.find((line) => line === '0 lamp on')
+      assert.deepEqual(await admin.next(), { topic: `${tenant}/home/lamp`, text: 'on', retain: false })
+      // whole topics for a key without a mount, and nothing else than its right
+      const once = await run('mosquitto_sub', args(reader, '-t', `${tenant}/home/lamp`, '-C', '1', '-F', '%r %t %p'))
+      assert.equal(once.stdout.trim(), `1 ${tenant}/home/lamp on`)
+      const wide = await run('mosquitto_sub', args(reader, '-t', `${tenant}/#`, '-d', '-W', '3'), { limit: scaled(10000) })
+      assert.match(wide.stdout + wide.stderr, v === '5' ? /Subscribed \(mid: 1\): 135/ : /Subscribed \(mid: 1\): 128/)
+      assert.notEqual((await pub(reader, '-t', `${tenant}/home/lamp`, '-m', 'off')).code, 0)
+      const unknown = `dk_${'A'.repeat(32)}`
+      assert.notEqual((await pub(secret(unknown), '-t', 'lamp', '-m', 'off')).code, 0)
+      await sub.stop('SIGKILL')
+      assert.deepEqual(await admin.next(), { topic: `${tenant}/home/sub/gone`, text: 'gone', retain: false })
+    })
+  }
+})

@@ -56,7 +56,7 @@ def make_client():
     if hasattr(paho, 'CallbackAPIVersion'):  # Paho 2, in Debian 13
         options['callback_api_version'] = paho.CallbackAPIVersion.VERSION1
     client = paho.Client(client_id=settings['id'], protocol=version, **options)
-    client.username_pw_set(settings['user'])
+    client.username_pw_set(settings['user'], settings.get('password'))
     client.on_connect = on_connect
     client.on_disconnect = on_disconnect
     client.on_subscribe = on_subscribe
@@ -69,7 +69,7 @@ def make_client():
     if 'will_topic' in settings:
         client.will_set(
             settings['will_topic'], settings.get('will_payload', ''),
-            int(settings.get('will_qos', 0)),
+            int(settings.get('will_qos', 0)), settings.get('will_retain') == '1',
             properties=properties(
                 PacketTypes.WILLMESSAGE,
                 WillDelayInterval=int(settings.get('will_delay', 0))))
@@ -83,7 +83,8 @@ def connect(client):
         options['properties'] = properties(
             PacketTypes.CONNECT,
             SessionExpiryInterval=int(settings.get('expiry', 0)))
-    client.connect(settings['host'], int(settings['port']), 30, **options)
+    client.connect(settings['host'], int(settings['port']),
+                   int(settings.get('keepalive', 30)), **options)
 
 
 def obey(client, command, *fields):

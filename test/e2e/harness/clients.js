@@ -4,6 +4,10 @@
 // the two programs of ../clients. They reconnect by themselves and keep what is
 // in flight, as they do for their users; nothing that arrives is dropped.
 //
+// Options: token (the user name), password, id, v, clean, expiry, keepalive, ca, and
+// will: { topic, payload, qos, retain, delay }. libmosquitto's has no password,
+// keepalive and retained will.
+//
 //   client.sessionPresent   of the last CONNACK
 //   client.connects         Arrivals of later CONNACKs: true if session present
 //   client.messages         Arrivals of { topic, qos, retain, text }
@@ -24,13 +28,15 @@ const FOLDER = path.join(__dirname, '../clients')
 const LIBMOSQUITTO = path.join(path.dirname(BINARY), 'test/e2e/clients/libmosquitto_client')
 
 class MqttJs {
-  constructor (url, { token, id, v, clean = true, expiry = 0, will, ca }) {
+  constructor (url, { token, password, id, v, clean = true, expiry = 0, keepalive = 60, will, ca }) {
     this.messages = new Arrivals(`message for MQTT.js ${id}`)
     this.connects = new Arrivals(`CONNACK for MQTT.js ${id}`)
     this.client = mqtt.connect(url, {
       protocolVersion: v,
       username: token,
+      password,
       clientId: id,
+      keepalive,
       clean,
       ca,
       resubscribe: false,
@@ -42,7 +48,7 @@ class MqttJs {
           topic: will.topic,
           payload: Buffer.from(will.payload),
           qos: will.qos ?? 0,
-          retain: false,
+          retain: will.retain ?? false,
           ...(v === 5 && { properties: { willDelayInterval: will.delay ?? 0 } })
         }
       })
@@ -71,11 +77,13 @@ class MqttJs {
 }
 
 class Program {
-  constructor (server, command, args, { token, id, v, clean = true, expiry = 0, will, ca }, port) {
+  constructor (server, command, args, { token, password, id, v, clean = true, expiry = 0, keepalive, will, ca }, port) {
     const settings = { host: '127.0.0.1', port, v, id, user: token, clean: clean ? 1 : 0, expiry }
     if (ca) settings.ca = ca
+    if (password) settings.password = password
+    if (keepalive) settings.keepalive = keepalive
     if (will) {
-      Object.assign(settings, { will_topic: will.topic, will_payload: will.payload, will_qos: will.qos ?? 0, will_delay: will.delay ?? 0 })
+      Object.assign(settings, { will_topic: will.topic, will_payload: will.payload, will_qos: will.qos ?? 0, will_retain: will.retain ? 1 : 0, will_delay: will.delay ?? 0 })
     }
     this.program = server.follow(command, [...args, ...Object.entries(settings).map((pair) => pair.join('='))])
     this.program.child.stdin.on('error', () => {}) // it was killed
