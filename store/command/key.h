@@ -11,7 +11,8 @@
 #include "base/slice.h"
 
 /* COMMAND_KEY_CREATE; the fields are those of struct key_row. EXISTS: there is a key
- * of that hash, or key id; make another secret. UNKNOWN_TOKEN: no such tenant. */
+ * of that hash, or key id; make another secret. UNKNOWN_TOKEN: no such tenant. RATE: it
+ * is charged, and the hour's writes of the tenant are used up. */
 struct key_create {
     struct slice tenant;
     struct slice hash;
@@ -23,6 +24,9 @@ struct key_create {
     struct slice mount;
     struct slice user, plan, parent;
     int64_t expires_us; /* 0: never */
+    bool
+        charged; /* counts as a write of the tenant, as a message does: one of its
+                     callers asked for it, not an administrator */
 };
 
 /* COMMAND_KEY_REVOKE: removes it, and offers a `key_revoked` event, at which its

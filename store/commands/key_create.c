@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "store/commands/commands.h"
 #include "store/commands/key_command.h"
+#include "store/write/limits.h"
 
 static bool is_text(struct slice s, size_t max)
 {
@@ -81,12 +82,38 @@ static void make_row(const struct transaction *t, const struct command *c,
         k->rights[i] = a->rights[i];
 }
 
+static bool is_over_limit(const struct transaction *t, struct command *c,
+                          const struct token *who)
+{
+    const struct key_create *a = c->args;
+
+    if (!a->charged || writes_left(who->plan, &who->usage, t->in.now_us) > 0)
+        return false;
+    c->result = RESULT_RATE;
+    c->retry_after_s = window_ends_in_s(&who->usage, t->in.now_us);
+    return true;
+}
+
+static enum store_err add_charged(struct transaction *t, struct command *c,
+                                  struct token *who)
+{
+    const struct key_create *a = c->args;
+    struct key_row row;
+
+    if (is_over_limit(t, c, who))
+        return STORE_OK;
+    make_row(t, c, &row);
+    const enum store_err err = key_command_add(t, c, who, &row);
+    if (err == STORE_OK && c->result == RESULT_OK && a->charged)
+        count_write(&who->usage, t->in.now_us, 0);
+    return err;
+}
+
 static enum store_err key_create_apply(struct transaction *t,
                                        struct command *c)
 {
     const struct key_create *a = c->args;
     struct token *who;
-    struct key_row row;
     bool is_new;
 
     if (what_is_wrong(a) != NULL) {
@@ -100,10 +127,7 @@ static enum store_err key_create_apply(struct transaction *t,
     if (c->result != RESULT_OK)
         return STORE_OK;
     err = key_command_is_new(t, c, a->tenant, a->hash, &is_new);
-    if (err != STORE_OK || !is_new)
-        return err;
-    make_row(t, c, &row);
-    return key_command_add(t, c, who, &row);
+    return err == STORE_OK && is_new ? add_charged(t, c, who) : err;
 }
 
 static void key_create_decide(struct transaction *t, const struct command *c)
@@ -155,6 +179,7 @@ static const struct command_field fields[] = {
      "parent: a key id"},
     {"expires", FIELD_TIME, FIELD_OPTIONAL, AT(expires_us), 0, INT64_MAX,
      "expires: microseconds since 1970"},
+    {"charged", FIELD_YES, FIELD_OPTIONAL, AT(charged), 0, 1, "charged: 1"},
     COMMON_NOW,
 };
 

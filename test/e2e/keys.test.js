@@ -93,7 +93,7 @@ const table = [
   }
 ]
 
-suite('keys over HTTP', { set: { 'tokens.access': 'registered' } }, (server) => {
+suite('keys over HTTP', { set: { 'tokens.access': 'registered', 'plan:five.writes_per_hour': 5 } }, (server) => {
   for (const { name, rights, inside, outside } of table) {
     it(`${name} may do that and nothing else`, async () => {
       const token = await server.planToken('home')
@@ -294,6 +294,28 @@ suite('keys over HTTP', { set: { 'tokens.access': 'registered' } }, (server) => 
     assert.equal(answer.status, 403)
     assert.match(answer.text, /limits/)
     await newKey(server, token, { plan: 'free' })
+  })
+
+  it('a key and a ticket count as a write of the plan; revoking does not', async () => {
+    const token = await server.planToken('five')
+    const { id, key } = await newKey(server, token)
+    for (const [path, headers] of [['tickets', {}], ['tickets', bearer(key)], ['keys', {}]]) {
+      const answer = await server.post(`/${token}/${path}`, {}, headers)
+      assert.equal(answer.status, 201, answer.text)
+      for (const made of [answer.json().key, answer.json().ticket]) if (made) secret(made)
+    }
+    const sent = await server.post(chat(token, 'a'), {})
+    assert.deepEqual([sent.status, sent.remaining], [200, 0])
+    for (const [path, headers] of [['tickets', {}], ['tickets', bearer(key)], ['keys', {}], ['chat/a', {}]]) {
+      const answer = await server.post(`/${token}/${path}`, {}, headers)
+      assert.deepEqual([answer.status, answer.remaining], [429, 0], `${path}: ${answer.text}`)
+      assert.ok(Number(answer.headers['retry-after']) > 3500)
+    }
+    assert.equal((await server.get(`/${token}/keys`)).json().length, 2)
+    const { code, stdout } = await server.cli('key', 'create', '-t', token)
+    assert.equal(code, 0, 'an administrator is not bound by it')
+    secret(stdout.trim())
+    await revokeKey(server, token, id)
   })
 
   it('300 keys are all listed, also in pages', async () => {

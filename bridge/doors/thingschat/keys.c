@@ -104,6 +104,11 @@ static void answer_failed(struct call *c, const struct link_request *a)
     }
     if (a->outcome == LINK_AWAY || a->status == 503)
         http_add_header(c->q, "Retry-After", "1");
+    if (a->status == 429) {
+        http_add_header_u64(c->q, "Retry-After",
+                            a->retry_after_s > 0 ? a->retry_after_s : 1);
+        c->remaining = 0;
+    }
     if (a->outcome == LINK_AWAY)
         answer_error(c, 503, "broker away, nothing was done: retry");
     else if (a->status == 401)
@@ -126,6 +131,8 @@ static void on_answer(struct link_request *a)
     if (a->outcome != LINK_ANSWERED || a->status != 200) {
         answer_failed(c, a);
     } else {
+        if (o->status == 201 && c->remaining != UINT64_MAX && c->remaining > 0)
+            c->remaining--; /* it counted as a write */
         http_add_header(c->q, "Cache-Control", "no-store");
         answer_json(c, o->status, &o->answer);
     }
@@ -339,6 +346,7 @@ static enum http_next create_key(struct call *c, const struct key_request *k,
         .expires_us =
             k->expires ? clock_real_us() + (int64_t)k->expires_in_s * 1000000
                        : 0,
+        .charged = true,
     };
     if (is_ticket) {
         args.user = c->caller.user;

@@ -418,6 +418,7 @@ static struct sent *any_key_create(struct scene *s, size_t i)
         .rights = s->set[i],
         .right_count = random_below(3),
         .mounted = one_in(2),
+        .charged = one_in(2),
         .user = slice_str(one_in(2) ? "" : "ann"),
         .plan = one_in(4) ? any_plan() : slice_of(NULL, 0),
         .parent = is_ticket && one_in(5) ? any_key_id(s->texts[i][1])
