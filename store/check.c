@@ -51,6 +51,7 @@ struct check {
     struct found_session *sessions;
     struct found_token *tokens;
     uint64_t keys, keys_that_end, keys_of_tenants, ends_of_keys;
+    uint64_t named_users, user_names, members, rooms_of_users;
     uint64_t last_id;
     bool no_memory;
 };
@@ -342,6 +343,69 @@ static void compare_keys(struct check *k)
                 k->keys_that_end, k->ends_of_keys);
 }
 
+static void check_user(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct user_row row;
+
+    if (!schema_get_user(key, v, &row))
+        problem(k, "users: a row is damaged");
+    else
+        k->named_users += row.name.len > 0;
+}
+
+static void check_user_name(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct slice user;
+    (void)key;
+
+    if (!schema_get_user_name(v, &user))
+        problem(k, "users_by_name: a row is damaged");
+    k->user_names++;
+}
+
+static void check_room(void *arg, MDB_val key, MDB_val v)
+{
+    struct room_row row;
+
+    if (!schema_get_room(key, v, &row))
+        problem(arg, "rooms: a row is damaged");
+}
+
+static void check_member(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct member_row row;
+
+    if (!schema_get_member(key, v, &row))
+        problem(k, "members: a row is damaged");
+    k->members++;
+}
+
+static void check_room_of(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct slice user, room;
+    (void)v;
+
+    if (!schema_split_pair(key, &user, &room))
+        problem(k, "rooms_of: a row is damaged");
+    k->rooms_of_users++;
+}
+
+static void compare_people(struct check *k)
+{
+    if (k->named_users != k->user_names)
+        problem(k,
+                "users: %" PRIu64
+                " have names, but users_by_name has %" PRIu64,
+                k->named_users, k->user_names);
+    if (k->members != k->rooms_of_users)
+        problem(k, "members: %" PRIu64 " rows, but rooms_of has %" PRIu64,
+                k->members, k->rooms_of_users);
+}
+
 static void check_usage(void *arg, MDB_val key, MDB_val v)
 {
     struct check *k = arg;
@@ -500,6 +564,11 @@ static const struct {
     {"keys", check_key, true},
     {"keys_by_tenant", check_key_of_tenant, true},
     {"keys_by_end", check_end_of_key, true},
+    {"users", check_user, true},
+    {"users_by_name", check_user_name, true},
+    {"rooms", check_room, true},
+    {"members", check_member, true},
+    {"rooms_of", check_room_of, true},
     {"sessions", check_session, false},
     {"subscriptions", check_subscription, false},
     {"inflight", check_inflight, false},
@@ -535,6 +604,7 @@ static void walk_trees(struct check *k)
     compare_things(k);
     compare_sessions(k);
     compare_keys(k);
+    compare_people(k);
 }
 
 static void free_check(struct check *k)

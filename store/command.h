@@ -79,6 +79,12 @@ const char *command_result_name(enum command_result r); /* "EXISTS" */
     X(KEY_REVOKE, key_revoke)                                                 \
     X(KEY_ROTATE, key_rotate)                                                 \
     X(TICKET_TAKE, ticket_take)                                               \
+    X(USER_PUT, user_put)                                                     \
+    X(USER_DELETE, user_delete)                                               \
+    X(ROOM_PUT, room_put)                                                     \
+    X(ROOM_DELETE, room_delete)                                               \
+    X(MEMBER_PUT, member_put)                                                 \
+    X(MEMBER_DELETE, member_delete)                                           \
     /* What the writer proposes by itself (store/command/upkeep.h): */        \
     X(SETTINGS, settings)                                                     \
     X(CLOCK_STEPS, clock_steps)       /* the clock was set back */            \

@@ -50,7 +50,7 @@
 #include <lmdb.h>
 
 #include "base/buffer.h"
-#include "store/directory.h"
+#include "store/people.h"
 #include "store/session.h"
 #include "store/store.h"
 
@@ -74,6 +74,11 @@
     X(keys, "keys", 0)                                                        \
     X(keys_by_tenant, "keys_by_tenant", 0)                                    \
     X(keys_by_end, "keys_by_end", 0)                                          \
+    X(users, "users", 0)                                                      \
+    X(users_by_name, "users_by_name", 0)                                      \
+    X(rooms, "rooms", 0)                                                      \
+    X(members, "members", 0)                                                  \
+    X(rooms_of, "rooms_of", 0)                                                \
     X(sessions, "sessions", 0)                                                \
     X(subscriptions, "subscriptions", 0)                                      \
     X(inflight, "inflight", 0)                                                \
@@ -170,6 +175,22 @@ void schema_tenant_key(struct slice tenant, struct slice hash,
                        struct schema_key *ret_key);
 void schema_end_key(int64_t at_us, struct slice hash,
                     struct schema_key *ret_key);
+/* users, rooms: the key is the tenant, NUL, the id; users_by_name: the name instead:
+ * schema_tenant_key(). members: tenant, NUL, room, NUL, user; rooms_of: tenant, NUL,
+ * user, NUL, room: schema_pair_key(), where `other` may be empty for the start of a
+ * walk. Ids have no NUL. */
+void schema_put_user(struct buffer *b, const struct user_row *user);
+bool schema_get_user(MDB_val key, MDB_val v, struct user_row *ret_user);
+void schema_put_user_name(struct buffer *b, struct slice user);
+bool schema_get_user_name(MDB_val v, struct slice *ret_user);
+void schema_put_room(struct buffer *b, const struct room_row *room);
+bool schema_get_room(MDB_val key, MDB_val v, struct room_row *ret_room);
+void schema_put_member(struct buffer *b, const struct member_row *m);
+bool schema_get_member(MDB_val key, MDB_val v, struct member_row *ret_member);
+void schema_pair_key(struct slice tenant, struct slice one, struct slice other,
+                     struct schema_key *ret_key);
+bool schema_split_pair(MDB_val key, struct slice *ret_one,
+                       struct slice *ret_other);
 /* trims: the key is the name key of a topic that has hidden entries left in `log`
  * or `chunks`; the row is its full name. */
 void schema_put_trim(struct buffer *b, struct slice topic);

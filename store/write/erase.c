@@ -5,6 +5,7 @@
 #include "store/command/upkeep.h"
 #include "store/write/account.h"
 #include "store/write/key_write.h"
+#include "store/write/people_write.h"
 #include "store/write/session_write.h"
 #include "store/write/trim.h"
 
@@ -12,6 +13,7 @@
 #define STEP_GROUPS 128
 #define STEP_THINGS 128
 #define STEP_KEYS 128
+#define STEP_PEOPLE 128 /* users, rooms, members */
 
 /* After this time the connections of a revoked token are closed. */
 #define CLOSED_US INT64_C(1000000)
@@ -22,7 +24,8 @@
 
 struct erasure {
     size_t len;
-    char name[NAME_MAX_LEN]; /* a token, or <token>/<thing> */
+    char name[NAME_MAX_LEN]; /* a token, <token>/<thing>, or a user or room
+                                (people_write.h) */
     uint64_t number;         /* erase.h */
 };
 
@@ -406,7 +409,8 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
     unsigned sessions = limit_rows(t, SESSION_ROWS_DELETED),
              groups = limit_rows(t, STEP_GROUPS),
              things = limit_rows(t, STEP_THINGS),
-             keys = limit_rows(t, STEP_KEYS);
+             keys = limit_rows(t, STEP_KEYS),
+             people = limit_rows(t, STEP_PEOPLE);
     char own[TOKEN_MAX + 1], topics[TOKEN_MAX + 1];
 
     *ret_done = false;
@@ -418,6 +422,8 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
     if (err == STORE_OK)
         err = erase_keys(t, token, &keys);
     if (err == STORE_OK)
+        err = people_erase_all(t, token, &people);
+    if (err == STORE_OK)
         err = erase_settings(t, token);
     if (err == STORE_OK && sessions > 0)
         err = erase_groups(t, token, prefix_of(token, '\0', own), &groups);
@@ -425,7 +431,7 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
         err = erase_things(t, prefix_of(token, '/', topics), UINT64_MAX - 1,
                            removed, &things);
     if (err != STORE_OK || sessions == 0 || groups == 0 || things == 0 ||
-        keys == 0)
+        keys == 0 || people == 0)
         return err;
     *ret_done = true;
     return drop_token(t, token);
@@ -441,6 +447,17 @@ static bool is_closed(const struct transaction *t, const struct erasure *x)
     return since_us < 0 || since_us >= CLOSED_US;
 }
 
+/* Members of a room, or memberships of a user, whose own row is gone. */
+static enum store_err erase_people(struct transaction *t, struct slice name,
+                                   bool *ret_done)
+{
+    unsigned left = limit_rows(t, STEP_PEOPLE);
+
+    const enum store_err err = people_erase_named(t, name, &left);
+    *ret_done = left > 0;
+    return err;
+}
+
 static enum store_err go_on(struct transaction *t, const struct erasure *x,
                             uint64_t *removed, bool *ret_done)
 {
@@ -448,6 +465,8 @@ static enum store_err go_on(struct transaction *t, const struct erasure *x,
     struct thing *thing;
 
     *ret_done = false;
+    if (people_is_erase_name(name_of(x)))
+        return erase_people(t, name_of(x), ret_done);
     if (!topic_split(name_of(x), &token, &ignored))
         return is_closed(t, x) ? erase_token(t, name_of(x), removed, ret_done)
                                : STORE_OK;
@@ -515,4 +534,14 @@ enum store_err erase_begin_or_go_on(struct transaction *t, struct command *c,
         err = STORE_OK;
     }
     return err == STORE_OK ? step_of_command(t, c, &x, is_new) : err;
+}
+
+enum store_err erase_is_waiting(struct transaction *t, struct slice name,
+                                bool *ret_waiting)
+{
+    struct erasure ignored;
+    const enum store_err err = find_waiting(t, name, &ignored);
+
+    *ret_waiting = err == STORE_OK;
+    return err == STORE_NOTFOUND ? STORE_OK : err;
 }

@@ -27,7 +27,7 @@ struct recount {
     uint64_t plain_through;
     struct held *all;
     struct part_owner *owners;
-    uint64_t keys, ending;
+    uint64_t keys, ending, names, members;
 };
 
 static struct held *held_by(struct recount *c, struct slice name)
@@ -162,6 +162,72 @@ static uint64_t rows_of(struct recount *c, MDB_dbi dbi)
     return stat.ms_entries;
 }
 
+/* The row of an index, which is there. */
+static uint64_t index_cost(struct recount *c, MDB_dbi dbi,
+                           const struct schema_key *key)
+{
+    MDB_val k = schema_val(key), v;
+
+    assert_int_equal(mdb_get(c->txn, dbi, &k, &v), 0);
+    return row_cost(k, v);
+}
+
+static void see_user(struct recount *c, MDB_val k, MDB_val v)
+{
+    struct schema_key index;
+    struct user_row row;
+
+    assert_true(schema_get_user(k, v, &row));
+    struct held *h = held_by(c, row.tenant);
+    h->usage.bytes += row_cost(k, v);
+    if (row.name.len == 0)
+        return;
+    schema_tenant_key(row.tenant, row.name, &index);
+    h->usage.bytes += index_cost(c, c->e->db.users_by_name, &index);
+    c->names++;
+}
+
+/* Rows of `members` whose keys begin with the room's. */
+static uint64_t members_of(struct recount *c, const struct room_row *room)
+{
+    struct schema_key prefix;
+    uint64_t members = 0;
+    MDB_cursor *cursor;
+    MDB_val k, v;
+
+    schema_pair_key(room->tenant, room->room, slice_of("", 0), &prefix);
+    k = schema_val(&prefix);
+    assert_int_equal(mdb_cursor_open(c->txn, c->e->db.members, &cursor), 0);
+    for (int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+         rc == 0 && k.mv_size > prefix.len &&
+         memcmp(k.mv_data, prefix.bytes, prefix.len) == 0;
+         rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT))
+        members++;
+    mdb_cursor_close(cursor);
+    return members;
+}
+
+static void see_room(struct recount *c, MDB_val k, MDB_val v)
+{
+    struct room_row row;
+
+    assert_true(schema_get_room(k, v, &row));
+    held_by(c, row.tenant)->usage.bytes += row_cost(k, v);
+    assert_int_equal(row.members, members_of(c, &row));
+}
+
+static void see_member(struct recount *c, MDB_val k, MDB_val v)
+{
+    struct schema_key reverse;
+    struct member_row row;
+
+    assert_true(schema_get_member(k, v, &row));
+    schema_pair_key(row.tenant, row.user, row.room, &reverse);
+    held_by(c, row.tenant)->usage.bytes +=
+        row_cost(k, v) + index_cost(c, c->e->db.rooms_of, &reverse);
+    c->members++;
+}
+
 static void see_session(struct recount *c, MDB_val k, MDB_val v)
 {
     struct session_row row;
@@ -254,6 +320,11 @@ void check_accounts(struct store *st)
     each(&c, c.e->db.keys, see_directory_key);
     assert_int_equal(rows_of(&c, c.e->db.keys_by_tenant), c.keys);
     assert_int_equal(rows_of(&c, c.e->db.keys_by_end), c.ending);
+    each(&c, c.e->db.users, see_user);
+    assert_int_equal(rows_of(&c, c.e->db.users_by_name), c.names);
+    each(&c, c.e->db.rooms, see_room);
+    each(&c, c.e->db.members, see_member);
+    assert_int_equal(rows_of(&c, c.e->db.rooms_of), c.members);
     each(&c, c.e->db.sessions, see_session);
     each(&c, c.e->db.subscriptions, see_part);
     each(&c, c.e->db.inflight, see_part);

@@ -118,6 +118,9 @@ static const char *topic_name(char *to)
 {
     if (one_in(20))
         sprintf(to, "$aside/%d", (int)random_below(3)); /* no token's */
+    else if (one_in(10))
+        sprintf(to, "t%d/rooms/room%d", (int)random_below(TOKENS),
+                (int)random_below(4));
     else
         sprintf(to, "t%d/%d", (int)random_below(TOKENS), (int)random_below(5));
     return to;
@@ -469,6 +472,113 @@ static struct sent *any_ticket_take(struct scene *s, size_t i)
     return o;
 }
 
+static struct slice any_user(char *to)
+{
+    sprintf(to, "user%d", (int)random_below(5));
+    return slice_str(to);
+}
+
+static struct slice any_room(char *to)
+{
+    sprintf(to, "room%d", (int)random_below(4));
+    return slice_str(to);
+}
+
+static struct slice any_json(void)
+{
+    static const char *const texts[] = {"", "{}", "{\"a\":1,\"b\":[2]}",
+                                        "{\"a\":null}", "no JSON"};
+
+    return slice_str(texts[random_below(one_in(9) ? 5 : 4)]);
+}
+
+static struct sent *any_user_put(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_USER_PUT);
+
+    *ARGS(o, user_put) = (struct user_put){
+        .tenant = slice_str(token_name(s->texts[i][0])),
+        .user = any_user(s->texts[i][1]),
+        .condition = one_in(2) ? PUT_ANY : (uint32_t)random_below(3),
+        .attributes = any_json(),
+        .merge = one_in(2),
+        .name = one_in(2) ? slice_str("") : any_user(s->texts[i][2]),
+        .no_name = one_in(4),
+        .password = slice_str(one_in(2) ? "" : "$argon2id$v=19$x"),
+    };
+    return o;
+}
+
+static struct sent *any_user_delete(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_USER_DELETE);
+
+    *ARGS(o, user_delete) =
+        (struct user_delete){slice_str(token_name(s->texts[i][0])),
+                             any_user(s->texts[i][1])};
+    return o;
+}
+
+static struct sent *any_room_put(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_ROOM_PUT);
+
+    s->set[i][0] = any_user(s->texts[i][2]);
+    s->set[i][1] = any_user(s->texts[i][3]);
+    *ARGS(o, room_put) = (struct room_put){
+        .tenant = slice_str(token_name(s->texts[i][0])),
+        .room = any_room(s->texts[i][1]),
+        .condition = one_in(2) ? PUT_ANY : (uint32_t)random_below(3),
+        .kind = (uint32_t)random_below(ROOM_KIND_COUNT),
+        .settings = any_json(),
+        .merge = one_in(2),
+        .creator = s->set[i][0],
+        .members = s->set[i],
+        .member_count = random_below(3),
+        .creator_role = slice_str(one_in(2) ? "" : "owner"),
+        .make_users = one_in(2),
+    };
+    return o;
+}
+
+static struct sent *any_room_delete(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_ROOM_DELETE);
+
+    *ARGS(o, room_delete) =
+        (struct room_delete){slice_str(token_name(s->texts[i][0])),
+                             any_room(s->texts[i][1])};
+    return o;
+}
+
+static struct sent *any_member_put(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_MEMBER_PUT);
+
+    *ARGS(o, member_put) = (struct member_put){
+        .tenant = slice_str(token_name(s->texts[i][0])),
+        .room = any_room(s->texts[i][1]),
+        .user = any_user(s->texts[i][2]),
+        .condition = one_in(2) ? PUT_ANY : (uint32_t)random_below(3),
+        .role = slice_str(one_in(2) ? "" : "moderator"),
+        .acked_seq = random_below(4),
+        .read_seq = random_below(4),
+        .make_user = one_in(2),
+    };
+    return o;
+}
+
+static struct sent *any_member_delete(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_MEMBER_DELETE);
+
+    *ARGS(o, member_delete) =
+        (struct member_delete){slice_str(token_name(s->texts[i][0])),
+                               any_room(s->texts[i][1]),
+                               any_user(s->texts[i][2])};
+    return o;
+}
+
 static struct sent *any_event(struct scene *s, size_t i)
 {
     (void)s, (void)i;
@@ -507,6 +617,12 @@ static const struct {
     [COMMAND_KEY_REVOKE] = {.weight = 2, .make = any_key_revoke},
     [COMMAND_KEY_ROTATE] = {.weight = 6, .make = any_key_rotate},
     [COMMAND_TICKET_TAKE] = {.weight = 8, .make = any_ticket_take},
+    [COMMAND_USER_PUT] = {.weight = 10, .make = any_user_put},
+    [COMMAND_USER_DELETE] = {.weight = 2, .make = any_user_delete},
+    [COMMAND_ROOM_PUT] = {.weight = 10, .make = any_room_put},
+    [COMMAND_ROOM_DELETE] = {.weight = 2, .make = any_room_delete},
+    [COMMAND_MEMBER_PUT] = {.weight = 14, .make = any_member_put},
+    [COMMAND_MEMBER_DELETE] = {.weight = 6, .make = any_member_delete},
     [COMMAND_SETTINGS] = {.is_proposed = true},
     [COMMAND_CLOCK_STEPS] = {.is_proposed = true},
     [COMMAND_SESSION_LOST] = {.is_proposed = true},

@@ -10,6 +10,7 @@
 
 #include "store/command/key.h"
 #include "store/command/message.h"
+#include "store/command/people.h"
 #include "store/command/tenant.h"
 #include "store/command/thing.h"
 #include "store/command/token.h"
