@@ -669,10 +669,25 @@ static bool check_proxies(const char *section, const char *list,
     return false;
 }
 
+#define DOOR_SECTION "door:"
+
+static bool doors_are_loopback(const struct config *c)
+{
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const char *value = (const char *)c + keys[i].offset;
+        if (strncmp(keys[i].section, DOOR_SECTION, strlen(DOOR_SECTION)) ==
+                0 &&
+            is_listen_key(&keys[i]) && value[0] != '\0' &&
+            !config_is_loopback(value))
+            return false;
+    }
+    return true;
+}
+
 /* What comes to loopback with a PROXY header is from elsewhere. */
 static bool all_loopback(const struct config *c)
 {
-    return c->http_proxy_protocol == SWITCH_OFF &&
+    return doors_are_loopback(c) && c->http_proxy_protocol == SWITCH_OFF &&
            c->mqtt_proxy_protocol == SWITCH_OFF &&
            config_is_loopback(c->http_listen) &&
            config_is_loopback(c->mqtt_listen) &&

@@ -40,7 +40,8 @@ enum config_enabled { DOOR_ENABLED, DOOR_DISABLED };
 /* Section [door:NAME]: one HTTP API. */
 struct door_settings {
     enum config_enabled enabled;
-    char prefix[CONFIG_NAME_MAX]; /* "" or "/x/y": precedes its paths */
+    char prefix[CONFIG_NAME_MAX];  /* "" or "/x/y": precedes its paths */
+    char listen[CONFIG_VALUE_MAX]; /* "": http.listen */
 };
 
 /* Section [plan:NAME]. 0 means no limit, not sent, or keep all. */

@@ -10,7 +10,10 @@
     CHOICE(door:name, enabled, door_##name.enabled, "yes", "yes no",          \
            "whether HTTP serves " what)                                       \
     TEXT(door:name, prefix, door_##name.prefix, "", "path",                   \
-         "prefix of all its paths, like /iot; empty: none")
+         "prefix of all its paths, like /iot; empty: none")                   \
+    TEXT(door:name, listen, door_##name.listen, "", "address:port",           \
+         "address and port where it is alone, with the threads, limits and "  \
+         "proxies of http.listen; empty: it is at http.listen")
 /* clang-format on */
 
 /* TEXT(section, key, field, default, unit, meaning)

@@ -86,6 +86,9 @@
  *                client and token, address, or all and token; token "": the
  *                nameless. Disconnects them → {"kicked":n,"next":…} likewise
  *  status        {} → the broker's counters as JSON (not through the writer)
+ *  doors         a JSON object, at most 4 KiB, instead of a map: where the bridge's HTTP
+ *                APIs are. `status` shows it for DOORS_TOLD_US; {}: nowhere any more
+ *                (not through the writer)
  *  trace         {token: str} → {"lines":[{"at_us":…,"mono_us":…,"hop":text,
  *                "who":text,"number":…,"thing":text,"id":…,"ref":…,"bytes":…},…],
  *                "dropped":n,"more":bool}: the hops of that token's messages
@@ -93,6 +96,9 @@
  *                (not through the writer); 409: another connection follows one
  *  append        1 to APPEND_MAX messages, each as if published by itself with
  *                QoS 1; body and answer: base/msgpack/append_bundle.h */
+#define COMMAND_DOORS_NAME "doors"
+#define DOORS_TOLD_MAX 4096
+#define DOORS_TOLD_US INT64_C(15000000) /* the bridge repeats it before */
 #define COMMAND_PREFIX "$confab/"
 #define COMMAND_APPEND_NAME "append"
 

@@ -1,5 +1,6 @@
 #include "bridge/bridge.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include "base/address_list.h"
 #include "base/callers.h"
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "base/reserved_name.h"
 #include "base/thread.h"
 #include "base/trace.h"
@@ -19,6 +21,7 @@
 #include "bridge/doors/front.h"
 #include "bridge/doors/server/server.h"
 #include "bridge/doors/thingschat/thingschat.h"
+#include "bridge/doors_report.h"
 #include "bridge/http/reads.h"
 #include "bridge/http/router.h"
 #include "bridge/outgoing/fetcher.h"
@@ -41,12 +44,26 @@ static const struct {
 };
 #define DOOR_COUNT (sizeof(doors) / sizeof(doors[0]))
 
-struct bridge {
-    struct front front;
+/* Doors that share an address. */
+struct door_place {
+    const char *listen; /* the setting's value */
     struct mount mounts[DOOR_COUNT];
     size_t mount_count;
     struct router *router;
+};
+
+/* The first is http.listen; a door with a listen of its own is alone. */
+#define PLACE_COUNT (DOOR_COUNT + 1)
+static_assert(PLACE_COUNT <= HTTP_LISTENERS_MAX, "a listener for each place");
+
+struct bridge {
+    struct front front;
+    struct door_place places[PLACE_COUNT];
+    size_t place_count;
+    size_t place_of[DOOR_COUNT]; /* PLACE_COUNT: the door is disabled */
     struct http_server *http;
+    struct doors_report doors_report; /* the reporter's */
+    struct buffer doors_json;
     char clients_path[CONFIG_VALUE_MAX + sizeof(CLIENTS_NAME) + 1];
     pthread_t reporter;
     bool has_reporter;
@@ -71,9 +88,14 @@ static void *reporter_main(void *arg)
             ;
         pthread_mutex_unlock(&b->mutex);
         usage_report(b->front.reads, b->front.link, clock_real_us());
+        doors_report(&b->doors_report, b->front.link,
+                     buffer_slice(&b->doors_json), clock_mono_us());
         pthread_mutex_lock(&b->mutex);
     }
     pthread_mutex_unlock(&b->mutex);
+    b->doors_report.due_us = 0;
+    doors_report(&b->doors_report, b->front.link, slice_str(DOORS_GONE),
+                 clock_mono_us());
     return NULL;
 }
 
@@ -163,19 +185,52 @@ static bool check_names(const struct door *door,
     return true;
 }
 
-static bool mount_door(struct bridge *b, size_t which)
+static const struct door_settings *settings_of(const struct config *config,
+                                               size_t which)
 {
     static const struct door_settings always;
     const size_t at = doors[which].settings;
-    const struct door_settings *settings =
-        at == ALWAYS ? &always
-                     : (const void *)((const char *)b->front.config + at);
-    struct mount *m = &b->mounts[b->mount_count];
 
-    if (settings->enabled == DOOR_DISABLED)
+    return at == ALWAYS ? &always : (const void *)((const char *)config + at);
+}
+
+/* Which door is where, and their sockets: first of all, so that a port in use is
+ * reported before anything else happens. */
+static bool bind_places(struct bridge *b, const struct config *config,
+                        struct config_error *ret_error)
+{
+    b->http = http_bind("http.listen", config->http_listen,
+                        (unsigned)config->http_workers, ret_error);
+    if (b->http == NULL)
+        return false;
+    b->places[b->place_count++].listen = config->http_listen;
+    for (size_t i = 0; i < DOOR_COUNT; i++) {
+        const struct door_settings *s = settings_of(config, i);
+        char key[2 * CONFIG_NAME_MAX];
+        b->place_of[i] = s->enabled == DOOR_DISABLED ? PLACE_COUNT : 0;
+        if (s->enabled == DOOR_DISABLED || s->listen[0] == '\0')
+            continue;
+        snprintf(key, sizeof(key), "door:%s.listen", doors[i].door->name);
+        if (!http_bind_another(b->http, key, s->listen, ret_error))
+            return false;
+        b->place_of[i] = b->place_count;
+        b->places[b->place_count++].listen = s->listen;
+    }
+    return true;
+}
+
+static bool mount_door(struct bridge *b, size_t which)
+{
+    if (b->place_of[which] == PLACE_COUNT)
         return true;
-    *m = (struct mount){.door = doors[which].door, .prefix = settings->prefix};
-    b->mount_count++;
+    struct door_place *p = &b->places[b->place_of[which]];
+    struct mount *m = &p->mounts[p->mount_count];
+    *m = (struct mount){
+        .door = doors[which].door,
+        .prefix = settings_of(b->front.config, which)->prefix,
+        .is_alone = b->place_of[which] != 0,
+    };
+    p->mount_count++;
     return m->door->start == NULL || m->door->start(&b->front, &m->state);
 }
 
@@ -184,16 +239,88 @@ static bool mount_doors(struct bridge *b, struct config_error *ret_error)
     for (size_t i = 0; i < DOOR_COUNT; i++)
         if (!check_names(doors[i].door, ret_error) || !mount_door(b, i))
             return false;
-    b->router = router_new(&b->front, b->mounts, b->mount_count, ret_error);
-    return b->router != NULL;
+    for (size_t i = 0; i < b->place_count; i++) {
+        struct door_place *p = &b->places[i];
+        p->router =
+            router_new(&b->front, p->mounts, p->mount_count, ret_error);
+        if (p->router == NULL)
+            return false;
+    }
+    return true;
 }
 
 static void stop_doors(struct bridge *b)
 {
-    router_free(b->router);
-    for (size_t i = 0; i < b->mount_count; i++)
-        if (b->mounts[i].door->stop != NULL)
-            b->mounts[i].door->stop(b->mounts[i].state);
+    for (size_t i = 0; i < b->place_count; i++) {
+        struct door_place *p = &b->places[i];
+        router_free(p->router);
+        for (size_t k = 0; k < p->mount_count; k++)
+            if (p->mounts[k].door->stop != NULL)
+                p->mounts[k].door->stop(p->mounts[k].state);
+    }
+}
+
+static bool start_http(struct bridge *b, const struct bridge_opts *opts,
+                       struct config_error *ret_error)
+{
+    struct http_handler handlers[PLACE_COUNT];
+    struct address_list proxies = {0};
+    struct slice bad; /* none: config_finish() has looked */
+
+    (void)address_list_add(&proxies,
+                           slice_str(opts->config->http_trusted_proxies),
+                           &bad);
+    http_trust(b->http, &proxies,
+               opts->config->http_proxy_protocol == SWITCH_ON);
+    for (size_t i = 0; i < b->place_count; i++)
+        handlers[i] = router_handler(b->places[i].router);
+    return http_start(b->http, opts->config, handlers, opts->budget,
+                      ret_error);
+}
+
+/* {"thingschat":{"address":"127.0.0.1:8080","prefix":"/iot"},"rooms":null} */
+static bool write_doors(struct bridge *b)
+{
+    struct json_writer w = json_writer_of(&b->doors_json);
+    char address[CONFIG_VALUE_MAX + 8];
+
+    json_object(&w);
+    for (size_t i = 0; i < DOOR_COUNT; i++) {
+        const struct bridge_door d = bridge_door(b, i);
+        json_name_literal(&w, d.name, strlen(d.name));
+        if (d.listen == NULL) {
+            json_null(&w);
+            continue;
+        }
+        const int host = (int)(strrchr(d.listen, ':') - d.listen);
+        snprintf(address, sizeof(address), "%.*s:%u", host, d.listen,
+                 (unsigned)d.port);
+        json_object(&w);
+        json_member_text(&w, "address", address);
+        json_member_text(&w, "prefix", d.prefix);
+        json_object_end(&w);
+    }
+    json_object_end(&w);
+    return buffer_ok(&b->doors_json);
+}
+
+size_t bridge_door_count(void)
+{
+    return DOOR_COUNT;
+}
+
+struct bridge_door bridge_door(const struct bridge *b, size_t which)
+{
+    const size_t place = b->place_of[which];
+    struct bridge_door d = {.name = doors[which].door->name};
+
+    if (place == PLACE_COUNT)
+        return d;
+    d.listen = b->places[place].listen;
+    d.port = http_listener_port(b->http, (unsigned)place);
+    d.prefix = settings_of(b->front.config, which)->prefix;
+    d.is_alone = place != 0;
+    return d;
 }
 
 /* ---- start and end ------------------------------------------------------- */
@@ -211,10 +338,8 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
     }
     trace_declare_bridge();
     struct front *f = &b->front;
-    /* First, so that a port in use is reported before anything else happens. */
-    b->http = http_bind("http.listen", opts->config->http_listen,
-                        (unsigned)opts->config->http_workers, ret_error);
-    if (b->http == NULL) {
+    if (!bind_places(b, opts->config, ret_error)) {
+        http_stop(b->http);
         free(b);
         return false;
     }
@@ -234,20 +359,12 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
                                (unsigned)opts->config->http_streamers);
     if (f->reads == NULL || f->callers == NULL || f->streams == NULL ||
         !start_fetcher(b, ret_error) || !mount_doors(b, ret_error) ||
-        !start_link(b, opts->data_dir) || !start_reporter(b)) {
+        !write_doors(b) || !start_link(b, opts->data_dir) ||
+        !start_reporter(b)) {
         bridge_stop(b);
         return false;
     }
-    struct address_list proxies = {0};
-    struct slice bad; /* none: config_finish() has looked */
-    (void)address_list_add(&proxies,
-                           slice_str(opts->config->http_trusted_proxies),
-                           &bad);
-    http_trust(b->http, &proxies,
-               opts->config->http_proxy_protocol == SWITCH_ON);
-    const struct http_handler handler = router_handler(b->router);
-    if (!http_start(b->http, opts->config, &handler, opts->budget,
-                    ret_error)) {
+    if (!start_http(b, opts, ret_error)) {
         bridge_stop(b);
         return false;
     }
@@ -297,5 +414,6 @@ void bridge_stop(struct bridge *b)
     reads_free(f->reads);
     callers_free(f->callers);
     stop_doors(b);
+    buffer_release(&b->doors_json);
     free(b);
 }

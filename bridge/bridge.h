@@ -31,6 +31,18 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
 /* The port in use (http.listen may say 0). */
 uint16_t bridge_http_port(const struct bridge *b);
 
+/* Where an HTTP API is. */
+struct bridge_door {
+    const char *name;   /* of [door:NAME] */
+    const char *listen; /* the setting's value; NULL: the door is disabled */
+    const char *prefix; /* "" or "/x" */
+    uint16_t port;      /* in use */
+    bool is_alone;      /* at an address of its own */
+};
+/* which: below bridge_door_count(). Borrowed for the bridge's life. Any thread. */
+size_t bridge_door_count(void);
+struct bridge_door bridge_door(const struct bridge *b, size_t which);
+
 /* true once the link to the broker is up. Any thread. */
 bool bridge_link_up(const struct bridge *b);
 

@@ -1,5 +1,6 @@
 #include "broker/broker.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,9 @@ struct broker {
     int local_fd, clients_fd; /* -1: none */
     struct connection_budget own_budget;
     struct metrics *metrics;
+    pthread_mutex_t doors_mutex; /* guards the next two */
+    struct buffer doors;         /* what the bridge last said */
+    int64_t doors_us;            /* when; monotonic */
 };
 
 static void sample_figures(void *arg, uint64_t *values);
@@ -64,6 +68,28 @@ static bool start_failed(struct config_error *ret_error, const char *text)
 static void put_status(void *arg, struct buffer *out)
 {
     broker_status_json(arg, out);
+}
+
+static void keep_doors(void *arg, struct slice json)
+{
+    struct broker *b = arg;
+
+    pthread_mutex_lock(&b->doors_mutex);
+    buffer_clear(&b->doors);
+    buffer_put_slice(&b->doors, json);
+    b->doors_us = clock_mono_us();
+    pthread_mutex_unlock(&b->doors_mutex);
+}
+
+static void write_doors(struct broker *b, struct json_writer *w)
+{
+    pthread_mutex_lock(&b->doors_mutex);
+    if (b->doors.len > sizeof("{}") - 1 && buffer_ok(&b->doors) &&
+        clock_mono_us() - b->doors_us < DOORS_TOLD_US) {
+        json_name(w, "doors");
+        json_raw(w, buffer_slice(&b->doors));
+    }
+    pthread_mutex_unlock(&b->doors_mutex);
 }
 
 static void on_batch(void *arg, struct batch *batch)
@@ -266,6 +292,7 @@ bool broker_start(const struct config *config, struct store *store,
     if (b == NULL)
         return start_failed(ret_error, "out of memory");
     b->local_fd = b->clients_fd = -1;
+    pthread_mutex_init(&b->doors_mutex, NULL);
     tls_current_init(&b->hub.tls);
     b->started_us = clock_mono_us();
     b->data_dir = strdup(opts->data_dir);
@@ -277,6 +304,7 @@ bool broker_start(const struct config *config, struct store *store,
     trust_proxies(&b->hub, config);
     b->hub.commands = &admin_commands;
     b->hub.status = put_status;
+    b->hub.tell_doors = keep_doors;
     b->hub.arg = b;
     if (!sys_init(&b->sampler, &b->hub, b->started_us)) {
         free(b->data_dir);
@@ -343,6 +371,7 @@ void broker_status_json(struct broker *b, struct buffer *out)
 
     json_object(&w);
     metrics_put_json(b->metrics, &w);
+    write_doors(b, &w);
     json_object_end(&w);
 }
 
@@ -450,6 +479,8 @@ void broker_stop(struct broker *b)
     tls_current_release(&hub->tls);
     sys_release(&b->sampler);
     connection_budget_release(&b->own_budget);
+    buffer_release(&b->doors);
+    pthread_mutex_destroy(&b->doors_mutex);
     free(b->data_dir);
     free(b);
 }

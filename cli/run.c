@@ -38,8 +38,9 @@ static const char usage_run[] =
     "line on stdout when it is ready:\n"
     "  confab ready http=http://127.0.0.1:8080 mqtt=mqtt://127.0.0.1:1883 "
     "data=DIR\n"
-    "(with mqtts=mqtts://… before data= if mqtt.tls_listen is set, and with\n"
-    "127.0.0.1 or [::1] if it listens on all addresses). On SIGHUP it reads the TLS\n"
+    "(with mqtts=mqtts://… before data= if mqtt.tls_listen is set, door:NAME=http://…\n"
+    "for each HTTP API with a listen of its own, and with 127.0.0.1 or [::1] if it\n"
+    "listens on all addresses). The log says where each HTTP API is. On SIGHUP it reads the TLS\n"
     "certificates and the plans again. It needs no settings.\n";
 static const char usage_broker[] =
     "Usage: confab broker [OPTION]...\n\n"
@@ -203,7 +204,8 @@ static void wait_for_link(const struct server *s)
 
 /* An address that clients can open, with the port actually bound: for a server
  * that listens on all addresses, the loopback address. */
-static void print_address(const char *listen, uint16_t port)
+static void put_address(char *out, size_t size, const char *listen,
+                        uint16_t port)
 {
     static const struct {
         const char *all, *one;
@@ -221,7 +223,44 @@ static void print_address(const char *listen, uint16_t port)
         len = (int)strlen(listen);
         break;
     }
-    printf("%.*s:%u", len, listen, (unsigned)port);
+    snprintf(out, size, "%.*s:%u", len, listen, (unsigned)port);
+}
+
+static void print_address(const char *listen, uint16_t port)
+{
+    char address[CONFIG_VALUE_MAX + 8];
+
+    put_address(address, sizeof(address), listen, port);
+    fputs(address, stdout);
+}
+
+/* One line of log for each HTTP API: where it is. */
+static void log_doors(const struct bridge *b)
+{
+    char address[CONFIG_VALUE_MAX + 8];
+
+    for (size_t i = 0; i < bridge_door_count(); i++) {
+        const struct bridge_door d = bridge_door(b, i);
+        if (d.listen == NULL) {
+            log_info(AREA, "door %s: off (door:%s.enabled)", d.name, d.name);
+            continue;
+        }
+        put_address(address, sizeof(address), d.listen, d.port);
+        log_info(AREA, "door %s: http://%s%s/", d.name, address, d.prefix);
+    }
+}
+
+/* Those at http.listen follow from the address behind http=. */
+static void print_doors(const struct bridge *b)
+{
+    for (size_t i = 0; i < bridge_door_count(); i++) {
+        const struct bridge_door d = bridge_door(b, i);
+        if (!d.is_alone)
+            continue;
+        printf(" door:%s=http://", d.name);
+        print_address(d.listen, d.port);
+        fputs(d.prefix, stdout);
+    }
 }
 
 static void say_ready(const struct server *s)
@@ -248,8 +287,12 @@ static void say_ready(const struct server *s)
                       metrics_server_port(s->metrics));
         fputs("/metrics", stdout);
     }
+    if (s->has_bridge)
+        print_doors(s->bridge);
     printf(" data=%s\n", s->settings.data_dir);
     fflush(stdout);
+    if (s->has_bridge)
+        log_doors(s->bridge);
     sd_notify(0, "READY=1");
     log_info(AREA, "confab " CONFAB_VERSION " ready, tokens %s",
              c->tokens_access == ACCESS_OPEN

@@ -86,6 +86,7 @@ struct mount {
     const struct door *door;
     void *state;        /* made by start() */
     const char *prefix; /* "" or "/x/y", before all its paths */
+    bool is_alone;      /* no other door is at its address */
 };
 
 #endif

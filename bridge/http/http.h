@@ -76,18 +76,25 @@ struct http_server;
 struct http_server *http_bind(const char *key, const char *listen,
                               unsigned threads,
                               struct config_error *ret_error);
+/* The same for another address of the server, with the same threads and limits: at most
+ * HTTP_LISTENERS_MAX together, numbered from 0, that of http_bind(). Before
+ * http_start(). */
+#define HTTP_LISTENERS_MAX 16
+bool http_bind_another(struct http_server *s, const char *key,
+                       const char *listen, struct config_error *ret_error);
 /* Before http_start(). `trusted` (copied): proxies whose headers say who a client is,
  * and that connect for many clients. with_header: each connection comes from one of
  * them, and begins with a PROXY header (base/net/proxy_wait.h). */
 void http_trust(struct http_server *s, const struct address_list *trusted,
                 bool with_header);
-/* Starts serving. The handler is copied; config and budget are borrowed. false:
- * *ret_error says why; call http_stop() all the same. */
+/* Starts serving. handlers: one for each listener, copied; config and budget are
+ * borrowed. false: *ret_error says why; call http_stop() all the same. */
 bool http_start(struct http_server *s, const struct config *config,
-                const struct http_handler *handler,
+                const struct http_handler *handlers,
                 struct connection_budget *budget,
                 struct config_error *ret_error);
-uint16_t http_port(const struct http_server *s);
+uint16_t http_port(const struct http_server *s); /* of http_bind() */
+uint16_t http_listener_port(const struct http_server *s, unsigned listener);
 /* From now on refuses new connections and closes each after its current answer. */
 void http_quiesce(struct http_server *s);
 /* Number of requests that have not been answered yet. Any thread. */

@@ -87,7 +87,8 @@ static bool admit_or_reserve(struct http_connection *c)
 }
 
 void http_admit(struct http_thread *t, int fd,
-                const struct sockaddr_storage *peer, bool is_relayed)
+                const struct sockaddr_storage *peer, bool is_relayed,
+                int listener)
 {
     const struct in6_addr address =
         address_mapped((const struct sockaddr *)peer);
@@ -100,6 +101,7 @@ void http_admit(struct http_thread *t, int fd,
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     c->thread = t;
+    c->listener = &t->server->listeners[listener];
     c->fd = fd;
     c->peer = *peer;
     c->is_relayed = is_relayed;

@@ -146,7 +146,7 @@ static bool send_refusal(struct http_connection *c,
 {
     bridge_count_response(0, refusal->status); /* no call counts it */
     buffer_clear(&c->thread->out);
-    http_refusal_put(c->thread, refusal, &c->thread->out);
+    http_refusal_put(c, refusal, &c->thread->out);
     return send_by_hand(c);
 }
 
@@ -218,7 +218,7 @@ static void take_place_again(struct http_connection *c)
 
 static enum http_next handle_request(struct http_connection *c)
 {
-    const struct http_handler *h = &c->thread->server->handler;
+    const struct http_handler *h = &c->listener->handler;
 
     http_connection_set_phase(c, PHASE_HANDLING);
     c->request->again = false;
@@ -261,7 +261,7 @@ static enum http_step cut_and_leave(struct http_connection *c)
 static enum http_step on_head(struct http_connection *c,
                               const struct http_head *head)
 {
-    const struct http_handler *h = &c->thread->server->handler;
+    const struct http_handler *h = &c->listener->handler;
     struct http_request *q = c->request;
     const bool has_body = head->is_chunked || head->length > 0;
 

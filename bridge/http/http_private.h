@@ -121,7 +121,7 @@ bool http_request_next_header(const struct http_request *q, size_t *at,
 
 /* Each writes a complete answer, in JSON and with the common headers, which says that
  * the connection is closed. */
-void http_refusal_put(struct http_thread *t,
+void http_refusal_put(const struct http_connection *c,
                       const struct http_refusal *refusal, struct buffer *out);
 /* Writes q's answer, which must not be a stream. */
 void http_refusal_put_answer(struct http_thread *t,
@@ -210,6 +210,7 @@ enum http_outcome {
 
 struct http_connection {
     struct http_thread *thread;
+    const struct http_listener *listener; /* through which it came */
     ev_io io;
     int fd;
     enum http_phase phase;
@@ -251,10 +252,11 @@ void http_connection_resumed(struct http_connection *c);
 
 /* ---- admitting: http_admit.c ----------------------------------------- */
 
-/* Takes fd, and makes a connection of it or refuses it. is_relayed: `peer` is from a
- * PROXY header. */
+/* Takes fd, and makes a connection of it or refuses it. listener: its number.
+ * is_relayed: `peer` is from a PROXY header. */
 void http_admit(struct http_thread *t, int fd,
-                const struct sockaddr_storage *peer, bool is_relayed);
+                const struct sockaddr_storage *peer, bool is_relayed,
+                int listener);
 
 /* ---- deadlines: http_deadlines.c ----------------------------------------- */
 
@@ -273,7 +275,7 @@ struct http_thread {
     struct ev_loop *never_run; /* see http_forget() */
     pthread_t thread;
     bool started, accepting;
-    ev_io accept;
+    ev_io accepts[HTTP_LISTENERS_MAX];
     ev_async wake;
     ev_timer tick, accept_pause;
     struct complaint no_descriptors;
@@ -293,19 +295,25 @@ struct http_thread {
     char scratch[HTTP_READ_SIZE]; /* for input that is dropped */
 };
 
-struct http_server {
+/* An address, and what its requests are for. */
+struct http_listener {
     struct http_handler handler;
+    atomic_int fd; /* the listening socket; -1: closed */
+    uint16_t port;
+};
+
+struct http_server {
+    struct http_listener listeners[HTTP_LISTENERS_MAX];
+    unsigned listener_count;
     struct connection_budget *budget;
     struct client_addresses *addresses;
     const struct config *config; /* borrowed: what SIGHUP changes */
     int64_t idle_ms, head_ms, body_ms, write_ms;
-    char keep_alive[32]; /* value of the header Keep-Alive */
-    uint16_t port;
+    char keep_alive[32];         /* value of the header Keep-Alive */
     struct address_list trusted; /* http.trusted_proxies */
     bool with_header;            /* http.proxy_protocol */
-    atomic_int fd;               /* the listening socket; -1: closed */
     atomic_bool quiesced, stopping;
-    atomic_uint accepting; /* threads that watch fd */
+    atomic_uint accepting; /* threads that watch the listening sockets */
     atomic_uint pending;
     struct http_thread **threads;
     unsigned wanted, count;

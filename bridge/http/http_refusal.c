@@ -123,10 +123,10 @@ void http_refusal_put_answer(struct http_thread *t,
     out->failed |= q->headers.failed;
 }
 
-void http_refusal_put(struct http_thread *t,
+void http_refusal_put(const struct http_connection *c,
                       const struct http_refusal *refusal, struct buffer *out)
 {
-    const char *const *common = t->server->handler.common_headers;
+    const char *const *common = c->listener->handler.common_headers;
     struct buffer body = BUFFER_INIT;
     struct json_writer w = json_writer_of(&body);
 
@@ -135,7 +135,7 @@ void http_refusal_put(struct http_thread *t,
     json_object_end(&w);
     buffer_put_char(&body, '\n');
     put_status_line(refusal->status, out);
-    put_date(t, out);
+    put_date(c->thread, out);
     buffer_put_str(out, "Connection: close\r\n"
                         "Content-Type: application/json\r\n"
                         "Cache-Control: no-store\r\n");

@@ -232,8 +232,10 @@ static void drop_answer(struct http_request *q)
 
 void http_request_free(struct http_request *q)
 {
-    if (q->begun && q->server->handler.end != NULL)
-        q->server->handler.end(q->server->handler.arg, q);
+    const struct http_handler *h = &q->connection->listener->handler;
+
+    if (q->begun && h->end != NULL)
+        h->end(h->arg, q);
     drop_answer(q);
     while (q->joined != NULL) {
         struct joined *next = q->joined->next;
@@ -434,7 +436,8 @@ static const char *unsendable_header(const struct http_request *q)
 
 void http_request_fail(struct http_request *q, const char *header)
 {
-    const char *const *common = q->server->handler.common_headers;
+    const char *const *common =
+        q->connection->listener->handler.common_headers;
     struct buffer body = BUFFER_INIT;
     struct json_writer w = json_writer_of(&body);
 

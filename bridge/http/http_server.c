@@ -1,4 +1,5 @@
 /* The HTTP server's threads: each accepts connections and serves them. */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -34,19 +35,31 @@ static void warn_no_descriptors(struct http_thread *t)
 }
 
 static void on_header(void *arg, int fd, const struct sockaddr_storage *client,
-                      bool is_relayed, int kind)
+                      bool is_relayed, int listener)
 {
     struct http_thread *t = arg;
 
-    (void)kind;
     t->now_ms = clock_mono_us() / 1000;
-    http_admit(t, fd, client, is_relayed);
+    http_admit(t, fd, client, is_relayed, listener);
     http_reap(t);
+}
+
+static void start_accepts(struct http_thread *t)
+{
+    for (unsigned i = 0; i < t->server->listener_count; i++)
+        ev_io_start(t->loop, &t->accepts[i]);
+}
+
+static void stop_accepts(struct http_thread *t)
+{
+    for (unsigned i = 0; i < t->server->listener_count; i++)
+        ev_io_stop(t->loop, &t->accepts[i]);
 }
 
 static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
     struct http_thread *t = io->data;
+    const int listener = (int)(io - t->accepts);
 
     (void)events;
     t->now_ms = clock_mono_us() / 1000;
@@ -57,9 +70,9 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
                                SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             if (t->server->with_header)
-                proxy_waits_add(&t->proxies, fd, &peer, 0);
+                proxy_waits_add(&t->proxies, fd, &peer, listener);
             else
-                http_admit(t, fd, &peer, false);
+                http_admit(t, fd, &peer, false, listener);
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -69,7 +82,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
             continue; /* the client has gone */
         /* The socket stays readable, so without a pause this would spin. */
         warn_no_descriptors(t);
-        ev_io_stop(loop, io);
+        stop_accepts(t);
         ev_timer_set(&t->accept_pause, ACCEPT_PAUSE_S, 0.);
         ev_timer_start(loop, &t->accept_pause);
         break;
@@ -81,21 +94,22 @@ static void on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct http_thread *t = timer->data;
 
-    (void)events;
+    (void)loop, (void)events;
     if (t->accepting)
-        ev_io_start(loop, &t->accept);
+        start_accepts(t);
 }
 
-/* Closes it once: after that the number may be another file's. */
-static void close_listener(struct http_server *s)
+/* Closes each once: after that the number may be another file's. */
+static void close_listeners(struct http_server *s)
 {
-    const int fd = atomic_exchange(&s->fd, -1);
-
-    if (fd >= 0)
-        close(fd);
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        const int fd = atomic_exchange(&s->listeners[i].fd, -1);
+        if (fd >= 0)
+            close(fd);
+    }
 }
 
-/* The last thread closes the socket; from then on the kernel refuses clients. */
+/* The last thread closes the sockets; from then on the kernel refuses clients. */
 static void stop_accepting(struct http_thread *t)
 {
     struct http_server *s = t->server;
@@ -103,11 +117,11 @@ static void stop_accepting(struct http_thread *t)
     if (!t->accepting)
         return;
     t->accepting = false;
-    ev_io_stop(t->loop, &t->accept);
+    stop_accepts(t);
     proxy_waits_close(&t->proxies);
     ev_timer_stop(t->loop, &t->accept_pause);
     if (atomic_fetch_sub(&s->accepting, 1) == 1)
-        close_listener(s);
+        close_listeners(s);
 }
 
 /* ---- turns --------------------------------------------------------------- */
@@ -197,11 +211,15 @@ static void make_watchers(struct http_thread *t)
     ev_async_init(&t->wake, on_wake);
     ev_timer_init(&t->tick, on_tick, every, every);
     ev_timer_init(&t->accept_pause, on_accept_pause, 0., 0.);
-    ev_io_init(&t->accept, on_accept, t->server->fd, EV_READ);
-    t->wake.data = t->tick.data = t->accept_pause.data = t->accept.data = t;
+    t->wake.data = t->tick.data = t->accept_pause.data = t;
+    for (unsigned i = 0; i < t->server->listener_count; i++) {
+        ev_io_init(&t->accepts[i], on_accept, t->server->listeners[i].fd,
+                   EV_READ);
+        t->accepts[i].data = t;
+    }
     ev_async_start(t->loop, &t->wake);
     ev_timer_start(t->loop, &t->tick);
-    ev_io_start(t->loop, &t->accept);
+    start_accepts(t);
 }
 
 static struct http_thread *thread_new(struct http_server *s)
@@ -283,6 +301,22 @@ static void set_limits(struct http_server *s, const struct config *c)
              (unsigned long long)c->http_idle_timeout);
 }
 
+bool http_bind_another(struct http_server *s, const char *key,
+                       const char *listen, struct config_error *ret_error)
+{
+    struct http_listener *l = &s->listeners[s->listener_count];
+    int fd;
+    size_t count;
+
+    assert(s->listener_count < HTTP_LISTENERS_MAX);
+    /* Of a name's addresses the first one. */
+    if (!listen_open(key, listen, &fd, 1, &count, &l->port, ret_error))
+        return false;
+    l->fd = fd;
+    s->listener_count++;
+    return true;
+}
+
 struct http_server *http_bind(const char *key, const char *listen,
                               unsigned threads, struct config_error *ret_error)
 {
@@ -292,25 +326,22 @@ struct http_server *http_bind(const char *key, const char *listen,
         snprintf(ret_error->text, sizeof(ret_error->text), "out of memory");
         return NULL;
     }
-    /* Of a name's addresses the first one. */
-    int fd;
-    size_t count;
-    if (!listen_open(key, listen, &fd, 1, &count, &s->port, ret_error)) {
+    if (!http_bind_another(s, key, listen, ret_error)) {
         free(s);
         return NULL;
     }
-    s->fd = fd;
     /* One per core: a GET never waits for others, and is answered in the thread. */
     s->wanted = threads != 0 ? threads : thread_cores();
     return s;
 }
 
 bool http_start(struct http_server *s, const struct config *config,
-                const struct http_handler *handler,
+                const struct http_handler *handlers,
                 struct connection_budget *budget,
                 struct config_error *ret_error)
 {
-    s->handler = *handler;
+    for (unsigned i = 0; i < s->listener_count; i++)
+        s->listeners[i].handler = handlers[i];
     s->budget = budget;
     set_limits(s, config);
     s->addresses = client_addresses_new();
@@ -332,7 +363,12 @@ void http_trust(struct http_server *s, const struct address_list *trusted,
 
 uint16_t http_port(const struct http_server *s)
 {
-    return s->port;
+    return http_listener_port(s, 0);
+}
+
+uint16_t http_listener_port(const struct http_server *s, unsigned listener)
+{
+    return s->listeners[listener].port;
 }
 
 unsigned http_pending(const struct http_server *s)
@@ -365,7 +401,7 @@ void http_quiesce(struct http_server *s)
     if (is_running(s))
         wake_all(s);
     else
-        close_listener(s);
+        close_listeners(s);
 }
 
 void http_stop(struct http_server *s)

@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/msgpack/unpack.h"
 #include "base/topic.h"
+#include "base/vocabulary.h"
 #include "broker/admin/client_query.h"
 #include "broker/admin/trace_answer.h"
 #include "broker/client/hub.h"
@@ -116,6 +118,20 @@ static bool answer_status(struct publish *q, const struct hub *hub)
     q->status = command_status(RESULT_OK);
     q->reason = REASON_SUCCESS;
     q->result = buffer_take(&b, &q->result_len);
+    return false;
+}
+
+static bool take_doors(struct publish *q, const struct hub *hub,
+                       struct slice json)
+{
+    enum json_type type;
+
+    if (json.len > DOORS_TOLD_MAX ||
+        !json_check(json.data, json.len, &type, NULL) || type != JSON_OBJECT)
+        return admin_refuse_argument(q, "doors: must be a JSON object");
+    hub->tell_doors(hub->arg, json);
+    q->status = command_status(RESULT_OK);
+    q->reason = REASON_SUCCESS;
     return false;
 }
 
@@ -247,6 +263,8 @@ static bool admin_order(struct publish *q, const struct hub *hub,
     q->is_command = true;
     if (slice_eq(name, slice_str("status")))
         return answer_status(q, hub);
+    if (slice_eq(name, slice_str(COMMAND_DOORS_NAME)))
+        return take_doors(q, hub, body);
     if (slice_eq(name, slice_str("trace")))
         return answer_trace(q, body);
     const enum command_kind command = find_command(name);

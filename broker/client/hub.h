@@ -63,6 +63,8 @@ struct hub {
     atomic_uint busy;  /* workers that have not finished the phase yet */
     /* Appends the answer to `$confab/status`. Any thread. */
     void (*status)(void *arg, struct buffer *out);
+    /* Keeps what the bridge says of its HTTP APIs, valid JSON. Any thread. */
+    void (*tell_doors)(void *arg, struct slice json);
     void *arg;
 };
 

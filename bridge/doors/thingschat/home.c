@@ -16,19 +16,35 @@ static void put_mqtt_port(struct buffer *b, const struct call *c)
     buffer_put_u64(b, c->front->mqtt_port);
 }
 
-/* Writes the relative path from the page to the root of the server's own paths:
- * relative, because a proxy may serve it anywhere. */
-static void put_root(struct buffer *b, const struct call *c)
+/* Writes the link to /health, unless this address does not have it. The link is
+ * relative, because a proxy may serve the page anywhere. */
+static void put_health(struct buffer *b, const struct call *c)
 {
+    if (c->mount->is_alone)
+        return;
+    buffer_put_str(b, "<a href=\"");
     for (const char *p = c->mount->prefix; *p != '\0'; p++)
         if (*p == '/')
             buffer_put_str(b, "../");
+    buffer_put_str(b, "health\">Health</a>");
+}
+
+static void put_server_paths(struct buffer *b, const struct call *c)
+{
+    if (!c->mount->is_alone)
+        buffer_put_str(
+            b, "<tr><td><code>GET health</code></td><td>whether the server is "
+               "healthy</td></tr>\n"
+               "<tr><td><code>GET mqtt</code></td><td>MQTT over WebSocket</td>"
+               "</tr>\n");
 }
 
 static const struct {
     const char *name;
     void (*put)(struct buffer *b, const struct call *c);
-} marks[] = {{"{{mqtt_port}}", put_mqtt_port}, {"{{root}}", put_root}};
+} marks[] = {{"{{mqtt_port}}", put_mqtt_port},
+             {"{{health}}", put_health},
+             {"{{server_paths}}", put_server_paths}};
 
 /* If the text begins with a mark, writes its replacement and returns the mark's
  * length; otherwise returns 0. */

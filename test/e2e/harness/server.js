@@ -21,7 +21,7 @@ const BINARY = process.env.CONFAB_BIN
 
 // `run` prints all of it, `broker` no http, `bridge` no mqtt; mqtts and
 // metrics only when on.
-const READY = /^confab ready(?: http=(http:\/\/\S+:(\d+)))?(?: mqtt=(mqtt:\/\/\S+:(\d+)))?(?: mqtts=(mqtts:\/\/\S+:(\d+)))?(?: metrics=(http:\/\/\S+:\d+\/metrics))? data=(.+)$/
+const READY = /^confab ready(?: http=(http:\/\/\S+:(\d+)))?(?: mqtt=(mqtt:\/\/\S+:(\d+)))?(?: mqtts=(mqtts:\/\/\S+:(\d+)))?(?: metrics=(http:\/\/\S+:\d+\/metrics))?(?: door:\w+=http:\/\/\S+)* data=(.+)$/
 const SANITIZER = /(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:/
 // Threads of each kind: two by default, whatever the machine has; streamers as the
 // server chooses, unless CONFAB_WORKERS says how many.

@@ -198,8 +198,8 @@ static void serve(const struct mount *mounts, size_t count)
 
 static int serve_both(void **state)
 {
-    static const struct mount both[] = {{&rooms, NULL, ""},
-                                        {&keyed, NULL, ""}};
+    static const struct mount both[] = {{&rooms, NULL, "", false},
+                                        {&keyed, NULL, "", false}};
 
     (void)state;
     serve(both, 2);
@@ -208,8 +208,8 @@ static int serve_both(void **state)
 
 static int serve_prefixed(void **state)
 {
-    static const struct mount both[] = {{&rooms, NULL, ""},
-                                        {&keyed, NULL, "/chat/api"}};
+    static const struct mount both[] = {{&rooms, NULL, "", false},
+                                        {&keyed, NULL, "/chat/api", false}};
 
     (void)state;
     serve(both, 2);
@@ -461,7 +461,7 @@ static void an_answer_has_all_its_headers_or_is_500(void **state)
 static void refused(const struct door *a, const struct door *b,
                     const char *text)
 {
-    const struct mount mounts[] = {{a, NULL, ""}, {b, NULL, ""}};
+    const struct mount mounts[] = {{a, NULL, "", false}, {b, NULL, "", false}};
     struct config_error error = {""};
 
     assert_null(router_new(NULL, mounts, b == NULL ? 1 : 2, &error));
