@@ -55,7 +55,7 @@ size_t room_topic(struct slice tenant, struct slice room,
 /* For two users, in whichever order. */
 void room_id_for_pair(enum room_kind kind, struct slice one,
                       struct slice other, char out[ROOM_ID_FOR_SIZE]);
-/* For any text: the number of an order. Up to 1,024 bytes of it count. */
+/* For any text: the number of an order. */
 void room_id_for_text(enum room_kind kind, struct slice text,
                       char out[ROOM_ID_FOR_SIZE]);
 

@@ -6,15 +6,12 @@
 
 #define HASH_BYTES                                                            \
     18 /* 24 characters; finding two that collide takes 2^72 tries */
-#define TEXT_MAX 1024
 
 static void add_part(crypto_generichash_state *hash, struct slice part)
 {
-    const size_t len = part.len < TEXT_MAX ? part.len : TEXT_MAX;
-
     (void)crypto_generichash_update(hash, (const unsigned char *)"", 1);
-    if (len > 0)
-        (void)crypto_generichash_update(hash, part.data, len);
+    if (part.len > 0)
+        (void)crypto_generichash_update(hash, part.data, part.len);
 }
 
 /* Of the kind's word and the parts, each behind a NUL, which no id contains. */
