@@ -17,6 +17,8 @@ int cli_run(int argc, char **argv);   /* run, broker or bridge: argv[0] */
 int cli_token(int argc, char **argv); /* create, list, set, revoke, delete */
 int cli_tenant(int argc, char **argv);
 int cli_key(int argc, char **argv);
+int cli_user(int argc, char **argv);
+int cli_room(int argc, char **argv);
 int cli_pub(int argc, char **argv);
 int cli_sub(int argc, char **argv);
 int cli_history(int argc, char **argv);

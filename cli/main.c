@@ -19,6 +19,8 @@ static const struct {
     {"token", cli_token, "create, list, change, revoke or delete tokens"},
     {"tenant", cli_tenant, "create, list, set, suspend or delete tenants"},
     {"key", cli_key, "create, list, rotate or revoke keys of tenants"},
+    {"user", cli_user, "create, list, change or delete users of tenants"},
+    {"room", cli_room, "create, list or delete rooms; join and leave them"},
     {"pub", cli_pub, "publish a message"},
     {"sub", cli_sub, "print messages as they arrive"},
     {"history", cli_history, "print stored messages"},
