@@ -41,8 +41,9 @@ const rust = (name) => ({
   command: [output('rust/release', name)]
 })
 
-// Readers of streams; the others speak MQTT.
+// Readers of streams, and a program that is told by its own API; the others speak MQTT.
 const STREAM = ['SSE']
+const NODE_RED = ['Node-RED']
 const streamPackages = ['requests==2.34.2', 'sseclient-py==1.9.0', 'requests-sse==0.5.3', 'httpx==0.28.1', 'httpx-sse==0.4.3']
 
 function pythonReader (name, library) {
@@ -53,11 +54,11 @@ function pythonReader (name, library) {
 const e2e = (name) => require(path.join(root, 'test/e2e/node_modules', name, 'package.json')).version
 
 const drivers = [
-  { name: 'MQTT.js', library: () => `mqtt ${e2e('mqtt')}`, versions: [5, 4], node: true },
-  { name: 'paho-python-1', library: 'paho-mqtt 1.6.1', versions: [5, 4], ...python('paho1', ['paho-mqtt==1.6.1'], path.join(root, 'test/e2e/clients/paho_client.py')) },
-  { name: 'paho-python-2', library: 'paho-mqtt 2.2.0', versions: [5, 4], ...python('paho2', ['paho-mqtt==2.2.0'], sources('python/paho2_client.py')) },
-  { name: 'aiomqtt', library: 'aiomqtt 2.5.1', versions: [5, 4], ...python('aiomqtt', ['aiomqtt==2.5.1', 'paho-mqtt==2.2.0'], sources('python/aiomqtt_client.py')) },
-  { name: 'gmqtt', library: 'gmqtt 0.8.0', versions: [5, 4], ...python('gmqtt', ['gmqtt==0.8.0'], sources('python/gmqtt_client.py')) },
+  { name: 'MQTT.js', keys: true, library: () => `mqtt ${e2e('mqtt')}`, versions: [5, 4], node: true },
+  { name: 'paho-python-1', keys: true, library: 'paho-mqtt 1.6.1', versions: [5, 4], ...python('paho1', ['paho-mqtt==1.6.1'], path.join(root, 'test/e2e/clients/paho_client.py')) },
+  { name: 'paho-python-2', keys: true, library: 'paho-mqtt 2.2.0', versions: [5, 4], ...python('paho2', ['paho-mqtt==2.2.0'], sources('python/paho2_client.py')) },
+  { name: 'aiomqtt', keys: true, library: 'aiomqtt 2.5.1', versions: [5, 4], ...python('aiomqtt', ['aiomqtt==2.5.1', 'paho-mqtt==2.2.0'], sources('python/aiomqtt_client.py')) },
+  { name: 'gmqtt', keys: true, library: 'gmqtt 0.8.0', versions: [5, 4], ...python('gmqtt', ['gmqtt==0.8.0'], sources('python/gmqtt_client.py')) },
   { name: 'paho-go', library: 'paho.mqtt.golang 1.5.1', versions: [4], ...go('paho') },
   { name: 'autopaho', library: 'paho.golang 0.23.0', versions: [5], ...go('autopaho') },
   {
@@ -85,6 +86,18 @@ const drivers = [
     library: () => `@microsoft/fetch-event-source ${e2e('@microsoft/fetch-event-source')}`,
     versions: STREAM,
     command: ['node', path.join(root, 'test/e2e/clients/fetch_event_source.js')]
+  },
+  {
+    name: 'node-red',
+    library: () => `node-red ${require(sources('nodered/package.json')).dependencies['node-red']}`,
+    versions: NODE_RED,
+    needs: ['npm'],
+    build: [
+      ['mkdir', '-p', output('nodered')],
+      ['cp', sources('nodered/package.json'), sources('nodered/package-lock.json'), output('nodered')],
+      ['npm', 'ci', '--silent', '--no-audit', '--no-fund', '--prefix', output('nodered')]
+    ],
+    command: ['node', output('nodered/node_modules/node-red/red.js')]
   }
 ]
 

@@ -5,6 +5,8 @@
 const assert = require('node:assert/strict')
 const { newToken, until } = require('../e2e/harness/server')
 const { RECONNECT } = require('../e2e/harness/clients')
+const { follow, home, keyOf } = require('../e2e/harness/stock')
+const { within } = require('../e2e/harness/waits')
 
 const DAY = 86400
 const STORM = 60
@@ -28,6 +30,29 @@ const delivers = (qos) => async ({ server, join }) => {
   await until(async () => (await stored(server, token, 'x')).length >= 3, 'history')
   assert.deepEqual(await stored(server, token, 'x'), ['first', 'second', 'third'])
 }
+
+// As Home Assistant sets its client up: a key with a mount, birth and will, discovery.
+async function livesBelowItsMount ({ server, join }) {
+  const { tenant, app, admin } = await home(server)
+  const password = await keyOf(server, tenant, '--mount', 'home')
+  const config = 'homeassistant/switch/lamp/relay/config'
+  await app.publish('homeassistant/switch/lamp/relay/state', 'OFF')
+  await within(app.client.publishAsync(config, '{"name":"Relay"}', { qos: 1, retain: true }), 'PUBACK')
+  await admin.find(({ topic }) => topic === `${tenant}/home/${config}`)
+  const client = await join({ token: tenant, password, will: { topic: 'homeassistant/status', payload: 'offline', qos: 1, retain: true } })
+  assert.equal(await client.subscribe('homeassistant/+/+/+/config', 1), 1)
+  assert.deepEqual(await client.messages.next(), { topic: config, qos: 1, retain: true, text: '{"name":"Relay"}' })
+  await client.publish('homeassistant/status', 'online', { qos: 1, retain: true })
+  await app.find(({ topic, text }) => topic === 'homeassistant/status' && text === 'online')
+  await client.lose()
+  await app.find(({ topic, text }) => topic === 'homeassistant/status' && text === 'offline')
+  assert.ok(await admin.find(({ topic, text }) => topic === `${tenant}/home/homeassistant/status` && text === 'offline'))
+  const late = await follow(server, tenant, app.key, 'homeassistant/status')
+  assert.deepEqual(await late.next(), { topic: 'homeassistant/status', text: 'offline', retain: true })
+}
+
+// Of drivers that take a password (`keys` in drivers.js).
+const keyColumns = { mount: livesBelowItsMount }
 
 const columns = {
   connect: async ({ join }) => {
@@ -126,4 +151,4 @@ async function storm ({ server, join }, qos) {
   assert.deepEqual(times(got), once, 'received once')
 }
 
-module.exports = { columns }
+module.exports = { columns, keyColumns }

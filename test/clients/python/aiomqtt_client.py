@@ -27,7 +27,8 @@ def session():
 def will():
     if 'will_topic' not in settings:
         return None
-    return aiomqtt.Will(settings['will_topic'], settings['will_payload'], int(settings['will_qos']))
+    return aiomqtt.Will(settings['will_topic'], settings['will_payload'], int(settings['will_qos']),
+                        settings.get('will_retain') == '1')
 
 
 async def publish(client, connected, topic, qos, retain, payload):
@@ -68,7 +69,7 @@ async def connections(client, connected):
 async def main():
     client = aiomqtt.Client(
         settings['host'], int(settings['port']), identifier=settings['id'],
-        username=settings['user'], will=will(), timeout=10, **session())
+        username=settings['user'], password=settings.get('password'), will=will(), timeout=10, **session())
     connected = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         living = tasks.create_task(connections(client, connected))

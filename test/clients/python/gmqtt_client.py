@@ -13,7 +13,8 @@ V5 = settings['v'] == '5'
 def will():
     if 'will_topic' not in settings:
         return None
-    return gmqtt.Message(settings['will_topic'], settings['will_payload'], qos=int(settings['will_qos']))
+    return gmqtt.Message(settings['will_topic'], settings['will_payload'], qos=int(settings['will_qos']),
+                         retain=settings.get('will_retain') == '1')
 
 
 def on_connect(client, flags, reason, properties):
@@ -29,7 +30,7 @@ async def main():
     client = gmqtt.Client(
         settings['id'], clean_session=settings['clean'] == '1', will_message=will(),
         **({'session_expiry_interval': int(settings['expiry'])} if V5 else {}))
-    client.set_auth_credentials(settings['user'], None)
+    client.set_auth_credentials(settings['user'], settings.get('password'))
     client.set_config({'reconnect_retries': gmqtt.constants.UNLIMITED_RECONNECTS, 'reconnect_delay': 1})
     client.on_connect = on_connect
     client.on_message = on_message

@@ -33,7 +33,7 @@ client = paho.Client(
     paho.CallbackAPIVersion.VERSION2, settings['id'],
     protocol=paho.MQTTv5 if V5 else paho.MQTTv311,
     **({} if V5 else {'clean_session': CLEAN}))
-client.username_pw_set(settings['user'])
+client.username_pw_set(settings['user'], settings.get('password'))
 client.on_connect = on_connect
 client.on_message = on_message
 client.on_disconnect = lambda *arguments: say('disconnected')
@@ -42,7 +42,8 @@ client.on_unsubscribe = lambda *arguments: say('unsubscribed')
 client.on_publish = lambda client, userdata, mid, reason, properties: say('published', mid)
 client.reconnect_delay_set(1, 1)
 if 'will_topic' in settings:
-    client.will_set(settings['will_topic'], settings['will_payload'], int(settings['will_qos']))
+    client.will_set(settings['will_topic'], settings['will_payload'], int(settings['will_qos']),
+                    settings.get('will_retain') == '1')
 client.connect(settings['host'], int(settings['port']), 30, **({
     'clean_start': CLEAN,
     'properties': properties(PacketTypes.CONNECT, SessionExpiryInterval=int(settings['expiry'])),
