@@ -29,7 +29,8 @@
 
 struct jwt_rules {
     int64_t now_us; /* since 1970 */
-    /* Who we are to the claim `aud`, data NULL: nobody. A token for others is
+    /* Who we are to the claim `aud`, names separated by blanks; empty: nobody. A token
+     * that has one and names none of them is
      * refused (RFC 7519 §4.1.3): who has signed it may sign for many services
      * with the same key. */
     struct slice audience;

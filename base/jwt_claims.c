@@ -122,11 +122,26 @@ static bool is_string(struct slice value)
     return value.len > 0 && *(const char *)value.data == '"';
 }
 
+/* Whether `name` is one of the names in a list separated by blanks. */
+static bool is_one_of(struct slice name, struct slice list)
+{
+    const char *at = list.data, *end = at + list.len;
+
+    while (at < end) {
+        const char *blank = memchr(at, ' ', (size_t)(end - at));
+        const char *stop = blank == NULL ? end : blank;
+        if (stop > at && slice_eq(name, slice_of(at, (size_t)(stop - at))))
+            return true;
+        at = stop + 1;
+    }
+    return false;
+}
+
 static bool is_audience(struct slice string, struct slice audience)
 {
     struct buffer b = BUFFER_INIT;
-    const bool is = audience.data != NULL && json_put_unescaped(&b, string) &&
-                    buffer_ok(&b) && slice_eq(buffer_slice(&b), audience);
+    const bool is = audience.len > 0 && json_put_unescaped(&b, string) &&
+                    buffer_ok(&b) && is_one_of(buffer_slice(&b), audience);
 
     buffer_release(&b);
     return is;

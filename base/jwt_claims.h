@@ -69,8 +69,8 @@ enum jwt_claim_error {
 
 const char *jwt_claim_error_text(enum jwt_claim_error error);
 
-/* Reads a payload whose signature holds. audience: who we are to `aud` (data
- * NULL: nobody). *ret_rights_error is set with JWT_CLAIM_RIGHTS. *ret is
+/* Reads a payload whose signature holds. audience: who we are to `aud`, names
+ * separated by blanks (empty: nobody). *ret_rights_error is set with JWT_CLAIM_RIGHTS. *ret is
  * undefined on failure. Without memory a token does not hold, whatever is said of
  * it. */
 enum jwt_claim_error jwt_claims_read(struct slice json, struct slice audience,

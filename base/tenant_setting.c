@@ -4,7 +4,7 @@
 
 #include "base/jwt_key.h"
 
-enum form { URL, SECRET, JWT_SECRET, JWT_PUBLIC, ORIGINS };
+enum form { URL, SECRET, JWT_SECRET, JWT_PUBLIC, NAMES, YES_NO, ORIGINS };
 
 static const struct {
     const char *name, *text;
@@ -119,6 +119,25 @@ static const char *wrong_origins(struct slice value)
     return NULL;
 }
 
+/* As `aud` is: a URI or any other text (RFC 7519 §4.1.3). */
+static const char *wrong_names(struct slice value)
+{
+    const unsigned char *p = value.data;
+
+    for (size_t i = 0; i < value.len; i++)
+        if (p[i] < ' ' || p[i] >= 0x7f)
+            return "must be names of visible ASCII, separated by blanks";
+    return slice_trim(value).len > 0 ? NULL : "must have a name";
+}
+
+static const char *wrong_yes_no(struct slice value)
+{
+    return slice_eq(value, slice_str("yes")) ||
+                   slice_eq(value, slice_str("no"))
+               ? NULL
+               : "must be yes or no";
+}
+
 const char *tenant_setting_wrong(enum tenant_setting s, struct slice value)
 {
     if (value.len == 0)
@@ -130,6 +149,8 @@ const char *tenant_setting_wrong(enum tenant_setting s, struct slice value)
     case SECRET: return wrong_secret(value);
     case JWT_SECRET: return wrong_jwt_key(value, jwt_key_new_secret);
     case JWT_PUBLIC: return wrong_jwt_key(value, jwt_key_new_public);
+    case NAMES: return wrong_names(value);
+    case YES_NO: return wrong_yes_no(value);
     case ORIGINS: return wrong_origins(value);
     }
     return NULL;

@@ -21,8 +21,14 @@
       "checks JWTs of HS256: 32 bytes or more")                               \
     X(JWT_PUBLIC_KEY, "jwt.public_key", false, JWT_PUBLIC,                    \
       "checks JWTs of ES256, RS256 or EdDSA: a public key in PEM")            \
+    X(JWT_AUDIENCE, "jwt.audience", false, NAMES,                             \
+      "who we are to the claim aud: names separated by blanks; a JWT with "   \
+      "aud must have one of them")                                            \
+    X(JWT_REQUIRE_EXP, "jwt.require_exp", false, YES_NO,                      \
+      "no: JWTs without exp hold, too, until their key is changed")           \
     X(CORS_ORIGINS, "cors.origins", false, ORIGINS,                           \
-      "whose pages may use the API (not yet): origins, separated by blanks, or *")
+      "whose pages may use the tenant's HTTP API: origins like "              \
+      "https://app.example.org, separated by blanks; * or unset: all")
 
 enum tenant_setting {
 #define X(id, name, secret, form, text) TENANT_##id,

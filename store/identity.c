@@ -203,18 +203,15 @@ const struct caller *identity_of_ticket(
 
 /* The tenant's keys that check JWTs. One that was stored and does not hold any more
  * is left out. Returns how many. */
-static size_t jwt_keys(const struct identity_source *from, struct slice tenant,
+static size_t jwt_keys(const struct tenant_settings *settings,
                        struct jwt_key *ret_keys[2])
 {
-    struct tenant_settings settings;
     size_t count = 0;
 
-    if (store_tenant_settings(from->reader, tenant, &settings) != STORE_OK)
-        return 0;
     const struct slice secret =
-        tenant_setting(&settings, tenant_setting_name(TENANT_JWT_SECRET));
+        tenant_setting(settings, tenant_setting_name(TENANT_JWT_SECRET));
     const struct slice pem =
-        tenant_setting(&settings, tenant_setting_name(TENANT_JWT_PUBLIC_KEY));
+        tenant_setting(settings, tenant_setting_name(TENANT_JWT_PUBLIC_KEY));
     if (secret.len > 0 &&
         jwt_key_new_secret(secret, &ret_keys[count]) == JWT_KEY_OK)
         count++;
@@ -228,10 +225,21 @@ static enum identity_error verify_jwt(const struct identity_source *from,
                                       struct jwt_claims *ret_claims,
                                       struct jwt_refusal *ret_refusal)
 {
-    const struct jwt_rules rules = {.now_us = from->now_us};
+    struct tenant_settings settings;
     struct jwt_key *keys[2];
 
-    const size_t count = jwt_keys(from, tenant, keys);
+    if (store_tenant_settings(from->reader, tenant, &settings) != STORE_OK)
+        return IDENTITY_JWT_KEYS;
+    const struct jwt_rules rules = {
+        .now_us = from->now_us,
+        .audience = tenant_setting(&settings,
+                                   tenant_setting_name(TENANT_JWT_AUDIENCE)),
+        .exp_optional =
+            slice_eq(tenant_setting(&settings, tenant_setting_name(
+                                                   TENANT_JWT_REQUIRE_EXP)),
+                     slice_str("no")),
+    };
+    const size_t count = jwt_keys(&settings, keys);
     const bool good =
         count > 0 && jwt_verify(jwt, (const struct jwt_key *const *)keys,
                                 count, &rules, ret_claims, ret_refusal);
@@ -271,7 +279,9 @@ const struct caller *identity_of_jwt(const struct identity_source *from,
         .plan = config_plan_or_default(from->config, row.plan),
         .mounted = claims.has_mount,
         .mount = slice_str(claims.mount),
-        .expires_us = claims.expires_us + JWT_SKEW_US,
+        .expires_us = claims.expires_us == INT64_MAX
+                          ? 0 /* jwt.require_exp = no */
+                          : claims.expires_us + JWT_SKEW_US,
     };
     return share(from, &caller, &claims.rights, ret_refusal);
 }

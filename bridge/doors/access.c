@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/reserved_name.h"
 #include "bridge/doors/credential.h"
+#include "bridge/doors/origins.h"
 #include "bridge/http/locality.h"
 #include "bridge/http/reads.h"
 #include "store/identity.h"
@@ -142,6 +143,7 @@ void access_look_up(struct call *c, struct store_reader *r,
         a->state = ACCESS_MALFORMED;
         return;
     }
+    origin_look_up(c, r);
     if (c->ticket_taken) { /* its row is gone */
         a->plan = c->identity->plan;
         return;

@@ -8,16 +8,47 @@
 #include "bridge/http/http_head.h"
 #include "bridge/http/query.h"
 
+#define ORIGIN_MAX 512 /* bytes; no browser's is longer */
+
+void answer_cors(const struct call *c,
+                 void (*put)(void *arg, const char *name, const char *value),
+                 void *arg)
+{
+    const struct cors *cors = c->mount->door->cors;
+    char origin[ORIGIN_MAX];
+    struct slice sent = {0};
+
+    if (cors == NULL)
+        return;
+    if (c->origin != ORIGIN_ANY) {
+        put(arg, "Vary", "Origin"); /* a cache must not mix them up */
+        if (c->origin == ORIGIN_OTHER || !http_header(c->q, "Origin", &sent) ||
+            sent.len >= sizeof(origin))
+            return;
+        snprintf(origin, sizeof(origin), "%.*s", (int)sent.len,
+                 (const char *)sent.data);
+    }
+    for (size_t i = 0; cors->headers[i] != NULL; i += 2) {
+        const char *name = cors->headers[i];
+        const bool is_origin =
+            c->origin != ORIGIN_ANY &&
+            strcmp(name, "Access-Control-Allow-Origin") == 0;
+        put(arg, name, is_origin ? origin : cors->headers[i + 1]);
+    }
+}
+
+static void put_header(void *arg, const char *name, const char *value)
+{
+    http_add_header(arg, name, value);
+}
+
 void answer_headers(struct call *c)
 {
     const struct door *door = c->mount->door;
 
     if (c->hides_headers)
         return;
-    if (door->cors != NULL)
-        for (size_t i = 0; door->cors->headers[i] != NULL; i += 2)
-            http_add_header(c->q, door->cors->headers[i],
-                            door->cors->headers[i + 1]);
+    answer_cors(c, put_header, c->q);
     if (door->headers != NULL)
         door->headers(c);
 }

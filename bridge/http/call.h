@@ -6,6 +6,13 @@
 #include "base/caller.h"
 #include "bridge/http/door.h"
 
+/* Whose pages may read the answers. */
+enum call_origin {
+    ORIGIN_ANY,    /* as the door says */
+    ORIGIN_LISTED, /* the request's Origin, and some others */
+    ORIGIN_OTHER   /* not the request's */
+};
+
 struct call {
     struct front *front;
     void *state; /* the door's */
@@ -34,6 +41,7 @@ struct call {
     bool
         hides_headers; /* leave out CORS and the door's headers: pages of other
                            origins must not read the answer */
+    enum call_origin origin;
     void
         *own; /* the handler's data, malloc()ed or NULL; freed with the call */
     void (*release)(void *own); /* called instead of free(); NULL: free() */
@@ -53,6 +61,11 @@ void answer_plain_error(struct call *c, unsigned status, const char *text);
 bool query_refused(struct call *c);
 /* Adds the headers alone, for answers of other shapes. */
 void answer_headers(struct call *c);
+/* Calls `put` for each CORS header of an answer, as c->origin says: instead of the door's
+ * `*` the request's own Origin, or none of them. */
+void answer_cors(const struct call *c,
+                 void (*put)(void *arg, const char *name, const char *value),
+                 void *arg);
 /* 204 that says what pages of other origins may send (WHATWG Fetch §4.8). */
 enum http_next answer_preflight(struct call *c);
 /* 405 with Allow. */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/filter_shape.h"
-#include "bridge/doors/public_cors.h"
+#include "bridge/doors/origins.h"
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/doors/thingschat/ticket.h"
@@ -87,8 +87,10 @@ static bool accepts_events(struct call *c)
     return false;
 }
 
-static void put_header(struct buffer *b, const char *name, const char *value)
+static void put_header(void *arg, const char *name, const char *value)
 {
+    struct buffer *b = arg;
+
     buffer_put_str(b, name);
     buffer_put_str(b, ": ");
     buffer_put_str(b, value);
@@ -114,8 +116,7 @@ static void put_response_head(struct buffer *b, const struct call *c)
     put_header(b, "Content-Type", "text/event-stream");
     for (size_t i = 0; stream_headers[i] != NULL; i += 2)
         put_header(b, stream_headers[i], stream_headers[i + 1]);
-    for (size_t i = 0; public_cors.headers[i] != NULL; i += 2)
-        put_header(b, public_cors.headers[i], public_cors.headers[i + 1]);
+    answer_cors(c, put_header, b);
     buffer_put_str(b, "X-RateLimit-Remaining: ");
     buffer_put_u64(b, shown_remaining(c->remaining));
     buffer_put_str(b, "\r\n");
@@ -192,7 +193,8 @@ static enum http_next start_listening(struct call *c, struct listen_params *w,
                                       struct reading *g)
 {
     const bool head_only = http_method(c->q) == HTTP_HEAD;
-    const bool valid = accepts_events(c) && read_cursor(c, w);
+    const bool valid =
+        !origin_refused(c) && accepts_events(c) && read_cursor(c, w);
 
     if (valid && !head_only && ticket_must_be_taken(c)) {
         reading_end(g);

@@ -2,13 +2,15 @@
  * handshake is answered here; then the socket belongs to a stream (stream_client.h),
  * and ws_client.c carries out the client's commands.
  *
- * Any Origin is accepted, unless the server is in open mode (locality.h): as with
- * listen, the token is the secret, and browsers do not send one by themselves. */
+ * Any Origin is accepted, unless the server is in open mode (locality.h) or the tenant has
+ * `cors.origins`: as with listen, the token is the secret, and browsers do not send one
+ * by themselves. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/doors/origins.h"
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/doors/thingschat/ticket.h"
@@ -91,6 +93,7 @@ enum http_next chat_websocket(struct call *c)
     if (!reading_begin(c, &g, false))
         return HTTP_ANSWERED;
     const bool valid =
+        !origin_refused(c) &&
         handshake_accept(c,
                          "this is a WebSocket: connect with a client for "
                          "it; see /docs/http.md",
