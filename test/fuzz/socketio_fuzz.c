@@ -1,10 +1,13 @@
 /* What a client of Engine.IO sends: the first byte chooses between the body of a polling
- * request and the data of a text message of its WebSocket. */
+ * request, the data of a text message of its WebSocket, and a script of what comes to a
+ * session: a byte for the step, one for the length of its argument, the argument. */
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/json.h"
 #include "bridge/socketio/engine_packet.h"
 #include "bridge/socketio/socket_packet.h"
+#include "bridge/socketio/socket_session.h"
 #include "test/fuzz/fuzz.h"
 
 static void must(bool condition)
@@ -83,14 +86,175 @@ static void try_payload(struct slice in)
     buffer_release(&room);
 }
 
+/* ---- sessions ------------------------------------------------------------- */
+
+#define PAYLOAD_MAX 128
+#define QUEUE_MAX 2048
+
+static struct {
+    struct socket_session session;
+    bool is_held, is_posting, is_open, has_ended;
+    int64_t now;
+} model;
+
+static void on_answer_poll(void *arg, struct slice payload)
+{
+    (void)arg;
+    must(model.is_held && payload.len > 0);
+    model.is_held = false;
+}
+
+static bool on_send(void *arg, struct engine_frame *frame)
+{
+    (void)arg;
+    must(model.is_open && !model.has_ended);
+    return engine_frame_packet(frame).len != 77; /* full now and then */
+}
+
+static void on_close_socket(void *arg, uint16_t code, const char *reason)
+{
+    (void)arg, (void)code, (void)reason;
+    must(model.is_open);
+    model.is_open = false;
+}
+
+static void on_ended(void *arg, enum engine_end why)
+{
+    (void)arg, (void)why;
+    must(!model.has_ended && !model.is_held && !model.is_open);
+    model.has_ended = true;
+}
+
+static void on_connect(void *arg, struct slice name, struct slice auth)
+{
+    (void)arg, (void)auth;
+    must(!model.has_ended);
+    if (name.len % 4 == 2)
+        socket_session_refuse(&model.session, name, "no");
+    else if (name.len % 4 != 3) /* 3: never answered */
+        socket_session_accept(&model.session, name, NULL);
+}
+
+static void on_event(void *arg, const struct socket_event *event)
+{
+    (void)arg;
+    must(!model.has_ended);
+    must(socket_session_sid(&model.session, event->packet.namespace_name) !=
+         NULL);
+    for (size_t i = 0; i < event->packet.attachments; i++)
+        must(event->attachments[i].data != NULL);
+    socket_session_send(&model.session, event);
+    if (event->packet.json.len % 8 == 7)
+        socket_session_leave(&model.session, event->packet.namespace_name);
+    if (event->packet.json.len % 16 == 9)
+        engine_session_close(&model.session.engine, ENGINE_END_SERVER);
+}
+
+static void on_left(void *arg, struct slice name)
+{
+    (void)arg;
+    must(socket_session_sid(&model.session, name) == NULL);
+}
+
+static const struct engine_settings settings = {
+    .ping_interval_ms = 25000,
+    .ping_timeout_ms = 20000,
+    .upgrade_timeout_ms = 10000,
+    .max_payload = PAYLOAD_MAX,
+    .queue_max = QUEUE_MAX,
+};
+
+static const struct socket_hooks hooks = {
+    .answer_poll = on_answer_poll,
+    .send = on_send,
+    .close_socket = on_close_socket,
+    .ended = on_ended,
+    .connect = on_connect,
+    .event = on_event,
+    .ack = on_event,
+    .left = on_left,
+};
+
+static void step_polling(struct engine_session *s, unsigned step,
+                         struct slice argument)
+{
+    if (step == 0 && !model.has_ended && !model.is_held) {
+        model.is_held = true;
+        if (!engine_session_poll(s, model.now))
+            model.is_held = false;
+    } else if (step == 0) {
+        must(!engine_session_poll(s, model.now)); /* twice, or too late */
+    } else if (step == 1 && model.is_held) {
+        model.is_held = false;
+        engine_session_poll_lost(s);
+    } else if (step == 2) {
+        model.is_posting = engine_session_post_begin(s, model.now);
+    } else if (step == 3 && model.is_posting) {
+        engine_session_post(s, argument, model.now);
+        model.is_posting = false;
+    }
+}
+
+static void step_socket(struct engine_session *s, unsigned step,
+                        struct slice argument)
+{
+    if (step == 4 && !model.is_open) {
+        model.is_open = engine_session_attach(s, model.now);
+    } else if (step == 4) {
+        must(!engine_session_attach(s, model.now));
+    } else if (step <= 6 && model.is_open) {
+        engine_session_receive(s, argument, step == 6, model.now);
+    } else if (step == 7 && model.is_open) {
+        model.is_open = false;
+        engine_session_socket_lost(s, ENGINE_END_LOST);
+    }
+}
+
+static void try_session(struct slice script, bool by_socket)
+{
+    struct engine_session *s = &model.session.engine;
+    const unsigned char *p = script.data, *end = p + script.len;
+
+    memset(&model, 0, sizeof(model));
+    model.is_held = !by_socket;
+    model.is_open = by_socket;
+    socket_session_init(&model.session, &settings, &hooks, NULL,
+                        by_socket ? ENGINE_WEBSOCKET : ENGINE_POLLING, 45000,
+                        model.now);
+    while (end - p >= 2) {
+        const unsigned step = p[0] % 10;
+        const size_t most = (size_t)(end - p) - 2;
+        const struct slice argument =
+            slice_of(p + 2, p[1] < most ? p[1] : most);
+        if (step < 4)
+            step_polling(s, step, argument);
+        else if (step < 8)
+            step_socket(s, step, argument);
+        else if (step == 8)
+            socket_session_tick(&model.session, model.now += p[1] * 100);
+        else
+            engine_session_close(s, ENGINE_END_SHUTDOWN);
+        p += step >= 8 ? 2 : 2 + argument.len;
+        must(model.has_ended == engine_session_has_ended(s));
+        must(!model.has_ended || engine_session_held(s) == 0);
+        must(engine_session_held(s) <= 2 * QUEUE_MAX);
+        must(socket_session_held(&model.session) <=
+             2 * QUEUE_MAX + 4 * PAYLOAD_MAX + 4096);
+        must(model.has_ended ||
+             socket_session_deadline(&model.session) != INT64_MAX);
+    }
+    socket_session_release(&model.session);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0)
+    if (size == 0 || sodium_init() < 0)
         return 0;
     const struct slice in = slice_of(data + 1, size - 1);
-    if (data[0] % 2 == 0)
-        try_payload(in);
-    else
-        try_socket_packet(in);
+    switch (data[0] % 4) {
+    case 0: try_payload(in); break;
+    case 1: try_socket_packet(in); break;
+    default: try_session(in, data[0] % 4 == 3); break;
+    }
     return 0;
 }

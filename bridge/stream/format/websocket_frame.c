@@ -4,10 +4,10 @@
 
 #define FIN 0x80
 #define COMPRESSED 0x40 /* RSV1, RFC 7692 §6 */
-#define HEAD_MAX 10
 #define REASON_MAX 123
 
-static size_t write_head(char head[HEAD_MAX], unsigned first, uint64_t len)
+static size_t write_head(char head[WEBSOCKET_HEAD_MAX], unsigned first,
+                         uint64_t len)
 {
     const size_t wide = len < 126 ? 0 : len <= UINT16_MAX ? 2 : 8;
 
@@ -18,11 +18,17 @@ static size_t write_head(char head[HEAD_MAX], unsigned first, uint64_t len)
     return 2 + wide;
 }
 
+size_t websocket_write_head(char head[WEBSOCKET_HEAD_MAX],
+                            enum websocket_opcode opcode, uint64_t len)
+{
+    return write_head(head, FIN | opcode, len);
+}
+
 void websocket_wrap(struct buffer *b, size_t start,
                     enum websocket_opcode opcode, bool is_compressed)
 {
     const unsigned first = FIN | (is_compressed ? COMPRESSED : 0) | opcode;
-    char head[HEAD_MAX];
+    char head[WEBSOCKET_HEAD_MAX];
 
     if (!buffer_ok(b))
         return;
@@ -38,7 +44,7 @@ void websocket_wrap(struct buffer *b, size_t start,
 void websocket_put_frame(struct buffer *b, enum websocket_opcode opcode,
                          struct slice payload)
 {
-    char head[HEAD_MAX];
+    char head[WEBSOCKET_HEAD_MAX];
 
     buffer_put(b, head, write_head(head, FIN | opcode, payload.len));
     buffer_put_slice(b, payload);

@@ -9,10 +9,17 @@
 
 enum websocket_opcode {
     WEBSOCKET_TEXT = 1,
+    WEBSOCKET_BINARY = 2,
     WEBSOCKET_CLOSE = 8,
     WEBSOCKET_PING = 9,
     WEBSOCKET_PONG = 10
 };
+
+#define WEBSOCKET_HEAD_MAX 10
+/* Writes the head of an uncompressed frame with a payload of `len` bytes, for a
+ * payload that is elsewhere. Returns its length. */
+size_t websocket_write_head(char head[WEBSOCKET_HEAD_MAX],
+                            enum websocket_opcode opcode, uint64_t len);
 
 /* Turns everything in b from `start` on into a frame. is_compressed: it has been
  * compressed as permessage-deflate says. */

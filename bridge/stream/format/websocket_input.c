@@ -13,6 +13,7 @@ struct websocket_input {
     wslay_frame_context_ptr frames;
     size_t message_max;
     bool deflate;
+    bool allows_binary;
 
     struct slice raw; /* fed, not taken by wslay yet */
     size_t undecoded; /* bytes wslay took that belong to no frame it told of */
@@ -68,6 +69,16 @@ void websocket_input_free(struct websocket_input *in)
     buffer_release(&in->message);
     buffer_release(&in->inflated);
     free(in);
+}
+
+void websocket_input_allow_binary(struct websocket_input *in)
+{
+    in->allows_binary = true;
+}
+
+bool websocket_input_is_binary(const struct websocket_input *in)
+{
+    return in->is_binary;
 }
 
 void websocket_input_feed(struct websocket_input *in, struct slice bytes)
@@ -172,7 +183,7 @@ static enum stream_input_event give_message(struct websocket_input *in,
             return end_with(STREAM_END_BUSY, ret_why);
         message = buffer_slice(&in->inflated);
     }
-    if (!utf8_valid(message.data, message.len))
+    if (!in->is_binary && !utf8_valid(message.data, message.len))
         return end_with(STREAM_END_BAD_DATA, ret_why);
     *ret_message = message;
     return STREAM_INPUT_MESSAGE;
@@ -253,7 +264,7 @@ static bool begin_frame(struct websocket_input *in,
     in->undecoded -= header_len(frame);
     if (is_control(frame))
         return true;
-    if (in->is_binary) {
+    if (in->is_binary && !in->allows_binary) {
         *ret_why = STREAM_END_BINARY;
         return false;
     }

@@ -17,6 +17,11 @@ struct websocket_input;
  * agreed on permessage-deflate. NULL: out of memory. */
 struct websocket_input *websocket_input_new(size_t message_max, bool deflate);
 void websocket_input_free(struct websocket_input *in); /* NULL is fine */
+/* From now on binary messages are returned, too; until then one ends the stream with
+ * STREAM_END_BINARY. Before the first websocket_input_feed(). */
+void websocket_input_allow_binary(struct websocket_input *in);
+/* Whether the message that was returned last is binary. */
+bool websocket_input_is_binary(const struct websocket_input *in);
 
 /* `bytes` is borrowed until websocket_input_next() has returned STREAM_INPUT_MORE or
  * STREAM_INPUT_END. */

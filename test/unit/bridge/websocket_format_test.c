@@ -305,6 +305,33 @@ static void a_message_that_was_given_is_not_held(void **state)
     websocket_input_free(in);
 }
 
+static void binary_messages_are_given_where_they_are_allowed(void **state)
+{
+    struct websocket_input *in = websocket_input_new(10, false);
+    enum stream_end why;
+    struct slice message;
+    char bytes[64];
+    size_t len = add(bytes, 0, 0x02, "\xff", 1);
+
+    (void)state;
+    len = add(bytes, len, 0x80, "\xfe", 1);
+    len = add(bytes, len, 0x81, "abc", 3);
+    len = add(bytes, len, 0x81, "\xff", 1);
+    websocket_input_allow_binary(in);
+    websocket_input_feed(in, slice_of(bytes, len));
+    assert_int_equal(websocket_input_next(in, &message, NULL, &why),
+                     STREAM_INPUT_MESSAGE);
+    assert_true(websocket_input_is_binary(in));
+    assert_true(slice_eq(message, slice_str("\xff\xfe")));
+    assert_int_equal(websocket_input_next(in, &message, NULL, &why),
+                     STREAM_INPUT_MESSAGE);
+    assert_false(websocket_input_is_binary(in));
+    assert_int_equal(websocket_input_next(in, &message, NULL, &why),
+                     STREAM_INPUT_END); /* text is UTF-8 as before */
+    assert_int_equal(why, STREAM_END_BAD_DATA);
+    websocket_input_free(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_reader_is_idle_between_messages_only),
         cmocka_unit_test(a_message_that_was_given_is_not_held),
         cmocka_unit_test(what_breaks_a_rule_ends_it),
+        cmocka_unit_test(binary_messages_are_given_where_they_are_allowed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
