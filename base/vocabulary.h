@@ -64,6 +64,9 @@
  *                command; 404: no such token, so it is done
  *  thing_purge   {topic: str} removes the messages the thing has now, and, when
  *                none came since, the thing → the same; 404
+ *  webhook_save  what the bridge says of a webhook (store/command/webhook.h) → {}
+ *  webhook_retry {tenant: str, ids: [int], all: 1} dead messages are to be sent
+ *                again → {"tenant":…,"marked":n}; 404: none of them is dead
  *  usage         {token: str, start: int µs, reads: int} reads charged so far in
  *                the window that began at `start`; → {}
  *  ping          {} → {} ; a real write of a row of `meta` and its commit
@@ -113,6 +116,10 @@
 #define EVENT_REVOKED "revoked"
 /* A key of the tenant was revoked; the thing is its key id. */
 #define EVENT_KEY_REVOKED "key_revoked"
+/* Something of the tenant is to be looked up anew: its settings, whether it is
+ * suspended, dead messages of its webhook that are to be sent again; the thing is
+ * empty. */
+#define EVENT_CHANGED "changed"
 
 /* In the data folder. */
 #define SOCKET_NAME "confab.sock"   /* for administrators: same uid or root */

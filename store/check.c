@@ -406,6 +406,22 @@ static void compare_people(struct check *k)
                 k->members, k->rooms_of_users);
 }
 
+static void check_webhook(void *arg, MDB_val key, MDB_val v)
+{
+    struct webhook_row row;
+
+    if (!schema_get_webhook(key, v, &row))
+        problem(arg, "webhooks: a row is damaged");
+}
+
+static void check_webhook_dead(void *arg, MDB_val key, MDB_val v)
+{
+    struct webhook_dead_row row;
+
+    if (!schema_get_webhook_dead(key, v, &row))
+        problem(arg, "webhooks_dead: a row is damaged");
+}
+
 static void check_usage(void *arg, MDB_val key, MDB_val v)
 {
     struct check *k = arg;
@@ -569,6 +585,8 @@ static const struct {
     {"rooms", check_room, true},
     {"members", check_member, true},
     {"rooms_of", check_room_of, true},
+    {"webhooks", check_webhook, true},
+    {"webhooks_dead", check_webhook_dead, true},
     {"sessions", check_session, false},
     {"subscriptions", check_subscription, false},
     {"inflight", check_inflight, false},

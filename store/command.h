@@ -85,6 +85,8 @@ const char *command_result_name(enum command_result r); /* "EXISTS" */
     X(ROOM_DELETE, room_delete)                                               \
     X(MEMBER_PUT, member_put)                                                 \
     X(MEMBER_DELETE, member_delete)                                           \
+    X(WEBHOOK_SAVE, webhook_save)                                             \
+    X(WEBHOOK_RETRY, webhook_retry)                                           \
     /* What the writer proposes by itself (store/command/upkeep.h): */        \
     X(SETTINGS, settings)                                                     \
     X(CLOCK_STEPS, clock_steps)       /* the clock was set back */            \

@@ -17,7 +17,9 @@ struct tenant_create {
 };
 
 /* COMMAND_TENANT_SET, of tenants and tokens. NOT_FOUND, REVOKED, INVALID; BYTES,
- * SHARE, FULL: what it holds. */
+ * SHARE, FULL: what it holds. Setting `webhook.url` begins a webhook at the head of the
+ * log, unsetting it removes what is stored of it (store/webhook.h); a new
+ * `webhook.secret` makes the former one `webhook.secret_old`. Offers a `changed` event. */
 struct tenant_set {
     struct slice tenant;
     struct slice plan; /* empty: as it is */
@@ -26,7 +28,7 @@ struct tenant_set {
 };
 
 /* COMMAND_TENANT_SUSPEND, of tenants and tokens: nothing may come in and nobody may
- * connect until it is lifted. Offers a `revoked` event. */
+ * connect until it is lifted. Offers a `revoked` event, or `changed`. */
 struct tenant_suspend {
     struct slice tenant;
     bool lift;

@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "base/tenant_setting.h"
+#include "base/vocabulary.h"
 #include "store/command/tenant.h"
 #include "store/commands/commands.h"
 #include "store/commands/key_command.h"
 #include "store/commands/token_command.h"
 #include "store/write/account.h"
+#include "store/write/offer_event.h"
+#include "store/write/webhook_write.h"
 
 /* ---- checking ------------------------------------------------------------------ */
 
@@ -106,20 +109,51 @@ static size_t size_of(const struct tenant_settings *s)
     return size;
 }
 
+static bool mentions(const struct tenant_set *a, const char *setting)
+{
+    struct slice name, value;
+
+    for (size_t i = 0; i < a->set_count; i++)
+        if (tenant_setting_split(a->set[i], &name, &value) &&
+            slice_eq(name, slice_str(setting)))
+            return true;
+    return false;
+}
+
+/* While a webhook's secret is being changed both sign: the former one becomes
+ * `webhook.secret_old`, until that is unset. */
+static bool keep_former_secret(struct tenant_settings *s, struct slice former,
+                               const struct tenant_set *a)
+{
+    const struct slice secret = tenant_setting(s, "webhook.secret");
+
+    return secret.len == 0 || former.len == 0 || slice_eq(secret, former) ||
+           mentions(a, "webhook.secret_old") ||
+           set_one(s, slice_str("webhook.secret_old"), former);
+}
+
 static bool set_all(struct tenant_settings *s, const struct tenant_set *a)
 {
+    const struct slice former = tenant_setting(s, "webhook.secret");
     struct slice name, value;
 
     for (size_t i = 0; i < a->set_count; i++)
         if (!tenant_setting_split(a->set[i], &name, &value) ||
             !set_one(s, name, value))
             return false;
-    return size_of(s) <= TENANT_SETTINGS_BYTES_MAX;
+    return keep_former_secret(s, former, a) &&
+           size_of(s) <= TENANT_SETTINGS_BYTES_MAX;
+}
+
+static bool has_webhook(const struct tenant_settings *s)
+{
+    return tenant_setting(s, "webhook.url").len > 0;
 }
 
 /* The new row in t->row; it borrows from the old one until it is encoded. */
 static enum store_err encode(struct transaction *t, struct command *c,
-                             struct slice tenant, struct tenant_settings *s)
+                             struct slice tenant, struct tenant_settings *s,
+                             bool *ret_had_webhook)
 {
     MDB_val key = {tenant.len, (void *)tenant.data}, row;
 
@@ -129,6 +163,7 @@ static enum store_err encode(struct transaction *t, struct command *c,
         return store_from_mdb(rc);
     if (rc == 0 && !schema_get_settings(row, s))
         return transaction_row_damaged(c);
+    *ret_had_webhook = has_webhook(s);
     if (!set_all(s, c->args)) {
         c->result = RESULT_TOO_LARGE;
         return STORE_OK;
@@ -138,17 +173,10 @@ static enum store_err encode(struct transaction *t, struct command *c,
     return STORE_OK;
 }
 
-static enum store_err change_settings(struct transaction *t, struct command *c,
-                                      struct token *who)
+static enum store_err write_row(struct transaction *t, struct command *c,
+                                struct token *who, MDB_val key, bool is_empty)
 {
-    const struct tenant_set *a = c->args;
-    const MDB_val key = {a->tenant.len, (void *)a->tenant.data};
-    struct tenant_settings s;
-
-    const enum store_err err = encode(t, c, a->tenant, &s);
-    if (err != STORE_OK || c->result != RESULT_OK)
-        return err;
-    if (s.count == 0)
+    if (is_empty)
         return account_delete(t, who, ACCOUNT_MESSAGES, t->e->db.tenants, key,
                               NULL);
     c->result =
@@ -156,6 +184,39 @@ static enum store_err change_settings(struct transaction *t, struct command *c,
     return c->result == RESULT_OK
                ? account_put(t, who, ACCOUNT_MESSAGES, t->e->db.tenants, key)
                : STORE_OK;
+}
+
+/* A webhook begins here, with the messages after this command, and not where the
+ * bridge happens to learn of it. */
+static enum store_err begin_or_end_webhook(struct transaction *t,
+                                           struct token *who,
+                                           struct slice tenant, bool had,
+                                           bool has)
+{
+    if (had == has)
+        return STORE_OK;
+    return has ? webhook_begin(t, who, tenant) : webhook_erase(t, who, tenant);
+}
+
+static enum store_err change_settings(struct transaction *t, struct command *c,
+                                      struct token *who)
+{
+    const struct tenant_set *a = c->args;
+    const MDB_val key = {a->tenant.len, (void *)a->tenant.data};
+    struct tenant_settings s;
+    bool had_webhook = false;
+
+    enum store_err err = encode(t, c, a->tenant, &s, &had_webhook);
+    if (err != STORE_OK || c->result != RESULT_OK)
+        return err;
+    const bool has = has_webhook(&s); /* before its values move */
+    err = write_row(t, c, who, key, s.count == 0);
+    if (err != STORE_OK || c->result != RESULT_OK)
+        return err;
+    err = begin_or_end_webhook(t, who, a->tenant, had_webhook, has);
+    return err == STORE_OK
+               ? offer_event(t, a->tenant, EVENT_CHANGED, slice_of("", 0))
+               : err;
 }
 
 static enum store_err tenant_set_apply(struct transaction *t,

@@ -1,6 +1,8 @@
+#include "base/vocabulary.h"
 #include "store/command/tenant.h"
 #include "store/commands/commands.h"
 #include "store/commands/token_command.h"
+#include "store/write/offer_event.h"
 
 static enum store_err change(struct transaction *t, struct command *c,
                              struct token *token)
@@ -34,10 +36,11 @@ static enum store_err tenant_suspend_apply(struct transaction *t,
     err = change(t, c, token);
     if (err == STORE_CORRUPT)
         return transaction_row_damaged(c);
+    if (err != STORE_OK)
+        return err;
     /* Again for one that is suspended: its connections are to go. */
-    return err == STORE_OK && !a->lift
-               ? token_command_offer_revoked(t, a->tenant)
-               : err;
+    return a->lift ? offer_event(t, a->tenant, EVENT_CHANGED, slice_of("", 0))
+                   : token_command_offer_revoked(t, a->tenant);
 }
 
 static void tenant_suspend_answer(const struct command *c,

@@ -53,6 +53,7 @@
 #include "store/people.h"
 #include "store/session.h"
 #include "store/store.h"
+#include "store/webhook.h"
 
 /* Version of a row; rows of `log` have a version of their own (record.c). */
 #define SCHEMA_VERSION 1
@@ -79,6 +80,8 @@
     X(rooms, "rooms", 0)                                                      \
     X(members, "members", 0)                                                  \
     X(rooms_of, "rooms_of", 0)                                                \
+    X(webhooks, "webhooks", 0)                                                \
+    X(webhooks_dead, "webhooks_dead", 0)                                      \
     X(sessions, "sessions", 0)                                                \
     X(subscriptions, "subscriptions", 0)                                      \
     X(inflight, "inflight", 0)                                                \
@@ -191,6 +194,18 @@ void schema_pair_key(struct slice tenant, struct slice one, struct slice other,
                      struct schema_key *ret_key);
 bool schema_split_pair(MDB_val key, struct slice *ret_one,
                        struct slice *ret_other);
+/* webhooks: the key is the tenant. webhooks_dead: tenant, NUL, id of the message
+ * big-endian; the prefix alone finds all rows of a tenant. */
+void schema_put_webhook(struct buffer *b, const struct webhook_row *w);
+bool schema_get_webhook(MDB_val key, MDB_val v, struct webhook_row *ret_row);
+void schema_put_webhook_dead(struct buffer *b,
+                             const struct webhook_dead_row *d);
+bool schema_get_webhook_dead(MDB_val key, MDB_val v,
+                             struct webhook_dead_row *ret_row);
+void schema_webhook_dead_prefix(struct slice tenant,
+                                struct schema_key *ret_key);
+void schema_webhook_dead_key(struct slice tenant, uint64_t id,
+                             struct schema_key *ret_key);
 /* trims: the key is the name key of a topic that has hidden entries left in `log`
  * or `chunks`; the row is its full name. */
 void schema_put_trim(struct buffer *b, struct slice topic);

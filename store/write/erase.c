@@ -8,6 +8,7 @@
 #include "store/write/people_write.h"
 #include "store/write/session_write.h"
 #include "store/write/trim.h"
+#include "store/write/webhook_write.h"
 
 /* How many rows of these a transaction deletes, besides log entries and sessions. */
 #define STEP_GROUPS 128
@@ -379,6 +380,15 @@ static enum store_err erase_settings(struct transaction *t, struct slice token)
                : err;
 }
 
+/* As unsetting its URL does: a bounded number of rows. */
+static enum store_err erase_webhook(struct transaction *t, struct slice token)
+{
+    struct token *who;
+
+    const enum store_err err = account_of(t, token, &who);
+    return err == STORE_OK ? webhook_erase(t, who, token) : err;
+}
+
 static enum store_err drop_token(struct transaction *t, struct slice name)
 {
     struct token *token;
@@ -425,6 +435,8 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
         err = people_erase_all(t, token, &people);
     if (err == STORE_OK)
         err = erase_settings(t, token);
+    if (err == STORE_OK)
+        err = erase_webhook(t, token);
     if (err == STORE_OK && sessions > 0)
         err = erase_groups(t, token, prefix_of(token, '\0', own), &groups);
     if (err == STORE_OK && groups > 0)

@@ -27,7 +27,7 @@ struct recount {
     uint64_t plain_through;
     struct held *all;
     struct part_owner *owners;
-    uint64_t keys, ending, names, members;
+    uint64_t keys, ending, names, members, dead;
 };
 
 static struct held *held_by(struct recount *c, struct slice name)
@@ -131,6 +131,24 @@ static void see_tenant(struct recount *c, MDB_val k, MDB_val v)
 
     assert_true(schema_get_settings(v, &settings));
     held_by(c, slice_of(k.mv_data, k.mv_size))->usage.bytes += row_cost(k, v);
+}
+
+static void see_webhook(struct recount *c, MDB_val k, MDB_val v)
+{
+    struct webhook_row row;
+
+    assert_true(schema_get_webhook(k, v, &row));
+    held_by(c, row.tenant)->usage.bytes += row_cost(k, v);
+    c->dead += row.dead;
+}
+
+static void see_dead(struct recount *c, MDB_val k, MDB_val v)
+{
+    struct webhook_dead_row row;
+
+    assert_true(schema_get_webhook_dead(k, v, &row));
+    held_by(c, slice_of(k.mv_data, k.mv_size - 9))->usage.bytes +=
+        row_cost(k, v);
 }
 
 /* A key, and what the indexes have of it. */
@@ -325,6 +343,9 @@ void check_accounts(struct store *st)
     each(&c, c.e->db.rooms, see_room);
     each(&c, c.e->db.members, see_member);
     assert_int_equal(rows_of(&c, c.e->db.rooms_of), c.members);
+    each(&c, c.e->db.webhooks, see_webhook);
+    each(&c, c.e->db.webhooks_dead, see_dead);
+    assert_int_equal(rows_of(&c, c.e->db.webhooks_dead), c.dead);
     each(&c, c.e->db.sessions, see_session);
     each(&c, c.e->db.subscriptions, see_part);
     each(&c, c.e->db.inflight, see_part);

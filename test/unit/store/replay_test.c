@@ -352,6 +352,7 @@ static struct sent *any_tenant_set(struct scene *s, size_t i)
                                            "webhook.url=",
                                            "cors.origins=*",
                                            "webhook.secret=0123456789abcdef",
+                                           "webhook.secret=fedcba9876543210",
                                            "unknown.to.us=value",
                                            "no equals sign"};
     struct sent *o = new_command(COMMAND_TENANT_SET);
@@ -458,6 +459,50 @@ static struct sent *any_key_rotate(struct scene *s, size_t i)
         .hash = any_hash(s, i),
         .old_until_us = one_in(2) ? 0 : clock_now() + 50 * SECOND,
     };
+    return o;
+}
+
+static struct sent *any_webhook_save(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_WEBHOOK_SAVE);
+    struct webhook_save a = {
+        .tenant = slice_str(token_name(s->texts[i][0])),
+        .id = one_in(3) ? s->head : 0,
+        .tried_us = one_in(2) ? clock_now() : 0,
+        .status = one_in(2) ? 500 : 0,
+        .text = slice_str(one_in(2) ? "refused" : ""),
+        .forgotten = one_in(9),
+        .delivered_id = one_in(3) ? 1 + random_below(12) : 0,
+    };
+
+    s->set[i][0] = slice_str(topic_name(s->texts[i][1]));
+    s->ids[i][0] = random_below(s->head + 1);
+    a.behind_topics = s->set[i];
+    a.behind_ids = s->ids[i];
+    a.behind_topic_count = a.behind_id_count = random_below(2);
+    if (one_in(2)) {
+        a.dead_id = 1 + random_below(12);
+        a.dead_topic = s->set[i][0];
+        a.dead_at_us = clock_now();
+        a.dead_attempts = 3;
+        a.dead_status = 404;
+        a.dead_text = slice_str("not found");
+    }
+    *ARGS(o, webhook_save) = a;
+    return o;
+}
+
+static struct sent *any_webhook_retry(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_WEBHOOK_RETRY);
+
+    for (size_t k = 0; k < 3; k++)
+        s->ids[i][k] = 1 + random_below(12);
+    *ARGS(o, webhook_retry) =
+        (struct webhook_retry){.tenant = slice_str(token_name(s->texts[i][0])),
+                               .ids = s->ids[i],
+                               .id_count = 1 + random_below(3),
+                               .all = one_in(4)};
     return o;
 }
 
@@ -623,6 +668,8 @@ static const struct {
     [COMMAND_ROOM_DELETE] = {.weight = 2, .make = any_room_delete},
     [COMMAND_MEMBER_PUT] = {.weight = 14, .make = any_member_put},
     [COMMAND_MEMBER_DELETE] = {.weight = 6, .make = any_member_delete},
+    [COMMAND_WEBHOOK_SAVE] = {.weight = 8, .make = any_webhook_save},
+    [COMMAND_WEBHOOK_RETRY] = {.weight = 4, .make = any_webhook_retry},
     [COMMAND_SETTINGS] = {.is_proposed = true},
     [COMMAND_CLOCK_STEPS] = {.is_proposed = true},
     [COMMAND_SESSION_LOST] = {.is_proposed = true},

@@ -14,6 +14,7 @@
 #include "store/command/tenant.h"
 #include "store/command/thing.h"
 #include "store/command/token.h"
+#include "store/command/webhook.h"
 #include "store/env/env.h"
 #include "store/write/writer.h"
 
