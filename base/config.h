@@ -107,7 +107,10 @@ struct config {
     char outgoing_ca_file[CONFIG_VALUE_MAX];
     uint64_t outgoing_concurrent, outgoing_per_host, outgoing_per_tenant;
     uint64_t outgoing_queue;
-    uint64_t log_level;                  /* enum log_level */
+    uint64_t webhooks_attempts;
+    uint64_t webhooks_retry_first, webhooks_retry_max; /* seconds */
+    uint64_t webhooks_timeout;                         /* likewise */
+    uint64_t log_level;                                /* enum log_level */
     struct plan plans[CONFIG_PLANS_MAX]; /* free, home, paid, local first */
     size_t plan_count;
     /* Where the two plans were set, for errors: whether such a plan exists is

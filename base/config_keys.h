@@ -149,6 +149,19 @@
            "requests", "most of them for one tenant")                         \
     NUMBER(outgoing, queue, outgoing_queue, 4096, 1, 1048576, "requests",     \
            "most outgoing requests in flight or waiting for their turn")      \
+    NUMBER(webhooks, attempts, webhooks_attempts, 20, 1, 1000, "attempts",    \
+           "how often delivering a message to a webhook is tried before it "  \
+           "is dead (confab webhook list --dead)")                            \
+    NUMBER(webhooks, retry_first, webhooks_retry_first, 5, 1, 86400,          \
+           "seconds",                                                         \
+           "wait after the first failed attempt; doubles each "               \
+           "time")                                                            \
+    NUMBER(webhooks, retry_max, webhooks_retry_max, 3600, 1, 604800,          \
+           "seconds",                                                         \
+           "longest wait between two attempts, also where the "               \
+           "receiver's Retry-After asks for more")                            \
+    NUMBER(webhooks, timeout, webhooks_timeout, 30, 1, 600, "seconds",        \
+           "how long an attempt may take, connecting included")               \
     CHOICE(log, level, log_level, "info", "error warn info debug",            \
            "least severe level that is logged")
 

@@ -12,11 +12,11 @@
 /* X(id, name, secret, form, text): secret ones are shown to nobody. */
 #define TENANT_SETTINGS_LIST(X)                                               \
     X(WEBHOOK_URL, "webhook.url", false, URL,                                 \
-      "where messages will be POSTed (not yet): http:// or https://")         \
+      "where messages are POSTed, from now on: http:// or https://")          \
     X(WEBHOOK_SECRET, "webhook.secret", true, SECRET,                         \
-      "will sign what is POSTed (not yet): 16 to 256 bytes")                  \
+      "signs what is POSTed: 16 to 256 bytes")                                \
     X(WEBHOOK_SECRET_OLD, "webhook.secret_old", true, SECRET,                 \
-      "will sign it, too, while the secret is being changed")                 \
+      "the former secret, which signs as well until it is unset")             \
     X(JWT_SECRET, "jwt.secret", true, JWT_SECRET,                             \
       "checks JWTs of HS256: 32 bytes or more")                               \
     X(JWT_PUBLIC_KEY, "jwt.public_key", false, JWT_PUBLIC,                    \

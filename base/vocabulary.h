@@ -125,5 +125,6 @@
 #define SOCKET_NAME "confab.sock"   /* for administrators: same uid or root */
 #define CLIENTS_NAME "clients.sock" /* for connections the bridge hands over */
 #define LOCK_NAME "confab.lock"     /* flock()ed by the process that writes */
+#define WEBHOOKS_LOCK_NAME "webhooks.lock" /* by the bridge that delivers */
 
 #endif

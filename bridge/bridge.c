@@ -25,6 +25,9 @@
 #include "bridge/http/reads.h"
 #include "bridge/http/router.h"
 #include "bridge/outgoing/fetcher.h"
+#include "bridge/outgoing/webhook_saves.h"
+#include "bridge/outgoing/webhook_watch.h"
+#include "bridge/outgoing/webhooks.h"
 #include "bridge/usage_report.h"
 
 #define REPORT_US INT64_C(1000000)
@@ -65,31 +68,44 @@ struct bridge {
     struct doors_report doors_report; /* the reporter's */
     struct buffer doors_json;
     char clients_path[CONFIG_VALUE_MAX + sizeof(CLIENTS_NAME) + 1];
+    struct link_opts to_streams; /* what the link tells streams */
+    struct webhooks *webhooks;
+    struct webhook_saves *saves;
+    struct webhook_watch *watch;
     pthread_t reporter;
     bool has_reporter;
-    pthread_mutex_t mutex; /* guards stopping */
-    pthread_cond_t stop_asked;
+    pthread_mutex_t mutex; /* guards the next three */
+    pthread_cond_t asked;
     bool stopping;
+    bool look; /* at webhooks, before the second is over */
 };
 
-/* Once a second tells the broker how many reads were counted. Where the store is
- * only read, this thread also frees the slots of dead readers. */
+/* Once a second tells the broker how many reads were counted, and stores again what
+ * webhooks could not. Looks at changes of webhooks at once. Where the store is only
+ * read, this thread also frees the slots of dead readers. */
 static void *reporter_main(void *arg)
 {
     struct bridge *b = arg;
     struct timespec next;
 
     clock_gettime(CLOCK_MONOTONIC, &next);
+    next.tv_sec++;
     pthread_mutex_lock(&b->mutex);
     while (!b->stopping) {
-        next.tv_sec++;
-        while (!b->stopping &&
-               pthread_cond_timedwait(&b->stop_asked, &b->mutex, &next) == 0)
-            ;
+        int rc = 0;
+        while (!b->stopping && !b->look && rc == 0)
+            rc = pthread_cond_timedwait(&b->asked, &b->mutex, &next);
+        const bool is_second = rc != 0 || b->stopping;
+        b->look = false;
         pthread_mutex_unlock(&b->mutex);
-        usage_report(b->front.reads, b->front.link, clock_real_us());
-        doors_report(&b->doors_report, b->front.link,
-                     buffer_slice(&b->doors_json), clock_mono_us());
+        webhook_watch_look(b->watch);
+        if (is_second) {
+            webhook_saves_again(b->saves);
+            usage_report(b->front.reads, b->front.link, clock_real_us());
+            doors_report(&b->doors_report, b->front.link,
+                         buffer_slice(&b->doors_json), clock_mono_us());
+            next.tv_sec++;
+        }
         pthread_mutex_lock(&b->mutex);
     }
     pthread_mutex_unlock(&b->mutex);
@@ -99,15 +115,19 @@ static void *reporter_main(void *arg)
     return NULL;
 }
 
-static bool start_reporter(struct bridge *b)
+static void init_reporter(struct bridge *b)
 {
     pthread_condattr_t attr;
 
     pthread_mutex_init(&b->mutex, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&b->stop_asked, &attr);
+    pthread_cond_init(&b->asked, &attr);
     pthread_condattr_destroy(&attr);
+}
+
+static bool start_reporter(struct bridge *b)
+{
     b->has_reporter = thread_start(&b->reporter, "reporter", reporter_main, b);
     return b->has_reporter;
 }
@@ -118,26 +138,116 @@ static void stop_reporter(struct bridge *b)
         return;
     pthread_mutex_lock(&b->mutex);
     b->stopping = true;
-    pthread_cond_signal(&b->stop_asked);
+    pthread_cond_signal(&b->asked);
     pthread_mutex_unlock(&b->mutex);
     pthread_join(b->reporter, NULL);
-    pthread_cond_destroy(&b->stop_asked);
-    pthread_mutex_destroy(&b->mutex);
+}
+
+/* ---- what the link tells: streams, and webhooks ---------------------------- */
+
+static void on_message(void *arg, const struct link_message *m)
+{
+    struct bridge *b = arg;
+
+    if (m->id == 0)
+        webhook_watch_event(b->watch, m->topic);
+    b->to_streams.on_message(b->to_streams.arg, m);
+}
+
+static void on_up(void *arg, uint64_t generation)
+{
+    struct bridge *b = arg;
+
+    b->to_streams.on_up(b->to_streams.arg, generation);
+}
+
+static void on_down(void *arg)
+{
+    struct bridge *b = arg;
+
+    b->to_streams.on_down(b->to_streams.arg);
+}
+
+static void on_subscribed(void *arg, struct slice filter, bool ok)
+{
+    struct bridge *b = arg;
+
+    if (ok)
+        webhook_watch_subscribed(b->watch, filter);
+    b->to_streams.on_subscribed(b->to_streams.arg, filter, ok);
 }
 
 static bool start_link(struct bridge *b, const char *data_dir)
 {
     char path[CONFIG_VALUE_MAX + sizeof(SOCKET_NAME) + 1];
-    struct link_opts opts = {0};
 
     snprintf(path, sizeof(path), "%s/" SOCKET_NAME, data_dir);
-    streams_link_opts(b->front.streams, &opts);
-    opts.socket_path = path;
+    streams_link_opts(b->front.streams, &b->to_streams);
+    const struct link_opts opts = {
+        .socket_path = path,
+        .arg = b,
+        .on_message = on_message,
+        .on_up = on_up,
+        .on_down = on_down,
+        .on_subscribed = on_subscribed,
+    };
+    if (!streams_keep(b->front.streams, slice_str(WATCH_FILTER)))
+        return false;
     b->front.link = link_start(&opts);
     if (b->front.link == NULL)
         return false;
     streams_set_link(b->front.streams, b->front.link);
+    webhook_saves_use(b->saves, b->front.link);
     return true;
+}
+
+/* ---- outgoing HTTP, webhooks ----------------------------------------------- */
+
+static void on_outcome(void *arg, struct slice tenant, uint64_t id)
+{
+    struct bridge *b = arg;
+
+    webhook_watch_outcome(b->watch, tenant, id);
+}
+
+static void wake_reporter(void *arg)
+{
+    struct bridge *b = arg;
+
+    pthread_mutex_lock(&b->mutex);
+    b->look = true;
+    pthread_cond_signal(&b->asked);
+    pthread_mutex_unlock(&b->mutex);
+}
+
+static bool make_webhooks(struct bridge *b, const char *data_dir)
+{
+    const struct config *config = b->front.config;
+
+    b->saves = webhook_saves_new(on_outcome, b);
+    if (b->saves == NULL)
+        return false;
+    const struct webhooks_opts opts = {
+        .store = b->front.store,
+        .events = webhook_saves_events(b->saves),
+        .retry = {.first_ms = 1000 * (int64_t)config->webhooks_retry_first,
+                  .max_ms = 1000 * (int64_t)config->webhooks_retry_max,
+                  .retry_after_max_ms =
+                      1000 * (int64_t)config->webhooks_retry_max,
+                  .attempts = (unsigned)config->webhooks_attempts},
+        .total_ms = 1000 * (uint32_t)config->webhooks_timeout,
+    };
+    b->webhooks = webhooks_new(&opts);
+    if (b->webhooks == NULL)
+        return false;
+    b->watch = webhook_watch_new(&(struct webhook_watch_opts){
+        .store = b->front.store,
+        .webhooks = b->webhooks,
+        .data_dir = data_dir,
+        .wake = wake_reporter,
+        .arg = b,
+    });
+    return b->watch != NULL;
 }
 
 static bool start_fetcher(struct bridge *b, struct config_error *ret_error)
@@ -154,10 +264,15 @@ static bool start_fetcher(struct bridge *b, struct config_error *ret_error)
         .concurrent = (unsigned)config->outgoing_concurrent,
         .per_host = (unsigned)config->outgoing_per_host,
         .per_owner = (unsigned)config->outgoing_per_tenant,
+        .arg = b->webhooks,
+        .on_start = webhooks_on_start,
+        .on_stop = webhooks_on_stop,
     };
     b->front.fetcher = fetcher_start(&opts, text);
-    if (b->front.fetcher != NULL)
+    if (b->front.fetcher != NULL) {
+        webhooks_use(b->webhooks, b->front.fetcher);
         return true;
+    }
     snprintf(ret_error->text, sizeof(ret_error->text), "%s", text);
     return false;
 }
@@ -347,6 +462,7 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
              opts->data_dir);
     f->clients_path = b->clients_path;
     f->config = opts->config;
+    init_reporter(b);
     f->store = opts->store;
     f->started_us = clock_mono_us();
     f->mqtt_port = opts->mqtt_port != 0
@@ -358,9 +474,9 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
     f->streams = streams_start(opts->config, opts->store, opts->budget,
                                (unsigned)opts->config->http_streamers);
     if (f->reads == NULL || f->callers == NULL || f->streams == NULL ||
-        !start_fetcher(b, ret_error) || !mount_doors(b, ret_error) ||
-        !write_doors(b) || !start_link(b, opts->data_dir) ||
-        !start_reporter(b)) {
+        !make_webhooks(b, opts->data_dir) || !start_fetcher(b, ret_error) ||
+        !mount_doors(b, ret_error) || !write_doors(b) ||
+        !start_link(b, opts->data_dir) || !start_reporter(b)) {
         bridge_stop(b);
         return false;
     }
@@ -403,17 +519,24 @@ void bridge_stop(struct bridge *b)
     }
     if (f->streams != NULL)
         streams_stop(f->streams);
-    fetcher_stop(f->fetcher); /* its callbacks may use the link */
     stop_reporter(b);         /* reports the last reads */
+    fetcher_stop(f->fetcher); /* webhooks tell where they are */
+    if (f->link != NULL && b->saves != NULL && link_is_up(f->link))
+        webhook_saves_finish(b->saves, LINK_GRACE_MS);
     if (f->link != NULL)
         link_stop(f->link, LINK_GRACE_MS); /* answers suspended requests */
     http_stop(b->http); /* no thread can call the others after this */
     streams_free(f->streams);
     link_free(f->link);
+    webhooks_free(b->webhooks);
     fetcher_free(f->fetcher);
+    webhook_saves_free(b->saves);
+    webhook_watch_free(b->watch);
     reads_free(f->reads);
     callers_free(f->callers);
     stop_doors(b);
     buffer_release(&b->doors_json);
+    pthread_cond_destroy(&b->asked);
+    pthread_mutex_destroy(&b->mutex);
     free(b);
 }

@@ -16,6 +16,7 @@
 int cli_run(int argc, char **argv);   /* run, broker or bridge: argv[0] */
 int cli_token(int argc, char **argv); /* create, list, set, revoke, delete */
 int cli_tenant(int argc, char **argv);
+int cli_webhook(int argc, char **argv);
 int cli_key(int argc, char **argv);
 int cli_user(int argc, char **argv);
 int cli_room(int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct {
     {"key", cli_key, "create, list, rotate or revoke keys of tenants"},
     {"user", cli_user, "create, list, change or delete users of tenants"},
     {"room", cli_room, "create, list or delete rooms; join and leave them"},
+    {"webhook", cli_webhook, "list webhooks, send dead messages again"},
     {"pub", cli_pub, "publish a message"},
     {"sub", cli_sub, "print messages as they arrive"},
     {"history", cli_history, "print stored messages"},

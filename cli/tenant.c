@@ -8,6 +8,7 @@
 #include "base/flat_json.h"
 #include "base/log.h"
 #include "base/tenant_setting.h"
+#include "bridge/outgoing/fetcher.h"
 #include "cli/change.h"
 #include "cli/folder.h"
 #include "cli/secret.h"
@@ -269,6 +270,32 @@ static int create_tenant(const struct command_line *s, const char *name,
     return w->json ? show_tenant(s, name, w) : EXIT_SUCCESS;
 }
 
+/* The server looks at addresses when it connects to them; one that can only fail is
+ * told here, where somebody reads it. */
+static int check_webhook_url(const struct command_line *s,
+                             const struct setting_values *values)
+{
+    struct address_policy policy;
+    struct slice name, value;
+    char text[FETCH_TEXT_MAX];
+
+    cidr_list_parse(s->config.outgoing_allow, &policy.allow);
+    for (size_t i = 0; i < values->count; i++) {
+        if (!tenant_setting_split(values->list[i], &name, &value) ||
+            !slice_eq(name, slice_str("webhook.url")) || value.len == 0)
+            continue;
+        char *url = strndup(value.data, value.len);
+        const bool ok = url != NULL && fetch_url_check(url, text) &&
+                        fetch_url_check_address(url, &policy, text);
+        const bool had_memory = url != NULL;
+        free(url);
+        if (!ok)
+            return usage_error(NAME, "webhook.url: %s",
+                               had_memory ? text : "out of memory");
+    }
+    return EXIT_SUCCESS;
+}
+
 static int set_tenant(const struct command_line *s, const char *tenant,
                       const struct tenant_options *w, char **texts,
                       size_t count)
@@ -281,6 +308,8 @@ static int set_tenant(const struct command_line *s, const char *tenant,
     struct change ch = {.kind = COMMAND_TENANT_SET, .args = &args};
     int end = setting_values_read(NAME, texts, count, &values);
 
+    if (end == EXIT_SUCCESS)
+        end = check_webhook_url(s, &values);
     if (end == EXIT_SUCCESS) {
         args.set = values.list;
         args.set_count = values.count;

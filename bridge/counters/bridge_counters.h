@@ -70,7 +70,10 @@
     X(WEBHOOKS_GONE, COUNTER, NUMBER, "webhook_messages", "outcome",          \
       "removed", NULL)                                                        \
     X(WEBHOOKS_FAILED, COUNTER, NUMBER, "webhook_failed_attempts", NULL,      \
-      NULL, "Attempts to deliver a message to a webhook that failed.")
+      NULL, "Attempts to deliver a message to a webhook that failed.")        \
+    X(WEBHOOKS_LAG, GAUGE, NUMBER, "webhooks_behind", NULL, NULL,             \
+      "Log entries, of all tenants, that have come since the oldest "         \
+      "message that a webhook has still to deliver.")
 
 /* Statuses that this server sends; any other is counted as 500. Laid out by hand:
  * clang-format 14 would indent it differently each time. */

@@ -1,7 +1,9 @@
 #include <ctype.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "bridge/outgoing/fetch_private.h"
 
@@ -74,6 +76,64 @@ bool fetch_url_check(const char *url, char *ret_text)
                                     : refuse(ret_text, "is not valid");
     curl_url_cleanup(u);
     return ok;
+}
+
+/* RFC 6761 §6.3: the name and those below it are this machine's. */
+static bool is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    const size_t len = strlen(host), own = sizeof(name) - 1;
+
+    return len >= own && strcasecmp(host + len - own, name) == 0 &&
+           (len == own || host[len - own - 1] == '.');
+}
+
+/* false: it is a name. */
+static bool address_of(const char *host, struct sockaddr_storage *ret)
+{
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *found = NULL;
+
+    if (getaddrinfo(is_localhost(host) ? "127.0.0.1" : host, NULL, &hints,
+                    &found) != 0)
+        return false;
+    memcpy(ret, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return true;
+}
+
+static char *host_without_port(const char *url)
+{
+    char *host = NULL, *copy = NULL;
+    CURLU *u = curl_url();
+
+    if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+        copy = host[0] == '[' ? strndup(host + 1, strcspn(host + 1, "]"))
+                              : strdup(host);
+    curl_free(host);
+    curl_url_cleanup(u);
+    return copy;
+}
+
+bool fetch_url_check_address(const char *url,
+                             const struct address_policy *policy,
+                             char *ret_text)
+{
+    char *host = host_without_port(url);
+    struct sockaddr_storage address = {0};
+
+    if (host == NULL)
+        return refuse(ret_text, "cannot be checked: out of memory");
+    const char *why = address_of(host, &address)
+                          ? address_refusal(policy, (void *)&address)
+                          : NULL;
+    if (why != NULL)
+        snprintf(ret_text, FETCH_TEXT_MAX,
+                 "%.100s is %s, to which webhooks are not sent unless "
+                 "outgoing.allow says so",
+                 host, why);
+    free(host);
+    return why == NULL;
 }
 
 static char *join(const char *host, const char *port)

@@ -159,6 +159,12 @@ enum fetch_outcome fetcher_submit(struct fetcher *c,
  * fetcher_submit() checks, for whoever stores a URL. Pure. */
 bool fetch_url_check(const char *url, char *ret_text);
 
+/* false: its host is an address, or `localhost`, that the policy refuses; *ret_text says
+ * so. Of a name that must be looked up only fetching finds out. Pure. */
+bool fetch_url_check_address(const char *url,
+                             const struct address_policy *policy,
+                             char *ret_text);
+
 /* Ends it with FETCH_CANCELLED, unless it has ended: on_end comes soon. Closes its
  * connection, by which the server knows. A callback may still be running when this
  * returns. Again: nothing. */

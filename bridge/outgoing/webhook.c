@@ -91,12 +91,13 @@ static void end_attempt(struct webhook_thing *t)
     webhooks_again(t->webhook->set);
 }
 
-static void thing_delivered(struct webhook_thing *t)
+static void thing_delivered(struct webhook_thing *t, int status)
 {
     struct webhook *w = t->webhook;
 
     end_attempt(t);
     bridge_count(COUNT_WEBHOOKS_DELIVERED, 1);
+    webhook_tried(w, status, "");
     if (t->single && !w->removed)
         w->set->opts.events.redelivered(w->set->opts.events.arg, w->tenant,
                                         t->id);
@@ -136,6 +137,7 @@ static void thing_retry(struct webhook_thing *t, int64_t retry_after_ms,
 
     t->failed++;
     bridge_count(COUNT_WEBHOOKS_FAILED, 1);
+    webhook_tried(w, status, text);
     const int64_t delay_ms =
         retry_delay_ms(&w->set->opts.retry, t->failed, retry_after_ms,
                        randombytes_random());
@@ -164,7 +166,7 @@ static void on_end(void *arg, const struct fetch_result *r)
     fetch_unref(t->fetch);
     t->fetch = NULL;
     if (webhook_is_delivered(r))
-        thing_delivered(t);
+        thing_delivered(t, r->headers.status);
     else if (r->outcome == FETCH_STOPPED || r->outcome == FETCH_CANCELLED ||
              r->outcome == FETCH_NO_MEMORY)
         thing_postponed(t);

@@ -1,5 +1,7 @@
+#include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "bridge/outgoing/webhook_private.h"
 
 #define TELL_US INT64_C(1000000)
@@ -59,18 +61,49 @@ static void find_position(const struct webhook *w,
     *ret_position = p;
 }
 
+uint64_t webhook_lag(const struct webhook *w)
+{
+    uint64_t id = read_up_to(w);
+
+    for (const struct webhook_thing *t = w->things; t != NULL; t = t->hh.next)
+        if (thing_position(t) < id)
+            id = thing_position(t);
+    return w->set->read > id ? w->set->read - id : 0;
+}
+
+void webhook_tried(struct webhook *w, int status, const char *text)
+{
+    struct webhook_tried *tried = &w->tried;
+
+    tried->is_new = true;
+    tried->is_other |= tried->at_us == 0 || status != tried->status ||
+                       strcmp(text, tried->text) != 0;
+    tried->at_us = clock_real_us();
+    tried->status = status;
+    snprintf(tried->text, sizeof(tried->text), "%s", text);
+}
+
+static bool is_time(const struct webhook *w, int64_t now_us)
+{
+    const bool is_urgent = w->has_settled || w->tried.is_other;
+
+    return now_us - w->told_us >= (is_urgent ? TELL_US : TELL_IDLE_US);
+}
+
 void webhook_tell(struct webhook *w, int64_t now_us, bool anyway)
 {
     struct webhook_position p;
-    const int64_t since_us = now_us - w->told_us;
 
-    if (!anyway && since_us < (w->has_settled ? TELL_US : TELL_IDLE_US))
+    if (!anyway && !is_time(w, now_us))
         return;
     find_position(w, &p);
-    if (p.id == w->told_id && !w->has_settled)
+    if (p.id == w->told_id && !w->has_settled && !w->tried.is_new)
         return;
+    p.tried_us = w->tried.at_us;
+    p.status = w->tried.status;
+    p.text = w->tried.text;
     w->told_id = p.id;
     w->told_us = now_us;
-    w->has_settled = false;
+    w->has_settled = w->tried.is_new = w->tried.is_other = false;
     w->set->opts.events.moved(w->set->opts.events.arg, w->tenant, &p);
 }

@@ -56,6 +56,12 @@ struct webhook {
     struct webhook_things ready, waiting, flying;
     unsigned in_flight;
     bool has_settled; /* since its position was told */
+    struct webhook_tried {
+        bool is_new, is_other; /* since then: made; other than the last */
+        int64_t at_us;         /* 0: none was made */
+        int status;
+        char text[FETCH_TEXT_MAX];
+    } tried; /* the last attempt */
     uint64_t told_id;
     int64_t told_us;
 };
@@ -76,6 +82,8 @@ struct webhooks {
      * first look at the log when there was no webhook before. */
     uint64_t read;
     bool read_known;
+    uint64_t lag; /* as it was counted */
+    int64_t lag_us;
     atomic_bool stopped;
 };
 
@@ -100,6 +108,11 @@ void webhooks_again(struct webhooks *ws);
 /* Tells its position if it moved and it is time for that; `anyway`: whatever the
  * time. */
 void webhook_tell(struct webhook *w, int64_t now_us, bool anyway);
+
+/* Notes what came of an attempt. text: "" if it was delivered. */
+void webhook_tried(struct webhook *w, int status, const char *text);
+/* How many entries of the log it is behind. */
+uint64_t webhook_lag(const struct webhook *w);
 
 /* webhook_send.c: submits the request; `on_end` gets the thing. false: it was not
  * sent; *ret_text says why it never can be, or is empty: try again later. */

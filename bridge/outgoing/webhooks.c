@@ -7,9 +7,12 @@
 
 #include "base/clock.h"
 #include "base/mailbox.h"
+#include "bridge/counters/bridge_counters.h"
 #include "bridge/outgoing/webhook_private.h"
 
 #define TICK_S 0.1
+#define LAG_US                                                                \
+    INT64_C(1000000) /* between two looks at how far behind they are */
 #define CHANGES 1024
 #define BATCH 16
 #define LOOKS 64              /* log entries between two looks at the clock */
@@ -172,6 +175,26 @@ static bool look_at_all(struct webhooks *ws, struct store_reader *r)
     return done;
 }
 
+/* For the metric: of the one that is furthest behind. */
+static void count_lag(struct webhooks *ws, int64_t now_us)
+{
+    const struct webhook *w;
+    uint64_t most = 0;
+
+    if (now_us - ws->lag_us < LAG_US && !TAILQ_EMPTY(&ws->all))
+        return;
+    TAILQ_FOREACH (w, &ws->all, entry) {
+        const uint64_t lag = w->removed ? 0 : webhook_lag(w);
+        most = lag > most ? lag : most;
+    }
+    if (most > ws->lag)
+        bridge_count(COUNT_WEBHOOKS_LAG, most - ws->lag);
+    else
+        bridge_uncount(COUNT_WEBHOOKS_LAG, ws->lag - most);
+    ws->lag = most;
+    ws->lag_us = now_us;
+}
+
 static void round_of_all(struct webhooks *ws)
 {
     struct store_reader *r;
@@ -182,6 +205,7 @@ static void round_of_all(struct webhooks *ws)
     store_reader_release(r);
     if (!done)
         webhooks_again(ws);
+    count_lag(ws, clock_mono_us());
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)

@@ -30,6 +30,7 @@
 
 #include "bridge/outgoing/retry.h"
 #include "bridge/outgoing/signature.h"
+#include "store/webhook.h"
 
 struct ev_loop;
 struct fetcher;
@@ -38,7 +39,6 @@ struct webhooks;
 
 #define WEBHOOK_THINGS_MAX 1024
 #define WEBHOOK_IN_FLIGHT_MAX 16
-#define WEBHOOK_BEHIND_MAX 32
 
 struct webhook_settings {
     struct slice tenant;
@@ -53,14 +53,17 @@ struct webhook_settings {
 struct webhook_position {
     uint64_t id;
     size_t behind_count;
-    struct webhook_behind {
-        struct slice topic; /* <tenant>/<thing>; borrowed for the call */
-        uint64_t id;
-    } behind[WEBHOOK_BEHIND_MAX];
+    struct webhook_behind
+        behind[WEBHOOK_BEHIND_MAX]; /* topics are borrowed for the call */
+    /* When it is told: the last attempt. */
+    int64_t tried_us; /* µs since 1970; 0: none was made since it was put */
+    int status;       /* of its answer; 0: there was none */
+    const char *text; /* why it failed; "": it did not */
 };
 
 struct webhook_dead {
-    struct slice tenant, topic;
+    struct slice tenant;
+    struct slice topic; /* empty: it was sent again, and had died before */
     uint64_t id;
     int64_t at_us;     /* when it was given up */
     unsigned attempts; /* that failed */
@@ -73,8 +76,8 @@ struct webhook_dead {
  * passes over it. */
 struct webhook_events {
     void *arg;
-    /* At most once a second per webhook, and at the end. Without deliveries at most
-     * once a minute. */
+    /* At most once a second per webhook, and at the end. Without deliveries, and
+     * while attempts fail as before, at most once a minute. */
     void (*moved)(void *arg, struct slice tenant,
                   const struct webhook_position *p);
     void (*died)(void *arg, const struct webhook_dead *d);

@@ -270,6 +270,12 @@ void streams_link_opts(struct streams *s, struct link_opts *ret_opts)
     };
 }
 
+bool streams_keep(struct streams *s, struct slice filter)
+{
+    return subscriptions_hold(s->env.subscriptions, filter,
+                              SUBSCRIPTIONS_NOBODY) != NULL;
+}
+
 void streams_set_link(struct streams *s, struct link *l)
 {
     subscriptions_set_link(s->env.subscriptions, l);

@@ -32,6 +32,9 @@ struct streams *streams_start(const struct config *config, struct store *store,
                               unsigned threads);
 /* The callbacks to start the link with (arg = the streams). */
 void streams_link_opts(struct streams *s, struct link_opts *ret_opts);
+/* Keeps a filter subscribed for as long as there are streams, for callbacks of the link
+ * that are somebody else's. Before the link is started. false: out of memory. */
+bool streams_keep(struct streams *s, struct slice filter);
 /* Tells the streams which link to subscribe on, once it is started. */
 void streams_set_link(struct streams *s, struct link *l);
 /* Cuts all streams off between two events, within about 1.5 s, and joins the threads.

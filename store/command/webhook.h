@@ -23,7 +23,8 @@ struct webhook_save {
     int64_t tried_us; /* 0: as before, with the next two */
     uint32_t status;
     struct slice text;
-    /* A message that died, as in struct webhook_dead_row; 0: none. */
+    /* A message that died, as in struct webhook_dead_row; 0: none. Without a topic:
+     * again, and its topic is stored. */
     uint64_t dead_id;
     struct slice dead_topic, dead_text;
     int64_t dead_at_us;

@@ -160,17 +160,30 @@ static enum store_err has_dead(struct transaction *t, struct slice tenant,
         mdb_get(t->txn, t->e->db.webhooks_dead, &key, ret_row));
 }
 
+static bool get_dead(struct slice tenant, uint64_t id, MDB_val row,
+                     struct webhook_dead_row *ret_row)
+{
+    struct schema_key key;
+
+    schema_webhook_dead_key(tenant, id, &key);
+    return schema_get_webhook_dead(schema_val(&key), row, ret_row);
+}
+
 enum store_err webhook_add_dead(struct transaction *t, struct token *who,
                                 struct webhook_row *w,
                                 const struct webhook_dead_row *d)
 {
+    struct webhook_dead_row now = *d, before;
     MDB_val row;
 
     enum store_err err = has_dead(t, w->tenant, d->id, &row);
     if (err != STORE_OK && err != STORE_NOTFOUND)
         return err;
     w->dead += err == STORE_NOTFOUND;
-    err = put_dead(t, who, w->tenant, d);
+    if (err == STORE_OK && d->topic.len == 0 &&
+        get_dead(w->tenant, d->id, row, &before))
+        now.topic = before.topic;
+    err = put_dead(t, who, w->tenant, &now);
     return err == STORE_OK ? forget_oldest(t, who, w) : err;
 }
 
@@ -189,14 +202,12 @@ enum store_err webhook_mark_dead(struct transaction *t, struct token *who,
                                  struct slice tenant, uint64_t id)
 {
     struct webhook_dead_row d;
-    struct schema_key key;
     MDB_val row;
 
     const enum store_err err = has_dead(t, tenant, id, &row);
     if (err != STORE_OK)
         return err;
-    schema_webhook_dead_key(tenant, id, &key);
-    if (!schema_get_webhook_dead(schema_val(&key), row, &d))
+    if (!get_dead(tenant, id, row, &d))
         return STORE_NOTFOUND;
     if (d.again)
         return STORE_OK;

@@ -26,7 +26,8 @@ enum store_err webhook_begin(struct transaction *t, struct token *who,
 enum store_err webhook_erase(struct transaction *t, struct token *who,
                              struct slice tenant);
 
-/* Adds a dead message, or replaces what is known of it. Changes the numbers in *w, which
+/* Adds a dead message, or replaces what is known of it, but for the topic if the new
+ * one is empty. Changes the numbers in *w, which
  * the caller puts; of more than WEBHOOK_DEAD_MAX the oldest go. */
 enum store_err webhook_add_dead(struct transaction *t, struct token *who,
                                 struct webhook_row *w,

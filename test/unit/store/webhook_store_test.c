@@ -187,7 +187,10 @@ static void a_dead_message_is_kept_until_it_is_delivered(void **state)
                      STORE_NOTFOUND);
     store_reader_release(r);
 
-    assert_result(save_dead(7, 6), OK); /* died again */
+    assert_result(save(&(struct webhook_save){.dead_id = 7,
+                                              .dead_at_us = clock_now(),
+                                              .dead_attempts = 6}),
+                  OK); /* again */
     assert_result(save(&(struct webhook_save){.delivered_id = 8}), OK);
     r = read_webhook(&row);
     assert_int_equal(row.dead, 1);
@@ -195,6 +198,7 @@ static void a_dead_message_is_kept_until_it_is_delivered(void **state)
                      STORE_OK);
     assert_false(d.again);
     assert_int_equal(d.attempts, 6);
+    assert_true(slice_eq(d.topic, slice_str("acme/lamp")));
     store_reader_release(r);
     assert_result(retry(true, 0, &marked), OK);
     assert_int_equal(marked, 1);
