@@ -52,6 +52,7 @@ static void *on_target(void *arg, const char *target,
     struct http_connection *c = arg;
 
     (void)connection;
+    c->engine.target = target;
     c->request = http_request_new(c, target == NULL ? "" : target);
     if (target != NULL && strlen(target) > HTTP_TARGET_MAX)
         c->engine.events->leave(
@@ -80,7 +81,43 @@ static uint64_t head_bytes(struct MHD_Connection *connection)
 struct adding {
     struct http_head *head;
     struct http_refusal why;
+    const char
+        *end; /* of what was read of the head; in the library's buffer */
 };
+
+/* 0.9.75 reads lines as C strings: bytes behind a NUL are skipped, and a line that begins
+ * with one ends the head, so the next server could see another request (RFC 9110 §5.5).
+ * The lines stand in its buffer as they came, with a NUL for each byte of a line's end:
+ * skipped bytes show as a gap. Only a NUL right before a lone LF does not. Version 1.0.1
+ * refuses NULs. */
+#define NUL_ENDS_LINES (MHD_VERSION <= 0x00097500)
+
+static bool has_gap(const char *end, const char *next, size_t most)
+{
+    return NUL_ENDS_LINES && (uintptr_t)next - (uintptr_t)end > most;
+}
+
+static bool refuse_nul(struct adding *a)
+{
+    a->why = (struct http_refusal){400, "head: must be without NUL bytes"};
+    return false;
+}
+
+/* The library skips any number of blanks before the target. */
+static bool is_request_line_whole(const struct http_connection *c,
+                                  const char *method, size_t target_len,
+                                  const char *version)
+{
+    const char *end = method + strlen(method);
+    const char *target = c->engine.target;
+
+    if (!NUL_ENDS_LINES)
+        return true;
+    for (end++; end < target; end++)
+        if (*end != ' ')
+            return false;
+    return end == target && !has_gap(target + target_len, version, 1);
+}
 
 /* RFC 9112 §5.2. Version 0.9.75 takes a folded line for a part of the name, and moves
  * the name after everything else to make room (process_broken_line()); so "Transfer-:
@@ -110,6 +147,11 @@ static enum MHD_Result add_field(void *arg, enum MHD_ValueKind kind,
             400, "header: a line must not continue on the next line"};
         return MHD_NO;
     }
+    if (has_gap(a->end, name, 2)) {
+        refuse_nul(a);
+        return MHD_NO;
+    }
+    a->end = value == NULL ? name + name_len : value + value_len;
     if (!http_head_add(a->head, slice_of(name, name_len),
                        slice_of(value, value == NULL ? 0 : value_len),
                        &a->why))
@@ -138,8 +180,13 @@ static bool read_head(struct http_request *q, const char *method,
     if (!http_head_begin(a->head, slice_str(method), q->sent_target,
                          strcmp(version, MHD_HTTP_VERSION_1_0) == 0, &a->why))
         return false;
+    if (!is_request_line_whole(c, method, q->sent_target.len, version))
+        return refuse_nul(a);
+    a->end = version + strlen(version);
     MHD_get_connection_values_n(c->engine.connection, MHD_HEADER_KIND,
                                 add_field, a);
+    if (a->why.status == 0 && has_gap(a->end, method + bytes, 4))
+        return refuse_nul(a);
     return a->why.status == 0 && http_head_end(a->head, &a->why);
 }
 

@@ -161,6 +161,9 @@ struct http_engine {
     struct MHD_Daemon *daemon;         /* NULL: stopped while idle */
     struct MHD_Connection *connection; /* NULL: not yet, or not any more */
     bool is_closed, times_out;
+    const char
+        *target; /* as sent, in the library's buffer, until its request's
+                           head has been read */
     uint64_t bytes_known; /* bytes of the input that we can account for */
     bool is_countable;    /* false after a chunked body: its size is unknown */
 };
