@@ -6,6 +6,7 @@
 
 #define NEVER INT64_MAX
 #define QUEUE_FIRST 4 /* frames */
+#define FAREWELL_MS 1000
 
 static const struct {
     uint16_t code;
@@ -89,6 +90,11 @@ void engine_session_end(struct engine_session *s, enum engine_end why)
 bool engine_session_has_ended(const struct engine_session *s)
 {
     return s->has_ended;
+}
+
+bool engine_session_is_over(const struct engine_session *s)
+{
+    return s->has_ended && s->farewell_due == NEVER;
 }
 
 size_t engine_session_held(const struct engine_session *s)
@@ -199,13 +205,15 @@ static int64_t earlier(int64_t a, int64_t b)
 int64_t engine_session_deadline(const struct engine_session *s)
 {
     if (s->has_ended)
-        return NEVER;
+        return s->farewell_due;
     return earlier(earlier(s->ping_at, s->pong_due),
                    earlier(s->upgrade_due, s->closing_due));
 }
 
 static void do_what_is_due(struct engine_session *s, int64_t now)
 {
+    if (now >= s->farewell_due)
+        s->farewell_due = NEVER;
     if (s->has_ended)
         return;
     if (now >= s->pong_due) {
@@ -275,6 +283,7 @@ void engine_session_init(struct engine_session *s,
         .pong_due = NEVER,
         .upgrade_due = NEVER,
         .closing_due = NEVER,
+        .farewell_due = NEVER,
     };
     token_make(s->sid);
     send_open(s, polls);
@@ -296,6 +305,13 @@ static void handle_pong(struct engine_session *s, int64_t now)
     s->ping_at = now + s->settings->ping_interval_ms;
 }
 
+static void handle_close(struct engine_session *s, int64_t now)
+{
+    if (!is_by_socket(s) && !s->is_held)
+        s->farewell_due = now + FAREWELL_MS;
+    engine_session_end(s, ENGINE_END_CLIENT);
+}
+
 static void handle_packet(struct engine_session *s,
                           const struct engine_packet *p, int64_t now)
 {
@@ -305,7 +321,7 @@ static void handle_packet(struct engine_session *s,
             s->hooks->message(s->arg, p->data, p->is_binary);
         break;
     case ENGINE_PONG: handle_pong(s, now); break;
-    case ENGINE_CLOSE: engine_session_end(s, ENGINE_END_CLIENT); break;
+    case ENGINE_CLOSE: handle_close(s, now); break;
     case ENGINE_UPGRADE:
     case ENGINE_NOOP: break; /* harmless, and socket.io ignores them */
     default: engine_session_end(s, ENGINE_END_BAD_PACKET); break;
@@ -337,9 +353,21 @@ static bool handle_payload(struct engine_session *s, struct slice payload,
 
 /* ---- polling -------------------------------------------------------------- */
 
+static bool answer_farewell(struct engine_session *s)
+{
+    if (s->farewell_due == NEVER)
+        return false;
+    s->farewell_due = NEVER;
+    s->is_held = true;
+    answer_poll(s, "6");
+    return true;
+}
+
 bool engine_session_poll(struct engine_session *s, int64_t now)
 {
     do_what_is_due(s, now);
+    if (answer_farewell(s))
+        return true;
     if (s->has_ended || is_by_socket(s))
         return false;
     if (s->is_held) {

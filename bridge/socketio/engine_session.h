@@ -10,9 +10,14 @@
  * while a client polls waits until engine_session_flush(), so that packets of one turn
  * travel in one answer; every call with a time flushes.
  *
+ * Two requests on different connections may overtake each other, and a poll what was sent
+ * over the WebSocket before it: of what is at hand, an owner tells the latter first. So a client that closes
+ * by POST before its poll has come is answered NOOP by that poll, within a second; keep
+ * the session in reach until engine_session_is_over().
+ *
  * Hooks may call engine_session_send(), _give(), _close() and _end(), nothing else. After
- * `ended` all calls do nothing and refuse, until engine_session_release(), which must not
- * be called by a hook.
+ * `ended` all calls do nothing and refuse, but for that poll, until
+ * engine_session_release(), which must not be called by a hook.
  *
  * Threads: one. Memory: this struct, and what waits for a poll: at most queue_max
  * bytes, counted with what each packet takes besides its bytes. */
@@ -99,6 +104,7 @@ struct engine_session {
     int64_t pong_due;    /* INT64_MAX: none is; so below */
     int64_t upgrade_due; /* for a WebSocket that is not MAIN */
     int64_t closing_due;
+    int64_t farewell_due; /* until then a poll is answered, after the end */
     struct engine_frame **queue; /* what waits for a poll, or the upgrade */
     size_t queue_len, queue_cap, queue_bytes;
 };
@@ -119,6 +125,8 @@ void engine_session_tick(struct engine_session *s, int64_t now);
 /* When the next call is needed at the latest; INT64_MAX: never. */
 int64_t engine_session_deadline(const struct engine_session *s);
 bool engine_session_has_ended(const struct engine_session *s);
+/* It has ended, and its client needs no answer any more. */
+bool engine_session_is_over(const struct engine_session *s);
 /* Bytes of memory besides the struct. */
 size_t engine_session_held(const struct engine_session *s);
 

@@ -178,12 +178,15 @@ static const struct socket_hooks hooks = {
 static void step_polling(struct engine_session *s, unsigned step,
                          struct slice argument)
 {
-    if (step == 0 && !model.has_ended && !model.is_held) {
+    if (step == 0 && !model.is_held) {
+        const bool was_over = engine_session_is_over(s);
         model.is_held = true;
         if (!engine_session_poll(s, model.now))
             model.is_held = false;
+        else
+            must(!was_over);
     } else if (step == 0) {
-        must(!engine_session_poll(s, model.now)); /* twice, or too late */
+        must(!engine_session_poll(s, model.now)); /* twice */
     } else if (step == 1 && model.is_held) {
         model.is_held = false;
         engine_session_poll_lost(s);

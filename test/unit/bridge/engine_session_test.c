@@ -108,7 +108,8 @@ static void did_end(enum engine_end why, const char *before)
     snprintf(expected, sizeof(expected), "%sended(%d)", before, why);
     did(expected);
     assert_true(engine_session_has_ended(&s));
-    assert_true(engine_session_deadline(&s) == INT64_MAX);
+    assert_true(engine_session_is_over(&s) ==
+                (engine_session_deadline(&s) == INT64_MAX));
 }
 
 static void begin(enum engine_transport transport)
@@ -385,10 +386,34 @@ static void a_client_closes(void **state)
     assert_true(engine_session_poll(&s, START));
     assert_true(post("1", START));
     did_end(ENGINE_END_CLIENT, "poll(6)");
+    assert_true(engine_session_is_over(&s));
     begin_websocket();
     receive("1", START);
     did_end(ENGINE_END_CLIENT, "close(1000)");
     receive("4a", START);
+    did("");
+}
+
+/* They come over different connections. */
+static void a_close_may_overtake_the_poll_before_it(void **state)
+{
+    (void)state;
+    begin_polling();
+    assert_true(post("1", START));
+    did_end(ENGINE_END_CLIENT, "");
+    assert_false(engine_session_is_over(&s));
+    assert_false(engine_session_post_begin(&s, START));
+    assert_false(engine_session_attach(&s, START));
+    assert_true(engine_session_poll(&s, START + 999));
+    did("poll(6)");
+    assert_true(engine_session_is_over(&s));
+    assert_false(engine_session_poll(&s, START + 999));
+    begin_polling();
+    assert_true(post("1", START));
+    buffer_clear(&done);
+    engine_session_tick(&s, engine_session_deadline(&s));
+    assert_true(engine_session_is_over(&s));
+    assert_false(engine_session_poll(&s, START + 1000));
     did("");
 }
 
@@ -546,6 +571,7 @@ int main(void)
         cmocka_unit_test(a_missing_pong_ends_the_session),
         cmocka_unit_test(polls_are_pinged_and_time_out_too),
         cmocka_unit_test(a_client_closes),
+        cmocka_unit_test(a_close_may_overtake_the_poll_before_it),
         cmocka_unit_test(the_server_closes_after_what_it_sent),
         cmocka_unit_test(an_upgrade_keeps_the_order),
         cmocka_unit_test(a_poll_after_the_probe_is_answered_at_once),
