@@ -18,6 +18,7 @@
 #include "base/thread.h"
 #include "base/trace.h"
 #include "base/vocabulary.h"
+#include "bridge/counters/key_uses.h"
 #include "bridge/doors/front.h"
 #include "bridge/doors/server/server.h"
 #include "bridge/doors/thingschat/thingschat.h"
@@ -102,6 +103,7 @@ static void *reporter_main(void *arg)
         if (is_second) {
             webhook_saves_again(b->saves);
             usage_report(b->front.reads, b->front.link, clock_real_us());
+            key_uses_report(b->front.key_uses, b->front.link, clock_real_us());
             doors_report(&b->doors_report, b->front.link,
                          buffer_slice(&b->doors_json), clock_mono_us());
             next.tv_sec++;
@@ -471,12 +473,14 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
     memcpy(ret_error->text, no_memory, sizeof(no_memory));
     f->reads = reads_new();
     f->callers = callers_new();
+    f->key_uses = key_uses_new();
     f->streams = streams_start(opts->config, opts->store, opts->budget,
                                (unsigned)opts->config->http_streamers);
-    if (f->reads == NULL || f->callers == NULL || f->streams == NULL ||
-        !make_webhooks(b, opts->data_dir) || !start_fetcher(b, ret_error) ||
-        !mount_doors(b, ret_error) || !write_doors(b) ||
-        !start_link(b, opts->data_dir) || !start_reporter(b)) {
+    if (f->reads == NULL || f->callers == NULL || f->key_uses == NULL ||
+        f->streams == NULL || !make_webhooks(b, opts->data_dir) ||
+        !start_fetcher(b, ret_error) || !mount_doors(b, ret_error) ||
+        !write_doors(b) || !start_link(b, opts->data_dir) ||
+        !start_reporter(b)) {
         bridge_stop(b);
         return false;
     }
@@ -534,6 +538,7 @@ void bridge_stop(struct bridge *b)
     webhook_watch_free(b->watch);
     reads_free(f->reads);
     callers_free(f->callers);
+    key_uses_free(f->key_uses);
     stop_doors(b);
     buffer_release(&b->doors_json);
     pthread_cond_destroy(&b->asked);

@@ -5,11 +5,14 @@
 
 #include <stdint.h>
 
+struct key_uses;
 struct link;
 struct reads;
 
 /* Sends one report for each window that changed. The bridge's reporter thread calls it
  * once a second. */
 void usage_report(struct reads *rs, struct link *link, int64_t now_us);
+/* Likewise which keys were used, as `$confab/keys_used`. */
+void key_uses_report(struct key_uses *uses, struct link *link, int64_t now_us);
 
 #endif

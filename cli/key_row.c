@@ -66,6 +66,11 @@ void key_put_row(struct buffer *line, const struct key_row *key,
     else
         buffer_put_time(line, key->expires_us, 3);
     put_column(line, slice_str(state));
+    buffer_put_char(line, '\t');
+    if (key->used_us == 0)
+        buffer_put_char(line, '-');
+    else
+        buffer_put_time(line, key->used_us, 3);
     buffer_put_char(line, '\n');
 }
 
@@ -124,4 +129,9 @@ void key_write_row(struct json_writer *w, const struct key_row *key,
     else
         json_time(w, key->expires_us);
     json_member_text(w, "state", state);
+    json_name(w, "last_used");
+    if (key->used_us == 0)
+        json_null(w);
+    else
+        json_time(w, key->used_us);
 }

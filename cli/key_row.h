@@ -17,7 +17,7 @@ const char *key_state(const struct key_row *key,
                       const struct token_row *tenant, int64_t now_us);
 
 /* Appends a line: key id, kind, label, rights, mount, user, plan, creation time,
- * expiry, state, separated by tabs. -: none; mount /: the tenant's root. */
+ * expiry, state, last use, separated by tabs. -: none; mount /: the tenant's root. */
 void key_put_row(struct buffer *line, const struct key_row *key,
                  const char *state);
 

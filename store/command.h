@@ -79,6 +79,7 @@ const char *command_result_name(enum command_result r); /* "EXISTS" */
     X(KEY_REVOKE, key_revoke)                                                 \
     X(KEY_ROTATE, key_rotate)                                                 \
     X(TICKET_TAKE, ticket_take)                                               \
+    X(KEYS_USED, keys_used)                                                   \
     X(USER_PUT, user_put)                                                     \
     X(USER_DELETE, user_delete)                                               \
     X(ROOM_PUT, room_put)                                                     \

@@ -34,7 +34,11 @@ struct key_row {
                             empty: made with the tenant's own name */
     int64_t created_us;
     int64_t expires_us; /* 0: never */
+    int64_t used_us; /* when a client last came with it, to KEY_USED_EVERY_US;
+                           0: never, or before version 2026-11-30 */
 };
+/* When a key was used is saved once in that time, so that use costs no write. */
+#define KEY_USED_EVERY_US INT64_C(3600000000)
 
 /* The key with the secret of that hash (SECRET_HASH_BYTES). NOTFOUND: there is none,
  * or it was revoked. Whether it has expired, and whether its tenant was revoked or

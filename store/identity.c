@@ -128,6 +128,15 @@ static enum identity_error find_key(const struct identity_source *from,
     }
 }
 
+/* Rarely: see KEY_USED_EVERY_US. A clock that was set back does not count. */
+static void tell_use(const struct identity_source *from,
+                     const unsigned char *hash, int64_t used_us)
+{
+    if (from->on_key_used != NULL &&
+        from->now_us - used_us >= KEY_USED_EVERY_US)
+        from->on_key_used(from->on_key_used_arg, hash);
+}
+
 const struct caller *identity_of_key(const struct identity_source *from,
                                      struct slice secret,
                                      struct identity_refusal *ret_refusal)
@@ -145,8 +154,11 @@ const struct caller *identity_of_key(const struct identity_source *from,
     if (refuse(ret_refusal, error) != IDENTITY_OK)
         return NULL;
     key_id_make(hash, id);
-    return caller_of_row(from, &key, slice_str(id), key.expires_us,
-                         ret_refusal);
+    const struct caller *caller =
+        caller_of_row(from, &key, slice_str(id), key.expires_us, ret_refusal);
+    if (caller != NULL)
+        tell_use(from, hash, key.used_us);
+    return caller;
 }
 
 /* ---- tickets ------------------------------------------------------------------ */

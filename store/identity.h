@@ -28,6 +28,12 @@ struct identity_source {
     const struct config *config; /* its plans */
     struct store_reader *reader; /* with a snapshot */
     int64_t now_us;              /* since 1970 */
+    /* Called when a key has let somebody in whose row does not say that it was used
+     * within KEY_USED_EVERY_US; the hash is valid during the call. It asks the writer
+     * to save that (COMMAND_KEYS_USED), at once or later. NULL: nobody does. */
+    void (*on_key_used)(void *arg,
+                        const unsigned char hash[SECRET_HASH_BYTES]);
+    void *on_key_used_arg;
 };
 
 /* X(name, text). The texts are for whoever calls. */

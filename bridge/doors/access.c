@@ -3,6 +3,7 @@
 #include "base/callers.h"
 #include "base/clock.h"
 #include "base/reserved_name.h"
+#include "bridge/counters/key_uses.h"
 #include "bridge/doors/credential.h"
 #include "bridge/doors/origins.h"
 #include "bridge/http/locality.h"
@@ -94,6 +95,12 @@ static void take_identity(struct call *c, const struct caller *identity)
     c->caller = *identity;
 }
 
+static void note_key_use(void *arg,
+                         const unsigned char hash[SECRET_HASH_BYTES])
+{
+    key_uses_add(arg, hash);
+}
+
 static void look_up_identity(struct call *c, struct store_reader *r,
                              enum credential credential, struct slice secret,
                              struct access *a)
@@ -103,6 +110,8 @@ static void look_up_identity(struct call *c, struct store_reader *r,
         .config = c->front->config,
         .reader = r,
         .now_us = clock_real_us(),
+        .on_key_used = note_key_use,
+        .on_key_used_arg = c->front->key_uses,
     };
     struct identity_refusal refusal;
     const struct caller *identity;

@@ -10,6 +10,7 @@
 
 struct callers;
 struct fetcher;
+struct key_uses;
 struct reads;
 
 struct front {
@@ -20,7 +21,8 @@ struct front {
     struct reads *reads; /* read limits (reads.h) */
     struct callers
         *callers; /* shared callers of streams, which outlive requests */
-    struct fetcher *fetcher; /* outgoing HTTP */
+    struct key_uses *key_uses; /* to be saved (key_uses.h) */
+    struct fetcher *fetcher;   /* outgoing HTTP */
     const char
         *clients_path; /* socket on which the broker takes over clients */
     uint16_t mqtt_port;

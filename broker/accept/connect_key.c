@@ -1,9 +1,12 @@
 #include "broker/accept/connect_key.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/client/shard.h"
+#include "broker/publish/publish.h"
 #include "broker/wire/reason.h"
+#include "store/command/key.h"
 #include "store/identity.h"
 
 static bool is_key(struct slice password)
@@ -51,6 +54,45 @@ static uint8_t reason_of(enum identity_error error)
     }
 }
 
+/* ---- when it was used -------------------------------------------------------- */
+
+struct key_use {
+    struct keys_used args;
+    unsigned char hash[SECRET_HASH_BYTES];
+};
+
+static void key_use_saved(struct worker *w, struct publish *q)
+{
+    publish_free(w, q);
+}
+
+/* At most once an hour for a key, until it is on disk for each CONNECT. If memory is
+ * short, the next CONNECT says it. */
+static void save_key_use(void *arg,
+                         const unsigned char hash[SECRET_HASH_BYTES])
+{
+    struct worker *w = arg;
+    struct publish *q = publish_new(w, NULL);
+    struct key_use *use = q == NULL ? NULL : malloc(sizeof(*use));
+
+    if (use == NULL) {
+        if (q != NULL)
+            publish_free(w, q);
+        return;
+    }
+    memcpy(use->hash, hash, sizeof(use->hash));
+    use->args =
+        (struct keys_used){slice_of(use->hash, sizeof(use->hash)), w->real_us};
+    q->memory = use; /* freed with it */
+    q->memory_size = sizeof(*use);
+    q->command.kind = COMMAND_KEYS_USED;
+    q->command.args = &use->args;
+    q->finished = key_use_saved;
+    publish_submit(w, q);
+}
+
+/* ---- who it is --------------------------------------------------------------- */
+
 static const struct caller *look_up(struct connection *c,
                                     const struct packet_connect *p,
                                     struct identity_refusal *refusal)
@@ -58,7 +100,9 @@ static const struct caller *look_up(struct connection *c,
     const struct hub *hub = c->worker->hub;
     struct identity_source from = {.callers = hub->callers,
                                    .config = hub->config,
-                                   .now_us = c->worker->real_us};
+                                   .now_us = c->worker->real_us,
+                                   .on_key_used = save_key_use,
+                                   .on_key_used_arg = c->worker};
 
     if (store_snapshot(hub->store, &from.reader) != STORE_OK) {
         *refusal =

@@ -51,6 +51,15 @@ struct ticket_take {
     struct slice hash;
 };
 
+/* COMMAND_KEYS_USED: when clients last came with these keys. Times only grow; keys that are
+ * gone are skipped. Whoever lets clients in says so once in KEY_USED_EVERY_US
+ * (store/directory.h); what is lost is said at the next use. */
+#define KEYS_USED_MAX 256
+struct keys_used {
+    struct slice hashes; /* SECRET_HASH_BYTES each, up to KEYS_USED_MAX */
+    int64_t used_us;
+};
+
 /* COMMAND_KEYS_EXPIRE, the writer's own: removes keys whose end came before. */
 struct keys_expire {
     int64_t before_us;

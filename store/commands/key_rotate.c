@@ -23,6 +23,7 @@ static enum store_err rotate(struct transaction *t, struct command *c,
 
     fresh.hash = a->hash;
     fresh.created_us = c->now_us != 0 ? c->now_us : t->in.now_us;
+    fresh.used_us = 0;
     const enum store_err err = key_command_add(t, c, who, &fresh);
     return err == STORE_OK && c->result == RESULT_OK
                ? end_old(t, who, old, a->old_until_us)

@@ -1,7 +1,8 @@
 /* Rows of the directory:
  *   tenants         [version, name, value, name, value, …], by name
  *   keys            [version, tenant, kind, label, rights (an array of texts), mount
- *                    or nil, user, plan, parent, created_us, expires_us]
+ *                    or nil, user, plan, parent, created_us, expires_us, used_us (not
+ *                    in the rows of first versions)]
  *   keys_by_tenant  nothing
  *   keys_by_end     nothing */
 #include <string.h>
@@ -60,7 +61,7 @@ void schema_put_key(struct buffer *b, const struct key_row *k)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 11);
+    pack_row(&p, 12);
     pack_str(&p, k->tenant);
     msgpack_pack_uint32(&p, k->kind);
     pack_str(&p, k->label);
@@ -76,6 +77,7 @@ void schema_put_key(struct buffer *b, const struct key_row *k)
     pack_str(&p, k->parent);
     msgpack_pack_int64(&p, k->created_us);
     msgpack_pack_int64(&p, k->expires_us);
+    msgpack_pack_int64(&p, k->used_us);
 }
 
 static void unpack_rights(struct unpack *u, struct key_row *k)
@@ -90,7 +92,8 @@ static void unpack_rights(struct unpack *u, struct key_row *k)
 
 bool schema_get_key(MDB_val key, MDB_val v, struct key_row *ret_key)
 {
-    struct unpack u = unpack_row(v, 11);
+    uint32_t elements;
+    struct unpack u = unpack_long_row(v, 11, &elements);
     struct key_row *k = ret_key;
 
     k->hash = slice_of(key.mv_data, key.mv_size);
@@ -105,6 +108,7 @@ bool schema_get_key(MDB_val key, MDB_val v, struct key_row *ret_key)
     k->parent = unpack_str(&u);
     k->created_us = unpack_int(&u);
     k->expires_us = unpack_int(&u);
+    k->used_us = elements > 11 ? unpack_int(&u) : 0;
     return !u.failed && k->hash.len == SECRET_HASH_BYTES &&
            token_valid(k->tenant);
 }

@@ -195,12 +195,13 @@ bothWays('confab key', ({ server, cli, done, refused }) => {
       mount: 'home',
       user: 'bob',
       plan: 'free',
-      state: 'valid'
+      state: 'valid',
+      last_used: null
     })
     const [row] = await list()
     assert.deepEqual(row.slice(0, 7), [key, 'device', 'Küche\\u202e 1',
       'publish devices/%c/#, publish log, subscribe cmd/%u/+, manage log', 'home', 'bob', 'free'])
-    assert.deepEqual(row.slice(7), [created, expires, 'valid'])
+    assert.deepEqual(row.slice(7), [created, expires, 'valid', '-'])
     await done(['tenant', 'suspend', 'acme'])
     assert.equal((await list())[0][9], 'suspended')
     await done(['tenant', 'resume', 'acme'])

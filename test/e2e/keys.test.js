@@ -265,6 +265,33 @@ suite('keys over HTTP', { set: { 'tokens.access': 'registered', 'plan:five.write
     assert.equal(again.status, 404)
   })
 
+  it('the last use is shown, of requests and of MQTT', async () => {
+    const token = await server.planToken('home')
+    const [asks, connects, idle] = [await newKey(server, token, {}), await newKey(server, token, {}), await newKey(server, token, {})]
+    assert.equal(asks.lastUsedAt, null)
+    const began = Date.now()
+    assert.equal((await server.get(`/${token}/things`, bearer(asks.key))).status, 200)
+    await server.device({ token, password: connects.key })
+    const used = async () => new Map((await server.get(`/${token}/keys`)).json().map((row) => [row.id, row.lastUsedAt]))
+    await until(async () => {
+      const all = await used()
+      return all.get(asks.id) !== null && all.get(connects.id) !== null
+    }, 'both uses')
+    const first = await used()
+    assert.equal(first.get(idle.id), null)
+    for (const key of [asks, connects]) {
+      const at = Date.parse(first.get(key.id))
+      assert.ok(at >= began - 2000 && at <= Date.now() + 2000, first.get(key.id))
+    }
+    // Once an hour is enough: it stays as it is.
+    assert.equal((await server.get(`/${token}/things`, bearer(asks.key))).status, 200)
+    await server.device({ token, password: connects.key })
+    assert.equal((await server.get(`/${token}/things`, bearer(idle.key))).status, 200)
+    await until(async () => (await used()).get(idle.id) !== null, 'the third use')
+    const second = await used()
+    for (const key of [asks, connects]) assert.equal(second.get(key.id), first.get(key.id))
+  })
+
   it('a body that is not a key is refused with what is wrong', async () => {
     const token = await server.planToken('home')
     for (const [body, status, why] of [

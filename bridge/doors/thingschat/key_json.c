@@ -34,4 +34,8 @@ void key_put_members(struct json_writer *w, const struct key_row *row,
         json_member_time(w, "expiresAt", row->expires_us);
     else
         json_member_null(w, "expiresAt");
+    if (row->used_us != 0)
+        json_member_time(w, "lastUsedAt", row->used_us);
+    else
+        json_member_null(w, "lastUsedAt");
 }

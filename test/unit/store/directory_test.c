@@ -556,6 +556,56 @@ static void deleting_a_tenant_removes_its_keys(void **state)
     writing_close(&w);
 }
 
+static int64_t used_of(struct writing *w, unsigned number)
+{
+    struct store_reader *r;
+    struct key_row row;
+
+    assert_int_equal(store_snapshot(w->store, &r), STORE_OK);
+    assert_int_equal(store_key(r, hash_of(number).bytes, &row), STORE_OK);
+    assert_true(slice_eq(row.label, slice_str("kitchen")));
+    store_reader_release(r);
+    return row.used_us;
+}
+
+static struct command use_keys(struct writing *w, const struct hash *hashes,
+                               size_t bytes, int64_t used_us)
+{
+    struct sent *s = new_command(COMMAND_KEYS_USED);
+
+    *ARGS(s, keys_used) = (struct keys_used){slice_of(hashes, bytes), used_us};
+    return run(w, s);
+}
+
+static void the_last_use_of_a_key_is_kept(void **state)
+{
+    const struct hash hashes[] = {hash_of(1), hash_of(99), hash_of(2)};
+    const int64_t now_us = TEST_EPOCH;
+    struct writing w;
+    (void)state;
+
+    writing_open(&w, 0);
+    create_tenant(&w, "acme");
+    create_key(&w, "acme", 1);
+    create_key(&w, "acme", 2);
+    assert_int_equal(used_of(&w, 1), 0);
+    /* There is no 99: it was revoked meanwhile. */
+    assert_result(use_keys(&w, hashes, sizeof(hashes), now_us), OK);
+    assert_int_equal(used_of(&w, 1), now_us);
+    assert_int_equal(used_of(&w, 2), now_us);
+    assert_result(use_keys(&w, hashes, SECRET_HASH_BYTES, now_us - SECOND),
+                  OK);
+    assert_int_equal(used_of(&w, 1), now_us); /* it only grows */
+    assert_result(use_keys(&w, hashes, 31, now_us), INVALID);
+    assert_result(use_keys(&w, hashes, 0, now_us), INVALID);
+    /* A new secret was not used. */
+    rotate_key(&w, "acme", id_of(1), 3, clock_now() + 60 * SECOND);
+    assert_int_equal(used_of(&w, 1), now_us);
+    assert_int_equal(used_of(&w, 3), 0);
+    check_store(&w);
+    writing_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -570,6 +620,7 @@ int main(void)
         cmocka_unit_test(expired_keys_are_removed),
         cmocka_unit_test(keys_count_against_their_tenant),
         cmocka_unit_test(deleting_a_tenant_removes_its_keys),
+        cmocka_unit_test(the_last_use_of_a_key_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,8 @@ struct asking {
     struct writing w;
     struct callers *callers;
     struct identity_refusal refusal;
+    unsigned uses;                         /* of keys, that are to be saved */
+    unsigned char used[SECRET_HASH_BYTES]; /* the last one */
 };
 
 static void asking_open(struct asking *s)
@@ -85,12 +87,26 @@ static const char *id_of(const char *secret)
 
 /* ---- asking ---------------------------------------------------------------------- */
 
+static void count_use(void *arg, const unsigned char hash[SECRET_HASH_BYTES])
+{
+    struct asking *s = arg;
+
+    memcpy(s->used, hash, sizeof(s->used));
+    s->uses++;
+}
+
 static struct identity_source source_of(struct asking *s,
                                         struct store_reader **ret_reader)
 {
     assert_int_equal(store_snapshot(s->w.store, ret_reader), STORE_OK);
-    return (struct identity_source){s->callers, &s->w.config, *ret_reader,
-                                    clock_now()};
+    return (struct identity_source){
+        .callers = s->callers,
+        .config = &s->w.config,
+        .reader = *ret_reader,
+        .now_us = clock_now(),
+        .on_key_used = count_use,
+        .on_key_used_arg = s,
+    };
 }
 
 static const struct caller *key_of(struct asking *s, const char *secret)
@@ -435,9 +451,45 @@ static void jwt_of_another_tenant_is_refused(void **state)
     (void)state;
 }
 
+static void a_use_is_told_once_an_hour_when_it_is_saved(void **state)
+{
+    struct asking s;
+    char secret[SECRET_SIZE];
+    const struct caller *c;
+    (void)state;
+
+    asking_open(&s);
+    create_key(&s, (struct key_create){.kind = SECRET_DEVICE}, secret);
+    s.uses = 0;
+    for (unsigned i = 1; i <= 2; i++) { /* until it is saved */
+        c = key_of(&s, secret);
+        assert_non_null(c);
+        caller_unref(c);
+        assert_int_equal(s.uses, i);
+    }
+    struct sent *save = new_command(COMMAND_KEYS_USED);
+    *ARGS(save, keys_used) =
+        (struct keys_used){slice_of(s.used, SECRET_HASH_BYTES), clock_now()};
+    assert_result(run(&s.w, save), OK);
+    static const unsigned uses_then[] = {2, 2, 3};
+    for (unsigned i = 0; i < 3; i++) {
+        c = key_of(&s, secret);
+        assert_non_null(c);
+        caller_unref(c);
+        assert_int_equal(s.uses, uses_then[i]);
+        clock_advance(KEY_USED_EVERY_US / 2);
+    }
+    /* One that does not hold was not used. */
+    secret[SECRET_SIZE - 12] ^= 1;
+    assert_null(key_of(&s, secret));
+    assert_int_equal(s.uses, 3);
+    asking_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_use_is_told_once_an_hour_when_it_is_saved),
         cmocka_unit_test(key_is_what_its_row_says),
         cmocka_unit_test(key_without_rights_publishes_and_subscribes),
         cmocka_unit_test(callers_that_differ_in_mount_or_end_are_two),

@@ -517,6 +517,19 @@ static struct sent *any_ticket_take(struct scene *s, size_t i)
     return o;
 }
 
+static struct sent *any_keys_used(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_KEYS_USED);
+
+    *ARGS(o, keys_used) = (struct keys_used){
+        one_in(2) && s->key.id[0] != 0
+            ? slice_of(s->key.hash, SECRET_HASH_BYTES)
+            : any_hash(s, i),
+        clock_now() - (int64_t)random_below(50) * SECOND,
+    };
+    return o;
+}
+
 static struct slice any_user(char *to)
 {
     sprintf(to, "user%d", (int)random_below(5));
@@ -662,6 +675,7 @@ static const struct {
     [COMMAND_KEY_REVOKE] = {.weight = 2, .make = any_key_revoke},
     [COMMAND_KEY_ROTATE] = {.weight = 6, .make = any_key_rotate},
     [COMMAND_TICKET_TAKE] = {.weight = 8, .make = any_ticket_take},
+    [COMMAND_KEYS_USED] = {.weight = 6, .make = any_keys_used},
     [COMMAND_USER_PUT] = {.weight = 10, .make = any_user_put},
     [COMMAND_USER_DELETE] = {.weight = 2, .make = any_user_delete},
     [COMMAND_ROOM_PUT] = {.weight = 10, .make = any_room_put},
