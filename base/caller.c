@@ -139,7 +139,8 @@ static bool may_below_tenant(const struct caller *c, enum caller_action action,
 }
 
 /* `$events/<tenant>/<kind>/<thing>`, with the tenant named. */
-static bool may_hear_events(const struct caller *c, struct slice topic)
+static bool may_use_events(const struct caller *c, enum caller_action action,
+                           struct slice topic)
 {
     const struct slice below = behind_first_level(topic);
     const struct slice tenant = topic_first_level(below);
@@ -149,7 +150,7 @@ static bool may_hear_events(const struct caller *c, struct slice topic)
         (c->tenant.len > 0 && !slice_eq(tenant, c->tenant)))
         return false;
     /* `#` instead of a kind means all kinds of all things. */
-    return has_right(c, CALLER_SUBSCRIBE,
+    return has_right(c, action,
                      level_is(kind, "#") ? kind : behind_first_level(kind));
 }
 
@@ -167,11 +168,12 @@ bool caller_may(const struct caller *c, enum caller_action action,
         return true;
     if (topic.len == 0 || *(const char *)topic.data != '$')
         return may_below_tenant(c, action, topic);
+    const struct slice first = topic_first_level(topic);
+    if (level_is(first, "$events") &&
+        (action == CALLER_SUBSCRIBE || action == CALLER_PUBLISH))
+        return may_use_events(c, action, topic);
     if (action != CALLER_SUBSCRIBE)
         return false;
-    const struct slice first = topic_first_level(topic);
-    if (level_is(first, "$events"))
-        return may_hear_events(c, topic);
     return c->tenant.len == 0 && !level_is(first, "$confab") &&
            has_right(c, action, slice_str("#"));
 }

@@ -92,3 +92,14 @@ void message_put_topic(struct json_writer *w, const struct message *m,
     put_chat(w, m, style);
     json_object_end(w);
 }
+
+void message_put_event(struct json_writer *w, const struct message *m,
+                       struct slice kind, struct slice thing)
+{
+    json_object(w);
+    json_member_string(w, "event", kind);
+    json_member_string(w, "thing", thing);
+    put_chat(w, m, PAYLOAD_AS_SENT);
+    json_member_time(w, "createdAt", m->at_us);
+    json_object_end(w);
+}

@@ -5,6 +5,7 @@
  *   latest   {"thing":…,"token":…,"chat":…,"createdAt":…,"id":…}
  *   history  {"id":…,"thing":…,"chat":…,"createdAt":…}
  *   topic    {"id":…,"topic":…,"seq":…,"createdAt":…,"chat":…}
+ *   event    {"event":…,"thing":…,"chat":…,"createdAt":…}
  *
  * `chat` is the payload: JSON is copied byte for byte; text becomes a JSON string,
  * binary {"$binary":"<base64>"}, an empty payload "". */
@@ -27,6 +28,10 @@ void message_put_history(struct json_writer *w, const struct message *m,
                          struct slice thing, enum payload_style style);
 void message_put_topic(struct json_writer *w, const struct message *m,
                        enum payload_style style);
+
+/* Of an event, which has no id. */
+void message_put_event(struct json_writer *w, const struct message *m,
+                       struct slice kind, struct slice thing);
 
 /* The payload alone: to a JSON writer, and directly to a buffer. */
 void payload_write_json(struct json_writer *w, struct slice payload,

@@ -87,7 +87,7 @@
     X(500) X(501) X(502) X(503) X(504) X(505) X(507)
 /* clang-format on */
 
-#define BRIDGE_FORMATS_MAX 8 /* formats of streams */
+#define BRIDGE_FORMATS_MAX 16 /* formats of streams */
 
 enum bridge_slot {
 #define X(slot, ...) COUNT_##slot,

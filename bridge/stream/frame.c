@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/topic.h"
 #include "bridge/counters/bridge_counters.h"
 
 #define EVENT_ROOM 160 /* of an event, besides names and payload */
@@ -11,10 +12,11 @@ struct frame_event {
     char bytes[];
 };
 
+/* `more` bytes of data are left to the caller, behind the payload. */
 static struct frame *frame_new(enum frame_kind kind, struct slice name,
-                               struct slice payload)
+                               struct slice payload, size_t more)
 {
-    struct frame *f = calloc(1, sizeof(*f) + name.len + payload.len);
+    struct frame *f = calloc(1, sizeof(*f) + name.len + payload.len + more);
 
     if (f == NULL)
         return NULL;
@@ -38,15 +40,8 @@ static struct slice part_of(const struct frame *f, struct slice topic,
     return slice_of((const char *)f->name.data + at, part.len);
 }
 
-struct frame *frame_of_message(const struct link_message *m,
-                               struct slice token, struct slice thing)
+static void fill_message(struct frame *f, const struct link_message *m)
 {
-    struct frame *f = frame_new(FRAME_MESSAGE, m->topic, m->payload);
-
-    if (f == NULL)
-        return NULL;
-    f->m.token = part_of(f, m->topic, token);
-    f->m.thing = part_of(f, m->topic, thing);
     f->m.payload_class = m->is_classified
                              ? (enum payload_class)m->payload_class
                              : payload_classify(m->payload);
@@ -55,12 +50,53 @@ struct frame *frame_of_message(const struct link_message *m,
     f->event_len = EVENT_ROOM + m->topic.len + m->payload.len;
     if (f->m.payload_class == PAYLOAD_BINARY) /* base64 */
         f->event_len += m->payload.len / 3;
+}
+
+struct frame *frame_of_message(const struct link_message *m,
+                               struct slice token, struct slice thing)
+{
+    struct frame *f = frame_new(FRAME_MESSAGE, m->topic, m->payload, 0);
+
+    if (f == NULL)
+        return NULL;
+    f->m.token = part_of(f, m->topic, token);
+    f->m.thing = part_of(f, m->topic, thing);
+    fill_message(f, m);
+    return f;
+}
+
+/* Its name is where a message of the thing would be, so that those who follow the thing
+ * are found. */
+struct frame *frame_of_event(const struct link_message *m,
+                             const struct event_topic *event)
+{
+    char topic[TOKEN_MAX + 1 + THING_MAX];
+    const size_t token_len = event->tenant.len;
+
+    if (event->thing.len > THING_MAX)
+        return NULL;
+    memcpy(topic, event->tenant.data, token_len);
+    topic[token_len] = '/';
+    memcpy(topic + token_len + 1, event->thing.data, event->thing.len);
+    const struct slice name =
+        slice_of(topic, token_len + 1 + event->thing.len);
+    struct frame *f =
+        frame_new(FRAME_EVENT, name, m->payload, event->kind.len);
+    if (f == NULL)
+        return NULL;
+    char *kind = f->data + name.len + m->payload.len;
+    memcpy(kind, event->kind.data, event->kind.len);
+    f->m.event = slice_of(kind, event->kind.len);
+    f->m.token = slice_of(f->name.data, token_len);
+    f->m.thing =
+        slice_of((const char *)f->name.data + token_len + 1, event->thing.len);
+    fill_message(f, m);
     return f;
 }
 
 struct frame *frame_of_name(enum frame_kind kind, struct slice name)
 {
-    return frame_new(kind, name, slice_of(NULL, 0));
+    return frame_new(kind, name, slice_of(NULL, 0), 0);
 }
 
 static struct frame_event *frame_encode(const struct frame *f,

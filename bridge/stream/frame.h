@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "base/event_topic.h"
 #include "base/vocabulary.h"
 #include "bridge/link/link.h"
 #include "bridge/stream/format/stream_format.h"
@@ -17,6 +18,7 @@
 
 enum frame_kind {
     FRAME_MESSAGE,    /* topic and message */
+    FRAME_EVENT,      /* the same of an event; topic: <token>/<thing> */
     FRAME_GRANTED,    /* name: a filter whose subscription is now in force */
     FRAME_REVOKED,    /* name: a token */
     FRAME_KEY_REVOKED /* name: a tenant, FRAME_KEY_BETWEEN, and a key id */
@@ -26,7 +28,7 @@ struct frame {
     atomic_uint refs;
     enum frame_kind kind;
     struct slice name;        /* topic, filter or token */
-    struct stream_message m;  /* FRAME_MESSAGE */
+    struct stream_message m;  /* FRAME_MESSAGE, FRAME_EVENT */
     size_t event_len;         /* about the length of m in one format */
     pthread_mutex_t encoding; /* held while m is being encoded */
     _Atomic(struct frame_event *) events[STREAM_FORMAT_COUNT];
@@ -37,6 +39,9 @@ struct frame {
  * `token` and `thing`; copied. NULL: out of memory. */
 struct frame *frame_of_message(const struct link_message *m,
                                struct slice token, struct slice thing);
+/* Of a client's event; copied. */
+struct frame *frame_of_event(const struct link_message *m,
+                             const struct event_topic *event);
 struct frame *frame_of_name(enum frame_kind kind, struct slice name);
 
 void frame_ref(struct frame *f);

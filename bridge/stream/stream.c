@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/event_topic.h"
 #include "base/hops.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -179,6 +180,24 @@ static void on_event(struct streams *s, struct slice topic)
     }
 }
 
+/* Of a client. Streams that have fallen behind do not get it: it is nowhere to be read
+ * later. */
+static void on_client_event(struct streams *s, const struct link_message *m)
+{
+    struct event_topic event;
+
+    if (!event_topic_split(m->topic, &event) || event.thing.len == 0 ||
+        event_kind_reserved(event.kind))
+        return;
+    const uint64_t streamers =
+        subscriptions_streamers(s->env.subscriptions, m->topic);
+    if (streamers == 0)
+        return;
+    struct frame *f = frame_of_event(m, &event);
+    if (f != NULL)
+        post_frame(s, streamers, f);
+}
+
 /* Messages come in id order; one that matches two filters may come twice. */
 static void on_stored(struct streams *s, const struct link_message *m)
 {
@@ -208,10 +227,12 @@ static void on_message(void *arg, const struct link_message *m)
 
     if (!streams_enter(s))
         return;
-    if (starts_with(m->topic, EVENTS_PREFIX))
+    if (starts_with(m->topic, EVENTS_PREFIX)) {
         on_event(s, m->topic);
-    else
+        on_client_event(s, m);
+    } else {
         on_stored(s, m);
+    }
     streams_leave(s);
 }
 

@@ -1,10 +1,31 @@
 /* Which audience a stream is in: its filters, which a client may change. */
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/topic.h"
+#include "base/vocabulary.h"
 #include "bridge/stream/stream_private.h"
+
+/* All events of the token, whichever things are followed: a filter for each would have
+ * shapes (base/filter_shape.h), which all tokens' events would share. */
+static bool hold_events(struct streamer *st, struct audience *a)
+{
+    const struct slice token = a->token->node.name;
+    char filter[sizeof(EVENTS_PREFIX) + TOKEN_MAX + sizeof("/#")];
+
+    if (!a->format->takes_events)
+        return true;
+    const int len = snprintf(filter, sizeof(filter), EVENTS_PREFIX "%.*s/#",
+                             (int)token.len, (const char *)token.data);
+    a->events = subscriptions_hold(st->env.subscriptions,
+                                   slice_of(filter, (size_t)len), st->number);
+    return a->events != NULL;
+}
 
 static bool hold_subscriptions(struct streamer *st, struct audience *a)
 {
+    if (!hold_events(st, a))
+        return false;
     for (size_t i = 0; i < a->filter_count; i++) {
         a->filters[i].subscription =
             subscriptions_hold(st->env.subscriptions, a->filters[i].filter,
@@ -23,6 +44,9 @@ void audience_release(struct streamer *st, struct audience *a)
                 subscriptions_release(st->env.subscriptions,
                                       a->filters[i].subscription, st->number,
                                       st->now_ms * 1000);
+    if (a->refs == 1 && a->events != NULL)
+        subscriptions_release(st->env.subscriptions, a->events, st->number,
+                              st->now_ms * 1000);
     stream_index_leave(&st->index, a);
 }
 

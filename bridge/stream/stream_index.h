@@ -43,8 +43,9 @@ struct audience {
     uint64_t visit; /* the index's */
     /* The rest is the streamer's. */
     LIST_HEAD(, stream) streams;
-    unsigned live;   /* number of live streams */
-    struct run *run; /* messages of this turn */
+    struct link_subscription *events; /* the streamer's; NULL: it takes none */
+    unsigned live;                    /* number of live streams */
+    struct run *run;                  /* messages of this turn */
     /* in a list while run != NULL, except the one being flushed */
     STAILQ_ENTRY(audience) touched;
     bool has_pattern;

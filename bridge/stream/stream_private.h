@@ -298,6 +298,9 @@ void stream_mark(struct streamer *st, uint64_t id);
 void stream_clear_scratch(struct streamer *st);
 /* Sends the events of `run` that are after s->position; s may be gone afterwards. */
 void stream_deliver(struct stream *s, struct run *run);
+/* Sends all of a run, which has events that are not messages, unless too much waits for
+ * the reader already. The stream is live. */
+void stream_tell(struct stream *s, struct run *run);
 
 /* ---- stream_catchup.c */
 void streamer_on_catchup(struct ev_loop *loop, ev_timer *w, int events);

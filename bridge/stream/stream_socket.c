@@ -92,6 +92,8 @@ static bool out_of_memory(struct stream *s)
     return false;
 }
 
+#define TELL_MOST 65536 /* waiting for a reader who is still told of events */
+
 /* Keeps what was not sent of the scratch, from the start of the event that contains byte
  * `sent`, so that output_cut() sees where that event began. */
 static bool keep_unsent(struct stream *s, size_t sent)
@@ -158,6 +160,27 @@ bool stream_ping(struct stream *s)
     s->format->ping(&st->scratch, stream_state_of(s));
     stream_mark(st, RUN_KEPT);
     return stream_send_scratch(s);
+}
+
+void stream_tell(struct stream *s, struct run *run)
+{
+    ssize_t sent = 0;
+
+    if (s->output.bytes > TELL_MOST)
+        return;
+    if (output_empty(&s->output))
+        sent = send_now(s, run->bytes, run->len, 0);
+    if (sent < 0) {
+        stream_drop(s);
+        return;
+    }
+    s->event_at_ms = s->streamer->now_ms;
+    if ((size_t)sent == run->len)
+        return;
+    if (output_push(&s->output, run, (size_t)sent, run->len))
+        stream_watch(s);
+    else if (sent > 0)
+        stream_drop(s); /* in the middle of an event */
 }
 
 void stream_deliver(struct stream *s, struct run *run)

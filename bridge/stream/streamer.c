@@ -138,9 +138,9 @@ static void add_to_audience(void *arg, struct audience *a)
         audience_to_catchup(d->st, a);
 }
 
-/* The run with a large event, made for the first audience. NULL: out of memory. */
-static struct run *large_run(struct delivery *d,
-                             const struct stream_format *format)
+/* A run with this event alone, made for the first audience. NULL: out of memory. */
+static struct run *run_with(struct delivery *d,
+                            const struct stream_format *format, uint64_t mark)
 {
     struct run *run = d->runs[format->number];
     struct slice event;
@@ -150,12 +150,24 @@ static struct run *large_run(struct delivery *d,
     run = run_new(&d->st->held);
     if (run == NULL ||
         !frame_event(d->frame, format, &d->st->scratch, &event) ||
-        !run_append(run, d->frame->m.id, event)) {
+        !run_append(run, mark, event)) {
         run_unref(run);
         return NULL;
     }
     d->runs[format->number] = run;
     return run;
+}
+
+static struct run *large_run(struct delivery *d,
+                             const struct stream_format *format)
+{
+    return run_with(d, format, d->frame->m.id);
+}
+
+static struct run *event_run(struct delivery *d,
+                             const struct stream_format *format)
+{
+    return run_with(d, format, RUN_KEPT);
 }
 
 static void add_run_to_audience(void *arg, struct audience *a)
@@ -210,6 +222,35 @@ static void handle_message(struct streamer *st, struct frame *f)
         flush_touched(st);
 }
 
+/* Events are given to each stream at once: they do not move its position, and what is
+ * behind in the audience's run must not be taken for new. */
+static void tell_audience(void *arg, struct audience *a)
+{
+    struct delivery *d = arg;
+    struct stream *s, *next;
+
+    if (a->live == 0 || !a->format->takes_events)
+        return;
+    struct run *run = event_run(d, a->format);
+    if (run == NULL)
+        return;
+    for (s = LIST_FIRST(&a->streams); s != NULL; s = next) {
+        next = LIST_NEXT(s, in_audience);
+        if (s->state == STREAM_LIVE)
+            stream_tell(s, run);
+    }
+}
+
+static void handle_event(struct streamer *st, struct frame *f)
+{
+    struct delivery d = {.st = st, .frame = f};
+
+    flush_touched(st); /* messages that came before it */
+    stream_index_match(&st->index, f->name, tell_audience, &d);
+    for (size_t i = 0; i < STREAM_FORMAT_COUNT; i++)
+        run_unref(d.runs[i]);
+}
+
 /* During the last flush of a turn: adds messages that have come in the meantime, as long as
  * they are small and for the audience that is being served. Everything else would make the
  * others wait. true: `run` has grown. */
@@ -243,6 +284,7 @@ static void handle_frame(struct streamer *st, struct frame *f)
 {
     switch (f->kind) {
     case FRAME_MESSAGE: handle_message(st, f); break;
+    case FRAME_EVENT: handle_event(st, f); break;
     case FRAME_GRANTED: streamer_granted(st, f->name); break;
     case FRAME_REVOKED:
         flush_touched(st); /* first, because closing frees audiences */

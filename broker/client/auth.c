@@ -1,5 +1,6 @@
 #include "broker/client/auth.h"
 
+#include "base/event_topic.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/client/sys_topics.h"
@@ -103,6 +104,17 @@ static enum publish_verdict publish_of_admin(struct slice topic)
     return *(const char *)topic.data == '$' ? PUBLISH_INVALID : PUBLISH_STORE;
 }
 
+/* Whoever may publish to the thing may publish events of it. */
+static enum publish_verdict publish_of_event(struct slice topic)
+{
+    struct event_topic event;
+
+    if (!event_topic_split(topic, &event) || !event_kind_valid(event.kind) ||
+        !thing_valid(event.thing) || !name_publishable(event.thing))
+        return PUBLISH_INVALID;
+    return event_kind_reserved(event.kind) ? PUBLISH_RESERVED : PUBLISH_EVENT;
+}
+
 /* The state that a bridge publishes about itself,
  * `$SYS/broker/connection/<id>/state`, also as its will. 3.x cannot refuse
  * that without refusing the bridge. It is not stored, because other tenants
@@ -142,6 +154,8 @@ enum publish_verdict auth_publish(enum role role, const struct caller *caller,
                    : PUBLISH_FOREIGN;
     if (role == ROLE_ADMIN)
         return publish_of_admin(topic);
+    if (starts_with(topic, EVENTS_PREFIX))
+        return publish_of_event(topic);
     return is_name_for(role, topic) ? PUBLISH_STORE : PUBLISH_INVALID;
 }
 

@@ -41,9 +41,10 @@ enum auth_verdict auth_connect(const struct config *config,
                                struct caller *ret_caller);
 
 enum publish_verdict {
-    PUBLISH_STORE,   /* an ordinary message */
-    PUBLISH_EVENT,   /* administrators: `$events/…`, not stored */
-    PUBLISH_COMMAND, /* administrators: `$confab/<command>` */
+    PUBLISH_STORE,    /* an ordinary message */
+    PUBLISH_EVENT,    /* `$events/<tenant>/<kind>/<thing>`, not stored */
+    PUBLISH_RESERVED, /* 0x87: the same, of a kind that only the server sends */
+    PUBLISH_COMMAND,  /* administrators: `$confab/<command>` */
     /* Acknowledge and discard: `$…` of clients without a token, and
      * `$SYS/broker/connection/…/state`, which bridges publish about
      * themselves. */

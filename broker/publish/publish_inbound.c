@@ -1,4 +1,5 @@
 /* Handles a PUBLISH from a client, and makes the message of it. */
+#include "base/event_topic.h"
 #include "base/vocabulary.h"
 #include "broker/client/client_mount.h"
 #include "broker/client/inbound.h"
@@ -53,7 +54,7 @@ static struct message *inbound_message(struct connection *c,
     struct message m = {
         .kind = is_event ? MESSAGE_EVENT : MESSAGE_MESSAGE,
         .qos = p->qos,
-        .retain = p->retain,
+        .retain = p->retain && !is_event,
         .publisher = c->publisher,
         .topic = p->topic,
         .payload = p->payload,
@@ -188,6 +189,10 @@ void publish_received(struct connection *c, struct packet_publish *p)
         inbound_refuse(c, p, REASON_SUCCESS, NULL,
                        &w->counters.dropped.dollar);
         break;
+    case PUBLISH_RESERVED:
+        inbound_refuse(c, p, REASON_NOT_AUTHORIZED, EVENT_RESERVED_TEXT,
+                       &w->counters.dropped.forbidden);
+        break;
     case PUBLISH_FOREIGN:
         inbound_refuse(c, p, REASON_NOT_AUTHORIZED,
                        c->caller->key.len > 0
@@ -199,7 +204,8 @@ void publish_received(struct connection *c, struct packet_publish *p)
         break;
     case PUBLISH_INVALID:
         inbound_refuse(c, p, REASON_TOPIC_NAME_INVALID,
-                       "topic is not <token>/<thing> with a valid thing",
+                       "topic is not <token>/<thing> or "
+                       "$events/<token>/<kind>/<thing> with a valid thing",
                        &w->counters.dropped.forbidden);
         break;
     }

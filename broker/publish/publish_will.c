@@ -35,6 +35,7 @@ uint8_t publish_accept_will(struct connection *c,
     case PUBLISH_EVENT: m.kind = MESSAGE_EVENT; break;
     case PUBLISH_DROP: return REASON_SUCCESS;
     case PUBLISH_INVALID: return REASON_TOPIC_NAME_INVALID;
+    case PUBLISH_RESERVED:
     case PUBLISH_FOREIGN:
     case PUBLISH_COMMAND: return REASON_NOT_AUTHORIZED;
     }

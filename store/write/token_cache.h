@@ -22,6 +22,9 @@ struct token {
     const struct plan *plan;          /* what applies now; never NULL */
     char plan_name[CONFIG_NAME_MAX]; /* as in its row; empty: it is too long */
     struct usage_row usage;
+    /* Events that were published since then; of this process, not stored. */
+    int64_t events_since_us;
+    uint64_t events;
     UT_hash_handle hh;
     TAILQ_ENTRY(token) age;
     STAILQ_ENTRY(token) change;

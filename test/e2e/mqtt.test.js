@@ -471,16 +471,19 @@ suite('Who may do what', {}, (server) => {
     assert.deepEqual(await device.subscribe([`${token}/x`, '#', `${newToken()}/x`]), [1, 0x80, 0x80])
   })
 
-  it('`$events/<token>/…` is readable under the token, and written by no client', async () => {
+  it('`$events/<token>/…` is readable under the token, and written by its clients and the nameless', async () => {
     const token = newToken()
     const device = await server.device({ token })
     assert.deepEqual(await device.subscribe(`$events/${token}/#`), [1])
     await device.publish(`$events/${token}/typing/x`, '{}', { qos: 1 })
     const raw = await server.device({})
-    await raw.publish(`$events/${token}/typing/x`, '{}', { qos: 1 })
+    await raw.publish(`$events/${token}/typing/y`, '{}', { qos: 1 })
+    assert.equal((await raw.publish(`$events/${token}/revoked/x`, '', { qos: 1 })).code, 0x87)
     await device.subscribe(`${token}/#`)
     await server.say(token, 'marker', {})
-    assert.equal((await device.message()).topic, `${token}/marker`)
+    for (const topic of [`$events/${token}/typing/x`, `$events/${token}/typing/y`, `${token}/marker`]) {
+      assert.equal((await device.message()).topic, topic)
+    }
   })
 
   it('Open mode: clients without a user name may use the whole topic space', async () => {

@@ -20,7 +20,7 @@
 struct listen_params {
     struct slice things[THINGS_MAX];
     size_t count;
-    bool has_cursor;
+    bool has_cursor, events;
     uint64_t cursor;
     char names[NAMES_MAX]; /* things[] points into this */
 };
@@ -58,6 +58,7 @@ static bool read_cursor(struct call *c, struct listen_params *w)
         /* query_check() has refused all other names */
         if (p.value.len == 0 || *(const char *)p.name.data == '_' ||
             url_is_named(&p, slice_str("things")) ||
+            url_is_named(&p, slice_str("events")) ||
             url_is_named(&p, slice_str("key")))
             continue;
         if (!parse_id(p.value, &w->cursor)) {
@@ -105,9 +106,11 @@ static const char *const stream_headers[] = {
     NULL,
 };
 
-static const struct stream_format *format_of(const struct call *c)
+static const struct stream_format *format_of(const struct call *c, bool events)
 {
-    return http_takes_chunks(c->q) ? &sse_chunked : &sse_until_close;
+    if (http_takes_chunks(c->q))
+        return events ? &sse_chunked_events : &sse_chunked;
+    return events ? &sse_until_close_events : &sse_until_close;
 }
 
 static void put_response_head(struct buffer *b, const struct call *c)
@@ -120,11 +123,11 @@ static void put_response_head(struct buffer *b, const struct call *c)
     buffer_put_str(b, "X-RateLimit-Remaining: ");
     buffer_put_u64(b, shown_remaining(c->remaining));
     buffer_put_str(b, "\r\n");
-    if (format_of(c) == &sse_chunked)
+    if (http_takes_chunks(c->q))
         put_header(b, "Transfer-Encoding", "chunked");
     /* The connection ends after a chunked stream as well. But with this header undici
      * (fetch() of Node.js) would take a stream that was cut off for a complete one. */
-    if (format_of(c) == &sse_until_close || http_method(c->q) == HTTP_HEAD)
+    if (!http_takes_chunks(c->q) || http_method(c->q) == HTTP_HEAD)
         put_header(b, "Connection", "close");
     buffer_put_str(b, "\r\n");
 }
@@ -158,7 +161,7 @@ static enum http_next hand_over(struct call *c, const struct listen_params *w,
         .thing_count = w->count,
         .plan = plan,
         .caller = c->identity,
-        .format = format_of(c),
+        .format = format_of(c, w->events),
         .is_local_plan = strcmp(plan->name, "local") == 0,
         .has_cursor = w->has_cursor,
         .cursor = w->cursor,
@@ -193,8 +196,9 @@ static enum http_next start_listening(struct call *c, struct listen_params *w,
                                       struct reading *g)
 {
     const bool head_only = http_method(c->q) == HTTP_HEAD;
-    const bool valid =
-        !origin_refused(c) && accepts_events(c) && read_cursor(c, w);
+    const bool valid = !origin_refused(c) && accepts_events(c) &&
+                       read_cursor(c, w) &&
+                       query_flag(c, "events", &w->events) >= 0;
 
     if (valid && !head_only && ticket_must_be_taken(c)) {
         reading_end(g);
@@ -304,7 +308,7 @@ enum http_next chat_listen_many(struct call *c)
     struct listen_params w;
 
     w.count = 0;
-    w.has_cursor = false;
+    w.has_cursor = w.events = false;
     /* check the token before the query */
     if (!reading_begin(c, &g, false))
         return HTTP_ANSWERED;

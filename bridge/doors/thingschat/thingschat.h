@@ -29,6 +29,8 @@ enum http_next tokens_post(struct call *c);
 /* post.c, latest.c, history.c, listen.c, things.c */
 enum http_next chat_post(struct call *c);
 size_t chat_body_max(struct call *c);
+enum http_next event_post(struct call *c);
+size_t event_body_max(struct call *c);
 enum http_next chat_latest(struct call *c);
 enum http_next chat_history(struct call *c);
 enum http_next chat_listen(struct call *c);

@@ -36,15 +36,22 @@ static enum http_next too_many(struct call *c)
     return answer_error(c, 503, "too many open streams: retry later");
 }
 
+static const struct stream_format *format_of(const struct call *c, bool events)
+{
+    if (accepts_deflate(c))
+        return events ? &websocket_deflate_events : &websocket_deflate;
+    return events ? &websocket_events : &websocket;
+}
+
 static bool adopt_socket(struct call *c, int fd, struct ws_client *client,
-                         const struct plan *plan, uint64_t head,
+                         const struct plan *plan, uint64_t head, bool events,
                          struct slice response_head)
 {
     const struct stream_opts opts = {
         .token = c->arguments[0],
         .plan = plan,
         .caller = c->identity,
-        .format = accepts_deflate(c) ? &websocket_deflate : &websocket,
+        .format = format_of(c, events),
         .is_local_plan = strcmp(plan->name, "local") == 0,
         .head = head,
         .door = &ws_door,
@@ -57,7 +64,8 @@ static bool adopt_socket(struct call *c, int fd, struct ws_client *client,
 }
 
 static enum http_next hand_over(struct call *c, const char *accept,
-                                const struct plan *plan, uint64_t head)
+                                const struct plan *plan, uint64_t head,
+                                bool events)
 {
     struct ws_client *client = ws_client_new(c->front, &c->caller, plan);
     struct buffer response = BUFFER_INIT;
@@ -70,9 +78,9 @@ static enum http_next hand_over(struct call *c, const char *accept,
                            accepts_deflate(c) ? DEFLATE_EXTENSION : NULL,
                            remaining);
     const int fd = client == NULL ? -1 : http_detach(c->q);
-    const bool adopted =
-        fd >= 0 && buffer_ok(&response) &&
-        adopt_socket(c, fd, client, plan, head, buffer_slice(&response));
+    const bool adopted = fd >= 0 && buffer_ok(&response) &&
+                         adopt_socket(c, fd, client, plan, head, events,
+                                      buffer_slice(&response));
     buffer_release(&response);
     if (adopted) {
         c->identity = NULL; /* the stream's now */
@@ -88,6 +96,7 @@ enum http_next chat_websocket(struct call *c)
 {
     char accept[UPGRADE_ACCEPT_SIZE];
     struct reading g;
+    bool events = false;
 
     /* check the token before the handshake */
     if (!reading_begin(c, &g, false))
@@ -97,7 +106,8 @@ enum http_next chat_websocket(struct call *c)
         handshake_accept(c,
                          "this is a WebSocket: connect with a client for "
                          "it; see /docs/http.md",
-                         accept);
+                         accept) &&
+        query_flag(c, "events", &events) >= 0;
     if (valid && ticket_must_be_taken(c)) {
         reading_end(&g);
         return ticket_take(c);
@@ -108,5 +118,5 @@ enum http_next chat_websocket(struct call *c)
     reading_end(&g);
     if (!granted)
         return HTTP_ANSWERED;
-    return hand_over(c, accept, plan, head);
+    return hand_over(c, accept, plan, head, events);
 }

@@ -129,8 +129,33 @@ void sse_put_expired(struct buffer *b)
 
 /* ---- formats ------------------------------------------------------------- */
 
+/* Without an id: where the reader comes back to is not changed by it. */
+static void put_event(struct buffer *b, const struct stream_message *m)
+{
+    const struct message shown = {
+        .at_us = m->at_us,
+        .payload = m->payload,
+        .payload_class = (uint8_t)m->payload_class,
+    };
+    struct buffer data = BUFFER_INIT;
+    struct json_writer w = json_writer_of(&data);
+
+    message_put_event(&w, &shown, m->event, m->thing);
+    buffer_put_str(b, "event: ");
+    buffer_put_slice(b, m->event);
+    buffer_put_char(b, '\n');
+    sse_put_data(b, buffer_slice(&data));
+    buffer_put_char(b, '\n');
+    b->failed |= !buffer_ok(&data);
+    buffer_release(&data);
+}
+
 static void put_message(struct buffer *b, const struct stream_message *m)
 {
+    if (m->event.len > 0) {
+        put_event(b, m);
+        return;
+    }
     sse_put_message(b, m->token, m->thing, m->payload, m->payload_class, m->id,
                     m->at_us);
 }
@@ -172,6 +197,17 @@ const struct stream_format sse_until_close = {
     .number = STREAM_FORMAT_SSE_UNTIL_CLOSE,
     .start = put_start,
     .message = put_message,
+    .gap = put_gap,
+    .ping = put_ping,
+    .expired = put_expired,
+    .bye = put_no_bye,
+};
+
+const struct stream_format sse_until_close_events = {
+    .number = STREAM_FORMAT_SSE_UNTIL_CLOSE_EVENTS,
+    .start = put_start,
+    .message = put_message,
+    .takes_events = true,
     .gap = put_gap,
     .ping = put_ping,
     .expired = put_expired,
@@ -233,6 +269,17 @@ const struct stream_format sse_chunked = {
     .number = STREAM_FORMAT_SSE_CHUNKED,
     .start = chunk_start,
     .message = chunk_message,
+    .gap = chunk_gap,
+    .ping = chunk_ping,
+    .expired = chunk_expired,
+    .bye = chunk_bye,
+};
+
+const struct stream_format sse_chunked_events = {
+    .number = STREAM_FORMAT_SSE_CHUNKED_EVENTS,
+    .start = chunk_start,
+    .message = chunk_message,
+    .takes_events = true,
     .gap = chunk_gap,
     .ping = chunk_ping,
     .expired = chunk_expired,

@@ -19,7 +19,12 @@
     X(SSE_CHUNKED, sse_chunked)         /* sse.h: HTTP/1.1 */                 \
     X(SSE_UNTIL_CLOSE, sse_until_close) /* sse.h: HTTP/1.0 */                 \
     X(WEBSOCKET, websocket)             /* websocket.h */                     \
-    X(WEBSOCKET_DEFLATE, websocket_deflate)
+    X(WEBSOCKET_DEFLATE, websocket_deflate)                                   \
+    /* The same, for readers that asked for events besides messages. */       \
+    X(SSE_CHUNKED_EVENTS, sse_chunked_events)                                 \
+    X(SSE_UNTIL_CLOSE_EVENTS, sse_until_close_events)                         \
+    X(WEBSOCKET_EVENTS, websocket_events)                                     \
+    X(WEBSOCKET_DEFLATE_EVENTS, websocket_deflate_events)
 
 enum stream_format_number {
 #define X(NAME, variable) STREAM_FORMAT_##NAME,
@@ -63,6 +68,8 @@ struct stream_message {
     enum payload_class payload_class;
     uint64_t id;
     int64_t at_us;
+    struct slice event; /* its kind, if it is an event (base/event_topic.h): it
+                           has no id then, and was not stored */
 };
 
 /* What comes next in the bytes of a client. */
@@ -93,6 +100,8 @@ struct stream_format {
     void (*start)(struct buffer *b, void *state,
                   const struct stream_greeting *g);
     void (*message)(struct buffer *b, const struct stream_message *m);
+    /* message() takes events, too. */
+    bool takes_events;
     /* Entries from…to (inclusive) are gone. cursor_id: the id with which the reader
      * shall come back, if its own id is unknown to us; 0: its own. */
     void (*gap)(struct buffer *b, void *state, uint64_t from, uint64_t to,

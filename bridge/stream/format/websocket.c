@@ -41,7 +41,10 @@ static void put_json(struct buffer *b, const struct stream_message *m)
     };
     struct json_writer w = json_writer_of(b);
 
-    message_put_latest(&w, &shown, m->token, m->thing);
+    if (m->event.len > 0)
+        message_put_event(&w, &shown, m->event, m->thing);
+    else
+        message_put_latest(&w, &shown, m->token, m->thing);
 }
 
 static void put_message(struct buffer *b, const struct stream_message *m)
@@ -168,6 +171,19 @@ const struct stream_format websocket = {
     .received = &plain_input,
 };
 
+const struct stream_format websocket_events = {
+    .number = STREAM_FORMAT_WEBSOCKET_EVENTS,
+    .start = put_start,
+    .message = put_message,
+    .takes_events = true,
+    .gap = put_gap,
+    .ping = put_ping,
+    .expired = put_expired,
+    .bye = put_bye,
+    .text = put_text,
+    .received = &plain_input,
+};
+
 static void put_deflated(struct buffer *b, const struct stream_message *m)
 {
     const size_t start = b->len;
@@ -181,6 +197,19 @@ const struct stream_format websocket_deflate = {
     .number = STREAM_FORMAT_WEBSOCKET_DEFLATE,
     .start = put_start,
     .message = put_deflated,
+    .gap = put_gap,
+    .ping = put_ping,
+    .expired = put_expired,
+    .bye = put_bye,
+    .text = put_text,
+    .received = &deflate_input,
+};
+
+const struct stream_format websocket_deflate_events = {
+    .number = STREAM_FORMAT_WEBSOCKET_DEFLATE_EVENTS,
+    .start = put_start,
+    .message = put_deflated,
+    .takes_events = true,
     .gap = put_gap,
     .ping = put_ping,
     .expired = put_expired,
