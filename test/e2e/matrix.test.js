@@ -271,9 +271,11 @@ async function hears (world, device, live, thing) {
   assert.equal(topic, world.topic(thing ?? INSIDE))
 }
 
+// Workers and streamers may be behind the scene's own connection: what was said before
+// can still arrive, so each wait is for a text.
 async function getsKept (world, device, live, thing, kept) {
-  const { topic, text, retain } = await device.message()
-  assert.deepEqual({ topic, text, retain }, { topic: world.topic(thing), text: kept, retain: true })
+  const { topic } = await device.messages.find(({ text, retain }) => retain && text === kept)
+  assert.equal(topic, world.topic(thing))
 }
 
 async function keep (world, thing) {
@@ -360,7 +362,7 @@ const listening = (pathOf) => async (world, thing, letter) => {
     await stream.expect('status')
     const text = mark()
     await world.say(thing, text)
-    assert.equal((await stream.expect('message')).chat, text)
+    await stream.blocks.find(({ event, data }) => event === 'message' && JSON.parse(data).chat === text)
   } else {
     await world.say(thing, mark())
     assert.ok(!stream.text.includes('mark'), 'nothing is delivered')
@@ -386,7 +388,7 @@ async function follows (world, thing, letter) {
     assert.ok(answer.ack, JSON.stringify(answer))
     const text = mark()
     await world.say(thing, text)
-    assert.equal((await socket.expect('message')).chat, text)
+    await socket.arrivals.find(({ chat }) => chat === text)
   } else {
     assert.equal(answer.error?.status, status(letter))
     await world.say(thing, mark())
