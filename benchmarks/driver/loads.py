@@ -2,6 +2,11 @@
 gets a Turn (bench.py), with run() against the server started for this turn
 and restart() for a fresh one, and returns the figures."""
 
+import json
+import subprocess
+
+from .server import LOAD_PATIENCE_S, Failed
+
 
 def own_readers(protocol, readers):
     def load(turn):
@@ -50,4 +55,27 @@ def growth(ladder, command, preload=None):
                 **{f"cost_{i}": cost for i, cost in enumerate(costs)},
                 **{f"growth_{i}": after / before
                    for i, (before, after) in enumerate(steps, 1)}}
+    return load
+
+
+DIRECTORY_COSTS = ("create", "look_up", "page", "bulk")
+
+
+def directory(kind, ladder):
+    """What operations on rows of the directory cost at each size, in processor
+    time of bench_directory, which has a store of its own. The server that runs
+    meanwhile is idle."""
+    def load(turn):
+        result = subprocess.run(
+            [str(turn.server.bench.bin / "bench_directory"), kind, "--sizes",
+             ",".join(str(n) for n in ladder)],
+            capture_output=True, text=True, timeout=LOAD_PATIENCE_S)
+        if result.returncode != 0:
+            raise Failed(result.stderr.strip() or "bench_directory failed")
+        figures = json.loads(result.stdout)
+        for cost in DIRECTORY_COSTS:
+            for i in range(1, len(ladder)):
+                figures[f"growth_{cost}_{i}"] = (
+                    figures[f"{cost}_{i}"] / figures[f"{cost}_{i - 1}"])
+        return figures
     return load

@@ -54,7 +54,8 @@ def all_rows(limits, quick=False):
     return [*mqtt_fanout(limits), *sse_fanout(limits), *requests(),
             *ingest(), *replay(100_000 if quick else 1_000_000),
             *own_readers(limits), *idle(limits), *set_up(), *latency(limits),
-            *growth(limits, 500 if quick else 50_000)]
+            *growth(limits, 500 if quick else 50_000),
+            *directory(100 if quick else 1_000)]
 
 
 def sweep(limits):
@@ -269,3 +270,29 @@ def growth(limits, stored):
                           at_most=round(1.25 ** math.log10(b / a), 2))
                    for i, (a, b) in steps],
                   points=[("growth", title, None)])
+
+
+def directory(least):
+    """Cost of an operation at 1×, 10× and 100× of `least` keys, users or rooms.
+    Creating many in a commit has no target: that touches more pages of larger
+    trees."""
+    ladder = (least, 10 * least, 100 * least)
+    steps = list(enumerate(zip(ladder, ladder[1:]), 1))
+    names = {"create": "create one", "look_up": "look one up",
+             "page": "list 100", "bulk": "create one of 256"}
+    for kind in ("keys", "users", "rooms"):
+        yield Row(f"directory-{kind}", f"{kind} of a tenant",
+                  loads.directory(kind, ladder), "confab",
+                  (*(Metric(f"{names[cost]} of {n:,}, µs", f"{cost}_{i}",
+                            lower_is_better=True, digits=2)
+                     for cost in loads.DIRECTORY_COSTS
+                     for i, n in enumerate(ladder)),
+                   *(Metric(f"{names[cost]}, growth {a:,} → {b:,}",
+                            f"growth_{cost}_{i}", lower_is_better=True,
+                            digits=2)
+                     for cost in loads.DIRECTORY_COSTS
+                     for i, (a, b) in steps)),
+                  # 25 % per factor 10
+                  [Target(f"growth_{cost}_{i}", at_most=1.25)
+                   for cost in ("create", "look_up", "page")
+                   for i, _ in steps])
