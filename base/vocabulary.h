@@ -77,7 +77,8 @@
  *                {"clients":[…],"next":…}: the connected clients, in pages.
  *                To get the next page send `next` as `from`; null: no more. A
  *                client: {"token":… (null: nameless),"client":…,"client_bytes":
- *                n (only where the id is longer than shown),"address":…,
+ *                n (only where the id is longer than shown),"key":… (key id, or
+ *                jwt; only of those that came with one),"address":…,
  *                "version":"5.0","transport":"tcp","since":ISO time,
  *                "keep_alive_s":n,"subscriptions":n,"inflight":n,
  *                "queued_bytes":n,"catching_up":bool,
@@ -114,7 +115,8 @@
  * revoked. */
 #define EVENTS_PREFIX "$events/"
 #define EVENT_REVOKED "revoked"
-/* A key of the tenant was revoked; the thing is its key id. */
+/* A key of the tenant was revoked; the thing is its key id. With a payload it holds until
+ * then, microseconds since 1970: it was rotated. */
 #define EVENT_KEY_REVOKED "key_revoked"
 /* Something of the tenant is to be looked up anew: its settings, whether it is
  * suspended, dead messages of its webhook that are to be sent again; the thing is

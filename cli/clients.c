@@ -70,19 +70,13 @@ struct column {
 };
 
 static const struct column columns[] = {
-    {"TOKEN", "token", 8},
-    {"ADDRESS", "address", 21},
-    {"VERSION", "version", 7},
-    {"BY", "transport", 9},
-    {"SINCE", "since", 24},
-    {"ALIVE", "keep_alive_s", 5},
-    {"SUBS", "subscriptions", 5},
-    {"FLIGHT", "inflight", 6},
-    {"QUEUED", "queued_bytes", 7},
-    {"STATE", "catching_up", 6},
-    {"KEPT", "expiry_s", 6},
-    {"CLIENT ID", "client", 0},
-    {NULL, NULL, 0},
+    {"TOKEN", "token", 8},         {"ADDRESS", "address", 21},
+    {"VERSION", "version", 7},     {"BY", "transport", 9},
+    {"SINCE", "since", 24},        {"ALIVE", "keep_alive_s", 5},
+    {"SUBS", "subscriptions", 5},  {"FLIGHT", "inflight", 6},
+    {"QUEUED", "queued_bytes", 7}, {"STATE", "catching_up", 6},
+    {"KEPT", "expiry_s", 6},       {"KEY", "key", 16},
+    {"CLIENT ID", "client", 0},    {NULL, NULL, 0},
 };
 
 static const struct column refused_columns[] = {

@@ -162,7 +162,8 @@ static void post_revoked(struct streams *s, enum frame_kind kind,
 }
 
 /* `$events/<token>/revoked/`, `$events/<tenant>/key_revoked/<key id>` */
-static void on_event(struct streams *s, struct slice topic)
+static void on_event(struct streams *s, struct slice topic,
+                     struct slice payload)
 {
     const size_t before = sizeof(EVENTS_PREFIX) - 1;
     const struct slice name =
@@ -175,6 +176,8 @@ static void on_event(struct streams *s, struct slice topic)
         log_debug("stream", "token %s revoked",
                   log_token(token.data, token.len).text);
         post_revoked(s, FRAME_REVOKED, token);
+    } else if (starts_with(event, FRAME_KEY_BETWEEN) && payload.len > 0) {
+        revalidate_all(s); /* it was rotated: the row has its end */
     } else if (starts_with(event, FRAME_KEY_BETWEEN)) {
         post_revoked(s, FRAME_KEY_REVOKED, name);
     }
@@ -228,7 +231,7 @@ static void on_message(void *arg, const struct link_message *m)
     if (!streams_enter(s))
         return;
     if (starts_with(m->topic, EVENTS_PREFIX)) {
-        on_event(s, m->topic);
+        on_event(s, m->topic, m->payload);
         on_client_event(s, m);
     } else {
         on_stored(s, m);

@@ -220,6 +220,8 @@ static void put_entry(struct json_writer *w, const struct connection *c,
     json_object(w);
     put_token(w, connection_token(c), full);
     put_client_id(w, client_id(c), connection_token(c), full);
+    if (c->caller != NULL && c->caller->key.len > 0) /* public: no secret */
+        json_member_string(w, "key", c->caller->key);
     json_member_text(w, "address", c->peer);
     json_member_text(w, "version", version_of(c));
     json_member_text(w, "transport", transport_of_client(c));

@@ -172,6 +172,7 @@ struct connection {
     uint64_t resume_at; /* log position of the stored session */
     /* Since CONNECT, shared by equal callers (caller_share()); before, NULL. */
     const struct caller *caller;
+    int64_t key_end_us; /* since 1970: its key was rotated; 0: it was not */
     /* `<tenant>/<mount>/` in front of the client's topics (client_mount.h); data
      * NULL: none. Owned. */
     struct slice mount;

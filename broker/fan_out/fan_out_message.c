@@ -1,10 +1,12 @@
 #include "broker/fan_out/fan_out_message.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hops.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
+#include "broker/client/key_end.h"
 #include "broker/client/shard.h"
 #include "broker/deliver/delivery_live.h"
 #include "broker/share/share_group.h"
@@ -19,9 +21,19 @@ static struct slice next_level(struct slice *rest)
     return level;
 }
 
+/* Microseconds since 1970, as the writer writes them. */
+static int64_t read_time(struct slice payload)
+{
+    char text[24] = "";
+
+    if (payload.len < sizeof(text))
+        memcpy(text, payload.data, payload.len);
+    return strtoll(text, NULL, 10);
+}
+
 /* `$events/<token>/revoked/` and `$events/<token>/key_revoked/<key id>` from the
  * writer: ends that token's connections, or those with that key, before anything
- * committed later reaches them. */
+ * committed later reaches them; or, of a key that was rotated, when its time is over. */
 static void handle_event(struct worker *w, const struct message *m)
 {
     const size_t prefix = strlen(EVENTS_PREFIX);
@@ -43,8 +55,12 @@ static void handle_event(struct worker *w, const struct message *m)
             continue;
         if (!is_key)
             connection_close(c, CLOSE_REVOKED, NULL);
-        else if (c->caller != NULL && slice_eq(c->caller->key, key))
+        else if (c->caller == NULL || !slice_eq(c->caller->key, key))
+            continue;
+        else if (m->payload.len == 0)
             connection_close(c, CLOSE_KEY_REVOKED, NULL);
+        else
+            key_end_by(c, read_time(m->payload));
     }
 }
 

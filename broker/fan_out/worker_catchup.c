@@ -1,6 +1,7 @@
 #include "broker/fan_out/worker_catchup.h"
 
 #include "base/log.h"
+#include "broker/client/key_end.h"
 #include "broker/client/shard.h"
 #include "broker/fan_out/fan_out_message.h"
 #include "store/directory.h"
@@ -16,14 +17,22 @@ void worker_catchup_begin(struct worker *w, uint64_t to)
     w->recheck_tokens = true;
 }
 
-static bool is_key_gone(struct store_reader *r, const struct caller *caller)
+/* The key may be gone, or have got an end. */
+static void recheck_key(struct connection *c, struct store_reader *r)
 {
     unsigned char begin[KEY_ID_HASH_BYTES];
     struct key_row row;
 
-    return key_id_parse(caller->key, begin) &&
-           store_key_by_id(r, caller->tenant, caller->key, &row) ==
-               STORE_NOTFOUND;
+    if (!key_id_parse(c->caller->key, begin))
+        return;
+    switch (store_key_by_id(r, c->caller->tenant, c->caller->key, &row)) {
+    case STORE_OK:
+        if (row.expires_us != 0)
+            key_end_by(c, row.expires_us);
+        break;
+    case STORE_NOTFOUND: connection_close(c, CLOSE_KEY_REVOKED, NULL); break;
+    default: break;
+    }
 }
 
 /* Replaces the `revoked` and `key_revoked` events that were lost. */
@@ -40,8 +49,8 @@ static void recheck_tokens(struct worker *w, struct store_reader *r)
         if (store_token(r, connection_token(c), &row) == STORE_OK &&
             token_row_is_closed(&row))
             connection_close(c, CLOSE_REVOKED, NULL);
-        else if (is_key_gone(r, c->caller))
-            connection_close(c, CLOSE_KEY_REVOKED, NULL);
+        else
+            recheck_key(c, r);
     }
     w->recheck_tokens = false;
 }

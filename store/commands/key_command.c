@@ -1,5 +1,8 @@
 #include "store/commands/key_command.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/vocabulary.h"
 #include "store/commands/token_command.h"
 
@@ -65,10 +68,13 @@ enum store_err key_command_add(struct transaction *t, struct command *c,
     return c->result == RESULT_OK ? key_put(t, who, k) : STORE_OK;
 }
 
-/* `$events/<tenant>/key_revoked/<key id>` */
+/* `$events/<tenant>/key_revoked/<key id>`; until_us 0: now. */
 static enum store_err offer_key_revoked(struct transaction *t,
-                                        const struct key_row *k)
+                                        const struct key_row *k,
+                                        int64_t until_us)
 {
+    char until[24];
+
     char id[KEY_ID_SIZE];
     char topic[sizeof(EVENTS_PREFIX) + TOKEN_MAX +
                sizeof("/" EVENT_KEY_REVOKED "/") + KEY_ID_SIZE];
@@ -78,10 +84,12 @@ static enum store_err offer_key_revoked(struct transaction *t,
         snprintf(topic, sizeof(topic),
                  EVENTS_PREFIX "%.*s/" EVENT_KEY_REVOKED "/%s",
                  (int)k->tenant.len, (const char *)k->tenant.data, id);
+    snprintf(until, sizeof(until), "%" PRId64, until_us);
     const struct message event = {
         .kind = MESSAGE_EVENT,
         .payload_class = PAYLOAD_TEXT,
         .topic = slice_of(topic, (size_t)len),
+        .payload = slice_str(until_us == 0 ? "" : until),
     };
     struct message *m = message_new(&event);
     if (m == NULL)
@@ -97,5 +105,16 @@ enum store_err key_command_remove(struct transaction *t, struct token *who,
 {
     const enum store_err err = key_delete(t, who, k);
 
-    return err == STORE_OK ? offer_key_revoked(t, k) : err;
+    return err == STORE_OK ? offer_key_revoked(t, k, 0) : err;
+}
+
+enum store_err key_command_end_later(struct transaction *t, struct token *who,
+                                     struct key_row *k, int64_t until_us)
+{
+    enum store_err err = key_delete(t, who, k);
+
+    k->expires_us = until_us;
+    if (err == STORE_OK)
+        err = key_put(t, who, k);
+    return err == STORE_OK ? offer_key_revoked(t, k, until_us) : err;
 }

@@ -25,5 +25,8 @@ enum store_err key_command_add(struct transaction *t, struct command *c,
 /* Removes it, and has its connections and streams closed. */
 enum store_err key_command_remove(struct transaction *t, struct token *who,
                                   const struct key_row *k);
+/* Gives it an end, and tells workers and streams of it likewise, with the time. */
+enum store_err key_command_end_later(struct transaction *t, struct token *who,
+                                     struct key_row *k, int64_t until_us);
 
 #endif

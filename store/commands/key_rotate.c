@@ -10,9 +10,7 @@ static enum store_err end_old(struct transaction *t, struct token *who,
         return key_command_remove(t, who, old);
     if (old->expires_us != 0 && old->expires_us <= until_us)
         return STORE_OK;
-    const enum store_err err = key_delete(t, who, old);
-    old->expires_us = until_us;
-    return err == STORE_OK ? key_put(t, who, old) : err;
+    return key_command_end_later(t, who, old, until_us);
 }
 
 static enum store_err rotate(struct transaction *t, struct command *c,

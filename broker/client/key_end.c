@@ -1,4 +1,4 @@
-#include "broker/session/key_end.h"
+#include "broker/client/key_end.h"
 
 #include "broker/client/shard.h"
 
@@ -22,9 +22,12 @@ void key_end_init(struct worker *w)
 
 static int64_t end_of(const struct connection *c)
 {
-    return c->caller == NULL || c->caller->expires_us == 0
-               ? NEVER
-               : c->caller->expires_us;
+    const int64_t end_us = c->caller == NULL || c->caller->expires_us == 0
+                               ? NEVER
+                               : c->caller->expires_us;
+
+    return c->key_end_us != 0 && c->key_end_us < end_us ? c->key_end_us
+                                                        : end_us;
 }
 
 static void await(struct worker *w, int64_t end_us)
@@ -41,6 +44,12 @@ void key_end_expect(struct connection *c)
 {
     if (end_of(c) != NEVER)
         await(c->worker, end_of(c));
+}
+
+void key_end_by(struct connection *c, int64_t end_us)
+{
+    c->key_end_us = end_us;
+    key_end_expect(c);
 }
 
 void key_end_turn(struct worker *w)
