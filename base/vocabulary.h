@@ -64,6 +64,13 @@
  *                command; 404: no such token, so it is done
  *  thing_purge   {topic: str} removes the messages the thing has now, and, when
  *                none came since, the thing → the same; 404
+ *                With tell: 1, at once, in the log for its readers: those before
+ *                `before` (an id; 0 or none: all), by: the user
+ *  message_edit  {message: a row of the log of kind EDIT with topic, about,
+ *                payload, changed by; idempotency: str; window: int µs} gives the
+ *                message another payload → {"id":of the entry,"seq":…,"at":µs};
+ *                404, 410 when it was deleted
+ *  message_delete  the same with kind DELETE and without a payload
  *  webhook_save  what the bridge says of a webhook (store/command/webhook.h) → {}
  *  webhook_retry {tenant: str, ids: [int], all: 1} dead messages are to be sent
  *                again → {"tenant":…,"marked":n}; 404: none of them is dead

@@ -41,7 +41,7 @@ static void request_purge(struct client *client, const char *topic,
                           struct client_answer *ret)
 {
     struct buffer body = BUFFER_INIT;
-    struct thing_purge args = {slice_str(topic)};
+    struct thing_purge args = {.topic = slice_str(topic)};
     const struct command c = {.kind = COMMAND_THING_PURGE, .args = &args};
 
     command_encode(&body, &c);

@@ -14,9 +14,8 @@ struct batch {
     atomic_uint refs;
     uint64_t head; /* last id of the log after this batch */
     size_t count;
-    size_t
-        events; /* how many of the messages are events, which are not stored */
-    size_t bytes;               /* memory that the messages take */
+    size_t events; /* how many of them are no messages: events, changes */
+    size_t bytes;  /* memory that the messages take */
     struct message *messages[]; /* a reference each */
 };
 void batch_ref(struct batch *b);

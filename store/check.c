@@ -23,6 +23,7 @@ struct found_thing {
     struct thing_state state;
     bool trims; /* hidden entries are still to be deleted */
     uint64_t count, bytes;
+    uint64_t changes;           /* entries of changes of its messages */
     uint64_t in_log, in_chunks; /* sums over (id, seq): equal if log and chunks
                                    have the same messages, in any order */
     size_t key_len;
@@ -52,6 +53,8 @@ struct check {
     struct found_token *tokens;
     uint64_t keys, keys_that_end, keys_of_tenants, ends_of_keys;
     uint64_t named_users, user_names, members, rooms_of_users;
+    uint64_t change_rows,
+        changes; /* rows there are, and that there should be */
     uint64_t last_id;
     bool no_memory;
 };
@@ -208,6 +211,30 @@ static void check_chunk(void *arg, MDB_val key, MDB_val v)
 
 /* ---- the log ---------------------------------------------------------------- */
 
+static void check_change_entry(struct check *k, const struct message *m,
+                               struct found_thing *t)
+{
+    if (m->about == 0)
+        return;
+    k->changes += m->kind == MESSAGE_PURGE ? 2 : 1;
+    if (m->kind == MESSAGE_PURGE)
+        return;
+    if (t == NULL)
+        problem(k,
+                "log: entry %" PRIu64 " is about a thing that does not exist",
+                m->id);
+    else
+        t->changes++;
+}
+
+static void check_change_row(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    (void)key, (void)v;
+
+    k->change_rows++;
+}
+
 static void check_entry(void *arg, MDB_val key, MDB_val v)
 {
     struct check *k = arg;
@@ -228,10 +255,12 @@ static void check_entry(void *arg, MDB_val key, MDB_val v)
     }
     if (!schema_record_is_checked(v))
         k->c->unchecked++;
-    if (record.m.kind != MESSAGE_MESSAGE)
-        return;
     schema_name_key(record.m.topic, &name);
     struct found_thing *t = find_thing(k, name.bytes, name.len);
+    if (record.m.kind != MESSAGE_MESSAGE) {
+        check_change_entry(k, &record.m, t);
+        return;
+    }
     if (t == NULL) {
         problem(k, "log: entry %" PRIu64 " is of a thing that does not exist",
                 id);
@@ -259,6 +288,12 @@ static void compare_things(struct check *k)
         const int shown = t->key_len < 200 ? (int)t->key_len : 200;
         const char *slash = memchr(t->key, '/', t->key_len);
         const int skip = slash == NULL ? 0 : (int)(slash - (char *)t->key);
+        if (t->changes != t->state.changes)
+            problem(k,
+                    "things: …%.*s has %" PRIu64
+                    " entries of changes in the log instead of %" PRIu64,
+                    shown - skip, (const char *)t->key + skip, t->changes,
+                    t->state.changes);
         if (t->count != row->count || t->bytes != row->bytes)
             problem(k,
                     "things: …%.*s has %" PRIu64 " messages of %" PRIu64
@@ -573,6 +608,7 @@ static const struct {
     {"trims", check_trim, false},
     {"chunks", check_chunk, false},
     {"log", check_entry, false},
+    {"changes", check_change_row, true},
     {"retained", check_retained, false},
     {"tokens", check_token, false},
     {"usage", check_usage, false},
@@ -620,6 +656,9 @@ static void walk_trees(struct check *k)
         if (!done[i])
             page_walk_tree(&k->walk, &k->trees[i], check_nothing, k);
     compare_things(k);
+    if (k->changes != k->change_rows)
+        problem(k, "changes: %" PRIu64 " rows instead of %" PRIu64,
+                k->change_rows, k->changes);
     compare_sessions(k);
     compare_keys(k);
     compare_people(k);

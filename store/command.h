@@ -37,7 +37,8 @@
     X(FULL, 507, "storage full: retry later")                                 \
     X(IO, 507, "disk refused the write: retry later")                         \
     X(STOPPED, 503, "server is shutting down")                                \
-    X(SUSPENDED, 403, "the tenant is suspended")
+    X(SUSPENDED, 403, "the tenant is suspended")                              \
+    X(GONE, 410, "the message was deleted")
 
 enum command_result {
 #define X(name, status, text) RESULT_##name,
@@ -59,6 +60,8 @@ const char *command_result_name(enum command_result r); /* "EXISTS" */
 #define COMMAND_KINDS(X)                                                      \
     X(APPEND, message_append)                                                 \
     X(EVENT, event)                                                           \
+    X(EDIT, message_edit)                                                     \
+    X(DELETE, message_delete)                                                 \
     X(TOKEN_CREATE, token_create)                                             \
     X(TOKEN_REVOKE, token_revoke)                                             \
     X(USAGE, usage)                                                           \

@@ -27,6 +27,16 @@ enum payload_class { PAYLOAD_BINARY = 0, PAYLOAD_TEXT = 1, PAYLOAD_JSON = 2 };
 
 #define MESSAGE_SENDER_MAX 256
 
+/* EDIT, DELETE, PURGE: entries that say what was done to messages. One that is read
+ * (store/store.h) or fanned out looks like the message it is about, as that is now, but
+ * for kind and id. A message has one entry at most: that of the last change.
+ * PURGE: the topic's messages with ids below `about` were removed. */
+static inline bool message_kind_is_change(uint8_t kind)
+{
+    return kind == MESSAGE_EDIT || kind == MESSAGE_DELETE ||
+           kind == MESSAGE_PURGE;
+}
+
 struct message {
     atomic_uint refs;
     uint8_t kind;          /* enum message_kind */
@@ -40,7 +50,11 @@ struct message {
     uint64_t publisher; /* hash of token and client id, for No Local; 0 none */
     uint64_t id;        /* set by the writer; 0: not stored */
     uint64_t seq;
-    int64_t at_us; /* created_at, µs since 1970 */
+    int64_t at_us;      /* created_at, µs since 1970 */
+    bool deleted;       /* has no payload any more */
+    uint64_t change_id; /* of the entry of its last change; 0: never changed */
+    uint64_t about;     /* EDIT, DELETE: id of the message; PURGE: see above */
+    int64_t changed_us; /* when that was, µs since 1970; 0: never */
     /* All in the same allocation; borrowed as long as a reference is held. */
     struct slice topic;
     struct slice payload;
@@ -51,6 +65,7 @@ struct message {
     struct slice correlation;
     struct slice sender; /* the user it was published for (base/caller.h); at
                             most MESSAGE_SENDER_MAX bytes of UTF-8 */
+    struct slice changed_by;      /* the user who changed it, as `sender` */
     struct slice user_properties; /* encoded MQTT 5 block 0x26…, as sent, in
                                      order, without confab-* */
 };

@@ -157,12 +157,12 @@ struct record {
     struct message m; /* refs unused; never pass to message_ref() */
 };
 
-/* One entry by id. STORE_NOTFOUND: it was trimmed or never given. */
+/* One entry by id. STORE_NOTFOUND: it was trimmed, deleted or never given. */
 enum store_err store_get(struct store_reader *r, uint64_t id,
                          struct record *ret_record);
 
-/* The next entry with an id greater than `after`, of any topic.
- * STORE_NOTFOUND: none. Calls with growing ids are cheap: the reader keeps a
+/* The next entry with an id greater than `after`, of any topic and kind; messages that
+ * were deleted are among them. STORE_NOTFOUND: none. Calls with growing ids are cheap: the reader keeps a
  * cursor. */
 enum store_err store_next(struct store_reader *r, uint64_t after,
                           struct record *ret_record);
@@ -188,6 +188,9 @@ enum store_err store_thing(struct store_reader *r, struct slice topic,
 enum store_err store_thing_next(struct store_reader *r, struct slice prefix,
                                 struct slice after, struct thing_row *ret_row);
 
+/* The newest message that was not deleted. Looks at no more than LATEST_LOOKS messages:
+ * if all of them were, there is none. */
+#define LATEST_LOOKS 1024
 enum store_err store_latest(struct store_reader *r, struct slice topic,
                             struct record *ret_record);
 /* The message with this sequence number of the topic. */
@@ -201,6 +204,7 @@ enum store_err store_by_seq(struct store_reader *r, struct slice topic,
 struct history {
     struct slice topic;
     bool ascending;
+    bool skips_deleted;         /* else they come, without payload */
     uint64_t after, before;     /* ids, exclusive */
     int64_t since_us, until_us; /* created_at, inclusive / exclusive */
     /* private */

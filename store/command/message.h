@@ -17,4 +17,14 @@ struct message_append {
     struct session_mark mark; /* what it does to a session */
 };
 
+/* COMMAND_EDIT and COMMAND_DELETE: command.message (kind EDIT or DELETE) says what is to
+ * be done: topic (<token>/<thing>), about (the message's id), changed_by; and for an edit
+ * payload, payload_class, content_type and payload format, which replace those of the
+ * message. On disk and fanned out as an entry of that kind. Each counts as a write.
+ * Results in `id` (of the entry), `seq` (the message's) and `at_us` (when it was
+ * changed). NOT_FOUND: the thing has no such message (any more); GONE: it was deleted. */
+struct message_change {
+    int64_t window_start_us; /* as for an append */
+};
+
 #endif

@@ -14,9 +14,17 @@ struct thing_trim {
 };
 
 /* COMMAND_THING_PURGE: removes a part of the messages it has now; at last, when none
- * came since, the thing. Results in `removed` and `more`. */
+ * came since, the thing. Results in `removed` and `more`.
+ *
+ * With `tell`: of an operation and with an Idempotency-Key. Removes all of them at once,
+ * retained ones included, or those with ids below `before`, which leaves the thing. An
+ * entry of kind PURGE tells readers if there were any; where the token or the store has
+ * no room for it, only subscribers to `$events` learn of it. NOT_FOUND: no such thing. */
 struct thing_purge {
     struct slice topic;
+    bool tell;
+    uint64_t before;         /* 0: all */
+    struct slice changed_by; /* the user; empty: none */
 };
 
 #endif

@@ -1,5 +1,6 @@
 #include "store/command/message.h"
 #include "store/commands/commands.h"
+#include "store/commands/message_command.h"
 #include "store/write/account.h"
 #include "store/write/limits.h"
 #include "store/write/session_write.h"
@@ -16,54 +17,9 @@ static bool well_formed(const struct command *c)
            c->idempotency.len <= IDEMPOTENCY_MAX;
 }
 
-/* Where a message goes, and who pays. */
-struct target {
-    struct thing *thing;
-    struct token
-        *token; /* NULL: the topic is no <token>/<thing>, only the store's
-                            own limits hold */
-    struct token *payer; /* the token's entry, or nobody's */
-};
-
-static enum store_err look_up(struct transaction *t, struct slice topic,
-                              struct target *ret)
-{
-    *ret = (struct target){0};
-    enum store_err err = transaction_thing(t, topic, &ret->thing);
-    if (err == STORE_OK && ret->thing->token_len > 0)
-        err = transaction_token_of(t, ret->thing, &ret->token);
-    ret->payer = ret->token;
-    if (err == STORE_OK && ret->token == NULL)
-        err = account_of_thing(t, ret->thing, &ret->payer);
-    return err;
-}
-
-static void tell_remaining(const struct transaction *t, struct command *c,
-                           const struct token *token)
-{
-    const struct message_append *a = c->args;
-
-    c->remaining = UINT64_MAX;
-    if (token != NULL && !a->uncharged)
-        c->remaining = writes_left(token->plan, &token->usage, t->in.now_us);
-}
-
-static enum command_result token_verdict(const struct transaction *t,
-                                         const struct token *token)
-{
-    if (token == NULL)
-        return RESULT_OK;
-    if (token->revoked_us != 0)
-        return RESULT_REVOKED;
-    if (token->suspended_us != 0)
-        return RESULT_SUSPENDED;
-    if ((!token->exists || token->implied) && !t->settings.open)
-        return RESULT_UNKNOWN_TOKEN;
-    return RESULT_OK;
-}
-
 /* How many bytes storing it adds to its token's account. */
-static uint64_t cost_of(const struct command *c, const struct target *to)
+static uint64_t cost_of(const struct command *c,
+                        const struct message_target *to)
 {
     const struct message *m = c->message;
     uint64_t cost = account_message_cost(m);
@@ -77,7 +33,7 @@ static uint64_t cost_of(const struct command *c, const struct target *to)
 
 static enum command_result limits_verdict(struct transaction *t,
                                           const struct command *c,
-                                          const struct target *to)
+                                          const struct message_target *to)
 {
     const struct message_append *a = c->args;
     const struct message_weight weight = {
@@ -98,37 +54,6 @@ static enum command_result limits_verdict(struct transaction *t,
     /* Store and disk last: unlike these, the refusals above stay true. */
     return account_message_verdict(t, to->payer, weight.cost,
                                    space_of(c->message));
-}
-
-/* Whether the answer was given to a deleted token of the same name. */
-static bool is_of_dead_token(const struct answer *a, const struct token *token)
-{
-    return token != NULL && (!token->exists || a->id <= token->since_id);
-}
-
-static enum store_err idempotency_find(struct transaction *t,
-                                       struct command *c,
-                                       const struct token *token,
-                                       const unsigned char *hash,
-                                       bool *ret_known)
-{
-    struct answer first;
-
-    *ret_known = false;
-    if (c->idempotency.len == 0)
-        return STORE_OK;
-    const enum store_err err =
-        repeat_find(t, REPEAT_IDEMPOTENCY, slice_of(hash, IDEMPOTENCY_HASH),
-                    &first);
-    if (err != STORE_OK)
-        return err == STORE_NOTFOUND ? STORE_OK : err;
-    if (is_of_dead_token(&first, token))
-        return STORE_OK;
-    c->id = first.id;
-    c->seq = first.seq;
-    c->at_us = first.at_us;
-    c->repeated = *ret_known = true;
-    return STORE_OK;
 }
 
 static enum store_err put_record(struct transaction *t,
@@ -196,7 +121,7 @@ static enum store_err imply_token(struct transaction *t, struct token *token)
 
 static enum store_err charge_append(struct transaction *t,
                                     const struct command *c,
-                                    const struct target *to)
+                                    const struct message_target *to)
 {
     const struct message_append *a = c->args;
     struct token *token = to->token;
@@ -233,32 +158,8 @@ static void assign_numbers(struct transaction *t, struct command *c,
     m->at_us = c->at_us = t->in.now_us > last_us ? t->in.now_us : last_us;
 }
 
-static enum store_err remember_key(struct transaction *t,
-                                   const struct command *c,
-                                   const struct target *to,
-                                   const unsigned char *hash)
-{
-    const struct answer answer = {.when_us = t->in.now_us,
-                                  .id = c->id,
-                                  .seq = c->seq,
-                                  .at_us = c->at_us,
-                                  .payer = thing_token(to->thing)};
-    bool is_new;
-
-    if (c->idempotency.len == 0)
-        return STORE_OK;
-    t->remembered[REPEAT_IDEMPOTENCY]++;
-    const enum store_err err =
-        repeat_remember(t->e, t->txn, REPEAT_IDEMPOTENCY,
-                        slice_of(hash, IDEMPOTENCY_HASH), &answer, &is_new);
-    if (err == STORE_OK && is_new)
-        account_add(t, to->payer, ACCOUNT_MESSAGES,
-                    account_key_cost(answer.payer));
-    return err;
-}
-
 static enum store_err store_message(struct transaction *t, struct command *c,
-                                    const struct target *to,
+                                    const struct message_target *to,
                                     const unsigned char *hash)
 {
     const struct message_append *a = c->args;
@@ -274,7 +175,7 @@ static enum store_err store_message(struct transaction *t, struct command *c,
     if (err == STORE_OK && m->retain)
         err = retained_set(t, thing, to->payer, m);
     if (err == STORE_OK)
-        err = remember_key(t, c, to, hash);
+        err = message_remember_key(t, c, to, hash);
     if (err == STORE_OK)
         err = operation_remember(t, c);
     if (err == STORE_OK)
@@ -292,22 +193,23 @@ static enum store_err store_message(struct transaction *t, struct command *c,
 /* All checks, which only read. Store the message if c->result is OK and it is not
  * c->repeated. */
 static enum store_err check_append(struct transaction *t, struct command *c,
-                                   struct target *ret, unsigned char *ret_hash)
+                                   struct message_target *ret,
+                                   unsigned char *ret_hash)
 {
     const struct message_append *a = c->args;
     bool known = false;
 
-    enum store_err err = look_up(t, c->message->topic, ret);
+    enum store_err err = message_target_find(t, c->message->topic, ret);
     if (err == STORE_OK)
         err = operation_find(t, c, &known);
     if (err != STORE_OK || known)
         return err;
-    c->result = token_verdict(t, ret->token);
+    c->result = message_token_verdict(t, ret->token);
     if (c->result != RESULT_OK)
         return STORE_OK;
     if (c->idempotency.len > 0)
         idempotency_hash(c->message->topic, c->idempotency, ret_hash);
-    err = idempotency_find(t, c, ret->token, ret_hash, &known);
+    err = message_find_key(t, c, ret->token, ret_hash, &known);
     if (err != STORE_OK || known)
         return err;
     c->result = limits_verdict(t, c, ret);
@@ -319,7 +221,7 @@ static enum store_err check_append(struct transaction *t, struct command *c,
 static enum store_err append_apply(struct transaction *t, struct command *c)
 {
     unsigned char hash[IDEMPOTENCY_HASH];
-    struct target to = {0};
+    struct message_target to = {0};
 
     if (!well_formed(c)) {
         c->result = RESULT_INVALID;
@@ -332,12 +234,8 @@ static enum store_err append_apply(struct transaction *t, struct command *c)
         err = store_message(t, c, &to, hash);
     if (err != STORE_OK)
         return err;
-    if (c->result == RESULT_REVOKED || c->result == RESULT_UNKNOWN_TOKEN)
-        c->remaining = 0;
-    else
-        tell_remaining(t, c, to.token);
-    if (c->result == RESULT_RATE)
-        c->retry_after_s = window_ends_in_s(&to.token->usage, t->in.now_us);
+    message_tell_remaining(
+        t, c, to.token, ((const struct message_append *)c->args)->uncharged);
     return STORE_OK;
 }
 

@@ -35,7 +35,7 @@ uint64_t space_of(const struct message *m)
     const uint64_t record = m->topic.len + m->payload.len +
                             m->content_type.len + m->response_topic.len +
                             m->correlation.len + m->sender.len +
-                            m->user_properties.len;
+                            m->changed_by.len + m->user_properties.len;
     if (record <= INLINE_MAX)
         return record + ROW_SHARE;
     return (record + ROW_SHARE + 4095) / 4096 * 4096 + ROW_SHARE;

@@ -28,8 +28,17 @@ uint64_t account_message_cost(const struct message *m)
 {
     return in_pages(MESSAGE + m->topic.len + m->payload.len +
                     m->content_type.len + m->response_topic.len +
-                    m->correlation.len + m->sender.len +
+                    m->correlation.len + m->sender.len + m->changed_by.len +
                     m->user_properties.len);
+}
+
+uint64_t account_change_cost(struct slice token, const struct message *m)
+{
+    const uint64_t row = account_row_cost(token.len + 1 + sizeof(m->id), 0);
+
+    return m->kind == MESSAGE_PURGE
+               ? in_pages(MESSAGE + m->topic.len + m->changed_by.len) + 2 * row
+               : in_pages(MESSAGE + m->topic.len) + row;
 }
 
 /* A name too long for a key is stored in the row, besides its hash in the key. */

@@ -11,6 +11,9 @@
 /* A row whose key and value have these lengths. */
 uint64_t account_row_cost(size_t key, size_t row);
 uint64_t account_message_cost(const struct message *m);
+/* The entry of the last change of that message, or that entry of kind PURGE, and its
+ * rows of `changes`. */
+uint64_t account_change_cost(struct slice token, const struct message *m);
 /* The row of `things`; it is charged with the first message. */
 uint64_t account_thing_cost(struct slice topic);
 /* A session without subscriptions, inflight rows or a will. */

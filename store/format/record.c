@@ -1,7 +1,9 @@
 /* Rows of `log`:
  *   [version, kind, topic, seq, at_us, payload class, flags, publisher, payload,
  *    sender, expiry, payload format, content type, response topic, correlation,
- *    user properties]
+ *    user properties, [other id, changed_us, deleted, changed by]]
+ * Of a message, the last four are about its last change, and the other id is that of the
+ * change's entry; of such an entry it is the message's (struct message).
  * From `sender` on elements may be nil, and trailing nils are left out: most
  * records have nine elements. flags: bits 0-1 QoS, bit 2 retain. In version 2 a
  * checksum follows the array (checksum.h); version 1 had none. */
@@ -11,14 +13,23 @@
 #include "store/format/schema.h"
 
 #define ELEMENTS_ALWAYS 9
-#define ELEMENTS_KNOWN 16
+#define ELEMENTS_KNOWN 17
+#define CHANGE_ELEMENTS 4
+#define CHANGE_HEAD (0x90 | CHANGE_ELEMENTS) /* msgpack: an array of 4 */
 #define VERSION_UNCHECKED 1
 #define VERSION_CHECKED 2
 #define FLAG_QOS 3u
 #define FLAG_RETAIN 4u
 
+static uint64_t other_id(const struct message *m)
+{
+    return m->kind == MESSAGE_MESSAGE ? m->change_id : m->about;
+}
+
 static uint32_t elements_of(const struct message *m)
 {
+    if (other_id(m) != 0)
+        return ELEMENTS_KNOWN;
     if (m->user_properties.data != NULL)
         return ELEMENTS_ALWAYS + 7;
     if (m->correlation.data != NULL)
@@ -60,6 +71,15 @@ static void pack_number_or_nil(msgpack_packer *p, bool there, uint32_t n)
         msgpack_pack_nil(p);
 }
 
+static void pack_change(msgpack_packer *p, const struct message *m)
+{
+    msgpack_pack_array(p, CHANGE_ELEMENTS);
+    msgpack_pack_uint64(p, other_id(m));
+    msgpack_pack_int64(p, m->changed_us);
+    msgpack_pack_uint8(p, m->deleted);
+    pack_str_or_nil(p, m->changed_by);
+}
+
 void schema_put_record(struct buffer *b, const struct message *m)
 {
     msgpack_packer p = packer_of(b);
@@ -91,6 +111,8 @@ void schema_put_record(struct buffer *b, const struct message *m)
         pack_bin_or_nil(&p, m->correlation);
     if (elements > ELEMENTS_ALWAYS + 6)
         pack_bin_or_nil(&p, m->user_properties);
+    if (elements == ELEMENTS_KNOWN)
+        pack_change(&p, m);
     checksum_put(b, begin);
 }
 
@@ -102,6 +124,18 @@ static struct slice str_or_nil(struct unpack *u)
 static struct slice bin_or_nil(struct unpack *u)
 {
     return unpack_nil(u) ? slice_of(NULL, 0) : unpack_bin(u);
+}
+
+/* An element of another type is one of a later version. */
+static void get_change(struct unpack *u, struct message *m)
+{
+    if (u->failed || u->at == u->end || *u->at != CHANGE_HEAD)
+        return;
+    (void)unpack_array(u);
+    *(m->kind == MESSAGE_MESSAGE ? &m->change_id : &m->about) = unpack_uint(u);
+    m->changed_us = unpack_int(u);
+    m->deleted = unpack_uint_max(u, 1) != 0;
+    m->changed_by = str_or_nil(u);
 }
 
 static void get_optional(struct unpack *u, uint32_t elements, struct record *r)
@@ -125,6 +159,8 @@ static void get_optional(struct unpack *u, uint32_t elements, struct record *r)
         m->correlation = bin_or_nil(u);
     if (elements > ELEMENTS_ALWAYS + 6)
         m->user_properties = bin_or_nil(u);
+    if (elements >= ELEMENTS_KNOWN)
+        get_change(u, m);
 }
 
 /* First compares what is left behind the elements, then computes the checksum: in
@@ -135,7 +171,7 @@ static bool is_intact(const struct unpack *u, uint64_t version,
     const size_t left = (size_t)(u->end - u->at);
     const size_t own = version == VERSION_CHECKED ? CHECKSUM_BYTES : 0;
 
-    if (elements <= ELEMENTS_KNOWN ? left != own : left < own)
+    if (elements < ELEMENTS_KNOWN ? left != own : left < own)
         return false;
     return version == VERSION_UNCHECKED ||
            checksum_holds(v.mv_data, v.mv_size);

@@ -3,7 +3,9 @@
  *   chunks    [version, ids, first_seq, first_at_us, bytes, stored]
  *   things    [version, name, first_id, last_id, first_seq, last_seq,
  *              trimmed_id, count, bytes, last_at_us,
- *              open ids, open first_at_us, open bytes, stored, open stored]
+ *              open ids, open first_at_us, open bytes, stored, open stored,
+ *              changes: left out where 0]
+ *   changes   nothing
  *   trims     [version, name]
  *   retained  [version, name, id, copy: a row of `log`, or nil]
  *   tokens    [version, plan, created_us, revoked_us, implied, since_id, named,
@@ -25,6 +27,7 @@
 
 #define HASH_BYTES 32
 #define HASH_MARK 0xff
+#define PURGE_MARK 1
 
 void schema_name_key(struct slice name, struct schema_key *ret_key)
 {
@@ -77,6 +80,39 @@ bool schema_given_id(const struct schema_key *prefix, MDB_val key,
     for (int i = 0; i < 8; i++)
         *ret_id = *ret_id << 8 | k[prefix->len + (size_t)i];
     return true;
+}
+
+void schema_change_key(struct slice token, uint64_t id,
+                       struct schema_key *ret_key)
+{
+    schema_chunk_key(token, id, ret_key);
+}
+
+void schema_purge_key(struct slice token, uint64_t id,
+                      struct schema_key *ret_key)
+{
+    schema_chunk_key(token, id, ret_key);
+    ret_key->bytes[token.len] = PURGE_MARK;
+}
+
+static bool id_behind(struct slice token, unsigned char mark, MDB_val key,
+                      uint64_t *ret_id)
+{
+    struct schema_key prefix;
+
+    schema_name_key(token, &prefix);
+    prefix.bytes[prefix.len++] = mark;
+    return schema_given_id(&prefix, key, ret_id);
+}
+
+bool schema_change_id(struct slice token, MDB_val key, uint64_t *ret_id)
+{
+    return id_behind(token, 0, key, ret_id);
+}
+
+bool schema_purge_id(struct slice token, MDB_val key, uint64_t *ret_id)
+{
+    return id_behind(token, PURGE_MARK, key, ret_id);
 }
 
 /* ---- chunks ------------------------------------------------------------ */
@@ -144,7 +180,7 @@ void schema_put_thing(struct buffer *b, const struct thing_state *t)
     const struct thing_row *row = &t->row;
 
     assert(t->open.count < CHUNK_IDS && t->open.count <= row->count);
-    pack_row(&p, 15);
+    pack_row(&p, t->changes != 0 ? 16 : 15);
     pack_name(&p, row->topic);
     msgpack_pack_uint64(&p, row->first_id);
     msgpack_pack_uint64(&p, row->last_id);
@@ -159,6 +195,8 @@ void schema_put_thing(struct buffer *b, const struct thing_state *t)
     msgpack_pack_uint64(&p, t->open.bytes);
     msgpack_pack_uint64(&p, t->stored);
     msgpack_pack_uint64(&p, t->open.stored);
+    if (t->changes != 0)
+        msgpack_pack_uint64(&p, t->changes);
 }
 
 /* Checks what readers compute with, so that a damaged row cannot mislead them. */
@@ -201,6 +239,7 @@ bool schema_get_thing(MDB_val key, MDB_val v, struct thing_state *ret_thing)
         t.open.stored =
             account_plain_cost(t.row.topic, t.open.count, t.open.bytes);
     }
+    t.changes = elements > 15 && !unpack_nil(&u) ? unpack_uint(&u) : 0;
     if (u.failed || !thing_consistent(&t))
         return false;
     t.open.first_seq = t.row.last_seq - t.open.count + 1;

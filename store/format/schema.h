@@ -12,11 +12,12 @@
  *           the log writes its id there in the same transaction.
  *  seq      Without gaps from 1 within a topic, for kind MESSAGE only. Entries of
  *           other kinds have the seq of the message they are about; they are in
- *           no chunk and change no field of the things row.
+ *           no chunk and change no field of the things row but `changes`.
  *  open     The newest ids of a topic are in its things row. When an append makes
  *           them CHUNK_IDS, they all move to one row of `chunks`, whose key is
  *           the first of them, and the open chunk is empty: a things row holds
- *           0 to CHUNK_IDS-1 ids. Rows of `chunks` never change.
+ *           0 to CHUNK_IDS-1 ids. Of rows of `chunks` only the sums change, when
+ *           a message is edited or deleted.
  *  chunk    ids[i] has seq first_seq+i. After correction (store/env/wall_clock.h),
  *           first_at_us never decreases from chunk to chunk, nor at_us within a
  *           chunk. Readers return corrected times only.
@@ -24,6 +25,14 @@
  *           its open chunk, and each of them is in `log`.
  *           count = last_seq - first_seq + 1; bytes: their payload bytes;
  *           stored: what they are charged to their token.
+ *  changes  A message that was edited or deleted has one entry of that kind in
+ *           `log`, that of its last change (change_id), with a row in `changes`;
+ *           both are deleted with the message's entry. A thing counts those of
+ *           its messages whose entries are in `log`, hidden ones included. An
+ *           entry whose message is missing, or has another change_id, means
+ *           nothing: readers skip it.
+ *           Entries of kind PURGE have such a row, too. They are deleted with the
+ *           token, or by a later purge (store/write/change.h).
  *  trim     Oldest first. Raising row.first_id hides everything below it at once;
  *           trimmed_id = the greatest hidden id (first_id > trimmed_id). It may be
  *           any id: the oldest row of `chunks` may be half hidden, and is deleted
@@ -68,6 +77,7 @@
     X(chunks, "chunks", 0)                                                    \
     X(things, "things", 0)                                                    \
     X(trims, "trims", 0)                                                      \
+    X(changes, "changes", 0)                                                  \
     X(retained, "retained", 0)                                                \
     X(tokens, "tokens", 0)                                                    \
     X(usage, "usage", 0)                                                      \
@@ -124,6 +134,17 @@ static inline MDB_val schema_val(const struct schema_key *k)
     return (MDB_val){k->len, (void *)k->bytes};
 }
 
+/* changes: token (without one: empty), NUL, id of the entry big-endian; the row is
+ * empty. `token` and NUL alone begin all keys of a token. */
+void schema_change_key(struct slice token, uint64_t id,
+                       struct schema_key *ret_key);
+bool schema_change_id(struct slice token, MDB_val key, uint64_t *ret_id);
+/* Those of kind PURGE have a second row, with 1 instead of NUL, so that the oldest of
+ * them is found. */
+void schema_purge_key(struct slice token, uint64_t id,
+                      struct schema_key *ret_key);
+bool schema_purge_id(struct slice token, MDB_val key, uint64_t *ret_id);
+
 /* 16 ids of one topic; the open chunk, the last one, is in the `things` row. */
 #define CHUNK_IDS 16
 struct chunk_row {
@@ -141,8 +162,9 @@ struct chunk_row {
 struct thing_state {
     struct thing_row row;
     struct chunk_row open; /* ids not yet in `chunks` (count < CHUNK_IDS) */
-    uint64_t
-        stored; /* bytes its messages are charged (store/write/account.h) */
+    uint64_t stored; /* bytes its messages are charged (store/write/account.h),
+                        entries of their changes included */
+    uint64_t changes; /* its messages that were edited or deleted */
 };
 
 /* Encoders append to `b` (the caller clears it); decoders borrow from `v` and

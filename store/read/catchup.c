@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "store/read/change.h"
 #include "store/read/merge.h"
 #include "store/read/reader.h"
 
@@ -22,6 +23,14 @@ struct catchup {
     uint64_t horizon;      /* SCAN, MERGE: id up to which the choice holds */
     struct history follow; /* FOLLOW */
     struct merge *merge;   /* NULL before the first plan */
+
+    /* With changes of one token: the next one is found first, and messages are read up
+     * to it. */
+    struct slice
+        changes_of; /* the token; empty: none, or they are scanned for */
+    size_t changes_snapshot; /* in which the following was read */
+    uint64_t changes_seen;   /* looked at up to this id */
+    uint64_t change_id;      /* the next that a filter matches; 0: not known */
 
     /* PLAN */
     bool planning;
@@ -61,6 +70,27 @@ struct catchup *catchup_new(const struct slice *filters, size_t count,
         c->follow.ascending = true;
     }
     return c;
+}
+
+/* The first level that all filters have in common, without wildcards; else empty. */
+static struct slice common_token(const struct catchup *c)
+{
+    const struct slice token = topic_first_level(c->filters[0]);
+
+    for (size_t i = 0; i < c->count; i++)
+        if (filter_has_wildcard(token) ||
+            !slice_eq(topic_first_level(c->filters[i]), token))
+            return slice_of(NULL, 0);
+    return token;
+}
+
+void catchup_with_changes(struct catchup *c)
+{
+    c->changes_of = common_token(c);
+    if (c->changes_of.len > 0)
+        return;
+    c->all_kinds = true;
+    c->mode = MODE_PLAN;
 }
 
 void catchup_free(struct catchup *c)
@@ -283,26 +313,37 @@ static enum catchup_step advance_to(struct catchup *c, uint64_t id)
 }
 
 static enum catchup_step follow_step(struct catchup *c, struct store_reader *r,
-                                     uint64_t upto, struct record *ret_record)
+                                     uint64_t upto, unsigned *budget,
+                                     struct record *ret_record)
 {
     c->follow.after = c->position;
     c->follow.before = upto + 1;
     switch (store_history_next(r, &c->follow, ret_record)) {
-    case STORE_OK: c->position = ret_record->m.id; return CATCHUP_RECORD;
+    case STORE_OK:
+        c->position = ret_record->m.id;
+        if (!ret_record->m.deleted)
+            return CATCHUP_RECORD;
+        --*budget;
+        return CATCHUP_MORE;
     case STORE_NOTFOUND: return advance_to(c, upto);
     case STORE_CORRUPT: choose_scan(c, upto); return CATCHUP_MORE;
     default: return CATCHUP_FAILED;
     }
 }
 
-static bool is_wanted(const struct catchup *c, const struct message *m)
+static bool is_matched(const struct catchup *c, struct slice topic)
 {
-    if (m->kind != MESSAGE_MESSAGE && !c->all_kinds)
-        return false;
     for (size_t i = 0; i < c->count; i++)
-        if (filter_matches(c->filters[i], m->topic))
+        if (filter_matches(c->filters[i], topic))
             return true;
     return false;
+}
+
+static bool is_wanted(const struct catchup *c, const struct message *m)
+{
+    if (m->kind == MESSAGE_MESSAGE ? m->deleted : !c->all_kinds)
+        return false;
+    return is_matched(c, m->topic);
 }
 
 static enum catchup_step scan_step(struct catchup *c, struct store_reader *r,
@@ -325,6 +366,8 @@ static enum catchup_step scan_step(struct catchup *c, struct store_reader *r,
             return advance_to(c, upto);
         if (err == STORE_OK && is_wanted(c, &ret_record->m)) {
             err = reader_visible(r, ret_record);
+            if (err == STORE_OK)
+                err = change_resolve(r, ret_record);
             if (err == STORE_OK || err == STORE_CORRUPT) {
                 advance_to(c, ret_record->m.id);
                 return CATCHUP_RECORD;
@@ -354,6 +397,97 @@ static enum catchup_step merge_step(struct catchup *c, struct store_reader *r,
     }
 }
 
+/* ---- changes ----------------------------------------------------------- */
+
+/* Finds the first change above the position and up to `upto`: c->change_id, or 0.
+ * STORE_INVALID: the budget is used up. */
+static enum store_err find_change(struct catchup *c, struct store_reader *r,
+                                  uint64_t upto, unsigned *budget)
+{
+    struct record record;
+    uint64_t id;
+
+    if (c->changes_snapshot != mdb_txn_id(r->txn)) {
+        c->changes_snapshot = mdb_txn_id(r->txn);
+        c->changes_seen = c->change_id = 0;
+    }
+    if (c->changes_seen < c->position)
+        c->changes_seen = c->position;
+    if (c->change_id <= c->position)
+        c->change_id = 0;
+    while (c->change_id == 0 && c->changes_seen < upto) {
+        if (*budget == 0)
+            return STORE_INVALID;
+        enum store_err err =
+            change_after(r, c->changes_of, c->changes_seen, &id);
+        if (err == STORE_NOTFOUND) {
+            c->changes_seen = UINT64_MAX; /* in this snapshot */
+            return STORE_OK;
+        }
+        if (err != STORE_OK)
+            return err;
+        --*budget;
+        c->changes_seen = id;
+        err = reader_entry(r, id, &record);
+        if (err == STORE_OK && is_matched(c, record.m.topic))
+            c->change_id = id;
+        else if (err != STORE_OK && err != STORE_NOTFOUND &&
+                 err != STORE_CORRUPT)
+            return err;
+    }
+    return STORE_OK;
+}
+
+static enum catchup_step change_step(struct catchup *c, struct store_reader *r,
+                                     struct record *ret_record)
+{
+    enum store_err err = reader_entry(r, c->change_id, ret_record);
+
+    if (err == STORE_OK)
+        err = reader_visible(r, ret_record);
+    if (err == STORE_OK)
+        err = change_resolve(r, ret_record);
+    if (err != STORE_OK && err != STORE_NOTFOUND && err != STORE_CORRUPT)
+        return CATCHUP_FAILED;
+    advance_to(c, c->change_id);
+    return err == STORE_OK ? CATCHUP_RECORD : CATCHUP_MORE;
+}
+
+/* ---- all of it --------------------------------------------------------- */
+
+static enum catchup_step next_message(struct catchup *c,
+                                      struct store_reader *r, uint64_t upto,
+                                      unsigned *budget,
+                                      struct record *ret_record)
+{
+    const uint64_t limit = c->horizon < upto ? c->horizon : upto;
+
+    switch (c->mode) {
+    case MODE_PLAN: return plan_step(c, r, store_head(r), budget);
+    case MODE_FOLLOW: return follow_step(c, r, upto, budget, ret_record);
+    case MODE_SCAN: return scan_step(c, r, limit, budget, ret_record);
+    case MODE_MERGE: return merge_step(c, r, limit, budget, ret_record);
+    }
+    return CATCHUP_FAILED;
+}
+
+/* The next message before the next change, or that change. */
+static enum catchup_step next_with_changes(struct catchup *c,
+                                           struct store_reader *r,
+                                           uint64_t upto, unsigned *budget,
+                                           struct record *ret_record)
+{
+    const enum store_err err = find_change(c, r, upto, budget);
+
+    if (err != STORE_OK)
+        return err == STORE_INVALID ? CATCHUP_MORE : CATCHUP_FAILED;
+    if (c->change_id == 0 || c->change_id > upto)
+        return next_message(c, r, upto, budget, ret_record);
+    if (c->change_id == c->position + 1)
+        return change_step(c, r, ret_record);
+    return next_message(c, r, c->change_id - 1, budget, ret_record);
+}
+
 enum catchup_step catchup_next(struct catchup *c, struct store_reader *r,
                                uint64_t upto, unsigned budget,
                                struct record *ret_record)
@@ -363,19 +497,10 @@ enum catchup_step catchup_next(struct catchup *c, struct store_reader *r,
 
     if (upto > head)
         upto = head;
-    while (step == CATCHUP_MORE && c->position < upto && budget > 0) {
-        const uint64_t limit = c->horizon < upto ? c->horizon : upto;
-        switch (c->mode) {
-        case MODE_PLAN: step = plan_step(c, r, head, &budget); break;
-        case MODE_FOLLOW: step = follow_step(c, r, upto, ret_record); break;
-        case MODE_SCAN:
-            step = scan_step(c, r, limit, &budget, ret_record);
-            break;
-        case MODE_MERGE:
-            step = merge_step(c, r, limit, &budget, ret_record);
-            break;
-        }
-    }
+    while (step == CATCHUP_MORE && c->position < upto && budget > 0)
+        step = c->changes_of.len > 0
+                   ? next_with_changes(c, r, upto, &budget, ret_record)
+                   : next_message(c, r, upto, &budget, ret_record);
     if (step == CATCHUP_MORE && c->position >= upto)
         return CATCHUP_DONE;
     return step;

@@ -26,11 +26,17 @@ struct catchup;
 #define MERGE_SOURCES 1024
 
 /* `filters`: valid MQTT filters, at least one, copied. `after`: position,
- * exclusive. Returns entries of kind MESSAGE only, unless all_kinds: then it always
- * scans, because the other kinds are in no chunk. NULL: out of memory. */
+ * exclusive. Returns entries of kind MESSAGE only, but those that were deleted, unless
+ * all_kinds: then it always scans, because the other kinds are in no chunk. NULL: out of
+ * memory. */
 struct catchup *catchup_new(const struct slice *filters, size_t count,
                             uint64_t after, bool all_kinds);
 void catchup_free(struct catchup *c); /* NULL is fine */
+
+/* From now on edits, deletions and purges come, too, in id order with the messages; of
+ * each message the last change only (store/message.h). Where all filters are of one
+ * token they are found by its index, else it scans. */
+void catchup_with_changes(struct catchup *c);
 
 enum catchup_step {
     CATCHUP_RECORD, /* *ret_record is the next one */

@@ -210,7 +210,8 @@ enum store_err store_history_next(struct store_reader *r, struct history *h,
         if (too_far(h, record.m.at_us))
             return STORE_NOTFOUND;
         history_take(h);
-        if (too_soon(h, record.m.at_us))
+        if (too_soon(h, record.m.at_us) ||
+            (record.m.deleted && h->skips_deleted))
             continue;
         *ret_record = record;
         return STORE_OK;
@@ -238,4 +239,34 @@ enum store_err store_by_seq(struct store_reader *r, struct slice topic,
     }
     err = reader_entry(r, c.ids[seq - c.first_seq], ret_record);
     return err == STORE_NOTFOUND ? STORE_CORRUPT : err;
+}
+
+/* The last messages were deleted: most often one, seldom many. */
+static enum store_err latest_before(struct store_reader *r, struct slice topic,
+                                    uint64_t id, struct record *ret_record)
+{
+    struct history h = {.topic = topic, .before = id};
+
+    for (int i = 1; i < LATEST_LOOKS; i++) {
+        const enum store_err err = store_history_next(r, &h, ret_record);
+        if (err != STORE_OK || !ret_record->m.deleted)
+            return err;
+    }
+    return STORE_NOTFOUND;
+}
+
+enum store_err store_latest(struct store_reader *r, struct slice topic,
+                            struct record *ret_record)
+{
+    struct thing_state t;
+    const enum store_err err = reader_thing(r, topic, &t);
+
+    if (err != STORE_OK)
+        return err;
+    if (t.row.count == 0)
+        return STORE_NOTFOUND;
+    enum store_err found = reader_entry(r, t.row.last_id, ret_record);
+    if (found == STORE_OK && ret_record->m.deleted)
+        found = latest_before(r, topic, t.row.last_id, ret_record);
+    return found;
 }

@@ -9,7 +9,7 @@ size_t message_size(const struct message *m)
 {
     return sizeof(*m) + m->topic.len + m->payload.len + m->content_type.len +
            m->response_topic.len + m->correlation.len + m->sender.len +
-           m->user_properties.len;
+           m->changed_by.len + m->user_properties.len;
 }
 
 /* Copies to *at and moves *at past the copy. NULL stays NULL, empty stays empty. */
@@ -40,6 +40,10 @@ struct message *message_new(const struct message *from)
         .payload_format = from->payload_format,
         .expiry_s = from->expiry_s,
         .publisher = from->publisher,
+        .deleted = from->deleted,
+        .change_id = from->change_id,
+        .about = from->about,
+        .changed_us = from->changed_us,
     };
     atomic_init(&m->refs, 1);
     char *at = (char *)(m + 1);
@@ -49,6 +53,7 @@ struct message *message_new(const struct message *from)
     m->response_topic = copy_slice(&at, from->response_topic);
     m->correlation = copy_slice(&at, from->correlation);
     m->sender = copy_slice(&at, from->sender);
+    m->changed_by = copy_slice(&at, from->changed_by);
     m->user_properties = copy_slice(&at, from->user_properties);
     return m;
 }

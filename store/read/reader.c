@@ -169,6 +169,7 @@ enum store_err store_reader_begin(struct store_reader *r)
     r->log_at = 0;
     r->head_known = false;
     r->trims_known = false;
+    r->changes_known = false;
     r->steps_known = false;
     return STORE_OK;
 }
@@ -275,7 +276,12 @@ static enum store_err decode_entry(struct store_reader *r, uint64_t id,
         tell_damage(r->env, id);
         return STORE_CORRUPT;
     }
-    ret_record->m.at_us = reader_corrected(r, id, ret_record->m.at_us);
+    struct message *m = &ret_record->m;
+    m->at_us = reader_corrected(r, id, m->at_us);
+    if (m->changed_us != 0)
+        m->changed_us =
+            reader_corrected(r, m->change_id != 0 ? m->change_id : id,
+                             m->changed_us);
     return STORE_OK;
 }
 

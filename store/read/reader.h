@@ -35,6 +35,8 @@ struct store_reader {
     struct clock_steps steps;
     bool trims_known;
     bool trims; /* `log` holds hidden entries */
+    bool changes_known;
+    bool changes; /* there are entries of edits, deletions, purges */
 
     struct store_reader *next; /* in the pool */
 };

@@ -49,19 +49,6 @@ enum store_err store_thing(struct store_reader *r, struct slice topic,
     return err;
 }
 
-enum store_err store_latest(struct store_reader *r, struct slice topic,
-                            struct record *ret_record)
-{
-    struct thing_state t;
-    const enum store_err err = reader_thing(r, topic, &t);
-
-    if (err != STORE_OK)
-        return err;
-    if (t.row.count == 0)
-        return STORE_NOTFOUND;
-    return reader_entry(r, t.row.last_id, ret_record);
-}
-
 /* ---- walking by name --------------------------------------------------- */
 
 struct slice filter_prefix(struct slice filter)

@@ -8,9 +8,13 @@
 uint64_t account_stored_cost(const struct transaction *t,
                              const struct message *m)
 {
-    return m->id <= t->plain_through
-               ? account_plain_cost(m->topic, 1, m->payload.len)
-               : account_message_cost(m);
+    const uint64_t cost = m->id <= t->plain_through
+                              ? account_plain_cost(m->topic, 1, m->payload.len)
+                              : account_message_cost(m);
+
+    return m->change_id == 0
+               ? cost
+               : cost + account_change_cost(topic_first_level(m->topic), m);
 }
 
 uint64_t account_chunk_cost(const struct chunk_row *c, struct slice topic)

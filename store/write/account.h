@@ -31,7 +31,8 @@ enum account_part { ACCOUNT_MESSAGES, ACCOUNT_SESSIONS };
 /* A key of `usage` that no token can have. */
 #define ACCOUNT_NOBODY slice_of("", 1)
 
-/* What a stored message is charged: with or without its properties, see above. */
+/* What a stored message is charged: with or without its properties, see above, and with
+ * the entry of its last change. */
 uint64_t account_stored_cost(const struct transaction *t,
                              const struct message *m);
 uint64_t account_chunk_cost(const struct chunk_row *c, struct slice topic);

@@ -17,7 +17,7 @@ struct batch *batch_new(size_t capacity)
 void batch_add(struct batch *b, struct message *m)
 {
     b->messages[b->count++] = m;
-    b->events += m->kind == MESSAGE_EVENT;
+    b->events += m->kind != MESSAGE_MESSAGE;
     b->bytes += message_size(m);
 }
 

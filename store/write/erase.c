@@ -4,6 +4,7 @@
 
 #include "store/command/upkeep.h"
 #include "store/write/account.h"
+#include "store/write/change.h"
 #include "store/write/key_write.h"
 #include "store/write/people_write.h"
 #include "store/write/session_write.h"
@@ -15,6 +16,7 @@
 #define STEP_THINGS 128
 #define STEP_KEYS 128
 #define STEP_PEOPLE 128 /* users, rooms, members */
+#define STEP_PURGES 128
 
 /* After this time the connections of a revoked token are closed. */
 #define CLOSED_US INT64_C(1000000)
@@ -163,12 +165,13 @@ static enum store_err within_budget(struct transaction *t,
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
-static enum store_err drop_retained(struct transaction *t, struct thing *thing,
-                                    uint64_t through)
+enum store_err erase_retained(struct transaction *t, struct thing *thing,
+                              uint64_t through, bool *ret_was)
 {
     const struct message nothing = {.topic = thing_topic(thing)};
     struct token *who = NULL;
 
+    *ret_was = false;
     enum store_err err = retained_load(t, thing);
     if (err != STORE_OK || thing->retained_id == 0 ||
         (thing->retained_id > through && thing->retained_id != UINT64_MAX))
@@ -179,6 +182,7 @@ static enum store_err drop_retained(struct transaction *t, struct thing *thing,
     if (who != NULL)
         token_changed(&t->tokens, who);
     thing_changed(&t->things, thing); /* so that an abort forgets the entry */
+    *ret_was = true;
     return retained_set(t, thing, who, &nothing);
 }
 
@@ -206,10 +210,10 @@ static enum store_err erase_thing(struct transaction *t, struct thing *thing,
 {
     const struct thing_row *row = &thing->state.row;
     uint64_t count = 0, to = through;
-    bool pending;
+    bool pending, had_retained;
 
     *ret_done = false;
-    enum store_err err = drop_retained(t, thing, through);
+    enum store_err err = erase_retained(t, thing, through, &had_retained);
     if (err == STORE_OK)
         err = trim_pending(t, thing, &pending);
     if (err != STORE_OK ||
@@ -369,6 +373,17 @@ static enum store_err erase_keys(struct transaction *t, struct slice token,
     return err;
 }
 
+static enum store_err erase_purges(struct transaction *t, struct slice token,
+                                   unsigned *left)
+{
+    struct token *who;
+    const enum store_err err = account_of(t, token, &who);
+
+    return err == STORE_OK
+               ? change_forget_purges(t, who, token, INT64_MAX, left)
+               : err;
+}
+
 static enum store_err erase_settings(struct transaction *t, struct slice token)
 {
     struct token *who;
@@ -420,7 +435,8 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
              groups = limit_rows(t, STEP_GROUPS),
              things = limit_rows(t, STEP_THINGS),
              keys = limit_rows(t, STEP_KEYS),
-             people = limit_rows(t, STEP_PEOPLE);
+             people = limit_rows(t, STEP_PEOPLE),
+             purges = limit_rows(t, STEP_PURGES);
     char own[TOKEN_MAX + 1], topics[TOKEN_MAX + 1];
 
     *ret_done = false;
@@ -437,13 +453,15 @@ static enum store_err erase_token(struct transaction *t, struct slice token,
         err = erase_settings(t, token);
     if (err == STORE_OK)
         err = erase_webhook(t, token);
+    if (err == STORE_OK)
+        err = erase_purges(t, token, &purges);
     if (err == STORE_OK && sessions > 0)
         err = erase_groups(t, token, prefix_of(token, '\0', own), &groups);
     if (err == STORE_OK && groups > 0)
         err = erase_things(t, prefix_of(token, '/', topics), UINT64_MAX - 1,
                            removed, &things);
     if (err != STORE_OK || sessions == 0 || groups == 0 || things == 0 ||
-        keys == 0 || people == 0)
+        keys == 0 || people == 0 || purges == 0)
         return err;
     *ret_done = true;
     return drop_token(t, token);

@@ -36,5 +36,9 @@ enum store_err erase_begin_or_go_on(struct transaction *t, struct command *c,
 /* Whether something of that name is still being removed. */
 enum store_err erase_is_waiting(struct transaction *t, struct slice name,
                                 bool *ret_waiting);
+/* Deletes the thing's retained message if its id is at most `through`, or it is damaged;
+ * *ret_was: it did. */
+enum store_err erase_retained(struct transaction *t, struct thing *thing,
+                              uint64_t through, bool *ret_was);
 
 #endif

@@ -2,33 +2,9 @@
 
 #include "base/log.h"
 #include "store/write/account.h"
-
-enum store_err log_get(struct transaction *t, uint64_t id,
-                       struct record *ret_record)
-{
-    MDB_val k = {sizeof(id), &id}, v;
-    const int rc = mdb_get(t->txn, t->e->db.log, &k, &v);
-
-    if (rc != 0)
-        return store_from_mdb(rc);
-    if (!schema_get_record(v, id, ret_record))
-        return STORE_CORRUPT;
-    ret_record->m.at_us =
-        clock_steps_correct(&t->steps, id, ret_record->m.at_us);
-    return STORE_OK;
-}
+#include "store/write/change.h"
 
 /* ---- deleting log entries and chunk rows ------------------------------ */
-
-static enum store_err note_head(struct transaction *t)
-{
-    static char key[] = META_HEAD;
-
-    buffer_clear(&t->row);
-    schema_put_number(&t->row, t->head);
-    return transaction_put_row(t, t->e->db.meta,
-                               (MDB_val){sizeof(key) - 1, key}, 0);
-}
 
 static enum store_err keep_retained(struct transaction *t, struct thing *thing)
 {
@@ -41,25 +17,33 @@ static enum store_err keep_retained(struct transaction *t, struct thing *thing)
                                   : err;
 }
 
+/* The entry of its last change goes with it. */
+static enum store_err forget_change(struct transaction *t, struct thing *thing,
+                                    uint64_t id)
+{
+    struct record record;
+
+    if (thing->state.changes == 0)
+        return STORE_OK;
+    const enum store_err err = log_get(t, id, &record);
+    if (err != STORE_OK) /* an entry without its message means nothing */
+        return err == STORE_CORRUPT || err == STORE_NOTFOUND ? STORE_OK : err;
+    return change_forget(t, thing, &record.m);
+}
+
 /* A missing entry is not an error: leftovers may be met twice. */
 static enum store_err log_delete(struct transaction *t, struct thing *thing,
                                  uint64_t id)
 {
     enum store_err err = STORE_OK;
-    MDB_val k = {sizeof(id), &id};
 
     if (id == thing->retained_id)
         err = keep_retained(t, thing);
-    if (err == STORE_OK && id == t->head)
-        err = note_head(t);
-    if (err != STORE_OK)
-        return err == STORE_NOTFOUND ? STORE_OK : err;
-    t->put = t->deleted = true;
-    if (t->in.deletions > 0)
-        t->in.deletions--;
-    transaction_log_changes(t);
-    const int rc = mdb_del(t->txn, t->e->db.log, &k, NULL);
-    return rc == MDB_NOTFOUND ? STORE_OK : store_from_mdb(rc);
+    if (err == STORE_OK)
+        err = forget_change(t, thing, id);
+    if (err == STORE_OK)
+        err = log_remove(t, id);
+    return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
 /* Afterwards the cursor is before the following chunk: call chunk_walk_next(). */

@@ -6,6 +6,7 @@
 #define CONFAB_STORE_WRITE_TRIM_H
 
 #include "store/write/chunk_walk.h"
+#include "store/write/log_entry.h"
 #include "store/write/transaction.h"
 
 /* Removes the messages of `thing` with id ≤ through; *ret_removed: how many. */
@@ -18,9 +19,5 @@ enum store_err trim_pending(struct transaction *t, struct thing *thing,
 
 /* Deletes hidden entries that earlier transactions left, within the budget. */
 enum store_err trim_leftovers(struct transaction *t);
-
-/* A log entry, borrowed until the next write. NOTFOUND, CORRUPT. */
-enum store_err log_get(struct transaction *t, uint64_t id,
-                       struct record *ret_record);
 
 #endif

@@ -135,6 +135,28 @@ static void random_trim(struct writing *w)
          row.first_id + chance((size_t)(row.last_id - row.first_id + 1)));
 }
 
+static void random_change(struct writing *w)
+{
+    static char payload[6000];
+    struct thing_row row;
+    char topic[1000];
+    const struct slice bytes = some_bytes();
+
+    snprintf(topic, sizeof(topic), "%s", some_topic());
+    if (!thing_of(w, topic, &row) || row.count == 0)
+        return;
+    const uint64_t id =
+        row.first_id + chance((size_t)(row.last_id - row.first_id + 1));
+    if (chance(12) == 0) {
+        run(w, new_purge(topic, chance(2) == 0 ? id : 0));
+        return;
+    }
+    memset(payload, 'x', sizeof(payload));
+    payload[bytes.len < sizeof(payload) ? bytes.len : sizeof(payload) - 1] = 0;
+    run(w, new_change(chance(3) == 0 ? MESSAGE_DELETE : MESSAGE_EDIT, topic,
+                      id, payload));
+}
+
 static void random_open(struct writing *w)
 {
     struct random_client *c = &clients[chance(CLIENTS)];
@@ -237,11 +259,18 @@ static void random_group_save(struct writing *w)
     run(w, s);
 }
 
+/* Earlier versions knew no changes. */
+static bool with_changes = true;
+
 static void random_command(struct writing *w)
 {
     const uint64_t kind = chance(100);
 
-    if (kind < 40)
+    if (kind < 32)
+        random_append(w);
+    else if (kind < 40 && with_changes)
+        random_change(w);
+    else if (kind < 40)
         random_append(w);
     else if (kind < 48)
         random_trim(w);
@@ -388,6 +417,7 @@ static void a_store_of_an_earlier_version_is_counted_once(void **state)
     struct writing w;
     (void)state;
 
+    with_changes = false;
     state_of_chance = 4711;
     make_clients();
     writing_open(&w, 0);

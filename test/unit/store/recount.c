@@ -28,6 +28,7 @@ struct recount {
     struct held *all;
     struct part_owner *owners;
     uint64_t keys, ending, names, members, dead;
+    uint64_t changes, purges, changes_of_things;
 };
 
 static struct held *held_by(struct recount *c, struct slice name)
@@ -80,6 +81,14 @@ static void see_record(struct recount *c, MDB_val k, MDB_val v)
 
     memcpy(&id, k.mv_data, sizeof(id));
     assert_true(schema_get_record(v, id, &record));
+    const struct message *m = &record.m;
+    const struct slice token = topic_first_level(m->topic);
+    if (m->kind == MESSAGE_PURGE)
+        held_under(c, m->topic)->usage.bytes += account_change_cost(token, m);
+    c->purges += m->kind == MESSAGE_PURGE;
+    c->changes += m->kind != MESSAGE_MESSAGE;
+    if (m->kind != MESSAGE_MESSAGE)
+        return; /* charged with its message */
     assert_int_equal(store_thing_in(c->e, c->txn, record.m.topic, &thing),
                      STORE_OK);
     if (thing.row.count == 0 || id < thing.row.first_id)
@@ -88,6 +97,8 @@ static void see_record(struct recount *c, MDB_val k, MDB_val v)
         id <= c->plain_through
             ? account_plain_cost(record.m.topic, 1, record.m.payload.len)
             : account_message_cost(&record.m);
+    if (m->change_id != 0)
+        held_under(c, m->topic)->usage.bytes += account_change_cost(token, m);
 }
 
 static void see_thing(struct recount *c, MDB_val k, MDB_val v)
@@ -96,6 +107,7 @@ static void see_thing(struct recount *c, MDB_val k, MDB_val v)
 
     assert_true(schema_get_thing(k, v, &thing));
     struct held *h = held_under(c, thing.row.topic);
+    c->changes_of_things += thing.changes;
     h->usage.things++;
     h->usage.bytes += account_thing_cost(thing.row.topic);
 }
@@ -332,6 +344,8 @@ void check_accounts(struct store *st)
     read_plain(&c);
     each(&c, c.e->db.log, see_record);
     each(&c, c.e->db.things, see_thing);
+    assert_int_equal(rows_of(&c, c.e->db.changes), c.changes + c.purges);
+    assert_int_equal(c.changes_of_things, c.changes - c.purges);
     each(&c, c.e->db.retained, see_retained);
     each(&c, c.e->db.idempotency, see_key);
     each(&c, c.e->db.tenants, see_tenant);

@@ -106,6 +106,8 @@ struct scene {
     uint64_t ids[GROUP][3];
     uint64_t numbers[CLIENTS]; /* of sessions that are open */
     uint64_t next_number, head;
+    uint64_t last_id; /* of the last message that was stored */
+    char last_topic[96];
 };
 
 static const char *token_name(char *to)
@@ -331,8 +333,48 @@ static struct sent *any_thing_purge(struct scene *s, size_t i)
 {
     struct sent *o = new_command(COMMAND_THING_PURGE);
 
-    ARGS(o, thing_purge)->topic = slice_str(topic_name(s->texts[i][0]));
+    *ARGS(o, thing_purge) = (struct thing_purge){
+        .topic = slice_str(topic_name(s->texts[i][0])),
+        .tell = one_in(2),
+        .before = one_in(2) ? random_below(s->head + 2) : 0,
+        .changed_by = slice_str(one_in(2) ? "ann" : ""),
+    };
     return o;
+}
+
+static struct sent *any_change(struct scene *s, size_t i,
+                               enum message_kind kind)
+{
+    static const char *const payloads[] = {"", "short", "{\"a\":1}"};
+    const char *topic = topic_name(s->texts[i][0]);
+    uint64_t id = 1 + random_below(s->head + 4);
+
+    /* Mostly one that is there: the last of a thing that was written to. */
+    if (s->last_id != 0 && !one_in(4)) {
+        topic = strcpy(s->texts[i][0], s->last_topic);
+        id = s->last_id;
+    }
+    struct sent *o =
+        new_change(kind, topic, id, payloads[random_below(COUNT(payloads))]);
+    if (one_in(3)) {
+        sprintf(s->texts[i][1], "op-%d", (int)random_below(400));
+        o->c.operation = slice_str(s->texts[i][1]);
+    }
+    if (one_in(3)) {
+        sprintf(s->texts[i][2], "key-%d", (int)random_below(60));
+        o->c.idempotency = slice_str(s->texts[i][2]);
+    }
+    return o;
+}
+
+static struct sent *any_edit(struct scene *s, size_t i)
+{
+    return any_change(s, i, MESSAGE_EDIT);
+}
+
+static struct sent *any_delete(struct scene *s, size_t i)
+{
+    return any_change(s, i, MESSAGE_DELETE);
 }
 
 /* One of a few names besides those of tokens. */
@@ -657,6 +699,8 @@ static const struct {
 } kinds[COMMAND_KIND_COUNT] = {
     [COMMAND_APPEND] = {.weight = 46, .make = any_append},
     [COMMAND_EVENT] = {.weight = 2, .make = any_event},
+    [COMMAND_EDIT] = {.weight = 8, .make = any_edit},
+    [COMMAND_DELETE] = {.weight = 3, .make = any_delete},
     [COMMAND_TOKEN_CREATE] = {.weight = 4, .make = any_token_create},
     [COMMAND_TOKEN_REVOKE] = {.weight = 1, .make = any_token_revoke},
     [COMMAND_USAGE] = {.weight = 2, .make = any_usage},
@@ -667,7 +711,7 @@ static const struct {
     [COMMAND_GROUP_SAVE] = {.weight = 12, .make = any_group_save},
     [COMMAND_TOKEN_SET] = {.weight = 2, .make = any_token_set},
     [COMMAND_TOKEN_DELETE] = {.weight = 1, .make = any_token_delete},
-    [COMMAND_THING_PURGE] = {.weight = 1, .make = any_thing_purge},
+    [COMMAND_THING_PURGE] = {.weight = 2, .make = any_thing_purge},
     [COMMAND_TENANT_CREATE] = {.weight = 2, .make = any_tenant_create},
     [COMMAND_TENANT_SET] = {.weight = 3, .make = any_tenant_set},
     [COMMAND_TENANT_SUSPEND] = {.weight = 2, .make = any_tenant_suspend},
@@ -710,8 +754,12 @@ static struct sent *any_command(struct scene *s, size_t i)
 static void learn(struct scene *s, const struct sent *o)
 {
     kinds_done[o->c.kind] += o->c.result == RESULT_OK && !o->c.repeated;
-    if (o->c.kind == COMMAND_APPEND && o->c.id > s->head)
-        s->head = o->c.id;
+    if (o->c.kind == COMMAND_APPEND && o->c.id > s->head) {
+        s->head = s->last_id = o->c.id;
+        snprintf(s->last_topic, sizeof(s->last_topic), "%.*s",
+                 (int)o->c.message->topic.len,
+                 (const char *)o->c.message->topic.data);
+    }
     if (o->c.kind == COMMAND_KEY_CREATE && o->c.result == RESULT_OK)
         learn_key(s, o->c.args);
     if (o->c.kind != COMMAND_SESSION_OPEN)

@@ -80,6 +80,11 @@ struct sent *new_append(const char *topic, const char *payload);
 struct sent *new_append_bytes(const char *topic, const void *payload,
                               size_t len, bool retain);
 struct sent *new_event(const char *topic);
+/* Of the message with that id; EDIT or DELETE. */
+struct sent *new_change(enum message_kind kind, const char *topic, uint64_t id,
+                        const char *payload);
+/* One that tells readers; before 0: of all messages. */
+struct sent *new_purge(const char *topic, uint64_t before);
 struct sent *new_command(enum command_kind kind);
 void sent_free(struct sent *s);
 
