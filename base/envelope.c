@@ -54,14 +54,37 @@ static uint64_t number_at(const uint8_t *from)
     return be64toh(v);
 }
 
-void stamp_write(const struct stamped *s, uint8_t ret_bytes[STAMP_SIZE])
+static void write_stamp(const struct stamped *s, uint8_t flags,
+                        uint8_t ret_bytes[STAMP_SIZE])
 {
     uint8_t *to = ret_bytes;
 
-    *to++ = s->payload_class;
+    *to++ = (uint8_t)(s->payload_class | s->kind << 4 | flags);
     to = put_number(to, s->id);
     to = put_number(to, s->seq);
     put_number(to, (uint64_t)s->at_us);
+}
+
+void stamp_write(const struct stamped *s, uint8_t ret_bytes[STAMP_SIZE])
+{
+    write_stamp(s, 0, ret_bytes);
+}
+
+size_t stamp_write_all(const struct stamped *s,
+                       uint8_t ret_bytes[STAMP_SIZE_MAX])
+{
+    const size_t len = s->sender.len;
+    uint8_t *to = ret_bytes + STAMP_SIZE;
+
+    if (len == 0 || len > STAMP_SIZE_MAX - STAMP_SIZE - LENGTH_SIZE) {
+        write_stamp(s, 0, ret_bytes);
+        return STAMP_SIZE;
+    }
+    write_stamp(s, STAMP_SENDER, ret_bytes);
+    *to++ = (uint8_t)(len >> 8);
+    *to++ = (uint8_t)len;
+    memcpy(to, s->sender.data, len);
+    return STAMP_SIZE + LENGTH_SIZE + len;
 }
 
 bool stamped_open(struct slice body, struct stamped *ret)
@@ -70,11 +93,15 @@ bool stamped_open(struct slice body, struct stamped *ret)
 
     if (body.len < STAMP_SIZE)
         return false;
-    ret->payload_class = p[0];
+    ret->payload_class = p[0] & STAMP_CLASS;
+    ret->kind = p[0] >> 4;
+    ret->sender = slice_of(NULL, 0);
     ret->id = number_at(p + 1);
     ret->seq = number_at(p + 9);
     ret->at_us = (int64_t)number_at(p + 17);
-    return ret->at_us >= 0 &&
-           open_body(slice_of(p + STAMP_SIZE, body.len - STAMP_SIZE),
-                     &ret->topic, &ret->payload);
+    struct slice rest = slice_of(p + STAMP_SIZE, body.len - STAMP_SIZE);
+    if ((p[0] & STAMP_SENDER) != 0 &&
+        !open_body(rest, &ret->sender, &rest)) /* of the same form */
+        return false;
+    return ret->at_us >= 0 && open_body(rest, &ret->topic, &ret->payload);
 }

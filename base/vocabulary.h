@@ -23,6 +23,10 @@
  * property, and in the payload all that a reader of the log would know. It goes
  * before the other two, which are for servers that do not know it. */
 #define ASK_ENVELOPES "envelopes"
+/* Administrators with stamped envelopes: edits, deletions and purges come on the topic
+ * of the thing as well, in their order with messages and also when the log is read:
+ * envelopes with another kind and, as the payload, the event's JSON. */
+#define ASK_CHANGES "changes"
 
 /* On a delivered PUBLISH (stamp) and on a PUBACK (receipts), decimal. */
 #define PROP_ID "confab-id"
@@ -129,6 +133,10 @@
  * suspended, dead messages of its webhook that are to be sent again; the thing is
  * empty. */
 #define EVENT_CHANGED "changed"
+/* Messages of the thing were changed; the payload is JSON (store/message_json.h). */
+#define EVENT_EDIT "edit"
+#define EVENT_DELETE "delete"
+#define EVENT_PURGE "purge"
 
 /* In the data folder. */
 #define SOCKET_NAME "confab.sock"   /* for administrators: same uid or root */

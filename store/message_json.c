@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/vocabulary.h"
+
 /* ---- payloads ----------------------------------------------------------- */
 
 static void put_on_one_line(struct buffer *b, struct slice json)
@@ -50,23 +52,54 @@ void payload_put_json(struct buffer *b, struct slice payload,
 
 /* ---- messages ----------------------------------------------------------- */
 
+/* A deleted message has none. */
 static void put_chat(struct json_writer *w, const struct message *m,
                      enum payload_style style)
 {
+    if (m->deleted)
+        return;
     json_name(w, "chat");
     payload_write_json(w, m->payload, (enum payload_class)m->payload_class,
                        style);
+}
+
+/* What most messages do not have. */
+static void put_rest(struct json_writer *w, const struct message *m)
+{
+    const bool by = m->changed_by.len > 0;
+
+    if (m->sender.len > 0)
+        json_member_string(w, "sender", m->sender);
+    if (m->changed_us == 0)
+        return;
+    if (m->deleted) {
+        json_member_time(w, "deletedAt", m->changed_us);
+        if (by)
+            json_member_string(w, "deletedBy", m->changed_by);
+        return;
+    }
+    json_member_time(w, "editedAt", m->changed_us);
+    if (by)
+        json_member_string(w, "editedBy", m->changed_by);
+}
+
+static void put_latest(struct json_writer *w, const struct message *m,
+                       uint64_t id, struct slice token, struct slice thing,
+                       enum payload_style style)
+{
+    json_member_string(w, "thing", thing);
+    json_member_string(w, "token", token);
+    put_chat(w, m, style);
+    json_member_time(w, "createdAt", m->at_us);
+    json_member_u64(w, "id", id);
+    put_rest(w, m);
 }
 
 void message_put_latest(struct json_writer *w, const struct message *m,
                         struct slice token, struct slice thing)
 {
     json_object(w);
-    json_member_string(w, "thing", thing);
-    json_member_string(w, "token", token);
-    put_chat(w, m, PAYLOAD_AS_SENT);
-    json_member_time(w, "createdAt", m->at_us);
-    json_member_u64(w, "id", m->id);
+    put_latest(w, m, m->id, token, thing, PAYLOAD_AS_SENT);
     json_object_end(w);
 }
 
@@ -78,6 +111,7 @@ void message_put_history(struct json_writer *w, const struct message *m,
     json_member_string(w, "thing", thing);
     put_chat(w, m, style);
     json_member_time(w, "createdAt", m->at_us);
+    put_rest(w, m);
     json_object_end(w);
 }
 
@@ -90,6 +124,7 @@ void message_put_topic(struct json_writer *w, const struct message *m,
     json_member_u64(w, "seq", m->seq);
     json_member_time(w, "createdAt", m->at_us);
     put_chat(w, m, style);
+    put_rest(w, m);
     json_object_end(w);
 }
 
@@ -102,4 +137,37 @@ void message_put_event(struct json_writer *w, const struct message *m,
     put_chat(w, m, PAYLOAD_AS_SENT);
     json_member_time(w, "createdAt", m->at_us);
     json_object_end(w);
+}
+
+/* ---- changes ------------------------------------------------------------ */
+
+static void put_purge(struct json_writer *w, const struct message *m,
+                      struct slice token, struct slice thing)
+{
+    json_member_string(w, "thing", thing);
+    json_member_string(w, "token", token);
+    json_member_u64(w, "before", m->about);
+    json_member_time(w, "purgedAt", m->changed_us);
+    if (m->changed_by.len > 0)
+        json_member_string(w, "purgedBy", m->changed_by);
+}
+
+void message_put_change(struct json_writer *w, const struct message *m,
+                        struct slice token, struct slice thing)
+{
+    json_object(w);
+    if (m->kind == MESSAGE_PURGE)
+        put_purge(w, m, token, thing);
+    else
+        put_latest(w, m, m->about, token, thing, PAYLOAD_ONE_LINE);
+    if (m->id != 0)
+        json_member_u64(w, "changeId", m->id);
+    json_object_end(w);
+}
+
+const char *message_change_word(uint8_t kind)
+{
+    return kind == MESSAGE_EDIT     ? EVENT_EDIT
+           : kind == MESSAGE_DELETE ? EVENT_DELETE
+                                    : EVENT_PURGE;
 }

@@ -7,6 +7,15 @@
  *   topic    {"id":…,"topic":…,"seq":…,"createdAt":…,"chat":…}
  *   event    {"event":…,"thing":…,"chat":…,"createdAt":…}
  *
+ * Members that a message need not have come last: "sender", the user it was published
+ * for; of one that was edited "editedAt" and "editedBy"; of one that was deleted
+ * "deletedAt" and "deletedBy", and it has no "chat".
+ *
+ * A change (message_put_change) says what the message is now, and its own id:
+ *   edit     latest, "editedAt":…,"editedBy":…,"changeId":…
+ *   delete   latest without chat, "deletedAt":…,"deletedBy":…,"changeId":…
+ *   purge    {"thing":…,"token":…,"before":id,"purgedAt":…,"purgedBy":…,"changeId":…}
+ *
  * `chat` is the payload: JSON is copied byte for byte; text becomes a JSON string,
  * binary {"$binary":"<base64>"}, an empty payload "". */
 #ifndef CONFAB_STORE_MESSAGE_JSON_H
@@ -20,8 +29,9 @@ enum payload_style {
     PAYLOAD_ONE_LINE /* CR and LF (only ever outside strings) become spaces */
 };
 
-/* Write one value each. They use only id, seq, at_us, topic, payload and
- * payload_class of m, so m may be a struct in which the caller set just those. */
+/* Write one value each. They use only id, seq, at_us, topic, payload, payload_class,
+ * sender and what is about changes of m, so m may be a struct in which the caller set
+ * just those. */
 void message_put_latest(struct json_writer *w, const struct message *m,
                         struct slice token, struct slice thing);
 void message_put_history(struct json_writer *w, const struct message *m,
@@ -32,6 +42,11 @@ void message_put_topic(struct json_writer *w, const struct message *m,
 /* Of an event, which has no id. */
 void message_put_event(struct json_writer *w, const struct message *m,
                        struct slice kind, struct slice thing);
+/* An entry of kind EDIT, DELETE or PURGE, as a reader gets it, on one line. */
+void message_put_change(struct json_writer *w, const struct message *m,
+                        struct slice token, struct slice thing);
+/* "edit", "delete" or "purge". */
+const char *message_change_word(uint8_t kind);
 
 /* The payload alone: to a JSON writer, and directly to a buffer. */
 void payload_write_json(struct json_writer *w, struct slice payload,

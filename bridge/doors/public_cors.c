@@ -21,10 +21,14 @@ static void allow_headers(struct call *c)
     static const char *const further[] = {"Content-Encoding", "Authorization"};
     char allowed[128] = ALLOWED;
 
-    http_add_header(c->q, "Access-Control-Allow-Methods",
-                    (c->methods & HTTP_DELETE) != 0
-                        ? "GET, HEAD, POST, DELETE, OPTIONS"
-                        : "GET, HEAD, POST, OPTIONS");
+    char methods[64] = "GET, HEAD, POST, ";
+
+    if ((c->methods & HTTP_PATCH) != 0)
+        strcat(methods, "PATCH, ");
+    if ((c->methods & HTTP_DELETE) != 0)
+        strcat(methods, "DELETE, ");
+    strcat(methods, "OPTIONS");
+    http_add_header(c->q, "Access-Control-Allow-Methods", methods);
     for (size_t i = 0; i < sizeof(further) / sizeof(further[0]); i++)
         if (preflight_asks_for(c->q, further[i])) {
             strcat(allowed, ", ");

@@ -73,7 +73,11 @@ struct link_request {
 struct link_message {
     struct slice topic;
     struct slice payload;
-    uint64_t id, seq; /* 0 for events, which are not stored ($events/…) */
+    uint8_t
+        kind; /* enum message_kind: a message, or a change, whose payload is
+                     JSON (store/message_json.h); events: 0 */
+    struct slice sender; /* empty: none */
+    uint64_t id, seq;    /* 0 for events, which are not stored ($events/…) */
     int64_t at_us;
     bool is_classified;    /* payload_class is known: … */
     uint8_t payload_class; /* enum payload_class (store/message.h) */

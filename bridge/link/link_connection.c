@@ -112,6 +112,8 @@ static bool open_stamped(struct slice body, struct link_message *ret)
     *ret = (struct link_message){
         .topic = s.topic,
         .payload = s.payload,
+        .kind = s.kind,
+        .sender = s.sender,
         .id = s.id,
         .seq = s.seq,
         .at_us = s.at_us,

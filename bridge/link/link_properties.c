@@ -25,6 +25,7 @@ bool link_connect_properties(mosquitto_property **ret_list)
     return add_property(ret_list, PROP_ASK, ASK_STAMP) &&
            add_property(ret_list, PROP_ASK, ASK_BARE) &&
            add_property(ret_list, PROP_ASK, ASK_ENVELOPES) &&
+           add_property(ret_list, PROP_ASK, ASK_CHANGES) &&
            add_property(ret_list, PROP_ASK, ASK_RECEIPTS);
 }
 

@@ -45,9 +45,10 @@ static void fill_message(struct frame *f, const struct link_message *m)
     f->m.payload_class = m->is_classified
                              ? (enum payload_class)m->payload_class
                              : payload_classify(m->payload);
+    f->m.kind = m->kind;
     f->m.id = m->id;
     f->m.at_us = m->at_us;
-    f->event_len = EVENT_ROOM + m->topic.len + m->payload.len;
+    f->event_len = EVENT_ROOM + m->topic.len + m->payload.len + m->sender.len;
     if (f->m.payload_class == PAYLOAD_BINARY) /* base64 */
         f->event_len += m->payload.len / 3;
 }
@@ -55,10 +56,15 @@ static void fill_message(struct frame *f, const struct link_message *m)
 struct frame *frame_of_message(const struct link_message *m,
                                struct slice token, struct slice thing)
 {
-    struct frame *f = frame_new(FRAME_MESSAGE, m->topic, m->payload, 0);
+    struct frame *f =
+        frame_new(FRAME_MESSAGE, m->topic, m->payload, m->sender.len);
 
     if (f == NULL)
         return NULL;
+    char *sender = f->data + m->topic.len + m->payload.len;
+    if (m->sender.len > 0)
+        memcpy(sender, m->sender.data, m->sender.len);
+    f->m.sender = slice_of(sender, m->sender.len);
     f->m.token = part_of(f, m->topic, token);
     f->m.thing = part_of(f, m->topic, thing);
     fill_message(f, m);

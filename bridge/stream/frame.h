@@ -55,7 +55,8 @@ bool frame_event(struct frame *f, const struct stream_format *format,
 /* Bytes of memory it takes, encoded in one format. */
 static inline size_t frame_size(const struct frame *f)
 {
-    return sizeof(*f) + f->name.len + f->m.payload.len + f->event_len;
+    return sizeof(*f) + f->name.len + f->m.payload.len + f->m.sender.len +
+           f->event_len;
 }
 
 #endif

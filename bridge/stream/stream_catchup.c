@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "bridge/counters/bridge_counters.h"
 #include "bridge/stream/stream_private.h"
+#include "store/message_json.h"
 
 #define STEP_BYTES 65536
 #define STEP_US 1000 /* for one stream */
@@ -204,6 +205,8 @@ static bool make_catchup(struct stream *s)
         return true;
     const size_t count = filters_of(a, filters);
     s->catchup = catchup_new(filters, count, s->position, false);
+    if (s->catchup != NULL)
+        catchup_with_changes(s->catchup);
     return s->catchup != NULL;
 }
 
@@ -214,14 +217,28 @@ static void put_record(struct stream *s, const struct record *record)
     struct stream_message shown = {
         .payload = m->payload,
         .payload_class = (enum payload_class)m->payload_class,
+        .kind = m->kind,
+        .sender = m->sender,
+        .changed_us = m->changed_us,
+        .changed_by = m->changed_by,
         .id = m->id,
         .at_us = m->at_us,
     };
+    struct buffer json = BUFFER_INIT;
 
     if (!topic_split(m->topic, &shown.token, &shown.thing) ||
         stream_skips(s, m->topic, m->id))
         return;
-    s->format->message(&s->streamer->scratch, &shown);
+    if (message_kind_is_change(m->kind)) {
+        struct json_writer w = json_writer_of(&json);
+        message_put_change(&w, m, shown.token, shown.thing);
+        shown.payload = buffer_slice(&json);
+    }
+    if (buffer_ok(&json))
+        s->format->message(&s->streamer->scratch, &shown);
+    else
+        s->streamer->scratch.failed = true;
+    buffer_release(&json);
     stream_mark(s->streamer, m->id);
 }
 

@@ -312,6 +312,8 @@ static void connect_read_options(struct connection *c,
             c->bare = true;
         else if (slice_eq(property.value, slice_str(ASK_ENVELOPES)))
             c->enveloped = true;
+        else if (slice_eq(property.value, slice_str(ASK_CHANGES)))
+            c->changes = c->role == ROLE_ADMIN;
     }
 }
 

@@ -181,6 +181,8 @@ static bool order_command(struct publish *q, const struct hub *hub,
     if (wrong != NULL)
         return admin_refuse_argument(q, wrong);
     q->memory_size = command_memory_size(q->decoded);
+    if (q->command.message != NULL)
+        message_ref(q->command.message); /* publish_free() drops it, too */
     q->command.now_us = now_us;
     if (type->check != NULL)
         wrong = type->check(&q->command, hub->config);

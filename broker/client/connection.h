@@ -108,6 +108,7 @@ struct connection {
     bool stamped;            /* wants the properties confab-id, -seq, -at */
     bool bare;               /* … and no others: only topic and payload */
     bool enveloped;          /* wants stamped envelopes */
+    bool changes;            /* … of changes, too (ASK_CHANGES) */
     bool receipts;           /* wants those properties in PUBACKs, too */
     bool mounted;            /* has a mount, see below */
     bool touched;            /* must be flushed at the end of the turn */

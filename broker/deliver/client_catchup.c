@@ -8,6 +8,7 @@
 #include "broker/client/session_filter.h"
 #include "broker/client/shard.h"
 #include "broker/client/stored_session.h"
+#include "broker/deliver/change_event.h"
 #include "broker/deliver/delivery.h"
 #include "store/read/catchup.h"
 
@@ -61,6 +62,8 @@ static bool client_catchup_open(struct connection *c, struct client_catchup *u,
     if (count == 0)
         return true;
     u->reader = catchup_new(filters, count, position, false);
+    if (u->reader != NULL && c->changes)
+        catchup_with_changes(u->reader);
     return u->reader != NULL;
 }
 
@@ -100,10 +103,9 @@ void client_catchup_end(struct connection *c)
     c->catchup = NULL;
 }
 
-static bool client_catchup_give(struct connection *c, const struct message *m)
+static bool client_catchup_send(struct connection *c, const struct message *m)
 {
     struct matched matched;
-
     if (!session_filter_match(c, m, &matched))
         return true;
     /* QoS 0 messages that came while the client was offline are not kept for
@@ -119,6 +121,16 @@ static bool client_catchup_give(struct connection *c, const struct message *m)
         .identifier_count = matched.identifier_count,
     };
     return delivery_give(c, m, &grant);
+}
+
+static bool client_catchup_give(struct connection *c, const struct message *m)
+{
+    if (!message_kind_is_change(m->kind))
+        return client_catchup_send(c, m);
+    struct message *change = change_event_stored(m);
+    const bool given = change != NULL && client_catchup_send(c, change);
+    message_unref(change);
+    return given;
 }
 
 bool client_catchup_step(struct connection *c, struct store_reader *r)

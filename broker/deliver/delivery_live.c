@@ -183,30 +183,56 @@ static void live_give(struct connection *c, const struct message *m,
         client_catchup_begin(c, m->id - 1);
 }
 
-bool delivery_fan_out(struct worker *w, struct message *m)
+/* To all that live_collect() found. */
+static void live_send(struct worker *w, struct message *m)
 {
     struct images set;
     uint32_t expiry_left_s = 0;
 
+    if (w->hit_count == 0)
+        return;
+    if (!image_expiry_left(m, w->real_us, &expiry_left_s)) {
+        counter_add(&w->counters.dropped.expired, w->hit_count);
+        return;
+    }
+    images_begin(&set, m, expiry_left_s);
+    w->fanning_out = m->id != 0;
+    for (size_t i = 0; i < w->hit_count; i++)
+        live_give(w->hits[i], m, &set);
+    w->fanning_out = false;
+    images_end(&set, &w->pool);
+}
+
+bool delivery_fan_out(struct worker *w, struct message *m)
+{
     if (m->id != 0) {
         if (m->id <= w->head)
             return false;
         w->head = m->id;
     }
-    if (m->kind != MESSAGE_MESSAGE && m->kind != MESSAGE_EVENT)
+    /* One that was deleted meanwhile is read from the log only. */
+    if ((m->kind != MESSAGE_MESSAGE && m->kind != MESSAGE_EVENT) || m->deleted)
         return false; /* clients learn of edits and the like from events */
     live_collect(w, m);
-    if (w->hit_count > 0) {
-        if (image_expiry_left(m, w->real_us, &expiry_left_s)) {
-            images_begin(&set, m, expiry_left_s);
-            w->fanning_out = m->id != 0;
-            for (size_t i = 0; i < w->hit_count; i++)
-                live_give(w->hits[i], m, &set);
-            w->fanning_out = false;
-            images_end(&set, &w->pool);
-        } else {
-            counter_add(&w->counters.dropped.expired, w->hit_count);
-        }
-    }
+    live_send(w, m);
     return true;
+}
+
+void delivery_fan_out_change(struct worker *w, struct message *m)
+{
+    size_t kept = 0;
+
+    live_collect(w, m);
+    for (size_t i = 0; i < w->hit_count; i++)
+        if (((struct connection *)w->hits[i])->changes)
+            w->hits[kept++] = w->hits[i];
+    w->hit_count = kept;
+    live_send(w, m);
+}
+
+bool delivery_is_wanted(struct worker *w, struct slice topic)
+{
+    const struct index_match *matches;
+
+    return subscription_index_match(w->index, topic, &matches) > 0;
 }

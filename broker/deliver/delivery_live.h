@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#include "base/slice.h"
+
 struct message;
 struct worker;
 
@@ -19,5 +21,10 @@ struct worker;
  * log before), or because it is an edit or the like, which clients learn
  * from an event. */
 bool delivery_fan_out(struct worker *w, struct message *m);
+
+/* Sends a change, made by change_event_stored(), to those who asked for changes. */
+void delivery_fan_out_change(struct worker *w, struct message *m);
+/* Whether any live subscription matches. */
+bool delivery_is_wanted(struct worker *w, struct slice topic);
 
 #endif

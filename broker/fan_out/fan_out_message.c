@@ -8,7 +8,9 @@
 #include "base/vocabulary.h"
 #include "broker/client/key_end.h"
 #include "broker/client/shard.h"
+#include "broker/deliver/change_event.h"
 #include "broker/deliver/delivery_live.h"
+#include "broker/share/share.h"
 #include "broker/share/share_group.h"
 
 /* The level at the front, which is taken off together with its slash. */
@@ -64,9 +66,52 @@ static void handle_event(struct worker *w, const struct message *m)
     }
 }
 
+/* Takes over the reference; NULL: out of memory. */
+static void send_event(struct worker *w, struct message *event)
+{
+    if (event == NULL) {
+        counter_add(&w->counters.dropped.memory, 1);
+        return;
+    }
+    if (delivery_fan_out(w, event))
+        share_group_offer(w, event);
+    message_unref(event);
+}
+
+static void send_stored(struct worker *w, struct message *change)
+{
+    if (change == NULL) {
+        counter_add(&w->counters.dropped.memory, 1);
+        return;
+    }
+    delivery_fan_out_change(w, change);
+    message_unref(change);
+}
+
+/* The JSON is made only where somebody wants it. */
+static void fan_out_change(struct worker *w, struct message *m)
+{
+    struct buffer topic = BUFFER_INIT;
+
+    if (m->id != 0 && m->id <= w->head)
+        return;
+    (void)delivery_fan_out(w, m); /* nobody gets it, but it is passed */
+    if (m->id != 0 && delivery_is_wanted(w, m->topic))
+        send_stored(w, change_event_stored(m));
+    if (change_event_topic(m, &topic) &&
+        (w->share->groups != NULL ||
+         delivery_is_wanted(w, buffer_slice(&topic))))
+        send_event(w, change_event_new(m, buffer_slice(&topic)));
+    buffer_release(&topic);
+}
+
 void fan_out_message(struct worker *w, struct message *m)
 {
     hop_batch(w->number, m->topic, m->id, m->payload.len);
+    if (message_kind_is_change(m->kind)) {
+        fan_out_change(w, m);
+        return;
+    }
     if (!delivery_fan_out(w, m))
         return;
     share_group_offer(w, m);

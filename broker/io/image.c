@@ -13,7 +13,7 @@
 struct stamp {
     struct packet_pair pairs[3];
     char digits[3][20]; /* 2^64 has 20 */
-    uint8_t bytes[STAMP_SIZE];
+    uint8_t bytes[STAMP_SIZE_MAX];
 };
 
 bool image_expiry_left(const struct message *m, int64_t now_us,
@@ -59,12 +59,15 @@ static void fill_stamp(struct stamp *s, const struct message *m)
 static void image_enclose(const struct message *m, struct stamp *s,
                           struct publish_image *image)
 {
-    stamp_write(&(struct stamped){.payload_class = m->payload_class,
-                                  .id = m->id,
-                                  .seq = m->seq,
-                                  .at_us = m->at_us},
-                s->bytes);
-    image->stamp = slice_of(s->bytes, STAMP_SIZE);
+    const struct stamped stamped = {
+        .payload_class = m->payload_class,
+        .kind = message_kind_is_change(m->kind) ? m->kind : 0,
+        .sender = m->sender,
+        .id = m->id,
+        .seq = m->seq,
+        .at_us = m->at_us,
+    };
+    image->stamp = slice_of(s->bytes, stamp_write_all(&stamped, s->bytes));
     image->topic = slice_str(STAMPED_TOPIC);
     image->enclosed = m->topic;
 }

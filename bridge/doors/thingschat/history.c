@@ -142,6 +142,8 @@ enum http_next chat_history(struct call *c)
         free(r);
         return HTTP_ANSWERED;
     }
+    /* Its columns could not say so. */
+    r->history.skips_deleted = r->format == ROWS_CSV;
     r->store = c->front->store;
     memcpy(r->topic, g.topic, g.topic_len);
     r->topic_len = g.topic_len;

@@ -85,7 +85,10 @@ enum http_next chat_latest(struct call *c)
     }
     struct json_writer w = json_writer_of(&body);
     message_put_latest(&w, &record.m, c->arguments[0], c->arguments[1]);
-    snprintf(tag, sizeof(tag), "%llu%s", (unsigned long long)record.m.id,
+    /* What was edited has the number of its last edit instead: no other does. */
+    snprintf(tag, sizeof(tag), "%llu%s",
+             (unsigned long long)(record.m.change_id != 0 ? record.m.change_id
+                                                          : record.m.id),
              etag_suffixes[type]);
     snprintf(etag, sizeof(etag), "\"%s\"", tag);
     reading_end(&g);

@@ -18,6 +18,8 @@
 #define CURSOR                                                                \
     "last_event_id|lastEventId|lastEventID|Last-Event-ID|Last-Event-Id"
 
+static enum http_next chat_no_path(struct call *c);
+
 static const struct route routes[] = {
     {"/", HTTP_GET, ROUTE_LOCAL_ONLY, NULL, home_page, NULL},
     {"/favicon.ico", HTTP_GET, 0, NULL, home_icon, NULL},
@@ -28,6 +30,17 @@ static const struct route routes[] = {
      chat_body_max},
     {"/{token}/events/{thing}", HTTP_POST, COUNTED, "kind", event_post,
      event_body_max},
+    {"/{token}/chat/{thing}", HTTP_DELETE, COUNTED, "before", chat_purge,
+     NULL},
+    {"/{token}/chat/{thing}/{id}", HTTP_PATCH, COUNTED, "", chat_patch,
+     chat_patch_body_max},
+    {"/{token}/chat/{thing}/{id}", HTTP_DELETE, COUNTED, "", chat_delete,
+     NULL},
+    /* Most likely a / in a thing's name. */
+    {"/{token}/chat/{thing}/{id}", HTTP_GET, COUNTED, NULL, chat_no_path,
+     NULL},
+    {"/{token}/chat/{thing}/{id}", HTTP_POST, COUNTED, NULL, chat_no_path,
+     NULL},
     {"/{token}/chat/{thing}/latest", HTTP_GET, COUNTED, "format", chat_latest,
      NULL},
     {"/{token}/chat/{thing}/history", HTTP_GET, COUNTED,
@@ -95,6 +108,12 @@ static const char *path_hint(const struct call *c)
 static void no_path(struct call *c)
 {
     answer_error(c, 404, "no such path: %s", path_hint(c));
+}
+
+static enum http_next chat_no_path(struct call *c)
+{
+    no_path(c);
+    return HTTP_ANSWERED;
 }
 
 /* ---- the door ------------------------------------------------------------ */

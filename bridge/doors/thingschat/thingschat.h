@@ -28,6 +28,10 @@ enum http_next home_mqtt_document(struct call *c);
 enum http_next tokens_post(struct call *c);
 /* post.c, latest.c, history.c, listen.c, things.c */
 enum http_next chat_post(struct call *c);
+enum http_next chat_patch(struct call *c);
+size_t chat_patch_body_max(struct call *c);
+enum http_next chat_delete(struct call *c);
+enum http_next chat_purge(struct call *c);
 size_t chat_body_max(struct call *c);
 enum http_next event_post(struct call *c);
 size_t event_body_max(struct call *c);

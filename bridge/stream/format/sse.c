@@ -52,29 +52,58 @@ static void split_data(struct buffer *b, size_t start)
     free(copy);
 }
 
-void sse_put_message(struct buffer *b, struct slice token, struct slice thing,
-                     struct slice payload, enum payload_class cls, uint64_t id,
-                     int64_t at_us)
+static void put_stored(struct buffer *b, const struct stream_message *m)
 {
-    const struct message m = {
-        .id = id,
-        .at_us = at_us,
-        .payload = payload,
-        .payload_class = (uint8_t)cls,
+    const struct message shown = {
+        .id = m->id,
+        .at_us = m->at_us,
+        .payload = m->payload,
+        .payload_class = (uint8_t)m->payload_class,
+        .sender = m->sender,
+        .changed_us = m->changed_us,
+        .changed_by = m->changed_by,
     };
     struct json_writer w = json_writer_of(b);
 
     buffer_put_str(b, "id: ");
-    buffer_put_u64(b, id);
+    buffer_put_u64(b, m->id);
     buffer_put_str(b, "\nevent: message\n");
     const size_t start = b->len;
     buffer_put_str(b, "data: ");
-    message_put_latest(&w, &m, token, thing);
+    message_put_latest(&w, &shown, m->token, m->thing);
     if (buffer_ok(b) &&
         line_end(b->data + start, b->data + b->len) != b->data + b->len)
         split_data(b, start);
     else
         buffer_put_char(b, '\n');
+    buffer_put_char(b, '\n');
+}
+
+void sse_put_message(struct buffer *b, struct slice token, struct slice thing,
+                     struct slice payload, enum payload_class cls, uint64_t id,
+                     int64_t at_us)
+{
+    const struct stream_message m = {
+        .token = token,
+        .thing = thing,
+        .payload = payload,
+        .payload_class = cls,
+        .id = id,
+        .at_us = at_us,
+    };
+
+    put_stored(b, &m);
+}
+
+/* `event: edit`, `delete` or `purge` */
+static void put_change(struct buffer *b, const struct stream_message *m)
+{
+    buffer_put_str(b, "id: ");
+    buffer_put_u64(b, m->id);
+    buffer_put_str(b, "\nevent: ");
+    buffer_put_str(b, message_change_word(m->kind));
+    buffer_put_char(b, '\n');
+    sse_put_data(b, m->payload);
     buffer_put_char(b, '\n');
 }
 
@@ -152,12 +181,12 @@ static void put_event(struct buffer *b, const struct stream_message *m)
 
 static void put_message(struct buffer *b, const struct stream_message *m)
 {
-    if (m->event.len > 0) {
+    if (m->event.len > 0)
         put_event(b, m);
-        return;
-    }
-    sse_put_message(b, m->token, m->thing, m->payload, m->payload_class, m->id,
-                    m->at_us);
+    else if (message_kind_is_change(m->kind))
+        put_change(b, m);
+    else
+        put_stored(b, m);
 }
 
 static void put_start(struct buffer *b, void *state,

@@ -62,9 +62,14 @@ struct stream_greeting {
     uint64_t status_retry_ms; /* shown in the status event; 0: not shown */
 };
 
-/* A stored message; all borrowed. */
+/* A stored message, or a change of messages, whose payload is what is to be told of it
+ * (message_put_change()); all borrowed. */
 struct stream_message {
     struct slice token, thing, payload;
+    uint8_t kind; /* enum message_kind */
+    struct slice sender;
+    int64_t changed_us; /* of a message; with what struct message has */
+    struct slice changed_by;
     enum payload_class payload_class;
     uint64_t id;
     int64_t at_us;

@@ -1,5 +1,7 @@
 #include "bridge/stream/format/websocket.h"
 
+#include <string.h>
+
 #include "base/json_write.h"
 #include "bridge/stream/format/deflate.h"
 #include "bridge/stream/format/websocket_frame.h"
@@ -38,9 +40,22 @@ static void put_json(struct buffer *b, const struct stream_message *m)
         .at_us = m->at_us,
         .payload = m->payload,
         .payload_class = (uint8_t)m->payload_class,
+        .sender = m->sender,
+        .changed_us = m->changed_us,
+        .changed_by = m->changed_by,
     };
     struct json_writer w = json_writer_of(b);
 
+    if (message_kind_is_change(m->kind)) { /* {"edit":{…}} */
+        const char *word = message_change_word(m->kind);
+        json_object(&w);
+        json_name_literal(&w, word, strlen(word));
+        json_raw_begin(&w);
+        buffer_put_slice(b, m->payload);
+        json_raw_end(&w);
+        json_object_end(&w);
+        return;
+    }
     if (m->event.len > 0)
         message_put_event(&w, &shown, m->event, m->thing);
     else
