@@ -244,6 +244,7 @@ static enum loaded load_next(struct webhook_thing *t, struct store_reader *r,
         .topic = slice_of(t->topic, t->topic_len),
         .ascending = true,
         .after = t->id,
+        .skips_deleted = true,
     };
     const enum loaded loaded =
         loaded_of(store_history_next(r, &h, ret_record));

@@ -46,7 +46,7 @@ static struct webhook *level_reader_of(struct webhooks *ws,
     const char *slash =
         m->topic.len > 0 ? memchr(m->topic.data, '/', m->topic.len) : NULL;
 
-    if (m->kind != MESSAGE_MESSAGE || slash == NULL)
+    if (m->kind != MESSAGE_MESSAGE || m->deleted || slash == NULL)
         return NULL;
     struct webhook *w =
         find(ws, m->topic.data, (size_t)(slash - (const char *)m->topic.data));

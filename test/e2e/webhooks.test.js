@@ -5,7 +5,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { it } = require('node:test')
-const { Server, suite, group, BINARY } = require('./harness/server')
+const { Server, suite, group, chat, BINARY } = require('./harness/server')
 const { run } = require('./harness/process')
 const { parseMetrics } = require('./harness/metrics')
 const { Receiver } = require('./harness/receiver')
@@ -113,6 +113,17 @@ suite('webhooks', { set: { ...FAST, 'metrics.listen': '127.0.0.1:0' } }, (server
     assert.equal(order[0], bad[0])
     assert.ok(order.indexOf(good) < order.lastIndexOf(bad[0]), `${order}`)
     assert.deepEqual(order.filter((id) => bad.includes(id)), [bad[0], bad[0], bad[1]])
+  })
+
+  withHook(server, 'what was deleted before its turn is not sent', async (hook) => {
+    let failures = 1
+    const receiver = await hook.to(() => failures-- > 0 ? 503 : 200)
+    const ids = []
+    for (const n of ['first', 'deleted', 'last']) ids.push(await hook.say('lamp', n))
+    const answer = await hook.server.request(chat(hook.name, 'lamp', `/${ids[1]}`), { method: 'DELETE' })
+    assert.equal(answer.status, 200, answer.text)
+    await receiver.received(3) // the first one twice, while the second waits behind it
+    assert.deepEqual(receiver.requests.map(({ chat }) => chat.n), ['first', 'first', 'last'])
   })
 
   withHook(server, 'what fails too often is dead, listed, and sent again on request', async (hook) => {
