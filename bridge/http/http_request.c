@@ -111,8 +111,9 @@ static bool stood_before(const struct http_request *q, size_t at)
     return false;
 }
 
-/* NULL: no other line has this name, or memory ran out. */
-static struct joined *join_lines(const struct http_request *q, size_t first)
+/* false: memory ran out. *ret: NULL if no other line has this name. */
+static bool join_lines(const struct http_request *q, size_t first,
+                       struct joined **ret)
 {
     const struct slice name = q->fields[first].name;
     size_t lines = 0, bytes = 0;
@@ -123,9 +124,12 @@ static struct joined *join_lines(const struct http_request *q, size_t first)
         lines++;
         bytes += q->fields[i].value.len + 2;
     }
-    struct joined *j = lines < 2 ? NULL : malloc(sizeof(*j) + bytes);
+    *ret = NULL;
+    if (lines < 2)
+        return true;
+    struct joined *j = malloc(sizeof(*j) + bytes);
     if (j == NULL)
-        return NULL;
+        return false;
     j->len = 0;
     for (size_t i = first; i < q->field_count; i++) {
         const struct slice value = q->fields[i].value;
@@ -138,22 +142,28 @@ static struct joined *join_lines(const struct http_request *q, size_t first)
         memcpy(j->text + j->len, value.data, value.len);
         j->len += value.len;
     }
-    return j;
+    *ret = j;
+    return true;
 }
 
-/* The first line of a list gets the values of all its lines. */
-static void join_lists(struct http_request *q)
+/* The first line of a list gets the values of all its lines. false: memory ran out; one
+ * line alone could say that a client is another one (X-Forwarded-For). */
+static bool join_lists(struct http_request *q)
 {
+    struct joined *j;
+
     for (size_t i = 0; i < q->field_count; i++) {
         if (!is_list(q->fields[i].name) || stood_before(q, i))
             continue;
-        struct joined *j = join_lines(q, i);
+        if (!join_lines(q, i, &j))
+            return false;
         if (j == NULL)
             continue;
         j->next = q->joined;
         q->joined = j;
         q->fields[i].value = slice_of(j->text, j->len);
     }
+    return true;
 }
 
 struct http_request *http_request_new(struct http_connection *c,
@@ -205,7 +215,8 @@ bool http_request_set_head(struct http_request *q,
     q->is_1_0 = head->is_1_0;
     q->keeps_alive = http_head_keeps_alive(head);
     q->is_chunked = head->is_chunked;
-    join_lists(q);
+    if (!join_lists(q))
+        return false;
     find_client(q);
     set_target(q, head->target);
     q->segments_bad = !decode_segments(q);
