@@ -290,7 +290,9 @@ static int check_webhook_url(const struct command_line *s,
         const bool had_memory = url != NULL;
         free(url);
         if (!ok)
-            return usage_error(NAME, "webhook.url: %s",
+            return usage_error(NAME,
+                               "webhook.url: %s (by this command's settings: "
+                               "give it the same -c as the server)",
                                had_memory ? text : "out of memory");
     }
     return EXIT_SUCCESS;
