@@ -163,17 +163,19 @@ const struct caller *identity_of_key(const struct identity_source *from,
 
 /* ---- tickets ------------------------------------------------------------------ */
 
-/* When the key ends that the ticket was made with; 0: never, or it was made with the
- * tenant's own name. */
+/* When that ends which the ticket was made with, a key or a JWT; 0: never, or it was
+ * made with the tenant's own name. */
 static enum identity_error end_of_parent(const struct identity_source *from,
                                          const struct key_row *ticket,
                                          int64_t *ret_expires_us)
 {
     struct key_row parent;
 
-    *ret_expires_us = 0;
+    *ret_expires_us = ticket->until_us;
     if (ticket->parent.len == 0)
-        return IDENTITY_OK;
+        return ticket->until_us != 0 && ticket->until_us <= from->now_us
+                   ? IDENTITY_TICKET_GONE
+                   : IDENTITY_OK;
     switch (store_key_by_id(from->reader, ticket->tenant, ticket->parent,
                             &parent)) {
     case STORE_OK: break;

@@ -24,6 +24,7 @@ struct key_create {
     struct slice mount;
     struct slice user, plan, parent;
     int64_t expires_us; /* 0: never */
+    int64_t until_us;   /* of a ticket that a JWT made: the end of that JWT */
     bool
         charged; /* counts as a write of the tenant, as a message does: one of its
                      callers asked for it, not an administrator */

@@ -48,6 +48,8 @@ static const char *what_is_wrong(const struct key_create *a)
         return "parent: a key id expected";
     if (a->kind == SECRET_TICKET && a->expires_us == 0)
         return "expires: a ticket has an end";
+    if (a->until_us != 0 && a->kind != SECRET_TICKET)
+        return "until: only of a ticket";
     return wrong_rights(a);
 }
 
@@ -77,6 +79,7 @@ static void make_row(const struct transaction *t, const struct command *c,
         .parent = a->parent,
         .created_us = c->now_us != 0 ? c->now_us : t->in.now_us,
         .expires_us = a->expires_us,
+        .until_us = a->until_us,
     };
     for (size_t i = 0; i < a->right_count; i++)
         k->rights[i] = a->rights[i];
@@ -179,6 +182,8 @@ static const struct command_field fields[] = {
      "parent: a key id"},
     {"expires", FIELD_TIME, FIELD_OPTIONAL, AT(expires_us), 0, INT64_MAX,
      "expires: microseconds since 1970"},
+    {"until", FIELD_TIME, FIELD_OPTIONAL, AT(until_us), 0, INT64_MAX,
+     "until: microseconds since 1970"},
     {"charged", FIELD_YES, FIELD_OPTIONAL, AT(charged), 0, 1, "charged: 1"},
     COMMON_NOW,
 };

@@ -61,7 +61,7 @@ void schema_put_key(struct buffer *b, const struct key_row *k)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 12);
+    pack_row(&p, 13);
     pack_str(&p, k->tenant);
     msgpack_pack_uint32(&p, k->kind);
     pack_str(&p, k->label);
@@ -78,6 +78,7 @@ void schema_put_key(struct buffer *b, const struct key_row *k)
     msgpack_pack_int64(&p, k->created_us);
     msgpack_pack_int64(&p, k->expires_us);
     msgpack_pack_int64(&p, k->used_us);
+    msgpack_pack_int64(&p, k->until_us);
 }
 
 static void unpack_rights(struct unpack *u, struct key_row *k)
@@ -109,6 +110,7 @@ bool schema_get_key(MDB_val key, MDB_val v, struct key_row *ret_key)
     k->created_us = unpack_int(&u);
     k->expires_us = unpack_int(&u);
     k->used_us = elements > 11 ? unpack_int(&u) : 0;
+    k->until_us = elements > 12 ? unpack_int(&u) : 0;
     return !u.failed && k->hash.len == SECRET_HASH_BYTES &&
            token_valid(k->tenant);
 }

@@ -430,6 +430,23 @@ suite('keys over HTTP', { set: { 'tokens.access': 'registered', 'plan:five.write
     await within(endOf(stream), 'end of the stream', scaled(6000))
   })
 
+  it('a JWT makes tickets, and what they opened ends with it', async () => {
+    const key = secret('k'.repeat(20) + newToken())
+    const tenant = await newTenant(server, [`jwt.secret=${key}`])
+    const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    // 60 s of skew: it has some five seconds left
+    const claims = { sub: 'ann', exp: Math.floor(Date.now() / 1000) - 54, confab: { subscribe: ['a/%u/#'] } }
+    const body = `${part({ alg: 'HS256' })}.${part(claims)}`
+    const ann = bearer(`${body}.${createHmac('sha256', key).update(body).digest('base64url')}`)
+    const [used, other, unused] = [await newTicket(tenant, {}, ann), await newTicket(tenant, {}, ann), await newTicket(tenant, {}, ann)]
+    assert.equal((await server.post(`/${tenant}/tickets`, { publish: ['a/ann'] }, ann)).status, 403)
+    const path = (ticket) => `/${tenant}/listen?things=a/ann/%23&key=${ticket}`
+    assert.equal((await server.get(`/${tenant}/listen?things=%23&key=${other}`)).status, 403)
+    const stream = await server.listening(path(used))
+    await within(endOf(stream), 'end of the stream', scaled(9000))
+    assert.equal((await server.get(path(unused))).status, 401, 'the ticket has time left, its JWT none')
+  })
+
   it('only tickets are taken from an address, and nowhere else', async () => {
     const token = await server.planToken('home')
     const { key } = await newKey(server, token)

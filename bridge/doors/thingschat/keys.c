@@ -319,6 +319,19 @@ static void put_created_ticket(struct key_order *o, uint64_t expires_in_s)
     json_object_end(&w);
 }
 
+/* What a ticket opens ends with the key or JWT that it was made with. */
+static void make_ticket_of(struct key_create *args, const struct call *c)
+{
+    args->user = c->caller.user;
+    if (c->identity == NULL)
+        return;
+    args->plan = slice_str(c->identity->plan->name);
+    if (slice_eq(c->caller.key, slice_str(IDENTITY_KEY_OF_JWT)))
+        args->until_us = c->identity->expires_us;
+    else
+        args->parent = c->caller.key;
+}
+
 static enum http_next create_key(struct call *c, const struct key_request *k,
                                  const struct rights *rights)
 {
@@ -348,12 +361,8 @@ static enum http_next create_key(struct call *c, const struct key_request *k,
                        : 0,
         .charged = true,
     };
-    if (is_ticket) {
-        args.user = c->caller.user;
-        args.parent = c->caller.key;
-        if (c->identity != NULL)
-            args.plan = slice_str(c->identity->plan->name);
-    }
+    if (is_ticket)
+        make_ticket_of(&args, c);
     const struct command command = {.kind = COMMAND_KEY_CREATE, .args = &args};
     if (is_ticket)
         put_created_ticket(o, k->expires_in_s);
@@ -422,12 +431,6 @@ static bool ticket_granted(struct call *c, struct key_request *k)
     if (k->expires_in_s > TICKET_EXPIRES_MAX_S) {
         answer_error(c, 400, "expires_in: a ticket is valid for %d s at most",
                      TICKET_EXPIRES_MAX_S);
-        return false;
-    }
-    /* What a ticket opens ends with the key that it was made with. */
-    if (slice_eq(c->caller.key, slice_str(IDENTITY_KEY_OF_JWT))) {
-        answer_error(c, 403,
-                     "a JWT cannot make tickets: use a key, or the token");
         return false;
     }
     return true;

@@ -472,6 +472,7 @@ static struct sent *any_key_create(struct scene *s, size_t i)
         .expires_us = is_ticket || one_in(2)
                           ? clock_now() + (int64_t)random_below(400) * SECOND
                           : 0,
+        .until_us = is_ticket && one_in(3) ? clock_now() + 100 * SECOND : 0,
     };
     return o;
 }
