@@ -30,30 +30,30 @@ const codes = {
 // Each operation has a cell of two letters, inside and outside; those of one letter
 // have no topic, or one that is wider than any right but all.
 const table = `
-                            | publish retained will subscribe wide share kept events unsubscribe resume emit | post keep latest history listing listen filter follow send signal | keys make revoke ticket
-holder of a token           | ++      ++       ++   ++        +    ++    ++   ++     ++          ++     ++   | ++   ++   ++     ++      ++      ++     ++     ++     ++   ++     | +    +    +      ++
-key without rights          | ++      ++       ++   ++        +    ++    ++   ++     ++          ++     ++   | ++   ++   ++     ++      ++      ++     ++     ++     ++   ++     | r    r    r      ++
-key that may publish        | +r      +r       +r   rr        r    rr    rr   rr     rr          00     +r   | +r   +r   rr     rr      00      rr     rr     rr     +r   +r     | r    r    r      rr
-key that may subscribe      | rr      rr       rr   +r        r    +r    +r   +r     +r          +0     rr   | rr   rr   +r     +r      +0      +r     +r     +r     rr   rr     | r    r    r      +r
-key that may manage         | rr      rr       rr   rr        r    rr    rr   rr     rr          00     rr   | rr   rr   rr     rr      00      rr     rr     rr     rr   rr     | r    r    r      rr
-key that may do both        | +r      +r       +r   +r        r    +r    +r   +r     +r          +0     +r   | +r   +r   +r     +r      +0      +r     +r     +r     +r   +r     | r    r    r      +r
-key with admin              | ++      ++       ++   ++        +    ++    ++   ++     ++          ++     ++   | ++   ++   ++     ++      ++      ++     ++     ++     ++   ++     | +    +    +      ++
-key with a mount            | +r      +r       +r   +r        r    +r    +r   +r     +r          +0     +r   | +r   +r   +r     +r      +0      +r     +r     +r     +r   +r     | r    r    r      +r
-key of a user, rights of %u | +r      +r       +r   +r        r    +r    +r   +r     +r          +0     +r   | +r   +r   +r     +r      +0      +r     +r     +r     +r   +r     | r    r    r      +r
-JWT                         | +r      +r       +r   +r        r    +r    +r   +r     +r          +0     +r   | +r   +r   +r     +r      +0      +r     +r     +r     +r   +r     | r    r    r      rr
-JWT that has expired        | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu     | u    u    u      uu
-key that has expired        | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu     | u    u    u      uu
-key that was revoked        | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu     | u    u    u      uu
-unknown key                 | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu     | u    u    u      uu
-unknown token               | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu     | u    u    u      uu
-name of a tenant alone      | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu     | u    u    u      uu
-nobody                      | nn      nn       nn   nn        n    nn    nn   nn     nn          nn     nn   | nn   nn   nn     nn      nn      nn     nn     nn     nn   nn     | n    n    n      nn
-ticket                      | ..      ..       ..   ..        .    ..    ..   ..     ..          ..     ..   | uu   uu   uu     uu      uu      +r     +r     +r     +r   uu     | u    u    u      uu
-ticket of another tenant    | ..      ..       ..   ..        .    ..    ..   ..     ..          ..     ..   | uu   uu   uu     uu      uu      ee     ee     ee     ee   uu     | u    u    u      uu
-admin key of another tenant | ee      ee       ee   ee        e    ee    ee   ee     ee          ee     ee   | ee   ee   ee     ee      ee      ee     ee     ee     ee   ee     | e    e    e      ee
-the same, as its own tenant | rr      rr       rr   rr        r    rr    rr   rr     rr          00     rr   | ..   ..   ..     ..      ..      ..     ..     ..     ..   ..     | .    .    .      ..
-token of another tenant     | rr      rr       rr   rr        r    rr    rr   rr     rr          00     rr   | ..   ..   ..     ..      ..      ..     ..     ..     ..   ..     | .    .    .      ..
-JWT of another tenant       | ee      ee       ee   ee        e    ee    ee   ee     ee          ee     ee   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu     | u    u    u      uu
+                            | publish retained will subscribe wide share kept events unsubscribe resume emit | post keep latest history listing listen filter follow send signal | edit delete purge | keys make revoke ticket
+holder of a token           | ++      ++       ++   ++        +    ++    ++   ++     ++          ++     ++   | ++   ++   ++     ++      ++      ++     ++     ++     ++   ++ | ++   ++     ++    | +    +    +      ++
+key without rights          | ++      ++       ++   ++        +    ++    ++   ++     ++          ++     ++   | ++   ++   ++     ++      ++      ++     ++     ++     ++   ++ | rr   rr     rr    | r    r    r      ++
+key that may publish        | +r      +r       +r   rr        r    rr    rr   rr     rr          00     +r   | +r   +r   rr     rr      00      rr     rr     rr     +r   +r | rr   rr     rr    | r    r    r      rr
+key that may subscribe      | rr      rr       rr   +r        r    +r    +r   +r     +r          +0     rr   | rr   rr   +r     +r      +0      +r     +r     +r     rr   rr | rr   rr     rr    | r    r    r      +r
+key that may manage         | rr      rr       rr   rr        r    rr    rr   rr     rr          00     rr   | rr   rr   rr     rr      00      rr     rr     rr     rr   rr | +r   +r     +r    | r    r    r      rr
+key that may do both        | +r      +r       +r   +r        r    +r    +r   +r     +r          +0     +r   | +r   +r   +r     +r      +0      +r     +r     +r     +r   +r | rr   rr     rr    | r    r    r      +r
+key with admin              | ++      ++       ++   ++        +    ++    ++   ++     ++          ++     ++   | ++   ++   ++     ++      ++      ++     ++     ++     ++   ++ | ++   ++     ++    | +    +    +      ++
+key with a mount            | +r      +r       +r   +r        r    +r    +r   +r     +r          +0     +r   | +r   +r   +r     +r      +0      +r     +r     +r     +r   +r | rr   rr     rr    | r    r    r      +r
+key of a user, rights of %u | +r      +r       +r   +r        r    +r    +r   +r     +r          +0     +r   | +r   +r   +r     +r      +0      +r     +r     +r     +r   +r | rr   rr     rr    | r    r    r      +r
+JWT                         | +r      +r       +r   +r        r    +r    +r   +r     +r          +0     +r   | +r   +r   +r     +r      +0      +r     +r     +r     +r   +r | rr   rr     rr    | r    r    r      +r
+JWT that has expired        | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu | uu   uu     uu    | u    u    u      uu
+key that has expired        | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu | uu   uu     uu    | u    u    u      uu
+key that was revoked        | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu | uu   uu     uu    | u    u    u      uu
+unknown key                 | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu | uu   uu     uu    | u    u    u      uu
+unknown token               | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu | uu   uu     uu    | u    u    u      uu
+name of a tenant alone      | uu      uu       uu   uu        u    uu    uu   uu     uu          uu     uu   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu | uu   uu     uu    | u    u    u      uu
+nobody                      | nn      nn       nn   nn        n    nn    nn   nn     nn          nn     nn   | nn   nn   nn     nn      nn      nn     nn     nn     nn   nn | nn   nn     nn    | n    n    n      nn
+ticket                      | ..      ..       ..   ..        .    ..    ..   ..     ..          ..     ..   | uu   uu   uu     uu      uu      +r     +r     +r     +r   uu | uu   uu     uu    | u    u    u      uu
+ticket of another tenant    | ..      ..       ..   ..        .    ..    ..   ..     ..          ..     ..   | uu   uu   uu     uu      uu      ee     ee     ee     ee   uu | uu   uu     uu    | u    u    u      uu
+admin key of another tenant | ee      ee       ee   ee        e    ee    ee   ee     ee          ee     ee   | ee   ee   ee     ee      ee      ee     ee     ee     ee   ee | ee   ee     ee    | e    e    e      ee
+the same, as its own tenant | rr      rr       rr   rr        r    rr    rr   rr     rr          00     rr   | ..   ..   ..     ..      ..      ..     ..     ..     ..   .. | ..   ..     ..    | .    .    .      ..
+token of another tenant     | rr      rr       rr   rr        r    rr    rr   rr     rr          00     rr   | ..   ..   ..     ..      ..      ..     ..     ..     ..   .. | ..   ..     ..    | .    .    .      ..
+JWT of another tenant       | ee      ee       ee   ee        e    ee    ee   ee     ee          ee     ee   | uu   uu   uu     uu      uu      uu     uu     uu     uu   uu | uu   uu     uu    | u    u    u      uu
 `
 
 // ---- callers ------------------------------------------------------------------
@@ -183,7 +183,7 @@ class World {
   // Whether the text was stored; and delivered, or it is not on its way.
   async arrived (thing, text) {
     const rows = await this.server.get(chat(this.tenant, thing, '/history?limit=1000'), this.at.headers)
-    const stored = rows.json().some(({ chat }) => chat === text || chat.text === text)
+    const stored = rows.json().some(({ chat }) => chat === text || chat?.text === text)
     const fence = mark()
     assert.equal((await this.admin.publish(this.whole('fence'), fence, { qos: 1 })).code, 0)
     let delivered = false
@@ -490,6 +490,30 @@ async function makesTicket (world, thing, letter) {
   stream.close()
 }
 
+const historyOf = async (world, thing) =>
+  (await world.server.get(chat(world.tenant, thing, '/history?limit=1000'), world.at.headers)).json()
+
+// One message; after a refusal it is as it was.
+const changing = (method, options) => async (world, thing, letter) => {
+  const text = mark()
+  await world.say(thing, text)
+  const message = (await historyOf(world, thing)).find((row) => row.chat === text)
+  const answer = await world.server.request(chat(world.path, thing, `/${message.id}`),
+    { method, headers: world.headers, ...options(mark()) })
+  assert.equal(answer.status, status(letter), answer.text)
+  const now = (await historyOf(world, thing)).find(({ id }) => id === message.id)
+  if (letter === '+') assert.notDeepEqual(now.chat, text)
+  else assert.deepEqual(now, message)
+}
+
+async function purges (world, thing, letter) {
+  await world.say(thing, mark())
+  const before = await historyOf(world, thing)
+  const answer = await world.server.request(chat(world.path, thing), { method: 'DELETE', headers: world.headers })
+  assert.equal(answer.status, status(letter), answer.text)
+  assert.deepEqual(await historyOf(world, thing), letter === '+' ? [] : before)
+}
+
 const httpOperations = {
   post: posting(''),
   keep: posting('?retain=1'),
@@ -504,6 +528,9 @@ const httpOperations = {
   keys: listsKeys,
   make: makesKey,
   revoke: revokesKey,
+  edit: changing('PATCH', (text) => ({ body: { text } })),
+  delete: changing('DELETE', () => ({})),
+  purge: purges,
   ticket: makesTicket
 }
 
