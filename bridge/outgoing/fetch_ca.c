@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/error_text.h"
 #include "bridge/outgoing/fetch_private.h"
 
 /* Debian's package ca-certificates; used if libcurl does not name another. */
@@ -55,7 +56,7 @@ int fetch_ca_open(const char *ca_file, char *ret_text)
 
     if (fd < 0 || !append_file(fd, ca_file)) {
         snprintf(ret_text, FETCH_TEXT_MAX, "outgoing.ca_file %.150s: %s",
-                 ca_file, strerror(errno));
+                 ca_file, error_text(errno));
         if (fd >= 0)
             close(fd);
         return -1;
