@@ -34,9 +34,8 @@ struct key_row {
                             empty: made with the tenant's own name */
     int64_t created_us;
     int64_t expires_us; /* 0: never */
-    int64_t
-        until_us; /* of a ticket: what it opened ends then; 0: with its parent */
-    int64_t used_us; /* when a client last came with it, to KEY_USED_EVERY_US;
+    int64_t until_us; /* when what a ticket opened ends; 0: with its parent */
+    int64_t used_us;  /* when a client last came with it, to KEY_USED_EVERY_US;
                            0: never, or before version 2026-11-30 */
 };
 /* When a key was used is saved once in that time, so that use costs no write. */
