@@ -115,8 +115,7 @@ static void broken_payloads_are_refused_where_they_break(void **state)
     static const char *const broken[] = {
         "",
         "abc",
-        "\x1e"
-        "4a",
+        "\0364a",
         "7",
         "4\xff",
         "4\xc3",
