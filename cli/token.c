@@ -83,6 +83,33 @@ static int change_token(const struct command_line *s, const char *token,
     return change_failure(NAME, ch, shown.text, plan);
 }
 
+struct look_up {
+    const char *token;
+    bool is_tenant;
+};
+
+static enum store_err look_up(void *arg, struct store_reader *r)
+{
+    struct look_up *l = arg;
+    struct token_row row;
+    const enum store_err err = store_token(r, slice_str(l->token), &row);
+
+    l->is_tenant = err == STORE_OK && row.named;
+    return err == STORE_NOTFOUND ? STORE_OK : err;
+}
+
+/* EXIT_SUCCESS unless it is a tenant with a name of its own: this command would revoke
+ * or remove it for good, where its administrator may have meant to suspend it. */
+static int refuse_tenant(const struct command_line *s, const char *token)
+{
+    struct look_up l = {.token = token};
+    const int end = folder_read(s, NAME, look_up, &l);
+
+    if (end == EXIT_SUCCESS && l.is_tenant)
+        return failure(NAME, "%s is a tenant: use confab tenant", token);
+    return end;
+}
+
 static int create_token(const struct command_line *s, const char *given,
                         const struct token_options *w)
 {
@@ -120,7 +147,9 @@ static int set_plan(const struct command_line *s, const char *given,
         return end;
     struct token_set args = {slice_str(token.text), slice_str(w->plan)};
     struct change ch = {.kind = COMMAND_TOKEN_SET, .args = &args};
-    return change_token(s, token.text, w->plan, &ch);
+    const int refused = refuse_tenant(s, token.text);
+    return refused != EXIT_SUCCESS ? refused
+                                   : change_token(s, token.text, w->plan, &ch);
 }
 
 static int revoke_token(const struct command_line *s, const char *given,
@@ -133,7 +162,9 @@ static int revoke_token(const struct command_line *s, const char *given,
         return end;
     struct token_revoke args = {slice_str(token.text)};
     struct change ch = {.kind = COMMAND_TOKEN_REVOKE, .args = &args};
-    return change_token(s, token.text, NULL, &ch);
+    const int refused = refuse_tenant(s, token.text);
+    return refused != EXIT_SUCCESS ? refused
+                                   : change_token(s, token.text, NULL, &ch);
 }
 
 static int delete_token(const struct command_line *s, const char *given,
@@ -148,7 +179,9 @@ static int delete_token(const struct command_line *s, const char *given,
     struct change ch = {.kind = COMMAND_TOKEN_DELETE,
                         .args = &args,
                         .in_steps = true};
-    return change_token(s, token.text, NULL, &ch);
+    const int refused = refuse_tenant(s, token.text);
+    return refused != EXIT_SUCCESS ? refused
+                                   : change_token(s, token.text, NULL, &ch);
 }
 
 struct token_list {
@@ -214,7 +247,9 @@ int cli_token(int argc, char **argv)
         return create_token(&s, token, &w);
     if (strcmp(verb, "set") == 0 && one && w.plan != NULL)
         return set_plan(&s, token, &w);
-    if (w.plan != NULL || strcmp(verb, "set") == 0)
+    if (strcmp(verb, "set") == 0 && one)
+        return usage_error(NAME, "set needs --plan");
+    if (w.plan != NULL)
         return usage_error(NAME, "--plan is for create and set only");
     if (strcmp(verb, "list") == 0 && operands == 1)
         return list_tokens(&s);

@@ -73,6 +73,7 @@ static bool take_option(void *arg, int option, const char *value)
 struct webhook_listing {
     const struct webhook_options *o;
     struct slice only; /* empty: all */
+    bool is_unknown;   /* there is no such tenant */
     struct buffer line;
 };
 
@@ -112,8 +113,11 @@ static enum store_err print_rows(void *arg, struct store_reader *r)
     struct webhook_listing *l = arg;
     struct webhook_row row;
     struct slice after = {0};
+    struct token_row tenant;
     enum store_err err;
 
+    l->is_unknown =
+        l->only.len > 0 && store_token(r, l->only, &tenant) == STORE_NOTFOUND;
     while ((err = store_webhook_next(r, after, &row)) == STORE_OK) {
         after = row.tenant;
         if (l->only.len > 0 && !slice_eq(l->only, row.tenant))
@@ -137,6 +141,11 @@ static int list_webhooks(const struct command_line *s,
     l.only = slice_str(tenant.text);
     end = folder_read(s, NAME, print_rows, &l);
     buffer_release(&l.line);
+    if (end == EXIT_SUCCESS && l.is_unknown)
+        return failure(NAME,
+                       "%s: unknown tenant: confab tenant list shows those of "
+                       "this data folder",
+                       log_token(tenant.text, strlen(tenant.text)).text);
     return end;
 }
 

@@ -131,6 +131,15 @@ bothWays('confab tenant', ({ server, done, refused }) => {
     assert.doesNotMatch(await done(['tenant', 'show', 'acme']), /secret/)
   })
 
+  it('confab token leaves tenants alone', async () => {
+    for (const args of [['revoke'], ['delete'], ['set', '--plan', 'free']]) {
+      await refused(['token', ...args, 'acme'], 1, /acme is a tenant: use confab tenant/)
+    }
+    assert.deepEqual((await row('acme')).slice(2, 3), ['home'])
+    assert.equal((await row('acme'))[4], 'valid')
+    await refused(['webhook', 'list', '--tenant', 'nobody'], 1, /unknown tenant/)
+  })
+
   it('suspend and resume, of tokens as well, given in any way', async () => {
     const token = rows(await done(['token', 'list']))[0][0]
     for (const [name, given, input] of [['acme', ['acme']], [token, [`${token.slice(0, 6)}...`]], [token, ['-'], `${token}\n`],
