@@ -188,6 +188,7 @@ for (const workers of [1, 4]) {
         [patch(server, token, 'a', id, '[1]'), 400],
         [remove(server, token, 'nothing'), 404],
         [server.request(`/${token}/chat/a?before=yesterday`, { method: 'DELETE' }), 400],
+        [server.request(`/${token}/chat/a?before=${Date.now()}`, { method: 'DELETE' }), 400], // a time, not an id
         [server.request(`/${token}/chat/a?other=1`, { method: 'DELETE' }), 400],
         [patch(server, token, 'a', id, {}, { 'Idempotency-Key': 'x'.repeat(257) }), 400],
         [server.post(chat(token, 'a', `/${id}`), {}), 404],

@@ -316,6 +316,18 @@ static enum store_err first_since(struct change_call *x, int64_t at_us,
     return err;
 }
 
+/* Whether a message may have it: a time in milliseconds is far above. */
+static bool id_was_given(struct change_call *x, uint64_t id)
+{
+    struct store_reader *r;
+
+    if (store_snapshot(x->call->front->store, &r) != STORE_OK)
+        return true; /* the command meets the same store, and says so */
+    const uint64_t head = store_head(r);
+    store_reader_release(r);
+    return id <= head + 1;
+}
+
 /* `before`: an id, or a time that is not digits alone. false: answered. */
 static bool read_before(struct change_call *x, uint64_t *ret_before)
 {
@@ -327,8 +339,14 @@ static bool read_before(struct change_call *x, uint64_t *ret_before)
     *ret_before = 0;
     if (there <= 0)
         return there == 0;
-    if (read_id(slice_str(text), ret_before))
-        return true;
+    if (read_id(slice_str(text), ret_before)) {
+        if (id_was_given(x, *ret_before))
+            return true;
+        answer_error(c, 400,
+                     "before: no message has this id yet; a time is written "
+                     "like 2026-11-30T12:00:00Z");
+        return false;
+    }
     if (strspn(text, "0123456789") == strlen(text) ||
         time_parse(text, &at_us) != TIME_OK) {
         answer_error(c, 400,
