@@ -301,6 +301,7 @@ suite('keys over HTTP', { set: { 'tokens.access': 'registered', 'plan:five.write
       [{ publish: ['a/#/b'] }, 400, /topic filter/],
       [{ lable: 'x' }, 400, /label/],
       [{ kind: 'ticket' }, 400, /kind/],
+      [{ publish: [], subscribe: [], manage: [] }, 400, /empty/],
       [{ expires_in: 0 }, 400, /expires_in/],
       [{ expires_in: 1.5 }, 400, /expires_in/],
       [{ mount: '/a' }, 400, /mount/],

@@ -67,8 +67,10 @@ static bool read_right(struct key_request *k, struct slice name,
 {
     const enum right_error error = rights_add_member(&k->rights, name, value);
 
-    if (error == RIGHT_OK)
+    if (error == RIGHT_OK) {
+        k->lists_rights = k->lists_rights || *(const char *)value.data == '[';
         return true;
+    }
     if (error != RIGHT_UNKNOWN)
         return fail(k, right_error_text(error));
     return fail(k, ticket ? "a ticket has publish, subscribe, manage, admin "
@@ -110,6 +112,10 @@ bool key_request_read(struct key_request *k, struct slice body, bool ticket)
     while (json_next_member(object, &at, &name, &value))
         if (!read_member(k, name, value, ticket))
             return false;
+    /* Leaving them out means all; whoever computed an empty list did not mean that. */
+    if (k->lists_rights && k->rights.count == 0)
+        return fail(k, "publish, subscribe, manage: all of them are empty; "
+                       "name a filter, or leave them out for everything");
     return true;
 }
 

@@ -25,6 +25,7 @@ struct key_request {
     char error[160];    /* what is wrong; "": nothing */
     struct buffer text; /* decoded; the slices above point into it */
     unsigned seen;      /* private */
+    bool lists_rights;  /* private: a list was there, which may be empty */
 };
 
 /* Reads a body that json_check() has accepted as an object, or an empty one. ticket: it
