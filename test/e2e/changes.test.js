@@ -189,6 +189,7 @@ for (const workers of [1, 4]) {
         [remove(server, token, 'nothing'), 404],
         [server.request(`/${token}/chat/a?before=yesterday`, { method: 'DELETE' }), 400],
         [server.request(`/${token}/chat/a?before=${Date.now()}`, { method: 'DELETE' }), 400], // a time, not an id
+        [server.request(`/${token}/chat/a?before=2020-01-01+02:00`, { method: 'DELETE' }), 400], // + is a blank
         [server.request(`/${token}/chat/a?other=1`, { method: 'DELETE' }), 400],
         [patch(server, token, 'a', id, {}, { 'Idempotency-Key': 'x'.repeat(257) }), 400],
         [server.post(chat(token, 'a', `/${id}`), {}), 404],

@@ -12,7 +12,6 @@
 #include "bridge/doors/thingschat/body.h"
 #include "bridge/doors/thingschat/reading.h"
 #include "bridge/doors/thingschat/thingschat.h"
-#include "bridge/doors/thingschat/time_text.h"
 #include "bridge/http/reads.h"
 #include "store/command.h"
 #include "store/command/message.h"
@@ -347,13 +346,14 @@ static bool read_before(struct change_call *x, uint64_t *ret_before)
                      "like 2026-11-30T12:00:00Z");
         return false;
     }
-    if (strspn(text, "0123456789") == strlen(text) ||
-        time_parse(text, &at_us) != TIME_OK) {
+    if (strspn(text, "0123456789") == strlen(text)) {
         answer_error(c, 400,
                      "before: must be the id of a message, or a time like "
                      "2026-11-30T12:00:00Z");
         return false;
     }
+    if (query_time(c, "before", &at_us) != 1)
+        return false;
     switch (first_since(x, at_us, ret_before)) {
     case STORE_OK: return true;
     case STORE_NOTFOUND: answer_error(c, 404, "no messages yet"); return false;
