@@ -82,8 +82,10 @@ static const char *state_of(struct store_reader *r, struct slice tenant,
 {
     struct token_row row;
 
-    if (store_token(r, tenant, &row) != STORE_OK || row.revoked_us != 0)
-        return "deleted";
+    if (store_token(r, tenant, &row) != STORE_OK)
+        return "deleted"; /* its rows go in steps */
+    if (row.revoked_us != 0)
+        return "revoked";
     if (row.suspended_us != 0)
         return "suspended";
     return tenant_setting(set, "webhook.secret").len == 0 ? "no secret" : "on";
