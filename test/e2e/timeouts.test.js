@@ -2,7 +2,7 @@
 // Who may wait how long on an HTTP connection, and who makes room when there are
 // too many. Times are short by settings; the tests wait for what the server does.
 const assert = require('node:assert/strict')
-const { readdirSync } = require('node:fs')
+const { readdirSync, readlinkSync } = require('node:fs')
 const http = require('node:http')
 const { it, after } = require('node:test')
 const { suite, group, Server, newToken, chat, until } = require('./harness/server')
@@ -120,10 +120,20 @@ suite('A sensor on a kept connection', {}, (server) => {
 })
 
 suite('Kept connections at rest', {}, (server) => {
-  const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length
+  const folder = () => `/proc/${server.child.pid}/fd`
+  const descriptors = () => readdirSync(folder()).length
+  // The last file that a server opens by itself, up to a second after it is ready.
+  const hasLock = () => readdirSync(folder()).some((fd) => {
+    try {
+      return readlinkSync(`${folder()}/${fd}`).endsWith('/webhooks.lock')
+    } catch {
+      return false // closed since it was listed
+    }
+  })
   const answered = (raw, count) => until(() => raw.text.split('HTTP/1.1 200 ').length === count + 1, `answer ${count}`)
 
   it('cost one descriptor each, and the next request is answered', async () => {
+    await until(hasLock, 'the lock of webhooks')
     const before = descriptors()
     const all = []
     for (let i = 0; i < 20; i++) {
