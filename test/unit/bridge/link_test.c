@@ -558,6 +558,12 @@ static void a_full_queue_refuses(void **state)
     scripted_broker_stop(b);
 }
 
+static void end_post(struct test_post *p)
+{
+    wait_done(p);
+    free(p->q.result);
+}
+
 /* 64 places: a token has a quarter of them, whatever it sends. */
 static void one_token_leaves_the_others_room(void **state)
 {
@@ -584,16 +590,16 @@ static void one_token_leaves_the_others_room(void **state)
     scripted_broker_do(b, SCRIPT_ACK, 0);
     scripted_broker_ack_ignored(b);
     for (size_t i = 0; i < taken; i++)
-        wait_done(&greedy[i]);
+        end_post(&greedy[i]);
     for (int i = 0; i < 5; i++)
-        wait_done(&other[i]);
+        end_post(&other[i]);
     /* what was answered is counted no more */
     for (size_t i = 0; i < 16; i++) {
         make_post(&greedy[i], "greedy/a", 30 * SECOND);
         assert_true(link_publish(l, &greedy[i].q));
     }
     for (size_t i = 0; i < 16; i++)
-        wait_done(&greedy[i]);
+        end_post(&greedy[i]);
     stop(l);
     scripted_broker_stop(b);
 }
