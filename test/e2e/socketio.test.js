@@ -4,7 +4,7 @@
 // the codec and the sessions of the doors.
 const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
-const { echoServer, SEPARATOR } = require('./harness/socketio')
+const { echoServer, EchoServer, SEPARATOR } = require('./harness/socketio')
 const { PATIENCE, scaled, until, within } = require('./harness/waits')
 
 const KEYS = ['maxPayload', 'pingInterval', 'pingTimeout', 'sid', 'upgrades']
@@ -338,6 +338,19 @@ describe('Socket.IO: events', () => {
     assert.match((await server.poll(other)).text, /^40{.*}\x1e42\["auth",{}\]\x1e1$/)
     assert.equal((await server.poll(other)).status, 400)
   })
+})
+
+it('ends while requests are on their way', async () => {
+  for (let round = 0; round < 5; round++) {
+    const server = new EchoServer()
+    await server.start()
+    const sid = await server.open()
+    const tries = Array.from({ length: 40 }, (_, i) => i % 2 ? server.post(sid, '40') : server.post('unknown', '40'))
+    const answers = Promise.allSettled(tries)
+    await Promise.race(tries)
+    await server.stop()
+    await answers
+  }
 })
 
 // Unmodified clients, one of today and one of 4.0.

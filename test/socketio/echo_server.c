@@ -226,6 +226,29 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int events)
     }
 }
 
+/* HTTP stops when no request waits for an answer of ours; half a request may keep it
+ * waiting no longer than a second. */
+static void answer_the_last(const struct http_server *http)
+{
+    for (int ms = 0; http_pending(http) > 0 && ms < 1000; ms++) {
+        on_wake(server.loop, &server.wake, 0);
+        usleep(1000);
+    }
+}
+
+/* What came too late: HTTP has stopped, and has freed the requests that waited. */
+static void discard_arrivals(void)
+{
+    void *item;
+
+    while (mailbox_receive(server.arrivals, &item, 1) == 1) {
+        const struct echo_arrival *a = item;
+        if (a->fd >= 0)
+            close(a->fd);
+        free(item);
+    }
+}
+
 static void free_clients(bool all)
 {
     struct echo_client *c = LIST_FIRST(&server.clients), *next;
@@ -315,11 +338,10 @@ int main(int argc, char **argv)
     fflush(stdout);
     ev_run(server.loop, 0);
     http_quiesce(http);
-    on_wake(server.loop, &server.wake, 0);
+    answer_the_last(http);
     free_clients(true);
     http_stop(http);
-    on_wake(server.loop, &server.wake, 0);
-    free_clients(true);
+    discard_arrivals();
     mailbox_free(server.arrivals);
     connection_budget_release(&budget);
     return EXIT_SUCCESS;

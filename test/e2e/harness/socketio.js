@@ -60,7 +60,8 @@ class EchoServer {
   async stop () {
     for (const socket of this.sockets) socket.client.terminate()
     this.program.child.stdin.end()
-    assert.deepEqual(await within(this.program.exited, `end of ${PROGRAM}`), { code: 0, signal: null })
+    const ended = await within(this.program.exited, `end of ${PROGRAM}`)
+    assert.deepEqual(ended, { code: 0, signal: null }, this.program.errors)
     assert.doesNotMatch(this.program.errors, /Sanitizer|runtime error/)
   }
 
@@ -137,4 +138,4 @@ function echoServer (set) {
   return server
 }
 
-module.exports = { echoServer, SEPARATOR }
+module.exports = { echoServer, EchoServer, SEPARATOR }
