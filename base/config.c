@@ -13,6 +13,8 @@
 #include "base/error_text.h"
 #include "base/log.h"
 #include "base/map_size.h"
+#include "base/reserved_name.h"
+#include "base/topic.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -724,9 +726,22 @@ static bool check_plans(struct config *c, struct config_error *ret_error)
     return true;
 }
 
+/* Topics begin with it, and no tenant may have the name of a path. */
+static bool check_rooms(const struct config *c, struct config_error *ret_error)
+{
+    const struct slice tenant = slice_str(c->rooms.tenant);
+
+    if (token_valid(tenant) && !name_is_reserved(tenant))
+        return true;
+    snprintf(ret_error->text, sizeof(ret_error->text),
+             "door:rooms.tenant: must be 1 to 64 of A-Z a-z 0-9 _ -, and no "
+             "name that paths of this server begin with");
+    return false;
+}
+
 bool config_finish(struct config *c, struct config_error *ret_error)
 {
-    if (!check_plans(c, ret_error))
+    if (!check_plans(c, ret_error) || !check_rooms(c, ret_error))
         return false;
     if (!check_tls(c, ret_error) ||
         !check_proxies("http", c->http_trusted_proxies, c->http_proxy_protocol,

@@ -37,6 +37,18 @@ enum config_access { ACCESS_AUTO, ACCESS_OPEN, ACCESS_REGISTERED };
 /* In the order of the choices of door:NAME.enabled. */
 enum config_enabled { DOOR_ENABLED, DOOR_DISABLED };
 
+/* How often one client address may do something. */
+struct rate_settings {
+    uint64_t burst; /* at once */
+    uint64_t rate;  /* per second after that */
+};
+
+/* Section [door:rooms], besides what all doors have. */
+struct rooms_settings {
+    char tenant[CONFIG_VALUE_MAX]; /* token_valid(), and not reserved */
+    struct rate_settings register_limit, login_limit, room_limit;
+};
+
 /* Section [door:NAME]: one HTTP API. */
 struct door_settings {
     enum config_enabled enabled;
@@ -75,7 +87,8 @@ struct config {
     uint64_t http_body_timeout, http_write_timeout;  /* s */
     char http_trusted_proxies[CONFIG_VALUE_MAX];     /* base/address_list.h */
     enum config_switch http_proxy_protocol;
-    struct door_settings door_thingschat;
+    struct door_settings door_thingschat, door_rooms;
+    struct rooms_settings rooms;
     char mqtt_listen[CONFIG_VALUE_MAX];     /* default 127.0.0.1:1883 */
     char mqtt_tls_listen[CONFIG_VALUE_MAX]; /* empty: no TLS */
     char mqtt_tls_cert[CONFIG_VALUE_MAX], mqtt_tls_key[CONFIG_VALUE_MAX];

@@ -6,8 +6,8 @@
 /* The keys of one HTTP API, section [door:NAME]; the field is door_NAME. The
  * section's name must have no blanks around its colon. */
 /* clang-format off */
-#define DOOR_KEYS(CHOICE, TEXT, name, what)                                   \
-    CHOICE(door:name, enabled, door_##name.enabled, "yes", "yes no",          \
+#define DOOR_KEYS(CHOICE, TEXT, name, initial, what)                          \
+    CHOICE(door:name, enabled, door_##name.enabled, initial, "yes no",        \
            "whether HTTP serves " what)                                       \
     TEXT(door:name, prefix, door_##name.prefix, "", "path",                   \
          "prefix of all its paths, like /iot; empty: none")                   \
@@ -51,8 +51,37 @@
            "http.trusted_proxies and begins with a PROXY protocol header "    \
            "(version 1 or 2), which says who the client is; others are "      \
            "closed")                                                          \
-    DOOR_KEYS(CHOICE, TEXT, thingschat,                                       \
+    DOOR_KEYS(CHOICE, TEXT, thingschat, "yes",                                \
               "the ThingsChat API and the home page")                         \
+    DOOR_KEYS(CHOICE, TEXT, rooms, "no", "chat rooms (docs/rooms.md)")        \
+    TEXT(door                                                                 \
+         : rooms, tenant, rooms.tenant, "community", "tenant",                \
+           "whose users and rooms they are; made at start if there is none")  \
+    NUMBER(door                                                               \
+           : rooms, register_burst, rooms.register_limit.burst, 60, 1, 65536, \
+             "requests",                                                      \
+             "most registrations of one client address at once; then "        \
+             "door:rooms.register_rate")                                      \
+    NUMBER(door                                                               \
+           : rooms, register_rate, rooms.register_limit.rate, 1, 1, 65536,    \
+             "1/s", "registrations per second of one client address")         \
+    NUMBER(                                                                   \
+        door                                                                  \
+        : rooms, login_burst, rooms.login_limit.burst, 60, 1, 65536,          \
+          "requests",                                                         \
+          "most logins of one client address at once, also of guests; then "  \
+          "door:rooms.login_rate")                                            \
+    NUMBER(door                                                               \
+           : rooms, login_rate, rooms.login_limit.rate, 2, 1, 65536, "1/s",   \
+             "logins per second of one client address")                       \
+    NUMBER(door                                                               \
+           : rooms, room_burst, rooms.room_limit.burst, 60, 1, 65536,         \
+             "requests",                                                      \
+             "most rooms that one client address may create at once; then "   \
+             "door:rooms.room_rate")                                          \
+    NUMBER(door                                                               \
+           : rooms, room_rate, rooms.room_limit.rate, 1, 1, 65536, "1/s",     \
+             "rooms per second that one client address may create")           \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
          "address and port for MQTT; port 0 picks a free port")               \
     TEXT(mqtt, tls_listen, mqtt_tls_listen, "", "address:port",               \

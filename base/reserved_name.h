@@ -35,6 +35,7 @@
     X("unban")                                                                \
     X("me")                                                                   \
     X("random")                                                               \
+    X("geoip2")                                                               \
     X("events")                                                               \
     X("acks")                                                                 \
     X("notify")                                                               \

@@ -20,6 +20,7 @@
 #include "base/vocabulary.h"
 #include "bridge/counters/key_uses.h"
 #include "bridge/doors/front.h"
+#include "bridge/doors/rooms/rooms.h"
 #include "bridge/doors/server/server.h"
 #include "bridge/doors/thingschat/thingschat.h"
 #include "bridge/doors_report.h"
@@ -44,6 +45,7 @@ static const struct {
     size_t settings; /* of struct config */
 } doors[] = {
     {&thingschat, SETTINGS(thingschat)},
+    {&rooms_door, SETTINGS(rooms)},
     {&server_door, ALWAYS},
 };
 #define DOOR_COUNT (sizeof(doors) / sizeof(doors[0]))
@@ -81,6 +83,26 @@ struct bridge {
     bool look; /* at webhooks, before the second is over */
 };
 
+static void tick_doors(struct bridge *b)
+{
+    for (size_t i = 0; i < b->place_count; i++)
+        for (size_t k = 0; k < b->places[i].mount_count; k++) {
+            const struct mount *m = &b->places[i].mounts[k];
+            if (m->door->tick != NULL)
+                m->door->tick(m->state);
+        }
+}
+
+static void halt_doors(struct bridge *b)
+{
+    for (size_t i = 0; i < b->place_count; i++)
+        for (size_t k = 0; k < b->places[i].mount_count; k++) {
+            const struct mount *m = &b->places[i].mounts[k];
+            if (m->door->halt != NULL)
+                m->door->halt(m->state);
+        }
+}
+
 /* Once a second tells the broker how many reads were counted, and stores again what
  * webhooks could not. Looks at changes of webhooks at once. Where the store is only
  * read, this thread also frees the slots of dead readers. */
@@ -101,6 +123,7 @@ static void *reporter_main(void *arg)
         pthread_mutex_unlock(&b->mutex);
         webhook_watch_look(b->watch);
         if (is_second) {
+            tick_doors(b);
             webhook_saves_again(b->saves);
             usage_report(b->front.reads, b->front.link, clock_real_us());
             key_uses_report(b->front.key_uses, b->front.link, clock_real_us());
@@ -200,6 +223,7 @@ static bool start_link(struct bridge *b, const char *data_dir)
         return false;
     streams_set_link(b->front.streams, b->front.link);
     webhook_saves_use(b->saves, b->front.link);
+    tick_doors(b);
     return true;
 }
 
@@ -521,6 +545,7 @@ void bridge_stop(struct bridge *b)
         while (http_pending(b->http) > 0 && clock_mono_us() < until)
             usleep(5000);
     }
+    halt_doors(b);
     if (f->streams != NULL)
         streams_stop(f->streams);
     stop_reporter(b);         /* reports the last reads */

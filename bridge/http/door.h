@@ -21,6 +21,8 @@ struct front; /* what the bridge gives to every door: bridge/doors/front.h */
 #define ROUTE_LOCAL_ONLY 2U
 /* `?key=` may have a ticket: access.h. */
 #define ROUTE_TICKETS 4U
+/* Only where the door is alone: where it is not, others have the path. */
+#define ROUTE_ALONE 8U
 #define ROUTE_OWN 256U
 
 /* One method of one path. The segments of `pattern` are text or, in braces, arguments:
@@ -55,7 +57,7 @@ struct door {
     const struct route *routes;
     size_t route_count;
     /* The first segments of all paths of this door, ending in NULL: those its routes
-     * begin with as text, and others for which it answers 404. */
+     * (but for ROUTE_ALONE) begin with as text, and others for which it answers 404. */
     const char *const *reserved;
     const struct cors
         *cors; /* NULL: pages of other origins may read nothing */
@@ -63,6 +65,12 @@ struct door {
     /* Makes what the door keeps until stop(). false: out of memory. Main thread. */
     bool (*start)(struct front *front, void **ret_state);
     void (*stop)(void *state); /* no request is left by then */
+    /* Once before the first request comes, in the main thread, so that what it sends on
+     * the link comes before what requests send; then once a second in the reporter's. */
+    void (*tick)(void *state);
+    /* The server stops: ends the door's own threads, so that no request waits for them.
+     * The link still takes commands. state may be NULL, as in stop(). Main thread. */
+    void (*halt)(void *state);
 
     /* Asked if another door has the same path: is this request mine? The headers have
      * been read. Of two such doors one may have no claims(): it gets all requests

@@ -203,6 +203,8 @@ static bool check_reserved(const struct mount *m,
     for (size_t i = 0; i < m->door->route_count; i++) {
         const char *pattern = m->door->routes[i].pattern;
         const struct slice first = first_segment(pattern);
+        if ((m->door->routes[i].flags & ROUTE_ALONE) != 0)
+            continue;
         if (first.len == 0 || is_argument(first) ||
             slice_eq(first, slice_str("*")) || reserves_segment(m, first))
             continue;
@@ -235,6 +237,11 @@ static bool check_shared_segments(const struct mount *a, const struct mount *b,
     return true;
 }
 
+static bool is_here(const struct mount *m, const struct route *route)
+{
+    return (route->flags & ROUTE_ALONE) == 0 || m->is_alone;
+}
+
 static bool compile_routes(struct router *r, struct config_error *ret_error)
 {
     for (size_t i = 0; i < r->mount_count; i++) {
@@ -246,7 +253,8 @@ static bool compile_routes(struct router *r, struct config_error *ret_error)
             if (!check_shared_segments(&r->mounts[k], m, ret_error))
                 return false;
         for (size_t k = 0; k < m->door->route_count; k++)
-            if (!add_route(r, m, &m->door->routes[k], ret_error))
+            if (is_here(m, &m->door->routes[k]) &&
+                !add_route(r, m, &m->door->routes[k], ret_error))
                 return false;
     }
     return true;
