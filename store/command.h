@@ -22,7 +22,9 @@
     X(REVOKED, 401, "token was revoked")                                      \
     X(NOT_FOUND, 404, "no such entry")                                        \
     X(EXISTS, 409, "exists already")                                          \
-    X(TOO_LARGE, 413, "payload larger than the token's plan allows")          \
+    X(TOO_LARGE, 413,                                                         \
+      "payload larger than the token's plan, or an event, "                   \
+      "allows")                                                               \
     X(RATE, 429, "hourly write limit of the token's plan reached")            \
     X(THINGS, 429, "the token's plan allows no more things (things_max)")     \
     X(BYTES, 507, "the token's plan allows no more stored bytes (bytes_max)") \

@@ -121,9 +121,11 @@ bool http_next_segment(struct slice *segments, struct slice *ret_segment);
 /* The query as sent, without the '?'. */
 struct slice http_query(const struct http_request *q);
 /* The value of a header, trimmed; name case-insensitive. false: absent. Lines of a
- * list (Accept, If-None-Match) are joined by commas; of any other header the first
- * line counts. There is exactly one Host, replaced by the target's host if the target
- * has one (RFC 9112 §3.2.2). */
+ * list (Accept, If-None-Match) are joined by commas. A header that is read as one value
+ * belongs into the table of http_head.c: a request with two lines of it is refused.
+ * Otherwise the first line counts, and who calls this counts http_header_lines(). There
+ * is exactly one Host, replaced by the target's host if the target has one (RFC 9112
+ * §3.2.2). */
 bool http_header(const struct http_request *q, const char *name,
                  struct slice *ret_value);
 /* How many lines have this name; case-insensitive. */

@@ -189,6 +189,38 @@ static bool read_codings(struct http_head *h, struct slice list,
     return true;
 }
 
+/* Headers of which one value is read: of two lines a proxy may have looked at the other
+ * one. (Those of Authorization and Origin are counted by who reads them, who answer as
+ * their door does; lists are joined, http_request.c.) */
+#define SINGLES(X)                                                            \
+    X("Content-Type")                                                         \
+    X("Idempotency-Key")                                                      \
+    X("Last-Event-ID")                                                        \
+    X("Sec-WebSocket-Key")                                                    \
+    X("Sec-WebSocket-Version")
+
+static const struct {
+    const char *name;
+    const char *refusal;
+} singles[] = {
+#define X(name) {name, name ": must be there only once"},
+    SINGLES(X)
+#undef X
+};
+
+static bool check_single(struct http_head *h, struct slice name,
+                         struct http_refusal *ret)
+{
+    for (unsigned i = 0; i < sizeof(singles) / sizeof(singles[0]); i++) {
+        if (!http_name_is(name, singles[i].name))
+            continue;
+        if ((h->singles & 1U << i) != 0)
+            return refuse_head(ret, 400, singles[i].refusal);
+        h->singles |= 1U << i;
+    }
+    return true;
+}
+
 static bool read_field(struct http_head *h, struct http_field *f,
                        struct http_refusal *ret)
 {
@@ -212,6 +244,8 @@ static bool read_field(struct http_head *h, struct http_field *f,
     } else if (http_name_is(f->name, "Expect")) {
         h->expects_continue =
             !h->is_1_0 && http_name_is(f->value, "100-continue");
+    } else {
+        return check_single(h, f->name, ret);
     }
     return true;
 }

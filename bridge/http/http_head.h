@@ -33,6 +33,8 @@ struct http_head {
     bool expects_continue;
     bool says_close, says_keep;
     unsigned hosts, lengths, encodings; /* number of lines of each */
+    unsigned
+        singles; /* a bit for each header that may have one line and has it */
     size_t field_count;
     struct http_field fields[HTTP_FIELDS_MAX];
 };

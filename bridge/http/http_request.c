@@ -73,7 +73,8 @@ static bool decode_segments(struct http_request *q)
 }
 
 /* Which fields of those that this server reads are lists: several lines of a list are
- * joined (RFC 9110 §5.3). Of all other fields the first line counts. */
+ * joined (RFC 9110 §5.3). Of the others http_head.c allows one line, or their readers
+ * count lines. */
 static bool is_list(struct slice name)
 {
 #define NAME(text)                                                            \
@@ -90,6 +91,8 @@ static bool is_list(struct slice name)
         NAME("Upgrade"),
         NAME("Via"),
         NAME("Sec-WebSocket-Protocol"),
+        NAME("Sec-WebSocket-Extensions"),
+        NAME("Access-Control-Request-Headers"),
         NAME("X-Forwarded-For"),
         NAME("Content-Encoding"),
         NAME("Cache-Control"),

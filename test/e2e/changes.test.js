@@ -198,6 +198,14 @@ for (const workers of [1, 4]) {
       for (const [i, [answer, status]] of cases.entries()) {
         assert.equal((await answer).status, status, `case ${i}`)
       }
+      const texts = [
+        [patch(server, token, 'a', 0, {}), /no such message/],
+        [patch(server, token, 'a', '9'.repeat(30), {}), /no such message/],
+        [remove(server, token, 'a', 0), /no such message/],
+        [remove(server, token, 'nothing'), /no such thing/],
+        [server.request(`/${token}/chat/nothing?before=2020-01-01`, { method: 'DELETE' }), /no such thing/]
+      ]
+      for (const [answer, text] of texts) assert.match((await answer).json().error, text)
       await done(remove(server, token, 'a', id))
       assert.equal((await remove(server, token, 'a', id)).status, 410)
       assert.equal((await patch(server, token, 'a', id, {})).status, 410)

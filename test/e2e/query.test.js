@@ -50,6 +50,25 @@ suite('Queries', {}, (server) => {
     assert.equal((await server.get('/health?probe=1')).status, 200)
   })
 
+  it('times are read alike wherever one may be given', async () => {
+    await server.say(token, 'x', { n: 1 })
+    const wrong = ['2020-01-01+02:00', '2020-01-01 02:00 CET', '2020-13-01', 'yesterday', '12 o\'clock', '10m']
+    for (const text of wrong) {
+      const value = encodeURI(text)
+      for (const path of [`/history?since=${value}`, `/history?until=${value}`]) {
+        assert.match(await refused(chat(token, 'x', path)), /since 1970|%2B/)
+      }
+      assert.match(await refused(chat(token, 'x', `?before=${value}`), { method: 'DELETE' }), /since 1970|%2B/)
+    }
+    for (const value of ['2020-01-01', '2020-W01', '2020-01-01T02:00%2B02:00', '20200101']) {
+      for (const path of [`/history?since=${value}`, `/history?until=${value}`]) {
+        assert.equal((await server.get(chat(token, 'x', path))).status, 200)
+      }
+      if (/^\d+$/.test(value)) continue // of a purge: an id
+      assert.equal((await server.request(chat(token, 'x', `?before=${value}`), { method: 'DELETE' })).status, 200)
+    }
+  })
+
   it('a parameter given twice → 400', async () => {
     assert.match(await refused(chat(token, 'x', '/history?limit=1&limit=2')), /limit: given twice/)
     assert.match(await refused(`/${token}/listen?things=a&things=b`), /things=a,b/)

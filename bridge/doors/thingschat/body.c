@@ -57,11 +57,10 @@ size_t body_room(const struct call *c, size_t most)
     return 0;
 }
 
-static bool refuse_too_long(struct call *c, size_t most)
+static bool refuse_too_long(struct call *c, size_t most, const struct body *b)
 {
-    answer_error(c, 413,
-                 "payload larger than the %zu bytes of the token's plan",
-                 most);
+    answer_error(c, 413, "payload larger than the %zu bytes %s", most,
+                 b->limit != NULL ? b->limit : "of the token's plan");
     return false;
 }
 
@@ -70,7 +69,7 @@ static bool decode_gzip(struct call *c, size_t most, struct body *b,
 {
     switch (gunzip(*payload, most, &b->inflated)) {
     case GUNZIP_OK: *payload = buffer_slice(&b->inflated); return true;
-    case GUNZIP_TOO_LONG: return refuse_too_long(c, most);
+    case GUNZIP_TOO_LONG: return refuse_too_long(c, most, b);
     case GUNZIP_NOMEM: return refuse_body(c, 500, "out of memory");
     case GUNZIP_DAMAGED: break;
     }
@@ -202,7 +201,7 @@ bool body_read(struct call *c, size_t most, struct body *b,
             c, 415, "Content-Encoding: only gzip is understood, or none");
     }
     if (!is_whole)
-        return refuse_too_long(c, most);
+        return refuse_too_long(c, most, b);
     if (coding == CODING_GZIP && !decode_gzip(c, most, b, &payload))
         return false;
     if (is_msgpack(c)) {

@@ -7,6 +7,8 @@
 
 struct body {
     struct buffer inflated, converted; /* the payload may point into these */
+    const char *
+        limit; /* whose `most` is, for a refusal: "that …"; NULL: the plan's */
 };
 void body_release(struct body *b);
 

@@ -20,6 +20,8 @@
 #define DEADLINE_US INT64_C(10000000)
 #define IDEMPOTENCY_KEY_MAX 256
 #define ID_DIGITS_MAX 19 /* always fit into 64 bits */
+#define NO_MESSAGE "there is no such message (any more)"
+#define NO_THING "there is no such thing: nothing to remove"
 #define BODY_MAX (16U * 1024 * 1024)
 
 struct change_call {
@@ -68,7 +70,9 @@ size_t chat_patch_body_max(struct call *c)
         return 0;
     access_writes_left(c, &x->access);
     const uint64_t most = x->access.plan->payload_max;
-    x->payload_max = most == 0 || most > BODY_MAX ? BODY_MAX : (size_t)most;
+    const bool is_plans = most != 0 && most <= BODY_MAX;
+    x->payload_max = is_plans ? (size_t)most : BODY_MAX;
+    x->body.limit = is_plans ? NULL : "that a request may have";
     return body_room(c, x->payload_max);
 }
 
@@ -96,9 +100,7 @@ static void answer_failed(struct call *c, const struct link_request *a)
     }
     const struct change_call *x = a->owner;
     if (a->status == 404)
-        answer_error(c, 404, "%s",
-                     x->id != 0 ? "there is no such message (any more)"
-                                : "no messages yet");
+        answer_error(c, 404, "%s", x->id != 0 ? NO_MESSAGE : NO_THING);
     else
         answer_error(c,
                      a->status >= 400 && a->status <= 599 ? (unsigned)a->status
@@ -222,6 +224,17 @@ static bool read_id(struct slice text, uint64_t *ret)
     return id != 0;
 }
 
+/* 0 and what is too great are no ids, but no other paths either. */
+static bool is_number(struct slice text)
+{
+    const char *p = text.data;
+    size_t digits = 0;
+
+    while (digits < text.len && p[digits] >= '0' && p[digits] <= '9')
+        digits++;
+    return text.len > 0 && digits == text.len;
+}
+
 /* Who, and of which thing. false: answered. */
 static bool read_thing(struct change_call *x)
 {
@@ -256,8 +269,10 @@ static bool read_message(struct change_call *x)
         return false;
     if (read_id(x->call->arguments[2], &x->id))
         return true;
-    answer_error(x->call, 404,
-                 "no such path: a message is named by its id, a number");
+    answer_error(x->call, 404, "%s",
+                 is_number(x->call->arguments[2])
+                     ? NO_MESSAGE
+                     : "no such path: a message is named by its id, a number");
     return false;
 }
 
@@ -356,7 +371,7 @@ static bool read_before(struct change_call *x, uint64_t *ret_before)
         return false;
     switch (first_since(x, at_us, ret_before)) {
     case STORE_OK: return true;
-    case STORE_NOTFOUND: answer_error(c, 404, "no messages yet"); return false;
+    case STORE_NOTFOUND: answer_error(c, 404, NO_THING); return false;
     default:
         http_add_header(c->q, "Retry-After", "1");
         answer_error(c, 503, "the store cannot be read: retry later");

@@ -51,8 +51,9 @@ size_t event_body_max(struct call *c)
         return 0;
     access_writes_left(c, &p->access);
     const uint64_t most = p->access.plan->payload_max;
-    p->payload_max = most == 0 || most > EVENT_PAYLOAD_MAX ? EVENT_PAYLOAD_MAX
-                                                           : (size_t)most;
+    const bool is_plans = most != 0 && most <= EVENT_PAYLOAD_MAX;
+    p->payload_max = is_plans ? (size_t)most : EVENT_PAYLOAD_MAX;
+    p->body.limit = is_plans ? NULL : "that an event may have";
     return body_room(c, p->payload_max);
 }
 
@@ -118,6 +119,19 @@ static bool read_payload(struct call *c, struct event_post *p,
            body_read(c, p->payload_max, &p->body, ret_payload);
 }
 
+/* A repeat is recognized by what its first request stored. */
+static bool idempotency_refused(struct call *c)
+{
+    struct slice key;
+
+    if (!http_header(c->q, "Idempotency-Key", &key))
+        return false;
+    answer_error(c, 400,
+                 "Idempotency-Key: events are not stored, so a repeat cannot "
+                 "be recognized; send them without");
+    return true;
+}
+
 static bool make_topic(struct event_post *p, struct slice token,
                        struct slice thing)
 {
@@ -149,7 +163,8 @@ enum http_next event_post(struct call *c)
                             "#, without empty levels, not starting "
                             "with $");
     if (caller_refused(c, CALLER_PUBLISH, thing) || query_refused(c) ||
-        !read_kind(c, p) || !read_payload(c, p, &payload))
+        idempotency_refused(c) || !read_kind(c, p) ||
+        !read_payload(c, p, &payload))
         return HTTP_ANSWERED;
     if (!make_topic(p, token, thing))
         return answer_error(c, 500, "out of memory");

@@ -53,7 +53,9 @@ size_t chat_body_max(struct call *c)
         return 0;
     access_writes_left(c, &p->access);
     const uint64_t most = p->access.plan->payload_max;
-    p->payload_max = most == 0 || most > BODY_MAX ? BODY_MAX : (size_t)most;
+    const bool is_plans = most != 0 && most <= BODY_MAX;
+    p->payload_max = is_plans ? (size_t)most : BODY_MAX;
+    p->body.limit = is_plans ? NULL : "that a request may have";
     return body_room(c, p->payload_max);
 }
 

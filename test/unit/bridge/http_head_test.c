@@ -146,6 +146,27 @@ static void lines_that_others_could_read_differently_are_refused(void **state)
     is_refused("GET", "/", false, "", 400);
 }
 
+static void what_is_read_as_one_value_is_there_once(void **state)
+{
+    static const char *const singles[] = {"Content-Type", "Idempotency-Key",
+                                          "Last-Event-ID", "Sec-WebSocket-Key",
+                                          "sec-websocket-version"};
+    char text[200];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(singles) / sizeof(singles[0]); i++) {
+        const char *name = singles[i];
+        snprintf(text, sizeof(text), "Host: x\n%s: 1\nA: 1\n", name);
+        is_taken("POST", "/", false, text);
+        snprintf(text, sizeof(text), "Host: x\n%s: 1\nA: 1\n%s: 2\n", name,
+                 name);
+        is_refused("POST", "/", false, text, 400);
+        snprintf(text, sizeof(text), "Host: x\n%s: 1\n%s: 1\n", name, name);
+        is_refused("POST", "/", false, text, 400);
+    }
+    is_taken("GET", "/", false, "Host: x\nAccept: a\nAccept: b\n");
+}
+
 static void a_huge_length_is_huge_and_no_other(void **state)
 {
     (void)state;
@@ -218,6 +239,7 @@ int main(void)
         cmocka_unit_test(connections_are_kept_as_the_client_says),
         cmocka_unit_test(an_absolute_target_is_its_path_and_its_host_wins),
         cmocka_unit_test(lines_that_others_could_read_differently_are_refused),
+        cmocka_unit_test(what_is_read_as_one_value_is_there_once),
         cmocka_unit_test(a_huge_length_is_huge_and_no_other),
         cmocka_unit_test(request_lines_are_checked),
         cmocka_unit_test(
