@@ -164,6 +164,21 @@ const struct caller *caller_share(struct callers *all, const struct caller *c)
     return s == NULL ? NULL : &s->caller;
 }
 
+const struct caller *caller_ref(const struct caller *c)
+{
+    struct shared_caller *s = (struct shared_caller *)c;
+
+    pthread_mutex_lock(&s->owner->mutex);
+    s->references++;
+    pthread_mutex_unlock(&s->owner->mutex);
+    return c;
+}
+
+size_t caller_bytes(const struct caller *c)
+{
+    return size_of_copy(c, ((const struct shared_caller *)c)->spelled.len);
+}
+
 void caller_unref(const struct caller *c)
 {
     struct shared_caller *s = (struct shared_caller *)c;

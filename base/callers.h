@@ -20,6 +20,10 @@ void callers_free(struct callers *all);
  * connection has for itself. Give it back with caller_unref(). NULL: out of
  * memory. */
 const struct caller *caller_share(struct callers *all, const struct caller *c);
+/* Another reference to a caller of caller_share(); returns it. */
+const struct caller *caller_ref(const struct caller *c);
+/* The bytes of memory that a caller of caller_share() takes. */
+size_t caller_bytes(const struct caller *c);
 /* `c` comes from caller_share(). NULL is fine. */
 void caller_unref(const struct caller *c);
 

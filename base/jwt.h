@@ -9,8 +9,8 @@
  * must hold at the time given, with JWT_SKEW_US for clocks that differ.
  *
  * Threads:  any, after sodium_init(). Takes 10 to 200 µs for each key of the
- *           token's algorithm; does not block. Remember who it was by a hash of the
- *           token where the same one comes again and again.
+ *           token's algorithm; does not block. Where the same one comes again and
+ *           again, remember who it was: base/jwt_memo.h.
  * Logging:  none. Whoever logs a refusal logs its text, which has nothing of the
  *           token in it. */
 #ifndef CONFAB_BASE_JWT_H

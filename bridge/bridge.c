@@ -14,6 +14,7 @@
 #include "base/callers.h"
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "base/jwt_memo.h"
 #include "base/reserved_name.h"
 #include "base/thread.h"
 #include "base/trace.h"
@@ -497,14 +498,15 @@ bool bridge_start(const struct bridge_opts *opts, struct bridge **ret_bridge,
     memcpy(ret_error->text, no_memory, sizeof(no_memory));
     f->reads = reads_new();
     f->callers = callers_new();
+    f->jwts = jwt_memo_new(JWT_MEMO_ENTRIES, JWT_MEMO_BYTES);
     f->key_uses = key_uses_new();
     f->streams = streams_start(opts->config, opts->store, opts->budget,
                                (unsigned)opts->config->http_streamers);
-    if (f->reads == NULL || f->callers == NULL || f->key_uses == NULL ||
-        f->streams == NULL || !make_webhooks(b, opts->data_dir) ||
-        !start_fetcher(b, ret_error) || !mount_doors(b, ret_error) ||
-        !write_doors(b) || !start_link(b, opts->data_dir) ||
-        !start_reporter(b)) {
+    if (f->reads == NULL || f->callers == NULL || f->jwts == NULL ||
+        f->key_uses == NULL || f->streams == NULL ||
+        !make_webhooks(b, opts->data_dir) || !start_fetcher(b, ret_error) ||
+        !mount_doors(b, ret_error) || !write_doors(b) ||
+        !start_link(b, opts->data_dir) || !start_reporter(b)) {
         bridge_stop(b);
         return false;
     }
@@ -562,6 +564,7 @@ void bridge_stop(struct bridge *b)
     webhook_saves_free(b->saves);
     webhook_watch_free(b->watch);
     reads_free(f->reads);
+    jwt_memo_free(f->jwts);
     callers_free(f->callers);
     key_uses_free(f->key_uses);
     stop_doors(b);

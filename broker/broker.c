@@ -10,6 +10,7 @@
 
 #include "base/callers.h"
 #include "base/clock.h"
+#include "base/jwt_memo.h"
 #include "base/log.h"
 #include "base/net/client_addresses.h"
 #include "base/net/connection_budget.h"
@@ -132,9 +133,10 @@ static bool make_workers(struct broker *b, struct config_error *ret_error)
         return start_failed(ret_error, store_strerror(err));
     hub->token_connections = token_connections_new();
     hub->callers = callers_new();
+    hub->jwts = jwt_memo_new(JWT_MEMO_ENTRIES, JWT_MEMO_BYTES);
     hub->workers = calloc(hub->count + 1, sizeof(struct worker *));
     if (hub->token_connections == NULL || hub->callers == NULL ||
-        hub->workers == NULL)
+        hub->jwts == NULL || hub->workers == NULL)
         return start_failed(ret_error, "out of memory");
     for (unsigned i = 0; i <= hub->count; i++) {
         hub->workers[i] = worker_new(hub, i, stats.head);
@@ -469,6 +471,7 @@ void broker_stop(struct broker *b)
     end_workers(hub);
     writer_free(hub->writer);
     token_connections_free(hub->token_connections);
+    jwt_memo_free(hub->jwts);
     callers_free(hub->callers);
     client_addresses_free(hub->strangers);
     metrics_free(b->metrics);

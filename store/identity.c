@@ -234,29 +234,59 @@ static size_t jwt_keys(const struct tenant_settings *settings,
     return count;
 }
 
-static enum identity_error verify_jwt(const struct identity_source *from,
-                                      struct slice tenant, struct slice jwt,
-                                      struct jwt_claims *ret_claims,
-                                      struct jwt_refusal *ret_refusal)
-{
+/* The settings that the verdict on a JWT follows from. */
+static const enum tenant_setting jwt_rules[] = {TENANT_JWT_SECRET,
+                                                TENANT_JWT_PUBLIC_KEY,
+                                                TENANT_JWT_AUDIENCE,
+                                                TENANT_JWT_REQUIRE_EXP};
+#define JWT_RULES (sizeof(jwt_rules) / sizeof(jwt_rules[0]))
+
+/* A JWT, and what it is looked at with. */
+struct jwt_question {
+    const struct identity_source *from;
+    struct slice tenant, jwt;
+    const struct plan *plan;
     struct tenant_settings settings;
+    struct jwt_memo_name name; /* where there is a memo */
+    struct jwt_refusal why;    /* of IDENTITY_JWT */
+};
+
+static struct slice jwt_setting(const struct jwt_question *q,
+                                enum tenant_setting s)
+{
+    return tenant_setting(&q->settings, tenant_setting_name(s));
+}
+
+/* NULL: it is to be verified. */
+static const struct caller *recall_jwt(struct jwt_question *q)
+{
+    struct slice rules[JWT_RULES];
+
+    if (q->from->jwts == NULL || q->jwt.len > JWT_MAX)
+        return NULL;
+    for (size_t i = 0; i < JWT_RULES; i++)
+        rules[i] = jwt_setting(q, jwt_rules[i]);
+    jwt_memo_name(q->from->jwts, q->tenant, rules, JWT_RULES, q->jwt,
+                  &q->name);
+    return jwt_memo_find(q->from->jwts, q->tenant, &q->name, q->plan,
+                         q->from->now_us);
+}
+
+static enum identity_error verify_jwt(struct jwt_question *q,
+                                      struct jwt_claims *ret_claims)
+{
     struct jwt_key *keys[2];
 
-    if (store_tenant_settings(from->reader, tenant, &settings) != STORE_OK)
-        return IDENTITY_JWT_KEYS;
     const struct jwt_rules rules = {
-        .now_us = from->now_us,
-        .audience = tenant_setting(&settings,
-                                   tenant_setting_name(TENANT_JWT_AUDIENCE)),
+        .now_us = q->from->now_us,
+        .audience = jwt_setting(q, TENANT_JWT_AUDIENCE),
         .exp_optional =
-            slice_eq(tenant_setting(&settings, tenant_setting_name(
-                                                   TENANT_JWT_REQUIRE_EXP)),
-                     slice_str("no")),
+            slice_eq(jwt_setting(q, TENANT_JWT_REQUIRE_EXP), slice_str("no")),
     };
-    const size_t count = jwt_keys(&settings, keys);
+    const size_t count = jwt_keys(&q->settings, keys);
     const bool good =
-        count > 0 && jwt_verify(jwt, (const struct jwt_key *const *)keys,
-                                count, &rules, ret_claims, ret_refusal);
+        count > 0 && jwt_verify(q->jwt, (const struct jwt_key *const *)keys,
+                                count, &rules, ret_claims, &q->why);
     for (size_t i = 0; i < count; i++)
         jwt_key_free(keys[i]);
     if (count == 0)
@@ -264,38 +294,64 @@ static enum identity_error verify_jwt(const struct identity_source *from,
     if (!good)
         return IDENTITY_JWT;
     if (ret_claims->tenant[0] != '\0' &&
-        !slice_eq(slice_str(ret_claims->tenant), tenant))
+        !slice_eq(slice_str(ret_claims->tenant), q->tenant))
         return IDENTITY_JWT_TENANT;
     return ret_claims->has_rights ? IDENTITY_OK : IDENTITY_JWT_RIGHTS;
+}
+
+static const struct caller *share_claims(const struct jwt_question *q,
+                                         const struct jwt_claims *claims,
+                                         struct identity_refusal *refusal)
+{
+    struct caller caller = {
+        .tenant = q->tenant,
+        .key = slice_str(IDENTITY_KEY_OF_JWT),
+        .user = claims->subject[0] != '\0' ? slice_str(claims->subject)
+                                           : slice_of(NULL, 0),
+        .plan = q->plan,
+        .mounted = claims->has_mount,
+        .mount = slice_str(claims->mount),
+        .expires_us = claims->expires_us == INT64_MAX
+                          ? 0 /* jwt.require_exp = no */
+                          : claims->expires_us + JWT_SKEW_US,
+    };
+    const struct caller *shared =
+        share(q->from, &caller, &claims->rights, refusal);
+    if (shared != NULL && q->from->jwts != NULL)
+        jwt_memo_add(q->from->jwts, &q->name, shared,
+                     claims->not_before_us - JWT_SKEW_US);
+    return shared;
+}
+
+static const struct caller *caller_of_jwt(struct jwt_question *q,
+                                          struct identity_refusal *refusal)
+{
+    struct jwt_claims claims;
+
+    const struct caller *caller = recall_jwt(q);
+    if (caller != NULL)
+        return caller;
+    const enum identity_error error = refuse(refusal, verify_jwt(q, &claims));
+    if (error == IDENTITY_JWT)
+        refusal->text = jwt_refusal_text(&q->why);
+    return error == IDENTITY_OK ? share_claims(q, &claims, refusal) : NULL;
 }
 
 const struct caller *identity_of_jwt(const struct identity_source *from,
                                      struct slice tenant, struct slice jwt,
                                      struct identity_refusal *ret_refusal)
 {
-    struct jwt_refusal why;
-    struct jwt_claims claims;
+    struct jwt_question q = {.from = from, .tenant = tenant, .jwt = jwt};
     struct token_row row;
 
     enum identity_error error = look_up_tenant(from, tenant, &row);
-    if (error == IDENTITY_OK)
-        error = verify_jwt(from, tenant, jwt, &claims, &why);
-    refuse(ret_refusal, error);
-    if (error == IDENTITY_JWT)
-        ret_refusal->text = jwt_refusal_text(&why);
-    if (error != IDENTITY_OK)
+    if (error != IDENTITY_OK && error != IDENTITY_STORE && from->jwts != NULL)
+        jwt_memo_forget(from->jwts, tenant);
+    if (error == IDENTITY_OK &&
+        store_tenant_settings(from->reader, tenant, &q.settings) != STORE_OK)
+        error = IDENTITY_JWT_KEYS;
+    if (refuse(ret_refusal, error) != IDENTITY_OK)
         return NULL;
-    struct caller caller = {
-        .tenant = tenant,
-        .key = slice_str(IDENTITY_KEY_OF_JWT),
-        .user = claims.subject[0] != '\0' ? slice_str(claims.subject)
-                                          : slice_of(NULL, 0),
-        .plan = config_plan_or_default(from->config, row.plan),
-        .mounted = claims.has_mount,
-        .mount = slice_str(claims.mount),
-        .expires_us = claims.expires_us == INT64_MAX
-                          ? 0 /* jwt.require_exp = no */
-                          : claims.expires_us + JWT_SKEW_US,
-    };
-    return share(from, &caller, &claims.rights, ret_refusal);
+    q.plan = config_plan_or_default(from->config, row.plan);
+    return caller_of_jwt(&q, ret_refusal);
 }

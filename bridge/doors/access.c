@@ -107,6 +107,7 @@ static void look_up_identity(struct call *c, struct store_reader *r,
 {
     const struct identity_source from = {
         .callers = c->front->callers,
+        .jwts = c->front->jwts,
         .config = c->front->config,
         .reader = r,
         .now_us = clock_real_us(),

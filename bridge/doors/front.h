@@ -10,6 +10,7 @@
 
 struct callers;
 struct fetcher;
+struct jwt_memo;
 struct key_uses;
 struct reads;
 
@@ -21,6 +22,7 @@ struct front {
     struct reads *reads; /* read limits (reads.h) */
     struct callers
         *callers; /* shared callers of streams, which outlive requests */
+    struct jwt_memo *jwts;     /* verified before */
     struct key_uses *key_uses; /* to be saved (key_uses.h) */
     struct fetcher *fetcher;   /* outgoing HTTP */
     const char

@@ -99,6 +99,7 @@ static const struct caller *look_up(struct connection *c,
 {
     const struct hub *hub = c->worker->hub;
     struct identity_source from = {.callers = hub->callers,
+                                   .jwts = hub->jwts,
                                    .config = hub->config,
                                    .now_us = c->worker->real_us,
                                    .on_key_used = save_key_use,

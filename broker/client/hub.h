@@ -17,6 +17,7 @@
 
 struct admin_commands;
 struct callers;
+struct jwt_memo;
 struct sys_board;
 struct sys_sampler;
 struct token_connections;
@@ -39,8 +40,9 @@ struct hub {
     unsigned count;
     struct token_connections *token_connections; /* has its own lock */
     struct callers *callers;                     /* of connections; likewise */
-    struct tls_current tls;                      /* has its own lock */
-    struct sys_board *sys; /* the figures of `$SYS`; has its own lock */
+    struct jwt_memo *jwts;  /* verified before; likewise */
+    struct tls_current tls; /* has its own lock */
+    struct sys_board *sys;  /* the figures of `$SYS`; has its own lock */
     /* Takes these figures; used by main, then by the admin worker. */
     struct sys_sampler *sampler;
     const struct admin_commands

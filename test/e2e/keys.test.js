@@ -244,6 +244,31 @@ suite('keys over HTTP', { set: { 'tokens.access': 'registered', 'plan:five.write
     assert.match(late.text, /expired/)
   })
 
+  it('a JWT that was used before is refused when its key was changed, its tenant suspended, or it has ended', async () => {
+    const keys = [1, 2].map((n) => secret('k'.repeat(20) + newToken() + n))
+    const tenant = await newTenant(server, [`jwt.secret=${keys[0]}`])
+    const sign = (key, claims) => {
+      const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+      const body = `${part({ alg: 'HS256' })}.${part({ confab: { subscribe: ['#'] }, ...claims })}`
+      return `${body}.${createHmac('sha256', key).update(body).digest('base64url')}`
+    }
+    const status = async (jwt) => (await server.get(`/${tenant}/things`, bearer(jwt))).status
+    const now = Math.floor(Date.now() / 1000)
+    const [old, brief] = [sign(keys[0], { exp: now + 600 }), sign(keys[0], { exp: now - 57 })]
+    for (let n = 0; n < 3; n++) assert.equal(await status(old), 200)
+    await until(async () => await status(brief) === 401, 'the end of a JWT that had two seconds left', scaled(6000))
+    await command(server, 'tenant_set', { tenant, set: [`jwt.secret=${keys[1]}`] })
+    assert.equal(await status(old), 401, 'the key was changed')
+    const fresh = sign(keys[1], { exp: now + 600 })
+    for (let n = 0; n < 3; n++) assert.equal(await status(fresh), 200)
+    await command(server, 'tenant_suspend', { tenant })
+    assert.equal(await status(fresh), 403)
+    assert.equal((await server.cli('tenant', 'resume', tenant)).code, 0)
+    assert.equal(await status(fresh), 200)
+    assert.equal((await server.cli('tenant', 'delete', tenant)).code, 0)
+    assert.equal(await status(fresh), 401)
+  })
+
   // ---- the API for keys
 
   it('keys are listed without their secrets, and revoked once', async () => {

@@ -17,6 +17,7 @@
 struct asking {
     struct writing w;
     struct callers *callers;
+    struct jwt_memo *jwts;
     struct identity_refusal refusal;
     unsigned uses;                         /* of keys, that are to be saved */
     unsigned char used[SECRET_HASH_BYTES]; /* the last one */
@@ -28,7 +29,9 @@ static void asking_open(struct asking *s)
 
     writing_open(&s->w, 0);
     s->callers = callers_new();
+    s->jwts = jwt_memo_new(JWT_MEMO_ENTRIES, JWT_MEMO_BYTES);
     assert_non_null(s->callers);
+    assert_non_null(s->jwts);
     *ARGS(tenant, tenant_create) =
         (struct tenant_create){slice_str("acme"), slice_str("home")};
     assert_result(run(&s->w, tenant), OK);
@@ -36,6 +39,7 @@ static void asking_open(struct asking *s)
 
 static void asking_close(struct asking *s)
 {
+    jwt_memo_free(s->jwts);
     callers_free(s->callers); /* asserts that nobody is left */
     writing_close(&s->w);
 }
@@ -101,6 +105,7 @@ static struct identity_source source_of(struct asking *s,
     assert_int_equal(store_snapshot(s->w.store, ret_reader), STORE_OK);
     return (struct identity_source){
         .callers = s->callers,
+        .jwts = s->jwts,
         .config = &s->w.config,
         .reader = *ret_reader,
         .now_us = clock_now(),
@@ -451,6 +456,189 @@ static void jwt_of_another_tenant_is_refused(void **state)
     (void)state;
 }
 
+/* ---- JWTs that are remembered ----------------------------------------------------- */
+
+static void put_part(char *jwt, size_t size, const void *data, size_t len)
+{
+    const size_t at = strlen(jwt);
+
+    assert_true(at + sodium_base64_ENCODED_LEN(
+                         len, sodium_base64_VARIANT_URLSAFE_NO_PADDING) <=
+                size);
+    sodium_bin2base64(jwt + at, size - at, data, len,
+                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+/* A JWT of these claims, made with SECRET_TEXT. */
+static const char *sign(const char *claims)
+{
+    static const char header[] = "{\"alg\":\"HS256\"}";
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    crypto_auth_hmacsha256_state state;
+    static char jwt[1024];
+
+    jwt[0] = '\0';
+    put_part(jwt, sizeof(jwt), header, sizeof(header) - 1);
+    strcat(jwt, ".");
+    put_part(jwt, sizeof(jwt), claims, strlen(claims));
+    crypto_auth_hmacsha256_init(&state, (const unsigned char *)SECRET_TEXT,
+                                strlen(SECRET_TEXT));
+    crypto_auth_hmacsha256_update(&state, (unsigned char *)jwt, strlen(jwt));
+    crypto_auth_hmacsha256_final(&state, mac);
+    strcat(jwt, ".");
+    put_part(jwt, sizeof(jwt), mac, sizeof(mac));
+    return jwt;
+}
+#define RIGHTS "\"confab\":{\"subscribe\":[\"#\"]}"
+
+/* Whether it holds, and whether it was remembered: not verified this time. */
+static void assert_holds(struct asking *s, const char *jwt, bool remembered)
+{
+    struct jwt_memo_figures before, after;
+
+    jwt_memo_figures(s->jwts, &before);
+    const struct caller *c = jwt_of(s, "acme", jwt);
+    jwt_memo_figures(s->jwts, &after);
+    assert_non_null(c);
+    caller_unref(c);
+    assert_int_equal(after.found - before.found, remembered ? 1 : 0);
+}
+
+static size_t remembered_count(struct asking *s)
+{
+    struct jwt_memo_figures f;
+
+    jwt_memo_figures(s->jwts, &f);
+    return f.entries;
+}
+
+static void a_remembered_jwt_is_who_it_was(void **state)
+{
+    struct asking s = {0};
+
+    asking_open(&s);
+    set_setting(&s, "jwt.secret=" SECRET_TEXT);
+    const struct caller *first = jwt_of(&s, "acme", HS256_GOOD);
+    assert_holds(&s, HS256_GOOD, true);
+    check_good_jwt(&s, HS256_GOOD);
+    const struct caller *again = jwt_of(&s, "acme", HS256_GOOD);
+    assert_non_null(first);
+    assert_ptr_equal(first, again);
+    caller_unref(again);
+    caller_unref(first);
+    /* What does not hold is not remembered. */
+    assert_int_equal(remembered_count(&s), 1);
+    assert_refused(jwt_of(&s, "acme", HS256_BY_OTHER), JWT);
+    assert_refused(jwt_of(&s, "acme", HS256_PRETTY), JWT_RIGHTS);
+    assert_int_equal(remembered_count(&s), 1);
+    asking_close(&s);
+    (void)state;
+}
+
+static void a_remembered_jwt_holds_from_nbf_until_exp(void **state)
+{
+    /* TEST_EPOCH, and an hour later */
+    const char *jwt =
+        sign("{\"nbf\":1800000000,\"exp\":1800003600," RIGHTS "}");
+    struct asking s = {0};
+
+    asking_open(&s);
+    set_setting(&s, "jwt.secret=" SECRET_TEXT);
+    clock_set(TEST_EPOCH - 60 * SECOND);
+    assert_holds(&s, jwt, false);
+    clock_set(TEST_EPOCH - 60 * SECOND - 1);
+    assert_refused(jwt_of(&s, "acme", jwt), JWT);
+    assert_string_equal(s.refusal.text, "the JWT is not valid yet");
+    clock_set(TEST_EPOCH + (3600 + 60) * SECOND - 1);
+    assert_holds(&s, jwt, true);
+    clock_set(TEST_EPOCH + (3600 + 60) * SECOND);
+    assert_refused(jwt_of(&s, "acme", jwt), JWT);
+    assert_string_equal(s.refusal.text, "the JWT has expired");
+    assert_int_equal(remembered_count(&s), 0);
+    asking_close(&s);
+    (void)state;
+}
+
+/* At once, though who asks was told of nothing: what decides is the snapshot. */
+static void other_settings_hold_for_remembered_jwts(void **state)
+{
+    struct asking s = {0};
+
+    asking_open(&s);
+    set_setting(&s, "jwt.secret=" SECRET_TEXT);
+    assert_holds(&s, HS256_GOOD, false);
+    assert_holds(&s, HS256_GOOD, true);
+    set_setting(&s, "jwt.secret=another secret of more than 32 bytes");
+    assert_refused(jwt_of(&s, "acme", HS256_GOOD), JWT);
+    assert_int_equal(remembered_count(&s), 0);
+    set_setting(&s, "jwt.secret=" SECRET_TEXT);
+    assert_holds(&s, HS256_GOOD, false);
+
+    set_setting(&s, "jwt.public_key=" PUBLIC_P256);
+    assert_holds(&s, ES256_GOOD, false);
+    assert_holds(&s, ES256_GOOD, true);
+    set_setting(&s, "jwt.public_key=");
+    assert_refused(jwt_of(&s, "acme", ES256_GOOD), JWT);
+
+    set_setting(&s, "jwt.audience=confab");
+    const char *jwt =
+        sign("{\"aud\":\"confab\",\"exp\":1800003600," RIGHTS "}");
+    assert_holds(&s, jwt, false);
+    assert_holds(&s, jwt, true);
+    set_setting(&s, "jwt.audience=somebody");
+    assert_refused(jwt_of(&s, "acme", jwt), JWT);
+
+    set_setting(&s, "jwt.require_exp=no");
+    jwt = sign("{" RIGHTS "}");
+    assert_holds(&s, jwt, false);
+    assert_holds(&s, jwt, true);
+    set_setting(&s, "jwt.require_exp=yes");
+    assert_refused(jwt_of(&s, "acme", jwt), JWT);
+
+    set_setting(&s, "jwt.secret=");
+    assert_refused(jwt_of(&s, "acme", HS256_GOOD), JWT_KEYS);
+    asking_close(&s);
+    (void)state;
+}
+
+static void a_remembered_jwt_goes_with_its_tenant(void **state)
+{
+    struct asking s = {0};
+
+    asking_open(&s);
+    set_setting(&s, "jwt.secret=" SECRET_TEXT);
+    assert_holds(&s, HS256_GOOD, false);
+    suspend(&s, false);
+    assert_refused(jwt_of(&s, "acme", HS256_GOOD), TENANT_SUSPENDED);
+    assert_int_equal(remembered_count(&s), 0);
+    suspend(&s, true);
+    assert_holds(&s, HS256_GOOD, false);
+    assert_result(revoke_token(&s.w, "acme"), OK);
+    assert_refused(jwt_of(&s, "acme", HS256_GOOD), TENANT_REVOKED);
+    assert_int_equal(remembered_count(&s), 0);
+    asking_close(&s);
+    (void)state;
+}
+
+static void a_remembered_jwt_has_the_plan_that_its_tenant_has_now(void **state)
+{
+    struct sent *c = new_command(COMMAND_TENANT_SET);
+    struct asking s = {0};
+
+    asking_open(&s);
+    set_setting(&s, "jwt.secret=" SECRET_TEXT);
+    assert_holds(&s, HS256_GOOD, false);
+    *ARGS(c, tenant_set) = (struct tenant_set){.tenant = slice_str("acme"),
+                                               .plan = slice_str("free")};
+    assert_result(run(&s.w, c), OK);
+    const struct caller *caller = jwt_of(&s, "acme", HS256_GOOD);
+    assert_non_null(caller);
+    assert_string_equal(caller->plan->name, "free");
+    caller_unref(caller);
+    asking_close(&s);
+    (void)state;
+}
+
 static void a_use_is_told_once_an_hour_when_it_is_saved(void **state)
 {
     struct asking s;
@@ -500,6 +688,12 @@ int main(void)
         cmocka_unit_test(jwt_is_checked_by_either_key_of_its_tenant),
         cmocka_unit_test(jwt_that_does_not_hold_is_refused),
         cmocka_unit_test(jwt_of_another_tenant_is_refused),
+        cmocka_unit_test(a_remembered_jwt_is_who_it_was),
+        cmocka_unit_test(a_remembered_jwt_holds_from_nbf_until_exp),
+        cmocka_unit_test(other_settings_hold_for_remembered_jwts),
+        cmocka_unit_test(a_remembered_jwt_goes_with_its_tenant),
+        cmocka_unit_test(
+            a_remembered_jwt_has_the_plan_that_its_tenant_has_now),
     };
 
     if (sodium_init() < 0)
