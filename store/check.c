@@ -16,6 +16,7 @@
 #include "store/read/reader.h"
 
 #define SNAPSHOT_ATTEMPTS 100
+#define TREES_MAX 64 /* databases, those of later versions included */
 
 /* What a things row says, and what was found in the other databases. */
 struct found_thing {
@@ -46,13 +47,14 @@ struct found_token {
 struct check {
     struct store_check *c;
     struct page_walk walk;
-    struct page_tree trees[32];
+    struct page_tree trees[TREES_MAX];
     size_t tree_count;
     struct found_thing *things;
     struct found_session *sessions;
     struct found_token *tokens;
     uint64_t keys, keys_that_end, keys_of_tenants, ends_of_keys;
     uint64_t named_users, user_names, members, rooms_of_users;
+    uint64_t bans, bans_that_end, bans_of, ends_of_bans;
     uint64_t change_rows,
         changes; /* rows there are, and that there should be */
     uint64_t last_id;
@@ -429,6 +431,47 @@ static void check_room_of(void *arg, MDB_val key, MDB_val v)
     k->rooms_of_users++;
 }
 
+static void check_ban(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    struct ban_row row;
+
+    if (!schema_get_ban(key, v, &row))
+        problem(k, "bans: a row is damaged");
+    else
+        k->bans_that_end += row.until_us != 0;
+    k->bans++;
+}
+
+static void check_ban_of(void *arg, MDB_val key, MDB_val v)
+{
+    struct slice tenant, room, who;
+    struct check *k = arg;
+    (void)v;
+
+    if (!schema_split_ban_of(key, &tenant, &room, &who))
+        problem(k, "bans_of: a row is damaged");
+    k->bans_of++;
+}
+
+static void check_end_of_ban(void *arg, MDB_val key, MDB_val v)
+{
+    struct check *k = arg;
+    (void)key, (void)v;
+
+    k->ends_of_bans++;
+}
+
+static void compare_bans(struct check *k)
+{
+    if (k->bans != k->bans_of)
+        problem(k, "bans: %" PRIu64 " rows, but bans_of has %" PRIu64, k->bans,
+                k->bans_of);
+    if (k->bans_that_end != k->ends_of_bans)
+        problem(k, "bans: %" PRIu64 " end, but bans_by_end has %" PRIu64,
+                k->bans_that_end, k->ends_of_bans);
+}
+
 static void compare_people(struct check *k)
 {
     if (k->named_users != k->user_names)
@@ -621,6 +664,9 @@ static const struct {
     {"rooms", check_room, true},
     {"members", check_member, true},
     {"rooms_of", check_room_of, true},
+    {"bans", check_ban, true},
+    {"bans_of", check_ban_of, true},
+    {"bans_by_end", check_end_of_ban, true},
     {"webhooks", check_webhook, true},
     {"webhooks_dead", check_webhook_dead, true},
     {"sessions", check_session, false},
@@ -634,7 +680,7 @@ static const struct {
 
 static void walk_trees(struct check *k)
 {
-    bool done[32] = {false};
+    bool done[TREES_MAX] = {false};
 
     page_walk_free_list(&k->walk);
     page_walk_tree(&k->walk, &k->walk.names, add_tree, k);
@@ -662,6 +708,7 @@ static void walk_trees(struct check *k)
     compare_sessions(k);
     compare_keys(k);
     compare_people(k);
+    compare_bans(k);
 }
 
 static void free_check(struct check *k)

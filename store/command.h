@@ -91,6 +91,8 @@ const char *command_result_name(enum command_result r); /* "EXISTS" */
     X(ROOM_DELETE, room_delete)                                               \
     X(MEMBER_PUT, member_put)                                                 \
     X(MEMBER_DELETE, member_delete)                                           \
+    X(BAN, ban)                                                               \
+    X(UNBAN, unban)                                                           \
     X(WEBHOOK_SAVE, webhook_save)                                             \
     X(WEBHOOK_RETRY, webhook_retry)                                           \
     /* What the writer proposes by itself (store/command/upkeep.h): */        \
@@ -101,7 +103,8 @@ const char *command_result_name(enum command_result r); /* "EXISTS" */
     X(HIDDEN_DELETE, hidden_delete)   /* some of what trims have hidden */    \
     X(ERASE_STEP, erase_step)                                                 \
     X(ANSWERS_FORGET, answers_forget) /* operation ids, Idempotency-Keys */   \
-    X(KEYS_EXPIRE, keys_expire)       /* removes those that have expired */
+    X(KEYS_EXPIRE, keys_expire)       /* removes those that have expired */   \
+    X(BANS_EXPIRE, bans_expire)       /* the same */
 
 enum command_kind {
 #define X(kind, name) COMMAND_##kind,

@@ -74,19 +74,6 @@ static bool split_key(MDB_val key, struct slice *parts, unsigned count)
     return token_valid(parts[0]);
 }
 
-static void pack_optional(msgpack_packer *p, struct slice s)
-{
-    if (s.len > 0)
-        pack_str(p, s);
-    else
-        msgpack_pack_nil(p);
-}
-
-static struct slice unpack_optional(struct unpack *u)
-{
-    return unpack_nil(u) ? slice_of("", 0) : unpack_str(u);
-}
-
 void schema_put_user(struct buffer *b, const struct user_row *user)
 {
     msgpack_packer p = packer_of(b);

@@ -37,6 +37,20 @@ static inline void pack_bool(msgpack_packer *p, bool value)
         msgpack_pack_false(p);
 }
 
+/* A text that is nil where it is empty. */
+static inline void pack_optional(msgpack_packer *p, struct slice s)
+{
+    if (s.len > 0)
+        pack_str(p, s);
+    else
+        msgpack_pack_nil(p);
+}
+
+static inline struct slice unpack_optional(struct unpack *u)
+{
+    return unpack_nil(u) ? slice_of("", 0) : unpack_str(u);
+}
+
 static inline void pack_row(msgpack_packer *p, size_t elements)
 {
     msgpack_pack_array(p, elements);

@@ -59,6 +59,7 @@
 #include <lmdb.h>
 
 #include "base/buffer.h"
+#include "store/ban.h"
 #include "store/people.h"
 #include "store/session.h"
 #include "store/store.h"
@@ -90,6 +91,9 @@
     X(rooms, "rooms", 0)                                                      \
     X(members, "members", 0)                                                  \
     X(rooms_of, "rooms_of", 0)                                                \
+    X(bans, "bans", 0)                                                        \
+    X(bans_of, "bans_of", 0)                                                  \
+    X(bans_by_end, "bans_by_end", 0)                                          \
     X(webhooks, "webhooks", 0)                                                \
     X(webhooks_dead, "webhooks_dead", 0)                                      \
     X(sessions, "sessions", 0)                                                \
@@ -216,6 +220,15 @@ void schema_pair_key(struct slice tenant, struct slice one, struct slice other,
                      struct schema_key *ret_key);
 bool schema_split_pair(MDB_val key, struct slice *ret_one,
                        struct slice *ret_other);
+/* bans: tenant, NUL, room (empty: all), NUL, who; bans_of: tenant, NUL, who, NUL, room:
+ * schema_pair_key(). bans_by_end, of bans that end: the end, µs big-endian, then the
+ * key of the ban: schema_end_key(). */
+void schema_put_ban(struct buffer *b, const struct ban_row *ban);
+bool schema_get_ban(MDB_val key, MDB_val v, struct ban_row *ret_ban);
+bool schema_split_ban(MDB_val key, struct slice *ret_tenant,
+                      struct slice *ret_room, struct slice *ret_who);
+bool schema_split_ban_of(MDB_val key, struct slice *ret_tenant,
+                         struct slice *ret_room, struct slice *ret_who);
 /* webhooks: the key is the tenant. webhooks_dead: tenant, NUL, id of the message
  * big-endian; the prefix alone finds all rows of a tenant. */
 void schema_put_webhook(struct buffer *b, const struct webhook_row *w);

@@ -8,9 +8,11 @@
 #include "base/error_text.h"
 #include "base/hops.h"
 #include "base/log.h"
+#include "store/command/ban.h"
 #include "store/command/key.h"
 #include "store/command/upkeep.h"
 #include "store/write/account.h"
+#include "store/write/ban_write.h"
 #include "store/write/erase.h"
 #include "store/write/key_write.h"
 #include "store/write/trim.h"
@@ -196,6 +198,21 @@ static enum store_err expire_keys(struct transaction *t, uint64_t *ret_removed)
     return err;
 }
 
+/* Bans that are over, likewise. */
+static enum store_err expire_bans(struct transaction *t, uint64_t *ret_removed)
+{
+    struct bans_expire a = {t->here.decay_us, STEP_KEYS};
+    struct command c = {.kind = COMMAND_BANS_EXPIRE, .args = &a};
+
+    *ret_removed = 0;
+    enum store_err err = ban_find_ended(t, a.before_us);
+    if (err != STORE_OK)
+        return err == STORE_NOTFOUND || err == STORE_CORRUPT ? STORE_OK : err;
+    err = transaction_propose(t, &c);
+    *ret_removed = c.removed;
+    return err;
+}
+
 static enum store_err forget_keys(struct group_commit *g)
 {
     enum store_err err = STORE_OK;
@@ -208,6 +225,10 @@ static enum store_err forget_keys(struct group_commit *g)
     }
     if (err == STORE_OK) {
         err = expire_keys(&g->t, &forgotten);
+        most = forgotten > most ? forgotten : most;
+    }
+    if (err == STORE_OK) {
+        err = expire_bans(&g->t, &forgotten);
         most = forgotten > most ? forgotten : most;
     }
     g->t.deleted |= most > 0;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/write/account.h"
+#include "store/write/ban_write.h"
 #include "store/write/people_write.h"
 
 /* ---- names ----------------------------------------------------------------------- */
@@ -128,12 +129,38 @@ static enum store_err drop_memberships(struct transaction *t,
     return err;
 }
 
+/* `@` begins who is banned by address, so such a user has no bans. */
+static enum store_err erase_user(struct transaction *t, struct token *who,
+                                 struct slice tenant, struct slice user,
+                                 unsigned *left)
+{
+    struct schema_key prefix;
+
+    schema_pair_key(tenant, user, slice_of(NULL, 0), &prefix);
+    const enum store_err err =
+        drop_memberships(t, who, tenant, t->e->db.rooms_of, &prefix, left);
+    if (err != STORE_OK || *(const char *)user.data == '@')
+        return err;
+    return ban_erase_user(t, who, tenant, user, left);
+}
+
+static enum store_err erase_room(struct transaction *t, struct token *who,
+                                 struct slice tenant, struct slice room,
+                                 unsigned *left)
+{
+    struct schema_key prefix;
+
+    schema_pair_key(tenant, room, slice_of(NULL, 0), &prefix);
+    const enum store_err err =
+        drop_memberships(t, who, tenant, t->e->db.members, &prefix, left);
+    return err == STORE_OK ? ban_erase_room(t, who, tenant, room, left) : err;
+}
+
 enum store_err people_erase_named(struct transaction *t, struct slice name,
                                   unsigned *left)
 {
     const char *text = name.data;
     const char *nul = memchr(text, '\0', name.len);
-    struct schema_key prefix;
     struct token *who;
 
     if (nul == NULL || name.len > PEOPLE_ERASE_NAME_MAX)
@@ -146,11 +173,8 @@ enum store_err people_erase_named(struct transaction *t, struct slice name,
     const enum store_err err = account_of(t, tenant, &who);
     if (err != STORE_OK)
         return err;
-    schema_pair_key(tenant, id, slice_of(NULL, 0), &prefix);
-    return drop_memberships(t, who, tenant,
-                            nul[1] == 'u' ? t->e->db.rooms_of
-                                          : t->e->db.members,
-                            &prefix, left);
+    return nul[1] == 'u' ? erase_user(t, who, tenant, id, left)
+                         : erase_room(t, who, tenant, id, left);
 }
 
 /* ---- a tenant -------------------------------------------------------------------- */
@@ -191,6 +215,8 @@ enum store_err people_erase_all(struct transaction *t, struct slice tenant,
     if (err == STORE_OK)
         err =
             drop_memberships(t, who, tenant, t->e->db.rooms_of, &prefix, left);
+    if (err == STORE_OK)
+        err = ban_erase_all(t, who, tenant, left);
     if (err == STORE_OK)
         err = drop_rows(t, who, t->e->db.users_by_name, &prefix, left);
     return err == STORE_OK ? drop_rows(t, who, t->e->db.users, &prefix, left)

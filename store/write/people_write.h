@@ -60,10 +60,10 @@ bool people_is_erase_name(struct slice name);
 /* All below delete rows while *left > 0, and subtract them from it; it is 0 if more
  * may be left. */
 
-/* The memberships of the user, or members of the room, with that name. */
+/* The memberships of the user, or members of the room, with that name, and its bans. */
 enum store_err people_erase_named(struct transaction *t, struct slice name,
                                   unsigned *left);
-/* All users, rooms and members of a tenant. */
+/* All users, rooms, members and bans of a tenant. */
 enum store_err people_erase_all(struct transaction *t, struct slice tenant,
                                 unsigned *left);
 /* The row of a user, with its name; of a room. */

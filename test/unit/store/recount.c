@@ -28,6 +28,7 @@ struct recount {
     struct held *all;
     struct part_owner *owners;
     uint64_t keys, ending, names, members, dead;
+    uint64_t bans, bans_ending;
     uint64_t changes, purges, changes_of_things;
 };
 
@@ -258,6 +259,23 @@ static void see_member(struct recount *c, MDB_val k, MDB_val v)
     c->members++;
 }
 
+static void see_ban(struct recount *c, MDB_val k, MDB_val v)
+{
+    struct schema_key of, end;
+    struct ban_row row;
+
+    assert_true(schema_get_ban(k, v, &row));
+    schema_pair_key(row.tenant, row.who, row.room, &of);
+    struct held *h = held_by(c, row.tenant);
+    h->usage.bytes += row_cost(k, v) + index_cost(c, c->e->db.bans_of, &of);
+    c->bans++;
+    if (row.until_us == 0)
+        return;
+    schema_end_key(row.until_us, slice_of(k.mv_data, k.mv_size), &end);
+    h->usage.bytes += index_cost(c, c->e->db.bans_by_end, &end);
+    c->bans_ending++;
+}
+
 static void see_session(struct recount *c, MDB_val k, MDB_val v)
 {
     struct session_row row;
@@ -357,6 +375,9 @@ void check_accounts(struct store *st)
     each(&c, c.e->db.rooms, see_room);
     each(&c, c.e->db.members, see_member);
     assert_int_equal(rows_of(&c, c.e->db.rooms_of), c.members);
+    each(&c, c.e->db.bans, see_ban);
+    assert_int_equal(rows_of(&c, c.e->db.bans_of), c.bans);
+    assert_int_equal(rows_of(&c, c.e->db.bans_by_end), c.bans_ending);
     each(&c, c.e->db.webhooks, see_webhook);
     each(&c, c.e->db.webhooks_dead, see_dead);
     assert_int_equal(rows_of(&c, c.e->db.webhooks_dead), c.dead);

@@ -680,6 +680,41 @@ static struct sent *any_member_delete(struct scene *s, size_t i)
     return o;
 }
 
+static struct slice any_banned(char *to)
+{
+    if (!one_in(3))
+        return any_user(to);
+    return slice_str(one_in(2) ? "@192.0.2.7" : "@2001:db8::/64");
+}
+
+static struct sent *any_ban(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_BAN);
+
+    *ARGS(o, ban) = (struct ban){
+        .tenant = slice_str(token_name(s->texts[i][0])),
+        .room = one_in(3) ? slice_str("") : any_room(s->texts[i][1]),
+        .who = any_banned(s->texts[i][2]),
+        .until_us = one_in(4) ? 0 : clock_now() + 100 * SECOND,
+        .by = slice_str(one_in(2) ? "" : "user1"),
+        .why = slice_str(one_in(2) ? "" : "spam"),
+        .condition = one_in(2) ? PUT_ANY : (uint32_t)random_below(3),
+    };
+    return o;
+}
+
+static struct sent *any_unban(struct scene *s, size_t i)
+{
+    struct sent *o = new_command(COMMAND_UNBAN);
+
+    *ARGS(o, unban) = (struct unban){
+        .tenant = slice_str(token_name(s->texts[i][0])),
+        .room = one_in(3) ? slice_str("") : any_room(s->texts[i][1]),
+        .who = any_banned(s->texts[i][2]),
+    };
+    return o;
+}
+
 static struct sent *any_event(struct scene *s, size_t i)
 {
     (void)s, (void)i;
@@ -727,6 +762,8 @@ static const struct {
     [COMMAND_ROOM_DELETE] = {.weight = 2, .make = any_room_delete},
     [COMMAND_MEMBER_PUT] = {.weight = 14, .make = any_member_put},
     [COMMAND_MEMBER_DELETE] = {.weight = 6, .make = any_member_delete},
+    [COMMAND_BAN] = {.weight = 12, .make = any_ban},
+    [COMMAND_UNBAN] = {.weight = 6, .make = any_unban},
     [COMMAND_WEBHOOK_SAVE] = {.weight = 8, .make = any_webhook_save},
     [COMMAND_WEBHOOK_RETRY] = {.weight = 4, .make = any_webhook_retry},
     [COMMAND_SETTINGS] = {.is_proposed = true},
@@ -737,6 +774,7 @@ static const struct {
     [COMMAND_ERASE_STEP] = {.is_proposed = true},
     [COMMAND_ANSWERS_FORGET] = {.is_proposed = true},
     [COMMAND_KEYS_EXPIRE] = {.is_proposed = true},
+    [COMMAND_BANS_EXPIRE] = {.is_proposed = true},
 };
 
 static struct sent *any_command(struct scene *s, size_t i)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+#include "store/command/ban.h"
 #include "store/command/key.h"
 #include "store/command/message.h"
 #include "store/command/people.h"
