@@ -47,6 +47,8 @@ struct rate_settings {
 struct rooms_settings {
     char tenant[CONFIG_VALUE_MAX]; /* token_valid(), and not reserved */
     struct rate_settings register_limit, login_limit, room_limit;
+    uint64_t ping_interval, ping_timeout, connect_timeout; /* ms */
+    uint64_t payload_max; /* bytes of a message of Socket.IO */
 };
 
 /* Section [door:NAME]: one HTTP API. */

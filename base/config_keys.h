@@ -14,6 +14,20 @@
     TEXT(door:name, listen, door_##name.listen, "", "address:port",           \
          "address and port where it is alone, with the threads, limits and "  \
          "proxies of http.listen; empty: it is at http.listen")
+/* Socket.IO at the rooms door. */
+#define ROOMS_SOCKET_KEYS(NUMBER)                                             \
+    NUMBER(door:rooms, ping_interval, rooms.ping_interval, 25000, 100,        \
+           3600000, "ms",                                                     \
+           "how often clients of Socket.IO are sent a ping")                  \
+    NUMBER(door:rooms, ping_timeout, rooms.ping_timeout, 20000, 100, 3600000, \
+           "ms", "how long they may take to answer it")                       \
+    NUMBER(door:rooms, connect_timeout, rooms.connect_timeout, 45000, 100,    \
+           3600000, "ms",                                                     \
+           "how long they may take to connect the namespace /")               \
+    NUMBER(door:rooms, payload_max, rooms.payload_max, 100000, 10000,         \
+           16777216, "bytes",                                                 \
+           "most bytes of one message of Socket.IO, and of one POST of a "    \
+           "client that polls")
 /* clang-format on */
 
 /* TEXT(section, key, field, default, unit, meaning)
@@ -82,6 +96,7 @@
     NUMBER(door                                                               \
            : rooms, room_rate, rooms.room_limit.rate, 1, 1, 65536, "1/s",     \
              "rooms per second that one client address may create")           \
+    ROOMS_SOCKET_KEYS(NUMBER)                                                 \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
          "address and port for MQTT; port 0 picks a free port")               \
     TEXT(mqtt, tls_listen, mqtt_tls_listen, "", "address:port",               \

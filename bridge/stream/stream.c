@@ -345,6 +345,7 @@ static struct stream *make_stream(int fd, const struct stream_opts *o)
     s->client->door = o->door;
     s->client->state = o->door_state;
     s->client->message_max = o->message_max;
+    s->client->is_parked = fd < 0;
     return s;
 }
 
@@ -453,6 +454,16 @@ enum streams_answer streams_adopt(struct streams *s, int fd,
     const enum streams_answer answer = adopt_stream(s, fd, opts);
     streams_leave(s);
     return answer;
+}
+
+bool streams_visit(struct streams *s, unsigned streamer,
+                   struct stream_visit *v)
+{
+    if (!streams_enter(s))
+        return false;
+    const bool ok = streamer_visit(s->streamers[streamer], v);
+    streams_leave(s);
+    return ok;
 }
 
 size_t streams_count(struct streams *s)

@@ -23,6 +23,7 @@ struct streams;
 struct caller;
 struct connection_budget;
 struct stream_door;
+struct stream_visit;
 
 /* Starts the streamer threads (0: one per core, but for one). Each stream takes a place in
  * `budget` (borrowed; NULL: streams are not counted). Pass streams_link_opts() to the
@@ -77,12 +78,17 @@ enum streams_answer {
                           combinations of levels: stream_shapes.h */
 };
 
-/* On STREAMS_ADOPTED takes `fd` (non-blocking, a duplicate of the HTTP server's) and will
- * close it, and the reference to opts->caller; otherwise both stay the caller's.
+/* On STREAMS_ADOPTED takes `fd` (non-blocking, a duplicate of the HTTP server's; -1: the
+ * stream is parked, stream_client.h) and will close it, and the reference to opts->caller; otherwise both stay the caller's.
  * Everything else in *opts is copied. Any thread,
  * never blocks. */
 enum streams_answer streams_adopt(struct streams *s, int fd,
                                   const struct stream_opts *opts);
+
+/* Runs v->run() (stream_client.h) in that streamer's thread. Any thread, never blocks. false:
+ * too many wait, or the server stops; v is still the caller's. */
+bool streams_visit(struct streams *s, unsigned streamer,
+                   struct stream_visit *v);
 
 /* Asks each streamer to log one line about what it holds, a moment later. Any thread,
  * before streams_stop(). */

@@ -41,6 +41,11 @@ void stream_begin(struct streamer *st, struct stream_start *start)
     s->event_at_ms = s->sent_at_ms = st->now_ms;
     ev_io_init(&s->io, stream_on_io, s->fd, EV_READ);
     s->io.data = s;
+    if (s->client != NULL) {
+        ev_timer_init(&s->client->due, stream_on_due, 0., 0.);
+        s->client->due.data = s;
+        s->client->due_ms = INT64_MAX;
+    }
     TAILQ_INSERT_TAIL(&st->all, s, in_all);
     st->count++;
     bridge_count(COUNT_STREAMS + s->format->number, 1);

@@ -337,6 +337,7 @@ static void step_stream(const struct view *v, struct stream *s)
 {
     struct streamer *st = v->st;
     enum catchup_step result = CATCHUP_FAILED;
+    const bool begins = s->start != NULL;
 
     if (!step_start(v, s))
         return;
@@ -351,8 +352,11 @@ static void step_stream(const struct view *v, struct stream *s)
     }
     if (st->mark_count > 0)
         s->event_at_ms = st->now_ms;
-    if (stream_send_scratch(s))
-        step_end(v, s, result);
+    if (!stream_send_scratch(s))
+        return;
+    step_end(v, s, result);
+    if (begins && s->client != NULL && s->client->door->begun != NULL)
+        s->client->door->begun(s->client->state, s);
 }
 
 /* ---- all of them --------------------------------------------------------- */

@@ -25,8 +25,25 @@ struct stream_door {
     void (*received)(void *state, struct stream *s, struct slice message);
     /* About twice a second, in place of the format's ping on quiet streams, e.g.
      * to ping by the client's own rules and to end who does not answer:
-     * stream_ping(), stream_end(). NULL: not called. */
+     * stream_ping(), stream_end(); and when stream_due() says. NULL: not
+     * called. */
     void (*tick)(void *state, struct stream *s, int64_t now_ms);
+    /* The response head has been sent. Must not follow anything yet. NULL: not
+     * called. */
+    void (*begun)(void *state, struct stream *s);
+
+    /* For streams that may be parked (below); else NULL. */
+    /* Something waits in its output: stream_take_output(), if it can be sent. Must not
+     * change what the stream follows. */
+    void (*waiting)(void *state, struct stream *s);
+    /* The connection of the held request was closed. */
+    void (*request_lost)(void *state, struct stream *s);
+    /* The socket that a parked stream was given is gone; why: CLIENT, or what was wrong
+     * with what came. */
+    void (*socket_lost)(void *state, struct stream *s, enum stream_end why);
+    /* The server ends the stream, which is parked: say goodbye, now. */
+    void (*closed)(void *state, struct stream *s, enum stream_end why);
+
     /* The stream is gone, or was never adopted: the state may be freed. */
     void (*ended)(void *state);
 };
@@ -36,6 +53,8 @@ bool stream_is_open(const struct stream *s);
 /* Sends JSON to the client, after everything sent before. The stream may end by this,
  * but the pointer stays valid until the callback that got it returns. */
 void stream_send(struct stream *s, struct slice json);
+/* Whether the message that received() has got is binary. */
+bool stream_received_binary(const struct stream *s);
 /* Sends what the format has for a ping; likewise. false: gone. */
 bool stream_ping(struct stream *s);
 /* So many bytes are held by the door's state from now on. They count with the
@@ -44,6 +63,48 @@ bool stream_ping(struct stream *s);
 void stream_hold(struct stream *s, size_t bytes);
 /* Sends a goodbye and ends the stream; nothing more is received. */
 void stream_end(struct stream *s, enum stream_end why);
+
+/* Calls tick() at that time as well (ms, monotonic), or a little later. INT64_MAX: not.
+ * Each call replaces the one before. */
+void stream_due(struct stream *s, int64_t at_ms);
+
+/* ---- parked streams --------------------------------------------------------
+ *
+ * A client without a WebSocket asks again and again (long polling): its stream is parked.
+ * It has no socket, and what is for its client waits in its output, with the bounds of a
+ * slow reader: it reads the log later rather than keep more. The door takes what
+ * waits, and answers the client's requests, each of which is on a connection of its
+ * own. A stream is parked if streams_adopt() was given no socket. */
+
+/* Adds an HTTP request to a parked stream that holds none; takes fd. false: out of
+ * memory, fd is closed. */
+bool stream_hold_request(struct stream *s, int fd);
+/* Sends the whole response, and closes the connection. */
+void stream_answer_request(struct stream *s, struct slice response);
+/* Hands each event that waits to `each`, as its format wrote it; borrowed. */
+void stream_take_output(struct stream *s,
+                        void (*each)(void *arg, struct slice event),
+                        void *arg);
+/* Gives it a socket, on which `head` is sent; takes fd. What comes is received, and
+ * stream_send() sends there, but events still wait. false: it is gone already. */
+bool stream_attach(struct stream *s, int fd, struct slice head);
+/* Takes the socket away again, and closes it. */
+void stream_detach(struct stream *s);
+/* From now on it is an ordinary stream of that socket. Its output must have been taken. */
+void stream_unpark(struct stream *s);
+
+/* Something to do in a streamer's thread, for a stream that some other part of the door
+ * knows there: a request of a client that has a stream already. */
+struct streamer;
+struct stream_visit {
+    /* Exactly once. NULL: the server stops. Sockets that have something to be read
+     * were read before. */
+    void (*run)(struct stream_visit *v, struct streamer *st);
+};
+/* The number of its streamer, for streams_visit(). */
+unsigned stream_streamer(const struct stream *s);
+/* Sends a whole response and closes the connection; takes fd. */
+void streamer_answer(struct streamer *st, int fd, struct slice response);
 
 enum stream_follow_result {
     STREAM_FOLLOWS,

@@ -48,7 +48,7 @@ void stream_forget(struct stream *s)
 {
     struct stream_client *client = s->client;
 
-    if (s->fd >= 0 || (client != NULL && client->replies_due > 0))
+    if (!s->is_reaped || (client != NULL && client->replies_due > 0))
         return;
     if (client != NULL) {
         s->streamer->input_held -= client->state_bytes;
@@ -64,8 +64,14 @@ static void reap_stream(struct streamer *st, struct stream *s)
 {
     TAILQ_REMOVE(&st->gone, s, in_queue);
     leave_streamer(s);
-    close(s->fd);
+    if (s->fd >= 0)
+        close(s->fd);
     s->fd = -1;
+    s->is_reaped = true;
+    if (s->client != NULL) {
+        ev_timer_stop(st->loop, &s->client->due);
+        stream_drop_request(s);
+    }
     stream_drop_input(s);
     free(s->start);
     TAILQ_REMOVE(&st->all, s, in_all);
@@ -97,6 +103,11 @@ void stream_close(struct stream *s, enum stream_end why)
     if (s->state != STREAM_CATCHUP && s->state != STREAM_LIVE)
         return;
     if (s->start != NULL) { /* not even a status line was sent */
+        stream_drop(s);
+        return;
+    }
+    if (stream_parked(s)) {
+        s->client->door->closed(s->client->state, s, why);
         stream_drop(s);
         return;
     }

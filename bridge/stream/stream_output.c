@@ -198,6 +198,27 @@ enum output_result output_flush(struct output *o, int fd, size_t *ret_sent)
     return OUTPUT_EMPTY;
 }
 
+static void segment_each(const struct output_segment *s,
+                         void (*each)(void *arg, struct slice event),
+                         void *arg)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i < s->run->count && start < s->to; i++) {
+        const size_t end = s->run->marks[i].end;
+        if (start >= s->from && end > start)
+            each(arg, slice_of(s->run->bytes + start, end - start));
+        start = end;
+    }
+}
+
+void output_each(const struct output *o,
+                 void (*each)(void *arg, struct slice event), void *arg)
+{
+    for (unsigned i = 0; i < o->count; i++)
+        segment_each(segment_at(o, i), each, arg);
+}
+
 /* The start of the first event in s that may be dropped, and its id. */
 static bool first_droppable(const struct output_segment *s, size_t *ret_start,
                             uint64_t *ret_id)

@@ -73,6 +73,10 @@ enum output_result {
  * (bytes) is set in every case. */
 enum output_result output_flush(struct output *o, int fd, size_t *ret_sent);
 
+/* Calls `each` for every event that waits; none has been sent in part. */
+void output_each(const struct output *o,
+                 void (*each)(void *arg, struct slice event), void *arg);
+
 /* Drops every message of which nothing has been sent yet, so that what remains ends with a
  * whole event. Events that are not messages and have a run of their own (an answer)
  * remain. true: something was dropped, and the stream must read the log after

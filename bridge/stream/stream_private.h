@@ -6,6 +6,7 @@
  *   stream_sweep.c    what happens because time passes
  *   stream_catchup.c  streams that read the log, and their going live
  *   stream_begin.c    how a stream begins
+ *   stream_parked.c   streams whose client polls
  *   stream_receive.c  what its reader sends
  *   stream_follow.c   changing what it follows
  *   stream_key.c      ending with the key that it was opened with
@@ -14,6 +15,7 @@
  *   stream_share.c    how much time its token's messages may take
  *   stream_socket.c   what is sent to its reader
  *   stream_state.c    what it waits for
+ *   stream_request.c  requests that are held for a parked one
  *
  * Only streamer_reap() frees streams. stream_drop() just marks one, so whoever walks a list
  * may go on, and a pointer to it is valid until the callback ends. */
@@ -82,7 +84,13 @@ struct stream_client {
     size_t reply_bytes;         /* kept for replies */
     size_t state_bytes;         /* held by `state`, as the door says */
     uint32_t replies_due;       /* it is freed when there are none */
-    bool rests; /* not read from: its token's share is used up */
+    bool rests;     /* not read from: its token's share is used up */
+    bool is_parked; /* what is sent waits for the door (stream_parked.c) */
+    bool receives;  /* a callback amid what was received */
+    bool loses;     /* its socket goes when that has returned */
+    ev_timer due;   /* stream_due() */
+    int64_t due_ms; /* the time wanted; INT64_MAX: none */
+    struct held_request *request;   /* while parked; NULL: none */
     TAILQ_ENTRY(stream) in_resting; /* while `rests` */
 };
 
@@ -116,6 +124,7 @@ struct stream {
     bool failed;        /* the store could not be read: try again */
     uint16_t share;     /* index into streamer.shares, by its token */
     bool has_key;       /* there is a struct stream_key: stream_key() */
+    bool is_reaped;     /* only replies that are due keep it */
     uint32_t discarded; /* bytes from the reader that were dropped */
     uint64_t
         position; /* everything for it up to this id has been sent or is in
@@ -156,6 +165,7 @@ struct streamer {
     /* any thread */
     struct mailbox *starts;    /* struct stream_start */
     struct mailbox *frames;    /* struct frame, a reference each */
+    struct mailbox *visits;    /* struct stream_visit */
     atomic_size_t frame_bytes; /* in `frames` and `received` */
     atomic_size_t load;
     atomic_uint flags; /* enum streamer_flag */
@@ -164,6 +174,7 @@ struct streamer {
 
     struct ev_loop *loop;
     ev_async wake;
+    ev_async visit; /* after everything else of a turn */
     ev_timer sweep;
     ev_timer catchup; /* 0 s while a stream is runnable */
     ev_timer stop;
@@ -172,6 +183,8 @@ struct streamer {
     struct store_reader *reader;
     struct stream_index index;
     struct stream_list all, runnable, waiting, gone, resting;
+    LIST_HEAD(, held_request) requests; /* held, and being answered */
+    size_t answer_bytes;                /* of those */
     size_t count;
     void *received[STREAMER_RECEIVED_MAX]; /* struct frame, from `frames` */
     size_t received_at, received_count;    /* those not handled yet */
@@ -193,6 +206,14 @@ struct streamer {
     size_t mark_count, mark_cap;
     int64_t stop_until_ms; /* 0: not stopping */
 };
+
+/* Visits that nobody can run any more. */
+void streamer_run_visits(struct streamer *st, bool runs);
+
+static inline bool stream_parked(const struct stream *s)
+{
+    return s->client != NULL && s->client->is_parked;
+}
 
 /* What is handed to its format. */
 static inline void *stream_state_of(const struct stream *s)
@@ -218,6 +239,23 @@ void stream_end_rest(struct stream *s); /* if it rests (stream_share.c) */
 void stream_drop(struct stream *s);
 /* If too much waits for readers: the slowest read the log instead, or are closed. */
 void streamer_relieve(struct streamer *st);
+
+/* ---- stream_request.c */
+/* Closes the request it holds, if any. */
+void stream_drop_request(struct stream *s);
+/* Ends answers whose time is up. */
+void streamer_sweep_requests(struct streamer *st);
+void streamer_free_requests(struct streamer *st);
+
+/* ---- stream_parked.c */
+void stream_on_due(struct ev_loop *loop, ev_timer *w, int events);
+/* Sends st->scratch, which is short, on its socket, past its output. false: the socket was
+ * lost. */
+bool stream_send_parked(struct stream *s);
+/* Its socket is gone, before stream_unpark(). */
+void stream_lose_socket(struct stream *s, enum stream_end why);
+/* What was put off by `receives`. */
+void stream_received_all(struct stream *s);
 
 /* ---- stream_audience.c */
 /* Enters the audience of these filters (normalized). false: out of memory. */

@@ -18,6 +18,10 @@
  * sees. A WebSocket client is closed at once: it would have sent a close frame. */
 static void on_half_closed(struct stream *s)
 {
+    if (stream_parked(s)) {
+        stream_lose_socket(s, STREAM_END_CLIENT);
+        return;
+    }
     s->half_closed = true;
     if (s->state == STREAM_LINGER || s->client != NULL) {
         stream_drop(s);
@@ -37,7 +41,9 @@ static size_t read_some(struct stream *s, char *bytes, size_t size)
     do
         n = recv(s->fd, bytes, size, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN)
+    if (n < 0 && errno != EAGAIN && stream_parked(s))
+        stream_lose_socket(s, STREAM_END_CLIENT);
+    else if (n < 0 && errno != EAGAIN)
         stream_drop(s);
     else if (n == 0)
         on_half_closed(s);
@@ -67,6 +73,8 @@ static void discard_bytes(struct stream *s)
 static bool send_answer(struct stream *s, bool is_last)
 {
     stream_mark(s->streamer, RUN_KEPT);
+    if (stream_parked(s))
+        return stream_send_parked(s);
     return is_last ? stream_send_last(s) : stream_send_scratch(s);
 }
 
@@ -84,7 +92,7 @@ static void handle_messages(struct stream *s)
     struct slice message;
     enum stream_end why;
 
-    while (stream_is_open(s)) {
+    while (stream_is_open(s) && !s->client->loses) {
         stream_clear_scratch(st);
         switch (input->next(s->client->input, &message, &st->scratch, &why)) {
         case STREAM_INPUT_MORE: return;
@@ -95,7 +103,11 @@ static void handle_messages(struct stream *s)
             break;
         case STREAM_INPUT_REPLY: send_answer(s, false); break;
         case STREAM_INPUT_END:
-            if (send_answer(s, true))
+            if (!send_answer(s, true))
+                return;
+            if (stream_parked(s))
+                stream_lose_socket(s, why);
+            else
                 stream_close(s, why);
             return;
         }
@@ -147,6 +159,8 @@ static void free_idle_input(struct stream *s)
 {
     const struct stream_input *input = s->format->received;
 
+    if (s->client->input == NULL)
+        return;
     if (!stream_is_open(s) || input->is_idle(s->client->input))
         stream_drop_input(s);
     else
@@ -186,7 +200,10 @@ static void receive_bytes(struct stream *s)
     s->client->heard_ms = s->streamer->now_ms;
     s->client->heard_bytes += n;
     s->format->received->feed(s->client->input, slice_of(bytes, n));
+    s->client->receives = true;
     handle_messages(s);
+    s->client->receives = false;
+    stream_received_all(s);
     free_idle_input(s);
     stream_charge_share(s, since_us);
     streamer_relieve(s->streamer); /* many answers may be waiting */
@@ -206,7 +223,9 @@ void stream_on_io(struct ev_loop *loop, ev_io *w, int events)
 
     (void)loop;
     streamer_clock(s->streamer);
-    if ((events & EV_ERROR) != 0)
+    if ((events & EV_ERROR) != 0 && stream_parked(s))
+        stream_lose_socket(s, STREAM_END_CLIENT);
+    else if ((events & EV_ERROR) != 0)
         stream_drop(s);
     else if ((events & EV_WRITE) != 0)
         stream_on_writable(s); /* s may be gone: reading must wait */
@@ -225,8 +244,17 @@ void stream_send(struct stream *s, struct slice json)
     stream_clear_scratch(st);
     s->format->text(&st->scratch, s->client->state, json);
     stream_mark(st, RUN_KEPT);
-    if (stream_send_scratch(s))
+    if (stream_parked(s))
+        stream_send_parked(s);
+    else if (stream_send_scratch(s))
         stream_watch(s); /* a client that reads no answers is not read from */
+}
+
+bool stream_received_binary(const struct stream *s)
+{
+    const struct stream_input *input = s->format->received;
+
+    return input->is_binary != NULL && input->is_binary(s->client->input);
 }
 
 void stream_end(struct stream *s, enum stream_end why)

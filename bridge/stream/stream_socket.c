@@ -23,6 +23,8 @@ static bool may_read(const struct stream *s)
         return true;
     if (client->rests)
         return false;
+    if (client->is_parked)
+        return s->fd >= 0;
     if (s->state == STREAM_CLOSING || s->state == STREAM_LINGER)
         return true;
     return s->start == NULL && client->replies_due < STREAM_REPLIES_MAX &&
@@ -32,8 +34,9 @@ static bool may_read(const struct stream *s)
 
 void stream_watch(struct stream *s)
 {
-    const int events = (may_read(s) ? EV_READ : 0) |
-                       (output_empty(&s->output) ? 0 : EV_WRITE);
+    const int events =
+        (may_read(s) ? EV_READ : 0) |
+        (output_empty(&s->output) || stream_parked(s) ? 0 : EV_WRITE);
     const int now =
         ev_is_active(&s->io) ? s->io.events & (EV_READ | EV_WRITE) : 0;
 
@@ -85,6 +88,14 @@ static ssize_t send_now(struct stream *s, const char *bytes, size_t len,
     return n;
 }
 
+/* Something waits in its output: for its socket, or for its door. */
+static void await_client(struct stream *s)
+{
+    stream_watch(s);
+    if (stream_parked(s))
+        s->client->door->waiting(s->client->state, s);
+}
+
 static bool out_of_memory(struct stream *s)
 {
     log_error("stream", "out of memory: closed a stream");
@@ -128,7 +139,7 @@ static bool send_scratch(struct stream *s, int more)
         return out_of_memory(s);
     if (st->scratch.len == 0)
         return true;
-    if (output_empty(&s->output))
+    if (output_empty(&s->output) && !stream_parked(s))
         sent = send_now(s, st->scratch.data, st->scratch.len, more);
     if (sent < 0) {
         stream_drop(s);
@@ -137,9 +148,9 @@ static bool send_scratch(struct stream *s, int more)
     if ((size_t)sent < st->scratch.len) {
         if (!keep_unsent(s, (size_t)sent))
             return out_of_memory(s);
-        stream_watch(s);
+        await_client(s);
     }
-    return true;
+    return s->state != STREAM_GONE;
 }
 
 bool stream_send_scratch(struct stream *s)
@@ -168,7 +179,7 @@ void stream_tell(struct stream *s, struct run *run)
 
     if (s->output.bytes > TELL_MOST)
         return;
-    if (output_empty(&s->output))
+    if (output_empty(&s->output) && !stream_parked(s))
         sent = send_now(s, run->bytes, run->len, 0);
     if (sent < 0) {
         stream_drop(s);
@@ -178,7 +189,7 @@ void stream_tell(struct stream *s, struct run *run)
     if ((size_t)sent == run->len)
         return;
     if (output_push(&s->output, run, (size_t)sent, run->len))
-        stream_watch(s);
+        await_client(s);
     else if (sent > 0)
         stream_drop(s); /* in the middle of an event */
 }
@@ -196,7 +207,7 @@ void stream_deliver(struct stream *s, struct run *run)
         return;
     s->event_at_ms = s->streamer->now_ms;
     s->position = last;
-    if (output_empty(&s->output))
+    if (output_empty(&s->output) && !stream_parked(s))
         sent = send_now(s, run->bytes + from, run->len - from, 0);
     if (sent > 0 && s->audience != NULL)
         hop_stream_send(s->fd, s->audience->token->node.name, last,
@@ -212,8 +223,8 @@ void stream_deliver(struct stream *s, struct run *run)
         out_of_memory(s);
         return;
     }
-    stream_watch(s);
-    if (s->output.bytes > STREAM_PENDING_MAX)
+    await_client(s);
+    if (s->state == STREAM_LIVE && s->output.bytes > STREAM_PENDING_MAX)
         stream_to_catchup(s);
 }
 

@@ -81,6 +81,8 @@ static void sweep_open(struct stream *s)
         stream_drop(s);
     else if (stream_key_has_expired(s))
         stream_close_by_key(s);
+    else if (is_late(s) && stream_parked(s))
+        stream_lose_socket(s, STREAM_END_SLOW);
     else if (is_late(s))
         stream_close(s, STREAM_END_SLOW);
     else if (is_past(now_ms, s->event_at_ms, s->plan->idle_timeout))
@@ -128,6 +130,7 @@ void streamer_on_sweep(struct ev_loop *loop, ev_timer *w, int events)
         next = TAILQ_NEXT(s, in_all);
         sweep_stream(s);
     }
+    streamer_sweep_requests(st);
     streamer_relieve_input(st);
     if (++st->sweeps % TEND_SWEEPS != 0)
         return;

@@ -11,6 +11,7 @@
 
 #define STARTS_BOUND 8192
 #define FRAMES_BOUND 8192
+#define VISITS_BOUND 8192
 #define FRAME_BYTES_MAX (32UL * 1024 * 1024) /* waiting in `frames` */
 #define TURN_BYTES 1048576  /* of messages handled before they are flushed */
 #define COPIES_MAX 16777216 /* bytes copied for all audiences before a flush */
@@ -365,6 +366,32 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int events)
     streamer_relieve(st);
 }
 
+/* ---- visits -------------------------------------------------------------- */
+
+void streamer_run_visits(struct streamer *st, bool runs)
+{
+    void *items[BATCH];
+    size_t n;
+
+    while ((n = mailbox_receive(st->visits, items, BATCH)) > 0)
+        for (size_t i = 0; i < n; i++) {
+            struct stream_visit *v = items[i];
+            v->run(v, runs ? st : NULL);
+        }
+}
+
+static void on_visit(struct ev_loop *loop, ev_async *w, int events)
+{
+    struct streamer *st = w->data;
+
+    (void)loop;
+    (void)events;
+    streamer_clock(st);
+    begin_streams(st); /* whom they visit */
+    streamer_run_visits(st, true);
+    streamer_relieve(st);
+}
+
 /* ---- life ---------------------------------------------------------------- */
 
 static void wake_streamer(void *arg)
@@ -374,11 +401,19 @@ static void wake_streamer(void *arg)
     ev_async_send(st->loop, &st->wake);
 }
 
+static void wake_for_visits(void *arg)
+{
+    struct streamer *st = arg;
+
+    ev_async_send(st->loop, &st->visit);
+}
+
 static void *run_streamer(void *arg)
 {
     struct streamer *st = arg;
 
     ev_run(st->loop, 0);
+    streamer_run_visits(st, false); /* no others will come */
     return NULL;
 }
 
@@ -392,6 +427,9 @@ static void on_reap(struct ev_loop *loop, ev_prepare *w, int events)
 static void make_watchers(struct streamer *st)
 {
     ev_async_init(&st->wake, on_wake);
+    ev_async_init(&st->visit, on_visit);
+    /* What a client sent on its socket goes before the request it made after that. */
+    ev_set_priority(&st->visit, EV_MINPRI);
     ev_timer_init(&st->sweep, streamer_on_sweep, SWEEP_S, SWEEP_S);
     ev_timer_init(&st->catchup, streamer_on_catchup, 0., 0.);
     ev_timer_init(&st->stop, streamer_on_stop, 0., STOP_S);
@@ -399,8 +437,9 @@ static void make_watchers(struct streamer *st)
     ev_prepare_init(&st->reap, on_reap);
     st->reap.data = st;
     st->wake.data = st->sweep.data = st->catchup.data = st->stop.data = st;
-    st->rest.data = st;
+    st->rest.data = st->visit.data = st;
     ev_async_start(st->loop, &st->wake);
+    ev_async_start(st->loop, &st->visit);
     ev_timer_start(st->loop, &st->sweep);
     ev_prepare_start(st->loop, &st->reap);
 }
@@ -415,13 +454,15 @@ static bool make_streamer(struct streamer *st)
     TAILQ_INIT(&st->resting);
     STAILQ_INIT(&st->touched);
     STAILQ_INIT(&st->replies);
+    LIST_INIT(&st->requests);
     pthread_mutex_init(&st->replies_mutex, NULL);
     st->starts = mailbox_new(STARTS_BOUND, wake_streamer, st);
     st->frames = mailbox_new(FRAMES_BOUND, wake_streamer, st);
+    st->visits = mailbox_new(VISITS_BOUND, wake_for_visits, st);
     st->loop = ev_loop_new(EVFLAG_AUTO);
     st->reader = store_reader_acquire(st->env.store);
     if (!indexed || st->starts == NULL || st->frames == NULL ||
-        st->loop == NULL || st->reader == NULL)
+        st->visits == NULL || st->loop == NULL || st->reader == NULL)
         return false;
     make_watchers(st);
     return true;
@@ -469,6 +510,9 @@ void streamer_free(struct streamer *st)
     pthread_mutex_destroy(&st->replies_mutex);
     if (st->frames != NULL)
         drop_frames(st);
+    if (st->loop != NULL)
+        streamer_free_requests(st);
+    mailbox_free(st->visits);
     mailbox_free(st->frames);
     mailbox_free(st->starts);
     stream_index_release(&st->index);
@@ -490,6 +534,11 @@ bool streamer_adopt(struct streamer *st, struct stream_start *start)
         return true;
     atomic_fetch_sub(&st->load, 1);
     return false;
+}
+
+bool streamer_visit(struct streamer *st, struct stream_visit *v)
+{
+    return mailbox_send(st->visits, v);
 }
 
 size_t streamer_load(const struct streamer *st)

@@ -18,6 +18,7 @@
 
 struct streamer;
 struct stream_start;
+struct stream_visit;
 
 /* What all streamers share; borrowed while they live. */
 struct streamer_env {
@@ -39,6 +40,8 @@ void streamer_free(struct streamer *st); /* joined; NULL is fine */
 
 /* Takes `start`. false: too many are waiting; `start` stays the caller's. */
 bool streamer_adopt(struct streamer *st, struct stream_start *start);
+/* Runs it in the streamer's thread (stream_client.h). false: too many are waiting. */
+bool streamer_visit(struct streamer *st, struct stream_visit *v);
 size_t streamer_load(
     const struct streamer *st); /* streams, waiting included */
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/password_pool.h"
+#include "bridge/doors/rooms/rooms_sockets.h"
 #include "bridge/doors/rooms/rooms_state.h"
 #include "bridge/doors/rooms/tenant_keeper.h"
 
@@ -13,6 +14,12 @@ static const struct route routes[] = {
     {"/health", HTTP_GET, ROUTE_ALONE | ROUTE_VITAL, NULL, rooms_health, NULL},
     {"/favicon.ico", HTTP_GET, ROUTE_ALONE, NULL, rooms_icon, NULL},
 
+    {"/socket.io/", HTTP_GET, 0, NULL, rooms_socket, NULL},
+    {"/socket.io/", HTTP_POST, 0, NULL, rooms_socket, rooms_socket_body_max},
+    /* Refused as Engine.IO refuses, with 400. */
+    {"/socket.io/", HTTP_PUT, 0, NULL, rooms_socket, NULL},
+    {"/socket.io/", HTTP_PATCH, 0, NULL, rooms_socket, NULL},
+    {"/socket.io/", HTTP_DELETE, 0, NULL, rooms_socket, NULL},
     {"/index.html", HTTP_GET, 0, NULL, rooms_index, NULL},
     {"/random", HTTP_GET, 0, NULL, rooms_random, NULL},
     {"/geoip2", HTTP_GET, 0, NULL, rooms_address, NULL},
@@ -26,7 +33,7 @@ static const struct route routes[] = {
 static const char *const reserved[] = {
     "users",  "me",         "rooms",       "messages",  "bans",
     "unban",  "moderators", "connections", "websocket", "random",
-    "geoip2", "index.html", NULL,
+    "geoip2", "index.html", "socket.io",   NULL,
 };
 
 /* ---- CORS ------------------------------------------------------------------------ */
@@ -81,7 +88,8 @@ static bool rooms_start(struct front *front, void **ret_state)
     s->tenant = slice_str(front->config->rooms.tenant);
     s->keeper = tenant_keeper_new(front, s->tenant);
     s->passwords = password_pool_new(PASSWORD_THREADS, PASSWORD_QUEUE, &costs);
-    return s->keeper != NULL && s->passwords != NULL;
+    s->sockets = rooms_sockets_new(front, s->tenant);
+    return s->keeper != NULL && s->passwords != NULL && s->sockets != NULL;
 }
 
 static void rooms_halt(void *state)
@@ -100,6 +108,7 @@ static void rooms_stop(void *state)
         return;
     password_pool_free(s->passwords);
     tenant_keeper_free(s->keeper);
+    rooms_sockets_free(s->sockets);
     free(s);
 }
 

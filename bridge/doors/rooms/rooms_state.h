@@ -7,6 +7,7 @@
 
 struct address_rates;
 struct password_pool;
+struct rooms_sockets;
 struct tenant_keeper;
 
 struct rooms_state {
@@ -14,6 +15,7 @@ struct rooms_state {
     struct slice tenant; /* borrowed from the settings */
     struct tenant_keeper *keeper;
     struct password_pool *passwords;
+    struct rooms_sockets *sockets;
     struct address_rates *registrations, *logins, *creations;
 };
 

@@ -24,7 +24,8 @@
     X(SSE_CHUNKED_EVENTS, sse_chunked_events)                                 \
     X(SSE_UNTIL_CLOSE_EVENTS, sse_until_close_events)                         \
     X(WEBSOCKET_EVENTS, websocket_events)                                     \
-    X(WEBSOCKET_DEFLATE_EVENTS, websocket_deflate_events)
+    X(WEBSOCKET_DEFLATE_EVENTS, websocket_deflate_events)                     \
+    X(SOCKET_IO_ROOMS, socket_io_rooms) /* doors/rooms/rooms_format.c */
 
 enum stream_format_number {
 #define X(NAME, variable) STREAM_FORMAT_##NAME,
@@ -98,6 +99,8 @@ struct stream_input {
     /* How many bytes of the current message are missing, if known; 0: none. */
     size_t (*wanted)(const void *input);
     void (*end)(void *input);
+    /* Whether the message that was returned last is binary. NULL: none is. */
+    bool (*is_binary)(const void *input);
 };
 
 struct stream_format {

@@ -164,12 +164,12 @@ static void input_end(void *in)
 
 static const struct stream_input plain_input = {
     begin_plain, input_feed,   input_next, input_is_idle,
-    input_held,  input_wanted, input_end,
+    input_held,  input_wanted, input_end,  NULL,
 };
 
 static const struct stream_input deflate_input = {
     begin_deflate, input_feed,   input_next, input_is_idle,
-    input_held,    input_wanted, input_end,
+    input_held,    input_wanted, input_end,  NULL,
 };
 
 /* ---- formats -------------------------------------------------------------- */

@@ -70,7 +70,7 @@ static size_t lines_wanted(const void *input)
 
 static const struct stream_input lines_input = {
     lines_begin, lines_feed,   lines_next, lines_idle,
-    lines_held,  lines_wanted, free,
+    lines_held,  lines_wanted, free,       NULL,
 };
 
 /* ---- what they are sent ----------------------------------------------------- */
@@ -183,7 +183,9 @@ static void ended(void *state)
     atomic_fetch_add(&ended_count, 1);
 }
 
-static const struct stream_door door = {received, tick, ended};
+static const struct stream_door door = {.received = received,
+                                        .tick = tick,
+                                        .ended = ended};
 
 static void connect_session(struct reader *r, unsigned id, bool wants_pongs)
 {
