@@ -90,11 +90,11 @@ static struct memo_tenant *find_tenant(const struct jwt_memo *m,
 
 static unsigned class_of(size_t bytes)
 {
-    unsigned class = 0;
+    unsigned i = 0;
 
-    while (class < SIZE_CLASSES - 1 && bytes >> class > 1)
-        class ++;
-    return class;
+    while (i < SIZE_CLASSES - 1 && bytes >> i > 1)
+        i++;
+    return i;
 }
 
 /* Puts it where its size belongs. */

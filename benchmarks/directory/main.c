@@ -8,12 +8,17 @@
  * operation; so a busy machine or a slow disk change little. Each is the least of
  * ROUNDS rounds.
  *
+ * floor_…: the same of bare LMDB with the same rows (floor.h), in turn with the store,
+ * so that what disturbs one disturbs the other. …_pages_i: pages that an operation
+ * writes; this is exact.
+ *
  *   create_i   a row that is new, in a commit of its own, as a request makes it
  *   bulk_i     the same with 256 in a commit, which is bound by how many pages of the
  *              trees they touch: all of them are new pages
  *   look_up_i  of keys: from the secret to the caller, as for a request or CONNECT;
  *              of others: a row by its id, in a snapshot of its own
  *   page_i     100 rows behind a random one, in a snapshot of its own */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <semaphore.h>
 #include <sodium.h>
@@ -26,6 +31,7 @@
 #include "base/callers.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "benchmarks/directory/floor.h"
 #include "store/command/key.h"
 #include "store/command/people.h"
 #include "store/command/tenant.h"
@@ -43,8 +49,6 @@
 #define PAGE_ROWS 100
 #define SIZES_MAX 5
 
-enum row_kind { KEYS, USERS, ROOMS };
-
 static void fail(const char *what)
 {
     fprintf(stderr, "bench_directory: %s\n", what);
@@ -57,6 +61,23 @@ static double processor_us(void)
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* What this process has written, in pages. */
+static double pages_written(void)
+{
+    char text[1024];
+
+    const int fd = open("/proc/self/io", O_RDONLY | O_CLOEXEC);
+    const ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (len < 0)
+        fail("/proc/self/io cannot be read");
+    close(fd);
+    text[len] = '\0';
+    const char *at = strstr(text, "wchar: ");
+    return at == NULL ? 0
+                      : strtod(at + strlen("wchar: "), NULL) /
+                            (double)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t chance = 0x9e3779b97f4a7c15U;
@@ -79,6 +100,9 @@ struct directory_bench {
     struct writer *writer;
     struct callers *callers;
     uint64_t count; /* rows */
+    char floor_dir[64];
+    struct directory_floor *floor;
+    uint64_t floor_count;
     sem_t done;
 };
 
@@ -106,20 +130,27 @@ static void open_store(struct directory_bench *b)
     sem_init(&b->done, 0, 0);
 }
 
-static void close_store(struct directory_bench *b)
+static void remove_folder(const char *dir)
 {
     static const char *const names[] = {"data.mdb", "lock.mdb", "confab.lock"};
     char path[128];
 
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+}
+
+static void close_store(struct directory_bench *b)
+{
+    directory_floor_close(b->floor);
+    remove_folder(b->floor_dir);
     writer_stop(b->writer);
     writer_free(b->writer);
     store_close(b->store);
     callers_free(b->callers);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", b->dir, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(b->dir);
+    remove_folder(b->dir);
     sem_destroy(&b->done);
 }
 
@@ -230,6 +261,32 @@ static void make_rows(struct directory_bench *b, uint64_t more)
     }
 }
 
+/* The same of the floor. */
+static void make_floor_rows(struct directory_bench *b, uint64_t more)
+{
+    static struct new_row group[GROUP];
+    struct floor_name names[GROUP];
+
+    while (more > 0) {
+        const uint64_t n = more < GROUP ? more : GROUP;
+        for (uint64_t i = 0; i < n; i++) {
+            name_of(b->floor_count++, group[i].hash, group[i].id);
+            names[i] = (struct floor_name){group[i].hash, group[i].id};
+        }
+        directory_floor_create(b->floor, names, n);
+        more -= n;
+    }
+}
+
+/* Its rows are as the store's, so that has some by now. */
+static void open_floor(struct directory_bench *b)
+{
+    snprintf(b->floor_dir, sizeof(b->floor_dir), "/tmp/bench-floor-XXXXXX");
+    if (mkdtemp(b->floor_dir) == NULL)
+        fail("cannot make a folder in /tmp");
+    b->floor = directory_floor_open(b->floor_dir, b->store, b->kind);
+}
+
 /* ---- reading ------------------------------------------------------------------------ */
 
 static struct store_reader *begin(struct directory_bench *b)
@@ -327,10 +384,35 @@ static void read_page(struct directory_bench *b, unsigned i)
 
 /* ---- measuring ---------------------------------------------------------------------- */
 
+static struct floor_name floor_name(unsigned i)
+{
+    return (struct floor_name){names[i].hash, names[i].id};
+}
+
+static void floor_look_up(struct directory_bench *b, unsigned i)
+{
+    const struct floor_name name = floor_name(i);
+
+    directory_floor_look_up(b->floor, &name);
+}
+
+static void floor_page(struct directory_bench *b, unsigned i)
+{
+    const struct floor_name name = floor_name(i);
+
+    directory_floor_page(b->floor, &name, PAGE_ROWS);
+}
+
 static void create_one(struct directory_bench *b, unsigned i)
 {
     (void)i;
     make_rows(b, 1);
+}
+
+static void floor_create_one(struct directory_bench *b, unsigned i)
+{
+    (void)i;
+    make_floor_rows(b, 1);
 }
 
 static void create_bulk(struct directory_bench *b, unsigned i)
@@ -339,33 +421,73 @@ static void create_bulk(struct directory_bench *b, unsigned i)
     make_rows(b, BULK);
 }
 
-/* Of an operation that is done `times` times a round. */
-static double cost(struct directory_bench *b,
-                   void (*operation)(struct directory_bench *b, unsigned i),
-                   unsigned times)
+static void floor_create_bulk(struct directory_bench *b, unsigned i)
 {
-    double least = 0;
+    (void)i;
+    make_floor_rows(b, BULK);
+}
+
+typedef void operation_fn(struct directory_bench *b, unsigned i);
+
+struct cost {
+    double us, pages; /* of one */
+};
+
+/* A round of `times`. The least time counts; of pages the last round's, which has
+ * most rows. */
+static void measure_round(struct directory_bench *b, operation_fn *operation,
+                          unsigned times, struct cost *cost)
+{
+    const double pages = pages_written();
+    const double began = processor_us();
+
+    for (unsigned i = 0; i < times; i++)
+        operation(b, i);
+    const double took = (processor_us() - began) / times;
+    if (cost->us == 0 || took < cost->us)
+        cost->us = took;
+    cost->pages = (pages_written() - pages) / times;
+}
+
+struct operation {
+    const char *name;
+    operation_fn *store, *floor;
+    unsigned times, rows; /* of a round; made by each */
+};
+
+static void measure_operation(struct directory_bench *b,
+                              const struct operation *o, unsigned i)
+{
+    struct cost store = {0}, floor = {0};
 
     for (unsigned round = 0; round < ROUNDS; round++) {
         choose_names(b);
-        const double began = processor_us();
-        for (unsigned i = 0; i < times; i++)
-            operation(b, i);
-        const double took = (processor_us() - began) / times;
-        if (round == 0 || took < least)
-            least = took;
+        measure_round(b, o->store, o->times, &store);
+        measure_round(b, o->floor, o->times, &floor);
     }
-    return least;
+    const unsigned rows = o->rows == 0 ? 1 : o->rows;
+    printf(",\"%s_%u\":%.4f,\"floor_%s_%u\":%.4f", o->name, i, store.us / rows,
+           o->name, i, floor.us / rows);
+    if (o->rows > 0)
+        printf(",\"%s_pages_%u\":%.3f,\"floor_%s_pages_%u\":%.3f", o->name, i,
+               store.pages / rows, o->name, i, floor.pages / rows);
 }
 
 /* Creating adds some thousand rows, so it comes last. */
+static const struct operation operations[] = {
+    {"look_up", look_up, floor_look_up, LOOK_UPS, 0},
+    {"page", read_page, floor_page, PAGES, 0},
+    {"create", create_one, floor_create_one, CREATED, 1},
+    {"bulk", create_bulk, floor_create_bulk, 1, BULK},
+};
+
 static void measure(struct directory_bench *b, unsigned i, uint64_t size)
 {
     make_rows(b, size);
-    printf(",\"look_up_%u\":%.4f", i, cost(b, look_up, LOOK_UPS));
-    printf(",\"page_%u\":%.4f", i, cost(b, read_page, PAGES));
-    printf(",\"create_%u\":%.4f", i, cost(b, create_one, CREATED));
-    printf(",\"bulk_%u\":%.4f", i, cost(b, create_bulk, 1) / BULK);
+    open_floor(b);
+    make_floor_rows(b, size);
+    for (size_t o = 0; o < sizeof(operations) / sizeof(operations[0]); o++)
+        measure_operation(b, &operations[o], i);
 }
 
 /* Each size has a store of its own. */

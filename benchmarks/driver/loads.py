@@ -63,8 +63,9 @@ DIRECTORY_COSTS = ("create", "look_up", "page", "bulk")
 
 def directory(kind, ladder):
     """What operations on rows of the directory cost at each size, in processor
-    time of bench_directory, which has a store of its own. The server that runs
-    meanwhile is idle."""
+    time of bench_directory, which has a store of its own, and bare LMDB with
+    the same rows beside it, the floor. The server that runs meanwhile is
+    idle."""
     def load(turn):
         result = subprocess.run(
             [str(turn.server.bench.bin / "bench_directory"), kind, "--sizes",
@@ -75,7 +76,13 @@ def directory(kind, ladder):
         figures = json.loads(result.stdout)
         for cost in DIRECTORY_COSTS:
             for i in range(1, len(ladder)):
-                figures[f"growth_{cost}_{i}"] = (
-                    figures[f"{cost}_{i}"] / figures[f"{cost}_{i - 1}"])
+                grown, floor_grown = (
+                    figures[f"{of}{cost}_{i}"] / figures[f"{of}{cost}_{i - 1}"]
+                    for of in ("", "floor_"))
+                figures[f"growth_{cost}_{i}"] = grown
+                figures[f"beyond_{cost}_{i}"] = grown / floor_grown
+        for i in range(len(ladder)):
+            figures[f"extra_pages_{i}"] = (figures[f"create_pages_{i}"] -
+                                           figures[f"floor_create_pages_{i}"])
         return figures
     return load
