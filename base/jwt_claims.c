@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/json_walk.h"
+#include "base/utf8.h"
 
 /* The last second of the year 9999. What is above is no time in seconds, but in
  * milliseconds. */
@@ -112,7 +113,8 @@ static enum jwt_claim_error read_subject(struct slice value,
                                          struct jwt_claims *c)
 {
     return read_text(value, c->subject, sizeof(c->subject)) &&
-                   name_publishable(slice_str(c->subject))
+                   name_publishable(slice_str(c->subject)) &&
+                   !utf8_has_invisible(c->subject, strlen(c->subject))
                ? JWT_CLAIM_OK
                : JWT_CLAIM_SUBJECT;
 }

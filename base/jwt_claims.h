@@ -52,7 +52,7 @@ struct jwt_claims {
       "none of them twice")                                                   \
     X(TIME, "`exp`, `nbf` and `iat` must be seconds since 1970")              \
     X(SUBJECT, "`sub` must be a string of 1 to 128 bytes without control "    \
-               "characters")                                                  \
+               "characters and without any that are not seen (like U+200B)")  \
     X(AUDIENCE, "`aud` must be a string or an array of strings")              \
     X(TENANT, "`tenant` must be the name of a tenant")                        \
     X(MEMBER, "`confab` must be an object with at most the members "          \

@@ -29,4 +29,10 @@ bool utf8_disallowed(uint32_t code_point);
 /* Whether the text contains one of them. It must be valid UTF-8. */
 bool utf8_has_disallowed(const void *data, size_t len);
 
+/* Whether the text, valid UTF-8, contains characters that are not seen or change the order
+ * in which others are: Unicode's Default_Ignorable_Code_Point (zero-width characters,
+ * direction marks and overrides, U+FEFF, variation selectors, …), U+2028, U+2029 and
+ * U+FFF9-FFFB. Names with them look like other names (UTS #39 §3.1). */
+bool utf8_has_invisible(const void *data, size_t len);
+
 #endif

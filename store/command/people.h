@@ -47,14 +47,16 @@ struct user_delete {
 };
 
 /* COMMAND_ROOM_PUT: makes or changes a room. EXISTS: the condition, or one of this id is
- * still being deleted. NOT_FOUND: the condition, or a member is no user. */
+ * still being deleted. NOT_FOUND: the condition, or a member or a new room's creator is no
+ * user. */
 struct room_put {
     struct slice tenant, room;
     uint32_t condition;
     uint32_t kind;         /* enum room_kind; of a new one, else ignored */
     struct slice settings; /* as attributes of a user */
     bool merge;
-    struct slice creator;  /* of a new one, else ignored: a user id */
+    struct slice creator;  /* of a new one, else ignored: a user, or among the
+                              members when users are made */
     struct slice *members; /* user ids that become members; who is one stays as
                               they are */
     size_t member_count;

@@ -5,6 +5,10 @@
 #include "store/commands/token_command.h"
 #include "store/write/key_write.h"
 
+/* Why a name or label is refused: utf8_has_invisible(). */
+#define INVISIBLE_TEXT                                                        \
+    ": has a character that is not seen, like U+200B or U+202E: leave it out"
+
 /* The tenant whose keys are to be changed; NULL: c->result says why not. */
 enum store_err key_command_tenant(struct transaction *t, struct command *c,
                                   struct slice tenant,

@@ -38,12 +38,18 @@ static const char *what_is_wrong(const struct key_create *a)
         return "kind: there is no such kind of key";
     if (!is_text(a->label, KEY_LABEL_MAX))
         return "label: at most 128 bytes that can be printed";
+    if (utf8_has_invisible(a->label.data, a->label.len))
+        return "label" INVISIBLE_TEXT;
     if (a->mount.len > 0 && !a->mounted)
         return "mount: without mounted";
     if (a->mounted && !mount_valid(a->mount))
         return "mount: levels of a topic expected, as in home/kitchen";
     if (a->user.len > 0 && !user_id_valid(a->user))
         return "user: at most 128 bytes that can be printed";
+    /* A ticket's is that of the key it was made with. */
+    if (a->kind != SECRET_TICKET &&
+        utf8_has_invisible(a->user.data, a->user.len))
+        return "user" INVISIBLE_TEXT;
     if (a->parent.len > 0 && !key_id_parse(a->parent, begin))
         return "parent: a key id expected";
     if (a->kind == SECRET_TICKET && a->expires_us == 0)

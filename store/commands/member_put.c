@@ -9,7 +9,8 @@ static const char *what_is_wrong(const struct member_put *a)
     if (wrong == NULL)
         wrong = people_room_wrong(a->room);
     if (wrong == NULL)
-        wrong = people_user_wrong(a->user);
+        wrong = a->make_user ? people_new_user_wrong(a->user)
+                             : people_user_wrong(a->user);
     if (wrong == NULL && a->condition > PUT_PRESENT)
         return "condition: 0 to 2 expected";
     return wrong != NULL ? wrong : people_role_wrong(a->role);

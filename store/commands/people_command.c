@@ -26,11 +26,34 @@ const char *people_room_wrong(struct slice room)
                : "room: 1 to 128 bytes that can be printed, without / + #";
 }
 
+const char *people_new_user_wrong(struct slice user)
+{
+    if (utf8_has_invisible(user.data, user.len))
+        return "user" INVISIBLE_TEXT;
+    return people_user_wrong(user);
+}
+
+const char *people_new_room_wrong(struct slice room)
+{
+    if (utf8_has_invisible(room.data, room.len))
+        return "room" INVISIBLE_TEXT;
+    return people_room_wrong(room);
+}
+
+const char *people_name_wrong(struct slice name)
+{
+    if (name.len > 0 && !user_id_valid(name))
+        return "name: at most 128 bytes that can be printed";
+    return utf8_has_invisible(name.data, name.len) ? "name" INVISIBLE_TEXT
+                                                   : NULL;
+}
+
 const char *people_role_wrong(struct slice role)
 {
-    return role.len == 0 || (role.len <= ROOM_ROLE_MAX && user_id_valid(role))
-               ? NULL
-               : "role: at most 32 bytes that can be printed";
+    if (role.len > 0 && (role.len > ROOM_ROLE_MAX || !user_id_valid(role)))
+        return "role: at most 32 bytes that can be printed";
+    return utf8_has_invisible(role.data, role.len) ? "role" INVISIBLE_TEXT
+                                                   : NULL;
 }
 
 static bool is_object(struct slice json)

@@ -15,6 +15,11 @@ const char *people_tenant_wrong(struct slice tenant);
 const char *people_user_wrong(struct slice user);
 const char *people_room_wrong(struct slice room);
 const char *people_role_wrong(struct slice role);
+/* What is made anew, or given as a name, has no invisible characters (base/utf8.h): it
+ * would look like another one. Rows of before may; they are read, changed and deleted. */
+const char *people_new_user_wrong(struct slice user);
+const char *people_new_room_wrong(struct slice room);
+const char *people_name_wrong(struct slice name);
 /* Attributes or settings, which may be missing; when they are merged they have
  * PEOPLE_MERGE_MAX members at most. */
 const char *people_json_wrong(struct slice json, bool merge);

@@ -10,7 +10,8 @@ static const char *wrong_members(const struct room_put *a)
     if (a->member_count > ROOM_PUT_MEMBERS_MAX)
         return "members: at most 256 at once";
     for (size_t i = 0; wrong == NULL && i < a->member_count; i++)
-        wrong = people_user_wrong(a->members[i]);
+        wrong = a->make_users ? people_new_user_wrong(a->members[i])
+                              : people_user_wrong(a->members[i]);
     return wrong;
 }
 
@@ -19,7 +20,8 @@ static const char *what_is_wrong(const struct room_put *a)
     const char *wrong = people_tenant_wrong(a->tenant);
 
     if (wrong == NULL)
-        wrong = people_room_wrong(a->room);
+        wrong = a->condition == PUT_PRESENT ? people_room_wrong(a->room)
+                                            : people_new_room_wrong(a->room);
     if (wrong == NULL && a->condition > PUT_PRESENT)
         return "condition: 0 to 2 expected";
     if (wrong == NULL && a->kind >= ROOM_KIND_COUNT)
@@ -45,6 +47,18 @@ struct room_change {
     struct buffer json;
 };
 
+/* Of a new room: a user, or one that is made as a member of it. */
+static enum store_err look_at_creator(struct transaction *t, struct command *c)
+{
+    const struct room_put *a = c->args;
+    bool is_new;
+
+    for (size_t i = 0; a->make_users && i < a->member_count; i++)
+        if (slice_eq(a->members[i], a->creator))
+            return STORE_OK;
+    return people_member_user(t, c, a->tenant, a->creator, false, &is_new);
+}
+
 static enum store_err look(struct transaction *t, struct command *c,
                            struct room_change *x)
 {
@@ -63,6 +77,10 @@ static enum store_err look(struct transaction *t, struct command *c,
                        &x->is_there);
     if (err != STORE_OK || c->result != RESULT_OK ||
         !people_condition_holds(c, a->condition, x->is_there))
+        return err;
+    if (!x->is_there && a->creator.len > 0)
+        err = look_at_creator(t, c);
+    if (err != STORE_OK || c->result != RESULT_OK)
         return err;
     return people_last_seq(t, c, a->tenant, a->room, &x->last_seq);
 }

@@ -14,12 +14,13 @@ static const char *what_is_wrong(const struct user_put *a)
     const char *wrong = people_tenant_wrong(a->tenant);
 
     if (wrong == NULL)
-        wrong = people_user_wrong(a->user);
+        wrong = a->condition == PUT_PRESENT ? people_user_wrong(a->user)
+                                            : people_new_user_wrong(a->user);
     if (wrong == NULL && people_json_wrong(a->attributes, a->merge) != NULL)
         return "attributes: a JSON object of at most 16384 bytes expected; of "
                "at most 64 members to merge";
-    if (wrong == NULL && a->name.len > 0 && !user_id_valid(a->name))
-        return "name: at most 128 bytes that can be printed";
+    if (wrong == NULL)
+        wrong = people_name_wrong(a->name);
     if (wrong == NULL && !is_hash(a->password))
         return "password: a hash expected";
     if (wrong == NULL && a->condition > PUT_PRESENT)

@@ -112,6 +112,8 @@ static void claims_that_are_not_in_order_are_refused(void **state)
     } rows[] = {
         {"", JWT_CLAIM_JSON},
         {"[]", JWT_CLAIM_JSON},
+        {"{\"sub\":\"a\xe2\x80\x8bnn\"}", JWT_CLAIM_SUBJECT},
+        {"{\"sub\":\"a\\u202enn\"}", JWT_CLAIM_SUBJECT},
         {"\"sub\"", JWT_CLAIM_JSON},
         {"null", JWT_CLAIM_JSON},
         {"{\"sub\":\"ann\"", JWT_CLAIM_JSON},

@@ -106,6 +106,30 @@ static void what_mqtt_calls_disallowed_is_found_wherever_it_stands(
     assert_false(utf8_has_disallowed("", 0));
 }
 
+static void what_is_not_seen_is_found_wherever_it_stands(void **state)
+{
+    static const uint32_t invisible[] = {
+        0xad,   0x34f,  0x61c,  0x115f,  0x1160,  0x17b4, 0x180e, 0x200b,
+        0x200c, 0x200d, 0x200e, 0x200f,  0x2028,  0x2029, 0x202a, 0x202e,
+        0x2060, 0x2064, 0x2066, 0x2069,  0x206f,  0x3164, 0xfe0f, 0xfeff,
+        0xffa0, 0xfff9, 0xfffb, 0xe0001, 0xe0041, 0xe01ef};
+    static const uint32_t seen[] = {'a',    ' ',    0xa0,   0xe9,    0x34e,
+                                    0x61b,  0x200a, 0x2010, 0x2027,  0x202f,
+                                    0x2070, 0x4e2d, 0xfdff, 0x1f600, 0x10ffff};
+    unsigned char p[12] = {'a'};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(invisible) / sizeof(invisible[0]); i++) {
+        const size_t n = encode(invisible[i], p + 1);
+        const size_t after = encode(0x4e2d, p + 1 + n);
+        assert_true(utf8_has_invisible(p + 1, n));
+        assert_true(utf8_has_invisible(p, 1 + n + after));
+    }
+    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+        assert_false(utf8_has_invisible(p + 1, encode(seen[i], p + 1)));
+    assert_false(utf8_has_invisible("", 0));
+}
+
 /* `bad` at every place of texts of every short length, so that word and byte
  * steps both meet it. */
 static void check_everywhere(const char *bad, size_t bad_len, bool valid,
@@ -166,6 +190,7 @@ int main(void)
             what_mqtt_calls_disallowed_is_found_wherever_it_stands),
         cmocka_unit_test(a_fault_is_seen_wherever_it_stands),
         cmocka_unit_test(correct_text_passes_wherever_it_stands),
+        cmocka_unit_test(what_is_not_seen_is_found_wherever_it_stands),
         cmocka_unit_test(the_empty_text_is_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

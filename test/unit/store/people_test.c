@@ -358,6 +358,76 @@ static void a_pair_of_users_has_one_room(void **state)
     sent_free(both[1]);
 }
 
+static void what_is_made_has_no_invisible_characters(void **state)
+{
+    static const char *const odd[] = {
+        "a\xe2\x80\xaenn",             /* U+202E */
+        "ann\xe2\x80\x8b",             /* U+200B */
+        "\xef\xbb\xbfxann",            /* U+FEFF */
+        "a\xe2\x81\xa6nn\xe2\x81\xa9", /* U+2066, U+2069 */
+    };
+    struct writing w;
+    (void)state;
+
+    open_acme(&w);
+    put_plain_user(&w, "ann");
+    assert_result(put_plain_room(&w, "r"), OK);
+    assert_result(put_plain_user(&w, "ann\xc2\x85"), INVALID); /* C1 */
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        const struct slice name = slice_str(odd[i]);
+        struct slice one[] = {name};
+
+        assert_result(put_plain_user(&w, odd[i]), INVALID);
+        assert_result(put_plain_room(&w, odd[i]), INVALID);
+        assert_result(put_user(&w, .user = slice_str("bob"), .name = name),
+                      INVALID);
+        assert_result(put_room(&w, .room = slice_str("s"), .members = one,
+                               .member_count = 1, .make_users = true),
+                      INVALID);
+        assert_result(put_member(&w, .room = slice_str("r"), .user = name,
+                                 .make_user = true),
+                      INVALID);
+        assert_result(put_member(&w, .room = slice_str("r"),
+                                 .user = slice_str("ann"), .role = name),
+                      INVALID);
+        /* Those of before are looked up as ever. */
+        assert_result(put_user(&w, .user = name, .condition = PUT_PRESENT),
+                      NOT_FOUND);
+        assert_result(put_room(&w, .room = name, .condition = PUT_PRESENT),
+                      NOT_FOUND);
+        assert_result(join(&w, "r", odd[i]), NOT_FOUND);
+        assert_result(leave(&w, "r", odd[i]), NOT_FOUND);
+        assert_result(delete_user(&w, odd[i]), NOT_FOUND);
+        assert_result(delete_room(&w, odd[i]), NOT_FOUND);
+    }
+    check_store(&w);
+    writing_close(&w);
+}
+
+static void a_creator_is_a_user(void **state)
+{
+    struct slice nope[] = {slice_str("nope")};
+    struct writing w;
+    (void)state;
+
+    open_acme(&w);
+    assert_result(put_room(&w, .room = slice_str("r"),
+                           .creator = slice_str("nope")),
+                  NOT_FOUND);
+    assert_result(put_room(&w, .room = slice_str("r"),
+                           .creator = slice_str("nope"), .make_users = true),
+                  NOT_FOUND);
+    assert_result(put_room(&w, .room = slice_str("r"),
+                           .creator = slice_str("nope"), .make_users = true,
+                           .members = nope, .member_count = 1),
+                  OK);
+    /* Of a room that is there it is ignored. */
+    assert_result(put_room(&w, .room = slice_str("r"),
+                           .creator = slice_str("nobody")),
+                  OK);
+    writing_close(&w);
+}
+
 static void a_room_has_its_members(void **state)
 {
     struct slice some[] = {slice_str("ann"), slice_str("bob"),
@@ -651,6 +721,8 @@ int main(void)
         cmocka_unit_test(what_is_no_user_is_refused),
         cmocka_unit_test(a_name_is_one_users),
         cmocka_unit_test(a_pair_of_users_has_one_room),
+        cmocka_unit_test(what_is_made_has_no_invisible_characters),
+        cmocka_unit_test(a_creator_is_a_user),
         cmocka_unit_test(a_room_has_its_members),
         cmocka_unit_test(rooms_are_listed_by_last_activity),
         cmocka_unit_test(pages_of_a_listing_meet),
