@@ -14,6 +14,28 @@
     TEXT(door:name, listen, door_##name.listen, "", "address:port",           \
          "address and port where it is alone, with the threads, limits and "  \
          "proxies of http.listen; empty: it is at http.listen")
+/* Whose rooms they are, and how much one address may ask for. */
+#define ROOMS_KEYS(TEXT, NUMBER)                                              \
+    TEXT(door:rooms, tenant, rooms.tenant, "community", "tenant",             \
+         "whose users and rooms they are; made at start if there is none")    \
+    NUMBER(door:rooms, register_burst, rooms.register_limit.burst, 60, 1,     \
+           65536, "requests",                                                 \
+           "most registrations of one client address at once; then "          \
+           "door:rooms.register_rate")                                        \
+    NUMBER(door:rooms, register_rate, rooms.register_limit.rate, 1, 1, 65536, \
+           "1/s", "registrations per second of one client address")           \
+    NUMBER(door:rooms, login_burst, rooms.login_limit.burst, 60, 1, 65536,    \
+           "requests",                                                        \
+           "most logins of one client address at once, also of guests; then " \
+           "door:rooms.login_rate")                                           \
+    NUMBER(door:rooms, login_rate, rooms.login_limit.rate, 2, 1, 65536,       \
+           "1/s", "logins per second of one client address")                  \
+    NUMBER(door:rooms, room_burst, rooms.room_limit.burst, 60, 1, 65536,      \
+           "requests",                                                        \
+           "most rooms that one client address may create at once; then "     \
+           "door:rooms.room_rate")                                            \
+    NUMBER(door:rooms, room_rate, rooms.room_limit.rate, 1, 1, 65536, "1/s",  \
+           "rooms per second that one client address may create")
 /* Socket.IO at the rooms door. */
 #define ROOMS_SOCKET_KEYS(NUMBER)                                             \
     NUMBER(door:rooms, ping_interval, rooms.ping_interval, 25000, 100,        \
@@ -68,34 +90,7 @@
     DOOR_KEYS(CHOICE, TEXT, thingschat, "yes",                                \
               "the ThingsChat API and the home page")                         \
     DOOR_KEYS(CHOICE, TEXT, rooms, "no", "chat rooms (docs/rooms.md)")        \
-    TEXT(door                                                                 \
-         : rooms, tenant, rooms.tenant, "community", "tenant",                \
-           "whose users and rooms they are; made at start if there is none")  \
-    NUMBER(door                                                               \
-           : rooms, register_burst, rooms.register_limit.burst, 60, 1, 65536, \
-             "requests",                                                      \
-             "most registrations of one client address at once; then "        \
-             "door:rooms.register_rate")                                      \
-    NUMBER(door                                                               \
-           : rooms, register_rate, rooms.register_limit.rate, 1, 1, 65536,    \
-             "1/s", "registrations per second of one client address")         \
-    NUMBER(                                                                   \
-        door                                                                  \
-        : rooms, login_burst, rooms.login_limit.burst, 60, 1, 65536,          \
-          "requests",                                                         \
-          "most logins of one client address at once, also of guests; then "  \
-          "door:rooms.login_rate")                                            \
-    NUMBER(door                                                               \
-           : rooms, login_rate, rooms.login_limit.rate, 2, 1, 65536, "1/s",   \
-             "logins per second of one client address")                       \
-    NUMBER(door                                                               \
-           : rooms, room_burst, rooms.room_limit.burst, 60, 1, 65536,         \
-             "requests",                                                      \
-             "most rooms that one client address may create at once; then "   \
-             "door:rooms.room_rate")                                          \
-    NUMBER(door                                                               \
-           : rooms, room_rate, rooms.room_limit.rate, 1, 1, 65536, "1/s",     \
-             "rooms per second that one client address may create")           \
+    ROOMS_KEYS(TEXT, NUMBER)                                                  \
     ROOMS_SOCKET_KEYS(NUMBER)                                                 \
     TEXT(mqtt, listen, mqtt_listen, "127.0.0.1:1883", "address:port",         \
          "address and port for MQTT; port 0 picks a free port")               \

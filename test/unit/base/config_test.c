@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -351,6 +352,30 @@ static void a_door_has_a_section_of_its_own(void **state)
     assert_string_equal(config.door_thingschat.prefix, "");
 }
 
+/* A formatter that puts blanks around the colon of a section makes keys that nobody
+ * can set: their names are made from these words. */
+static void the_names_of_keys_have_no_blanks(void **state)
+{
+    char *text = NULL;
+    size_t len, found = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    (void)state;
+    assert_non_null(out);
+    config_print_keys(out, true);
+    assert_int_equal(fclose(out), 0);
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+        if (strncmp(line, "| `", 3) != 0)
+            continue;
+        const size_t name = strcspn(line + 3, "`");
+        if (strspn(line + 3, "abcdefghijklmnopqrstuvwxyz_:.<>NAME") != name)
+            fail_msg("the name of a key: %.*s", (int)name, line + 3);
+        found++;
+    }
+    assert_true(found > 60);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +396,7 @@ int main(void)
         cmocka_unit_test_setup(tls_is_said_in_whole_or_not_at_all, fresh),
         cmocka_unit_test_setup(an_address_is_checked_where_it_is_set, fresh),
         cmocka_unit_test_setup(what_is_printed_reads_back_the_same, fresh),
+        cmocka_unit_test(the_names_of_keys_have_no_blanks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
