@@ -43,6 +43,8 @@
 
 /* the user whose message it is (base/caller.h), at most 256 bytes */
 #define PROP_SENDER "confab-sender"
+/* his address, for bans: only of messages with a sender to rooms */
+#define PROP_ADDRESS "confab-address"
 
 /* On the PUBACK to an administrator. */
 #define PROP_STATUS "confab-status" /* HTTP-like: 200 400 401 413 429 507 */

@@ -40,7 +40,9 @@
     X(IO, 507, "disk refused the write: retry later")                         \
     X(STOPPED, 503, "server is shutting down")                                \
     X(SUSPENDED, 403, "the tenant is suspended")                              \
-    X(GONE, 410, "the message was deleted")
+    X(GONE, 410, "the message was deleted")                                   \
+    X(BANNED, 403, "the user is banned from the room")                        \
+    X(SLOW_MODE, 429, "the room has slow mode: wait before the next message")
 
 enum command_result {
 #define X(name, status, text) RESULT_##name,
@@ -146,12 +148,14 @@ struct command {
 
     /* results, valid from done() on */
     enum command_result result;
-    bool repeated;    /* this is the answer to an earlier request */
-    uint64_t id, seq; /* APPEND; if repeated, of the earlier request */
-    int64_t at_us;
+    bool repeated;      /* this is the answer to an earlier request */
+    uint64_t id, seq;   /* APPEND; if repeated, of the earlier request */
+    int64_t at_us;      /* BANNED, SLOW_MODE: when it would be accepted; 0:
+                           never */
     uint64_t remaining; /* APPEND, USAGE: writes left; UINT64_MAX: no limit;
                                 0 for a token that is unknown or revoked */
-    uint32_t retry_after_s; /* RATE: until the window ends, ≥ 1 */
+    uint32_t retry_after_s; /* RATE: until the window ends, ≥ 1; BANNED,
+                               SLOW_MODE: until at_us, ≥ 1 */
     uint64_t removed;       /* messages; if repeated, by the earlier request */
     bool more; /* something is left; the writer goes on by itself, and with the
                          next such command */

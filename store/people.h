@@ -47,6 +47,10 @@ bool room_id_valid(struct slice room);
 size_t room_topic(struct slice tenant, struct slice room,
                   char out[ROOM_TOPIC_MAX]);
 
+/* The other way round. false: messages of that topic are of no room. */
+bool room_of_topic(struct slice topic, struct slice *ret_tenant,
+                   struct slice *ret_room);
+
 /* Rooms that must exist only once for something get an id that follows from it, so
  * that two requests at the same time mean the same room: the first `room_put` with
  * PUT_ABSENT makes it, the other is told EXISTS. The id is the kind's word, `_` and 24
@@ -88,6 +92,11 @@ struct room_row {
     uint64_t members; /* how many it has now */
 };
 
+#define ROOM_SLOW_MODE_MAX 21600 /* seconds */
+/* Seconds that a user must wait between messages to the room: its setting `slowMode`, a
+ * whole number up to that; 0, anything else or none: it has no slow mode. Pure. */
+uint32_t room_slow_mode(const struct room_row *room);
+
 enum store_err store_room(struct store_reader *r, struct slice tenant,
                           struct slice room, struct room_row *ret_row);
 /* The next one whose id is greater than `after` (empty: the first), bytewise. */
@@ -102,6 +111,7 @@ struct member_row {
     struct slice role;
     int64_t joined_us;
     uint64_t acked_seq, read_seq; /* of the room's messages; 0: none */
+    int64_t posted_us; /* its last message, in rooms with slow mode; 0: none */
 };
 
 enum store_err store_member(struct store_reader *r, struct slice tenant,

@@ -5,7 +5,7 @@
 #include "base/msgpack/pack.h"
 
 /* X(type, member), in the order of the array. `sender` comes last, where there is
- * one: brokers before it take no more than these. */
+ * one, and behind it its `address`: brokers before them take no more than these. */
 #define MESSAGE_FIELDS(X)                                                     \
     X(str, operation)                                                         \
     X(str, topic)                                                             \
@@ -60,26 +60,32 @@ void append_bundle_begin(struct buffer *b, size_t count)
 
 void append_bundle_put(struct buffer *b, const struct append_message *m)
 {
+    const bool has_address = m->sender.len > 0 && m->address.len > 0;
     msgpack_packer p = packer_of(b);
 
-    msgpack_pack_array(&p, APPEND_FIELDS + (size_t)(m->sender.len > 0));
+    msgpack_pack_array(&p, APPEND_FIELDS + (size_t)(m->sender.len > 0) +
+                               (size_t)has_address);
 #define X(type, member) pack_##type(&p, m->member);
     MESSAGE_FIELDS(X)
 #undef X
     if (m->sender.len > 0)
         pack_str(&p, m->sender);
+    if (has_address)
+        pack_str(&p, m->address);
 }
 
 static bool read_message(struct unpack *u, struct append_message *ret)
 {
     const uint32_t fields = unpack_array(u);
 
-    if (fields != APPEND_FIELDS && fields != APPEND_FIELDS + 1)
+    if (fields < APPEND_FIELDS || fields > APPEND_FIELDS + 2)
         return false;
 #define X(type, member) ret->member = unpack_##type(u);
     MESSAGE_FIELDS(X)
 #undef X
     ret->sender = fields > APPEND_FIELDS ? unpack_str(u) : slice_of(NULL, 0);
+    ret->address =
+        fields > APPEND_FIELDS + 1 ? unpack_str(u) : slice_of(NULL, 0);
     return !u->failed;
 }
 

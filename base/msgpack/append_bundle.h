@@ -26,6 +26,7 @@ struct append_message {
     int64_t window_start_us;  /* PROP_CHARGE; 0: none */
     struct slice idempotency; /* empty: none */
     struct slice sender;      /* PROP_SENDER; empty: none, and not written */
+    struct slice address; /* PROP_ADDRESS; likewise, and of a sender only */
 };
 
 struct append_answer {

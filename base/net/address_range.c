@@ -24,14 +24,13 @@ static struct slice bare(struct slice text)
     return text;
 }
 
-size_t address_range(struct slice text, char out[ADDRESS_RANGE_MAX])
+size_t address_range_of(const void *bytes, char out[ADDRESS_RANGE_MAX])
 {
     char name[INET6_ADDRSTRLEN];
     struct in6_addr address;
     int len;
 
-    if (!address_parse(bare(text), &address))
-        return 0;
+    memcpy(&address, bytes, sizeof(address));
     if (IN6_IS_ADDR_V4MAPPED(&address)) {
         inet_ntop(AF_INET, address.s6_addr + 12, name, sizeof(name));
         len = snprintf(out, ADDRESS_RANGE_MAX, "%s", name);
@@ -41,4 +40,13 @@ size_t address_range(struct slice text, char out[ADDRESS_RANGE_MAX])
         len = snprintf(out, ADDRESS_RANGE_MAX, "%s/64", name);
     }
     return (size_t)len;
+}
+
+size_t address_range(struct slice text, char out[ADDRESS_RANGE_MAX])
+{
+    struct in6_addr address;
+
+    return address_parse(bare(text), &address)
+               ? address_range_of(&address, out)
+               : 0;
 }

@@ -14,5 +14,7 @@
  * behind it may be a port, before which IPv6 is in brackets. A range is its own. Returns
  * its length; 0: it is no address. Equal ranges have equal texts. */
 size_t address_range(struct slice text, char out[ADDRESS_RANGE_MAX]);
+/* The same of 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+size_t address_range_of(const void *address, char out[ADDRESS_RANGE_MAX]);
 
 #endif

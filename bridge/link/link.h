@@ -31,6 +31,8 @@ struct link_request {
                                   answered with 400 */
     struct slice sender;      /* the caller's user; empty: none. The same rules
                                   as for idempotency */
+    struct slice address;     /* PROP_ADDRESS, of a message with a sender to a
+                                 room; empty: none. The same rules */
     int64_t window_start_us;  /* PROP_CHARGE; 0: none */
     bool retain;
     bool is_json;        /* PROP_CLASS json: the payload was checked here */

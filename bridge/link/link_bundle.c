@@ -14,13 +14,14 @@ bool link_bundle_takes(const struct link_request *q)
            (q->topic_checked ||
             topic_split(q->topic, &(struct slice){0}, &(struct slice){0})) &&
            link_idempotency_valid(q->idempotency) &&
-           link_idempotency_valid(q->sender);
+           link_idempotency_valid(q->sender) &&
+           link_idempotency_valid(q->address);
 }
 
 size_t link_bundle_size(const struct link_request *q)
 {
     return LINK_OPERATION_SIZE + NUMBERS_SIZE + q->topic.len + q->payload.len +
-           q->idempotency.len + q->sender.len;
+           q->idempotency.len + q->sender.len + q->address.len;
 }
 
 bool link_bundle_write(struct buffer *b, const char *boot,
@@ -42,6 +43,7 @@ bool link_bundle_write(struct buffer *b, const char *boot,
             .window_start_us = q->window_start_us,
             .idempotency = q->idempotency,
             .sender = q->sender,
+            .address = q->address,
         };
         append_bundle_put(b, &m);
     }

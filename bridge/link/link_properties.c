@@ -81,7 +81,8 @@ bool link_publish_properties(const struct link_request *q,
     if (!add_property(ret_list, PROP_OP, operation))
         return false;
     if (!add_text(ret_list, PROP_IDEMPOTENCY, q->idempotency) ||
-        !add_text(ret_list, PROP_SENDER, q->sender))
+        !add_text(ret_list, PROP_SENDER, q->sender) ||
+        !add_text(ret_list, PROP_ADDRESS, q->address))
         return false;
     if (q->is_json && !add_property(ret_list, PROP_CLASS, "json"))
         return false;

@@ -125,6 +125,7 @@ static bool bundle_add(struct connection *c, struct bundle *bundle,
     q->command.kind = COMMAND_APPEND;
     q->command.now_us = w->real_us;
     q->append.uncharged = c->role == ROLE_NAMELESS;
+    publish_note_address(q, e->address);
     publish_submit(w, q);
     return true;
 }

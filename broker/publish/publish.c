@@ -12,6 +12,7 @@
 #include "broker/publish/receipt.h"
 #include "broker/wire/reason.h"
 #include "store/commands/codec.h"
+#include "store/people.h"
 
 #define IDLE_KEPT 4096
 #define HOLD_MAX_S 30
@@ -72,6 +73,18 @@ void publish_free(struct worker *w, struct publish *q)
     }
     STAILQ_INSERT_HEAD(&pool->idle, q, waiting);
     pool->idle_count++;
+}
+
+void publish_note_address(struct publish *q, struct slice address)
+{
+    const struct message *m = q->command.message;
+    struct slice tenant, room;
+
+    if (m->sender.len == 0 || m->kind != MESSAGE_MESSAGE ||
+        !room_of_topic(m->topic, &tenant, &room))
+        return;
+    q->append.address =
+        slice_of(q->address, address_range(address, q->address));
 }
 
 /* ---- to the writer and back --------------------------------------------- */
@@ -250,11 +263,15 @@ static void publish_refuse_by_closing(struct connection *c,
 
 static bool publish_is_over_rate(const struct publish *q)
 {
-    return q->answered && q->command.done != NULL &&
-           q->command.result == RESULT_RATE;
+    if (!q->answered || q->command.done == NULL)
+        return false;
+    /* Of a room that is slower than that, only the message is refused. */
+    return q->command.result == RESULT_RATE ||
+           (q->command.result == RESULT_SLOW_MODE &&
+            q->command.retry_after_s <= HOLD_MAX_S);
 }
 
-/* Over the hourly limit with MQTT 3: waits for the end of the window if that
+/* Over the hourly limit, or too fast for a room, with MQTT 3: waits for the end of the window if that
  * is near, else lets the client wait a while before disconnecting it. */
 static void publish_hold(struct connection *c, const struct publish *q)
 {

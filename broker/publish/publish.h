@@ -9,6 +9,7 @@
 
 #include <sys/queue.h>
 
+#include "base/net/address_range.h"
 #include "broker/client/auth.h"
 #include "broker/client/credits.h"
 #include "broker/wire/packet.h"
@@ -58,6 +59,7 @@ struct publish {
     struct worker *asked; /* NULL: a command for the writer */
     /* Last, because publish_new() does not clear it. */
     char operation[PUBLISH_OPERATION_MAX];
+    char address[ADDRESS_RANGE_MAX]; /* likewise: of the sender */
 };
 
 /* The last verdict of auth_publish(): its topic and connection. */
@@ -122,6 +124,10 @@ void publish_forget(struct connection *c);
 /* c: NULL for a will. Returns NULL if memory is short. */
 struct publish *publish_new(struct worker *w, struct connection *c);
 void publish_free(struct worker *w, struct publish *q);
+
+/* The message is of somebody at that address ("192.0.2.7:1883"; empty: unknown): a room
+ * may be closed to him. Others than messages of users to rooms need none. */
+void publish_note_address(struct publish *q, struct slice address);
 
 /* Submits it to the writer, or queues it until there is credit. */
 void publish_submit(struct worker *w, struct publish *q);

@@ -103,6 +103,7 @@ static void publish_message(struct connection *c,
     q->command.kind = is_event ? COMMAND_EVENT : COMMAND_APPEND;
     q->command.now_us = w->real_us;
     q->append.uncharged = c->role == ROLE_NAMELESS;
+    publish_note_address(q, is_admin ? in.address : slice_str(c->peer));
     if (p->qos > 0)
         publish_await_answer(c, q, p);
     if (p->qos == 2 && c->stored != NULL)

@@ -45,6 +45,8 @@ void publish_read_instruction(struct publish_instructions *ret,
         ret->idempotency = p->value;
     else if (slice_eq(p->name, slice_str(PROP_SENDER)))
         ret->sender = p->value;
+    else if (slice_eq(p->name, slice_str(PROP_ADDRESS)))
+        ret->address = p->value;
     else if (slice_eq(p->name, slice_str(PROP_CHARGE)))
         ret->window_start_us = properties_number(p->value);
     else if (slice_eq(p->name, slice_str(PROP_CLASS)))

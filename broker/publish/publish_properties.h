@@ -13,7 +13,7 @@ bool publish_has_reserved(const struct packet_user_block *user);
 
 /* The confab-* properties of an administrator's PUBLISH. */
 struct publish_instructions {
-    struct slice operation, idempotency, sender; /* len 0: none */
+    struct slice operation, idempotency, sender, address; /* len 0: none */
     int64_t window_start_us;
     bool is_json;
 };

@@ -58,7 +58,10 @@ static void add_details(struct details *d, const struct connection *c,
     }
     if (c->role == ROLE_ADMIN || c->receipts)
         add_place(d, command);
-    if (command->result == RESULT_RATE)
+    if (command->result == RESULT_BANNED ||
+        command->result == RESULT_SLOW_MODE)
+        add_number(d, PROP_AT, (uint64_t)command->at_us);
+    if (command->retry_after_s > 0)
         add_number(d, PROP_RETRY_AFTER, command->retry_after_s);
 }
 

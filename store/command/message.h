@@ -15,6 +15,9 @@ struct message_append {
         uncharged; /* nameless client in open mode: no limit of the plan holds;
                        things and bytes are counted */
     struct session_mark mark; /* what it does to a session */
+    struct slice address; /* of the message's sender, where that is known, as
+                             address_range() writes it (base/net/address_range.h):
+                             for bans; empty: unknown */
 };
 
 /* COMMAND_EDIT and COMMAND_DELETE: command.message (kind EDIT or DELETE) says what is to

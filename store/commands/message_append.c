@@ -1,18 +1,23 @@
 #include "store/command/message.h"
 #include "store/commands/commands.h"
 #include "store/commands/message_command.h"
+#include "store/commands/room_rules.h"
 #include "store/write/account.h"
 #include "store/write/limits.h"
 #include "store/write/session_write.h"
+
+#include "base/net/address_range.h"
 
 /* The limit of one transaction (writer.c), whatever a plan allows. */
 #define PAYLOAD_MAX (16u << 20)
 
 static bool well_formed(const struct command *c)
 {
+    const struct message_append *a = c->args;
     const struct message *m = c->message;
 
-    return m != NULL && m->kind == MESSAGE_MESSAGE && m->topic.len > 0 &&
+    return m != NULL && a->address.len < ADDRESS_RANGE_MAX &&
+           m->kind == MESSAGE_MESSAGE && m->topic.len > 0 &&
            m->topic.len <= 65535 && c->operation.len <= OPERATION_MAX &&
            c->idempotency.len <= IDEMPOTENCY_MAX;
 }
@@ -33,12 +38,13 @@ static uint64_t cost_of(const struct command *c,
 
 static enum command_result limits_verdict(struct transaction *t,
                                           const struct command *c,
-                                          const struct message_target *to)
+                                          const struct message_target *to,
+                                          uint64_t more)
 {
     const struct message_append *a = c->args;
     const struct message_weight weight = {
         .payload = c->message->payload.len,
-        .cost = cost_of(c, to),
+        .cost = cost_of(c, to) + more,
         .new_thing = to->thing->state.row.last_seq == 0,
     };
 
@@ -160,7 +166,8 @@ static void assign_numbers(struct transaction *t, struct command *c,
 
 static enum store_err store_message(struct transaction *t, struct command *c,
                                     const struct message_target *to,
-                                    const unsigned char *hash)
+                                    const unsigned char *hash,
+                                    struct room_post *post)
 {
     const struct message_append *a = c->args;
     struct thing *thing = to->thing;
@@ -180,6 +187,8 @@ static enum store_err store_message(struct transaction *t, struct command *c,
         err = operation_remember(t, c);
     if (err == STORE_OK)
         err = session_mark_apply(t, &a->mark);
+    if (err == STORE_OK)
+        err = room_rules_note(t, c, to->payer, post);
     if (err != STORE_OK)
         return err;
     thing->keep = to->token != NULL ? to->token->plan->retention_count : 0;
@@ -194,7 +203,8 @@ static enum store_err store_message(struct transaction *t, struct command *c,
  * c->repeated. */
 static enum store_err check_append(struct transaction *t, struct command *c,
                                    struct message_target *ret,
-                                   unsigned char *ret_hash)
+                                   unsigned char *ret_hash,
+                                   struct room_post *post)
 {
     const struct message_append *a = c->args;
     bool known = false;
@@ -212,26 +222,40 @@ static enum store_err check_append(struct transaction *t, struct command *c,
     err = message_find_key(t, c, ret->token, ret_hash, &known);
     if (err != STORE_OK || known)
         return err;
-    c->result = limits_verdict(t, c, ret);
+    err = room_rules_check(t, c, a->address, post);
+    if (err != STORE_OK || c->result != RESULT_OK)
+        return err;
+    c->result = limits_verdict(t, c, ret, post->cost);
     if (c->result == RESULT_OK)
         c->result = session_mark_verdict(t, &a->mark);
     return STORE_OK;
 }
 
-static enum store_err append_apply(struct transaction *t, struct command *c)
+static enum store_err check_and_store(struct transaction *t, struct command *c,
+                                      struct message_target *to)
 {
     unsigned char hash[IDEMPOTENCY_HASH];
+    struct room_post post;
+
+    post.is_slow = false;
+    enum store_err err = check_append(t, c, to, hash, &post);
+    if (err == STORE_CORRUPT)
+        err = transaction_row_damaged(c);
+    else if (err == STORE_OK && c->result == RESULT_OK && !c->repeated)
+        err = store_message(t, c, to, hash, &post);
+    room_post_release(&post);
+    return err;
+}
+
+static enum store_err append_apply(struct transaction *t, struct command *c)
+{
     struct message_target to = {0};
 
     if (!well_formed(c)) {
         c->result = RESULT_INVALID;
         return STORE_OK;
     }
-    enum store_err err = check_append(t, c, &to, hash);
-    if (err == STORE_CORRUPT)
-        return transaction_row_damaged(c);
-    if (err == STORE_OK && c->result == RESULT_OK && !c->repeated)
-        err = store_message(t, c, &to, hash);
+    const enum store_err err = check_and_store(t, c, &to);
     if (err != STORE_OK)
         return err;
     message_tell_remaining(
@@ -263,6 +287,9 @@ static const struct command_field fields[] = {
     {"packet", FIELD_U16, FIELD_ENTRY,
      offsetof(struct message_append, mark.packet_id), 0, UINT16_MAX,
      "packet: its id"},
+    {"address", FIELD_TEXT, FIELD_ENTRY,
+     offsetof(struct message_append, address), 0, ADDRESS_RANGE_MAX - 1,
+     "address: of its sender"},
 };
 
 const struct command_type message_append_command = {

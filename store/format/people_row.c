@@ -4,11 +4,13 @@
  *   users_by_name  [version, user id]
  *   rooms          [version, kind, settings, created_us, changed_us, creator or nil,
  *                   members]
- *   members        [version, role, joined_us, acked seq, read seq]
+ *   members        [version, role, joined_us, acked seq, read seq, posted_us: may
+ *                   be missing]
  *   rooms_of       nothing
  * Their ids are in their keys alone. */
 #include <string.h>
 
+#include "base/json_walk.h"
 #include "store/format/row.h"
 
 static const char *const kind_words[ROOM_KIND_COUNT] = {
@@ -52,6 +54,36 @@ size_t room_topic(struct slice tenant, struct slice room,
     memcpy(out + tenant.len, between, sizeof(between) - 1);
     memcpy(out + at, room.data, room.len);
     return at + room.len;
+}
+
+#define BETWEEN "/rooms/"
+
+bool room_of_topic(struct slice topic, struct slice *ret_tenant,
+                   struct slice *ret_room)
+{
+    const size_t between = sizeof(BETWEEN) - 1;
+    const char *p = topic.data;
+    const char *slash = topic.len > 0 ? memchr(p, '/', topic.len) : NULL;
+
+    if (slash == NULL || topic.len - (size_t)(slash - p) <= between ||
+        memcmp(slash, BETWEEN, between) != 0)
+        return false;
+    const char *room = slash + between;
+    *ret_tenant = slice_of(p, (size_t)(slash - p));
+    *ret_room = slice_of(room, topic.len - (size_t)(room - p));
+    return token_valid(*ret_tenant) && room_id_valid(*ret_room);
+}
+
+uint32_t room_slow_mode(const struct room_row *room)
+{
+    struct slice name, value;
+    uint64_t slow = 0;
+    size_t at = 0;
+
+    while (json_next_member(room->settings, &at, &name, &value))
+        if (json_string_is(name, "slowMode") && !json_read_u64(value, &slow))
+            slow = 0;
+    return slow <= ROOM_SLOW_MODE_MAX ? (uint32_t)slow : 0;
 }
 
 /* ---- users ------------------------------------------------------------------- */
@@ -156,16 +188,19 @@ void schema_put_member(struct buffer *b, const struct member_row *m)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 5);
+    pack_row(&p, m->posted_us != 0 ? 6 : 5);
     pack_str(&p, m->role);
     msgpack_pack_int64(&p, m->joined_us);
     msgpack_pack_uint64(&p, m->acked_seq);
     msgpack_pack_uint64(&p, m->read_seq);
+    if (m->posted_us != 0)
+        msgpack_pack_int64(&p, m->posted_us);
 }
 
 bool schema_get_member(MDB_val key, MDB_val v, struct member_row *ret_member)
 {
-    struct unpack u = unpack_row(v, 5);
+    uint32_t elements;
+    struct unpack u = unpack_long_row(v, 5, &elements);
     struct slice parts[3];
 
     if (!split_key(key, parts, 3))
@@ -177,6 +212,7 @@ bool schema_get_member(MDB_val key, MDB_val v, struct member_row *ret_member)
     ret_member->joined_us = unpack_int(&u);
     ret_member->acked_seq = unpack_uint(&u);
     ret_member->read_seq = unpack_uint(&u);
+    ret_member->posted_us = elements > 5 ? unpack_int(&u) : 0;
     return !u.failed;
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hops.h"
 #include "base/json_write.h"
+#include "base/net/address_range.h"
 #include "bridge/doors/access.h"
 #include "bridge/doors/thingschat/body.h"
 #include "bridge/doors/thingschat/reading.h"
@@ -27,6 +28,7 @@ struct post {
     struct body body;
     size_t payload_max;
     char topic[TOKEN_MAX + 1 + THING_MAX];
+    char address[ADDRESS_RANGE_MAX];
 };
 
 static void post_release(void *own)
@@ -161,6 +163,10 @@ enum http_next chat_post(struct call *c)
     q->topic = slice_of(p->topic, token.len + 1 + thing.len);
     q->payload = payload;
     q->sender = c->caller.user;
+    if (q->sender.len > 0) /* a room may be closed to the address */
+        q->address =
+            slice_of(p->address,
+                     address_range_of(http_client(c->q).data, p->address));
     if (p->access.plan->reads_per_hour != 0)
         q->window_start_us =
             reads_window(c->front->reads, token, clock_real_us());

@@ -153,6 +153,12 @@ static struct sent *any_append(struct scene *s, size_t i)
         a->c.idempotency = slice_str(s->texts[i][2]);
     }
     struct message_append *args = a->c.args;
+    if (one_in(3)) { /* of a user: rooms have rules for them */
+        char sender[16];
+        sprintf(sender, "user%d", (int)random_below(5));
+        set_sender(a, sender);
+        args->address = slice_str(one_in(2) ? "" : "192.0.2.7");
+    }
     args->uncharged = one_in(20);
     if (one_in(10))
         args->window_start_us =
@@ -587,10 +593,14 @@ static struct slice any_room(char *to)
 
 static struct slice any_json(void)
 {
-    static const char *const texts[] = {"", "{}", "{\"a\":1,\"b\":[2]}",
-                                        "{\"a\":null}", "no JSON"};
+    static const char *const texts[] = {"",
+                                        "{}",
+                                        "{\"a\":1,\"b\":[2]}",
+                                        "{\"a\":null}",
+                                        "{\"slowMode\":60}",
+                                        "no JSON"};
 
-    return slice_str(texts[random_below(one_in(9) ? 5 : 4)]);
+    return slice_str(texts[random_below(one_in(9) ? 6 : 5)]);
 }
 
 static struct sent *any_user_put(struct scene *s, size_t i)

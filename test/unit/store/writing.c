@@ -216,6 +216,17 @@ struct sent *new_purge(const char *topic, uint64_t before)
     return s;
 }
 
+void set_sender(struct sent *append, const char *user)
+{
+    struct message *old = append->c.message;
+    struct message m = *old;
+
+    m.sender = slice_str(user);
+    append->c.message = message_new(&m);
+    assert_non_null(append->c.message);
+    message_unref(old);
+}
+
 struct sent *new_event(const char *topic)
 {
     const struct message from = {.kind = MESSAGE_EVENT,

@@ -80,6 +80,8 @@ struct sent {
 struct sent *new_append(const char *topic, const char *payload);
 struct sent *new_append_bytes(const char *topic, const void *payload,
                               size_t len, bool retain);
+/* Makes it one of that user. */
+void set_sender(struct sent *append, const char *user);
 struct sent *new_event(const char *topic);
 /* Of the message with that id; EDIT or DELETE. */
 struct sent *new_change(enum message_kind kind, const char *topic, uint64_t id,
