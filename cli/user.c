@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/door_user.h"
 #include "cli/folder.h"
 #include "cli/password.h"
 #include "cli/people.h"
@@ -21,7 +22,9 @@ static const char usage[] =
     "       confab user show --tenant TENANT [--json] USER\n"
     "       confab user set --tenant TENANT [OPTION]... USER\n"
     "       confab user passwd --tenant TENANT [OPTION] USER\n"
-    "       confab user delete --tenant TENANT USER\n\n"
+    "       confab user delete --tenant TENANT USER\n"
+    "       confab user create --door rooms [--root] [--password-file F] NAME\n"
+    "       confab user set --door rooms --root|--no-root NAME\n\n"
     "Users are the people of a tenant, for the chat APIs. USER is an id of 1 to 128\n"
     "bytes that can be printed; it does not change.\n"
     "list prints, separated by tabs: id, name, whether a password is set, creation\n"
@@ -37,6 +40,13 @@ static const char usage[] =
     "also be the beginning of a token and ..., or - (a line of standard input), or\n"
     "come from --token-file.\n\n"
     "  -t, --tenant TENANT    whose user: a tenant or a token\n" SECRET_FILE_HELP
+    "      --door rooms       create, set: a user of chat rooms (docs/rooms.md), in the\n"
+    "                         tenant of the configuration. People log in with NAME;\n"
+    "                         create makes an id and prints it\n"
+    "      --root             who may do everything in these rooms; only here, and\n"
+    "                         only such a user may be called root, superuser, admin,\n"
+    "                         administrator or owner\n"
+    "      --no-root          takes that away\n"
     "  -j, --json             list, show: a JSON object per line\n"
     "Options of create and set:\n"
     "      --name NAME        a name that no other user of the tenant has; set: ''\n"
@@ -54,7 +64,10 @@ enum {
     OPTION_ATTRIBUTES,
     OPTION_MERGE,
     OPTION_PASSWORD_FILE,
-    OPTION_NO_PASSWORD
+    OPTION_NO_PASSWORD,
+    OPTION_DOOR,
+    OPTION_ROOT,
+    OPTION_NO_ROOT
 };
 
 static const struct option own[] = {
@@ -65,6 +78,9 @@ static const struct option own[] = {
     {"merge", no_argument, NULL, OPTION_MERGE},
     {"password-file", required_argument, NULL, OPTION_PASSWORD_FILE},
     {"no-password", no_argument, NULL, OPTION_NO_PASSWORD},
+    {"door", required_argument, NULL, OPTION_DOOR},
+    {"root", no_argument, NULL, OPTION_ROOT},
+    {"no-root", no_argument, NULL, OPTION_NO_ROOT},
     SECRET_FILE_OPTION,
     {0},
 };
@@ -74,6 +90,8 @@ struct user_options {
     bool json;
     const char *name, *attributes, *password_file;
     bool merge, no_password;
+    const char *door;
+    bool root, no_root;
 };
 
 static bool take_option(void *arg, int option, const char *value)
@@ -88,6 +106,9 @@ static bool take_option(void *arg, int option, const char *value)
     case OPTION_MERGE: w->merge = true; return true;
     case OPTION_PASSWORD_FILE: w->password_file = value; return true;
     case OPTION_NO_PASSWORD: w->no_password = true; return true;
+    case OPTION_DOOR: w->door = value; return true;
+    case OPTION_ROOT: w->root = true; return true;
+    case OPTION_NO_ROOT: w->no_root = true; return true;
     case SECRET_FILE: w->file = value; return true;
     default: return false;
     }
@@ -354,6 +375,43 @@ static int delete_user(const struct command_line *s, const char *tenant,
 
 /* ---- verbs ----------------------------------------------------------------------- */
 
+static int check_door_usage(const char *verb, int operands,
+                            const struct user_options *w)
+{
+    const bool sets = strcmp(verb, "set") == 0;
+
+    if (strcmp(w->door, "rooms") != 0)
+        return usage_error(NAME, "--door: rooms expected");
+    if (!sets && strcmp(verb, "create") != 0)
+        return usage_error(NAME, "--door is for create and set only");
+    if (operands != 2)
+        return usage_error(NAME, "%s expects one NAME", verb);
+    if (w->tenant != NULL || w->file != NULL || w->name != NULL ||
+        w->attributes != NULL || w->merge || w->no_password || w->json)
+        return usage_error(NAME, "with --door only --root, --no-root and "
+                                 "--password-file are possible");
+    if (sets && w->password_file != NULL)
+        return usage_error(NAME, "--password-file is for create and passwd "
+                                 "only");
+    if (sets ? w->root == w->no_root : w->no_root)
+        return usage_error(NAME, sets ? "set --door needs --root or --no-root"
+                                      : "--no-root is for set only");
+    return EXIT_SUCCESS;
+}
+
+static int change_door_user(const struct command_line *s, const char *verb,
+                            int operands, const char *user,
+                            const struct user_options *w)
+{
+    const int end = check_door_usage(verb, operands, w);
+
+    if (end != EXIT_SUCCESS)
+        return end;
+    return strcmp(verb, "set") == 0
+               ? door_user_set_root(s, user, w->root)
+               : door_user_create(s, user, w->password_file, w->root);
+}
+
 static int check_usage(const char *verb, int operands,
                        const struct user_options *w)
 {
@@ -378,6 +436,9 @@ static int check_usage(const char *verb, int operands,
     if (w->password_file != NULL && !creates && !is_passwd)
         return usage_error(NAME, "--password-file is for create and passwd "
                                  "only");
+    if (w->root || w->no_root)
+        return usage_error(NAME, "--root and --no-root are for --door rooms "
+                                 "only");
     if (w->no_password && !is_passwd)
         return usage_error(NAME, "--no-password is for passwd only");
     if (w->json && !lists && !shows)
@@ -401,6 +462,8 @@ int cli_user(int argc, char **argv)
     const char *verb = operands > 0 ? argv[s.first] : "";
     const char *user = operands > 1 ? argv[s.first + 1] : NULL;
 
+    if (w.door != NULL)
+        return change_door_user(&s, verb, operands, user, &w);
     end = check_usage(verb, operands, &w);
     if (end == EXIT_SUCCESS)
         end = secret_read_any(&s, NAME, w.tenant, w.file, &tenant);

@@ -44,6 +44,33 @@ group('users and rooms on the command line', () => {
       })
       after(() => server.close())
 
+      it('users of the rooms door are made by name, and root by nobody else', async () => {
+        const door = (verb, ...rest) => ['user', verb, '--door', 'rooms', ...rest]
+        const account = async (name) =>
+          lines(await done(['user', 'list', '-t', 'community', '--json'])).map((line) => JSON.parse(line))
+            .find((user) => user.name === name)
+        await refused(door('create', '--password-file', '-', 'Anna'), 1, /unknown tenant/, PASSWORD)
+        await done(['tenant', 'create', 'community'])
+        const id = (await done(door('create', '--password-file', '-', 'Anna'), PASSWORD)).trim()
+        assert.match(id, /^[A-Za-z0-9]{10}$/)
+        const { user, password, attributes } = await account('anna')
+        assert.deepEqual([user, password, attributes], [id, true, { displayName: `Anna (${id})` }])
+        await refused(door('create', '--password-file', '-', 'aNNa'), 1, /there is a user of that name/, PASSWORD)
+        for (const name of ['root', 'Admin', 'OWNER'])
+          await refused(door('create', '--password-file', '-', name), 1, /reserved: it needs --root/, PASSWORD)
+        for (const name of ['ann', 'an na', 'a'.repeat(33)])
+          await refused(door('create', '--password-file', '-', name), 1, /a name has 4 to 32/, PASSWORD)
+        await done(door('create', '--root', '--password-file', '-', 'root'), PASSWORD)
+        assert.equal((await account('root')).attributes.root, true)
+        await done(door('set', '--root', 'ANNA'))
+        assert.deepEqual((await account('anna')).attributes, { displayName: `Anna (${id})`, root: true })
+        await done(door('set', '--no-root', 'anna'))
+        assert.deepEqual((await account('anna')).attributes, { displayName: `Anna (${id})` })
+        await refused(door('set', '--root', 'nobody'), 1, /no such user/)
+        await refused(door('set', 'anna'), 2, /needs --root or --no-root/)
+        await refused(['user', 'create', '-t', 'acme', '--root', 'cy'], 2, /--door rooms only/)
+      })
+
       it('users are created, shown, changed and listed', async () => {
         assert.equal(await user('create', 'ann'), '')
         assert.equal(await user('create', '--name', 'Bob', '--attributes', '{"a": 1, "b": "\u202e"}', 'bob'), '')
