@@ -22,7 +22,7 @@ static const char usage[] =
     "Removes all messages that the thing has now, its retained message, and the\n"
     "thing itself unless new messages have arrived. Exits when everything is\n"
     "removed; if it is interrupted, the server continues. The thing's sequence\n"
-    "numbers begin at 1 again, and readers are not told of a gap.\n" SECRET_TOPIC_HELP
+    "numbers begin at 1 again. Readers get the event of a purge, and no gap.\n" SECRET_TOPIC_HELP
     "\n" SECRET_FILE_HELP;
 
 static const struct option own[] = {SECRET_FILE_OPTION, {0}};

@@ -14,7 +14,8 @@ struct thing_trim {
 };
 
 /* COMMAND_THING_PURGE: removes a part of the messages it has now; at last, when none
- * came since, the thing. Results in `removed` and `more`.
+ * came since, the thing. The first step writes the entry of kind PURGE. Results in
+ * `removed` and `more`.
  *
  * With `tell`: of an operation and with an Idempotency-Key. Removes all of them at once,
  * retained ones included, or those with ids below `before`, which leaves the thing. An

@@ -1,5 +1,6 @@
 #include "store/commands/commands.h"
 #include "store/commands/people_command.h"
+#include "store/commands/thing_purge.h"
 #include "store/write/erase.h"
 
 /* Its messages up to now; what comes behind stays, as with thing_purge. */
@@ -14,7 +15,7 @@ static enum store_err purge_messages(struct transaction *t, struct command *c,
     const enum store_err err = transaction_thing(t, topic, &thing);
     if (err != STORE_OK || thing->state.row.last_seq == 0)
         return err;
-    return erase_begin_or_go_on(t, c, topic, t->head);
+    return thing_purge_in_steps(t, c, topic);
 }
 
 /* The row first, so that nobody joins any more; then members and messages, in steps. */
@@ -68,6 +69,7 @@ static void room_delete_decide(struct transaction *t, const struct command *c)
 {
     (void)c;
     admission_measure_deletions(t);
+    admission_measure_room(t, PURGE_ENTRY_SPACE);
 }
 
 static void room_delete_answer(const struct command *c, struct json_writer *w)

@@ -1,3 +1,4 @@
+#include "store/commands/thing_purge.h"
 #include "base/topic.h"
 #include "store/command/thing.h"
 #include "store/commands/commands.h"
@@ -8,25 +9,21 @@
 #include "store/write/erase.h"
 #include "store/write/trim.h"
 
-/* The entry and its rows. */
-#define ENTRY_SPACE 4096u
-
 /* ---- telling readers ------------------------------------------------------ */
 
 /* A purge is never refused for want of room, but it may go without its entry. */
 static enum store_err tell_purge(struct transaction *t, struct command *c,
                                  const struct message_target *to,
+                                 struct slice topic, struct slice by,
                                  uint64_t before)
 {
-    const struct thing_purge *a = c->args;
     const struct message purge = {
         .kind = MESSAGE_PURGE,
         .payload_class = PAYLOAD_TEXT,
-        .topic = a->topic,
+        .topic = topic,
         .about = before,
         /* An entry leaves out what is empty, so both must make the same row. */
-        .changed_by =
-            a->changed_by.len > 0 ? a->changed_by : slice_of(NULL, 0),
+        .changed_by = by.len > 0 ? by : slice_of(NULL, 0),
         .changed_us = t->in.now_us,
     };
     struct message *m = message_copy(&purge);
@@ -37,7 +34,7 @@ static enum store_err tell_purge(struct transaction *t, struct command *c,
     m->at_us = t->in.now_us;
     if (account_message_verdict(t, to->payer,
                                 account_change_cost(thing_token(to->thing), m),
-                                ENTRY_SPACE) == RESULT_OK)
+                                PURGE_ENTRY_SPACE) == RESULT_OK)
         err = change_put_purge(t, to->payer, m);
     if (err != STORE_OK) {
         message_unref(m);
@@ -63,7 +60,7 @@ static enum store_err purge_and_tell(struct transaction *t, struct command *c,
     if (err == STORE_OK)
         err = erase_retained(t, to->thing, before - 1, &had_retained);
     if (err == STORE_OK && (c->removed > 0 || had_retained))
-        err = tell_purge(t, c, to, before);
+        err = tell_purge(t, c, to, a->topic, a->changed_by, before);
     if (err == STORE_OK)
         err = message_remember_key(t, c, to, hash);
     if (err == STORE_OK)
@@ -104,6 +101,24 @@ static enum store_err purge_told(struct transaction *t, struct command *c)
     return purge_and_tell(t, c, &to, hash);
 }
 
+/* ---- in steps -------------------------------------------------------------- */
+
+enum store_err thing_purge_in_steps(struct transaction *t, struct command *c,
+                                    struct slice topic)
+{
+    const uint64_t through = t->head;
+    struct message_target to;
+    bool is_waiting;
+
+    enum store_err err = erase_is_waiting(t, topic, &is_waiting);
+    if (err == STORE_OK && !is_waiting)
+        err = message_target_find(t, topic, &to);
+    if (err == STORE_OK && !is_waiting &&
+        message_token_verdict(t, to.token) == RESULT_OK)
+        err = tell_purge(t, c, &to, topic, slice_of(NULL, 0), through + 1);
+    return err == STORE_OK ? erase_begin_or_go_on(t, c, topic, through) : err;
+}
+
 /* ---- the command ---------------------------------------------------------- */
 
 static enum store_err thing_purge_apply(struct transaction *t,
@@ -131,16 +146,14 @@ static enum store_err thing_purge_apply(struct transaction *t,
         c->result = RESULT_NOT_FOUND;
         return STORE_OK;
     }
-    return erase_begin_or_go_on(t, c, a->topic, t->head);
+    return thing_purge_in_steps(t, c, a->topic);
 }
 
 static void thing_purge_decide(struct transaction *t, const struct command *c)
 {
-    const struct thing_purge *a = c->args;
-
+    (void)c;
     admission_measure_deletions(t);
-    if (a->tell)
-        admission_measure_room(t, ENTRY_SPACE);
+    admission_measure_room(t, PURGE_ENTRY_SPACE);
 }
 
 static const char *thing_purge_check(struct command *c,

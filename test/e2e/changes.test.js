@@ -86,6 +86,30 @@ for (const workers of [1, 4]) {
       assert.ok((await socket.expect('purge')).purge.changeId > deleted.changeId)
     })
 
+    it('confab thing purge and confab room delete tell readers as DELETE does', async () => {
+      const token = await server.planToken('home')
+      for (const thing of ['lamp', 'rooms/hall']) {
+        const id = await server.say(token, thing, { n: 1 })
+        const listener = await server.listen(token, thing)
+        const socket = await Socket.open(server, token)
+        await socket.follow(thing)
+        const device = await server.device({ token })
+        await device.subscribe(`$events/${token}/purge/#`)
+        const cli = thing === 'lamp'
+          ? [['thing', 'purge', '--', `${token}/lamp`]]
+          : [['room', 'create', '-t', token, 'hall'], ['room', 'delete', '-t', token, 'hall']]
+        for (const args of cli) {
+          const { code, stderr } = await server.cli(...args)
+          assert.equal(code, 0, stderr)
+        }
+        const purged = await listener.expect('purge')
+        assert.equal(purged.thing, thing)
+        assert.ok(purged.before > id)
+        assert.equal((await socket.expect('purge')).purge.changeId, purged.changeId)
+        assert.equal((await device.message()).topic, `$events/${token}/purge/${thing}`)
+      }
+    })
+
     it('who resumes behind a change gets it once, who is beyond it does not', async () => {
       const token = newToken()
       const [a, b] = [await server.say(token, 'x/a', { n: 1 }), await server.say(token, 'x/b', { n: 2 })]

@@ -249,13 +249,13 @@ static void one_step_removes_no_more_than_a_transaction_may(void **state)
     }
     assert_in_range(removed, 1, 3000);
     assert_int_equal(check_store(&w), 0);
-    assert_int_equal(ROWS_IN(&w, log), 0);
+    assert_int_equal(ROWS_IN(&w, log), 1); /* the entry that tells of it */
     assert_int_equal(ROWS_IN(&w, retained), 0);
     assert_int_equal(usage_of(&w, "t").things, 0);
-    assert_int_equal(usage_of(&w, "t").bytes, 0);
+    assert_in_range(usage_of(&w, "t").bytes, 1, 512);
     assert_int_equal(usage_of(&w, "t").retained, 0);
     /* Ids are never given twice, even when the log is empty. */
-    assert_int_equal(append(&w, "t/x", "v").id, 3001);
+    assert_int_equal(append(&w, "t/x", "v").id, 3002);
     writing_close(&w);
 }
 
