@@ -20,7 +20,7 @@
 
 static const char usage[] =
     "Usage: confab token create [--plan NAME] [TOKEN]\n"
-    "       confab token list\n"
+    "       confab token list [--json]\n"
     "       confab token set --plan NAME TOKEN\n"
     "       confab token revoke TOKEN\n"
     "       confab token delete TOKEN\n\n"
@@ -41,17 +41,20 @@ static const char usage[] =
     "\n"
     "  -p, --plan NAME        plan of the token (create: tokens.operator_plan by\n"
     "                         default, which is home unless set)\n" SECRET_FILE_HELP
-    "  -f, --file FILE        the same as --token-file\n";
+    "  -f, --file FILE        the same as --token-file\n"
+    "  -j, --json             list: a JSON object per line\n";
 
 static const struct option own[] = {
     {"plan", required_argument, NULL, 'p'},
     {"file", required_argument, NULL, 'f'},
+    {"json", no_argument, NULL, 'j'},
     SECRET_FILE_OPTION,
     {0},
 };
 
 struct token_options {
     const char *plan, *file;
+    bool json;
 };
 
 static bool take_option(void *arg, int option, const char *value)
@@ -60,6 +63,7 @@ static bool take_option(void *arg, int option, const char *value)
 
     switch (option) {
     case 'p': w->plan = value; return true;
+    case 'j': w->json = true; return true;
     case 'f':
     case SECRET_FILE: w->file = value; return true;
     default: return false;
@@ -186,13 +190,25 @@ static int delete_token(const struct command_line *s, const char *given,
 
 struct token_list {
     const struct command_line *s;
+    bool json;
     struct buffer line;
 };
 
-static void print_row(struct token_list *l, struct store_reader *r,
-                      const struct token_row *row)
+static enum store_err print_object(struct token_list *l,
+                                   struct store_reader *r,
+                                   const struct token_row *row)
 {
-    buffer_clear(&l->line);
+    struct json_writer w = json_writer_of(&l->line);
+
+    json_object(&w);
+    const enum store_err err = tenant_write_row(&w, &l->s->config, r, row);
+    json_object_end(&w);
+    return err;
+}
+
+static void put_columns(struct token_list *l, struct store_reader *r,
+                        const struct token_row *row)
+{
     buffer_put_slice(&l->line, row->token);
     buffer_put_char(&l->line, '\t');
     buffer_put_slice(&l->line, row->plan);
@@ -201,8 +217,22 @@ static void print_row(struct token_list *l, struct store_reader *r,
     buffer_put_char(&l->line, '\t');
     buffer_put_str(&l->line, tenant_state(row));
     tenant_put_usage(&l->line, &l->s->config, r, row);
+}
+
+static enum store_err print_row(struct token_list *l, struct store_reader *r,
+                                const struct token_row *row)
+{
+    enum store_err err = STORE_OK;
+
+    buffer_clear(&l->line);
+    if (l->json)
+        err = print_object(l, r, row);
+    else
+        put_columns(l, r, row);
     buffer_put_char(&l->line, '\n');
-    fwrite(l->line.data, 1, l->line.len, stdout);
+    if (err == STORE_OK)
+        fwrite(l->line.data, 1, l->line.len, stdout);
+    return err;
 }
 
 /* Tenants with a name are listed by confab tenant list. */
@@ -214,15 +244,17 @@ static enum store_err print_rows(void *arg, struct store_reader *r)
 
     while ((err = store_token_next(r, after, &row)) == STORE_OK) {
         if (!row.named)
-            print_row(arg, r, &row);
+            err = print_row(arg, r, &row);
+        if (err != STORE_OK)
+            return err;
         after = row.token;
     }
     return err == STORE_NOTFOUND ? STORE_OK : err;
 }
 
-static int list_tokens(const struct command_line *s)
+static int list_tokens(const struct command_line *s, bool json)
 {
-    struct token_list l = {.s = s, .line = BUFFER_INIT};
+    struct token_list l = {.s = s, .json = json, .line = BUFFER_INIT};
     const int end = folder_read(s, NAME, print_rows, &l);
 
     buffer_release(&l.line);
@@ -233,7 +265,7 @@ int cli_token(int argc, char **argv)
 {
     static struct command_line s;
     struct token_options w = {0};
-    const int end = command_line_parse(&s, argc, argv, "p:f:", own,
+    const int end = command_line_parse(&s, argc, argv, "p:f:j", own,
                                        take_option, &w, usage);
 
     if (end >= 0)
@@ -243,6 +275,8 @@ int cli_token(int argc, char **argv)
     const char *token = operands > 1 ? argv[s.first + 1] : NULL;
     const bool one = (token != NULL) + (w.file != NULL) == 1 && operands <= 2;
 
+    if (w.json && strcmp(verb, "list") != 0)
+        return usage_error(NAME, "--json is for list only");
     if (strcmp(verb, "create") == 0 && (one || operands == 1))
         return create_token(&s, token, &w);
     if (strcmp(verb, "set") == 0 && one && w.plan != NULL)
@@ -252,10 +286,19 @@ int cli_token(int argc, char **argv)
     if (w.plan != NULL)
         return usage_error(NAME, "--plan is for create and set only");
     if (strcmp(verb, "list") == 0 && operands == 1)
-        return list_tokens(&s);
+        return list_tokens(&s, w.json);
     if (strcmp(verb, "revoke") == 0 && one)
         return revoke_token(&s, token, &w);
     if (strcmp(verb, "delete") == 0 && one)
         return delete_token(&s, token, &w);
+    if (strcmp(verb, "list") == 0)
+        return usage_error(NAME, "list expects no operands");
+    if (strcmp(verb, "create") == 0)
+        return usage_error(NAME, "create expects at most one TOKEN, or "
+                                 "--token-file");
+    if (strcmp(verb, "set") == 0 || strcmp(verb, "revoke") == 0 ||
+        strcmp(verb, "delete") == 0)
+        return usage_error(NAME, "%s expects one TOKEN, or --token-file",
+                           verb);
     return usage_error(NAME, "expected create, list, set, revoke or delete");
 }

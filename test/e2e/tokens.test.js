@@ -48,6 +48,14 @@ suite('POST /tokens', {}, (server) => {
     const token = newToken()
     assert.deepEqual(await server.things(token), [])
     const listed = async () => (await server.cli('token', 'list')).stdout
+    const objects = async () => (await server.cli('token', 'list', '--json')).stdout.split('\n').slice(0, -1).map((line) => JSON.parse(line))
+    assert.equal((await objects()).length, (await listed()).split('\n').length - 1)
+    for (const [args, text] of [[['create', 'a', 'b'], /at most one TOKEN/], [['revoke'], /one TOKEN/], [['delete', 'a', 'b'], /one TOKEN/],
+      [['list', 'a'], /no operands/], [['create', '--json'], /for list only/], [['make'], /expected create/]]) {
+      const { code, stderr } = await server.cli('token', ...args)
+      assert.equal(code, 2, args.join(' '))
+      assert.match(stderr, text)
+    }
     assert.ok(!(await listed()).includes(token.slice(0, 4)))
     await server.say(token, 'x', {})
     assert.ok((await listed()).includes(token.slice(0, 4)))
