@@ -109,7 +109,7 @@ suite('SIGHUP', { config: before, set: { 'store.map_size': '64M' } }, (server) =
 group('SIGHUP and every setting', () => {
   const base = { 'http.listen': '127.0.0.1:0', 'mqtt.listen': '127.0.0.1:0', 'mqtt.workers': 2, 'tokens.access': 'open' }
   // Valid and different, for keys whose kind of value does not tell.
-  const others = { 'http.listen': '127.0.0.1:1', 'mqtt.listen': '127.0.0.1:1', 'mqtt.workers': 3, 'door:thingschat.prefix': '/iot' }
+  const others = { 'http.listen': '127.0.0.1:1', 'mqtt.listen': '127.0.0.1:1', 'mqtt.workers': 3 }
   // What a key needs to be valid.
   const tls = { 'mqtt.tls_listen': '127.0.0.1:0', 'mqtt.tls_cert': '/none.pem', 'mqtt.tls_key': '/none.key' }
   const needs = {
@@ -122,6 +122,8 @@ group('SIGHUP and every setting', () => {
     if (/^\d+$/.test(initial)) return Number(initial) + 1
     if (unit === 'address:port') return '127.0.0.1:1'
     if (unit === 'addresses') return '10.0.0.0/8'
+    if (unit === 'path') return '/iot'
+    if (unit === 'tenant') return 'another'
     if (unit === 'file') return '/some.pem'
     if (unit === 'folder') return 'elsewhere'
     if (unit === 'plan') return 'paid'
