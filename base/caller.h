@@ -39,7 +39,8 @@ struct caller {
      * NULL: nobody. */
     struct slice user;
     struct slice client;     /* MQTT client id */
-    const struct plan *plan; /* NULL: no limits */
+    const struct plan *plan; /* NULL: no limits. One with own limits
+                                (base/plan_limits.h) is borrowed, too */
     const struct right *rights;
     size_t right_count;
     /* Its topics are relative to `<tenant>/<mount>/` (base/mount.h); an empty mount

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "base/config.h"
 #include "base/name_hash.h"
 
 struct callers {
@@ -12,7 +13,7 @@ struct callers {
     struct shared_caller *all; /* by `spelled` */
 };
 
-/* One allocation: the rights and all text stand behind it. */
+/* One allocation: a plan with own limits, the rights and all text stand behind it. */
 struct shared_caller {
     struct caller caller; /* first: caller_unref() finds the rest by it */
     struct callers *owner;
@@ -53,12 +54,21 @@ static void spell_slice(struct buffer *b, struct slice s)
         buffer_put(b, s.data, s.len);
 }
 
+/* A plan with limits of the tenant's own is the caller's, and copied with it. */
+static bool has_own_plan(const struct caller *c)
+{
+    return c->plan != NULL && c->plan->own != 0;
+}
+
 static void spell(struct buffer *b, const struct caller *c)
 {
     spell_slice(b, c->tenant);
     spell_slice(b, c->key);
     spell_slice(b, c->user);
-    buffer_put(b, &c->plan, sizeof(c->plan));
+    if (has_own_plan(c)) /* from byte to byte: it has no padding */
+        buffer_put(b, c->plan, sizeof(*c->plan));
+    else
+        buffer_put(b, &c->plan, sizeof(c->plan));
     buffer_put(b, &c->mounted, sizeof(c->mounted));
     spell_slice(b, c->mount);
     buffer_put(b, &c->expires_us, sizeof(c->expires_us));
@@ -73,6 +83,7 @@ static void spell(struct buffer *b, const struct caller *c)
 static size_t size_of_copy(const struct caller *c, size_t spelled)
 {
     size_t size = sizeof(struct shared_caller) +
+                  (has_own_plan(c) ? sizeof(struct plan) : 0) +
                   c->right_count * sizeof(struct right) + c->tenant.len +
                   c->key.len + c->user.len + c->mount.len + spelled;
 
@@ -104,19 +115,22 @@ static struct shared_caller *copy_caller(const struct caller *c,
 
     if (s == NULL)
         return NULL;
-    struct right *rights = (struct right *)(s + 1);
+    struct plan *own = (struct plan *)(s + 1);
+    struct right *rights = (struct right *)(own + (has_own_plan(c) ? 1 : 0));
     char *at = (char *)(rights + c->right_count);
     *s = (struct shared_caller){
         .caller = {.tenant = copy_slice(&at, c->tenant),
                    .key = copy_slice(&at, c->key),
                    .user = copy_slice(&at, c->user),
-                   .plan = c->plan,
+                   .plan = has_own_plan(c) ? own : c->plan,
                    .rights = rights,
                    .right_count = c->right_count,
                    .mounted = c->mounted,
                    .mount = copy_slice(&at, c->mount),
                    .expires_us = c->expires_us},
     };
+    if (has_own_plan(c))
+        *own = *c->plan;
     for (size_t i = 0; i < c->right_count; i++) {
         const char *filter = c->rights[i].filter;
         rights[i].action = c->rights[i].action;

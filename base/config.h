@@ -79,6 +79,8 @@ struct plan {
     uint64_t keepalive;         /* s between SSE comments */
     uint64_t retention_count;   /* messages kept per thing */
     uint64_t retention_age;     /* s a message stays readable */
+    /* Which of these a tenant has of its own (base/plan_limits.h); 0 in settings. */
+    uint64_t own;
 };
 
 struct config {

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "base/caller.h"
+#include "base/config.h"
 #include "base/name_hash.h"
 #include "base/topic.h"
 
@@ -247,6 +248,13 @@ static struct memo_entry *find_entry(struct jwt_memo *m, struct slice tenant,
     return e;
 }
 
+/* A plan with own limits is a copy each time it is looked up. */
+static bool is_same_plan(const struct plan *a, const struct plan *b)
+{
+    return a == b || (a != NULL && b != NULL && a->own != 0 && b->own != 0 &&
+                      memcmp(a, b, sizeof(*a)) == 0);
+}
+
 /* The same, without those that do not say who it is now. */
 static struct memo_entry *find_current(struct jwt_memo *m, struct slice tenant,
                                        const struct jwt_memo_name *name,
@@ -254,7 +262,8 @@ static struct memo_entry *find_current(struct jwt_memo *m, struct slice tenant,
 {
     struct memo_entry *e = find_entry(m, tenant, name);
 
-    if (e != NULL && (has_ended(e, now_us) || e->caller->plan != plan)) {
+    if (e != NULL &&
+        (has_ended(e, now_us) || !is_same_plan(e->caller->plan, plan))) {
         forget_entry(m, e);
         return NULL;
     }

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/error_text.h"
+#include "base/plan_limits.h"
 #include "base/tenant_setting.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
@@ -20,6 +21,7 @@ static int unknown_name(const char *command, const char *text)
         buffer_put_str(&names, i == 0 ? "" : ", ");
         buffer_put_str(&names, tenant_setting_name((enum tenant_setting)i));
     }
+    buffer_put_str(&names, ", and limits.KEY of each KEY of a plan");
     const int end =
         usage_error(command, "%.*s: there is no such setting; there are %.*s",
                     (int)strcspn(text, "="), text, (int)names.len, names.data);
@@ -87,11 +89,26 @@ static int put_text(const char *command, enum tenant_setting s,
                          : usage_error(command, "%s: %s", name, wrong);
 }
 
+/* A limit of its own, which is no secret and short. */
+static int read_limit(const char *command, const char *text, struct slice key,
+                      struct slice value, struct slice *ret)
+{
+    struct buffer b = BUFFER_INIT;
+    const char *wrong = plan_limit_wrong(key, value);
+
+    *ret = slice_of(NULL, 0);
+    if (wrong != NULL)
+        return usage_error(command, "%.80s: %s", text, wrong);
+    buffer_put_str(&b, text);
+    *ret = buffer_slice(&b);
+    return buffer_ok(&b) ? EXIT_SUCCESS : failure(command, "out of memory");
+}
+
 int setting_values_read(const char *command, char **texts, size_t count,
                         struct setting_values *ret)
 {
     bool is_stdin_read = false;
-    struct slice name, value;
+    struct slice name, value, key;
 
     ret->count = 0;
     if (count > TENANT_SETTINGS_MAX)
@@ -101,6 +118,13 @@ int setting_values_read(const char *command, char **texts, size_t count,
         if (!tenant_setting_split(slice_str(texts[i]), &name, &value))
             return usage_error(command,
                                "expected SETTING=VALUE behind the TENANT");
+        if (plan_limit_name(name, &key)) {
+            const int limited = read_limit(command, texts[i], key, value,
+                                           &ret->list[ret->count++]);
+            if (limited != EXIT_SUCCESS)
+                return limited;
+            continue;
+        }
         const enum tenant_setting s = tenant_setting_of_name(name);
         if (s == TENANT_SETTING_COUNT)
             return unknown_name(command, texts[i]);

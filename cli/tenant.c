@@ -7,6 +7,7 @@
 
 #include "base/flat_json.h"
 #include "base/log.h"
+#include "base/plan_limits.h"
 #include "base/tenant_setting.h"
 #include "bridge/outgoing/fetcher.h"
 #include "cli/change.h"
@@ -21,7 +22,7 @@
 #define NAME "tenant"
 
 static const char usage[] =
-    "Usage: confab tenant create [--plan PLAN] [--json] NAME\n"
+    "Usage: confab tenant create [--plan PLAN] [--json] NAME [limits.KEY=VALUE]...\n"
     "       confab tenant list [--json]\n"
     "       confab tenant show [--json] TENANT\n"
     "       confab tenant set [--plan PLAN] TENANT [SETTING=VALUE]...\n"
@@ -34,9 +35,11 @@ static const char usage[] =
     "list prints, separated by tabs: name, kind (tenant or token), plan, creation\n"
     "time, state (valid, open: first used in open mode, suspended, revoked), bytes\n"
     "of its messages and their limit, bytes of its sessions and their limit, number\n"
-    "of keys. The limits are those of the plan in this command's settings, so give\n"
-    "it the same -c as the server; -: no limit, or the plan is not in the settings.\n"
-    "show prints the same and the settings of one; of secrets only whether they are\n"
+    "of keys; where it has limits of its own, these. The limits are its own, else\n"
+    "those of the plan in this command's settings, so give it the same -c as the\n"
+    "server; -: no limit, or the plan is not in the settings.\n"
+    "show prints the same and the settings of one, and of one with own limits all\n"
+    "limits that hold: limits.KEY is its own, plan.KEY its plan's; of secrets only whether they are\n"
     "set.\n"
     "set changes the plan or settings, at once. VALUE may be @FILE, or @- for\n"
     "standard input; a secret must be, because other users can see a command's\n"
@@ -46,6 +49,9 @@ static const char usage[] =
     "delete removes the tenant, its keys and everything stored under it; then its\n"
     "name is free again. If it is interrupted, the server continues.\n"
     "All of this works with or without a running server of the data folder.\n\n"
+    "limits.KEY=VALUE gives the tenant a limit of its own, higher or lower than that\n"
+    "of its plan: KEY is a key of [plan:NAME] (confab check --help), VALUE like 50,\n"
+    "1G or 7d, 0 for no limit. limits.KEY= removes it.\n\n"
     "Settings:\n"
 #define X(id, name, secret, form, text)                                       \
     "  " name "\n                         " text "\n"
@@ -174,6 +180,48 @@ static struct slice shown_value(struct slice name, struct slice value)
                : value;
 }
 
+static void put_limit(void *arg, const char *key, uint64_t value, bool is_own)
+{
+    struct buffer *b = arg;
+
+    buffer_put_str(b, is_own ? PLAN_LIMITS_PREFIX : "plan.");
+    buffer_put_str(b, key);
+    buffer_put_char(b, '\t');
+    buffer_put_u64(b, value);
+    buffer_put_char(b, '\n');
+}
+
+static void put_limits(struct buffer *b, const struct config *config,
+                       const struct token_row *row)
+{
+    struct plan with_own;
+
+    if (row->limits.len > 0)
+        plan_limits_each(config_plan_of(config, row->plan, row->limits,
+                                        &with_own),
+                         put_limit, b);
+}
+
+static void write_limit(void *arg, const char *key, uint64_t value,
+                        bool is_own)
+{
+    (void)is_own;
+    json_name_literal(arg, key, strlen(key));
+    json_u64(arg, value);
+}
+
+/* All that hold, its own and its plan's; 0: none. */
+static void write_limits(struct json_writer *w, const struct config *config,
+                         const struct token_row *row)
+{
+    struct plan with_own;
+
+    json_member_object(w, "effective_limits");
+    plan_limits_each(config_plan_of(config, row->plan, row->limits, &with_own),
+                     write_limit, w);
+    json_object_end(w);
+}
+
 static void put_settings(struct buffer *b, const struct tenant_settings *set)
 {
     struct buffer json = BUFFER_INIT;
@@ -220,11 +268,13 @@ static enum store_err print_one(void *arg, struct store_reader *r)
         json_object(&w);
         err = tenant_write_row(&w, l->config, r, &row);
         write_settings(&w, &set);
+        write_limits(&w, l->config, &row);
         json_object_end(&w);
         buffer_put_char(&l->line, '\n');
     } else {
         err = tenant_put_row(&l->line, l->config, r, &row);
         put_settings(&l->line, &set);
+        put_limits(&l->line, l->config, &row);
     }
     if (err == STORE_OK)
         print_line(l);
@@ -249,11 +299,14 @@ static int show_tenant(const struct command_line *s, const char *tenant,
 /* ---- changing ------------------------------------------------------------ */
 
 static int create_tenant(const struct command_line *s, const char *name,
-                         const struct tenant_options *w)
+                         const struct tenant_options *w,
+                         const struct setting_values *limits)
 {
     struct tenant_create args = {
         .tenant = slice_str(name),
         .plan = slice_str(w->plan != NULL ? w->plan : ""),
+        .set = (struct slice *)limits->list,
+        .set_count = limits->count,
     };
     struct change ch = {.kind = COMMAND_TENANT_CREATE,
                         .args = &args,
@@ -268,6 +321,27 @@ static int create_tenant(const struct command_line *s, const char *name,
     if (!change_is_done(&ch)) /* the name is public: shown whole */
         return change_failure(NAME, &ch, name, w->plan);
     return w->json ? show_tenant(s, name, w) : EXIT_SUCCESS;
+}
+
+static int create_with_limits(const struct command_line *s, const char *name,
+                              const struct tenant_options *w, char **texts,
+                              size_t count)
+{
+    struct setting_values values = {0};
+    struct slice key;
+    int end = EXIT_SUCCESS;
+
+    for (size_t i = 0; end == EXIT_SUCCESS && i < count; i++)
+        if (!plan_limit_name(slice_str(texts[i]), &key))
+            end = usage_error(NAME,
+                              "create expects one NAME and limits.KEY=VALUE; "
+                              "other settings are for set");
+    if (end == EXIT_SUCCESS)
+        end = setting_values_read(NAME, texts, count, &values);
+    if (end == EXIT_SUCCESS)
+        end = create_tenant(s, name, w, &values);
+    setting_values_release(&values);
+    return end;
 }
 
 /* The server looks at addresses when it connects to them; one that can only fail is
@@ -394,9 +468,10 @@ int cli_tenant(int argc, char **argv)
     const char *verb = count > 0 ? operands[0] : "";
 
     if (strcmp(verb, "create") == 0) {
-        if (count != 2 || w.file != NULL)
+        if (count < 2 || w.file != NULL)
             return usage_error(NAME, "create expects one NAME");
-        return create_tenant(&s, operands[1], &w);
+        return create_with_limits(&s, operands[1], &w, operands + 2,
+                                  count - 2);
     }
     if (strcmp(verb, "list") == 0) {
         if (count != 1 || w.file != NULL || w.plan != NULL)

@@ -1,6 +1,9 @@
 #include "cli/tenant_row.h"
 
+#include <string.h>
+
 #include "base/iso_time.h"
+#include "base/plan_limits.h"
 #include "store/directory.h"
 
 const char *tenant_state(const struct token_row *row)
@@ -19,15 +22,19 @@ static struct usage usage_of(const struct config *config,
                              struct store_reader *r,
                              const struct token_row *row)
 {
-    const struct plan *plan = config_plan(config, row->plan);
+    static const struct plan unknown;
+    const struct plan *base = config_plan(config, row->plan);
+    struct plan own;
+    const struct plan *plan =
+        plan_with_limits(base == NULL ? &unknown : base, row->limits, &own);
     struct usage_row used = {0}; /* one that holds nothing has no row */
 
     (void)store_usage(r, row->token, &used);
     return (struct usage){
         .bytes = used.bytes,
-        .bytes_max = plan == NULL ? 0 : plan->bytes_max,
+        .bytes_max = plan->bytes_max,
         .session_bytes = used.session_bytes,
-        .session_bytes_max = plan == NULL ? 0 : plan->session_bytes_max,
+        .session_bytes_max = plan->session_bytes_max,
     };
 }
 
@@ -92,6 +99,10 @@ enum store_err tenant_put_row(struct buffer *line, const struct config *config,
     tenant_put_usage(line, config, r, row);
     buffer_put_char(line, '\t');
     buffer_put_u64(line, keys);
+    if (row->limits.len > 0) {
+        buffer_put_char(line, '\t');
+        buffer_put_slice(line, row->limits);
+    }
     buffer_put_char(line, '\n');
     return err;
 }
@@ -104,6 +115,24 @@ static void write_most(struct json_writer *w, uint64_t most)
         json_null(w);
     else
         json_u64(w, most);
+}
+
+static void write_own(void *arg, const char *key, uint64_t value, bool own)
+{
+    if (!own)
+        return;
+    json_name_literal(arg, key, strlen(key));
+    json_u64(arg, value);
+}
+
+static void write_own_limits(struct json_writer *w, struct slice limits)
+{
+    struct plan own = {0};
+
+    plan_limits_read(limits, &own);
+    json_member_object(w, "limits");
+    plan_limits_each(&own, write_own, w);
+    json_object_end(w);
 }
 
 enum store_err tenant_write_row(struct json_writer *w,
@@ -127,5 +156,7 @@ enum store_err tenant_write_row(struct json_writer *w,
     json_name(w, "session_bytes_max");
     write_most(w, u.session_bytes_max);
     json_member_u64(w, "keys", keys);
+    if (row->limits.len > 0)
+        write_own_limits(w, row->limits);
     return err;
 }

@@ -12,13 +12,14 @@
 const char *tenant_state(const struct token_row *row);
 
 /* Appends four columns, each behind a tab: bytes of its messages and their limit,
- * bytes of its sessions and their limit. The limits are those of the plan in
- * `config`; -: no limit, or no such plan there. */
+ * bytes of its sessions and their limit. The limits are its own, else those of the
+ * plan in `config`; -: no limit, or no such plan there. */
 void tenant_put_usage(struct buffer *line, const struct config *config,
                       struct store_reader *r, const struct token_row *row);
 
 /* Appends a line: name, kind (tenant or token), plan, creation time, state, the
- * columns of tenant_put_usage(), and the number of keys. */
+ * columns of tenant_put_usage(), the number of keys, and where it has limits of its own
+ * these, as `key=value` separated by blanks. */
 enum store_err tenant_put_row(struct buffer *line, const struct config *config,
                               struct store_reader *r,
                               const struct token_row *row);

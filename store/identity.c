@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/jwt.h"
+#include "base/plan_limits.h"
 #include "base/tenant_setting.h"
 
 static const struct right all_of_tenant[] = {{CALLER_PUBLISH, "#"},
@@ -91,6 +92,7 @@ static const struct caller *caller_of_row(const struct identity_source *from,
 {
     struct rights_draft rights;
     struct token_row tenant;
+    struct plan own;
 
     if (refuse(refusal, look_up_tenant(from, key->tenant, &tenant)) !=
         IDENTITY_OK)
@@ -99,8 +101,10 @@ static const struct caller *caller_of_row(const struct identity_source *from,
         .tenant = key->tenant,
         .key = id,
         .user = key->user.len > 0 ? key->user : slice_of(NULL, 0),
-        .plan = config_plan_or_default(
-            from->config, key->plan.len > 0 ? key->plan : tenant.plan),
+        .plan = key->plan.len > 0
+                    ? config_plan_or_default(from->config, key->plan)
+                    : config_plan_of(from->config, tenant.plan, tenant.limits,
+                                     &own),
         .rights = all_of_tenant,
         .right_count = sizeof(all_of_tenant) / sizeof(all_of_tenant[0]),
         .mounted = key->mounted,
@@ -343,6 +347,7 @@ const struct caller *identity_of_jwt(const struct identity_source *from,
 {
     struct jwt_question q = {.from = from, .tenant = tenant, .jwt = jwt};
     struct token_row row;
+    struct plan own;
 
     enum identity_error error = look_up_tenant(from, tenant, &row);
     if (error != IDENTITY_OK && error != IDENTITY_STORE && from->jwts != NULL)
@@ -352,6 +357,6 @@ const struct caller *identity_of_jwt(const struct identity_source *from,
         error = IDENTITY_JWT_KEYS;
     if (refuse(ret_refusal, error) != IDENTITY_OK)
         return NULL;
-    q.plan = config_plan_or_default(from->config, row.plan);
+    q.plan = config_plan_of(from->config, row.plan, row.limits, &own);
     return caller_of_jwt(&q, ret_refusal);
 }

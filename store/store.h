@@ -245,6 +245,9 @@ struct token_row {
     bool named;   /* a tenant whose name opens nothing: callers need a key of
                    it (store/directory.h) */
     int64_t suspended_us; /* 0: not suspended */
+    struct slice
+        limits; /* its own beside the plan: text of base/plan_limits.h;
+                             empty: none */
 };
 /* Whether nobody may be connected under it. */
 static inline bool token_row_is_closed(const struct token_row *row)

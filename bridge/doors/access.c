@@ -2,6 +2,7 @@
 
 #include "base/callers.h"
 #include "base/clock.h"
+#include "base/plan_limits.h"
 #include "base/reserved_name.h"
 #include "bridge/counters/key_uses.h"
 #include "bridge/doors/credential.h"
@@ -35,10 +36,23 @@ static void look_up_new_name(const struct call *c, struct access *a)
 }
 
 const struct plan *access_plan(const struct config *config,
-                               const struct token_row *row)
+                               const struct token_row *row,
+                               struct plan *ret_own)
 {
-    return config_plan_or_default(config, row == NULL ? slice_str("local")
-                                                      : row->plan);
+    return row == NULL
+               ? config_plan_or_default(config, slice_str("local"))
+               : config_plan_of(config, row->plan, row->limits, ret_own);
+}
+
+/* A caller's own plan is gone with the caller, whom looking up again replaces. */
+static const struct plan *plan_of_identity(struct call *c)
+{
+    const struct plan *plan = c->identity->plan;
+
+    if (plan->own == 0)
+        return plan;
+    c->own_plan = *plan;
+    return &c->own_plan;
 }
 
 /* ---- who the path names ------------------------------------------------------ */
@@ -61,11 +75,11 @@ static void look_up_path(struct call *c, struct store_reader *r,
             a->state = ACCESS_SUSPENDED;
         else if (row.implied)
             look_up_open_name(c, a);
-        a->plan = access_plan(config, &row);
+        a->plan = access_plan(config, &row, &c->own_plan);
         break;
     case STORE_NOTFOUND:
         look_up_new_name(c, a);
-        a->plan = access_plan(config, NULL);
+        a->plan = access_plan(config, NULL, &c->own_plan);
         break;
     default: a->state = ACCESS_BROKEN;
     }
@@ -133,7 +147,7 @@ static void look_up_identity(struct call *c, struct store_reader *r,
         return;
     }
     take_identity(c, identity);
-    a->plan = identity->plan;
+    a->plan = plan_of_identity(c);
     if (!slice_eq(identity->tenant, c->arguments[0]))
         a->state = ACCESS_ELSEWHERE;
 }
@@ -155,7 +169,7 @@ void access_look_up(struct call *c, struct store_reader *r,
     }
     origin_look_up(c, r);
     if (c->ticket_taken) { /* its row is gone */
-        a->plan = c->identity->plan;
+        a->plan = plan_of_identity(c);
         return;
     }
     const enum credential credential =

@@ -11,7 +11,8 @@ struct access {
     const struct plan
         *plan;              /* the key's, or the token's, or `local` for a name
                                 not yet seen in open mode; never NULL on
-                                ACCESS_GRANTED */
+                                ACCESS_GRANTED. Valid as long as the call: of a
+                                tenant with own limits it is c->own_plan */
     struct usage_row usage; /* of the tenant; zeros when it has no row */
     const char *why; /* ACCESS_BAD_KEY, _NO_TICKET: static, for the client */
     enum {
@@ -31,10 +32,11 @@ struct access {
         ACCESS_BROKEN
     } state;
 };
-/* The plan that applies now to a token with this row; NULL: a token without a row.
- * Never returns NULL. */
+/* The plan that applies now to a token with this row; NULL: a token without a row. With
+ * own limits it is *ret_own. Never returns NULL. */
 const struct plan *access_plan(const struct config *config,
-                               const struct token_row *row);
+                               const struct token_row *row,
+                               struct plan *ret_own);
 /* Looks up the key or token, and sets c->caller and c->identity; may be called again to
  * learn what has changed. A token that was created on purpose is a secret, and, like a
  * key, valid wherever a request comes from.

@@ -4,6 +4,7 @@
 #define CONFAB_BRIDGE_HTTP_CALL_H
 
 #include "base/caller.h"
+#include "base/config.h"
 #include "bridge/http/door.h"
 
 /* Whose pages may read the answers. */
@@ -35,6 +36,7 @@ struct call {
     const struct caller *identity;
     /* It came with a ticket, which is used up once it was taken (access.h). */
     bool has_ticket, ticket_taken;
+    struct plan own_plan; /* access.h: that of a tenant with own limits */
     /* What the caller has left of a limit; UINT64_MAX: unlimited. The door sets it
      * as soon as it knows, and its headers() reads it. */
     uint64_t remaining;

@@ -364,7 +364,9 @@ static struct stream_start *make_start(int fd, const struct stream_opts *o)
     }
     char *at = (char *)start + fixed;
     start->stream = stream;
-    start->plan = o->plan;
+    start->retry_ms = o->plan->retry_ms;
+    start->idle_timeout = o->plan->idle_timeout;
+    start->keepalive = o->plan->keepalive;
     start->format = o->format;
     start->is_local_plan = o->is_local_plan;
     start->has_cursor = o->has_cursor;

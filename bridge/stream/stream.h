@@ -50,7 +50,8 @@ struct stream_opts {
     struct slice token;
     const struct slice *things; /* things or MQTT filters below the token */
     size_t thing_count;      /* 1…64; 0 with a door, which follows later */
-    const struct plan *plan; /* idle_timeout, retry_ms, keepalive */
+    const struct plan *plan; /* connections, idle_timeout, retry_ms, keepalive;
+                                borrowed for the call */
     /* Who came with a key or JWT, with which the stream ends; of caller_share(). NULL:
      * nobody did. */
     const struct caller *caller;

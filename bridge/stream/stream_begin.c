@@ -24,13 +24,19 @@ static void prepare_socket(int fd)
                sizeof(patience_ms));
 }
 
+static uint32_t at_most_u32(uint64_t n)
+{
+    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
 void stream_begin(struct streamer *st, struct stream_start *start)
 {
     struct stream *s = start->stream;
 
     s->streamer = st;
     s->start = start;
-    s->plan = start->plan;
+    s->idle_timeout = at_most_u32(start->idle_timeout);
+    s->keepalive = at_most_u32(start->keepalive);
     s->format = start->format;
     s->state = STREAM_CATCHUP;
     s->share = (uint16_t)(name_hash(start->token.data, start->token.len) %

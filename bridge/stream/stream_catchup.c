@@ -43,7 +43,7 @@ static uint64_t jittered_retry(uint64_t retry_ms)
 static void put_start(struct stream *s, const struct stream_start *start)
 {
     struct streamer *st = s->streamer;
-    const uint64_t retry_ms = start->plan->retry_ms;
+    const uint64_t retry_ms = start->retry_ms;
 
     buffer_put_slice(&st->scratch, start->response_head);
     stream_mark(st, RUN_KEPT);

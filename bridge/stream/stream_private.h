@@ -49,7 +49,7 @@
 struct stream_start {
     struct stream *stream;
     struct slice token;
-    const struct plan *plan;
+    uint64_t retry_ms, idle_timeout, keepalive; /* of the plan */
     const struct stream_format *format;
     bool is_local_plan, has_cursor;
     uint64_t cursor, head;
@@ -108,8 +108,8 @@ struct stream {
     TAILQ_ENTRY(stream)
     in_queue; /* while `queue` is not QUEUE_NONE, or GONE */
     struct streamer *streamer;
-    struct audience *audience; /* NULL from CLOSING on */
-    const struct plan *plan;
+    struct audience *audience;        /* NULL from CLOSING on */
+    uint32_t idle_timeout, keepalive; /* s, of the plan; 0: none */
     const struct stream_format *format;
     struct stream_start *start;        /* NULL once the first bytes are made */
     struct catchup *catchup;           /* only while it reads the log */

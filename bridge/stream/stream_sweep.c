@@ -85,11 +85,11 @@ static void sweep_open(struct stream *s)
         stream_lose_socket(s, STREAM_END_SLOW);
     else if (is_late(s))
         stream_close(s, STREAM_END_SLOW);
-    else if (is_past(now_ms, s->event_at_ms, s->plan->idle_timeout))
+    else if (is_past(now_ms, s->event_at_ms, s->idle_timeout))
         expire_stream(s);
     else if (s->client != NULL && s->client->door->tick != NULL)
         tick_client(s);
-    else if (quiet && (is_past(now_ms, s->sent_at_ms, s->plan->keepalive) ||
+    else if (quiet && (is_past(now_ms, s->sent_at_ms, s->keepalive) ||
                        (s->half_closed && now_ms - s->sent_at_ms >= PROBE_MS)))
         stream_ping(s);
 }

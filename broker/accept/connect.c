@@ -167,6 +167,7 @@ static bool connect_authenticate(struct connection *c,
 {
     const struct hub *hub = c->worker->hub;
     struct caller caller = caller_administrator();
+    struct plan own;
 
     if (is_admin(c, p)) {
         c->role = ROLE_ADMIN;
@@ -181,7 +182,8 @@ static bool connect_authenticate(struct connection *c,
      * not meant for that. */
     if (c->role == ROLE_NAMELESS && c->transport.websocket != NULL)
         return refuse_nameless(c);
-    switch (auth_connect(hub->config, hub->store, p->user_name, &caller)) {
+    switch (
+        auth_connect(hub->config, hub->store, p->user_name, &caller, &own)) {
     case AUTH_OK: return keep_caller(c, &caller);
     case AUTH_BAD:
         connect_refuse(
@@ -344,8 +346,11 @@ static void settle_keep_alive(struct connection *c, uint16_t asked_s)
 static void settle_limits(struct connection *c, const struct packet_connect *p)
 {
     c->receive_maximum = receive_maximum(connection_plan(c));
+    /* The bridge carries what own limits of a tenant allow, more than any plan. */
     c->packet_max =
-        auth_packet_max(c->worker->hub->config, connection_plan(c));
+        c->role == ROLE_ADMIN
+            ? AUTH_PAYLOAD_MAX + PACKET_OVERHEAD_MAX
+            : auth_packet_max(c->worker->hub->config, connection_plan(c));
     inflight_init(&c->inflight, p->receive_maximum < INFLIGHT_MAX
                                     ? p->receive_maximum
                                     : INFLIGHT_MAX);

@@ -1,6 +1,7 @@
 #include "broker/client/auth.h"
 
 #include "base/event_topic.h"
+#include "base/plan_limits.h"
 #include "base/topic.h"
 #include "base/vocabulary.h"
 #include "broker/client/sys_topics.h"
@@ -27,6 +28,7 @@ static struct slice after_prefix(struct slice s, const char *prefix)
 static enum auth_verdict verdict_of(const struct config *config,
                                     enum store_err err,
                                     const struct token_row *row,
+                                    struct plan *own,
                                     const struct plan **ret_plan)
 {
     switch (err) {
@@ -39,7 +41,7 @@ static enum auth_verdict verdict_of(const struct config *config,
             return AUTH_SUSPENDED;
         if (row->implied && config->tokens_access != ACCESS_OPEN)
             return AUTH_BAD; /* nobody created it on purpose */
-        *ret_plan = config_plan_or_default(config, row->plan);
+        *ret_plan = config_plan_of(config, row->plan, row->limits, own);
         return AUTH_OK;
     case STORE_NOTFOUND:
         if (config->tokens_access != ACCESS_OPEN)
@@ -53,7 +55,7 @@ static enum auth_verdict verdict_of(const struct config *config,
 
 enum auth_verdict auth_connect(const struct config *config,
                                struct store *store, struct slice user_name,
-                               struct caller *ret_caller)
+                               struct caller *ret_caller, struct plan *own)
 {
     const struct plan *plan = NULL;
     struct token_row row;
@@ -74,7 +76,8 @@ enum auth_verdict auth_connect(const struct config *config,
     enum store_err err = store_reader_begin(r);
     if (err == STORE_OK)
         err = store_token(r, user_name, &row);
-    const enum auth_verdict verdict = verdict_of(config, err, &row, &plan);
+    const enum auth_verdict verdict =
+        verdict_of(config, err, &row, own, &plan);
     store_reader_release(r);
     *ret_caller = caller_of_token(user_name, plan);
     return verdict;

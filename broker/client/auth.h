@@ -36,9 +36,11 @@ enum auth_verdict {
  * *ret_caller  on AUTH_OK: who it is, with a plan, but no client id; borrows from
  *              user_name
  * Opens a short read transaction. */
+/* `own` is where the plan stands if the token has own limits: as long as the caller
+ * is used. */
 enum auth_verdict auth_connect(const struct config *config,
                                struct store *store, struct slice user_name,
-                               struct caller *ret_caller);
+                               struct caller *ret_caller, struct plan *own);
 
 enum publish_verdict {
     PUBLISH_STORE,    /* an ordinary message */
@@ -63,7 +65,8 @@ uint8_t auth_subscribe(const struct caller *caller, struct slice filter);
 
 /* Maximum Packet Size for a client of this plan (NULL: an administrator):
  * the plan's payload limit, or AUTH_PAYLOAD_MAX if it has none, plus
- * PACKET_OVERHEAD_MAX for topic and properties. */
+ * PACKET_OVERHEAD_MAX for topic and properties. Administrators carry what any plan of
+ * the settings allows; the bridge, also what own limits of tenants do (connect.c). */
 #define AUTH_PAYLOAD_MAX (16U * 1024 * 1024)
 #define PACKET_OVERHEAD_MAX (128U * 1024)
 uint32_t auth_packet_max(const struct config *config, const struct plan *plan);

@@ -14,6 +14,8 @@
 struct tenant_create {
     struct slice tenant;
     struct slice plan; /* empty: the default of the store's settings */
+    struct slice *set; /* `limits.KEY=value` each (base/plan_limits.h) */
+    size_t set_count;
 };
 
 /* COMMAND_TENANT_SET, of tenants and tokens. NOT_FOUND, REVOKED, INVALID; BYTES,
@@ -23,7 +25,9 @@ struct tenant_create {
 struct tenant_set {
     struct slice tenant;
     struct slice plan; /* empty: as it is */
-    struct slice *set; /* `name=value` each; without a value it is unset */
+    struct slice
+        *set; /* `name=value` each; without a value it is unset. Names of
+                          base/tenant_setting.h, and limits.KEY */
     size_t set_count;
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plan_limits.h"
 #include "base/tenant_setting.h"
 #include "base/vocabulary.h"
 #include "store/command/tenant.h"
@@ -32,17 +33,19 @@ static const char *tenant_set_check(struct command *c,
                                     const struct config *config)
 {
     const struct tenant_set *a = c->args;
-    struct slice name, value;
+    struct slice name, value, key;
 
     if (a->plan.len > 0 && config_plan(config, a->plan) == NULL)
         return "plan: there is no such plan";
     for (size_t i = 0; i < a->set_count; i++) {
         if (!tenant_setting_split(a->set[i], &name, &value))
             return "set: name=value expected";
+        const bool is_limit = plan_limit_name(name, &key);
         const enum tenant_setting s = tenant_setting_of_name(name);
-        if (s == TENANT_SETTING_COUNT)
+        if (!is_limit && s == TENANT_SETTING_COUNT)
             return "set: there is no setting of that name";
-        const char *wrong = tenant_setting_wrong(s, value);
+        const char *wrong = is_limit ? plan_limit_wrong(key, value)
+                                     : tenant_setting_wrong(s, value);
         if (wrong != NULL)
             return wrong;
     }
@@ -135,11 +138,11 @@ static bool keep_former_secret(struct tenant_settings *s, struct slice former,
 static bool set_all(struct tenant_settings *s, const struct tenant_set *a)
 {
     const struct slice former = tenant_setting(s, "webhook.secret");
-    struct slice name, value;
+    struct slice name, value, key;
 
     for (size_t i = 0; i < a->set_count; i++)
         if (!tenant_setting_split(a->set[i], &name, &value) ||
-            !set_one(s, name, value))
+            (!plan_limit_name(name, &key) && !set_one(s, name, value)))
             return false;
     return keep_former_secret(s, former, a) &&
            size_of(s) <= TENANT_SETTINGS_BYTES_MAX;
@@ -219,6 +222,27 @@ static enum store_err change_settings(struct transaction *t, struct command *c,
                : err;
 }
 
+/* The row of settings first: it may be refused. `limits`: what is set has some. */
+static enum store_err change_tenant(struct transaction *t, struct command *c,
+                                    struct token *who, bool has_limits,
+                                    struct slice limits)
+{
+    const struct tenant_set *a = c->args;
+    enum store_err err = STORE_OK;
+
+    if (a->set_count > 0)
+        err = change_settings(t, c, who);
+    if (err != STORE_OK || c->result != RESULT_OK ||
+        (a->plan.len == 0 && !has_limits))
+        return err;
+    return token_command_rewrite(t, who,
+                                 &(struct token_change){
+                                     .plan = a->plan,
+                                     .has_limits = has_limits,
+                                     .limits = limits,
+                                 });
+}
+
 static enum store_err tenant_set_apply(struct transaction *t,
                                        struct command *c)
 {
@@ -236,12 +260,16 @@ static enum store_err tenant_set_apply(struct transaction *t,
         c->result = RESULT_INVALID;
         return STORE_OK;
     }
-    if (a->set_count > 0)
-        err = change_settings(t, c, who);
-    if (err != STORE_OK || c->result != RESULT_OK || a->plan.len == 0)
-        return err;
-    return token_command_rewrite(t, who,
-                                 &(struct token_change){.plan = a->plan});
+    struct buffer limits = BUFFER_INIT;
+    bool any;
+    if (!token_command_limits(who->own, a->set, a->set_count, &limits, &any))
+        c->result = RESULT_INVALID;
+    else if (!buffer_ok(&limits))
+        err = STORE_NOMEM;
+    else
+        err = change_tenant(t, c, who, any, buffer_slice(&limits));
+    buffer_release(&limits);
+    return err;
 }
 
 static void tenant_set_decide(struct transaction *t, const struct command *c)

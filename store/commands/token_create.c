@@ -7,7 +7,8 @@ static enum store_err token_create_apply(struct transaction *t,
 {
     const struct token_create *a = c->args;
 
-    return token_command_create(t, c, a->token, a->plan, false);
+    return token_command_create(t, c, a->token, a->plan, slice_of(NULL, 0),
+                                false);
 }
 
 static void token_create_decide(struct transaction *t, const struct command *c)

@@ -317,7 +317,7 @@ void schema_put_token(struct buffer *b, const struct token_row *t)
 {
     msgpack_packer p = packer_of(b);
 
-    pack_row(&p, 8);
+    pack_row(&p, 9);
     pack_str(&p, t->plan);
     msgpack_pack_int64(&p, t->created_us);
     msgpack_pack_int64(&p, t->revoked_us);
@@ -325,6 +325,7 @@ void schema_put_token(struct buffer *b, const struct token_row *t)
     msgpack_pack_uint64(&p, t->since_id);
     pack_bool(&p, t->named);
     msgpack_pack_int64(&p, t->suspended_us);
+    pack_str(&p, t->limits);
 }
 
 bool schema_get_token(MDB_val key, MDB_val v, struct token_row *ret_token)
@@ -340,6 +341,8 @@ bool schema_get_token(MDB_val key, MDB_val v, struct token_row *ret_token)
     t.since_id = elements > 5 ? unpack_uint(&u) : 0;
     t.named = elements > 6 && unpack_bool(&u);
     t.suspended_us = elements > 7 ? unpack_int(&u) : 0;
+    if (elements > 8)
+        t.limits = unpack_str(&u);
     if (u.failed || t.token.len == 0)
         return false;
     *ret_token = t;

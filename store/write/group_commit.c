@@ -600,7 +600,7 @@ enum store_err group_commit_init(struct group_commit *g, struct store *st,
     g->on_entry = opts->on_entry;
     g->arg = opts->arg;
     g->has_room = g->logged_accepting = true;
-    sweep_init(&g->sweep, opts->config);
+    sweep_init(&g->sweep, opts->config, &g->t.tokens);
     /* First the wills that have become due are published. */
     g->sessions.next_us = g->now_us() + SWEEP_EVERY_US;
     g->keys_next_us = g->sessions.next_us;

@@ -145,15 +145,18 @@ enum store_err retention_after_appends(struct transaction *t)
 
 /* ---- the walk --------------------------------------------------------- */
 
-void sweep_init(struct sweep *s, const struct config *config)
+void sweep_init(struct sweep *s, const struct config *config,
+                const struct token_cache *tokens)
 {
-    *s = (struct sweep){.config = config};
+    *s = (struct sweep){.config = config, .tokens = tokens};
 }
 
 bool sweep_needed(const struct sweep *s)
 {
     const struct config *c = config_newest(s->config);
 
+    if (!s->walked || s->tokens->own_retention)
+        return true;
     for (size_t i = 0; i < c->plan_count; i++)
         if (c->plans[i].retention_count != 0 || c->plans[i].retention_age != 0)
             return true;
@@ -297,6 +300,7 @@ enum store_err sweep_step(struct sweep *s, struct transaction *t)
     mdb_cursor_close(cursor);
     if (err == STORE_NOTFOUND) {
         s->walking = false;
+        s->walked = true;
         return STORE_OK;
     }
     return err;

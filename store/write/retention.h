@@ -13,14 +13,18 @@
 
 struct sweep {
     const struct config *config;
+    const struct token_cache *tokens;
+    bool walked;     /* once: own limits of tokens are known then */
     bool walking;    /* begun and not at the end */
     int64_t next_us; /* when the next walk begins */
     struct schema_key
         at; /* the walk continues at the first `things` key ≥ this */
 };
 
-void sweep_init(struct sweep *s, const struct config *config);
-/* Whether some plan does not keep everything. */
+void sweep_init(struct sweep *s, const struct config *config,
+                const struct token_cache *tokens);
+/* Whether some plan or token does not keep everything. The first walk finds out whether
+ * some token does not. */
 bool sweep_needed(const struct sweep *s);
 
 /* Whether a step would do something. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/plan_limits.h"
 
 /* The plan of tokens that open mode creates at their first write. */
 #define PLAN_IMPLIED "local"
@@ -21,6 +22,7 @@ static void forget_token(struct token_cache *c, struct token *t)
     TAILQ_REMOVE(&c->by_age, t, age);
     c->entries--;
     c->generation++;
+    free(t->own);
     free(t);
 }
 
@@ -52,19 +54,57 @@ static void tell_missing(struct token_cache *c, struct slice plan)
     c->told++;
 }
 
-static void set_plan(struct token_cache *c, struct token *t, struct slice name)
+/* The plan without own limits. */
+static const struct plan *base_plan(struct token_cache *c, struct token *t,
+                                    struct slice name)
 {
     const size_t len = name.len < sizeof(t->plan_name) ? name.len : 0;
 
     if (name.data != t->plan_name)
         memcpy(t->plan_name, name.data, len);
     t->plan_name[len] = '\0';
-    t->plan = settings_plan(c->settings, name);
-    if (t->plan != NULL)
-        return;
+    const struct plan *plan = settings_plan(c->settings, name);
+    if (plan != NULL)
+        return plan;
     tell_missing(c, name);
-    t->plan = settings_plan(c->settings, slice_str(c->settings->default_plan));
-    assert(t->plan != NULL); /* settings_get() made sure of the default */
+    plan = settings_plan(c->settings, slice_str(c->settings->default_plan));
+    assert(plan != NULL); /* settings_get() made sure of the default */
+    return plan;
+}
+
+/* Without own limits. */
+static void set_plan(struct token_cache *c, struct token *t, struct slice name)
+{
+    free(t->own);
+    t->own = NULL;
+    t->plan = base_plan(c, t, name);
+}
+
+static enum store_err set_plan_of(struct token_cache *c, struct token *t,
+                                  const struct token_row *row)
+{
+    struct plan own;
+
+    set_plan(c, t, row->plan);
+    if (plan_with_limits(t->plan, row->limits, &own) == t->plan)
+        return STORE_OK;
+    t->own = malloc(sizeof(own));
+    if (t->own == NULL)
+        return STORE_NOMEM;
+    *t->own = own;
+    t->plan = t->own;
+    c->own_retention |= own.retention_count != 0 || own.retention_age != 0;
+    return STORE_OK;
+}
+
+static void set_plan_again(struct token_cache *c, struct token *t)
+{
+    const struct plan *plan = base_plan(c, t, slice_str(t->plan_name));
+
+    if (t->own == NULL)
+        t->plan = plan;
+    else
+        plan_limits_move(t->own, plan);
 }
 
 void token_cache_settings_changed(struct token_cache *c)
@@ -72,7 +112,7 @@ void token_cache_settings_changed(struct token_cache *c)
     struct token *t;
 
     TAILQ_FOREACH (t, &c->by_age, age)
-        set_plan(c, t, slice_str(t->plan_name));
+        set_plan_again(c, t);
 }
 
 static enum store_err load_usage(struct token *t, struct store_env *e,
@@ -109,8 +149,8 @@ static enum store_err load_token(struct token_cache *c, struct token *t,
     t->revoked_us = row.revoked_us;
     t->suspended_us = row.suspended_us;
     t->since_id = row.since_id;
-    set_plan(c, t, row.plan);
-    return load_usage(t, e, txn);
+    const enum store_err err = set_plan_of(c, t, &row);
+    return err == STORE_OK ? load_usage(t, e, txn) : err;
 }
 
 void token_cache_used(struct token_cache *c, struct token *t)
@@ -141,11 +181,13 @@ enum store_err token_cache_get(struct token_cache *c, struct store_env *e,
     t->name_len = name.len;
     const enum store_err err = load_token(c, t, e, txn);
     if (err != STORE_OK) {
+        free(t->own);
         free(t);
         return err;
     }
     HASH_ADD_KEYPTR(hh, c->by_name, t->name, t->name_len, t);
     if (t->hh.tbl == NULL) {
+        free(t->own);
         free(t);
         return STORE_NOMEM;
     }
@@ -180,8 +222,10 @@ enum store_err token_put(struct token_cache *c, struct store_env *e,
     t->revoked_us = value->revoked_us;
     t->suspended_us = value->suspended_us;
     t->since_id = value->since_id;
-    set_plan(c, t, value->plan);
-    return store_from_mdb(mdb_put(txn, e->db.tokens, &k, &v, 0));
+    const enum store_err err = set_plan_of(c, t, value);
+    return err == STORE_OK
+               ? store_from_mdb(mdb_put(txn, e->db.tokens, &k, &v, 0))
+               : err;
 }
 
 void token_removed(struct token_cache *c, struct token *t)

@@ -20,6 +20,7 @@ struct token {
     int64_t revoked_us, suspended_us; /* 0: it is not */
     uint64_t since_id;                /* as in its row */
     const struct plan *plan;          /* what applies now; never NULL */
+    struct plan *own; /* that plan, if it has own limits; else NULL */
     char plan_name[CONFIG_NAME_MAX]; /* as in its row; empty: it is too long */
     struct usage_row usage;
     /* Events that were published since then; of this process, not stored. */
@@ -39,6 +40,7 @@ struct token_cache {
     STAILQ_HEAD(token_changes, token) changed;
     size_t entries;
     uint64_t generation; /* grows when an entry is forgotten; from 1 */
+    bool own_retention;  /* some token had own limits of what it keeps */
     unsigned told;       /* missing plans that have been logged so far */
     char told_names[16][CONFIG_NAME_MAX];
 };

@@ -185,7 +185,7 @@ static bool look_up_tenant(struct call *c, const struct plan **ret_plan,
     const enum store_err err = store_token(r, rooms_of(c)->tenant, &row);
     const bool is_open = err == STORE_OK && !token_row_is_closed(&row);
     if (is_open) {
-        *ret_plan = access_plan(c->front->config, &row);
+        *ret_plan = access_plan(c->front->config, &row, &c->own_plan);
         *ret_head = store_head(r);
     }
     store_reader_release(r);

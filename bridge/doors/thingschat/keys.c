@@ -325,7 +325,8 @@ static void make_ticket_of(struct key_create *args, const struct call *c)
     args->user = c->caller.user;
     if (c->identity == NULL)
         return;
-    args->plan = slice_str(c->identity->plan->name);
+    if (c->identity->plan->own == 0) /* else it is the tenant's */
+        args->plan = slice_str(c->identity->plan->name);
     if (slice_eq(c->caller.key, slice_str(IDENTITY_KEY_OF_JWT)))
         args->until_us = c->identity->expires_us;
     else

@@ -20,6 +20,7 @@
 struct ws_client {
     struct front *front;
     const struct plan *plan; /* at the last follow, or at the handshake */
+    struct plan own_plan;    /* that plan, if it has own limits */
     const struct caller *caller;
 };
 
@@ -38,6 +39,16 @@ struct ws_error {
     uint32_t retry_after_s; /* 0: left out */
 };
 
+/* One with own limits is the call's, which ends before us. */
+static void keep_plan(struct ws_client *client, const struct plan *plan)
+{
+    client->plan = plan;
+    if (plan->own == 0 || plan == &client->own_plan)
+        return;
+    client->own_plan = *plan;
+    client->plan = &client->own_plan;
+}
+
 struct ws_client *ws_client_new(struct front *front,
                                 const struct caller *caller,
                                 const struct plan *plan)
@@ -47,7 +58,7 @@ struct ws_client *ws_client_new(struct front *front,
     if (client == NULL)
         return NULL;
     client->front = front;
-    client->plan = plan;
+    keep_plan(client, plan);
     client->caller = caller_share(front->callers, caller);
     if (client->caller != NULL)
         return client;
@@ -148,9 +159,9 @@ static bool look_up_plan(struct ws_client *client, struct usage_row *ret_usage)
     if (err == STORE_OK && client->caller->key.len > 0)
         client->plan = client->caller->plan; /* that of the key */
     else if (err == STORE_OK)
-        client->plan = access_plan(config, &row);
+        client->plan = access_plan(config, &row, &client->own_plan);
     else if (err == STORE_NOTFOUND)
-        client->plan = access_plan(config, NULL);
+        client->plan = access_plan(config, NULL, &client->own_plan);
     if (client->plan->reads_per_hour != 0 &&
         store_usage(r, token_of(client), ret_usage) != STORE_OK)
         *ret_usage = (struct usage_row){0};

@@ -21,7 +21,8 @@ static int version; /* 4: 3.1.1, 5 */
 
 static void create_tenant(const char *tenant)
 {
-    struct tenant_create args = {slice_str(tenant), slice_str("home")};
+    struct tenant_create args = {.tenant = slice_str(tenant),
+                                 .plan = slice_str("home")};
     struct command c = {.kind = COMMAND_TENANT_CREATE, .args = &args};
 
     by_hand_run(&h, &c);

@@ -37,7 +37,8 @@ static void make_key(const char *mount, char secret[SECRET_SIZE])
 
 static int begin(int as)
 {
-    struct tenant_create args = {slice_str("acme"), slice_str("home")};
+    struct tenant_create args = {.tenant = slice_str("acme"),
+                                 .plan = slice_str("home")};
     struct command c = {.kind = COMMAND_TENANT_CREATE, .args = &args};
 
     version = as;

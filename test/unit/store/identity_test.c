@@ -33,7 +33,8 @@ static void asking_open(struct asking *s)
     assert_non_null(s->callers);
     assert_non_null(s->jwts);
     *ARGS(tenant, tenant_create) =
-        (struct tenant_create){slice_str("acme"), slice_str("home")};
+        (struct tenant_create){.tenant = slice_str("acme"),
+                               .plan = slice_str("home")};
     assert_result(run(&s->w, tenant), OK);
 }
 

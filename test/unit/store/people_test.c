@@ -17,7 +17,8 @@ static struct command create_tenant(struct writing *w, const char *tenant)
     struct sent *s = new_command(COMMAND_TENANT_CREATE);
 
     *ARGS(s, tenant_create) =
-        (struct tenant_create){slice_str(tenant), slice_str("home")};
+        (struct tenant_create){.tenant = slice_str(tenant),
+                               .plan = slice_str("home")};
     return run(w, s);
 }
 

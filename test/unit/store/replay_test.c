@@ -390,7 +390,8 @@ static struct sent *any_tenant_create(struct scene *s, size_t i)
 
     sprintf(s->texts[i][0], "tenant%d", (int)random_below(200));
     *ARGS(o, tenant_create) =
-        (struct tenant_create){slice_str(s->texts[i][0]), any_plan()};
+        (struct tenant_create){.tenant = slice_str(s->texts[i][0]),
+                               .plan = any_plan()};
     return o;
 }
 
@@ -402,6 +403,10 @@ static struct sent *any_tenant_set(struct scene *s, size_t i)
                                            "webhook.secret=0123456789abcdef",
                                            "webhook.secret=fedcba9876543210",
                                            "unknown.to.us=value",
+                                           "limits.bytes_max=1M",
+                                           "limits.retention_count=2",
+                                           "limits.retention_count=",
+                                           "limits.writes_per_hour=9x",
                                            "no equals sign"};
     struct sent *o = new_command(COMMAND_TENANT_SET);
 

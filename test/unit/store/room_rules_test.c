@@ -68,7 +68,8 @@ static void open_acme(struct writing *w)
 
     writing_open(w, 0);
     *ARGS(s, tenant_create) =
-        (struct tenant_create){slice_str("acme"), slice_str("home")};
+        (struct tenant_create){.tenant = slice_str("acme"),
+                               .plan = slice_str("home")};
     assert_result(run(w, s), OK);
 }
 

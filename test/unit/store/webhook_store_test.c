@@ -29,7 +29,8 @@ static void open_with_tenant(void)
     writing_open(&w, 0);
     struct sent *s = new_command(COMMAND_TENANT_CREATE);
     *ARGS(s, tenant_create) =
-        (struct tenant_create){slice_str("acme"), slice_str("home")};
+        (struct tenant_create){.tenant = slice_str("acme"),
+                               .plan = slice_str("home")};
     assert_result(run(&w, s), OK);
 }
 
