@@ -47,14 +47,14 @@ static int submit_new(const struct command_line *s, const char *given,
 {
     struct buffer attributes = BUFFER_INIT;
     char uid[ROOMS_USER_UID];
+
+    rooms_uid_make(uid, sizeof(uid));
     struct user_put args = {
         .user = slice_of(uid, sizeof(uid)),
         .condition = PUT_ABSENT,
         .name = name,
         .password = slice_str(hash),
     };
-
-    rooms_uid_make(uid, sizeof(uid));
     rooms_account_put(&attributes, slice_str(given), args.user, is_root);
     args.attributes = buffer_slice(&attributes);
     const int end = buffer_ok(&attributes) ? submit(s, &args, given)
