@@ -56,7 +56,7 @@ chapter('Order within a connection', (world) => {
             const topic = `${space}/${n}`
             await client.subscribe(topic)
             client.send(p.publish({ v, topic, payload: 'before', qos, id: 2 * n }), p.unsubscribe({ v, id: 1000 + n, filters: [topic] }), p.publish({ v, topic, payload: 'behind' }))
-            for (const packet of ack(2 * n)) await client.receives(packet)
+            for (const packet of ack(2 * n)) await client.isAnswered(packet)
             await client.receivesPublish({ topic, payload: 'before' })
             await client.receives(p.unsuback({ v, id: 1000 + n, codes: [0] }))
           }

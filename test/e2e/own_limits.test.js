@@ -2,7 +2,7 @@
 // Limits that a tenant has of its own, higher and lower than those of its plan.
 const assert = require('node:assert/strict')
 const { it } = require('node:test')
-const { Server, suite, chat, BINARY } = require('./harness/server')
+const { Server, group, suite, chat, BINARY } = require('./harness/server')
 const { command, bearer, newKey } = require('./harness/keys')
 const { run } = require('./harness/process')
 const mqtt = require('mqtt')
@@ -84,24 +84,26 @@ for (const workers of ['1', '4']) {
   suite(`own limits, ${workers} workers`, { set: { ...plan, 'mqtt.workers': workers } }, body)
 }
 
-it('own limits hold where broker and bridge are two processes', async () => {
-  const broker = new Server({ command: 'broker', set: plan })
-  const bridge = new Server({ command: 'bridge', data: broker.data, set: plan })
-  try {
-    await broker.start()
-    await bridge.start()
-    const token = await broker.planToken('home')
-    const status = async () => (await bridge.post(chat(token, 'x'), big)).status
-    assert.equal(await status(), 413)
-    assert.equal((await broker.cli('tenant', 'set', token, 'limits.payload_max=4K')).code, 0)
-    assert.equal(await status(), 200)
-    const client = await mqtt.connectAsync(broker.mqttUrl, { username: token, protocolVersion: 5, reconnectPeriod: 0 })
-    await client.publishAsync(`${token}/m`, JSON.stringify(big), { qos: 1 })
-    await client.endAsync()
-    assert.equal((await broker.cli('tenant', 'set', token, 'limits.payload_max=10')).code, 0)
-    assert.equal(await status(), 413)
-  } finally {
-    await bridge.close()
-    await broker.close()
-  }
+group('own limits, split processes', () => {
+  it('hold where broker and bridge are two processes', async () => {
+    const broker = new Server({ command: 'broker', set: plan })
+    const bridge = new Server({ command: 'bridge', data: broker.data, set: plan })
+    try {
+      await broker.start()
+      await bridge.start()
+      const token = await broker.planToken('home')
+      const status = async () => (await bridge.post(chat(token, 'x'), big)).status
+      assert.equal(await status(), 413)
+      assert.equal((await broker.cli('tenant', 'set', token, 'limits.payload_max=4K')).code, 0)
+      assert.equal(await status(), 200)
+      const client = await mqtt.connectAsync(broker.mqttUrl, { username: token, protocolVersion: 5, reconnectPeriod: 0 })
+      await client.publishAsync(`${token}/m`, JSON.stringify(big), { qos: 1 })
+      await client.endAsync()
+      assert.equal((await broker.cli('tenant', 'set', token, 'limits.payload_max=10')).code, 0)
+      assert.equal(await status(), 413)
+    } finally {
+      await bridge.close()
+      await broker.close()
+    }
+  })
 })
