@@ -110,7 +110,6 @@ suite('webhooks', { set: { ...FAST, 'metrics.listen': '127.0.0.1:0' } }, (server
     const good = await hook.say('good', 1)
     await receiver.received(4)
     const order = receiver.requests.map(({ id }) => id)
-    assert.equal(order[0], bad[0])
     assert.ok(order.indexOf(good) < order.lastIndexOf(bad[0]), `${order}`)
     assert.deepEqual(order.filter((id) => bad.includes(id)), [bad[0], bad[0], bad[1]])
   })
