@@ -109,7 +109,15 @@ static void close_listeners(struct http_server *s)
     }
 }
 
-/* The last thread closes the sockets; from then on the kernel refuses clients. */
+/* The kernel refuses clients from now on. The sockets stay open until all threads have
+ * ended: libev may still take one out of its epoll set when a client came last. */
+static void stop_listening(struct http_server *s)
+{
+    for (unsigned i = 0; i < s->listener_count; i++)
+        shutdown(atomic_load(&s->listeners[i].fd), SHUT_RD);
+}
+
+/* The last thread says so for all. */
 static void stop_accepting(struct http_thread *t)
 {
     struct http_server *s = t->server;
@@ -121,7 +129,7 @@ static void stop_accepting(struct http_thread *t)
     proxy_waits_close(&t->proxies);
     ev_timer_stop(t->loop, &t->accept_pause);
     if (atomic_fetch_sub(&s->accepting, 1) == 1)
-        close_listeners(s);
+        stop_listening(s);
 }
 
 /* ---- turns --------------------------------------------------------------- */
@@ -416,6 +424,7 @@ void http_stop(struct http_server *s)
     for (unsigned i = 0; i < s->count; i++)
         if (s->threads[i]->started)
             pthread_join(s->threads[i]->thread, NULL);
+    close_listeners(s);
     for (unsigned i = 0; i < s->count; i++)
         thread_free(s->threads[i]);
     free(s->threads);
