@@ -100,12 +100,6 @@ static enum store_err ban_apply(struct transaction *t, struct command *c)
                                                      : err;
 }
 
-static void ban_decide(struct transaction *t, const struct command *c)
-{
-    (void)c;
-    admission_measure_room(t, 0);
-}
-
 static const char *ban_check(struct command *c, const struct config *config)
 {
     (void)config;
@@ -146,7 +140,7 @@ const struct command_type ban_command = {
     .field_count = sizeof(fields) / sizeof(fields[0]),
     .for_administrators = true,
     .check = ban_check,
-    .decide = ban_decide,
+    .decide = people_decide,
     .apply = ban_apply,
     .answer = ban_answer,
 };

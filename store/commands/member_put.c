@@ -128,12 +128,6 @@ static enum store_err member_put_apply(struct transaction *t,
     return err;
 }
 
-static void member_put_decide(struct transaction *t, const struct command *c)
-{
-    (void)c;
-    admission_measure_room(t, 0);
-}
-
 static const char *member_put_check(struct command *c,
                                     const struct config *config)
 {
@@ -178,7 +172,7 @@ const struct command_type member_put_command = {
     .field_count = sizeof(fields) / sizeof(fields[0]),
     .for_administrators = true,
     .check = member_put_check,
-    .decide = member_put_decide,
+    .decide = people_decide,
     .apply = member_put_apply,
     .answer = member_put_answer,
 };

@@ -86,6 +86,12 @@ const char *people_json_wrong(struct slice json, bool merge)
     return NULL;
 }
 
+void people_decide(struct transaction *t, const struct command *c)
+{
+    (void)c;
+    admission_measure_room(t, 0);
+}
+
 /* ---- looking -------------------------------------------------------------------- */
 
 enum store_err people_found(struct command *c, enum store_err err,

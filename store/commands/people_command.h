@@ -24,6 +24,9 @@ const char *people_name_wrong(struct slice name);
  * PEOPLE_MERGE_MAX members at most. */
 const char *people_json_wrong(struct slice json, bool merge);
 
+/* decide() of commands that may add a row: only the space that is left matters. */
+void people_decide(struct transaction *t, const struct command *c);
+
 /* ---- looking ------------------------------------------------------------------ */
 
 /* What loading a row has returned: whether it is there. A damaged one refuses the command

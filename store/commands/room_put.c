@@ -228,12 +228,6 @@ static enum store_err room_put_apply(struct transaction *t, struct command *c)
     return err;
 }
 
-static void room_put_decide(struct transaction *t, const struct command *c)
-{
-    (void)c;
-    admission_measure_room(t, 0);
-}
-
 static const char *room_put_check(struct command *c,
                                   const struct config *config)
 {
@@ -283,7 +277,7 @@ const struct command_type room_put_command = {
     .field_count = sizeof(fields) / sizeof(fields[0]),
     .for_administrators = true,
     .check = room_put_check,
-    .decide = room_put_decide,
+    .decide = people_decide,
     .apply = room_put_apply,
     .answer = room_put_answer,
 };

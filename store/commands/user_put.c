@@ -141,12 +141,6 @@ static enum store_err user_put_apply(struct transaction *t, struct command *c)
     return err;
 }
 
-static void user_put_decide(struct transaction *t, const struct command *c)
-{
-    (void)c;
-    admission_measure_room(t, 0);
-}
-
 static const char *user_put_check(struct command *c,
                                   const struct config *config)
 {
@@ -191,7 +185,7 @@ const struct command_type user_put_command = {
     .field_count = sizeof(fields) / sizeof(fields[0]),
     .for_administrators = true,
     .check = user_put_check,
-    .decide = user_put_decide,
+    .decide = people_decide,
     .apply = user_put_apply,
     .answer = user_put_answer,
 };
